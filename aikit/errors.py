@@ -1,0 +1,138 @@
+"""
+What can go wrong, as values.
+
+    Exception
+    ├── OpenAIError          one problem: raised inside, listed in ``result.errors`` outside
+    │   ├── ExchangeError    the network failed before a whole answer came
+    │   └── CancelledError   the caller asked to stop
+    └── Rejected             several problems found before sending, or with a value that came all the same
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen(kw_only=True, slots=False, str=False)
+class OpenAIError(Exception):
+    """
+    One problem of a call: an exception that is also a value.
+
+    Attributes:
+        message: What was wrong, what is allowed, what to do.
+
+        code: Stable name of the kind of problem, the provider's or aikit's own; ``None`` if the provider gave none.
+
+        type: The provider's class of error, for example ``"invalid_request_error"``.
+
+        param: The parameter at fault.
+
+        status: HTTP status; ``None`` when no answer came.
+
+        line: 1-based line of a JSONL file.
+
+        request_id: What the provider calls this request; worth quoting to its support.
+
+        headers: The answer's headers.
+
+        body: The answer's decoded JSON, or its text.
+    """
+
+    # https://developers.openai.com/api/docs/guides/error-codes (read 2026-11-21)
+
+    message: str
+    code: str | None = None
+    type: str | None = None
+    param: str | None = None
+    status: int | None = None
+    line: int | None = None
+    request_id: str | None = None
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    body: Any = attrs.field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.message}" if self.line is not None else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
+        return _rebuild, (type(self), values)
+
+    @property
+    def is_bad_request_error(self) -> bool:
+        """True for status 400."""
+        return self.status == 400
+
+    @property
+    def is_authentication_error(self) -> bool:
+        """True for status 401."""
+        return self.status == 401
+
+    @property
+    def is_permission_denied_error(self) -> bool:
+        """True for status 403."""
+        return self.status == 403
+
+    @property
+    def is_not_found_error(self) -> bool:
+        """True for status 404."""
+        return self.status == 404
+
+    @property
+    def is_conflict_error(self) -> bool:
+        """True for status 409."""
+        return self.status == 409
+
+    @property
+    def is_unprocessable_entity_error(self) -> bool:
+        """True for status 422."""
+        return self.status == 422
+
+    @property
+    def is_rate_limit_error(self) -> bool:
+        """True for status 429."""
+        return self.status == 429
+
+    @property
+    def is_internal_server_error(self) -> bool:
+        """True for status 500 and above."""
+        return self.status is not None and self.status >= 500
+
+
+@attrs.frozen(kw_only=True, slots=False, str=False)
+class ExchangeError(OpenAIError):
+    """
+    The network failed before a whole answer came.
+
+    Attributes:
+        is_ambiguous: True when the provider may have acted on the request: something was sent.
+    """
+
+    is_ambiguous: bool = True
+
+
+@attrs.frozen(kw_only=True, slots=False, str=False)
+class CancelledError(OpenAIError):
+    """
+    The caller asked to stop.
+    """
+
+    message: str = "the call was cancelled before it was complete"
+    code: str | None = "cancelled"
+
+
+class Rejected(Exception):  # noqa: N818  it carries errors, it is not one
+    """
+    Several problems at once, or problems beside a value that came all the same.
+    """
+
+    def __init__(self, errors: Sequence[OpenAIError], value: Any = None) -> None:
+        super().__init__("; ".join(str(error) for error in errors))
+        self.errors = tuple(errors)
+        self.value = value
+
+
+def _rebuild(cls: type[OpenAIError], values: dict[str, Any]) -> OpenAIError:
+    return cls(**values)

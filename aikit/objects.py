@@ -1,0 +1,204 @@
+"""
+What providers keep for us, and what happens on the way there, as frozen values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from aikit.errors import OpenAIError
+
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+@attrs.frozen
+class OpenAIFile:
+    """
+    A file that a provider keeps.
+
+    Attributes:
+        id: What other calls name it by.
+
+        bytes: Size; ``None`` while the provider does not know it yet.
+
+        created_at: Unix seconds.
+
+        filename: Name given at upload; its extension decides the type.
+
+        purpose: ``"batch"``, ``"fine-tune"``, … or an output purpose such as ``"batch_output"``.
+
+        status: ``"uploaded"``, ``"processed"`` or ``"error"``; others may come from other providers.
+
+        expires_at: Unix seconds; ``None`` when it is kept until deleted.
+
+        status_details: Why *status* is ``"error"``.
+
+        object: Always ``"file"``.
+
+        extra: Fields the provider sent that are not among these.
+    """
+
+    # https://developers.openai.com/api/reference/resources/files (read 2026-11-21)
+
+    id: str
+    bytes: int | None
+    created_at: int
+    filename: str
+    purpose: str
+    status: str | None = None
+    expires_at: int | None = None
+    status_details: str | None = None
+    object: str = "file"
+    extra: Mapping[str, Any] = attrs.field(default=_NOTHING, hash=False)
+
+    @classmethod
+    def from_wire(cls, data: Any) -> OpenAIFile:
+        """
+        Read a provider's File object.
+
+        Raises:
+            OpenAIError: It is no File object (code ``"invalid_response"``).
+        """
+        try:
+            file_id, size, created_at = data["id"], data["bytes"], data["created_at"]
+            filename, purpose = data["filename"], data["purpose"]
+        except (KeyError, TypeError) as error:
+            raise _unreadable("File", data, error) from None
+        if not (
+            type(file_id) is str
+            and type(filename) is str
+            and type(purpose) is str
+            and isinstance(created_at, int)
+            and (size is None or isinstance(size, int))
+        ):
+            raise _unreadable("File", data, "a field has another type than expected")
+        get = data.get
+        return cls(
+            file_id,
+            size,
+            created_at,
+            filename,
+            purpose,
+            get("status"),
+            get("expires_at"),
+            get("status_details"),
+            "file",
+            _NOTHING if data.keys() <= _FILE_KEYS else _others(data, _FILE_KEYS),
+        )
+
+
+@attrs.frozen
+class OpenAIFileDeleted:
+    """
+    What a provider says after a deletion.
+
+    Attributes:
+        id: The file it was about.
+
+        deleted: Whether it is gone.
+
+        object: Always ``"file"``.
+
+        extra: Fields the provider sent that are not among these.
+    """
+
+    # https://developers.openai.com/api/reference/resources/files (read 2026-11-21)
+
+    id: str
+    deleted: bool
+    object: str = "file"
+    extra: Mapping[str, Any] = attrs.field(default=_NOTHING, hash=False)
+
+    @classmethod
+    def from_wire(cls, data: Any) -> OpenAIFileDeleted:
+        """
+        Read a provider's answer to a deletion.
+
+        Raises:
+            OpenAIError: It is no such answer (code ``"invalid_response"``).
+        """
+        if not isinstance(data, dict) or type(data.get("id")) is not str or type(data.get("deleted")) is not bool:
+            raise _unreadable("deletion", data, "id (string) and deleted (boolean) are required")
+        return cls(data["id"], data["deleted"], "file", _others(data, _DELETED_KEYS))
+
+
+@attrs.frozen
+class FilePage:
+    """
+    One page of a list of files.
+
+    Attributes:
+        files: In the order the provider gave.
+
+        has_more: Whether another page follows *last_id*.
+
+        first_id: Id of the first file, ``None`` on an empty page.
+
+        last_id: Id of the last file, the cursor of the next page.
+    """
+
+    files: tuple[OpenAIFile, ...]
+    has_more: bool = False
+    first_id: str | None = None
+    last_id: str | None = None
+
+    @classmethod
+    def from_wire(cls, data: Any) -> FilePage:
+        """
+        Read one page; providers that do not page may leave out all but ``data``.
+
+        Raises:
+            OpenAIError: It is no list of files (code ``"invalid_response"``).
+        """
+        if not isinstance(data, dict) or not isinstance(data.get("data"), list):
+            raise _unreadable("list", data, "data (array) is required")
+        files = tuple(map(OpenAIFile.from_wire, data["data"]))
+        first_id, last_id = (files[0].id, files[-1].id) if files else (None, None)
+        has_more = data.get("has_more") is True
+        return cls(files, has_more, data.get("first_id") or first_id, data.get("last_id") or last_id)
+
+
+@attrs.frozen
+class Progress:
+    """
+    How far a call has come.
+
+    Attributes:
+        bytes: Done so far; never less than in an earlier report of the same phase.
+
+        total: Bytes in all; ``None`` when nobody knows.
+
+        phase: ``"checking"``, ``"uploading"`` or ``"downloading"``.
+
+        attempt: 1 for the first try, 2 for the first retry.
+    """
+
+    bytes: int
+    total: int | None
+    phase: str
+    attempt: int = 1
+
+    @property
+    def fraction(self) -> float | None:
+        """Between 0 and 1; ``None`` when the total is unknown."""
+        return None if self.total is None else self.bytes / self.total if self.total else 1.0
+
+
+_FILE_KEYS: Final = frozenset(field.name for field in attrs.fields(OpenAIFile)) - {"extra"}
+_DELETED_KEYS: Final = frozenset(field.name for field in attrs.fields(OpenAIFileDeleted)) - {"extra"}
+
+
+def _others(data: Mapping[str, Any], known: frozenset[str]) -> Mapping[str, Any]:
+    return {key: value for key, value in data.items() if key not in known} or _NOTHING
+
+
+def _unreadable(what: str, data: Any, why: object) -> OpenAIError:
+    reason = f"{why} is missing" if isinstance(why, KeyError) else str(why)
+    return OpenAIError(
+        message=f"the answer is not a {what} object: {reason}; is the base URL that of an OpenAI-format API?",
+        code="invalid_response",
+        body=data,
+    )

@@ -1,0 +1,86 @@
+"""
+The eye on a running call: its progress and its being cancelled.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+import attrs
+
+from aikit.errors import CancelledError
+from aikit.objects import Progress
+
+_GAP_S: Final = 0.11  # at most ten reports a second, the last one included
+
+
+@attrs.define(eq=False, slots=True)
+class Watch:
+    """
+    The eye on a running call: whoever moves bytes reports here, and learns here that the call was cancelled.
+
+    Attributes:
+        on_progress: Gets a `Progress` at most ten times a second; never goes backwards within a phase.
+
+        clock: Monotonic seconds.
+    """
+
+    on_progress: Callable[[Progress], None] | None = None
+    clock: Callable[[], float] = time.monotonic
+    _is_cancelled: bool = False
+    _abort: Callable[[], None] | None = None
+    _last: Progress | None = None
+    _last_at: float = float("-inf")
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the call was asked to stop."""
+        return self._is_cancelled
+
+    def cancel(self) -> None:
+        """
+        Ask the call to stop; a blocked exchange is cut off.
+        """
+        self._is_cancelled = True
+        abort = self._abort
+        if abort is not None:
+            with suppress(Exception):  # it may end by itself at this very moment
+                abort()
+
+    def raise_if_cancelled(self) -> None:
+        """
+        Raise `CancelledError` once the call was asked to stop.
+        """
+        if self._is_cancelled:
+            raise CancelledError
+
+    @contextmanager
+    def aborting(self, abort: Callable[[], None]) -> Iterator[None]:
+        """
+        While inside, `cancel` calls *abort*, which unblocks what this thread is blocked in.
+        """
+        self._abort = abort
+        try:
+            self.raise_if_cancelled()
+            yield
+        finally:
+            self._abort = None
+
+    def report(self, phase: str, done: int, total: int | None, attempt: int = 1) -> None:
+        """
+        Tell that *done* of *total* bytes are through; raises `CancelledError` when it is time to stop.
+        """
+        self.raise_if_cancelled()
+        if self.on_progress is None:
+            return
+        last = self._last
+        if last is not None and last.phase == phase and done <= last.bytes:
+            return
+        now = self.clock()
+        if now - self._last_at < _GAP_S and done != total:
+            return
+        self._last, self._last_at = Progress(done, total, phase, attempt), now
+        self.on_progress(self._last)

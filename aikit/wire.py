@@ -1,0 +1,266 @@
+"""
+One exchange with a provider, as values: what is asked, what is answered, and the flows made of both.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Generator, Iterator, Mapping
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
+
+import attrs
+
+from aikit.errors import OpenAIError
+from aikit.watch import Watch
+
+T = TypeVar("T")
+
+_SECRET: Final = re.compile(r"auth|api-?key|token|secret|cookie|credential|password|signature", re.IGNORECASE)
+_USERINFO: Final = re.compile(r"(?<=://)[^/@?#]*@")
+_SECRET_QUERY: Final = re.compile(
+    r"([?&][^=&]*(?:key|token|secret|sig|signature|credential|password)=)[^&#]*", re.IGNORECASE
+)
+
+
+class Headers(Mapping[str, str]):
+    """
+    Header fields: immutable, found in any spelling, and discreet: secrets are left out of ``repr`` and pickles.
+    """
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Mapping[str, str] | None = None) -> None:
+        self._fields = {name.lower(): (name, value) for name, value in (fields or {}).items()}
+
+    def __getitem__(self, name: str) -> str:
+        return self._fields[name.lower()][1]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._fields.values())
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __repr__(self) -> str:
+        shown = {name: "***" if is_secret(name) else value for name, value in self.items()}
+        return f"Headers({shown!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Headers, ({name: value for name, value in self.items() if not is_secret(name)},)
+
+    def merged(self, *others: Mapping[str, str] | None) -> Headers:
+        """
+        Return these with those of *others*, the later winning.
+        """
+        new = Headers()
+        new._fields = dict(self._fields)
+        for other in others:
+            for name, value in (other or {}).items():
+                new._fields[name.lower()] = (name, value)
+        return new
+
+    def without_secrets(self) -> Headers:
+        """
+        Return those fields that may be shown to another origin.
+        """
+        return Headers({name: value for name, value in self.items() if not is_secret(name)})
+
+    def secrets(self) -> tuple[str, ...]:
+        """
+        Return the values that must not be shown, without their scheme.
+        """
+        return tuple(value.split(" ", 1)[-1] for name, value in self.items() if is_secret(name) and value)
+
+
+def is_secret(header_name: str) -> bool:
+    """
+    Tell whether a header of this name carries a secret.
+    """
+    return _SECRET.search(header_name) is not None
+
+
+def redacted(url: str) -> str:
+    """
+    Return *url* without user, password, and secrets in its query.
+    """
+    return _SECRET_QUERY.sub(r"\1***", _USERINFO.sub("***@", url))
+
+
+class Reader(Protocol):
+    """
+    A body under way.
+    """
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to *size* bytes, none at the end."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what the reader holds."""
+        ...
+
+
+class Body(Protocol):
+    """
+    The body of a request, opened anew for every attempt.
+    """
+
+    @property
+    def content_type(self) -> str:
+        """Value of the Content-Type header."""
+        ...
+
+    @property
+    def size_bytes(self) -> int | None:
+        """Exact size; ``None`` sends it chunked."""
+        ...
+
+    @property
+    def is_replayable(self) -> bool:
+        """Whether it can be opened more than once."""
+        ...
+
+    def open(self) -> Reader:
+        """Start from its first byte."""
+        ...
+
+
+class Sink(Protocol):
+    """
+    Where the body of a successful answer goes, opened anew for every attempt, going on where the last one broke.
+    """
+
+    def request_headers(self) -> Mapping[str, str]:
+        """Headers that ask for what is still missing."""
+        ...
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> int:
+        """Get ready for the body of an answer with *status*; return how many bytes are there already."""
+        ...
+
+    def write(self, chunk: memoryview, /) -> object:
+        """Take one chunk; it is only valid during the call."""
+        ...
+
+
+def _shown_url(url: str) -> str:
+    return repr(redacted(url))
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """
+    What is asked of a provider.
+
+    Attributes:
+        body: ``None``, or what is sent; opened anew for every attempt.
+
+        sink: Where the body of a 200 or 206 answer goes instead of into ``Response.body``.
+
+        timeout_s: Seconds without any byte after which the exchange fails.
+
+        after_s: Seconds to wait before it is sent; how, is the runner's.
+
+        attempt: 1 for the first try.
+
+        is_repeat: True when an earlier attempt may have been acted on though its answer was lost.
+    """
+
+    method: str
+    url: str = attrs.field(repr=_shown_url)
+    headers: Headers = attrs.field(factory=Headers)
+    body: Body | None = None
+    sink: Sink | None = attrs.field(default=None, repr=False)
+    timeout_s: float = 600.0
+    after_s: float = 0.0
+    attempt: int = 1
+    is_repeat: bool = False
+
+    @property
+    def is_replayable(self) -> bool:
+        """Whether sending it again sends the same."""
+        return self.body is None or self.body.is_replayable
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = {
+            name: getattr(self, name) for name in ("method", "headers", "timeout_s", "after_s", "attempt", "is_repeat")
+        }
+        return kept | {"url": redacted(self.url), "body": None, "sink": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+
+
+@attrs.frozen(kw_only=True)
+class Response:
+    """
+    What a provider answered, whole.
+
+    Attributes:
+        body: Content; empty when the request's sink took it.
+
+        elapsed_s: Seconds from sending to the last byte.
+    """
+
+    status: int
+    headers: Headers = attrs.field(factory=Headers)
+    body: bytes = attrs.field(default=b"", repr=False)
+    request: Request
+    elapsed_s: float = 0.0
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is 200 to 299."""
+        return 200 <= self.status <= 299
+
+    @property
+    def request_id(self) -> str | None:
+        """What the provider calls this request."""
+        return self.headers.get("x-request-id") or self.headers.get("apim-request-id")
+
+    def json(self) -> Any:
+        """
+        Decode the body.
+
+        Raises:
+            OpenAIError: It is not JSON (code ``"invalid_response"``).
+        """
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            kind = self.headers.get("content-type", "no content type")
+            raise OpenAIError(
+                message=f"the answer of {redacted(self.request.url)} is not JSON ({kind}, {len(self.body)} bytes); "
+                "is the base URL that of an OpenAI-format API?",
+                code="invalid_response",
+                status=self.status,
+                request_id=self.request_id,
+                headers=self.headers,
+                body=self.body[:2000].decode("utf-8", "replace"),
+            ) from None
+
+
+Flow: TypeAlias = Generator[Request, Response, T]
+"""An operation: yields requests, is sent responses, returns its object; failures of exchanges are thrown into it."""
+
+
+class Transport(Protocol):
+    """
+    What answers requests: a socket, or a store in this process.
+    """
+
+    def send(self, request: Request, watch: Watch) -> Response:
+        """
+        Make one exchange.
+
+        Raises:
+            ExchangeError: It failed before a whole answer came.
+            CancelledError: *watch* was cancelled.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
