@@ -1,0 +1,39 @@
+"""
+Rules for the lines of eval files.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from aikit.jsonl_problems import Problems, add_missing, add_wrong_type
+from aikit.limits import Limits
+
+
+@attrs.define
+class EvalsRules:
+    """
+    Each line has an ``item``, and may have the ``sample`` that was made from it.
+    """
+
+    # https://developers.openai.com/api/reference/resources/evals (read 2026-11-21)
+
+    _limits: Limits
+    _problems: Problems
+
+    def check(self, line: dict[str, Any], number: int) -> None:
+        """
+        Look at one line.
+        """
+        if "item" not in line:
+            add_missing(self._problems, number, "item")
+        for key in ("item", "sample"):
+            if key in line and type(line[key]) is not dict:
+                add_wrong_type(self._problems, number, key, "an object", line[key])
+
+    def finish(self) -> None:
+        """
+        Accept any number of lines.
+        """
