@@ -1,0 +1,3 @@
+"""
+The embedded provider: OpenAI's Files API answered from a folder on this machine, without a server.
+"""

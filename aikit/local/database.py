@@ -1,0 +1,137 @@
+"""
+What the store knows, in SQLite: connections that hop between threads, write transactions, the schema and its versions.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import weakref
+from collections import deque
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from aikit.local.faults import StoreError
+
+# PRAGMA user_version counts how many of these were carried out. Never change one that was released: append.
+#   seq         order of arrival, the tie-break within a second
+#   id          "file-" and 24 letters and digits; also the name of the blob
+#   bytes       size of the blob
+#   sha256      of the blob, in hexadecimal
+#   created_at  Unix seconds
+#   expires_at  Unix seconds from which on it is gone; NULL: kept until deleted
+_MIGRATIONS: Final = (
+    (
+        """CREATE TABLE files (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            filename TEXT NOT NULL,
+            purpose TEXT NOT NULL,
+            bytes INTEGER NOT NULL,
+            sha256 TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            expires_at INTEGER
+        )""",
+        "CREATE INDEX files_by_age ON files (created_at, seq)",
+        "CREATE INDEX files_by_expiry ON files (expires_at) WHERE expires_at IS NOT NULL",
+    ),
+)
+SCHEMA_VERSION: Final = len(_MIGRATIONS)
+
+_BUSY_S: Final = 60.0
+_abandoned: list[object] = []  # a forked child must neither use nor close its parent's connections
+
+
+@attrs.define(eq=False)
+class Database:
+    """
+    A database file that several threads and processes share.
+
+    A connection serves one thread at a time, whichever that is, and rests in between.
+    """
+
+    path: Path
+    _idle: deque[sqlite3.Connection] = attrs.field(factory=deque)
+    _pid: int = attrs.field(factory=os.getpid)
+
+    def __attrs_post_init__(self) -> None:
+        weakref.finalize(self, _close_all, self._idle, self._pid)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """
+        Lend a connection for one query.
+        """
+        connection = self._taken()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """
+        Lend a connection inside the one write transaction of all threads and processes; undone when an error leaves it.
+        """
+        with self.reading() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # a full disk has rolled back by itself
+                    connection.execute("ROLLBACK")
+                raise
+
+    def migrate(self) -> None:
+        """
+        Bring the file to the schema of this version; the caller keeps other processes from doing the same.
+
+        Raises:
+            StoreError: A newer aikit wrote it (code ``"storage_too_new"``).
+        """
+        with self.reading() as connection:
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+            found = connection.execute("PRAGMA user_version").fetchone()[0]
+        if found > SCHEMA_VERSION:
+            raise StoreError(
+                message=f"{self.path} was written by a newer aikit (schema {found}, this one knows {SCHEMA_VERSION}); "
+                "upgrade aikit, or set AIKIT_HOME to another folder",
+                code="storage_too_new",
+            )
+        for version, statements in enumerate(_MIGRATIONS[found:], start=found + 1):
+            with self.writing() as connection:
+                for statement in statements:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {version}")
+
+    def close(self) -> None:
+        """
+        Let go of resting connections; it can be used again.
+        """
+        _close_all(self._idle, self._pid)
+
+    def _taken(self) -> sqlite3.Connection:
+        if self._pid != os.getpid():
+            _abandoned.append(self._idle)
+            self._idle, self._pid = deque(), os.getpid()
+            weakref.finalize(self, _close_all, self._idle, self._pid)
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+
+
+def _close_all(idle: deque[sqlite3.Connection], pid: int) -> None:
+    if pid != os.getpid():
+        _abandoned.append(idle)
+        return
+    while idle:
+        with suppress(IndexError), closing(idle.pop()):
+            pass

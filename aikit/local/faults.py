@@ -1,0 +1,90 @@
+"""
+What can go wrong with the folder itself: a full disk, missing permissions, a damaged or newer database.
+"""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+_NO_SPACE: Final = frozenset((errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)))
+_DAMAGED: Final = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
+_BUSY: Final = frozenset((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED))
+
+
+@attrs.frozen(kw_only=True, slots=False, str=False)
+class StoreError(Exception):
+    """
+    Trouble with the folder; what was known before is still known, what was being done is not done.
+
+    Attributes:
+        message: What was wrong and what to do.
+
+        code: ``"insufficient_storage"``, ``"storage_busy"``, ``"storage_damaged"``, ``"storage_too_new"`` or
+            ``"storage_unavailable"``.
+    """
+
+    message: str
+    code: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@contextmanager
+def telling_faults(folder: Path) -> Iterator[None]:
+    """
+    Turn what the disk and SQLite raise inside into a `StoreError` about *folder*.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _of_disk(folder, error) from error
+    except sqlite3.Error as error:
+        raise _of_database(folder, error) from error
+
+
+def _of_disk(folder: Path, error: OSError) -> StoreError:
+    if error.errno in _NO_SPACE:
+        return _full(folder)
+    reason = error.strerror or str(error)
+    return StoreError(
+        message=f"the store in {folder} cannot be used: {reason}; check the folder's permissions, or set AIKIT_HOME "
+        "to a folder that can be written",
+        code="storage_unavailable",
+    )
+
+
+def _of_database(folder: Path, error: sqlite3.Error) -> StoreError:
+    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if primary == sqlite3.SQLITE_FULL:
+        return _full(folder)
+    if primary in _BUSY:
+        return StoreError(
+            message=f"the store in {folder} is busy: another process has been writing for too long; try again",
+            code="storage_busy",
+        )
+    if primary in _DAMAGED:
+        return StoreError(
+            message=f"the store in {folder} is damaged ({error}); move that folder away and upload the files again",
+            code="storage_damaged",
+        )
+    return StoreError(
+        message=f"the store in {folder} cannot be used: {error}; check the folder's permissions and free space, or "
+        "set AIKIT_HOME to another folder",
+        code="storage_unavailable",
+    )
+
+
+def _full(folder: Path) -> StoreError:
+    return StoreError(
+        message=f"there is no space left for the store in {folder}, so nothing was stored; free some space or delete "
+        "files, then try again",
+        code="insufficient_storage",
+    )

@@ -1,0 +1,253 @@
+"""
+OpenAI's Files API on a store: plain values in, a status, headers and a body out, whatever carries them.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+import attrs
+
+from aikit.local.content import Content, asked_part
+from aikit.local.faults import StoreError
+from aikit.local.rules import (
+    ContentCheck,
+    Refusal,
+    admission,
+    list_query,
+    no_such_file,
+    require_downloadable,
+)
+from aikit.local.store import Store, StoredFile
+
+# x-ratelimit-*: 1,000 uploads a minute, the documented rate of POST /files; told, not enforced
+_RATE_LIMIT: Final = {
+    "x-ratelimit-limit-requests": "1000",
+    "x-ratelimit-remaining-requests": "999",
+    "x-ratelimit-reset-requests": "60ms",
+}
+_STATUS_OF_FAULT: Final = {"insufficient_storage": 507, "storage_busy": 503}
+
+
+@attrs.frozen(kw_only=True)
+class Reply:
+    """
+    An answer, before anything carries it.
+
+    Attributes:
+        headers: Names in lower case; the length of the body among them.
+
+        body: Empty when *content* is the body.
+
+        content: The body in a file, to be closed by whoever gets the reply.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+    content: Content | None = None
+
+
+@attrs.frozen(kw_only=True)
+class FilesService:
+    """
+    The operations of OpenAI's Files API; none of them raises for what OpenAI answers with an error.
+    """
+
+    # https://developers.openai.com/api/reference/resources/files (read 2026-11-21)
+
+    store: Store
+
+    def create(
+        self, fields: Mapping[str, str], filename: str | None, chunks: Iterable[bytes], size_bytes: int | None = None
+    ) -> Reply:
+        """
+        Store a file.
+
+        Args:
+            fields: The form without its file: purpose, ``expires_after[anchor]``, ``expires_after[seconds]``.
+
+            filename: The file's name; folders in it are dropped. ``None`` when the form has no file.
+
+            chunks: The content; what it raises leaves this call after everything is undone.
+
+            size_bytes: Size, if it is known before: a file that is too large is refused unread.
+        """
+
+        def act() -> Reply:
+            wanted = admission(fields, filename, size_bytes)
+            check = ContentCheck(wanted.purpose)
+            with self.store.receiving() as incoming:
+                for chunk in chunks:
+                    check.feed(chunk)
+                    incoming.write(chunk)
+                check.finish()
+                file = self.store.keep(incoming, **attrs.asdict(wanted))
+            return _json_reply(200, file_to_wire(file))
+
+        return _answered(act)
+
+    def retrieve(self, file_id: str) -> Reply:
+        """
+        Describe a file.
+        """
+
+        def act() -> Reply:
+            file = self.store.retrieve(file_id)
+            if file is None:
+                raise no_such_file(file_id)
+            return _json_reply(200, file_to_wire(file))
+
+        return _answered(act)
+
+    def list(self, query: Mapping[str, str]) -> Reply:
+        """
+        Describe files, page by page; on an empty page ``first_id`` and ``last_id`` are empty strings.
+        """
+        # OpenAI's schema requires both ids as strings and does not say what an empty page has.
+
+        def act() -> Reply:
+            wanted = list_query(query)
+            found = self.store.list(
+                limit=wanted.limit + 1,
+                newest_first=wanted.newest_first,
+                purpose=wanted.purpose,
+                after=wanted.after,
+            )
+            if found is None:
+                raise no_such_file(wanted.after or "", param="after")
+            data = [file_to_wire(file) for file in found[: wanted.limit]]
+            page = {
+                "object": "list",
+                "data": data,
+                "first_id": data[0]["id"] if data else "",
+                "last_id": data[-1]["id"] if data else "",
+                "has_more": len(found) > wanted.limit,
+            }
+            return _json_reply(200, page)
+
+        return _answered(act)
+
+    def delete(self, file_id: str) -> Reply:
+        """
+        Delete a file.
+        """
+
+        def act() -> Reply:
+            if not self.store.delete(file_id):
+                raise no_such_file(file_id)
+            return _json_reply(200, {"id": file_id, "object": "file", "deleted": True})
+
+        return _answered(act)
+
+    def content(self, file_id: str, headers: Mapping[str, str]) -> Reply:
+        """
+        Open a file's content, or the part of it that Range in *headers* (names in lower case) asks for.
+        """
+
+        def act() -> Reply:
+            opened = self.store.open(file_id)
+            if opened is None:
+                raise no_such_file(file_id)
+            file, stream = opened
+            try:
+                require_downloadable(file.purpose)
+                part = asked_part(headers, file.bytes, _etag(file))
+            except BaseException:
+                stream.close()
+                raise
+            start, size = part or (0, file.bytes)
+            reply_headers = _content_headers(file, size)
+            if part is not None:
+                reply_headers["content-range"] = f"bytes {start}-{start + size - 1}/{file.bytes}"
+            return Reply(
+                status=200 if part is None else 206, headers=reply_headers, content=Content(stream, start, size)
+            )
+
+        return _answered(act)
+
+
+def refusal_reply(refusal: Refusal) -> Reply:
+    """
+    Return the answer that says no, headers and all.
+    """
+
+    def act() -> Reply:
+        raise refusal
+
+    return _answered(act)
+
+
+def file_to_wire(file: StoredFile) -> dict[str, Any]:
+    """
+    Return OpenAI's File object; keys that have no value are left out, as its schema has no null there.
+    """
+    data: dict[str, Any] = {
+        "object": "file",
+        "id": file.id,
+        "purpose": file.purpose,
+        "filename": file.filename,
+        "bytes": file.bytes,
+        "created_at": file.created_at,
+        "status": "processed",
+    }
+    if file.expires_at is not None:
+        data["expires_at"] = file.expires_at
+    return data
+
+
+def _answered(act: Callable[[], Reply]) -> Reply:
+    """
+    Return what *act* answers or what its refusal says, with the headers that every answer has.
+    """
+    started = time.perf_counter()
+    try:
+        reply = act()
+    except Refusal as refusal:
+        reply = _json_reply(refusal.status, refusal.to_wire(), refusal.headers)
+    except StoreError as error:
+        reply = _fault_reply(error)
+    headers = {
+        "x-request-id": f"req_{secrets.token_hex(16)}",
+        "openai-version": "2020-10-01",
+        "openai-processing-ms": str(round((time.perf_counter() - started) * 1000)),
+        **_RATE_LIMIT,
+        **reply.headers,
+    }
+    return attrs.evolve(reply, headers=headers)
+
+
+def _fault_reply(error: StoreError) -> Reply:
+    status = _STATUS_OF_FAULT.get(error.code, 500)
+    # Only a busy store gets better by asking again.
+    headers = {} if status == 503 else {"x-should-retry": "false"}
+    refusal = Refusal(error.message, code=error.code, status=status, type="server_error")
+    return _json_reply(status, refusal.to_wire(), headers)
+
+
+def _json_reply(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Reply:
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    own = {"content-type": "application/json", "content-length": str(len(body))}
+    return Reply(status=status, headers=own | dict(headers or {}), body=body)
+
+
+def _content_headers(file: StoredFile, size_bytes: int) -> dict[str, str]:
+    # Content-Disposition: RFC 6266 with RFC 8187; the quoted name is for readers that know no other.
+    plain = "".join(char if char.isascii() and char not in '"\\%' else "_" for char in file.filename)
+    encoded = quote(file.filename, safe="")
+    return {
+        "content-type": "application/octet-stream",
+        "content-length": str(size_bytes),
+        "content-disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}",
+        "accept-ranges": "bytes",
+        "etag": _etag(file),
+    }
+
+
+def _etag(file: StoredFile) -> str:
+    return f'"{file.sha256}"'

@@ -1,0 +1,289 @@
+"""
+A folder that keeps files: SQLite for what is known, plain files for what is stored.
+
+    <home>/local/files.db       what is known; the schema stands in `aikit.local.database`
+    <home>/local/blobs/<id>     what is stored, one file each
+    <home>/local/incoming/<id>  what is being written; its writer holds a lock on it
+    <home>/local/lock           held by the process that is starting
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from io import FileIO
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from aikit.local.database import Database
+from aikit.local.faults import StoreError, telling_faults
+from aikit.local.incoming import Incoming
+from aikit.local.locks import locked, remove_if_abandoned
+
+_COLUMNS: Final = "id, filename, purpose, bytes, sha256, created_at, expires_at"
+_IS_LIVE: Final = "(expires_at IS NULL OR expires_at > ?)"
+
+
+def default_home() -> Path:
+    """
+    Return the folder named by ``AIKIT_HOME``, else ``~/.aikit``.
+    """
+    named = os.environ.get("AIKIT_HOME")
+    return Path(named).expanduser() if named else Path.home() / ".aikit"
+
+
+@attrs.frozen
+class StoredFile:
+    """
+    What is known of a stored file.
+
+    Attributes:
+        id: ``file-`` and 24 letters and digits.
+
+        filename: Name given at upload; never used as a path.
+
+        purpose: What it may be used for.
+
+        bytes: Size.
+
+        sha256: Of its content, in hexadecimal.
+
+        created_at: Unix seconds.
+
+        expires_at: Unix seconds from which on it is gone; ``None`` when it is kept until deleted.
+    """
+
+    id: str
+    filename: str
+    purpose: str
+    bytes: int
+    sha256: str
+    created_at: int
+    expires_at: int | None
+
+
+@attrs.define(eq=False)
+class Store:
+    """
+    A folder that keeps files, safe for several threads and processes at once; nothing is touched before first use.
+
+    Attributes:
+        home: Folder; made, for its owner only, when missing.
+
+        clock: Unix seconds.
+    """
+
+    home: Path
+    clock: Callable[[], float] = time.time
+    _database: Database = attrs.field(init=False)
+    _starting: threading.Lock = attrs.field(factory=threading.Lock)
+    _is_started: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        self.home = Path(self.home)
+        self._database = Database(self.folder / "files.db")
+
+    @property
+    def folder(self) -> Path:
+        """Where all of it lies."""
+        return self.home / "local"
+
+    @contextmanager
+    def receiving(self) -> Iterator[Incoming]:
+        """
+        Open a file to write into; it is removed at the end unless `keep` was called.
+
+        Raises:
+            StoreError: The disk is full or broken.
+        """
+        self._start()
+        with Incoming(self._incoming) as incoming:
+            yield incoming
+
+    def keep(self, incoming: Incoming, *, filename: str, purpose: str, expires_after_s: int | None) -> StoredFile:
+        """
+        Store what was received; from now on it is known, and not before.
+
+        Raises:
+            StoreError: The disk is full or broken.
+        """
+        incoming.sync()
+        path = self._blobs / incoming.id
+        sha256 = incoming.sha256
+        with telling_faults(self.folder):
+            try:
+                with self._database.writing() as connection:
+                    created_at = int(self.clock())
+                    expires_at = None if expires_after_s is None else created_at + expires_after_s
+                    file = StoredFile(
+                        incoming.id, filename, purpose, incoming.size_bytes, sha256, created_at, expires_at
+                    )
+                    _insert(connection, file)
+                    incoming.move_to(path)
+                    _sync_folder(self._blobs)
+            except (OSError, sqlite3.Error):
+                path.unlink(missing_ok=True)
+                raise
+        return file
+
+    def retrieve(self, file_id: str) -> StoredFile | None:
+        """
+        Return what is known of a file, ``None`` when there is no such file or it has expired.
+        """
+        now = self._current()
+        query = f"SELECT {_COLUMNS} FROM files WHERE id = ? AND {_IS_LIVE}"  # noqa: S608  constants
+        with telling_faults(self.folder), self._database.reading() as connection:
+            row = connection.execute(query, (file_id, now)).fetchone()
+        return None if row is None else StoredFile(*row)
+
+    def list(
+        self, *, limit: int, newest_first: bool = True, purpose: str | None = None, after: str | None = None
+    ) -> tuple[StoredFile, ...] | None:
+        """
+        Return up to *limit* files by age, those after the file with id *after*; ``None`` when there is no such file.
+        """
+        now = self._current()
+        compare, direction = ("<", "DESC") if newest_first else (">", "ASC")
+        conditions: list[str] = [_IS_LIVE]
+        values: list[object] = [now]
+        if purpose is not None:
+            conditions.append("purpose = ?")
+            values.append(purpose)
+        if after is not None:
+            place = self._place(after, now)
+            if place is None:
+                return None
+            conditions.append(f"(created_at, seq) {compare} (?, ?)")
+            values += place
+        query = (
+            f"SELECT {_COLUMNS} FROM files WHERE {' AND '.join(conditions)} "  # noqa: S608  constants
+            f"ORDER BY created_at {direction}, seq {direction} LIMIT ?"
+        )
+        with telling_faults(self.folder), self._database.reading() as connection:
+            return tuple(StoredFile(*row) for row in connection.execute(query, (*values, limit)))
+
+    def delete(self, file_id: str) -> bool:
+        """
+        Forget a file and remove its content; ``False`` when there was none.
+        """
+        now = self._current()
+        with telling_faults(self.folder):
+            with self._database.writing() as connection:
+                query = f"DELETE FROM files WHERE id = ? AND {_IS_LIVE}"  # noqa: S608  constants
+                is_found = connection.execute(query, (file_id, now)).rowcount > 0
+            if is_found:
+                self._remove_blob(file_id)
+        return is_found
+
+    def open(self, file_id: str) -> tuple[StoredFile, FileIO] | None:
+        """
+        Open a file's content, which stays readable when it is deleted meanwhile; ``None`` when there is no such file.
+        """
+        file = self.retrieve(file_id)
+        if file is None:
+            return None
+        with telling_faults(self.folder):
+            try:
+                return file, (self._blobs / file.id).open("rb", buffering=0)
+            except FileNotFoundError:  # deleted since the line above
+                return None
+
+    def close(self) -> None:
+        """
+        Let go of the database; the store can be used again.
+        """
+        self._database.close()
+
+    @property
+    def _blobs(self) -> Path:
+        return self.folder / "blobs"
+
+    @property
+    def _incoming(self) -> Path:
+        return self.folder / "incoming"
+
+    def _current(self) -> float:
+        """
+        Return the time, after removing what has expired by then.
+        """
+        self._start()
+        now = self.clock()
+        with suppress(StoreError):  # on a full disk it stays until there is space; nobody is shown it
+            self._purge(now)
+        return now
+
+    def _purge(self, now: float) -> None:
+        query = "SELECT id FROM files WHERE expires_at <= ?"
+        with telling_faults(self.folder):
+            with self._database.reading() as connection:
+                if connection.execute(query + " LIMIT 1", (now,)).fetchone() is None:
+                    return
+            with self._database.writing() as connection:
+                expired = [row[0] for row in connection.execute(query, (now,))]
+                connection.execute("DELETE FROM files WHERE expires_at <= ?", (now,))
+            for file_id in expired:
+                self._remove_blob(file_id)
+
+    def _place(self, file_id: str, now: float) -> tuple[int, int] | None:
+        query = f"SELECT created_at, seq FROM files WHERE id = ? AND {_IS_LIVE}"  # noqa: S608  constants
+        with telling_faults(self.folder), self._database.reading() as connection:
+            place: tuple[int, int] | None = connection.execute(query, (file_id, now)).fetchone()
+            return place
+
+    def _remove_blob(self, file_id: str) -> None:
+        with suppress(OSError):  # on Windows while somebody reads it; the next start removes it
+            (self._blobs / file_id).unlink()
+
+    def _start(self) -> None:
+        if not self._is_started:
+            self._prepare()
+
+    def _prepare(self) -> None:
+        with self._starting, telling_faults(self.folder):
+            if self._is_started:
+                return
+            for folder in (self.home, self.folder, self._blobs, self._incoming):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.chmod(0o700)
+            with locked(self.folder / "lock"):
+                self._database.migrate()
+                self._sweep()
+            self._is_started = True
+
+    def _sweep(self) -> None:
+        """
+        Remove what processes that died have left behind.
+        """
+        # Inside the write transaction, so that no file is between its old name, its new one and its row.
+        with self._database.writing() as connection:
+            for path in self._incoming.iterdir():
+                remove_if_abandoned(path)
+            known = {row[0] for row in connection.execute("SELECT id FROM files")}
+            stored = set(os.listdir(self._blobs))  # noqa: PTH208  names only, ten times faster with many
+            connection.executemany("DELETE FROM files WHERE id = ?", [(file_id,) for file_id in known - stored])
+            for name in stored - known:
+                self._remove_blob(name)
+
+
+def _insert(connection: sqlite3.Connection, file: StoredFile) -> None:
+    query = f"INSERT INTO files ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  constants
+    connection.execute(query, attrs.astuple(file))
+
+
+def _sync_folder(folder: Path) -> None:
+    """
+    Make the disk keep the names in *folder*.
+    """
+    if sys.platform != "win32":  # folders cannot be opened there
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
