@@ -1,0 +1,78 @@
+"""
+An environment for each peer, kept in a cache folder between runs.
+"""
+
+from __future__ import annotations
+
+import compileall
+import importlib.metadata
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
+    "aikit": ("attrs", "requests"),
+    "openai": ("openai",),
+    "requests": ("requests",),
+}
+
+
+def prepare(cache: Path, package: Path, *, fresh: bool) -> dict[str, str]:
+    """
+    Return the interpreter of each environment, made now where it is missing.
+
+    Args:
+        cache: Where the environments are kept.
+
+        package: The working tree's ``aikit`` folder; a copy of it is installed, so that a change made meanwhile cannot
+            mix two states.
+
+        fresh: Make all of them anew, with the newest packages.
+    """
+    for name, packages in PACKAGES.items():
+        if fresh or not (cache / name / "complete").exists():
+            print(f"preparing the environment of {name} ...", file=sys.stderr)
+            _make(cache / name, packages)
+    installed = _site_packages(cache / "aikit") / package.name
+    shutil.rmtree(installed, ignore_errors=True)
+    shutil.copytree(package, installed, ignore=shutil.ignore_patterns("__pycache__"))
+    compileall.compile_dir(installed, quiet=2)
+    return {name: str(cache / name / "bin" / "python") for name in PACKAGES}
+
+
+def versions(cache: Path) -> list[str]:
+    """
+    Return what is compared, as ``name version``.
+    """
+    found = [f"Python {sys.version.split()[0]}"]
+    for name, packages in PACKAGES.items():
+        for package in packages:
+            known = importlib.metadata.distributions(name=package, path=[str(_site_packages(cache / name))])
+            found += [f"{package} {distribution.version}" for distribution in known]
+    curl = subprocess.run([curl_path(), "--version"], capture_output=True, text=True, check=True)
+    return [*dict.fromkeys(found), " ".join(curl.stdout.split()[:2])]
+
+
+def curl_path() -> str:
+    """
+    Return where the system's curl is.
+    """
+    path = shutil.which("curl")
+    if path is None:
+        sys.exit("curl is not installed; the bench compares with it")
+    return path
+
+
+def _make(path: Path, packages: tuple[str, ...]) -> None:
+    venv.create(path, clear=True, with_pip=True)
+    python = path / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "-qq", "--upgrade", *packages], check=True)
+    (path / "complete").touch()
+
+
+def _site_packages(path: Path) -> Path:
+    return next(path.glob("lib/python*/site-packages"))

@@ -1,0 +1,118 @@
+"""
+What is measured of aikit: ``with_aikit.py COMMAND URL ...``.
+"""
+
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import requests
+
+from aikit import OpenAIClient
+
+
+def client_for(url: str, **options: Any) -> OpenAIClient:
+    """
+    Return a client with default settings but for *options*.
+    """
+    return OpenAIClient(api_key="k", base_url=url, **options)
+
+
+def upload(url: str, path: str, size: str) -> None:
+    """
+    Send a file from disk.
+    """
+    with client_for(url) as client:
+        file = client.files.create(path, "user_data").throw().file
+    assert file is not None
+    assert file.bytes == int(size)
+
+
+def download(url: str, path: str, size: str) -> None:
+    """
+    Save a file to disk.
+    """
+    with client_for(url) as client:
+        result = client.files.download("file-bulk", path)
+    assert result.success, result.errors
+    assert result.bytes_written == int(size)
+
+
+def retrieve(url: str, count: str) -> None:
+    """
+    Ask for a file again and again.
+    """
+    with client_for(url) as client:
+        for _ in range(int(count)):
+            assert client.files.retrieve("file-one").file
+
+
+def many(url: str, count: str, at_a_time: str) -> None:
+    """
+    Send small files, many at a time, each with a callback.
+    """
+    succeeded = []
+    options = {"filename": "note.txt", "on_terminate": lambda result: succeeded.append(result.success)}
+    with client_for(url, max_workers=int(at_a_time)) as client:
+        for _ in range(int(count)):
+            client.files.create(bytes(2048), "user_data", options)
+    assert succeeded.count(True) == int(count)
+
+
+def list_files(url: str) -> None:
+    """
+    Get the long list several times and tell the median time.
+    """
+    times = []
+    with client_for(url) as client:
+        for _ in range(7):
+            started = time.perf_counter()
+            files = client.files.list({"limit": 10_000}).files
+            assert len({file.id for file in files}) == 10_000
+            times.append(time.perf_counter() - started)
+    print("call_s", statistics.median(times[1:]))
+
+
+def wait(url: str, count: str) -> None:
+    """
+    Wait for many files that never become ready, then cancel; tell how many threads that took.
+    """
+    ended: list[bool] = []
+    asked_before, threads = answered(url), 0
+    client = client_for(url)
+    for number in range(int(count)):
+        options = {"on_terminate": lambda result: ended.append(result.success), "poll_interval": 300}
+        client.files.wait(f"file-{number}", options)
+        threads = max(threads, threading.active_count())
+    while answered(url) - asked_before < int(count):
+        threads = max(threads, threading.active_count())
+        time.sleep(0.1)
+    time.sleep(0.5)
+    threads = max(threads, threading.active_count())
+    assert not ended
+    client.close(cancel=True)
+    assert ended.count(False) == int(count)
+    print("threads", threads)
+
+
+def answered(url: str) -> int:
+    """
+    Ask the server how many requests it has answered.
+    """
+    return int(requests.get(url.removesuffix("v1") + "answered", timeout=10).text)
+
+
+COMMANDS: Final[dict[str, Callable[..., None]]] = {
+    "upload": upload,
+    "download": download,
+    "retrieve": retrieve,
+    "many": many,
+    "list": list_files,
+    "wait": wait,
+}
+
+if __name__ == "__main__":
+    COMMANDS[sys.argv[1]](*sys.argv[2:])

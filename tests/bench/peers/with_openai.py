@@ -1,0 +1,87 @@
+"""
+What is measured of OpenAI's own library, used the way that suits it best: ``with_openai.py COMMAND URL ...``.
+"""
+
+import importlib
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+# Not an import statement: it is installed in its own environment only, and type checkers elsewhere do not know it.
+openai = importlib.import_module("openai")
+
+
+def client_for(url: str) -> Any:
+    """
+    Return a client with default settings.
+    """
+    return openai.OpenAI(api_key="k", base_url=url)
+
+
+def upload(url: str, path: str, size: str) -> None:
+    """
+    Send a file from disk; an open file is streamed, a path would be read whole.
+    """
+    with Path(path).open("rb") as file:
+        stored = client_for(url).files.create(file=file, purpose="user_data")
+    assert stored.bytes == int(size)
+
+
+def download(url: str, path: str, size: str) -> None:
+    """
+    Save a file to disk, streamed.
+    """
+    with client_for(url).files.with_streaming_response.content("file-bulk") as response:
+        response.stream_to_file(path)
+    assert Path(path).stat().st_size == int(size)
+
+
+def retrieve(url: str, count: str) -> None:
+    """
+    Ask for a file again and again.
+    """
+    client = client_for(url)
+    for _ in range(int(count)):
+        assert client.files.retrieve("file-one").id
+
+
+def many(url: str, count: str, at_a_time: str) -> None:
+    """
+    Send small files, many at a time.
+    """
+    client = client_for(url)
+    with ThreadPoolExecutor(int(at_a_time)) as pool:
+        calls = [
+            pool.submit(client.files.create, file=("note.txt", bytes(2048)), purpose="user_data")
+            for _ in range(int(count))
+        ]
+    assert all(call.result().bytes == 2048 for call in calls)
+
+
+def list_files(url: str) -> None:
+    """
+    Get the long list several times and tell the median time.
+    """
+    client, times = client_for(url), []
+    for _ in range(7):
+        started = time.perf_counter()
+        files = client.files.list(limit=10_000).data
+        assert len({file.id for file in files}) == 10_000
+        times.append(time.perf_counter() - started)
+    print("call_s", statistics.median(times[1:]))
+
+
+COMMANDS: Final[dict[str, Callable[..., None]]] = {
+    "upload": upload,
+    "download": download,
+    "retrieve": retrieve,
+    "many": many,
+    "list": list_files,
+}
+
+if __name__ == "__main__":
+    COMMANDS[sys.argv[1]](*sys.argv[2:])

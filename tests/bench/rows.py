@@ -1,0 +1,165 @@
+"""
+What is compared, and the bounds that must be met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from tests.bench.environments import curl_path
+from tests.bench.measure import Line, Row
+from tests.bench.server import BULK_BYTES
+from tests.bench.stage import Stage
+
+_CALLS: Final = 2_000
+_AT_A_TIME: Final = 64
+_WAITING: Final = 10_000
+
+
+def _import(stage: Stage) -> Row:
+    over_python = dict.fromkeys(("import", "aikit", "openai"), "python")
+    return Row(
+        "import, and a client made",
+        {
+            "python": [stage.pythons["aikit"], "-c", "pass"],
+            "import": [stage.pythons["aikit"], "-c", "import aikit"],
+            "aikit": [stage.pythons["aikit"], "-c", "import aikit; aikit.OpenAIClient(api_key='k')"],
+            "openai": [stage.pythons["openai"], "-c", "import openai; openai.OpenAI(api_key='k')"],
+        },
+        [
+            Line("import alone, over bare Python", "wall_s", limit=0.050, of="import", minus=over_python),
+            Line("import and client, over bare Python", "wall_s", "openai", limit=0.050, minus=over_python),
+            Line("import and client, wall", "wall_s", "openai", ratio=0.25),
+            Line("import and client, peak memory", "rss_mib", "openai", limit=34),
+        ],
+    )
+
+
+def _upload(stage: Stage) -> Row:
+    url, path = stage.url("ready"), stage.bulk_file
+    form = ["-F", "purpose=user_data", "-F", f"file=@{path}", "-o", "/dev/null"]
+    return Row(
+        "upload of 512 MB from disk",
+        {
+            "aikit": stage.program("aikit", "with_aikit.py", "upload", url, path, BULK_BYTES),
+            "curl": [curl_path(), "-q", "-sSf", *form, f"{url}/files"],
+            "openai": stage.program("openai", "with_openai.py", "upload", url, path, BULK_BYTES),
+            "requests": stage.program("requests", "with_requests.py", "upload", url, path, BULK_BYTES),
+            "bare socket": stage.raw("upload", url, BULK_BYTES),
+        },
+        [
+            Line("wall", "wall_s", "curl", ratio=1.6),
+            Line("wall", "wall_s", "openai", ratio=0.45),
+            Line("CPU", "cpu_s", "openai", ratio=0.4),
+            Line("peak memory", "rss_mib", "openai", limit=38),
+            Line("wall", "wall_s", "requests"),
+            Line("peak memory", "rss_mib", "requests"),
+        ],
+    )
+
+
+def _download(stage: Stage) -> Row:
+    url, path = stage.url("ready"), stage.folder / "downloaded"
+    return Row(
+        "download of 512 MB to disk",
+        {
+            "aikit": stage.program("aikit", "with_aikit.py", "download", url, path, BULK_BYTES),
+            "curl": [curl_path(), "-q", "-sSf", "-o", str(path), f"{url}/files/file-bulk/content"],
+            "openai": stage.program("openai", "with_openai.py", "download", url, path, BULK_BYTES),
+            "bare socket": stage.raw("download", url),
+        },
+        [
+            Line("wall", "wall_s", "curl", ratio=0.75),
+            Line("wall", "wall_s", "openai", ratio=0.55),
+            Line("CPU", "cpu_s", "openai"),
+            Line("peak memory", "rss_mib", "openai", limit=38),
+        ],
+        leaves=path,
+    )
+
+
+def _retrieve(stage: Stage) -> Row:
+    url = stage.url("ready")
+    programs = {"bare socket": stage.raw("retrieve", url, _CALLS)}
+    for peer in ("aikit", "openai", "requests"):
+        programs[peer] = stage.program(peer, f"with_{peer}.py", "retrieve", url, _CALLS + 1)
+        programs[f"{peer} once"] = stage.program(peer, f"with_{peer}.py", "retrieve", url, 1)
+    minus = {peer: f"{peer} once" for peer in ("aikit", "openai", "requests")}
+    return Row(
+        "2,000 retrieve on one connection",
+        programs,
+        [
+            Line("CPU per call", "cpu_s", "openai", ratio=0.5, minus=minus, per=_CALLS),
+            Line("CPU per call", "cpu_s", "requests", minus=minus, per=_CALLS),
+            Line("wall per call", "wall_s", "openai", minus=minus, per=_CALLS),
+        ],
+    )
+
+
+def _many(stage: Stage) -> Row:
+    url = stage.url("slow")
+    return Row(
+        "2,000 uploads of 2 KB, 64 at a time, answered after 20 ms",
+        {
+            "aikit": stage.program("aikit", "with_aikit.py", "many", url, _CALLS, _AT_A_TIME),
+            "openai": stage.program("openai", "with_openai.py", "many", url, _CALLS, _AT_A_TIME),
+            "bare socket": stage.raw("many", url, _CALLS, _AT_A_TIME),
+        },
+        [
+            Line("wall", "wall_s", "openai", ratio=0.35),
+            Line("CPU", "cpu_s", "openai"),
+            Line("peak memory", "rss_mib", "openai"),
+        ],
+    )
+
+
+def _list(stage: Stage) -> Row:
+    url = stage.url("ready")
+    return Row(
+        "list of 10,000 files into objects",
+        {
+            "aikit": stage.program("aikit", "with_aikit.py", "list", url),
+            "openai": stage.program("openai", "with_openai.py", "list", url),
+            "bare socket": stage.raw("list", url),
+        },
+        [Line("the call", "call_s", "openai", ratio=0.15), Line("peak memory", "rss_mib", "openai")],
+    )
+
+
+def _check(stage: Stage) -> Row:
+    path = stage.batch_file
+    return Row(
+        "checking a 200 MB batch file of 50,000 lines, all rules",
+        {
+            "aikit": stage.program("aikit", "check_with_aikit.py", path),
+            "json.loads": stage.program("aikit", "check_with_json.py", path),
+        },
+        [
+            Line("speed", "mb_per_s", "json.loads", limit=300, at_least=True),
+            Line("peak memory", "rss_mib", "json.loads", limit=40),
+        ],
+    )
+
+
+def _wait(stage: Stage) -> Row:
+    return Row(
+        "10,000 calls waiting on a timer",
+        {"aikit": stage.program("aikit", "with_aikit.py", "wait", stage.url("waiting"), _WAITING)},
+        [
+            Line("threads", "threads", limit=8),
+            Line("peak memory", "rss_mib", limit=60),
+        ],
+    )
+
+
+ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
+    "import": _import,
+    "upload": _upload,
+    "download": _download,
+    "retrieve": _retrieve,
+    "many": _many,
+    "list": _list,
+    "check": _check,
+    "wait": _wait,
+}

@@ -1,0 +1,196 @@
+"""
+The neutral server: knows just enough of the Files API to keep every peer content, and spends almost no time on it.
+
+It runs as a process of its own, one thread per connection. The first part of a base URL's path says how it behaves:
+``/ready/v1`` answers at once, ``/slow/v1`` answers uploads after 20 ms, ``/waiting/v1`` has files that never leave
+``"uploaded"``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import socket
+import threading
+import time
+from typing import Final, NamedTuple
+
+BULK_BYTES: Final = 512 * 1024 * 1024
+LISTED_FILES: Final = 10_000
+DELAY_S: Final = 0.020
+
+_BLOCK: Final = 4 * 1024 * 1024
+_READ: Final = 64 * 1024
+_answered = itertools.count()
+
+
+class Head(NamedTuple):
+    """
+    A request without its body.
+    """
+
+    method: bytes
+    behaviour: bytes
+    path: bytes
+    content_length: int
+    boundary: bytes
+    wants_continue: bool
+
+
+def read_head(raw: bytes) -> Head:
+    """
+    Read request line and headers.
+    """
+    line, _, rest = raw.partition(b"\r\n")
+    method, target, _ = line.split(b" ", 2)
+    behaviour, _, path = target.lstrip(b"/").partition(b"/")
+    headers = dict(_header(field) for field in rest.split(b"\r\n") if field)
+    _, _, boundary = headers.get(b"content-type", b"").partition(b"boundary=")
+    length = int(headers.get(b"content-length", 0))
+    return Head(method, behaviour, path, length, boundary.strip(b'"'), b"expect" in headers)
+
+
+def _header(field: bytes) -> tuple[bytes, bytes]:
+    name, _, value = field.partition(b":")
+    return name.lower(), value.strip()
+
+
+class Connection:
+    """
+    One client's connection, served until the client closes it.
+    """
+
+    def __init__(self, client: socket.socket, content: int) -> None:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._client = client
+        self._content = content
+        self._pending = b""
+        self._buffer = memoryview(bytearray(1024 * 1024))
+
+    def serve(self) -> None:
+        """
+        Answer request after request.
+        """
+        with self._client:
+            while raw := self._until_blank_line():
+                try:
+                    self._answer(read_head(raw))
+                except ConnectionError:
+                    return
+
+    def _answer(self, head: Head) -> None:
+        if head.method == b"POST":
+            size = self._file_size(head)
+            if head.behaviour == b"slow":
+                time.sleep(DELAY_S)
+            self._client.sendall(_json_answer(file_object(f"file-{next(_answered):024d}", size)))
+        elif head.path.endswith(b"/content"):
+            self._send_content()
+        elif head.path.startswith(b"v1/files/"):
+            status = "uploaded" if head.behaviour == b"waiting" else "processed"
+            next(_answered)
+            self._client.sendall(_json_answer(file_object(head.path[9:].decode(), BULK_BYTES, status)))
+        elif head.path == b"answered":
+            self._client.sendall(_json_answer(next(_answered)))
+        else:
+            self._client.sendall(_LIST)
+
+    def _send_content(self) -> None:
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {BULK_BYTES}\r\n\r\n"
+        self._client.sendall(head.encode())
+        for _ in range(BULK_BYTES // _BLOCK):
+            sent = 0
+            while sent < _BLOCK:
+                sent += os.sendfile(self._client.fileno(), self._content, sent, _BLOCK - sent)
+
+    def _file_size(self, head: Head) -> int:
+        """
+        Read a multipart body to its end and return the size of its last part, the file; 0 when it does not end well.
+        """
+        if head.wants_continue:
+            self._client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        first = self._take(min(head.content_length, _READ))
+        closing = len(head.boundary) + 8
+        self._discard(max(0, head.content_length - len(first) - closing))
+        body = first + self._take(min(closing, head.content_length - len(first)))
+        start = body.rfind(b"\r\n\r\n", 0, body.find(b"filename=") + 512) + 4
+        end = body.rfind(b"\r\n--" + head.boundary + b"--")
+        return head.content_length - len(body) + end - start if end >= 0 else 0
+
+    def _until_blank_line(self) -> bytes:
+        while (end := self._pending.find(b"\r\n\r\n")) < 0:
+            chunk = self._client.recv(_READ)
+            if not chunk:
+                return b""
+            self._pending += chunk
+        raw, self._pending = self._pending[:end], self._pending[end + 4 :]
+        return raw
+
+    def _take(self, size: int) -> bytes:
+        while len(self._pending) < size:
+            chunk = self._client.recv(_READ)
+            if not chunk:
+                raise ConnectionResetError
+            self._pending += chunk
+        taken, self._pending = self._pending[:size], self._pending[size:]
+        return taken
+
+    def _discard(self, size: int) -> None:
+        skipped = min(size, len(self._pending))
+        self._pending = self._pending[skipped:]
+        size -= skipped
+        while size:
+            received = self._client.recv_into(self._buffer, min(size, len(self._buffer)))
+            if not received:
+                raise ConnectionResetError
+            size -= received
+
+
+def file_object(file_id: str, size: int, status: str = "processed") -> dict[str, object]:
+    """
+    Return a File object as OpenAI's API gives it.
+    """
+    return {
+        "object": "file",
+        "id": file_id,
+        "purpose": "user_data",
+        "filename": "data.txt",
+        "bytes": size,
+        "created_at": 1_790_000_000,
+        "expires_at": None,
+        "status": status,
+        "status_details": None,
+    }
+
+
+def _json_answer(value: object) -> bytes:
+    body = json.dumps(value, separators=(",", ":")).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def _list_answer() -> bytes:
+    files = [file_object(f"file-{number:024d}", number) for number in range(LISTED_FILES)]
+    page = {"object": "list", "data": files, "first_id": files[0]["id"], "last_id": files[-1]["id"], "has_more": False}
+    return _json_answer(page)
+
+
+_LIST: Final = _list_answer()
+
+
+def main() -> None:
+    """
+    Serve on a free port of the loopback address, whose number is printed, until killed.
+    """
+    content = os.memfd_create("content")
+    os.write(content, os.urandom(_BLOCK))
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as server:
+        print(server.getsockname()[1], flush=True)
+        while True:
+            client, _ = server.accept()
+            threading.Thread(target=Connection(client, content).serve, daemon=True).start()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""
+What the measured programs find: interpreters, the server's addresses, and files to send, made from a fixed seed.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from tests.bench.server import BULK_BYTES
+
+BATCH_LINES: Final = 50_000
+BATCH_LINE_BYTES: Final = 4_194  # 50,000 of them fill OpenAI's 209,715,200 bytes but for 15,200
+_SEED: Final = 20_261_121
+_HERE: Final = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Stage:
+    """
+    What the programs of one run share; the files are made when a row first asks for them.
+    """
+
+    folder: Path
+    port: int
+    server_process: int
+    pythons: Mapping[str, str]
+
+    def url(self, behaviour: str) -> str:
+        """
+        Return the base URL under which the server behaves so: ``"ready"``, ``"slow"`` or ``"waiting"``.
+        """
+        return f"http://127.0.0.1:{self.port}/{behaviour}/v1"
+
+    def program(self, peer: str, script: str, *arguments: object) -> list[str]:
+        """
+        Return the command that runs a script of *peers/* in the environment of *peer*.
+        """
+        return [self.pythons[peer], str(_HERE / "peers" / script), *map(str, arguments)]
+
+    def raw(self, *arguments: object) -> list[str]:
+        """
+        Return the command that runs the bare-socket client, in an interpreter as small as can be.
+        """
+        return [sys.executable, "-I", "-S", str(_HERE / "peers" / "raw.py"), *map(str, arguments)]
+
+    @cached_property
+    def bulk_file(self) -> Path:
+        """512 MB of text."""
+        path = self.folder / "data.txt"
+        block = (" ".join(_texts(300, 4_000)) + "\n").encode()
+        block = (block * (1024 * 1024 // len(block) + 1))[: 1024 * 1024]
+        with path.open("wb", buffering=0) as file:
+            for _ in range(BULK_BYTES // len(block)):
+                file.write(block)
+        return path
+
+    @cached_property
+    def batch_file(self) -> Path:
+        """A batch input file with as many lines and about as many bytes as OpenAI takes."""
+        path = self.folder / "batch.jsonl"
+        frame = len(_batch_line(0, ""))
+        texts = _texts(97, BATCH_LINE_BYTES - frame)
+        with path.open("wb", buffering=1024 * 1024) as file:
+            file.writelines(_batch_line(number, texts[number % len(texts)]) for number in range(BATCH_LINES))
+        return path
+
+
+@contextmanager
+def server() -> Iterator[tuple[int, int]]:
+    """
+    Run the neutral server and give its port and process id.
+    """
+    command = [sys.executable, "-I", str(_HERE / "server.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield int(process.stdout.readline()), process.pid
+        finally:
+            process.terminate()
+
+
+def _batch_line(number: int, text: str) -> bytes:
+    line = {
+        "custom_id": f"request-{number:05d}",
+        "method": "POST",
+        "url": "/v1/chat/completions",
+        "body": {
+            "model": "gpt-4o-mini",
+            "messages": [
+                {"role": "system", "content": "You are a careful assistant who answers in one sentence."},
+                {"role": "user", "content": text},
+            ],
+            "max_tokens": 256,
+        },
+    }
+    return json.dumps(line, ensure_ascii=False).encode() + b"\n"
+
+
+def _texts(count: int, size: int) -> list[str]:
+    """
+    Return *count* texts that take *size* bytes each in a JSON line.
+
+    They have a new line after some 100 characters, few quotation marks, and one word in 1,000 that is not ASCII.
+    """
+    chance = random.Random(_SEED)  # noqa: S311  the same texts in every run is what is wanted
+    letters = "etaoinshrdlucmfwypvbgk"
+    words = ["".join(chance.choices(letters, k=chance.randint(2, 10))) for _ in range(1_000)]
+    words[:60] = ["line.\n"] * 60
+    words[60:66] = ['"quoted"'] * 5 + ["naïve"]
+    return [_exactly(" ".join(chance.choices(words, k=size // 5)), size) for _ in range(count)]
+
+
+def _exactly(text: str, size: int) -> str:
+    while (over := len(json.dumps(text, ensure_ascii=False).encode()) - 2 - size) > 0:
+        text = text[: -max(1, over // 2)]
+    return text + "." * -over
