@@ -1,5 +1,75 @@
 """
 An object client for the Files, Uploads and Batches APIs of AI providers.
+
+    client = OpenAIClient(provider="local")
+    result = client.files.create("train.jsonl", "fine-tune")
+    result.success, result.errors, result.file
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from aikit import dispatch as dispatch
+    from aikit.client import OpenAIClient as OpenAIClient
+    from aikit.errors import CancelledError as CancelledError
+    from aikit.errors import ExchangeError as ExchangeError
+    from aikit.errors import OpenAIError as OpenAIError
+    from aikit.objects import OpenAIFile as OpenAIFile
+    from aikit.objects import OpenAIFileDeleted as OpenAIFileDeleted
+    from aikit.objects import Progress as Progress
+    from aikit.parameters import OpenAIFileListParameters as OpenAIFileListParameters
+    from aikit.parameters import OpenAIFileParameters as OpenAIFileParameters
+    from aikit.parameters import OpenAIFileWaitParameters as OpenAIFileWaitParameters
+    from aikit.parameters import OpenAIParameters as OpenAIParameters
+    from aikit.providers.configured import Providers as Providers
+    from aikit.results import OpenAIFileContentResult as OpenAIFileContentResult
+    from aikit.results import OpenAIFileDeletedResult as OpenAIFileDeletedResult
+    from aikit.results import OpenAIFileDownloadResult as OpenAIFileDownloadResult
+    from aikit.results import OpenAIFileListResult as OpenAIFileListResult
+    from aikit.results import OpenAIFileResult as OpenAIFileResult
+    from aikit.results import OpenAIResult as OpenAIResult
+    from aikit.results import RateLimit as RateLimit
+
 __version__ = "0.1.0"
+
+_HOMES: Final = {
+    "aikit.client": ("OpenAIClient",),
+    "aikit.errors": ("CancelledError", "ExchangeError", "OpenAIError"),
+    "aikit.objects": ("OpenAIFile", "OpenAIFileDeleted", "Progress"),
+    "aikit.parameters": (
+        "OpenAIFileListParameters",
+        "OpenAIFileParameters",
+        "OpenAIFileWaitParameters",
+        "OpenAIParameters",
+    ),
+    "aikit.providers.configured": ("Providers",),
+    "aikit.results": (
+        "OpenAIFileContentResult",
+        "OpenAIFileDeletedResult",
+        "OpenAIFileDownloadResult",
+        "OpenAIFileListResult",
+        "OpenAIFileResult",
+        "OpenAIResult",
+        "RateLimit",
+    ),
+}
+_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [*_HOME_OF, "dispatch"]  # noqa: PLE0604  the public names, each loaded when it is asked for
+
+
+def __getattr__(name: str) -> Any:
+    if name == "dispatch":
+        return import_module("aikit.dispatch")
+    if name in _HOME_OF:
+        value = getattr(import_module(_HOME_OF[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'aikit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

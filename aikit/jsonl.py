@@ -91,7 +91,8 @@ def iter_lines(reader: Reader, max_bytes: int, on_read: Callable[[int], None] | 
             rest.append(first)
         if not others:
             continue
-        yield b"".join(rest) if held <= max_bytes else None
+        line, rest = b"".join(rest), []
+        yield line if held <= max_bytes else None
         last = others.pop()
         for line in others:
             yield line if len(line) <= max_bytes else None
@@ -121,6 +122,9 @@ def parsed(line: bytes) -> Any:
         raise ValueError(f"Byte {error.start + 1} is not UTF-8.") from None
     except RecursionError:
         raise ValueError("It is nested too deeply.") from None
+    except ValueError as error:
+        # Python itself refuses integers of more than 4,300 digits
+        raise ValueError("A number has too many digits." if "digits" in str(error) else str(error)) from None
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -182,11 +186,12 @@ class _Check:
         if type(value) is dict:
             self.rules.check(value, self.number)
         else:
-            self.problems.add_line(self.number, "invalid_json_line", f"{_INVALID} It must be an object in braces.")
+            reason = "A line is one object in braces; write the objects of an array on a line each."
+            self.problems.add_line(self.number, "invalid_json_line", f"{_INVALID} {reason}")
 
     def _add_blanks(self) -> None:
-        for number in range(self.number - self.blanks, self.number):
-            self.problems.add_line(number, "invalid_json_line", f"{_INVALID} It is blank; remove it.")
+        numbers = range(self.number - self.blanks, self.number)
+        self.problems.add_lines(numbers, "invalid_json_line", f"{_INVALID} It is blank; remove it.")
         self.blanks = 0
 
     def _add_file(self, code: str, message: str) -> None:

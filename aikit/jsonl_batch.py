@@ -163,8 +163,8 @@ class BatchRules:
     def _check_needed(self, name: str, body: dict[str, Any], number: int) -> None:
         if self._url == "/v1/responses" and any(body.get(key) for key in _STORED[name]):
             return
-        if name in body and name != "model" and body[name] not in (None, []):  # an empty text is the model's to judge
-            return
+        if name in body and (name == "prompt" or (name != "model" and body[name] not in (None, []))):
+            return  # an empty text is the endpoint's to judge
         message = f"{name.capitalize()} parameter is required."
         self._problems.add_line(number, "invalid_request", message, f"body.{name}")
 

@@ -62,7 +62,7 @@ class FineTuneRules:
                 "a file has one format, so put each into a file of its own."
             )
             self._problems.add_line(number, "mixed_formats", message)
-        _CHECKS[name](self, line, number)
+        self._check_example(name, line, number)
 
     def finish(self) -> None:
         """
@@ -74,6 +74,14 @@ class FineTuneRules:
         if self._examples < least:
             message = f"Training file has {self._examples} example(s), but must have at least {least} examples"
             self._problems.add(OpenAIError(message=message, code="invalid_n_examples", param="file"))
+
+    def _check_example(self, name: str, line: dict[str, Any], number: int) -> None:
+        if name == "chat":
+            self._check_chat(line, number)
+        elif name == "preference":
+            self._check_preference(line, number)
+        else:
+            self._check_completion(line, number)
 
     def _check_chat(self, line: dict[str, Any], number: int) -> None:
         self._has_grader_keys = self._has_grader_keys or not line.keys() <= _SUPERVISED_KEYS
@@ -120,13 +128,6 @@ class FineTuneRules:
             text = f"This example has {images} images, but at most {most} are allowed; leave some out."
             self._problems.add_line(number, "too_many_images", text, param)
         return messages
-
-
-_CHECKS: Final = {
-    "chat": FineTuneRules._check_chat,  # noqa: SLF001  a table of the class above
-    "preference": FineTuneRules._check_preference,  # noqa: SLF001  likewise
-    "completions": FineTuneRules._check_completion,  # noqa: SLF001  likewise
-}
 
 
 def _format_of(line: dict[str, Any]) -> str | None:

@@ -52,6 +52,14 @@ class Problems:
         if len(self._of_lines) < SHOWN_MAX:
             self._of_lines.append(OpenAIError(message=message, code=code, param=param, line=line))
 
+    def add_lines(self, lines: range, code: str, message: str) -> None:
+        """
+        Take the same problem of each of *lines*, however many they are.
+        """
+        for line in lines[:SHOWN_MAX]:
+            self.add_line(line, code, message)
+        self.count += len(lines[SHOWN_MAX:])
+
     def add_late(self, late: Problems) -> None:
         """
         Take problems of lines that only the end of the file showed.

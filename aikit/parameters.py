@@ -1,0 +1,260 @@
+"""
+What a caller may ask of a call, checked once, when it is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from functools import lru_cache
+from typing import Any, Final, Self, cast
+
+import attrs
+
+from aikit.objects import Progress
+
+MIN_EXPIRY_S: Final = 3600
+MAX_EXPIRY_S: Final = 2_592_000
+MAX_LIST_LIMIT: Final = 10_000
+
+Callback = Callable[[Any], object]
+"""Gets the very result that the call returned."""
+
+
+def _by(check: Callable[[str, Any], None]) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
+    return lambda _, field, value: check(field.name, value)
+
+
+def _is_callback(name: str, value: Any) -> None:
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be callable, not {type(value).__name__}")
+
+
+def _is_positive(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be more than 0 seconds, not {value!r}")
+
+
+def _is_count(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
+    if value < 0:
+        raise ValueError(f"{name} must be 0 or more, not {value}")
+
+
+def _is_flag(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+
+
+def _is_text(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, not {type(value).__name__}")
+    if not value:
+        raise ValueError(f"{name} must not be empty; leave it out instead")
+
+
+def are_headers(name: str, value: Any) -> None:
+    """
+    Check header fields: strings that stay on their line.
+    """
+    if value is None:
+        return
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a mapping of strings, not {type(value).__name__}")
+    for header, text in value.items():
+        if not isinstance(header, str) or not isinstance(text, str):
+            raise TypeError(f"{name} must map strings to strings; {header!r} does not")
+        if not header or any(char in f"{header}{text}" for char in "\r\n\0") or not header.isascii():
+            raise ValueError(f"{name} has a field {header!r} with a line break or without a usable name")
+
+
+def _is_limit(name: str, value: Any) -> None:
+    _is_count(name, value)
+    if value is not None and not 1 <= value <= MAX_LIST_LIMIT:
+        raise ValueError(f"{name} must be 1 to {MAX_LIST_LIMIT:,}, not {value}")
+
+
+def _is_order(name: str, value: Any) -> None:
+    if value is not None and value not in {"asc", "desc"}:
+        raise ValueError(f'{name} must be "asc" or "desc" (by creation), not {value!r}')
+
+
+def is_expiry(name: str, value: Any) -> None:
+    """
+    Check ``{"anchor": "created_at", "seconds": 3600…2592000}``.
+    """
+    # https://developers.openai.com/api/reference/resources/files/methods/create (read 2026-11-21)
+    if value is None:
+        return
+    shape = f'{{"anchor": "created_at", "seconds": {MIN_EXPIRY_S} to {MAX_EXPIRY_S}}}'
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a mapping {shape}, not {type(value).__name__}")
+    if set(value) != {"anchor", "seconds"}:
+        raise ValueError(f"{name} must have just anchor and seconds: {shape}, not {dict(value)!r}")
+    if value["anchor"] != "created_at":
+        raise ValueError(f'{name} anchor must be "created_at", not {value["anchor"]!r}')
+    seconds = value["seconds"]
+    if isinstance(seconds, bool) or not isinstance(seconds, int):
+        raise TypeError(f"{name} seconds must be a whole number, not {seconds!r}")
+    if not MIN_EXPIRY_S <= seconds <= MAX_EXPIRY_S:
+        raise ValueError(
+            f"{name} seconds must be {MIN_EXPIRY_S:,} (an hour) to {MAX_EXPIRY_S:,} (30 days), not {seconds:,}"
+        )
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIParameters:
+    """
+    Options of any call. A callback, or *background*, makes the call return at once.
+
+    Attributes:
+        on_response: Called with the result when the call succeeded.
+
+        on_error: Called with the result when it did not.
+
+        on_terminate: Called with the result in any case, after the other.
+
+        on_progress: Called with a `Progress`, at most ten times a second.
+
+        background: ``True`` returns at once also without a callback; *on_progress* alone does not.
+
+        timeout: Seconds without a byte after which an attempt fails; ``None`` takes the client's.
+
+        max_retries: Tries after the first; ``None`` takes the client's.
+
+        extra_headers: Win over the client's custom headers, which win over built-in ones.
+
+        http_agent: A ``requests`` adapter for this call.
+
+        throw: ``True`` raises the first error instead of only listing it; not for calls that return at once.
+
+        provider: Name of a configured provider to ask instead of the client's.
+    """
+
+    on_response: Callback | None = attrs.field(default=None, validator=_by(_is_callback))
+    on_error: Callback | None = attrs.field(default=None, validator=_by(_is_callback))
+    on_terminate: Callback | None = attrs.field(default=None, validator=_by(_is_callback))
+    on_progress: Callable[[Progress], object] | None = attrs.field(default=None, validator=_by(_is_callback))
+    background: bool = attrs.field(default=False, validator=_by(_is_flag))
+    timeout: float | None = attrs.field(default=None, validator=_by(_is_positive))
+    max_retries: int | None = attrs.field(default=None, validator=_by(_is_count))
+    extra_headers: Mapping[str, str] | None = attrs.field(default=None, validator=_by(are_headers), repr=False)
+    http_agent: Any = None
+    throw: bool = attrs.field(default=False, validator=_by(_is_flag))
+    provider: str | None = attrs.field(default=None, validator=_by(_is_text))
+
+    @property
+    def is_background(self) -> bool:
+        """Whether the call returns before it has terminated."""
+        return self.background or any((self.on_response, self.on_error, self.on_terminate))
+
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """
+        Return *value* as parameters of this class.
+
+        Args:
+            value: ``None``, parameters of this class or of `OpenAIParameters`, or a mapping with the same keys.
+
+        Raises:
+            TypeError: It is something else, or has an unknown key.
+            ValueError: A value is out of its bounds.
+        """
+        if isinstance(value, cls):
+            return value
+        if value is None:
+            return cast("Self", _defaults(cast("Hashable", cls)))
+        if type(value) is OpenAIParameters:
+            return cls(**{field.name: getattr(value, field.name) for field in attrs.fields(OpenAIParameters)})
+        if not isinstance(value, Mapping):
+            raise TypeError(f"parameters must be {cls.__name__} or a mapping, not {type(value).__name__}")
+        known = [field.name for field in attrs.fields(cls)]
+        for key in value:
+            if key not in known:
+                raise TypeError(_unknown(key, known, cls.__name__))
+        return cls(**value)
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIFileParameters(OpenAIParameters):
+    """
+    Options of ``files.create``.
+
+    Attributes:
+        expires_after: ``{"anchor": "created_at", "seconds": N}``, N from 3,600 to 2,592,000 seconds after creation.
+
+        filename: Name to store it under; needed for bytes that do not show their type.
+
+        validate: ``False`` sends it unchecked.
+    """
+
+    expires_after: Mapping[str, Any] | None = attrs.field(default=None, validator=_by(is_expiry))
+    filename: str | None = attrs.field(default=None, validator=_by(_is_text))
+    validate: bool = attrs.field(default=True, validator=_by(_is_flag))
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIFileListParameters(OpenAIParameters):
+    """
+    Options of ``files.list``.
+
+    Attributes:
+        after: Id of the last file of the page before.
+
+        limit: Files on a page, 1 to 10,000; the provider's own default is 10,000.
+
+        order: ``"asc"`` or ``"desc"`` by creation; newest first by default.
+
+        purpose: Only files of this purpose.
+
+        all_pages: ``True`` fetches page after page into one result.
+    """
+
+    after: str | None = attrs.field(default=None, validator=_by(_is_text))
+    limit: int | None = attrs.field(default=None, validator=_by(_is_limit))
+    order: str | None = attrs.field(default=None, validator=_by(_is_order))
+    purpose: str | None = attrs.field(default=None, validator=_by(_is_text))
+    all_pages: bool = attrs.field(default=False, validator=_by(_is_flag))
+
+    def query(self) -> dict[str, str | int]:
+        """
+        Return what goes into the URL.
+        """
+        values = {"after": self.after, "limit": self.limit, "order": self.order, "purpose": self.purpose}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIFileWaitParameters(OpenAIParameters):
+    """
+    Options of ``files.wait``.
+
+    Attributes:
+        poll_interval: Seconds between the first two questions; grows by half each time, to ten times itself at most.
+
+        max_wait: Seconds after which the call gives up.
+    """
+
+    poll_interval: float = attrs.field(default=1.0, validator=_by(_is_positive))
+    max_wait: float = attrs.field(default=1800.0, validator=_by(_is_positive))
+
+
+@lru_cache
+def _defaults(cls: Any) -> Any:
+    return cls()
+
+
+def _unknown(key: object, known: list[str], owner: str) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415  only for the message
+
+    nearest = get_close_matches(str(key), known, n=1, cutoff=0.5)
+    hint = f'; did you mean "{nearest[0]}"?' if nearest else ""
+    return f"{owner} has no option {key!r}; there are {', '.join(known)}{hint}"

@@ -1,0 +1,85 @@
+"""
+The providers: what each must be able to do, which there are, and what is known of each by configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Final, Protocol
+
+from aikit.limits import Limits
+from aikit.objects import FilePage, OpenAIFile, OpenAIFileDeleted
+from aikit.providers.configured import ProviderSettings
+from aikit.sink import FileSink
+from aikit.source import Source
+from aikit.wire import Flow, Transport
+
+KINDS: Final[Mapping[str, str]] = {
+    "openai": "aikit.providers.openai:OpenAIProvider",
+    "local": "aikit.providers.local:LocalProvider",
+}
+"""Kind of provider → where its class is; imported when a client of that kind is made."""
+
+
+class Provider(Protocol):
+    """
+    What every provider can do: its operations as flows, its limits, and what answers its requests.
+    """
+
+    @property
+    def kind(self) -> str:
+        """Name in the registry."""
+        ...
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go."""
+        ...
+
+    @property
+    def limits(self) -> Limits:
+        """What it takes."""
+        ...
+
+    def make_transport(self, *, connections: int, http_agent: Any = None) -> Transport:
+        """Return what answers its requests, with room for *connections* at once."""
+        ...
+
+    def create_file(self, source: Source, purpose: str, expires_after: Mapping[str, Any] | None) -> Flow[OpenAIFile]:
+        """Upload *source*."""
+        ...
+
+    def retrieve_file(self, file_id: str) -> Flow[OpenAIFile]:
+        """Ask what is known of a file."""
+        ...
+
+    def list_files(self, query: Mapping[str, Any]) -> Flow[FilePage]:
+        """Ask for one page of files."""
+        ...
+
+    def delete_file(self, file_id: str) -> Flow[OpenAIFileDeleted]:
+        """Delete a file."""
+        ...
+
+    def file_content(self, file_id: str) -> Flow[bytes]:
+        """Fetch a file's content into memory."""
+        ...
+
+    def download_file(self, file_id: str, sink: FileSink) -> Flow[int | None]:
+        """Fetch a file's content into *sink*; return the size the provider told."""
+        ...
+
+
+def provider_from(settings: ProviderSettings) -> Provider:
+    """
+    Return the provider that *settings* describe.
+
+    Raises:
+        ValueError: There is no such kind, or a setting cannot be used.
+    """
+    if settings.kind not in KINDS:
+        raise ValueError(f"provider kind {settings.kind!r} is not one of {', '.join(KINDS)}")
+    module, name = KINDS[settings.kind].split(":")
+    provider: Provider = getattr(import_module(module), name).from_settings(settings)
+    return provider

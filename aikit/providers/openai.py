@@ -1,0 +1,164 @@
+"""
+OpenAI, and whatever speaks its format at another address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote, urlencode, urlsplit
+
+import attrs
+
+from aikit import __version__
+from aikit.limits import Limits, limits_for
+from aikit.multipart import MultipartBody
+from aikit.objects import FilePage, OpenAIFile, OpenAIFileDeleted
+from aikit.providers.configured import ProviderSettings
+from aikit.refusal import raise_for_status
+from aikit.sink import FileSink
+from aikit.source import Source
+from aikit.wire import Flow, Headers, Request, Sink, Transport, redacted
+
+OPENAI_URL: Final = "https://api.openai.com/v1"
+_JSON: Final = {"Accept": "application/json"}
+_BINARY: Final = {"Accept": "application/octet-stream, */*"}
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIProvider:
+    """
+    The operations of OpenAI's Files API, each as a flow.
+
+    Attributes:
+        base_url: Without a slash at its end.
+
+        headers: Sent with every request; the key is among them.
+
+        kind: Name in the registry and in the data of limits.
+    """
+
+    # https://developers.openai.com/api/reference/resources/files (read 2026-11-21)
+
+    base_url: str = OPENAI_URL
+    headers: Headers = attrs.field(factory=Headers)
+    kind: str = "openai"
+
+    @classmethod
+    def from_settings(cls, settings: ProviderSettings) -> OpenAIProvider:
+        """
+        Return the provider that *settings* describe.
+
+        Raises:
+            ValueError: The key or the address cannot be used.
+        """
+        headers = {"User-Agent": f"aikit/{__version__}"}
+        if settings.api_key:
+            headers["Authorization"] = f"Bearer {_usable('api_key', settings.api_key)}"
+        if settings.organization:
+            headers["OpenAI-Organization"] = _usable("organization", settings.organization)
+        if settings.project:
+            headers["OpenAI-Project"] = _usable("project", settings.project)
+        base_url = usable_url(settings.base_url) if settings.base_url else OPENAI_URL
+        return cls(base_url=base_url, headers=Headers(headers).merged(settings.custom_headers))
+
+    @property
+    def limits(self) -> Limits:
+        """What this provider takes."""
+        return limits_for("openai" if self.base_url == OPENAI_URL else "compatible")
+
+    def make_transport(self, *, connections: int, http_agent: Any = None) -> Transport:
+        """
+        Return what answers this provider's requests.
+        """
+        from aikit.transport import http_transport  # noqa: PLC0415  requests is imported by the first call
+
+        return http_transport(http_agent, connections=connections)
+
+    def create_file(self, source: Source, purpose: str, expires_after: Mapping[str, Any] | None) -> Flow[OpenAIFile]:
+        """
+        Upload *source*.
+        """
+        fields = {"purpose": purpose}
+        for name, value in (expires_after or {}).items():
+            fields[f"expires_after[{name}]"] = str(value)
+        body = MultipartBody(fields=fields, file_field="file", source=source)
+        response = yield self._request("POST", "/files", body=body)
+        return OpenAIFile.from_wire(raise_for_status(response).json())
+
+    def retrieve_file(self, file_id: str) -> Flow[OpenAIFile]:
+        """
+        Ask what is known of a file.
+        """
+        response = yield self._request("GET", self._path(file_id))
+        return OpenAIFile.from_wire(raise_for_status(response).json())
+
+    def list_files(self, query: Mapping[str, Any]) -> Flow[FilePage]:
+        """
+        Ask for one page of files.
+        """
+        response = yield self._request("GET", "/files" + (f"?{urlencode(query)}" if query else ""))
+        return FilePage.from_wire(raise_for_status(response).json())
+
+    def delete_file(self, file_id: str) -> Flow[OpenAIFileDeleted]:
+        """
+        Delete a file; one that an earlier attempt may have deleted already counts as deleted.
+        """
+        response = yield self._request("DELETE", self._path(file_id))
+        if response.status == 404 and response.request.is_repeat:
+            return OpenAIFileDeleted(file_id, deleted=True)
+        return OpenAIFileDeleted.from_wire(raise_for_status(response).json())
+
+    def file_content(self, file_id: str) -> Flow[bytes]:
+        """
+        Fetch a file's content into memory.
+        """
+        response = yield self._request("GET", self._path(file_id, "/content"), headers=_BINARY)
+        return raise_for_status(response).body
+
+    def download_file(self, file_id: str, sink: FileSink) -> Flow[int | None]:
+        """
+        Fetch a file's content into *sink*; return the size the provider told.
+        """
+        response = yield self._content_request(file_id, sink)
+        if response.status == 416:  # the break came after the last byte, or the file is another one now
+            sink.restart()
+            response = yield self._content_request(file_id, sink)
+        raise_for_status(response)
+        if sink.total is not None:
+            return sink.total
+        file = yield from self.retrieve_file(file_id)
+        return file.bytes
+
+    def _content_request(self, file_id: str, sink: Sink) -> Request:
+        return self._request("GET", self._path(file_id, "/content"), headers=_BINARY, sink=sink)
+
+    def _path(self, file_id: str, rest: str = "") -> str:
+        return f"/files/{quote(file_id, safe='')}{rest}"
+
+    def _request(self, method: str, path: str, *, headers: Mapping[str, str] = _JSON, **options: Any) -> Request:
+        return Request(method=method, url=self.base_url + path, headers=self.headers.merged(headers), **options)
+
+
+def usable_url(base_url: str) -> str:
+    """
+    Return *base_url* without a slash at its end.
+
+    Raises:
+        ValueError: It is no http(s) address of a host, or has parts that belong elsewhere.
+    """
+    parts = urlsplit(base_url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"base_url {redacted(base_url)!r} must start with http:// or https:// and name a host")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError(
+            f"base_url {redacted(base_url)!r} must have no user, query or fragment; pass the key as api_key"
+        )
+    return base_url.rstrip("/")
+
+
+def _usable(name: str, value: str) -> str:
+    value = value.strip()
+    if not value.isascii() or not value.isprintable():
+        raise ValueError(f"{name} has characters that no header can carry; was it copied whole, and nothing else?")
+    return value

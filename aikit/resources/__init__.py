@@ -1,0 +1,3 @@
+"""
+The APIs of a client: a caller's arguments → a flow → a result.
+"""

@@ -1,0 +1,308 @@
+"""
+The Files API of a client.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from aikit.errors import OpenAIError, Rejected
+from aikit.objects import FilePage, OpenAIFile
+from aikit.parameters import (
+    OpenAIFileListParameters,
+    OpenAIFileParameters,
+    OpenAIFileWaitParameters,
+    OpenAIParameters,
+)
+from aikit.results import (
+    OpenAIFileContentResult,
+    OpenAIFileDeletedResult,
+    OpenAIFileDownloadResult,
+    OpenAIFileListResult,
+    OpenAIFileResult,
+    Saved,
+)
+from aikit.retry import through
+from aikit.sink import FileSink
+from aikit.source import FileSource, Source, source_of
+from aikit.watch import Watch
+from aikit.wire import Flow, Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aikit.client import OpenAIClient
+    from aikit.providers import Provider
+
+    FileOptions = OpenAIFileParameters | OpenAIParameters | Mapping[str, Any]
+    FileListOptions = OpenAIFileListParameters | OpenAIParameters | Mapping[str, Any]
+    FileWaitOptions = OpenAIFileWaitParameters | OpenAIParameters | Mapping[str, Any]
+    Options = OpenAIParameters | Mapping[str, Any]
+
+_ENDED: Final = frozenset(("processed", "error", "deleted"))
+_DOTS: Final = re.compile(r"(^|[/\\])\.{1,2}([/\\]|$)")
+_UNSAFE: Final = re.compile(r"[/\\\0-\x1f]")
+
+
+class FilesAPI:
+    """
+    Files that other calls name by their id: input of batches and fine-tuning, documents, images.
+    """
+
+    # https://developers.openai.com/api/reference/resources/files (read 2026-11-21)
+
+    def __init__(self, client: OpenAIClient) -> None:
+        self._client = client
+
+    def create(self, file: FileSource, purpose: str, parameters: FileOptions | None = None) -> OpenAIFileResult:
+        """
+        Upload *file*, so that other calls can name it by its id.
+
+        Args:
+            file: Path, bytes, or binary stream; a stream is read from where it stands to its end.
+
+            purpose: What the provider may do with it: ``"assistants"``, ``"batch"``, ``"evals"``, ``"fine-tune"``,
+                ``"user_data"`` or ``"vision"``.
+
+            parameters: Options of this call; *timeout* in seconds, *expires_after* 3,600 to 2,592,000 s after creation.
+
+        Returns:
+            A result whose ``file`` is the stored `OpenAIFile`, or ``None`` while running and after errors.
+
+        Raises:
+            TypeError: *file* is none of the three kinds. Nothing was sent.
+            ValueError: *purpose* is empty. Nothing was sent.
+        """
+        # POST {base}/files, multipart {purpose, expires_after[anchor], expires_after[seconds] [s], file}
+        # https://developers.openai.com/api/reference/resources/files/methods/create (read 2026-11-21)
+        options = OpenAIFileParameters.of(parameters)
+        _require_text("purpose", purpose)
+        source = source_of(file, filename=options.filename, purpose=purpose)
+        return self._client.start(
+            OpenAIFileResult(),
+            lambda provider, watch: _checked_create(provider, source, purpose, options, watch),
+            options,
+        )
+
+    def retrieve(self, file_id: str, parameters: Options | None = None) -> OpenAIFileResult:
+        """
+        Ask what is known of a file.
+
+        Returns:
+            A result whose ``file`` is the `OpenAIFile`, or ``None`` while running and after errors.
+
+        Raises:
+            TypeError: *file_id* is no string. Nothing was sent.
+            ValueError: *file_id* is empty or cannot be an id. Nothing was sent.
+        """
+        # GET {base}/files/{file_id}
+        # https://developers.openai.com/api/reference/resources/files/methods/retrieve (read 2026-11-21)
+        _require_id(file_id)
+        return self._client.start(
+            OpenAIFileResult(), lambda provider, _: provider.retrieve_file(file_id), OpenAIParameters.of(parameters)
+        )
+
+    def list(self, parameters: FileListOptions | None = None) -> OpenAIFileListResult:
+        """
+        List files, newest first unless *order* says otherwise.
+
+        Args:
+            parameters: *after*, *limit* (1 to 10,000 a page), *order*, *purpose*; *all_pages* for all in one result.
+
+        Returns:
+            A result with ``files``, ``first_id``, ``last_id``, ``has_more`` and ``next_page()``.
+        """
+        # GET {base}/files?after&limit&order&purpose
+        # https://developers.openai.com/api/reference/resources/files/methods/list (read 2026-11-21)
+        options = OpenAIFileListParameters.of(parameters)
+        result = OpenAIFileListResult()
+        result._next = lambda last_id: self.list(attrs.evolve(options, after=last_id))  # noqa: SLF001  one mechanism
+        operation = _all_pages if options.all_pages else _one_page
+        return self._client.start(result, lambda provider, _: operation(provider, options), options)
+
+    def delete(self, file_id: str, parameters: Options | None = None) -> OpenAIFileDeletedResult:
+        """
+        Delete a file.
+
+        Returns:
+            A result whose ``deleted`` says so, or ``None`` while running and after errors.
+
+        Raises:
+            TypeError: *file_id* is no string. Nothing was sent.
+            ValueError: *file_id* is empty or cannot be an id. Nothing was sent.
+        """
+        # DELETE {base}/files/{file_id}
+        # https://developers.openai.com/api/reference/resources/files/methods/delete (read 2026-11-21)
+        _require_id(file_id)
+        return self._client.start(
+            OpenAIFileDeletedResult(),
+            lambda provider, _: provider.delete_file(file_id),
+            OpenAIParameters.of(parameters),
+        )
+
+    def content(self, file_id: str, parameters: Options | None = None) -> OpenAIFileContentResult:
+        """
+        Fetch a file's content into memory; `download` is for large ones.
+
+        Returns:
+            A result with ``content`` (bytes) and ``text``.
+
+        Raises:
+            TypeError: *file_id* is no string. Nothing was sent.
+            ValueError: *file_id* is empty or cannot be an id. Nothing was sent.
+        """
+        # GET {base}/files/{file_id}/content
+        # https://developers.openai.com/api/reference/resources/files/methods/content (read 2026-11-21)
+        _require_id(file_id)
+        return self._client.start(
+            OpenAIFileContentResult(),
+            lambda provider, _: provider.file_content(file_id),
+            OpenAIParameters.of(parameters),
+        )
+
+    def download(
+        self, file_id: str, path: str | os.PathLike[str], parameters: Options | None = None
+    ) -> OpenAIFileDownloadResult:
+        """
+        Fetch a file's content to disk, whatever its size, in constant memory.
+
+        It appears under its name when it is complete and has the size the provider told; a file of that name is
+        replaced. After a break the missing rest is asked for.
+
+        Args:
+            file_id: The file.
+
+            path: Where to save it; a folder takes it under its own name.
+
+            parameters: Options of this call.
+
+        Returns:
+            A result with ``path`` and ``bytes_written``.
+
+        Raises:
+            TypeError: *file_id* is no string or *path* no path. Nothing was sent.
+            ValueError: *file_id* is empty or cannot be an id, or *path* is empty. Nothing was sent.
+        """
+        # GET {base}/files/{file_id}/content, Range after a break
+        # https://developers.openai.com/api/reference/resources/files/methods/content (read 2026-11-21)
+        _require_id(file_id)
+        if not os.fspath(path):
+            raise ValueError("path must not be empty")
+        target = Path(path)
+        return self._client.start(
+            OpenAIFileDownloadResult(),
+            lambda provider, _: _download(provider, file_id, target),
+            OpenAIParameters.of(parameters),
+        )
+
+    def wait(self, file_id: str, parameters: FileWaitOptions | None = None) -> OpenAIFileResult:
+        """
+        Ask until the provider has processed a file.
+
+        Args:
+            file_id: The file.
+
+            parameters: *poll_interval* and *max_wait* in seconds.
+
+        Returns:
+            A result whose ``file`` is the processed `OpenAIFile`; when processing failed, the file and an error.
+
+        Raises:
+            TypeError: *file_id* is no string. Nothing was sent.
+            ValueError: *file_id* is empty or cannot be an id. Nothing was sent.
+        """
+        _require_id(file_id)
+        options = OpenAIFileWaitParameters.of(parameters)
+        return self._client.start(OpenAIFileResult(), lambda provider, _: _wait(provider, file_id, options), options)
+
+
+def _checked_create(
+    provider: Provider, source: Source, purpose: str, options: OpenAIFileParameters, watch: Watch
+) -> Flow[OpenAIFile]:
+    source = source.resolved()
+    if options.validate:
+        from aikit.validation import check_file  # noqa: PLC0415  its rules are needed here only
+
+        problems = check_file(source, purpose, provider.limits, watch)
+        if problems:
+            raise Rejected(problems)
+    return (yield from provider.create_file(source, purpose, options.expires_after))
+
+
+def _one_page(provider: Provider, options: OpenAIFileListParameters) -> Flow[FilePage]:
+    return provider.list_files(options.query())
+
+
+def _all_pages(provider: Provider, options: OpenAIFileListParameters) -> Flow[FilePage]:
+    query = options.query()
+    files: list[OpenAIFile] = []
+    seen: set[str | None] = set()
+    while True:
+        page = yield from provider.list_files(query)
+        files += page.files
+        if not page.has_more:
+            return FilePage(tuple(files), False, files[0].id if files else None, files[-1].id if files else None)  # noqa: FBT003  positional for speed
+        if page.last_id is None or page.last_id in seen:
+            raise OpenAIError(
+                message=f"the provider gave the page that ends with {page.last_id} twice; its list has no end",
+                code="invalid_response",
+            )
+        seen.add(page.last_id)
+        query["after"] = page.last_id
+
+
+def _download(provider: Provider, file_id: str, target: Path) -> Flow[Saved]:
+    if target.is_dir():
+        file = yield from provider.retrieve_file(file_id)
+        target /= _UNSAFE.sub("_", file.filename).strip(". ") or file_id
+    with FileSink(path=target) as sink:
+        total = yield from provider.download_file(file_id, sink)
+        sink.commit(total)
+    return Saved(target, sink.done)
+
+
+def _wait(provider: Provider, file_id: str, options: OpenAIFileWaitParameters) -> Flow[OpenAIFile]:
+    """
+    Ask with growing pauses; time is what the pauses and the exchanges took, for a flow knows no clock.
+    """
+    spent_s, pause_s = 0.0, 0.0
+
+    def later(request: Request) -> Flow[Response]:
+        nonlocal spent_s
+        response = yield attrs.evolve(request, after_s=pause_s)
+        spent_s += pause_s + response.elapsed_s
+        return response
+
+    while True:
+        file = yield from through(provider.retrieve_file(file_id), later)
+        if file.status in _ENDED:
+            return _processed(file)
+        pause_s = min(pause_s * 1.5 or options.poll_interval, options.poll_interval * 10)
+        if spent_s + pause_s > options.max_wait:
+            message = f"file {file_id} is still {file.status!r} after {spent_s:.0f} s; raise max_wait to wait longer"
+            raise OpenAIError(message=message, code="timeout")
+
+
+def _processed(file: OpenAIFile) -> OpenAIFile:
+    if file.status != "error":
+        return file
+    message = f"the provider could not process {file.filename}: {file.status_details or 'it does not say why'}"
+    raise Rejected([OpenAIError(message=message, code="processing_failed")], file)
+
+
+def _require_text(name: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, not {type(value).__name__}")
+    if not value:
+        raise ValueError(f"{name} must not be empty")
+
+
+def _require_id(file_id: Any) -> None:
+    _require_text("file_id", file_id)
+    if not file_id.isprintable() or any(char.isspace() for char in file_id) or _DOTS.search(file_id):
+        raise ValueError(f"file_id {file_id!r} cannot be an id: it has white space, control characters or dot segments")

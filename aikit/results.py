@@ -1,0 +1,342 @@
+"""
+What a caller gets: a result that is a handle while the call runs and an answer when it has terminated.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Final, Generic, Protocol, Self, TypeVar
+
+import attrs
+
+from aikit.errors import OpenAIError
+from aikit.objects import FilePage, OpenAIFile, OpenAIFileDeleted
+from aikit.wire import Request, Response
+
+T = TypeVar("T")
+
+_settled: Final = threading.Condition()  # shared: ten thousand waiting results need no lock each
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class Handle(Protocol):
+    """
+    The hold a result has on its running call.
+    """
+
+    def cancel(self) -> None:
+        """Ask the call to stop."""
+        ...
+
+    def assist(self) -> None:
+        """Drive the call in this thread if nobody else can, so that waiting for it may end."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """
+    How a call ended.
+
+    Attributes:
+        value: What the flow returned, or came with errors all the same.
+    """
+
+    value: Any = None
+    errors: tuple[OpenAIError, ...] = ()
+    request: Request | None = None
+    response: Response | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RateLimit:
+    """
+    What the provider lets through, from its ``x-ratelimit-*`` headers.
+
+    Attributes:
+        limit: ``{"requests": N, "tokens": N}``, as far as told.
+
+        remaining: The same, of what is left.
+
+        reset: The same, as the provider's own words for when it is full again, for example ``"6m0s"``.
+    """
+
+    # https://developers.openai.com/api/docs/guides/rate-limits (read 2026-11-21)
+
+    limit: Mapping[str, int]
+    remaining: Mapping[str, int]
+    reset: Mapping[str, str]
+
+
+@attrs.define(eq=False, slots=True)
+class OpenAIResult(Generic[T]):
+    """
+    The result of a call.
+
+    While ``terminated`` is false it is the handle of a running call: `wait` for it, `cancel` it, or ``await`` it.
+
+    Attributes:
+        terminated: Whether the call is over; what it carries does not change any more.
+
+        errors: All problems; empty after success and while running.
+    """
+
+    terminated: bool = attrs.field(default=False, init=False)
+    _outcome: Outcome = attrs.field(factory=Outcome, init=False, repr=False)
+    _handle: Handle | None = attrs.field(default=None, init=False, repr=False)
+    _is_delivered: bool = attrs.field(default=False, init=False, repr=False)
+    _delivering: int | None = attrs.field(default=None, init=False, repr=False)
+    _watchers: list[Callable[[], None]] = attrs.field(factory=list, init=False, repr=False)
+
+    @property
+    def success(self) -> bool:
+        """Whether the call is over without any problem."""
+        return self.terminated and not self._outcome.errors
+
+    @property
+    def errors(self) -> tuple[OpenAIError, ...]:
+        """All problems; empty after success and while running."""
+        return self._outcome.errors
+
+    @property
+    def request(self) -> Request | None:
+        """The last request; ``None`` while running and when nothing was sent."""
+        return self._outcome.request
+
+    @property
+    def response(self) -> Response | None:
+        """The last answer; ``None`` while running and when none came."""
+        return self._outcome.response
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers of the last answer, found in any spelling."""
+        return self.response.headers if self.response is not None else _NO_HEADERS
+
+    @property
+    def rate_limit(self) -> RateLimit:
+        """What the provider lets through."""
+        return _rate_limit(self.headers)
+
+    @property
+    def usage(self) -> Any:
+        """What the answer says it cost; ``None`` for most calls."""
+        body = self.response.body if self.response is not None else b""
+        return self.response.json().get("usage") if self.response and b'"usage"' in body[:100_000] else None
+
+    def throw(self) -> Self:
+        """
+        Raise the first error, with notes of the others; return the result if there is none.
+        """
+        if not self.errors:
+            return self
+        first, others = self.errors[0], self.errors[1:]
+        if others and not getattr(first, "__notes__", None):
+            for other in others:
+                first.add_note(f"also: {other}")
+        raise first
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """
+        Wait until the call is over and its callbacks ran or were handed to the dispatcher.
+
+        Args:
+            timeout: Seconds; ``None`` waits as long as it takes.
+
+        Returns:
+            Whether it is over. Inside the call's own callbacks it is.
+        """
+        if self._delivering == threading.get_ident():
+            return True
+        if timeout is None and self._handle is not None and not self._is_delivered:
+            self._handle.assist()
+        with _settled:
+            return _settled.wait_for(lambda: self._is_delivered, timeout)
+
+    def cancel(self) -> bool:
+        """
+        Ask a running call to stop; its result then has an error with code ``"cancelled"``.
+
+        Returns:
+            Whether there was still something to stop.
+        """
+        if self.terminated or self._handle is None:
+            return False
+        self._handle.cancel()
+        return True
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        import asyncio  # noqa: PLC0415  only those who await pay for it
+
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._notify(partial(_wake, loop, future))
+        try:
+            yield from future
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+        return self
+
+    def _notify(self, watcher: Callable[[], None]) -> None:
+        with _settled:
+            if not self._is_delivered:
+                self._watchers.append(watcher)
+                return
+        watcher()
+
+    def _settle(self, outcome: Outcome, deliver: Callable[[], None]) -> None:
+        """
+        End the call: first the answer is there, then *deliver* hands out callbacks, then waiters go on.
+        """
+        self._outcome, self._delivering = outcome, threading.get_ident()
+        self.terminated = True
+        try:
+            deliver()
+        finally:
+            with _settled:
+                self._is_delivered, self._delivering, self._handle = True, None, None
+                watchers, self._watchers = self._watchers, []
+                _settled.notify_all()
+            for watcher in watchers:
+                watcher()
+
+    def __getstate__(self) -> tuple[bool, Outcome]:
+        return self.terminated, self._outcome
+
+    def __setstate__(self, state: tuple[bool, Outcome]) -> None:
+        type(self).__init__(self)
+        self.terminated, self._outcome = state
+        self._is_delivered = True
+
+
+@attrs.define(eq=False, slots=True)
+class OpenAIFileResult(OpenAIResult[OpenAIFile]):
+    """
+    The result of ``files.create``, ``files.retrieve`` and ``files.wait``.
+    """
+
+    @property
+    def file(self) -> OpenAIFile | None:
+        """The file; ``None`` while running and after errors."""
+        return self._outcome.value  # type: ignore[no-any-return]  # the flow's type
+
+
+@attrs.define(eq=False, slots=True)
+class OpenAIFileDeletedResult(OpenAIResult[OpenAIFileDeleted]):
+    """
+    The result of ``files.delete``.
+    """
+
+    @property
+    def deleted(self) -> OpenAIFileDeleted | None:
+        """What the provider says; ``None`` while running and after errors."""
+        return self._outcome.value  # type: ignore[no-any-return]  # the flow's type
+
+
+@attrs.define(eq=False, slots=True)
+class OpenAIFileListResult(OpenAIResult[FilePage]):
+    """
+    The result of ``files.list``.
+    """
+
+    _next: Callable[[str | None], OpenAIFileListResult] | None = attrs.field(default=None, init=False, repr=False)
+
+    @property
+    def _page(self) -> FilePage:
+        return self._outcome.value or FilePage(())
+
+    @property
+    def files(self) -> tuple[OpenAIFile, ...]:
+        """The files, in the order asked for; empty while running and after errors."""
+        return self._page.files
+
+    @property
+    def first_id(self) -> str | None:
+        """Id of the first file."""
+        return self._page.first_id
+
+    @property
+    def last_id(self) -> str | None:
+        """Id of the last file."""
+        return self._page.last_id
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are more files after *last_id*."""
+        return self._page.has_more
+
+    def next_page(self) -> OpenAIFileListResult:
+        """
+        Ask for the page after this one, with the same parameters.
+
+        Raises:
+            ValueError: There is none; see ``has_more``.
+        """
+        if not self.has_more or self._next is None:
+            raise ValueError("there is no next page: has_more is false")
+        return self._next(self.last_id)
+
+
+@attrs.define(eq=False, slots=True)
+class OpenAIFileContentResult(OpenAIResult[bytes]):
+    """
+    The result of ``files.content``.
+    """
+
+    @property
+    def content(self) -> bytes:
+        """The file's bytes; empty while running and after errors."""
+        return self._outcome.value or b""
+
+    @property
+    def text(self) -> str:
+        """The content as UTF-8; bytes that are not become U+FFFD."""
+        return self.content.decode("utf-8", "replace")
+
+
+@attrs.frozen
+class Saved:
+    """
+    What was saved where.
+    """
+
+    path: Any
+    bytes_written: int
+
+
+@attrs.define(eq=False, slots=True)
+class OpenAIFileDownloadResult(OpenAIResult[Saved]):
+    """
+    The result of ``files.download``.
+    """
+
+    @property
+    def path(self) -> Any:
+        """Where the file was saved, a `pathlib.Path`; ``None`` while running and after errors."""
+        return self._outcome.value.path if self._outcome.value else None
+
+    @property
+    def bytes_written(self) -> int:
+        """Size of what was saved; 0 while running and after errors."""
+        return self._outcome.value.bytes_written if self._outcome.value else 0
+
+
+def _wake(loop: Any, future: Any) -> None:
+    with suppress(RuntimeError):  # the loop was closed meanwhile
+        loop.call_soon_threadsafe(lambda: future.done() or future.set_result(None))
+
+
+def _rate_limit(headers: Mapping[str, str]) -> RateLimit:
+    found: dict[str, dict[str, str]] = {"limit": {}, "remaining": {}, "reset": {}}
+    for kind, values in found.items():
+        for unit in ("requests", "tokens"):
+            value = headers.get(f"x-ratelimit-{kind}-{unit}")
+            if value is not None:
+                values[unit] = value
+    counts = {kind: {unit: int(text) for unit, text in found[kind].items() if text.isdigit()} for kind in found}
+    return RateLimit(limit=counts["limit"], remaining=counts["remaining"], reset=found["reset"])

@@ -1,0 +1,221 @@
+"""
+Carrying out a request: again when that may help, elsewhere when the answer says so.
+
+Pure: no clock, no sleep, no socket.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import attrs
+
+from aikit.errors import ExchangeError, OpenAIError
+from aikit.wire import Flow, Request, Response, redacted
+
+T = TypeVar("T")
+
+_RETRIABLE: Final = frozenset((408, 409, 429))
+_REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
+_MAX_REDIRECTS: Final = 5
+_OUT_OF_MONEY: Final = (b"insufficient_quota", b"credit_balance_exhausted")
+
+
+def _random() -> float:
+    import random  # noqa: PLC0415  five milliseconds that a client which never retries need not spend
+
+    return random.random()  # noqa: S311  jitter is no secret
+
+
+@attrs.frozen(kw_only=True)
+class RetryPolicy:
+    """
+    When to try again and how long to wait before.
+
+    Attributes:
+        max_retries: Tries after the first.
+
+        first_delay_s: Seconds before the first retry; doubles with each further one.
+
+        max_delay_s: The most it doubles to.
+
+        max_retry_after_s: A provider that asks for a longer pause gets no retry; the caller is told at once.
+
+        jitter: Gives a number from 0 to 1; takes up to a quarter off the delay.
+
+        now: Unix seconds, for ``Retry-After`` dates.
+    """
+
+    max_retries: int = 2
+    first_delay_s: float = 0.5
+    max_delay_s: float = 8.0
+    max_retry_after_s: float = 120.0
+    jitter: Callable[[], float] = _random
+    now: Callable[[], float] = time.time
+
+    def delay_after_response(self, request: Request, response: Response) -> float | None:
+        """
+        Return the seconds to wait before trying again, ``None`` if *response* is final.
+        """
+        # x-should-retry, retry-after-ms: https://github.com/openai/openai-python (read 2026-11-21)
+        if response.is_success or not self._may_repeat(request) or not _is_worth_a_retry(response):
+            return None
+        asked = retry_after_s(response.headers, self.now())
+        if asked is None:
+            return self._backoff(request.attempt)
+        return asked if asked <= self.max_retry_after_s else None
+
+    def delay_after_error(self, request: Request) -> float | None:
+        """
+        Return the seconds to wait after a broken exchange, ``None`` if it must not be repeated.
+        """
+        return self._backoff(request.attempt) if self._may_repeat(request) else None
+
+    def _may_repeat(self, request: Request) -> bool:
+        return request.attempt <= self.max_retries and request.is_replayable
+
+    def _backoff(self, attempt: int) -> float:
+        delay: float = min(self.first_delay_s * 2 ** (attempt - 1), self.max_delay_s)
+        return delay * (1 - 0.25 * self.jitter())
+
+
+def through(flow: Flow[T], carry_out: Callable[[Request], Flow[Response]]) -> Flow[T]:
+    """
+    Drive *flow*, letting *carry_out* see to each of its requests.
+    """
+    try:
+        request = next(flow)
+        while True:
+            try:
+                response = yield from carry_out(request)
+            except Exception as error:  # noqa: BLE001  whatever went wrong is the flow's to know
+                request = flow.throw(error)
+            else:
+                request = flow.send(response)
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+    finally:
+        flow.close()
+
+
+def retried(request: Request, policy: RetryPolicy) -> Flow[Response]:
+    """
+    Carry out *request*, again as *policy* says; redirects are followed.
+    """
+    while True:
+        is_repeat = request.is_repeat
+        try:
+            response = yield from redirected(request)
+        except ExchangeError as error:
+            delay_s = policy.delay_after_error(request)
+            if delay_s is None:
+                raise
+            is_repeat |= error.is_ambiguous
+        else:
+            delay_s = policy.delay_after_response(request, response)
+            if delay_s is None:
+                return response
+            is_repeat |= response.status >= 500 or response.status == 408
+        request = attrs.evolve(request, attempt=request.attempt + 1, after_s=delay_s, is_repeat=is_repeat)
+
+
+def redirected(request: Request) -> Flow[Response]:
+    """
+    Carry out *request*, following redirects; secrets never go to another origin, bodies never leave theirs.
+
+    Raises:
+        OpenAIError: The redirect must not be followed (code ``"redirect_refused"``).
+    """
+    # RFC 9110 section 15.4
+    response = yield request
+    for _ in range(_MAX_REDIRECTS):
+        if response.status not in _REDIRECTS or "location" not in response.headers:
+            return response
+        response = yield _next_request(response)
+    if response.status in _REDIRECTS:
+        raise _refused(response, f"after {_MAX_REDIRECTS} redirects there is still another one")
+    return response
+
+
+def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
+    """
+    Return the seconds a provider asks to wait, ``None`` when it does not say so in a way that can be obeyed.
+    """
+    # retry-after-ms and x-ms-retry-after-ms: OpenAI's and Azure's; Retry-After: RFC 9110 section 10.2.3
+    for name in ("retry-after-ms", "x-ms-retry-after-ms"):
+        seconds = _number(headers.get(name))
+        if seconds is not None and seconds > 0:
+            return seconds / 1000
+    value = headers.get("retry-after")
+    seconds = _number(value)
+    if seconds is None and value:
+        seconds = _date_s(value, now)
+    return seconds if seconds is not None and seconds > 0 else None
+
+
+def _is_worth_a_retry(response: Response) -> bool:
+    should = response.headers.get("x-should-retry", "").strip().lower()
+    if should in {"true", "false"}:
+        return should == "true"
+    if response.status == 429 and any(word in response.body for word in _OUT_OF_MONEY):
+        return False
+    return response.status in _RETRIABLE or response.status >= 500
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text) if text else None
+    except ValueError:
+        return None
+    return value if value is not None and abs(value) != float("inf") and value == value else None  # noqa: PLR0124  NaN
+
+
+def _date_s(text: str, now: float) -> float | None:
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415  rare, and not cheap to import
+
+    try:
+        return parsedate_to_datetime(text).timestamp() - now
+    except (ValueError, OverflowError):
+        return None
+
+
+def _next_request(response: Response) -> Request:
+    request = response.request
+    url = urljoin(request.url, response.headers["location"])
+    method = request.method
+    if response.status == 303:
+        method = "GET"
+    elif response.status in {301, 302} and method not in {"GET", "HEAD"}:
+        raise _refused(response, f"status {response.status} would turn {method} into GET")
+    body = None if method == "GET" else request.body
+    if not request.is_replayable and body is not None:
+        raise _refused(response, "the stream was sent already and cannot go back")
+    if _origin(url) == _origin(request.url):
+        return attrs.evolve(request, url=url, method=method, body=body, after_s=0)
+    if urlsplit(url).scheme not in {"https", urlsplit(request.url).scheme}:
+        raise _refused(response, "it leads away from https")
+    if method not in {"GET", "HEAD"}:
+        raise _refused(response, "it leads to another origin, and only reading goes there")
+    return attrs.evolve(
+        request, url=url, method=method, body=body, headers=request.headers.without_secrets(), after_s=0
+    )
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _refused(response: Response, why: str) -> OpenAIError:
+    target = redacted(urljoin(response.request.url, response.headers.get("location", "")))
+    return OpenAIError(
+        message=f"the redirect to {target} was not followed: {why}; correct the base URL",
+        code="redirect_refused",
+        status=response.status,
+        request_id=response.request_id,
+        headers=response.headers,
+    )

@@ -1,0 +1,139 @@
+"""
+Where a download goes: a temporary file that gets its real name when it is complete.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final, Self
+
+import attrs
+
+from aikit.errors import ExchangeError, OpenAIError
+
+_CONTENT_RANGE: Final = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
+
+
+@attrs.define(kw_only=True)
+class FileSink:
+    """
+    A file that appears under its name only when it is complete; what is missing after a break is asked for.
+
+    Attributes:
+        path: Where it appears; a file of that name is replaced.
+
+        done: Bytes on disk.
+
+        total: Bytes the provider announced; ``None`` when it did not.
+    """
+
+    path: Path
+    done: int = 0
+    total: int | None = None
+    _etag: str | None = None
+    _part: Path = attrs.field(init=False)
+    _file: BinaryIO | None = None
+
+    def __attrs_post_init__(self) -> None:
+        name = self.path.name.encode()[:200].decode("utf-8", "ignore")
+        self._part = self.path.with_name(f".{name}.{secrets.token_hex(4)}.part")
+
+    def __enter__(self) -> Self:
+        with self._disk():
+            return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._part.unlink(missing_ok=True)
+
+    def request_headers(self) -> Mapping[str, str]:
+        """
+        Ask for what is still missing; only if it is still the same, where the provider gave a strong validator.
+        """
+        # RFC 9110 sections 13.1.5 and 14.2
+        if not self.done:
+            return {}
+        headers = {"Range": f"bytes={self.done}-"}
+        return headers | {"If-Range": self._etag} if self._etag else headers
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> int:
+        """
+        Go on where the answer starts: after what is there already (206), or anew.
+        """
+        start, total = self._announced(status, headers)
+        if start not in {0, self.done} or (start and total is not None and self.total not in {None, total}):
+            raise ExchangeError(message="the provider sent another range than was asked for", code="invalid_response")
+        self.done, self.total = start, total
+        etag = headers.get("etag", "")
+        self._etag = None if etag.startswith("W/") else etag or None
+        with self._disk() as file:
+            file.seek(start)
+            file.truncate()
+        return start
+
+    def write(self, chunk: memoryview, /) -> None:
+        """
+        Append one chunk.
+
+        Raises:
+            OpenAIError: The disk is full or broken (code ``"unwritable_file"``).
+        """
+        with self._disk() as file:
+            while chunk:
+                written = file.write(chunk)
+                self.done += written
+                chunk = chunk[written:]
+
+    def restart(self) -> None:
+        """
+        Forget what is there; the next attempt asks for the whole.
+        """
+        self.done, self.total, self._etag = 0, None, None
+
+    def commit(self, expected_bytes: int | None) -> None:
+        """
+        Check the size and give the file its name.
+
+        Raises:
+            OpenAIError: It has not *expected_bytes* (code ``"size_mismatch"``), or cannot get its name.
+        """
+        for total in (self.total, expected_bytes):
+            if total is not None and total != self.done:
+                raise OpenAIError(
+                    message=f"{self.done} bytes came, but the file has {total}; nothing was saved, download it again",
+                    code="size_mismatch",
+                )
+        with self._disk() as file:
+            file.close()  # without fsync: a download can be had again
+            self._part.replace(self.path)
+
+    def _announced(self, status: int, headers: Mapping[str, str]) -> tuple[int, int | None]:
+        if status == 206:
+            found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
+            if found is None or found[1] is None:
+                raise ExchangeError(message="the answer with status 206 has no Content-Range", code="invalid_response")
+            return int(found[1]), None if found[2] == "*" else int(found[2])
+        length = headers.get("content-length", "")
+        is_plain = headers.get("content-encoding", "identity") == "identity"
+        return 0, int(length) if length.isdigit() and is_plain else None
+
+    @contextmanager
+    def _disk(self) -> Iterator[BinaryIO]:
+        try:
+            if self._file is None:
+                self._file = self._part.open("xb", buffering=0)
+            yield self._file
+        except OSError as error:
+            raise OpenAIError(
+                message=f"{self.path} cannot be written: {error.strerror or error}; nothing was saved",
+                code="unwritable_file",
+                param="path",
+            ) from error
