@@ -161,7 +161,7 @@ class _Check:
         for line in lines:
             self._check(line)
         if self.is_empty:
-            self._add_file("empty_file", "the file has blank lines only; put one JSON object on each line")
+            self._add_file("empty_file", "the file has no line with content; put one JSON object on each line")
         else:
             self.rules.finish()
 
