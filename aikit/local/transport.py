@@ -65,15 +65,15 @@ class LocalTransport:
         self.store.close()
 
     def _reply(self, request: Request, watch: Watch) -> Reply:
-        url = urlsplit(request.url.encode("utf-8", "replace").decode())  # SQLite takes no lone surrogates
-        place = _place(f"{url.scheme}://{url.netloc}{url.path}")
+        url = urlsplit(request.url)
+        place = _place(_storable(f"{url.scheme}://{url.netloc}{url.path}"))
         if place is None:
             return refusal_reply(_unknown_url(request.method, url.path))
         file_id, is_content = place
         service = self._service
         route: dict[tuple[str, bool, bool], Callable[[], Reply]] = {
             ("POST", False, False): lambda: self._create(request, watch),
-            ("GET", False, False): lambda: service.list(dict(parse_qsl(url.query, keep_blank_values=True))),
+            ("GET", False, False): lambda: service.list(dict(parse_qsl(_storable(url.query), keep_blank_values=True))),
             ("GET", True, False): lambda: service.retrieve(file_id),
             ("DELETE", True, False): lambda: service.delete(file_id),
             ("GET", True, True): lambda: service.content(file_id, _asked(request)),
@@ -100,6 +100,13 @@ def _place(address: str) -> tuple[str, bool] | None:
     rest = path.removeprefix("/files").removeprefix("/")
     file_id = rest.removesuffix("/content")
     return unquote(file_id), file_id != rest
+
+
+def _storable(text: str) -> str:
+    """
+    Return *text* without lone surrogates, which SQLite does not take.
+    """
+    return text.encode("utf-8", "replace").decode()
 
 
 def _chunks(source: Source, watch: Watch, attempt: int) -> Generator[bytes]:

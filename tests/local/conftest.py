@@ -1,0 +1,121 @@
+"""
+A store in a temporary folder, a clock that is set by hand, and calls on the transport in front of it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+import aikit
+from aikit.local.store import Store
+from aikit.local.transport import BASE_URL, LocalTransport
+from aikit.multipart import MultipartBody
+from aikit.source import source_of
+from aikit.watch import Watch
+from aikit.wire import Headers, Request, Response
+
+NOON = 1_795_262_400
+
+
+@attrs.define
+class Clock:
+    """
+    Time that passes only when told to.
+    """
+
+    now: float = NOON
+
+    def __call__(self) -> float:
+        """Return Unix seconds."""
+        return self.now
+
+
+@attrs.frozen
+class API:
+    """
+    The transport, called with few words.
+    """
+
+    transport: LocalTransport
+
+    def call(self, method: str, path: str, watch: Watch | None = None, **others: Any) -> Response:
+        """Send a request to *path* below the base URL."""
+        return self.transport.send(Request(method=method, url=BASE_URL + path, **others), watch or Watch())
+
+    def upload(
+        self, content: Any = b"{}\n", purpose: str = "batch", filename: str | None = "a.jsonl", **fields: str
+    ) -> Response:
+        """Upload *content*; a field with brackets is written with an underscore before what is in them."""
+        form = {"purpose": purpose} | {f"expires_after[{name}]": value for name, value in fields.items()}
+        source = source_of(content, filename=filename, purpose=purpose).resolved()
+        return self.call("POST", "/files", body=MultipartBody(fields=form, file_field="file", source=source))
+
+    def stored_id(self, content: Any = b"{}\n", purpose: str = "batch", filename: str | None = "a.jsonl") -> str:
+        """Upload *content* and return its id."""
+        response = self.upload(content, purpose, filename)
+        assert response.status == 200, response.body
+        file_id: str = response.json()["id"]
+        return file_id
+
+    def content(self, file_id: str, headers: Mapping[str, str] | None = None) -> Response:
+        """Read a file."""
+        return self.call("GET", f"/files/{file_id}/content", headers=Headers(headers))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Name a folder that does not exist yet."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Start at noon."""
+    return Clock()
+
+
+@pytest.fixture
+def store(home: Path, clock: Clock) -> Iterator[Store]:
+    """Open a store on that folder and clock."""
+    store = Store(home, clock)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def api(store: Store) -> API:
+    """Put the transport in front of the store."""
+    return API(LocalTransport(store))
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start programs of this folder in processes of their own; none outlives the test."""
+    running: list[subprocess.Popen[str]] = []
+    environment = os.environ | {"PYTHONPATH": str(Path(aikit.__file__).parents[1])}
+
+    def start(program: str, *arguments: object) -> subprocess.Popen[str]:
+        command = [sys.executable, "-W", "error", str(Path(__file__).with_name(program)), *map(str, arguments)]
+        process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def files_below(folder: Path) -> list[str]:
+    """Return the names of the files in *folder*."""
+    return sorted(path.name for path in folder.iterdir())
