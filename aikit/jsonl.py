@@ -87,8 +87,7 @@ def iter_lines(reader: Reader, max_bytes: int, on_read: Callable[[int], None] | 
             on_read(done)
         first, *others = chunk.split(b"\n")
         held += len(first)
-        if held <= max_bytes:
-            rest.append(first)
+        rest = [*rest, first] if held <= max_bytes else []
         if not others:
             continue
         line, rest = b"".join(rest), []
