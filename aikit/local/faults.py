@@ -84,7 +84,7 @@ def _of_database(folder: Path, error: sqlite3.Error) -> StoreError:
 
 def _full(folder: Path) -> StoreError:
     return StoreError(
-        message=f"there is no space left for the store in {folder}, so nothing was stored; free some space or delete "
-        "files, then try again",
+        message=f"there is no space left for the store in {folder}, so nothing was changed; free some space on "
+        "that disk, then try again",
         code="insufficient_storage",
     )

@@ -173,13 +173,16 @@ class Store:
         """
         Forget a file and remove its content; ``False`` when there was none.
         """
-        now = self._current()
-        with telling_faults(self.folder):
-            with self._database.writing() as connection:
-                query = f"DELETE FROM files WHERE id = ? AND {_IS_LIVE}"  # noqa: S608  constants
-                is_found = connection.execute(query, (file_id, now)).rowcount > 0
-            if is_found:
-                self._remove_blob(file_id)
+        if self.retrieve(file_id) is None:
+            return False
+        try:
+            is_found = self._forget(file_id)
+        except StoreError as error:
+            if error.code != "insufficient_storage":
+                raise
+            self._remove_blob(file_id)  # on a disk that is full to the last byte this makes the room to forget it
+            is_found = self._forget(file_id)
+        self._remove_blob(file_id)
         return is_found
 
     def open(self, file_id: str) -> tuple[StoredFile, FileIO] | None:
@@ -223,13 +226,17 @@ class Store:
         query = "SELECT id FROM files WHERE expires_at <= ?"
         with telling_faults(self.folder):
             with self._database.reading() as connection:
-                if connection.execute(query + " LIMIT 1", (now,)).fetchone() is None:
-                    return
-            with self._database.writing() as connection:
                 expired = [row[0] for row in connection.execute(query, (now,))]
-                connection.execute("DELETE FROM files WHERE expires_at <= ?", (now,))
-            for file_id in expired:
+            if not expired:
+                return
+            for file_id in expired:  # first, as it makes room on a full disk; nobody is shown the rows any more
                 self._remove_blob(file_id)
+            with self._database.writing() as connection:
+                connection.execute("DELETE FROM files WHERE expires_at <= ?", (now,))
+
+    def _forget(self, file_id: str) -> bool:
+        with telling_faults(self.folder), self._database.writing() as connection:
+            return connection.execute("DELETE FROM files WHERE id = ?", (file_id,)).rowcount > 0
 
     def _place(self, file_id: str, now: float) -> tuple[int, int] | None:
         query = f"SELECT created_at, seq FROM files WHERE id = ? AND {_IS_LIVE}"  # noqa: S608  constants
