@@ -87,7 +87,10 @@ def iter_lines(reader: Reader, max_bytes: int, on_read: Callable[[int], None] | 
             on_read(done)
         first, *others = chunk.split(b"\n")
         held += len(first)
-        rest = [*rest, first] if held <= max_bytes else []
+        if held <= max_bytes:
+            rest.append(first)
+        else:
+            rest.clear()
         if not others:
             continue
         line, rest = b"".join(rest), []
@@ -172,11 +175,14 @@ class _Check:
         if self.blanks:
             self._add_blanks()
         self.is_empty = False
-        if line is None:
-            most = self.limits.line_max_bytes
-            message = f"The line is longer than {most:,} bytes, the most that is checked; make it shorter."
-            self.problems.add_line(self.number, "line_too_long", message)
+        if line is not None:
+            self._check_json(line)
             return
+        most = self.limits.line_max_bytes
+        message = f"The line is longer than {most:,} bytes, the most that is checked; make it shorter."
+        self.problems.add_line(self.number, "line_too_long", message)
+
+    def _check_json(self, line: bytes) -> None:
         try:
             value = parsed(line)
         except ValueError as error:
