@@ -4,6 +4,8 @@ Where a download goes: a temporary file that gets its real name when it is compl
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping
@@ -16,6 +18,7 @@ import attrs
 
 from aikit.errors import ExchangeError, OpenAIError
 
+_WORTH_RESERVING: Final = 1024 * 1024
 _CONTENT_RANGE: Final = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
 
 
@@ -77,6 +80,7 @@ class FileSink:
         with self._disk() as file:
             file.seek(start)
             file.truncate()
+            _reserve(file, start, total)
         return start
 
     def write(self, chunk: memoryview, /) -> None:
@@ -137,3 +141,16 @@ class FileSink:
                 code="unwritable_file",
                 param="path",
             ) from error
+
+
+def _reserve(file: BinaryIO, start: int, total: int | None) -> None:
+    """
+    Have the disk set the room aside: a full one is found before the first byte, and the rest is written faster.
+    """
+    if total is None or total - start < _WORTH_RESERVING or not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        os.posix_fallocate(file.fileno(), start, total - start)
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise
