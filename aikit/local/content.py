@@ -83,19 +83,23 @@ def asked_part(headers: Mapping[str, str], size_bytes: int, etag: str) -> tuple[
     first, last, suffix = found.groups()
     if suffix is not None:
         start, end = max(size_bytes - int(suffix), 0), size_bytes
+    elif last and int(last) < int(first):
+        return None
     else:
         start, end = int(first), min(int(last) + 1, size_bytes) if last else size_bytes
-        if last and int(last) < start:
-            return None
     if start >= size_bytes:
-        raise Refusal(
-            f"The range asked for starts behind the file's last byte; the file has {size_bytes} bytes.",
-            param="range",
-            code="range_not_satisfiable",
-            status=416,
-            headers={"content-range": f"bytes */{size_bytes}"},
-        )
+        raise _no_such_part(size_bytes)
     return start, end - start
+
+
+def _no_such_part(size_bytes: int) -> Refusal:
+    return Refusal(
+        f"The range asked for starts behind the file's last byte; the file has {size_bytes} bytes.",
+        param="range",
+        code="range_not_satisfiable",
+        status=416,
+        headers={"content-range": f"bytes */{size_bytes}"},
+    )
 
 
 def _damaged(file: FileIO, why: str) -> StoreError:

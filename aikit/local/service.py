@@ -4,11 +4,12 @@ OpenAI's Files API on a store: plain values in, a status, headers and a body out
 
 from __future__ import annotations
 
+import functools
 import json
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, ParamSpec
 from urllib.parse import quote
 
 import attrs
@@ -24,6 +25,8 @@ from aikit.local.rules import (
     require_downloadable,
 )
 from aikit.local.store import Store, StoredFile
+
+P = ParamSpec("P")
 
 # x-ratelimit-*: 1,000 uploads a minute, the documented rate of POST /files; told, not enforced
 _RATE_LIMIT: Final = {
@@ -53,6 +56,32 @@ class Reply:
     content: Content | None = None
 
 
+def _answering(operate: Callable[P, Reply]) -> Callable[P, Reply]:
+    """
+    Let *operate* raise refusals and faults: what they say is its answer, with the headers that all answers have.
+    """
+
+    @functools.wraps(operate)
+    def answer(*args: P.args, **kwargs: P.kwargs) -> Reply:
+        started = time.perf_counter()
+        try:
+            reply = operate(*args, **kwargs)
+        except Refusal as refusal:
+            reply = _json_reply(refusal.status, refusal.to_wire(), refusal.headers)
+        except StoreError as error:
+            reply = _fault_reply(error)
+        headers = {
+            "x-request-id": f"req_{secrets.token_hex(16)}",
+            "openai-version": "2020-10-01",
+            "openai-processing-ms": str(round((time.perf_counter() - started) * 1000)),
+            **_RATE_LIMIT,
+            **reply.headers,
+        }
+        return attrs.evolve(reply, headers=headers)
+
+    return answer
+
+
 @attrs.frozen(kw_only=True)
 class FilesService:
     """
@@ -63,6 +92,7 @@ class FilesService:
 
     store: Store
 
+    @_answering
     def create(
         self, fields: Mapping[str, str], filename: str | None, chunks: Iterable[bytes], size_bytes: int | None = None
     ) -> Reply:
@@ -78,109 +108,88 @@ class FilesService:
 
             size_bytes: Size, if it is known before: a file that is too large is refused unread.
         """
+        wanted = admission(fields, filename, size_bytes)
+        check = ContentCheck(wanted.purpose)
+        with self.store.receiving() as incoming:
+            for chunk in chunks:
+                check.feed(chunk)
+                incoming.write(chunk)
+            check.finish()
+            file = self.store.keep(incoming, **attrs.asdict(wanted))
+        return _json_reply(200, file_to_wire(file))
 
-        def act() -> Reply:
-            wanted = admission(fields, filename, size_bytes)
-            check = ContentCheck(wanted.purpose)
-            with self.store.receiving() as incoming:
-                for chunk in chunks:
-                    check.feed(chunk)
-                    incoming.write(chunk)
-                check.finish()
-                file = self.store.keep(incoming, **attrs.asdict(wanted))
-            return _json_reply(200, file_to_wire(file))
-
-        return _answered(act)
-
+    @_answering
     def retrieve(self, file_id: str) -> Reply:
         """
         Describe a file.
         """
+        file = self.store.retrieve(file_id)
+        if file is None:
+            raise no_such_file(file_id)
+        return _json_reply(200, file_to_wire(file))
 
-        def act() -> Reply:
-            file = self.store.retrieve(file_id)
-            if file is None:
-                raise no_such_file(file_id)
-            return _json_reply(200, file_to_wire(file))
-
-        return _answered(act)
-
+    @_answering
     def list(self, query: Mapping[str, str]) -> Reply:
         """
         Describe files, page by page; on an empty page ``first_id`` and ``last_id`` are empty strings.
         """
         # OpenAI's schema requires both ids as strings and does not say what an empty page has.
+        wanted = list_query(query)
+        found = self.store.list(
+            limit=wanted.limit + 1,
+            newest_first=wanted.newest_first,
+            purpose=wanted.purpose,
+            after=wanted.after,
+        )
+        if found is None:
+            raise no_such_file(wanted.after or "", param="after")
+        data = [file_to_wire(file) for file in found[: wanted.limit]]
+        page = {
+            "object": "list",
+            "data": data,
+            "first_id": data[0]["id"] if data else "",
+            "last_id": data[-1]["id"] if data else "",
+            "has_more": len(found) > wanted.limit,
+        }
+        return _json_reply(200, page)
 
-        def act() -> Reply:
-            wanted = list_query(query)
-            found = self.store.list(
-                limit=wanted.limit + 1,
-                newest_first=wanted.newest_first,
-                purpose=wanted.purpose,
-                after=wanted.after,
-            )
-            if found is None:
-                raise no_such_file(wanted.after or "", param="after")
-            data = [file_to_wire(file) for file in found[: wanted.limit]]
-            page = {
-                "object": "list",
-                "data": data,
-                "first_id": data[0]["id"] if data else "",
-                "last_id": data[-1]["id"] if data else "",
-                "has_more": len(found) > wanted.limit,
-            }
-            return _json_reply(200, page)
-
-        return _answered(act)
-
+    @_answering
     def delete(self, file_id: str) -> Reply:
         """
         Delete a file.
         """
+        if not self.store.delete(file_id):
+            raise no_such_file(file_id)
+        return _json_reply(200, {"id": file_id, "object": "file", "deleted": True})
 
-        def act() -> Reply:
-            if not self.store.delete(file_id):
-                raise no_such_file(file_id)
-            return _json_reply(200, {"id": file_id, "object": "file", "deleted": True})
-
-        return _answered(act)
-
+    @_answering
     def content(self, file_id: str, headers: Mapping[str, str]) -> Reply:
         """
         Open a file's content, or the part of it that Range in *headers* (names in lower case) asks for.
         """
-
-        def act() -> Reply:
-            opened = self.store.open(file_id)
-            if opened is None:
-                raise no_such_file(file_id)
-            file, stream = opened
-            try:
-                require_downloadable(file.purpose)
-                part = asked_part(headers, file.bytes, _etag(file))
-            except BaseException:
-                stream.close()
-                raise
-            start, size = part or (0, file.bytes)
-            reply_headers = _content_headers(file, size)
-            if part is not None:
-                reply_headers["content-range"] = f"bytes {start}-{start + size - 1}/{file.bytes}"
-            return Reply(
-                status=200 if part is None else 206, headers=reply_headers, content=Content(stream, start, size)
-            )
-
-        return _answered(act)
+        opened = self.store.open(file_id)
+        if opened is None:
+            raise no_such_file(file_id)
+        file, stream = opened
+        try:
+            require_downloadable(file.purpose)
+            part = asked_part(headers, file.bytes, _etag(file))
+        except BaseException:
+            stream.close()
+            raise
+        start, size = part or (0, file.bytes)
+        reply_headers = _content_headers(file, size)
+        if part is not None:
+            reply_headers["content-range"] = f"bytes {start}-{start + size - 1}/{file.bytes}"
+        return Reply(status=200 if part is None else 206, headers=reply_headers, content=Content(stream, start, size))
 
 
+@_answering
 def refusal_reply(refusal: Refusal) -> Reply:
     """
     Return the answer that says no, headers and all.
     """
-
-    def act() -> Reply:
-        raise refusal
-
-    return _answered(act)
+    raise refusal
 
 
 def file_to_wire(file: StoredFile) -> dict[str, Any]:
@@ -199,27 +208,6 @@ def file_to_wire(file: StoredFile) -> dict[str, Any]:
     if file.expires_at is not None:
         data["expires_at"] = file.expires_at
     return data
-
-
-def _answered(act: Callable[[], Reply]) -> Reply:
-    """
-    Return what *act* answers or what its refusal says, with the headers that every answer has.
-    """
-    started = time.perf_counter()
-    try:
-        reply = act()
-    except Refusal as refusal:
-        reply = _json_reply(refusal.status, refusal.to_wire(), refusal.headers)
-    except StoreError as error:
-        reply = _fault_reply(error)
-    headers = {
-        "x-request-id": f"req_{secrets.token_hex(16)}",
-        "openai-version": "2020-10-01",
-        "openai-processing-ms": str(round((time.perf_counter() - started) * 1000)),
-        **_RATE_LIMIT,
-        **reply.headers,
-    }
-    return attrs.evolve(reply, headers=headers)
 
 
 def _fault_reply(error: StoreError) -> Reply:

@@ -5,9 +5,10 @@ Content, whole and in parts.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import attrs
 import pytest
 
 from aikit.errors import CancelledError, OpenAIError
@@ -118,35 +119,36 @@ def test_a_refusal_does_not_touch_the_sink(api: API, tmp_path: Path) -> None:
     assert b"No such File object" in response.body
 
 
+@attrs.define
+class InterruptedSink:
+    """
+    Collects what comes, and does something else at each chunk.
+    """
+
+    interrupt: Callable[[], object]
+    content: bytes = b""
+
+    def request_headers(self) -> Mapping[str, str]:
+        """Ask for everything."""
+        return {}
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> int:
+        """Have nothing yet."""
+        assert (status, headers["accept-ranges"]) == (200, "bytes")
+        return 0
+
+    def write(self, chunk: memoryview, /) -> None:
+        """Do the other thing, then go on."""
+        self.interrupt()
+        self.content += chunk
+
+
 def test_an_open_download_survives_deletion(api: API, store: Store) -> None:
     """
     Whoever is reading a file reads it to its end, though it was deleted meanwhile.
     """
-
-    class DeletingSink:
-        """
-        Deletes the file at its first chunk.
-        """
-
-        def __init__(self) -> None:
-            self.content = b""
-
-        def request_headers(self) -> Mapping[str, str]:
-            """Ask for everything."""
-            return {}
-
-        def begin(self, status: int, headers: Mapping[str, str]) -> int:
-            """Have nothing yet."""
-            assert (status, headers["accept-ranges"]) == (200, "bytes")
-            return 0
-
-        def write(self, chunk: memoryview, /) -> None:
-            """Delete the file, then go on."""
-            store.delete(file_id)
-            self.content += chunk
-
     file_id = api.stored_id(CONTENT)
-    sink = DeletingSink()
+    sink = InterruptedSink(lambda: store.delete(file_id))
     api.call("GET", f"/files/{file_id}/content", sink=sink)
     assert sink.content == CONTENT
     assert api.content(file_id).status == 404

@@ -6,15 +6,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from aikit.local.service import FilesService
 from aikit.local.store import Store, StoredFile
 from tests.local.conftest import files_below
 
@@ -135,3 +138,40 @@ def test_a_full_disk_is_an_answer_and_leaves_nothing(home: Path, started: Start)
     assert "free some space" in error["message"]
     assert stored.startswith("200 ")
     assert [file.bytes for file in restarted(home)] == [1_000]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """
+    Give a disk of three megabytes, where we may make one.
+    """
+    mount, unmount = shutil.which("mount"), shutil.which("umount")
+    place = tmp_path / "disk"
+    place.mkdir()
+    if mount is None or unmount is None:
+        pytest.skip("there is no mount")
+    if subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=3m", "tmpfs", place], check=False, capture_output=True
+    ).returncode:
+        pytest.skip("only root may mount")
+    yield place
+    subprocess.run([unmount, place], check=True)
+
+
+def test_deleting_helps_on_a_disk_that_is_full_to_the_last_byte(small_disk: Path) -> None:
+    """
+    Where not even the database has room to note it, a file can be deleted, and what is stored then is whole.
+    """
+    store = Store(small_disk / "home")
+    service = FilesService(store=store)
+    fields = {"purpose": "vision"}
+    assert service.create(fields, "a", [b"x" * 200_000]).status == 200
+    with (small_disk / "filling").open("wb", buffering=0) as filling, suppress(OSError):
+        while filling.write(b"x" * 4096):
+            pass
+    assert service.create(fields, "b", [b"x"]).status == 507
+    file = (store.list(limit=1) or ())[0]
+    assert service.delete(file.id).status == 200
+    assert service.create(fields, "c", [b"x" * 50_000]).status == 200
+    store.close()
+    assert [file.filename for file in restarted(small_disk / "home")] == ["c"]

@@ -16,7 +16,9 @@ from aikit.local.database import SCHEMA_VERSION
 from aikit.local.faults import StoreError
 from aikit.local.incoming import new_id
 from aikit.local.locks import mark_as_alive, remove_if_abandoned
+from aikit.local.service import FilesService
 from aikit.local.store import Store, default_home
+from tests.local.conftest import files_below
 
 
 def test_the_home_is_named_by_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -117,6 +119,24 @@ def test_a_store_that_is_dropped_closes_its_connections(home: Path) -> None:
     del store
     gc.collect()
     assert not (home / "local" / "files.db-wal").exists()
+
+
+def test_a_store_that_another_writer_blocks_is_busy(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    When waiting does not help, the answer says to try again; reading goes on meanwhile.
+    """
+    monkeypatch.setattr("aikit.local.database._BUSY_S", 0.05)
+    service = FilesService(store=store)
+    assert service.list({}).status == 200
+    with closing(sqlite3.connect(store.folder / "files.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        reply = service.create({"purpose": "vision"}, "a", [b"x"])
+        assert service.list({}).status == 200
+        other.execute("ROLLBACK")
+    assert (reply.status, "x-should-retry" in reply.headers) == (503, False)
+    assert b'"code":"storage_busy"' in reply.body
+    assert service.create({"purpose": "vision"}, "a", [b"x"]).status == 200
+    assert len(files_below(store.folder / "blobs")) == 1
 
 
 def test_what_is_not_kept_is_removed(store: Store) -> None:
