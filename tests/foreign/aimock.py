@@ -1,0 +1,150 @@
+"""
+A foreign server: installed once, started on a free port of the loopback, asked what reached it, and ended.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import requests
+
+VERSION: Final = "1.43.0"
+PACKAGE: Final = "@copilotkit/aimock"
+CACHE: Final = Path(__file__).parents[2] / ".cache" / "npm"
+FILE_MAX_BYTES: Final = 10 * 1024 * 1024
+BODY_MAX_BYTES: Final = 2 * (6 * FILE_MAX_BYTES + 64 * 1024)
+"""More than this it does not even read to its end."""
+
+_READY: Final = re.compile(r"listening on (http://127\.0\.0\.1:\d+)")
+_START_S: Final = 30.0
+_END_S: Final = 10.0
+
+
+class Missing(Exception):  # noqa: N818  a reason to skip, not a fault
+    """
+    A program that the foreign server needs is not here and cannot be had.
+    """
+
+
+@attrs.frozen
+class Aimock:
+    """
+    The running server.
+
+    Attributes:
+        address: Scheme, host and port.
+    """
+
+    address: str
+
+    @property
+    def base_url(self) -> str:
+        """What a client takes as its base URL."""
+        return f"{self.address}/v1"
+
+    def journal(self) -> list[dict[str, Any]]:
+        """Return what reached the Files API since the last reset, first one first, as the server recorded it."""
+        answer = requests.get(f"{self.address}/__aimock/journal", params={"service": "files"}, timeout=10)
+        answer.raise_for_status()
+        entries: list[dict[str, Any]] = answer.json()
+        return entries
+
+    def uploads(self) -> list[dict[str, Any]]:
+        """Return what it understood of the uploads it took: filename, purpose, bytes, sha256."""
+        return [entry["body"] for entry in self.journal() if entry["method"] == "POST" and _status(entry) == 200]
+
+    def statuses(self) -> list[int]:
+        """Return the statuses it answered with."""
+        return [_status(entry) for entry in self.journal()]
+
+    def reset(self) -> None:
+        """Forget files and journal."""
+        requests.post(f"{self.address}/__aimock/reset", timeout=10).raise_for_status()
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Aimock]:
+    """
+    Run the server, with its configuration and what it prints in *folder*.
+
+    Raises:
+        Missing: node or npm is not here, or the package cannot be installed.
+    """
+    node, package = _program("node"), _installed()
+    config = folder / "aimock.json"
+    fixtures = package / "node_modules" / PACKAGE / "fixtures" / "example-greeting.json"
+    config.write_text(json.dumps({"llm": {"fixtures": str(fixtures)}}), "utf-8")
+    said = folder / "aimock.txt"
+    command = [node, str(package / "node_modules" / ".bin" / "aimock"), "-c", str(config), "-p", "0"]
+    with said.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT) as process:
+        try:
+            yield Aimock(_address(process, said))
+        finally:
+            _end(process)
+
+
+def _address(process: subprocess.Popen[bytes], said: Path) -> str:
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        found = _READY.search(said.read_text("utf-8", "replace"))
+        if found is not None:
+            return found[1]
+        time.sleep(0.05)
+    raise RuntimeError(f"{PACKAGE} did not start: {said.read_text('utf-8', 'replace')[-2000:]}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def _installed() -> Path:
+    """
+    Return the folder with the package, installed by the first run that needs it.
+    """
+    folder = CACHE / f"aimock-{VERSION}"
+    if not folder.exists():
+        npm = _program("npm")
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE, prefix="new-") as new:
+            _install(npm, Path(new))
+            if not folder.exists():  # another run may have been quicker
+                (Path(new) / "prefix").rename(folder)
+    return folder
+
+
+def _install(npm: str, new: Path) -> None:
+    command = [npm, "install", "--prefix", str(new / "prefix"), "--ignore-scripts", "--no-audit", "--no-fund"]
+    try:
+        done = subprocess.run(
+            [*command, f"{PACKAGE}@{VERSION}"], cwd=new, capture_output=True, text=True, timeout=300, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise Missing(f"npm did not install {PACKAGE} within five minutes") from None
+    if done.returncode != 0:
+        raise Missing(f"npm cannot install {PACKAGE}@{VERSION}: {done.stderr.strip()[-300:]}")
+
+
+def _program(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        raise Missing(f"{name} is not installed")
+    return path
+
+
+def _status(entry: dict[str, Any]) -> int:
+    status: int = entry["response"]["status"]
+    return status
