@@ -15,7 +15,7 @@ import attrs
 from aikit.local.faults import StoreError
 from aikit.local.rules import Refusal
 
-CHUNK_BYTES: Final = 512 * 1024
+CHUNK_BYTES: Final = 256 * 1024
 _RANGE: Final = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))", re.ASCII)
 
 

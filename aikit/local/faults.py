@@ -13,7 +13,7 @@ from typing import Final
 
 import attrs
 
-_NO_SPACE: Final = frozenset((errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)))
+NO_SPACE: Final = frozenset((errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)))
 _DAMAGED: Final = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
 _BUSY: Final = frozenset((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED))
 
@@ -51,7 +51,7 @@ def telling_faults(folder: Path) -> Iterator[None]:
 
 
 def _of_disk(folder: Path, error: OSError) -> StoreError:
-    if error.errno in _NO_SPACE:
+    if error.errno in NO_SPACE:
         return _full(folder)
     reason = error.strerror or str(error)
     return StoreError(

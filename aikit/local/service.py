@@ -110,7 +110,7 @@ class FilesService:
         """
         wanted = admission(fields, filename, size_bytes)
         check = ContentCheck(wanted.purpose)
-        with self.store.receiving() as incoming:
+        with self.store.receiving(size_bytes) as incoming:
             for chunk in chunks:
                 check.feed(chunk)
                 incoming.write(chunk)

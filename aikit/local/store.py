@@ -96,15 +96,18 @@ class Store:
         return self.home / "local"
 
     @contextmanager
-    def receiving(self) -> Iterator[Incoming]:
+    def receiving(self, expected_bytes: int | None = None) -> Iterator[Incoming]:
         """
         Open a file to write into; it is removed at the end unless `keep` was called.
+
+        Args:
+            expected_bytes: Room to set aside, if it is known how much will come.
 
         Raises:
             StoreError: The disk is full or broken.
         """
         self._start()
-        with Incoming(self._incoming) as incoming:
+        with Incoming(self._incoming, expected_bytes) as incoming:
             yield incoming
 
     def keep(self, incoming: Incoming, *, filename: str, purpose: str, expires_after_s: int | None) -> StoredFile:

@@ -4,6 +4,7 @@ Requests in OpenAI's format answered from a store on this machine, without a soc
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -139,9 +140,9 @@ def _delivered(reply: Reply, headers: Headers, request: Request, watch: Watch) -
             if request.sink is not None:
                 _stream(content, request, reply.status, headers, watch)
                 return b""
-            collected = bytearray()
-            content.copy_to(collected.extend)
-            return bytes(collected)
+            collected = io.BytesIO()
+            content.copy_to(collected.write)
+            return collected.getvalue()  # the one copy there is
     except StoreError as error:
         raise OpenAIError(message=error.message, code=error.code, type="server_error") from error
 

@@ -158,6 +158,18 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run([unmount, place], check=True)
 
 
+def test_a_file_that_does_not_fit_is_refused_unread(small_disk: Path) -> None:
+    """
+    Where the size is known before, a full disk is found before the first byte.
+    """
+    store = Store(small_disk / "home")
+    chunks = iter([b"x" * 1_000_000] * 5)
+    reply = FilesService(store=store).create({"purpose": "vision"}, "a", chunks, size_bytes=5_000_000)
+    assert (reply.status, len(list(chunks))) == (507, 5)
+    store.close()
+    assert restarted(small_disk / "home") == ()
+
+
 def test_deleting_helps_on_a_disk_that_is_full_to_the_last_byte(small_disk: Path) -> None:
     """
     Where not even the database has room to note it, a file can be deleted, and what is stored then is whole.

@@ -150,6 +150,16 @@ def test_what_is_not_kept_is_removed(store: Store) -> None:
     assert store.list(limit=1) == ()
 
 
+def test_room_that_was_not_needed_is_given_back(store: Store) -> None:
+    """
+    Less may come than was announced; the file has what came.
+    """
+    with store.receiving(expected_bytes=8 << 20) as incoming:
+        incoming.write(b"content")
+        file = store.keep(incoming, filename="a", purpose="vision", expires_after_s=None)
+    assert (store.folder / "blobs" / file.id).read_bytes() == b"content"
+
+
 def test_ids_do_not_repeat() -> None:
     """
     A thousand ids are a thousand different ones, of letters and digits.
