@@ -255,10 +255,19 @@ def _read(request: Request, answer: requests.Response, watch: Watch) -> Response
             body = raw.read(_MAX_REFUSAL_BYTES, decode_content=True)
         else:
             body = raw.read(decode_content=True)
+            _require_whole_head(answer.status_code, headers, body)
         is_whole = True
     finally:
         _let_go(raw, is_whole=is_whole)
     return Response(status=answer.status_code, headers=headers, body=body, request=request)
+
+
+def _require_whole_head(status: int, headers: Headers, body: bytes) -> None:
+    """
+    Tell an answer that was cut within its headers, which the parser below takes for a whole one without a body.
+    """
+    if status == 200 and not body and "content-length" not in headers and "transfer-encoding" not in headers:
+        raise urllib3.exceptions.ProtocolError("the answer ended within its headers")
 
 
 def _let_go(raw: Any, *, is_whole: bool) -> None:
