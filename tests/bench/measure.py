@@ -17,6 +17,8 @@ Figures: TypeAlias = Mapping[str, float]
 
 LIMIT_S: Final = 120
 _LAUNCH: Final = str(Path(__file__).parent / "launch.py")
+_BLOCK: Final = bytes(1024 * 1024)
+_TOUCHED_BLOCKS: Final = 640
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -72,7 +74,7 @@ class Row(NamedTuple):
 
         lines: What is told.
 
-        leaves: A file each program leaves behind, deleted before the next one.
+        leaves: A file each program leaves behind, replaced before the next one.
     """
 
     title: str
@@ -117,6 +119,8 @@ def sample(row: Row, rounds: int, server_process: int) -> Samples:
     for done in range(rounds + 1):
         print(f"{row.title}: {f'round {done}' if done else 'warming up'}", file=sys.stderr)
         for name in list(figures):
+            if row.leaves:
+                _touch_memory(row.leaves)
             try:
                 measured = run(row.programs[name], server_process)
             except ProgramFailedError as error:
@@ -124,9 +128,20 @@ def sample(row: Row, rounds: int, server_process: int) -> Samples:
                 del figures[name]
             else:
                 figures[name] += [measured] if done else []
-            if row.leaves:
-                row.leaves.unlink(missing_ok=True)
     return Samples(figures, failures)
+
+
+def _touch_memory(path: Path) -> None:
+    """
+    Use and free as much of the page cache as a program will need.
+
+    In a virtual machine the first touch of a page costs several times what is compared, and which program had to pay
+    for it would be chance.
+    """
+    with path.open("wb", buffering=0) as file:
+        for _ in range(_TOUCHED_BLOCKS):
+            file.write(_BLOCK)
+    path.unlink()
 
 
 def run(command: Sequence[str], server_process: int) -> Figures:
