@@ -151,7 +151,8 @@ class OpenAIClient:
         Returns:
             How many calls had callbacks waiting.
         """
-        return self._dispatcher.pump()
+        pump: Callable[[], int] | None = getattr(self._dispatcher, "pump", None)
+        return pump() if pump else 0
 
     def close(self, *, cancel: bool = False) -> None:
         """
@@ -234,7 +235,7 @@ class OpenAIClient:
     def _running_pool(self) -> Pool:
         with self._lock:
             if self._pool is None:
-                self._pool = Pool(self._max_workers, self._dispatcher.pump)
+                self._pool = Pool(self._max_workers, self.pump)
             return self._pool
 
     def _deliver(self, result: OpenAIResult[Any], parameters: OpenAIParameters) -> None:

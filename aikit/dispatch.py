@@ -22,14 +22,12 @@ Job = Callable[[], None]
 class Dispatcher(Protocol):
     """
     Delivers callbacks to the thread where they may run.
+
+    One that keeps them until it is asked has also ``pump() -> int``: run in this thread what waits, return how many.
     """
 
     def deliver(self, job: Job, /) -> None:
         """Run *job* there, now or later; must not raise."""
-        ...
-
-    def pump(self) -> int:
-        """Run in this thread what is waiting for a pump; return how many jobs that were."""
         ...
 
 
@@ -44,12 +42,6 @@ class ImmediateDispatcher:
         Run *job* now.
         """
         job()
-
-    def pump(self) -> int:
-        """
-        Do nothing: nothing waits.
-        """
-        return 0
 
 
 @attrs.define(eq=False)
@@ -148,12 +140,6 @@ class AsyncioDispatcher:
             self.loop.call_soon_threadsafe(job)
         except RuntimeError:
             log.warning("the asyncio loop is closed: callbacks of a call were dropped")
-
-    def pump(self) -> int:
-        """
-        Do nothing: the loop runs what waits.
-        """
-        return 0
 
 
 def immediate() -> Dispatcher:

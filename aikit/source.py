@@ -161,7 +161,10 @@ class _PathReader:
 
     def read(self, size: int, /) -> bytes:
         total = self._source.size_bytes
-        chunk = self._file.read(size if total is None else min(size, total - self._done)) or b""
+        try:
+            chunk = self._file.read(size if total is None else min(size, total - self._done)) or b""
+        except OSError as error:
+            raise _unreadable(self._source.path, error) from error
         self._done += len(chunk)
         if total is not None and (self._done == total or not chunk):
             self.check()

@@ -31,14 +31,6 @@ _COLUMNS: Final = "id, filename, purpose, bytes, sha256, created_at, expires_at"
 _IS_LIVE: Final = "(expires_at IS NULL OR expires_at > ?)"
 
 
-def default_home() -> Path:
-    """
-    Return the folder named by ``AIKIT_HOME``, else ``~/.aikit``.
-    """
-    named = os.environ.get("AIKIT_HOME")
-    return Path(named).expanduser() if named else Path.home() / ".aikit"
-
-
 @attrs.frozen
 class StoredFile:
     """

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import Path
-from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from aikit.errors import OpenAIError
+from aikit.local import BASE_URL
 from aikit.local.content import CHUNK_BYTES, Content
 from aikit.local.faults import StoreError
 from aikit.local.rules import Refusal
@@ -22,8 +22,6 @@ from aikit.multipart import MultipartBody
 from aikit.source import Source
 from aikit.watch import Watch
 from aikit.wire import Headers, Request, Response
-
-BASE_URL: Final = "http://local.aikit/v1"
 
 
 class LocalTransport:

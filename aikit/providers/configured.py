@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import attrs
 
+from aikit.local import home_folder
+
 OPENAI: Final = "openai"
 LOCAL: Final = "local"
 FILE_NAME: Final = "AIProviders.json"
@@ -113,13 +115,6 @@ class Providers:
         Return the aliases of all models.
         """
         return tuple(self.models)
-
-
-def home_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """
-    Return the folder where aikit keeps things: ``AIKIT_HOME``, else ``~/.aikit``.
-    """
-    return Path(environ.get("AIKIT_HOME") or Path.home() / ".aikit").expanduser()
 
 
 def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:

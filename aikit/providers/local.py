@@ -10,7 +10,8 @@ from typing import Any
 import attrs
 
 from aikit.limits import Limits, limits_for
-from aikit.providers.configured import ProviderSettings, home_folder
+from aikit.local import BASE_URL, home_folder
+from aikit.providers.configured import ProviderSettings
 from aikit.providers.openai import OpenAIProvider
 from aikit.wire import Transport
 
@@ -24,7 +25,7 @@ class LocalProvider(OpenAIProvider):
         home: The folder.
     """
 
-    base_url: str = "http://local.aikit/v1"
+    base_url: str = BASE_URL
     kind: str = "local"
     home: Path = attrs.field(factory=home_folder)
 

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from aikit.local import home_folder
 from aikit.local.database import SCHEMA_VERSION
 from aikit.local.faults import StoreError
 from aikit.local.incoming import new_id
 from aikit.local.locks import mark_as_alive, remove_if_abandoned
 from aikit.local.service import FilesService
-from aikit.local.store import Store, default_home
+from aikit.local.store import Store
 from tests.local.conftest import files_below
 
 
@@ -26,12 +27,12 @@ def test_the_home_is_named_by_the_environment(monkeypatch: pytest.MonkeyPatch, t
     AIKIT_HOME wins; without it, or when it is empty, it is a folder in the user's own.
     """
     monkeypatch.setenv("AIKIT_HOME", str(tmp_path))
-    assert default_home() == tmp_path
+    assert home_folder() == tmp_path
     monkeypatch.setenv("AIKIT_HOME", "~/elsewhere")
-    assert default_home() == Path.home() / "elsewhere"
+    assert home_folder() == Path.home() / "elsewhere"
     for empty in ("", None):
         monkeypatch.delenv("AIKIT_HOME") if empty is None else monkeypatch.setenv("AIKIT_HOME", empty)
-        assert default_home() == Path.home() / ".aikit"
+        assert home_folder() == Path.home() / ".aikit"
 
 
 def test_nothing_is_made_before_first_use(home: Path) -> None:

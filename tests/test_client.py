@@ -1,0 +1,339 @@
+"""
+The client: arguments, environment, callbacks, closing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import pickle
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aikit import OpenAIClient, OpenAIError, OpenAIParameters, OpenAIResult, Progress
+from tests.scripted_server import FILE, ScriptedServer, answer, serving, silent
+
+REFUSAL = b'{"error":{"message":"No such File object: file-1","type":"invalid_request_error","param":"id","code":null}}'
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    """
+    A server that answers every request with a file.
+    """
+    with serving(answer(200, FILE)) as made:
+        yield made
+
+
+@pytest.fixture
+def client(server: ScriptedServer) -> Iterator[OpenAIClient]:
+    """
+    A client of that server.
+    """
+    with OpenAIClient("sk-secret-key", base_url=server.url) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "AIKIT_PROVIDERS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AIKIT_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+
+def test_environment_is_used_where_no_argument_is_given(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Key, address, organization and project come from the environment, each only when not given.
+    """
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-env")
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url + "/")
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-env")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-env")
+    with OpenAIClient(organization="org-given") as client:
+        assert client.files.retrieve("file-1").success
+    headers = server.received[0].headers
+    assert headers["authorization"] == "Bearer sk-env"
+    assert (headers["openai-organization"], headers["openai-project"]) == ("org-given", "proj-env")
+
+
+@pytest.mark.parametrize("key", [None, ""])
+def test_without_a_key_no_authorization_is_sent(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    """
+    Local servers need no key; an empty one means none even when the environment has one.
+    """
+    if key is not None:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-env")
+    with OpenAIClient(key, base_url=server.url) as client:
+        client.files.retrieve("file-1")
+    assert "authorization" not in server.received[0].headers
+
+
+@pytest.mark.parametrize(
+    ("arguments", "raised", "words"),
+    [
+        ({"api_key": 5}, TypeError, "api_key"),
+        ({"api_key": "sk-\nx"}, ValueError, "api_key"),
+        ({"api_key": "sk-é"}, ValueError, "api_key"),
+        ({"base_url": "api.example.com"}, ValueError, "http://"),
+        ({"base_url": "ftp://a"}, ValueError, "http://"),
+        ({"base_url": "http://user:pw@host/v1"}, ValueError, "api_key"),
+        ({"timeout": 0}, ValueError, "timeout"),
+        ({"timeout": "9"}, TypeError, "timeout"),
+        ({"max_retries": -1}, ValueError, "max_retries"),
+        ({"max_workers": 0}, ValueError, "max_workers"),
+        ({"custom_headers": {"A": "b\r\nc: d"}}, ValueError, "custom_headers"),
+        ({"provider": "azure"}, ValueError, "openai, local"),
+    ],
+)
+def test_unusable_argument_is_refused_without_showing_secrets(
+    arguments: dict[str, Any], raised: type[Exception], words: str
+) -> None:
+    """
+    The caller's fault is told when the client is made, and says what is allowed.
+    """
+    with pytest.raises(raised, match=words) as caught:
+        OpenAIClient(**arguments)
+    assert "pw" not in str(caught.value)
+
+
+def test_key_is_in_no_repr_and_no_pickle(client: OpenAIClient) -> None:
+    """
+    Neither client nor result nor their pickles show the key.
+    """
+    result = client.files.retrieve("file-1", {"extra_headers": {"X-Api-Key": "also-secret"}})
+    shown = repr(client) + repr(client.provider) + repr(result) + repr(result.request) + repr(result.response)
+    assert b"secret" not in pickle.dumps(result) + shown.encode()
+    assert pickle.loads(pickle.dumps(result)).file == result.file  # noqa: S301  our own
+    with pytest.raises(TypeError, match="pickled"):
+        pickle.dumps(client)
+
+
+def test_error_that_echoes_the_key_does_not_show_it() -> None:
+    """
+    A server that quotes the key back is quoted without it.
+    """
+    with (
+        serving(answer(401, b'{"error":{"message":"bad key sk-secret-key","code":"invalid_api_key"}}')) as server,
+        OpenAIClient("sk-secret-key", base_url=server.url) as client,
+    ):
+        (error,) = client.files.retrieve("file-1").errors
+    assert error.is_authentication_error
+    assert "sk-secret-key" not in f"{error}{error!r}{error.body}"
+
+
+def test_callbacks_run_once_in_order_with_the_same_result(client: OpenAIClient) -> None:
+    """
+    on_response, then on_terminate; both get the result that the call returned, terminated.
+    """
+    seen: list[tuple[str, OpenAIResult[Any], bool]] = []
+    result = client.files.retrieve(
+        "file-1",
+        {
+            "on_terminate": lambda given: seen.append(("terminate", given, given.terminated)),
+            "on_response": lambda given: seen.append(("response", given, given.terminated)),
+            "on_error": lambda given: seen.append(("error", given, given.terminated)),
+        },
+    )
+    assert result.wait(5)
+    assert seen == [("response", result, True), ("terminate", result, True)]
+
+
+def test_error_callbacks_run_once_in_order() -> None:
+    """
+    on_error, then on_terminate.
+    """
+    seen: list[str] = []
+    with serving(answer(404, REFUSAL)) as server, OpenAIClient("k", base_url=server.url) as client:
+        result = client.files.delete(
+            "file-1",
+            OpenAIParameters(
+                on_error=lambda given: seen.append(f"error {given.errors[0].status}"),
+                on_response=lambda _: seen.append("response"),
+                on_terminate=lambda _: seen.append("terminate"),
+            ),
+        )
+        assert result.wait(5)
+        assert result.errors[0].is_not_found_error
+    assert seen == ["error 404", "terminate"]
+
+
+def test_callback_that_raises_is_logged_and_changes_nothing(
+    client: OpenAIClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    The next callback runs, the result stays, the traceback is in the log.
+    """
+    seen: list[bool] = []
+
+    def bad(_: object) -> None:
+        raise ZeroDivisionError("in callback")
+
+    with caplog.at_level(logging.ERROR, "aikit"):
+        result = client.files.retrieve("file-1", {"on_response": bad, "on_terminate": lambda r: seen.append(r.success)})
+        assert result.wait(5)
+    assert seen == [True]
+    assert result.success
+    assert caplog.records[0].exc_info is not None
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_call_made_and_awaited_inside_a_callback_works(server: ScriptedServer, workers: int) -> None:
+    """
+    Also with a pool of one thread, where the callback is on the only thread there is.
+    """
+    seen: list[Any] = []
+    with OpenAIClient("k", base_url=server.url, max_workers=workers) as client:
+
+        def inner(_: object) -> None:
+            seen.append(client.files.retrieve("file-1").success)
+            background = client.files.retrieve("file-1", {"background": True})
+            seen.append(background.wait())
+            seen.append(background.success)
+
+        assert client.files.retrieve("file-1", {"on_terminate": inner}).wait(10)
+    assert seen == [True, True, True]
+
+
+def test_close_inside_a_callback_does_not_wait_for_itself(server: ScriptedServer) -> None:
+    """
+    The last callback may close the client.
+    """
+    client = OpenAIClient("k", base_url=server.url)
+    assert client.files.retrieve("file-1", {"on_terminate": lambda _: client.close()}).wait(5)
+
+
+def test_closed_client_refuses_calls(client: OpenAIClient) -> None:
+    """
+    A call after close() is the caller's fault.
+    """
+    client.close()
+    client.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        client.files.list()
+
+
+def test_close_with_cancel_runs_callbacks_with_a_cancelled_result() -> None:
+    """
+    close(cancel=True) stops what is pending at once; callbacks run all the same.
+    """
+    seen: list[str | None] = []
+    with serving(silent()) as server:
+        client = OpenAIClient("k", base_url=server.url, max_workers=2)
+        for _ in range(5):
+            client.files.retrieve("file-1", {"on_terminate": lambda result: seen.append(result.errors[0].code)})
+        time.sleep(0.2)
+        started = time.monotonic()
+        client.close(cancel=True)
+        assert time.monotonic() - started < 1
+    assert seen == ["cancelled"] * 5
+
+
+def test_cancel_of_a_finished_call_says_no(client: OpenAIClient) -> None:
+    """
+    There is nothing to stop any more, and the result does not change.
+    """
+    result = client.files.retrieve("file-1", {"background": True})
+    result.wait(5)
+    assert (result.cancel(), result.success) == (False, True)
+
+
+def test_throw_raises_the_error() -> None:
+    """
+    throw=True, or result.throw(), raises what errors lists.
+    """
+    with serving(answer(404, REFUSAL)) as server, OpenAIClient("k", base_url=server.url) as client:
+        with pytest.raises(OpenAIError, match="No such File object: file-1") as caught:
+            client.files.retrieve("file-1", {"throw": True})
+        assert caught.value.is_not_found_error
+        with pytest.raises(OpenAIError, match="No such File"):
+            client.files.retrieve("file-1").throw()
+
+
+def test_results_can_be_awaited_many_at_a_time(client: OpenAIClient) -> None:
+    """
+    Await does not block the loop and gives the result.
+    """
+
+    async def main() -> list[bool]:
+        calls = [client.files.retrieve("file-1", {"background": True}) for _ in range(20)]
+        return [(await call).success for call in calls]
+
+    assert asyncio.run(main()) == [True] * 20
+
+
+def test_cancelled_task_cancels_its_call() -> None:
+    """
+    asyncio.wait_for around a result stops the call when time is up.
+    """
+
+    async def main(client: OpenAIClient) -> OpenAIResult[Any]:
+        result = client.files.retrieve("file-1", {"background": True})
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(_awaited(result), 0.2)
+        return result
+
+    with serving(silent()) as server, OpenAIClient("k", base_url=server.url) as client:
+        result = asyncio.run(main(client))
+        assert result.wait(5)
+        assert [error.code for error in result.errors] == ["cancelled"]
+
+
+async def _awaited(result: OpenAIResult[Any]) -> OpenAIResult[Any]:
+    return await result
+
+
+def test_progress_never_goes_backwards_and_ends_whole(server: ScriptedServer) -> None:
+    """
+    At most ten reports a second, rising, the last one whole.
+    """
+    seen: list[tuple[float, Progress]] = []
+    with OpenAIClient("k", base_url=server.url) as client:
+        client.files.create(
+            b"x" * 30_000_000,
+            "user_data",
+            {"filename": "a.txt", "on_progress": lambda progress: seen.append((time.monotonic(), progress))},
+        )
+    uploads = [progress for _, progress in seen if progress.phase == "uploading"]
+    assert [progress.bytes for progress in uploads] == sorted({progress.bytes for progress in uploads})
+    assert uploads[-1].bytes == uploads[-1].total
+    assert len(seen) <= 10 * (seen[-1][0] - seen[0][0]) + 2
+
+
+def test_other_provider_for_one_call_does_not_get_the_key(server: ScriptedServer, tmp_path: Path) -> None:
+    """
+    Naming a provider for one call uses its settings, and never the client's key or headers.
+    """
+    (tmp_path / "AIProviders.json").write_text(json.dumps({"providers": {"other": {"baseURL": server.url}}}))
+    with OpenAIClient("sk-secret", base_url="http://127.0.0.1:9/v1", custom_headers={"X-Key": "s"}) as client:
+        assert client.files.retrieve("file-1", {"provider": "other"}).success
+        assert client.files.list({"provider": "local"}).success
+        with pytest.raises(ValueError, match="openai, local, other"):
+            client.files.list({"provider": "othr"})
+    headers = server.received[0].headers
+    assert "authorization" not in headers
+    assert "x-key" not in headers
+
+
+def test_waiting_in_ten_threads_for_one_result(client: OpenAIClient) -> None:
+    """
+    Every waiter goes on.
+    """
+    result = client.files.retrieve("file-1", {"background": True})
+    seen: list[bool] = []
+    threads = [threading.Thread(target=lambda: seen.append(result.wait(5))) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [True] * 10

@@ -1,0 +1,227 @@
+"""
+What happens when the program ends, in real programs.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.scripted_server import FILE, ScriptedServer, answer, serving, silent
+
+START = """
+import os, sys, time
+from aikit import OpenAIClient
+client = OpenAIClient("k", base_url=os.environ["SERVER"], max_workers=int(os.environ.get("WORKERS", "8")))
+def done(result):
+    print("done", result.success, [error.code for error in result.errors], flush=True)
+"""
+
+
+@pytest.fixture
+def slow() -> Iterator[ScriptedServer]:
+    """
+    A server that takes its time.
+    """
+    with serving(answer(200, FILE, after_s=0.5)) as server:
+        yield server
+
+
+@pytest.fixture
+def dead() -> Iterator[ScriptedServer]:
+    """
+    A server that never answers.
+    """
+    with serving(silent()) as server:
+        yield server
+
+
+def started(server: ScriptedServer, script: str, **environ: str) -> subprocess.Popen[str]:
+    """
+    Start a program against *server*.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", START + textwrap.dedent(script)],
+        env=os.environ | {"SERVER": server.url, "PYTHONPATH": str(Path(__file__).parent.parent)} | environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(program: subprocess.Popen[str], timeout: float = 20) -> tuple[int, str, str]:
+    """
+    Return exit code, output and errors.
+    """
+    try:
+        out, err = program.communicate(timeout=timeout)
+    finally:
+        program.kill()
+    return program.returncode, out, err
+
+
+def interrupted(program: subprocess.Popen[str], after: str) -> tuple[int, str, str, float]:
+    """
+    Send Ctrl-C when the program has said *after*; return exit code, output, errors and seconds until it was gone.
+    """
+    assert program.stdout is not None
+    while (line := program.stdout.readline()).strip() != after:
+        assert line, "the program ended early"
+    time.sleep(0.3)
+    before = time.monotonic()
+    program.send_signal(signal.SIGINT)
+    code, out, err = ended(program)
+    return code, out, err, time.monotonic() - before
+
+
+@pytest.mark.parametrize("workers", ["1", "8"])
+def test_script_that_ends_at_once_finishes_its_upload_and_callback(slow: ScriptedServer, workers: str) -> None:
+    """
+    Fire-and-forget is kept: the last line of the script is the upload.
+    """
+    program = started(
+        slow, 'client.files.create(b"x", "user_data", {"filename": "a.txt", "on_terminate": done})', WORKERS=workers
+    )
+    assert ended(program) == (0, "done True []\n", "")
+    assert len(slow.received) == 1
+
+
+@pytest.mark.parametrize("workers", ["1", "8"])
+def test_calls_made_in_callbacks_at_the_end_work(slow: ScriptedServer, workers: str) -> None:
+    """
+    A callback that runs after the main thread is through may call again: in the background, inline, and waiting for it.
+    """
+    script = """
+        def second(result):
+            print("second", client.files.retrieve("file-1").success, flush=True)
+            handle = client.files.retrieve("file-1", {"on_terminate": done})
+            print("waited", handle.wait(), flush=True)
+            client.files.retrieve("file-1", {"on_terminate": done})
+        client.files.retrieve("file-1", {"on_terminate": second})
+    """
+    code, out, err = ended(started(slow, script, WORKERS=workers))
+    assert (code, err) == (0, "")
+    assert sorted(out.split("\n")) == ["", "done True []", "done True []", "second True", "waited True"]
+
+
+def test_retries_are_finished_at_the_end() -> None:
+    """
+    A call that is parked on the timer when the script ends is not lost.
+    """
+    with serving(answer(503, b"{}", {"Retry-After": "0.7"}), answer(200, FILE)) as server:
+        program = started(server, 'client.files.retrieve("file-1", {"on_terminate": done})')
+        assert ended(program) == (0, "done True []\n", "")
+
+
+def test_queued_callbacks_are_run_at_the_end(slow: ScriptedServer) -> None:
+    """
+    With the queue dispatcher and nobody left to pump, the main thread runs what waits.
+    """
+    script = """
+        import threading
+        client = OpenAIClient("k", base_url=os.environ["SERVER"], dispatcher="queue")
+        def where(result):
+            print(threading.current_thread() is threading.main_thread(), result.success, flush=True)
+        client.files.retrieve("file-1", {"on_terminate": where})
+    """
+    assert ended(started(slow, script)) == (0, "True True\n", "")
+
+
+def test_ctrl_c_while_the_script_runs_ends_it(dead: ScriptedServer) -> None:
+    """
+    Ctrl-C in the main thread cancels what is pending; callbacks still run; gone within two seconds with status 130.
+    """
+    script = """
+        client.files.create(b"x" * 50_000_000, "user_data", {"filename": "a.txt", "on_terminate": done})
+        print("ready", flush=True)
+        time.sleep(60)
+    """
+    code, out, err, seconds = interrupted(started(dead, script), "ready")
+    assert seconds < 2
+    assert code in {-signal.SIGINT, 130}
+    assert "done False ['cancelled']" in out
+    assert "KeyboardInterrupt" in err
+
+
+def test_ctrl_c_after_the_script_ended_ends_it(dead: ScriptedServer) -> None:
+    """
+    Ctrl-C while the interpreter waits for uploads to finish: callbacks run, gone within two seconds, no traceback.
+    """
+    script = """
+        client.files.create(b"x" * 50_000_000, "user_data", {"filename": "a.txt", "on_terminate": done})
+        print("ready", flush=True)
+    """
+    code, out, err, seconds = interrupted(started(dead, script), "ready")
+    assert seconds < 2
+    assert code in {-signal.SIGINT, 130}
+    assert "done False ['cancelled']" in out
+    assert "Traceback" not in err
+
+
+def test_ctrl_c_with_a_stuck_callback_ends_it_all_the_same(slow: ScriptedServer) -> None:
+    """
+    A callback that never returns does not keep the process alive after Ctrl-C.
+    """
+    script = """
+        def stuck(result):
+            print("ready", flush=True)
+            time.sleep(60)
+        client.files.retrieve("file-1", {"on_terminate": stuck})
+    """
+    code, _, _, seconds = interrupted(started(slow, script), "ready")
+    assert seconds < 2
+    assert code in {-signal.SIGINT, 130}
+
+
+def test_ctrl_c_in_wait_is_an_ordinary_interrupt(dead: ScriptedServer) -> None:
+    """
+    Waiting for a result can be interrupted like a sleep.
+    """
+    script = """
+        result = client.files.retrieve("file-1", {"on_terminate": done})
+        print("ready", flush=True)
+        result.wait()
+    """
+    code, out, _, seconds = interrupted(started(dead, script), "ready")
+    assert seconds < 2
+    assert code in {-signal.SIGINT, 130}
+    assert "done False ['cancelled']" in out
+
+
+def test_ctrl_c_in_an_inline_call_ends_it(dead: ScriptedServer) -> None:
+    """
+    A synchronous call stops at Ctrl-C like any blocking call.
+    """
+    script = """
+        print("ready", flush=True)
+        client.files.retrieve("file-1")
+    """
+    code, _, err, seconds = interrupted(started(dead, script), "ready")
+    assert seconds < 2
+    assert code in {-signal.SIGINT, 130}
+    assert "KeyboardInterrupt" in err
+
+
+def test_sys_exit_still_finishes_uploads(slow: ScriptedServer) -> None:
+    """
+    Leaving with a status finishes what was started and keeps the status.
+    """
+    program = started(slow, 'client.files.retrieve("file-1", {"on_terminate": done}); sys.exit(7)')
+    assert ended(program) == (7, "done True []\n", "")
+
+
+def test_exception_in_the_script_still_finishes_uploads(slow: ScriptedServer) -> None:
+    """
+    An error elsewhere does not lose the upload.
+    """
+    code, out, err = ended(started(slow, 'client.files.retrieve("file-1", {"on_terminate": done}); 1 / 0'))
+    assert (code, out) == (1, "done True []\n")
+    assert "ZeroDivisionError" in err
