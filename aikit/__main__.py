@@ -1,0 +1,11 @@
+"""
+``python -m aikit``: the command line.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from aikit.cli import main
+
+sys.exit(main())

@@ -1,0 +1,30 @@
+"""
+The command line: words in, calls, text or JSON out.
+
+Exit codes: 0 all done · 1 the provider, the network or the disk refused something · 2 wrong usage, or the extra is not
+installed · 3 the local check found problems, and nothing was sent · 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """
+    Run the command line with *argv*, by default the program's own arguments, and return its exit code.
+    """
+    try:
+        import click  # noqa: F401, PLC0415  an extra: its absence is told, not raised
+        import rich  # noqa: F401, PLC0415  likewise
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in {"click", "rich"}:
+            raise
+        sys.stderr.write(f"error: the command line needs {error.name}; install it with: pip install 'aikit[cli]'\n")
+        return 2
+    from aikit.cli.app import run  # noqa: PLC0415  needs what was just looked for
+
+    return run(sys.argv[1:] if argv is None else argv)

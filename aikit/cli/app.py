@@ -1,0 +1,115 @@
+"""
+The program as a whole: its commands, its options, and how it ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+import click
+
+import aikit
+from aikit.cli.completion import PROGRAM, VARIABLE, completion
+from aikit.cli.demo import demo
+from aikit.cli.files import files
+from aikit.cli.options import Group
+from aikit.cli.output import Exit, forget_stdout
+from aikit.cli.providers import providers
+from aikit.cli.text import safe, safe_json
+
+_EPILOG: Final = """
+\b
+Exit codes:
+  0    all done
+  1    the provider, the network or the disk refused something
+  2    wrong usage
+  3    the check before sending found problems; nothing was sent for those
+  130  Ctrl-C
+
+Data goes to stdout, words to stderr: a table on a terminal, tab-separated lines elsewhere, JSON with --json (an object
+for one, {"object": "list", "data": [...]} for many, {"error": {...}} for errors).
+
+\b
+Try it, without key or network:    aikit demo
+"""
+
+
+@click.group(PROGRAM, cls=Group, epilog=_EPILOG)
+@click.version_option(aikit.__version__, message="%(prog)s %(version)s")
+def app() -> None:
+    """
+    Files of AI providers: OpenAI, servers that speak its format, and one provider embedded in aikit.
+
+    Ask OpenAI with OPENAI_API_KEY set, another server with --base-url, the embedded provider with --provider local.
+    """
+
+
+for _command in (demo, files, providers, completion):
+    app.add_command(_command)
+
+
+def run(argv: Sequence[str]) -> int:
+    """
+    Run the program with *argv*; return its exit code. Whatever happens, no traceback is shown.
+    """
+    logging.getLogger("aikit").addHandler(logging.NullHandler())  # what is logged is told in errors, too
+    _never_fail_to_encode()
+    try:
+        return _flushed(_invoked(list(argv)))
+    except (click.Abort, KeyboardInterrupt):
+        sys.stderr.write("stopped by Ctrl-C\n")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        forget_stdout()
+        return Exit.DONE
+    except OSError as error:
+        name = f"{safe(str(error.filename))}: " if error.filename else ""
+        _complain(f"{name}{error.strerror or error}")
+        return Exit.REFUSED
+    except Exception as error:  # noqa: BLE001  people get a sentence, not a traceback
+        _complain(f"aikit failed in a way nobody thought of: {type(error).__name__}: {safe(str(error))}")
+        return Exit.REFUSED
+
+
+def _invoked(argv: list[str]) -> int:
+    try:
+        return int(app.main(argv, PROGRAM, complete_var=VARIABLE, standalone_mode=False) or 0)
+    except click.ClickException as error:
+        if "--json" in argv:
+            value: dict[str, Any] = {"message": error.format_message(), "type": "usage_error", "code": None}
+            sys.stdout.write(safe_json({"error": value}, ascii_only=True) + "\n")
+        else:
+            error.show()
+        return error.exit_code
+
+
+def _flushed(code: int) -> int:
+    """
+    Hand over what is still in buffers, so that a full disk is told and a closed pipe is not.
+    """
+    sys.stdout.flush()
+    return code
+
+
+def _never_fail_to_encode() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"error: {text}\n")
+    _redirect_if_broken()
+
+
+def _redirect_if_broken() -> None:
+    """
+    Keep the interpreter from flushing a broken stdout once more at its end.
+    """
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        forget_stdout()

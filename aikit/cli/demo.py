@@ -1,0 +1,232 @@
+"""
+``aikit demo``: a file's whole life on the embedded provider, told as it goes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import click
+
+from aikit.cli.options import Command, settings_of_context
+from aikit.cli.output import Exit, Output, error_to_json, file_to_json
+from aikit.cli.progress import bars
+from aikit.cli.text import counted, human_seconds, human_size
+from aikit.client import OpenAIClient
+from aikit.errors import OpenAIError
+from aikit.objects import OpenAIFile
+from aikit.results import OpenAIResult
+
+_INDENT: Final = 9
+_CHUNK: Final = 1024 * 1024
+_TOPICS: Final = ("tides", "bridges", "bees", "volcanoes", "lighthouses", "sourdough", "comets", "harbours")
+_HINT: Final = """\
+The same in Python:
+
+    from aikit import OpenAIClient
+
+    client = OpenAIClient(provider="local")
+    result = client.files.create("requests.jsonl", "batch")
+    print(result.file.id if result.success else result.errors)
+
+Next: aikit files --help. With OPENAI_API_KEY set, the same words go to OpenAI."""
+
+
+@click.command(cls=Command)
+@click.option("--lines", type=click.IntRange(3, 50_000), default=10_000, show_default=True, help="Requests to make up.")
+def demo(lines: int) -> int:
+    """
+    Show the whole job on the embedded provider: check, upload, list, fetch, compare, delete.
+
+    It needs no key and no network, and leaves nothing behind; with --home, store and files stay there.
+    """
+    output = Output(settings_of_context())
+    began = time.monotonic()
+    with _home(output.settings.home) as home:
+        story = Story(output, home)
+        try:
+            with OpenAIClient(provider="local", home=home) as client:
+                _tell(story, client, lines)
+        except OpenAIError as error:
+            return story.fail(error)
+        story.end(time.monotonic() - began, is_kept=output.settings.home is not None)
+    return Exit.DONE
+
+
+@attrs.define(eq=False)
+class Story:
+    """
+    Says what happens while it happens; with ``--json``, in one document at the end.
+
+    Attributes:
+        home: Where everything is.
+
+        facts: What the document will have.
+    """
+
+    output: Output
+    home: Path
+    facts: dict[str, Any] = attrs.field(factory=lambda: {"object": "demo", "success": True})
+
+    @property
+    def is_told(self) -> bool:
+        """Whether words are wanted."""
+        return not (self.output.settings.quiet or self.output.settings.json)
+
+    def tell(self, title: str, text: str) -> None:
+        """
+        Say what was done in one step.
+        """
+        padded = title.ljust(_INDENT)
+        self.say(f"\x1b[1m{padded}\x1b[0m{text}" if self.output.has_color(sys.stdout) else padded + text)
+
+    def say(self, text: str = "") -> None:
+        """
+        Say something, at once also when stdout is a pipe.
+        """
+        if self.is_told:
+            self.output.line(text)
+            sys.stdout.flush()
+
+    def fail(self, error: OpenAIError) -> int:
+        """
+        Tell what went wrong, and return the exit code.
+        """
+        if self.output.settings.json:
+            self.output.document(self.facts | {"success": False, "error": error_to_json(error)})
+        else:
+            self.output.error(error)
+        return Exit.REFUSED
+
+    def end(self, seconds: float, *, is_kept: bool) -> None:
+        """
+        Say that all went well, and what to do next.
+        """
+        if self.output.settings.json:
+            self.output.document(self.facts | {"seconds": round(seconds, 3)})
+        where = f"; the files are in {self.home}" if is_kept else ", and nothing is left behind"
+        self.say(f"\nAll well in {human_seconds(seconds)}{where}.\n\n{_HINT}")
+
+
+def _tell(story: Story, client: OpenAIClient, lines: int) -> None:
+    story.say("A batch file's life on the provider embedded in aikit: no key, no server, no network.\n")
+    path = _make(story, lines)
+    _mistake(story, client, path)
+    file = _upload(story, client, path)
+    _list(story, client, file)
+    back = _fetch(story, client, file)
+    _compare(story, path, back)
+    _delete(story, client, file)
+
+
+def _make(story: Story, lines: int) -> Path:
+    path = story.home / "requests.jsonl"
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(_line(number, number) for number in range(1, lines + 1))
+    story.tell("make", f"{path.name}: {counted(lines, 'request')} for a chat model, {human_size(path.stat().st_size)}")
+    return path
+
+
+def _line(number: int, custom_number: int) -> str:
+    topic = _TOPICS[number % len(_TOPICS)]
+    body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": f"Say one true thing about {topic}."}]}
+    request = {"custom_id": f"request-{custom_number}", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    return json.dumps(request) + "\n"
+
+
+def _mistake(story: Story, client: OpenAIClient, path: Path) -> None:
+    """
+    Try to upload a copy in which one line has the custom_id of another.
+    """
+    broken = path.with_name("broken.jsonl")
+    with path.open(encoding="utf-8", newline="\n") as good, broken.open("w", encoding="utf-8", newline="\n") as bad:
+        bad.writelines(_line(number, min(number, 2)) if number == 3 else line for number, line in enumerate(good, 1))
+    result = client.files.create(broken, "batch")
+    broken.unlink()
+    if result.success or result.request is not None:
+        raise OpenAIError(message="a broken file was not found out before it was sent", code="demo_failed")
+    error = result.errors[0]
+    story.tell("check", "a copy with one custom_id twice is refused, and nothing is sent:")
+    story.say(f"{'':{_INDENT}}line {error.line}, {error.code}")
+
+
+def _upload(story: Story, client: OpenAIClient, path: Path) -> OpenAIFile:
+    size = path.stat().st_size
+    if story.is_told:
+        story.tell("upload", f"{path.name} is checked line by line, then sent")
+    with bars(story.output, [size], keeps=True) as shown:
+        bar = shown.file(path.name, size)
+        result = _good(client.files.create(path, "batch", {"on_progress": bar}))
+    file: OpenAIFile = result.file
+    story.facts["file"] = file_to_json(file)
+    story.say(f"{'':{_INDENT}}stored as {file.id}")
+    return file
+
+
+def _list(story: Story, client: OpenAIClient, file: OpenAIFile) -> None:
+    listed = _good(client.files.list()).files
+    if file.id not in [one.id for one in listed]:
+        raise OpenAIError(message=f"{file.id} is not in the list", code="demo_failed")
+    story.tell("list", f"{counted(len(listed), 'file')}: {file.filename}, {human_size(file.bytes)}, {file.status}")
+
+
+def _fetch(story: Story, client: OpenAIClient, file: OpenAIFile) -> Path:
+    path = story.home / "fetched.jsonl"
+    result = _good(client.files.download(file.id, path))
+    story.tell("fetch", f"{human_size(result.bytes_written)} back, to {path.name}")
+    return path
+
+
+def _compare(story: Story, sent: Path, back: Path) -> None:
+    hashes = [_sha256(path) for path in (sent, back)]
+    story.facts |= {"sha256_sent": hashes[0], "sha256_fetched": hashes[1]}
+    if hashes[0] != hashes[1]:
+        raise OpenAIError(message=f"what came back is not what was sent: {hashes}", code="demo_failed")
+    story.tell("compare", f"the same byte for byte, sha256 {hashes[0][:16]}…")
+
+
+def _delete(story: Story, client: OpenAIClient, file: OpenAIFile) -> None:
+    _good(client.files.delete(file.id))
+    listed = _good(client.files.list()).files
+    if file.id in [one.id for one in listed]:
+        raise OpenAIError(message=f"{file.id} is still in the list", code="demo_failed")
+    story.facts["deleted"] = True
+    story.tell("delete", f"gone; the list has {counted(len(listed), 'file')} now")
+
+
+def _good(result: OpenAIResult[Any]) -> Any:
+    return result.throw()
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for chunk in iter(lambda: file.read(_CHUNK), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _home(kept: Path | None) -> Iterator[Path]:
+    """
+    Yield *kept*, made if need be, or a folder that is gone afterwards.
+    """
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept
+        return
+    folder = Path(tempfile.mkdtemp(prefix="aikit-demo-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,255 @@
+"""
+``aikit files``: the five verbs of the Files API, and a check that sends nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import click
+
+from aikit.cli.check import Checked, check_inputs, report
+from aikit.cli.inputs import STDIN, inputs_of, is_many
+from aikit.cli.options import Command, Duration, Group, Purpose, settings_of_context, usage_errors
+from aikit.cli.output import Answer, Exit, Output, exit_of, file_to_json, forget_stdout
+from aikit.cli.progress import bars
+from aikit.cli.text import counted, safe
+from aikit.cli.upload import Interrupt, Uploads
+from aikit.errors import OpenAIError
+from aikit.objects import OpenAIFileDeleted
+from aikit.parameters import MAX_LIST_LIMIT, OpenAIFileListParameters, OpenAIFileParameters
+from aikit.results import OpenAIFileResult, OpenAIResult
+
+_HEAD: Final = 64 * 1024
+_BINARY: Final = frozenset(range(32)) - frozenset(b"\t\n\r\f") | {127}
+
+_paths: Final = click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(allow_dash=True))
+_ids: Final = click.argument("file_ids", metavar="ID...", nargs=-1, required=True)
+_purpose: Final = click.option("-p", "--purpose", type=Purpose(), required=True, help="What the files are for.")
+_filename: Final = click.option("--filename", metavar="NAME", help="Name to send it under; one file only.")
+
+
+@click.group(cls=Group)
+def files() -> None:
+    """
+    Upload, list, fetch, delete and check files.
+
+    Off a terminal a file is a line of fields separated by tabs: id, name, bytes, purpose, status, created, expires.
+    """
+
+
+@files.command(cls=Command)
+@_paths
+@_purpose
+@click.option("--expires-after", type=Duration(), help="Delete it so long after upload: an hour to 30 days.")
+@_filename
+@click.option("--no-validate", is_flag=True, help="Send without checking first.")
+@click.option("--workers", type=click.IntRange(1, 64), default=4, show_default=True, help="Uploads at once.")
+def create(paths: Sequence[str], purpose: str, workers: int, **asked: Any) -> int:
+    """
+    Upload files, and print what the provider made of them.
+
+    PATH is a file, a folder (its own files, sorted; not hidden ones, nor those of folders in it) or - for standard
+    input. Each file is checked before its first byte is sent; one that fails does not stop the others.
+    """
+    settings = settings_of_context()
+    with usage_errors():
+        options = _create_options(**asked)
+    inputs = inputs_of(paths, filename=options.filename, purpose=purpose)
+    client = settings.client(max_workers=workers)
+    with Interrupt() as interrupt:
+        uploads = Uploads(client, purpose, options, Output(settings), interrupt)
+        return uploads.run(inputs, is_many=is_many(paths))
+
+
+def _create_options(*, expires_after: int | None, filename: str | None, no_validate: bool) -> OpenAIFileParameters:
+    expiry = None if expires_after is None else {"anchor": "created_at", "seconds": expires_after}
+    return OpenAIFileParameters(expires_after=expiry, filename=filename, validate=not no_validate)
+
+
+@files.command("list", cls=Command)
+@click.option("-p", "--purpose", type=Purpose(), help="Only files for this.")
+@click.option("--limit", type=click.IntRange(1, MAX_LIST_LIMIT), metavar="N", help="Files on a page.")
+@click.option("--order", type=click.Choice(["asc", "desc"]), help="Oldest first, or newest first (the default).")
+@click.option("--after", metavar="ID", help="The page after this file.")
+@click.option("--all", "all_pages", is_flag=True, help="Page after page, to the end.")
+def list_(**asked: Any) -> int:
+    """
+    List files, newest first.
+    """
+    settings = settings_of_context()
+    output = Output(settings)
+    with settings.client() as client, usage_errors():
+        result = client.files.list(OpenAIFileListParameters(**asked))
+    if not result.success:
+        return _told(output, result)
+    if settings.json:
+        ids = {"first_id": result.first_id, "last_id": result.last_id, "has_more": result.has_more}
+        output.document({"object": "list", "data": [file_to_json(file) for file in result.files]} | ids)
+        return Exit.DONE
+    if output.is_plain:
+        for file in result.files:
+            output.row(file)
+    elif not result.files:
+        output.say("no files")
+    else:
+        output.table(result.files)
+    if result.has_more:
+        output.say(f"there are more: --after {safe(result.last_id or '')} shows the next page, --all shows them all")
+    return Exit.DONE
+
+
+@files.command(cls=Command)
+@_ids
+def retrieve(file_ids: Sequence[str]) -> int:
+    """
+    Show what is known of files.
+    """
+    with settings_of_context().client() as client:
+        answers = _called(file_ids, lambda file_id: client.files.retrieve(file_id, {"background": True}))
+        return exit_of(Output(settings_of_context()).answers(answers, is_many=len(file_ids) > 1))
+
+
+@files.command(cls=Command)
+@_ids
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def delete(file_ids: Sequence[str], *, yes: bool) -> int:
+    """
+    Delete files, after asking on a terminal; elsewhere --yes is needed.
+    """
+    if not yes and not _is_confirmed(file_ids):
+        return Exit.REFUSED
+    with settings_of_context().client() as client:
+        answers = _called(file_ids, lambda file_id: client.files.delete(file_id, {"background": True}))
+        return exit_of(Output(settings_of_context()).answers(answers, is_many=len(file_ids) > 1))
+
+
+@files.command(cls=Command)
+@click.argument("file_id", metavar="ID")
+@click.option("-o", "--output", "path", type=click.Path(allow_dash=True), help="Save here; a folder takes its name.")
+def content(file_id: str, path: str | None) -> int:
+    """
+    Fetch a file's content to stdout, or to a path, where it appears when it is complete.
+
+    A file of that name is replaced. On the way to stdout the content rests in a temporary file (TMPDIR), so that
+    nothing half is handed on.
+    """
+    settings = settings_of_context()
+    output = Output(settings)
+    if path not in {None, STDIN}:
+        return _save(output, file_id, Path(path or ""))
+    if settings.json:
+        raise click.UsageError("--json goes with -o PATH here: without it stdout has the content itself")
+    with tempfile.TemporaryDirectory(prefix="aikit-") as folder:
+        part = Path(folder) / "content"
+        result = _download(output, file_id, part)
+        if not result.success:
+            return _told(output, result)
+        with part.open("rb") as file:
+            return _copy_to_stdout(output, file)
+
+
+@files.command(cls=Command)
+@_paths
+@_purpose
+@_filename
+def check(paths: Sequence[str], purpose: str, filename: str | None) -> int:
+    """
+    Find everything the provider would refuse, with line numbers; nothing is sent.
+
+    Off a terminal a problem is a line of fields separated by tabs: path, line, code, message; -q prints only the
+    paths of files that have some.
+    """
+    settings = settings_of_context()
+    output = Output(settings)
+    inputs = inputs_of(paths, filename=filename, purpose=purpose)
+    with settings.client() as client:
+        checked: list[Checked] = check_inputs(inputs, purpose, client.provider.limits, output)
+    return report(checked, output, is_many=is_many(paths))
+
+
+def _called(file_ids: Sequence[str], start: Callable[[str], OpenAIResult[Any]]) -> Iterator[Answer]:
+    """
+    Start a call for each id, then yield what came of each, in their order.
+    """
+    started = [_started(file_id, start) for file_id in file_ids]
+    for file_id, result in zip(file_ids, started, strict=True):
+        if isinstance(result, Answer):
+            yield result
+            continue
+        while not result.wait(1):  # with a timeout, so that Ctrl-C gets through everywhere
+            pass
+        yield _answer(file_id, result)
+
+
+def _started(file_id: str, start: Callable[[str], OpenAIResult[Any]]) -> OpenAIResult[Any] | Answer:
+    try:
+        return start(file_id)
+    except ValueError as error:
+        wrong = OpenAIError(message=str(error), code="invalid_id", param="file_id")
+        return Answer(subject=file_id, errors=(wrong,), was_sent=False)
+
+
+def _answer(file_id: str, result: OpenAIResult[Any]) -> Answer:
+    value = result.file if isinstance(result, OpenAIFileResult) else getattr(result, "deleted", None)
+    if isinstance(value, OpenAIFileDeleted) and not value.deleted:
+        wrong = OpenAIError(message=f"the provider did not delete {file_id}", code="not_deleted")
+        return Answer(subject=file_id, errors=(wrong,))
+    return Answer(subject=file_id, value=value, errors=result.errors)
+
+
+def _is_confirmed(file_ids: Sequence[str]) -> bool:
+    if not sys.stdin.isatty():
+        raise click.UsageError("nobody can be asked here; say --yes to delete")
+    what = safe(file_ids[0]) if len(file_ids) == 1 else counted(len(file_ids), "file")
+    if click.confirm(f"Delete {what}?", err=True):
+        return True
+    sys.stderr.write("nothing was deleted\n")
+    return False
+
+
+def _told(output: Output, result: OpenAIResult[Any]) -> int:
+    answer = Answer(subject="", errors=result.errors, was_sent=result.request is not None)
+    output.answers([answer], is_many=False)
+    return answer.exit
+
+
+def _download(output: Output, file_id: str, path: Path) -> Any:
+    with output.settings.client() as client, bars(output, [0]) as shown, usage_errors():
+        bar = shown.file(file_id, 0)
+        result = client.files.download(file_id, path, {"on_progress": bar})
+        bar.close()
+        return result
+
+
+def _save(output: Output, file_id: str, path: Path) -> int:
+    result = _download(output, file_id, path)
+    if not result.success:
+        return _told(output, result)
+    saved = {"id": file_id, "path": str(result.path), "bytes": result.bytes_written}
+    if output.settings.json:
+        output.document(saved)
+    else:
+        output.line(
+            str(result.path) if output.settings.quiet else "\t".join(safe(str(value)) for value in saved.values())
+        )
+    return Exit.DONE
+
+
+def _copy_to_stdout(output: Output, file: BinaryIO) -> int:
+    head = file.read(_HEAD)
+    if sys.stdout.isatty() and not _BINARY.isdisjoint(head):
+        output.complain("the content is binary, and stdout is a terminal; save it with -o PATH, or pipe it")
+        return Exit.REFUSED
+    try:
+        sys.stdout.buffer.write(head)
+        shutil.copyfileobj(file, sys.stdout.buffer, 1024 * 1024)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # the reader had enough
+        forget_stdout()
+    return Exit.DONE

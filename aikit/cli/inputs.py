@@ -1,0 +1,112 @@
+"""
+What is named on the command line: files, folders, and ``-`` for standard input.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import attrs
+import click
+
+from aikit.cli.options import usage_errors
+from aikit.errors import OpenAIError
+from aikit.source import FileSource, Source, source_of
+
+STDIN: Final = "-"
+_CHUNK: Final = 1024 * 1024
+
+
+@attrs.frozen(kw_only=True)
+class Input:
+    """
+    One file to be checked or sent.
+
+    Attributes:
+        name: As it was given, or ``<stdin>``.
+
+        source: ``None`` when there is nothing to send, as *error* tells.
+
+        size_bytes: 0 when it is not known.
+    """
+
+    name: str
+    file: FileSource = b""
+    source: Source | None = None
+    size_bytes: int = 0
+    error: OpenAIError | None = None
+
+
+def inputs_of(paths: Sequence[str], *, filename: str | None, purpose: str) -> list[Input]:
+    """
+    Return what *paths* name: of a folder its own files, sorted, without hidden ones and without its folders' files.
+
+    Args:
+        paths: Files, folders, and at most one ``-``, which is read to its end into a temporary file.
+
+        filename: Name to send it under.
+
+        purpose: Gives a name to what has none.
+
+    Raises:
+        click.UsageError: A path or *filename* cannot be one, or *filename* is given for several files.
+    """
+    if paths.count(STDIN) > 1:
+        raise click.UsageError("- (standard input) can be read only once")
+    found = [one for path in paths for one in _expanded(path)]
+    if filename is not None and len(found) > 1:
+        raise click.UsageError(f"--filename names one file, but there are {len(found)}")
+    with usage_errors():
+        return [_with_source(one, filename, purpose) for one in found]
+
+
+def is_many(paths: Sequence[str]) -> bool:
+    """
+    Tell whether *paths* ask for a list: several of them, or a folder.
+    """
+    return len(paths) > 1 or Path(paths[0]).is_dir()
+
+
+def _expanded(path: str) -> Iterator[Input]:
+    if path == STDIN:
+        yield _spooled_stdin()
+        return
+    folder = Path(path) if path else None
+    if folder is None or not folder.is_dir():
+        yield Input(name=path, file=path, size_bytes=_size(path))
+        return
+    names = sorted(one for one in folder.iterdir() if one.is_file() and not one.name.startswith("."))
+    for name in names:
+        yield Input(name=str(name), file=name, size_bytes=_size(name))
+    if not names:
+        message = f"{path} has no files of its own; folders in it are not searched"
+        yield Input(name=path, error=OpenAIError(message=message, code="empty_folder", param="file"))
+
+
+def _with_source(one: Input, filename: str | None, purpose: str) -> Input:
+    if one.error is not None:
+        return one
+    return attrs.evolve(one, source=source_of(one.file, filename=filename, purpose=purpose))
+
+
+def _spooled_stdin() -> Input:
+    """
+    Keep standard input in a temporary file, so that it is checked before it is sent, and can be sent again.
+    """
+    file = click.get_current_context().with_resource(tempfile.TemporaryFile())  # noqa: SIM115  the context closes it
+    shutil.copyfileobj(sys.stdin.buffer, file, _CHUNK)
+    size = file.tell()
+    file.seek(0)
+    return Input(name="<stdin>", file=file, size_bytes=size)
+
+
+def _size(path: str | Path) -> int:
+    try:
+        return Path(path).stat().st_size
+    except (OSError, ValueError):  # told when it is sent
+        return 0

@@ -1,0 +1,226 @@
+"""
+What may be said to every command: which provider, how to reach it, how to print.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import click
+from click.core import ParameterSource
+from click.shell_completion import CompletionItem
+
+from aikit.limits import limits_for
+from aikit.providers.configured import LOCAL, Providers
+
+if TYPE_CHECKING:
+    from aikit.client import OpenAIClient
+
+_DURATION: Final = re.compile(r"(\d+)\s*([smhdw]?)")
+_UNIT_S: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604_800}
+
+
+@attrs.define(kw_only=True)
+class Settings:
+    """
+    What was said to every command, before or after its name; the later word wins.
+    """
+
+    provider: str | None = None
+    base_url: str | None = None
+    api_key: str | None = attrs.field(default=None, repr=False)
+    home: Path | None = None
+    timeout: float | None = None
+    max_retries: int | None = None
+    quiet: bool = False
+    json: bool = False
+    no_color: bool = False
+
+    @property
+    def provider_name(self) -> str | None:
+        """The provider asked for; a home alone asks for the embedded one, for nobody else has a use for it."""
+        if self.provider is None and self.home is not None and self.base_url is None:
+            return LOCAL
+        return self.provider
+
+    def client(self, **more: Any) -> OpenAIClient:
+        """
+        Return a client for these settings and *more*.
+
+        Raises:
+            click.UsageError: They cannot be used.
+        """
+        from aikit.client import OpenAIClient  # noqa: PLC0415  --help and completion need no client
+
+        named = {"timeout": self.timeout, "max_retries": self.max_retries}
+        given: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+        with usage_errors():
+            return OpenAIClient(
+                self.api_key,
+                provider=self.provider_name,
+                base_url=self.base_url,
+                home=self.home,
+                **given,
+                **more,
+            )
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """
+    Tell as wrong usage what the library calls the caller's fault.
+    """
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise click.UsageError(str(error)) from error
+
+
+class Purpose(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    """
+    A purpose; any text, since servers have purposes of their own, completed with the known ones.
+    """
+
+    name = "purpose"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002  click's signature
+        """
+        Return the known purposes that begin so.
+        """
+        limits = limits_for("openai")
+        return [CompletionItem(name) for name in limits.purposes if name.startswith(incomplete)]
+
+
+class ProviderName(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    """
+    The name of a configured provider.
+    """
+
+    name = "name"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002  click's signature
+        """
+        Return the configured names that begin so; none when the provider file cannot be read.
+        """
+        with suppress(ValueError):
+            return [CompletionItem(name) for name in Providers.load().list() if name.startswith(incomplete)]
+        return []
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    """
+    Seconds, or a number with a unit: 90m, 12h, 30d.
+    """
+
+    name = "seconds|1h|30d"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """
+        Return *value* in seconds.
+        """
+        found = _DURATION.fullmatch(str(value).strip().lower())
+        if found is None:
+            self.fail(f"{value!r} is no duration; write seconds (3600) or a number with m, h, d or w (30d)", param, ctx)
+        return int(found[1]) * _UNIT_S[found[2]]
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    settings, name = ctx.ensure_object(Settings), param.name or ""
+    if value is None or value is False:
+        return
+    is_said = ctx.get_parameter_source(name) is not ParameterSource.ENVIRONMENT
+    if is_said or getattr(settings, name) is None:  # what was said before the command wins over the environment
+        setattr(settings, name, value)
+
+
+def _option(*names: str, **more: Any) -> Callable[[], click.Option]:
+    return lambda: click.Option(names, expose_value=False, callback=_remember, **more)
+
+
+_SHARED: Final = (
+    _option(
+        "--provider", type=ProviderName(), envvar="AIKIT_PROVIDER", help="Whom to ask: a name of `aikit providers`."
+    ),
+    _option("--base-url", metavar="URL", help="Address of an OpenAI-format API."),
+    _option("--api-key", metavar="KEY", help="Better set OPENAI_API_KEY: others may see what you type here."),
+    _option(
+        "--home", type=click.Path(path_type=Path, file_okay=False), help="Folder of the embedded provider; asks it."
+    ),
+    _option(
+        "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Silence that ends a try."
+    ),
+    _option("--max-retries", type=click.IntRange(min=0), metavar="N", help="Tries after the first."),
+    _option("--json", is_flag=True, help="Print JSON, also for errors."),
+    _option("-q", "--quiet", is_flag=True, help="Print bare ids and errors only."),
+    _option("--no-color", is_flag=True, help="Print without colors; NO_COLOR does the same."),
+)
+
+
+class SharedOptions(click.Command):
+    """
+    A command that takes the options of every command too, and lists them last.
+    """
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._shared = [make() for make in _SHARED]
+        self.params += self._shared
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """
+        Write this command's own options, then those of every command.
+        """
+        shown: dict[bool, list[tuple[str, str]]] = {True: [], False: []}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                shown[param in self._shared].append(record)
+        for title, records in (("Options", shown[False]), ("Options of every command", shown[True])):
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+class Command(SharedOptions):
+    """
+    A command whose function returns the exit code.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """
+        Run it, and leave with its exit code.
+        """
+        ctx.exit(int(super().invoke(ctx) or 0))
+
+
+class Group(SharedOptions, click.Group):
+    """
+    A group of commands; they stand in the order in which they were added.
+    """
+
+    command_class = Command
+    group_class = type
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        """
+        Return the names in their order of appearance.
+        """
+        return list(self.commands)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """
+        Write the commands first: they are what a reader looks for.
+        """
+        self.format_commands(ctx, formatter)
+        SharedOptions.format_options(self, ctx, formatter)
+
+
+def settings_of_context() -> Settings:
+    """
+    Return the settings of the running command.
+    """
+    return click.get_current_context().ensure_object(Settings)

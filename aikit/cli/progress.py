@@ -1,0 +1,68 @@
+"""
+Progress on stderr: bars on a terminal, nothing elsewhere.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
+
+from aikit.cli.output import Output
+from aikit.objects import Progress
+
+
+class Bar(Protocol):
+    """
+    What shows how far one file has come.
+    """
+
+    def __call__(self, progress: Progress, /) -> None:
+        """Show it."""
+        ...
+
+    def close(self) -> None:
+        """Take it away: the file is done with, well or not."""
+        ...
+
+
+class Bars(Protocol):
+    """
+    What shows how far all files have come.
+    """
+
+    def file(self, name: str, size_bytes: int) -> Bar:
+        """Return the bar of one file."""
+        ...
+
+
+class _NoBar:
+    """
+    Shows nothing.
+    """
+
+    def __call__(self, progress: Progress, /) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class _NoBars:
+    """
+    Shows nothing of any file.
+    """
+
+    def file(self, name: str, size_bytes: int) -> Bar:  # noqa: ARG002  nobody sees them
+        return _NoBar()
+
+
+def bars(output: Output, sizes: list[int], *, keeps: bool = False) -> AbstractContextManager[Bars]:
+    """
+    Return what shows the progress of files of these *sizes*; *keeps* leaves finished bars where they are.
+    """
+    if output.settings.quiet or not sys.stderr.isatty():
+        return nullcontext(_NoBars())
+    from aikit.cli.terminal import TerminalBars  # noqa: PLC0415  rich is loaded for terminals only
+
+    return TerminalBars(sum(sizes), len(sizes), output.has_color(sys.stderr), keeps=keeps)

@@ -1,0 +1,78 @@
+"""
+``aikit providers``: who can be asked, and where that is written.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import click
+
+from aikit.cli.options import Command, Settings, settings_of_context, usage_errors
+from aikit.cli.output import Exit, Output
+from aikit.cli.text import safe
+from aikit.providers import provider_from
+from aikit.providers.configured import LOCAL, Providers, ProviderSettings
+from aikit.wire import redacted
+
+_TITLES: Final = ("NAME", "KIND", "ADDRESS", "KEY", "FROM")
+
+
+@click.command(cls=Command)
+def providers() -> int:
+    """
+    List the configured providers: names, kinds, addresses, whether a key is set, and where that comes from.
+
+    They come from the first provider file that exists: AIKIT_PROVIDERS, ./AIProviders.json, AIProviders.json in
+    AIKIT_HOME. openai and local are always there.
+    """
+    settings = settings_of_context()
+    output = Output(settings)
+    with usage_errors():
+        configured = Providers.load()
+        entries = [_entry(name, configured, settings) for name in configured.list()]
+    if settings.json:
+        output.document({"object": "list", "data": entries})
+    elif output.is_plain:
+        for entry in entries:
+            output.line(entry["name"] if settings.quiet else "\t".join(_cells(entry)))
+    else:
+        output.columns(_TITLES, [_cells(entry) for entry in entries], flexible="ADDRESS")
+    return Exit.DONE
+
+
+def _entry(name: str, configured: Providers, settings: Settings) -> dict[str, Any]:
+    known = configured.get(name)
+    return {
+        "name": name,
+        "kind": known.kind,
+        "address": _address(known, settings),
+        "has_key": bool(known.api_key),
+        "from": str(configured.path) if name in _written(configured) else _origin(known),
+    }
+
+
+def _address(known: ProviderSettings, settings: Settings) -> str:
+    provider = provider_from(known)
+    if known.kind == LOCAL:
+        return str(settings.home or getattr(provider, "home", None) or "-")
+    return redacted(provider.base_url)
+
+
+def _origin(known: ProviderSettings) -> str:
+    return "environment" if known.api_key or known.base_url else "built in"
+
+
+def _written(configured: Providers) -> frozenset[str]:
+    """
+    Return the names that the provider file itself has.
+    """
+    if configured.path is None:
+        return frozenset()
+    return frozenset(json.loads(configured.path.read_text("utf-8")).get("providers", {}))
+
+
+def _cells(entry: dict[str, Any]) -> list[str]:
+    key = "-" if entry["kind"] == LOCAL else "set" if entry["has_key"] else "not set"
+    return [safe(str(cell)) for cell in (entry["name"], entry["kind"], entry["address"], key, entry["from"])]

@@ -1,0 +1,197 @@
+"""
+What only a terminal gets, drawn by rich: tables and progress bars. Text is shown as it is, never read as markup.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Final, Self
+
+import attrs
+from rich.cells import cell_len
+from rich.console import Console
+from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn
+from rich.progress import Progress as RichProgress
+from rich.table import Column, Table
+from rich.text import Text
+
+from aikit.cli.text import counted, human_seconds, human_size, safe
+from aikit.objects import Progress
+
+_GAP: Final = 2
+_NAME_MIN: Final = 8
+
+
+def table_text(titles: Sequence[str], rows: Sequence[Sequence[str]], flexible: str, *, has_color: bool) -> list[str]:
+    """
+    Return the lines of a table as wide as the terminal; only the column *flexible* is cut, so that ids stay whole.
+    """
+    width = shutil.get_terminal_size().columns
+    widths = [max(cell_len(cell) for cell in cells) for cells in zip(titles, *rows, strict=True)]
+    place = titles.index(flexible)
+    others = sum(widths) - widths[place] + _GAP * (len(titles) - 1)
+    widths[place] = max(_NAME_MIN, min(widths[place], width - others))
+    table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
+    for title, cells in zip(titles, widths, strict=True):
+        table.add_column(title, width=cells, no_wrap=True, justify="right" if title == "SIZE" else "left")
+    for row in rows:
+        table.add_row(*(Text(cell, overflow="ellipsis", no_wrap=True) for cell in row))
+    drawn = io.StringIO()
+    console = _console(drawn, has_color=has_color, width=max(width, sum(widths) + _GAP * len(widths)))
+    console.print(table)
+    return [line.rstrip() for line in drawn.getvalue().splitlines()]
+
+
+class _Amount(ProgressColumn):
+    """
+    How much of how much.
+    """
+
+    def render(self, task: Task) -> Text:
+        done, total = human_size(task.completed), human_size(task.total)
+        return Text(f"{done} of {total}" if task.total is not None else done, justify="right")
+
+
+class _Rate(ProgressColumn):
+    """
+    How fast.
+    """
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{human_size(speed)}/s" if speed else "", justify="right")
+
+
+class _Left(ProgressColumn):
+    """
+    How long still.
+    """
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        if task.finished:
+            return Text(f"{human_seconds(task.finished_time or 0)}")
+        left_s = task.time_remaining
+        return Text("" if left_s is None else f"{human_seconds(left_s)} left")
+
+
+@attrs.define(eq=False)
+class TerminalBars:
+    """
+    A bar for each file under way and, for several files, one for the whole.
+
+    Attributes:
+        total_bytes: Size of all files.
+
+        count: How many files.
+
+        keeps: Whether finished bars stay.
+    """
+
+    total_bytes: int
+    count: int
+    has_color: bool
+    keeps: bool = False
+    _bars: RichProgress = attrs.field(init=False)
+    _whole: TaskID | None = None
+    _finished: int = 0
+    _lock: threading.Lock = attrs.field(factory=threading.Lock)
+
+    def __attrs_post_init__(self) -> None:
+        self._bars = RichProgress(
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=24)),
+            BarColumn(bar_width=None, style="dim", complete_style="cyan", finished_style="green"),
+            _Amount(table_column=Column(no_wrap=True)),
+            _Rate(table_column=Column(no_wrap=True)),
+            _Left(table_column=Column(no_wrap=True)),
+            console=_console(sys.stderr, has_color=self.has_color),
+            transient=not self.keeps,
+            redirect_stdout=False,  # data may go to a pipe while bars are on the terminal
+            expand=True,
+        )
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        if self.count > 1:
+            self._whole = self._bars.add_task(self._title(), total=self.total_bytes)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def file(self, name: str, size_bytes: int) -> _FileBar:
+        """
+        Return the bar of one file; it shows with the first report.
+        """
+        return _FileBar(self._bars, safe(name), size_bytes, self._advance, keeps=self.keeps)
+
+    def _advance(self, count_bytes: int, *, is_finished: bool) -> None:
+        if self._whole is None:
+            return
+        with self._lock:
+            self._finished += is_finished
+            self._bars.update(self._whole, advance=count_bytes, description=self._title())
+
+    def _title(self) -> str:
+        return f"{self._finished:,} of {counted(self.count, 'file')}"
+
+
+@attrs.define(eq=False)
+class _FileBar:
+    """
+    The bar of one file, driven by the thread that moves its bytes.
+    """
+
+    _bars: RichProgress
+    _name: str
+    _size_bytes: int
+    _advance: Callable[..., None]
+    _task: TaskID | None = None
+    _phase: str = ""
+    _moved: int = 0
+    keeps: bool = attrs.field(default=False, kw_only=True)
+
+    def __call__(self, progress: Progress) -> None:
+        """
+        Show how far it has come.
+        """
+        if self._task is None:
+            self._task = self._bars.add_task(self._name, total=progress.total)
+        if progress.phase != self._phase:
+            self._phase = progress.phase
+            title = f"checking {self._name}" if progress.phase == "checking" else self._name
+            self._bars.reset(self._task, total=progress.total, description=title)
+        self._bars.update(self._task, completed=progress.bytes, total=progress.total)
+        if progress.phase != "checking":
+            self._advance(progress.bytes - self._moved, is_finished=False)
+            self._moved = progress.bytes
+
+    def close(self) -> None:
+        """
+        Take it away: the file is done with, well or not.
+        """
+        self._advance(self._size_bytes - self._moved, is_finished=True)
+        self._moved = self._size_bytes
+        if self._task is not None and not self.keeps:
+            self._bars.remove_task(self._task)
+
+
+def _console(stream: object, *, has_color: bool, width: int | None = None) -> Console:
+    # color_system None: no escapes for styles at all. legacy: highlighting would paint numbers in names.
+    return Console(
+        file=stream,  # type: ignore[arg-type]  # a text stream
+        force_terminal=True,
+        color_system="standard" if has_color else None,
+        width=width,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
