@@ -142,28 +142,28 @@ class AsyncioDispatcher:
             log.warning("the asyncio loop is closed: callbacks of a call were dropped")
 
 
-def immediate() -> Dispatcher:
+def immediate() -> ImmediateDispatcher:
     """
     Return a dispatcher that runs callbacks on the pool's threads; what a client does by itself.
     """
     return ImmediateDispatcher()
 
 
-def pumped() -> Dispatcher:
+def pumped() -> QueueDispatcher:
     """
     Return a dispatcher that keeps callbacks for ``client.pump()``.
     """
     return QueueDispatcher()
 
 
-def tk(root: Any) -> Dispatcher:
+def tk(root: Any) -> TkDispatcher:
     """
     Return a dispatcher that runs callbacks in *root*'s main loop.
     """
     return TkDispatcher(root)
 
 
-def asyncio(loop: Any = None) -> Dispatcher:
+def asyncio(loop: Any = None) -> AsyncioDispatcher:
     """
     Return a dispatcher that runs callbacks in *loop*, by default the running one.
 

@@ -492,7 +492,7 @@ def test_certificate_of_an_unknown_authority_is_refused_with_the_way_out(
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_named_ca_bundle_is_trusted(  # noqa: PLR0917  fixtures
+def test_named_ca_bundle_is_trusted(
     client: Callable[..., OpenAIClient],
     tls: ssl.SSLContext,
     authority: trustme.CA,

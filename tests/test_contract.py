@@ -1,0 +1,181 @@
+"""
+What every provider keeps, for every operation, whatever the world does, inline and on the pool.
+
+A new provider of the registry is picked up unasked: its wire samples go into a folder of `wire_samples`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import pytest
+
+from aikit import OpenAIClient, OpenAIResult
+from aikit.errors import ExchangeError
+from aikit.providers import KINDS
+from aikit.watch import Watch
+from aikit.wire import Headers, Request, Response
+
+SAMPLES: Final = {"openai": "openai", "local": "openai"}
+"""Kind of provider → folder of its wire samples."""
+
+Operation = Callable[[OpenAIClient, dict[str, Any], Path], OpenAIResult[Any]]
+OPERATIONS: Final[dict[str, tuple[str, Operation]]] = {
+    "create": ("file.json", lambda client, options, _: client.files.create(b"abc", "user_data", options)),
+    "retrieve": ("file.json", lambda client, options, _: client.files.retrieve("file-abc123", options)),
+    "wait": ("file.json", lambda client, options, _: client.files.wait("file-abc123", options)),
+    "list": ("list.json", lambda client, options, _: client.files.list(options)),
+    "delete": ("deleted.json", lambda client, options, _: client.files.delete("file-abc123", options)),
+    "content": ("content.bin", lambda client, options, _: client.files.content("file-abc123", options)),
+    "download": ("content.bin", lambda client, options, path: client.files.download("file-abc123", path, options)),
+}
+NO_WAIT: Final = Headers({"retry-after-ms": "1"})
+
+
+@attrs.define
+class Scripted:
+    """
+    A transport that gives each request the next act of its script, the last one again and again.
+    """
+
+    acts: list[Callable[[Request], Response]]
+    sent: list[Request] = attrs.field(factory=list)
+
+    def send(self, request: Request, watch: Watch) -> Response:
+        """
+        Play the next act, reading the request's body to its end as a socket would.
+        """
+        watch.raise_if_cancelled()
+        if request.body is not None:
+            reader = request.body.open()
+            while reader.read(65536):
+                pass
+            reader.close()
+        self.sent.append(request)
+        return self.acts[min(len(self.sent), len(self.acts)) - 1](request)
+
+    def close(self) -> None:
+        """
+        Do nothing.
+        """
+
+
+def answering(status: int, body: bytes, headers: Headers | None = None) -> Callable[[Request], Response]:
+    """
+    Answer; what succeeds goes into the request's sink if it has one.
+    """
+
+    def act(request: Request) -> Response:
+        fields = (headers or Headers()).merged({"content-length": str(len(body))})
+        if request.sink is not None and status == 200:
+            request.sink.begin(status, fields)
+            request.sink.write(memoryview(body))
+            return Response(status=status, headers=fields, request=request)
+        return Response(status=status, headers=fields, body=body, request=request)
+
+    return act
+
+
+def breaking(code: str) -> Callable[[Request], Response]:
+    """
+    Fail as a transport does.
+    """
+
+    def act(_: Request) -> Response:
+        raise ExchangeError(message=code, code=code)
+
+    return act
+
+
+@attrs.frozen
+class Scene:
+    """
+    What the world does, and what the caller must see of it.
+    """
+
+    acts: Callable[[bytes, bytes], list[Callable[[Request], Response]]]
+    code: str | None = None
+    status: int | None = None
+    attempts: int = 1
+
+
+SCENES: Final = {
+    "ok": Scene(lambda good, _: [answering(200, good)]),
+    "4xx": Scene(lambda _, bad: [answering(404, bad)], status=404),
+    "429 then ok": Scene(lambda good, bad: [answering(429, bad, NO_WAIT), answering(200, good)], attempts=2),
+    "429": Scene(lambda _, bad: [answering(429, bad, NO_WAIT)], status=429, attempts=3),
+    "5xx then ok": Scene(lambda good, bad: [answering(503, bad, NO_WAIT), answering(200, good)], attempts=2),
+    "5xx": Scene(lambda _, bad: [answering(500, bad, NO_WAIT)], status=500, attempts=3),
+    "HTML": Scene(lambda _g, _b: [answering(403, b"<html><p>Forbidden</p></html>")], status=403),
+    "timeout then ok": Scene(lambda good, _: [breaking("timeout"), answering(200, good)], attempts=2),
+    "reset": Scene(lambda _g, _b: [breaking("connection_error")], code="connection_error", attempts=3),
+}
+
+
+@pytest.fixture(params=sorted(KINDS))
+def scripted(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[list[Any]], tuple[OpenAIClient, Scripted]]:
+    """
+    Makes clients of each registered kind of provider with a script for a transport.
+    """
+
+    def make(acts: list[Any]) -> tuple[OpenAIClient, Scripted]:
+        client = OpenAIClient("k", provider=request.param, home=tmp_path / "home")
+        transport = Scripted(acts)
+        client._main._transport = transport
+        return client, transport
+
+    make.samples = Path(__file__).parent / "wire_samples" / SAMPLES[request.param]  # type: ignore[attr-defined]  # read below
+    return make
+
+
+@pytest.mark.parametrize("mode", ["inline", "pool"])
+@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_operation_keeps_the_contract(
+    scripted: Any, operation: str, scene: str, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    No exception; one outcome; the promised number of attempts; callbacks once; nothing left on disk.
+    """
+    monkeypatch.setattr("aikit.retry.RetryPolicy._backoff", lambda *_: 0.001)
+    sample, call = OPERATIONS[operation]
+    world = SCENES[scene]
+    good, bad = ((scripted.samples / name).read_bytes() for name in (sample, "refusal.json"))
+    client, transport = scripted(world.acts(good, bad))
+    seen: list[OpenAIResult[Any]] = []
+    options: dict[str, Any] = {"on_terminate": seen.append} if mode == "pool" else {}
+    if operation == "create":
+        options["filename"] = "notes.txt"
+    result = call(client, options, tmp_path / "out.bin")
+    assert result.wait(10)
+    client.close()
+    assert len(transport.sent) == world.attempts
+    assert [(error.status, error.code) for error in result.errors] == (
+        [(world.status, world.code)] if world.status or world.code else []
+    )
+    assert seen == ([result] if mode == "pool" else [])
+    left = {path.name for path in tmp_path.iterdir()} - {"home"}
+    assert left == ({"out.bin"} if operation == "download" and result.success else set())
+
+
+@pytest.mark.parametrize("garbage", [b"", b"{", b"[]", b'"x"', b"\xff", b"null", b'{"data": [5]}'])
+@pytest.mark.parametrize("operation", sorted(set(OPERATIONS) - {"content", "download"}))
+def test_garbage_is_one_clear_error(scripted: Any, operation: str, garbage: bytes, tmp_path: Path) -> None:
+    """
+    A success status with nonsense in it is an error with code invalid_response, tried once.
+    """
+    client, transport = scripted([answering(200, garbage)])
+    options = {"filename": "notes.txt"} if operation == "create" else {}
+    result = OPERATIONS[operation][1](client, options, tmp_path / "out.bin")
+    assert [error.code for error in result.errors] == ["invalid_response"]
+    assert len(transport.sent) == 1
+
+
+def test_every_registered_provider_has_wire_samples() -> None:
+    """
+    A new provider cannot be forgotten.
+    """
+    assert set(SAMPLES) == set(KINDS)
