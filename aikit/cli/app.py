@@ -36,6 +36,8 @@ for one, {"object": "list", "data": [...]} for many, {"error": {...}} for errors
 Try it, without key or network:    aikit demo
 """
 
+_HELP_INSTEAD: Final = getattr(click.exceptions, "NoArgsIsHelpError", ())  # since click 8.2
+
 
 @click.group(PROGRAM, cls=Group, epilog=_EPILOG)
 @click.version_option(aikit.__version__, message="%(prog)s %(version)s")
@@ -77,12 +79,14 @@ def run(argv: Sequence[str]) -> int:
 def _invoked(argv: list[str]) -> int:
     try:
         return int(app.main(argv, PROGRAM, complete_var=VARIABLE, standalone_mode=False) or 0)
-    except click.ClickException as error:
+    except click.UsageError as error:
         if "--json" in argv:
             value: dict[str, Any] = {"message": error.format_message(), "type": "usage_error", "code": None}
             sys.stdout.write(safe_json({"error": value}, ascii_only=True) + "\n")
-        else:
+        elif isinstance(error, _HELP_INSTEAD) or error.ctx is None:
             error.show()
+        else:
+            sys.stderr.write(f"error: {safe(error.format_message())}\nsee: {error.ctx.command_path} --help\n")
         return error.exit_code
 
 

@@ -39,11 +39,18 @@ The same in Python:
     result = client.files.create("requests.jsonl", "batch")
     print(result.file.id if result.success else result.errors)
 
-Next: aikit files --help. With OPENAI_API_KEY set, the same words go to OpenAI."""
+Next: aikit files --help. With OPENAI_API_KEY set, the same commands go to OpenAI."""
 
 
 @click.command(cls=Command)
-@click.option("--lines", type=click.IntRange(3, 50_000), default=10_000, show_default=True, help="Requests to make up.")
+@click.option(
+    "--lines",
+    type=click.IntRange(3, 50_000),
+    metavar="N",
+    default=10_000,
+    show_default=True,
+    help="Requests to make up.",
+)
 def demo(lines: int) -> int:
     """
     Show the whole job on the embedded provider: check, upload, list, fetch, compare, delete.
@@ -119,7 +126,7 @@ class Story:
 
 
 def _tell(story: Story, client: OpenAIClient, lines: int) -> None:
-    story.say("A batch file's life on the provider embedded in aikit: no key, no server, no network.\n")
+    story.say("A batch file's life on aikit's embedded provider: no key, no server, no network.\n")
     path = _make(story, lines)
     _mistake(story, client, path)
     file = _upload(story, client, path)

@@ -46,10 +46,12 @@ def files() -> None:
 @files.command(cls=Command)
 @_paths
 @_purpose
-@click.option("--expires-after", type=Duration(), help="Delete it so long after upload: an hour to 30 days.")
+@click.option("--expires-after", type=Duration(), help="Delete it that long after upload: 3600 (seconds), 12h, 30d.")
 @_filename
 @click.option("--no-validate", is_flag=True, help="Send without checking first.")
-@click.option("--workers", type=click.IntRange(1, 64), default=4, show_default=True, help="Uploads at once.")
+@click.option(
+    "--workers", type=click.IntRange(1, 64), metavar="N", default=4, show_default=True, help="Uploads at once."
+)
 def create(paths: Sequence[str], purpose: str, workers: int, **asked: Any) -> int:
     """
     Upload files, and print what the provider made of them.

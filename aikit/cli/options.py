@@ -117,7 +117,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since clic
     Seconds, or a number with a unit: 90m, 12h, 30d.
     """
 
-    name = "seconds|1h|30d"
+    name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """
@@ -177,7 +177,7 @@ class SharedOptions(click.Command):
         """
         shown: dict[bool, list[tuple[str, str]]] = {True: [], False: []}
         for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
             if record is not None:
                 shown[param in self._shared].append(record)
         for title, records in (("Options", shown[False]), ("Options of every command", shown[True])):

@@ -108,6 +108,8 @@ class Output:
                 self.row(answer.value)
         if self.settings.json:
             self.document(_many(seen) if is_many else _one(seen[0]))
+        elif not self.is_plain and not is_many and isinstance(seen[0].value, OpenAIFile):
+            self.card(seen[0].value)
         elif not self.is_plain:
             self.table([answer.value for answer in seen if answer.value is not None])
         return seen
@@ -129,16 +131,30 @@ class Output:
         if files:
             columns = _TABLE | (_EXPIRES if any(file.expires_at for file in files) else {})
             rows = [[safe(cell(file)) for cell in columns.values()] for file in files]
-            self.columns(tuple(columns), rows, flexible="NAME")
+            self.columns(tuple(columns), rows, flexible="NAME", spare="EXPIRES")
 
-    def columns(self, titles: Sequence[str], rows: Sequence[Sequence[str]], *, flexible: str) -> None:
+    def columns(self, titles: Sequence[str], rows: Sequence[Sequence[str]], *, flexible: str, spare: str = "") -> None:
         """
-        Print a table on the terminal; the column *flexible* gives way when it is too wide.
+        Print a table on the terminal; when it is too wide, the column *spare* goes, then *flexible* is cut.
         """
         from aikit.cli.terminal import table_text  # noqa: PLC0415  rich is loaded for terminals only
 
-        for line in table_text(titles, rows, flexible, has_color=self.has_color(sys.stdout)):
+        has_color = self.has_color(sys.stdout)
+        for line in table_text(titles, rows, flexible=flexible, spare=spare, has_color=has_color):
             self.line(line)
+
+    def card(self, file: OpenAIFile) -> None:
+        """
+        Print all that is known of one file, field by field, for a person.
+        """
+        for name, value in file_to_json(file).items():
+            text = {
+                "bytes": f"{value:,} ({human_size(value)})" if isinstance(value, int) and value >= 1024 else str(value),
+                "created_at": human_time(file.created_at),
+                "expires_at": human_time(file.expires_at),
+            }.get(name, str(value))
+            if name != "object":
+                self.line(f"{safe(name):<16}{safe(text)}")
 
     def document(self, value: Any) -> None:
         """
@@ -171,6 +187,8 @@ class Output:
         """
         about = f"{safe(subject)}: " if subject is not None and subject not in error.message else ""
         self.complain(f"{about}{error_text(error)}")
+        if error.status == 401:
+            self.say("hint: set OPENAI_API_KEY to a valid key, or ask another provider with --provider")
 
     def complain(self, text: str) -> None:
         """

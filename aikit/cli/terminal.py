@@ -27,22 +27,44 @@ _GAP: Final = 2
 _NAME_MIN: Final = 8
 
 
-def table_text(titles: Sequence[str], rows: Sequence[Sequence[str]], flexible: str, *, has_color: bool) -> list[str]:
+def table_text(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], *, flexible: str, spare: str, has_color: bool
+) -> list[str]:
     """
-    Return the lines of a table as wide as the terminal; only the column *flexible* is cut, so that ids stay whole.
+    Return the lines of a table as wide as the terminal; ids stay whole.
+
+    Args:
+        titles: Of the columns.
+
+        rows: Text of the cells.
+
+        flexible: Title of the column that is cut when the table is too wide.
+
+        spare: Title of the last column, if it may be left out before that.
+
+        has_color: Whether to paint.
     """
     width = shutil.get_terminal_size().columns
     widths = [max(cell_len(cell) for cell in cells) for cells in zip(titles, *rows, strict=True)]
+    if titles[-1] == spare and sum(widths) + _GAP * (len(widths) - 1) > width:
+        titles, rows = titles[:-1], [row[:-1] for row in rows]
+        widths.pop()
     place = titles.index(flexible)
     others = sum(widths) - widths[place] + _GAP * (len(titles) - 1)
     widths[place] = max(_NAME_MIN, min(widths[place], width - others))
+    return _drawn(titles, rows, widths, has_color=has_color)
+
+
+def _drawn(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int], *, has_color: bool
+) -> list[str]:
     table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
     for title, cells in zip(titles, widths, strict=True):
         table.add_column(title, width=cells, no_wrap=True, justify="right" if title == "SIZE" else "left")
     for row in rows:
         table.add_row(*(Text(cell, overflow="ellipsis", no_wrap=True) for cell in row))
     drawn = io.StringIO()
-    console = _console(drawn, has_color=has_color, width=max(width, sum(widths) + _GAP * len(widths)))
+    console = _console(drawn, has_color=has_color, width=sum(widths) + _GAP * len(widths))
     console.print(table)
     return [line.rstrip() for line in drawn.getvalue().splitlines()]
 
@@ -131,14 +153,21 @@ class TerminalBars:
         """
         Return the bar of one file; it shows with the first report.
         """
-        return _FileBar(self._bars, safe(name), size_bytes, self._advance, keeps=self.keeps)
+        return _FileBar(
+            self._bars, safe(name), size_bytes, advance=self._advance, finish=self._finish, keeps=self.keeps
+        )
 
-    def _advance(self, count_bytes: int, *, is_finished: bool) -> None:
+    def _advance(self, count_bytes: int) -> None:
+        if self._whole is not None:
+            self._bars.update(self._whole, advance=count_bytes)
+
+    def _finish(self, missing_bytes: int) -> None:
         if self._whole is None:
             return
         with self._lock:
-            self._finished += is_finished
-            self._bars.update(self._whole, advance=count_bytes, description=self._title())
+            self._finished += 1
+            self.total_bytes -= missing_bytes
+            self._bars.update(self._whole, total=self.total_bytes, description=self._title())
 
     def _title(self) -> str:
         return f"{self._finished:,} of {counted(self.count, 'file')}"
@@ -153,35 +182,40 @@ class _FileBar:
     _bars: RichProgress
     _name: str
     _size_bytes: int
-    _advance: Callable[..., None]
+    _advance: Callable[[int], None] = attrs.field(kw_only=True)
+    _finish: Callable[[int], None] = attrs.field(kw_only=True)
+    keeps: bool = attrs.field(kw_only=True)
     _task: TaskID | None = None
-    _phase: str = ""
+    _title: str = ""
     _moved: int = 0
-    keeps: bool = attrs.field(default=False, kw_only=True)
 
     def __call__(self, progress: Progress) -> None:
         """
         Show how far it has come.
         """
+        title = self._title_at(progress)
         if self._task is None:
-            self._task = self._bars.add_task(self._name, total=progress.total)
-        if progress.phase != self._phase:
-            self._phase = progress.phase
-            title = f"checking {self._name}" if progress.phase == "checking" else self._name
+            self._task = self._bars.add_task(title, total=progress.total)
+        elif title != self._title:
             self._bars.reset(self._task, total=progress.total, description=title)
+        self._title = title
         self._bars.update(self._task, completed=progress.bytes, total=progress.total)
         if progress.phase != "checking":
-            self._advance(progress.bytes - self._moved, is_finished=False)
+            self._advance(progress.bytes - self._moved)
             self._moved = progress.bytes
 
     def close(self) -> None:
         """
         Take it away: the file is done with, well or not.
         """
-        self._advance(self._size_bytes - self._moved, is_finished=True)
-        self._moved = self._size_bytes
+        self._finish(self._size_bytes - self._moved)
         if self._task is not None and not self.keeps:
             self._bars.remove_task(self._task)
+
+    def _title_at(self, progress: Progress) -> str:
+        if progress.phase == "checking":
+            return f"checking {self._name}"
+        return self._name if progress.attempt == 1 else f"{self._name} (try {progress.attempt})"
 
 
 def _console(stream: object, *, has_color: bool, width: int | None = None) -> Console:
