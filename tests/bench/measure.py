@@ -155,7 +155,7 @@ def run(command: Sequence[str], server_process: int) -> Figures:
     launch = [sys.executable, "-I", "-S", _LAUNCH, str(LIMIT_S), *command]
     # Nothing of the caller's: no proxy, no key, no configuration may change what is measured.
     environment = {"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": "/nonexistent"}
-    done = subprocess.run(launch, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(launch, capture_output=True, text=True, check=False, env=environment, cwd="/")
     if done.returncode:
         raise ProgramFailedError(done.stderr.strip().rpartition("\n")[2] or "killed or ended with an error")
     words = done.stdout.split()
