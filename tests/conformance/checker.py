@@ -5,9 +5,9 @@ What was asked and answered, held against the document with openapi-core.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import IO, Any, Final
+from typing import IO, Final
 from urllib.parse import parse_qsl, urlsplit
 
 import attrs
@@ -128,12 +128,13 @@ class Checker:
     def _overlooked_in_form(self, asked: Asked) -> Iterator[str]:
         fields, files = asked.form
         known = self.document["components"]["schemas"]["CreateFileRequest"]["properties"]
-        values: Sequence[Any]
-        for name, values in (*fields.items(), *files.items()):
+        names = [name for name, values in fields.items() for _ in values]
+        names += [name for name, values in files.items() for _ in values]
+        for name in dict.fromkeys(names):
             if name not in known:
                 yield f"form field {name!r} is not described"
-            if len(values) != 1:
-                yield f"form field {name!r} is there {len(values)} times"
+            if names.count(name) > 1:
+                yield f"form field {name!r} is there {names.count(name)} times"
         if "file" not in files:
             yield "the form has no file"
         for name, (file, *_) in files.items():
