@@ -22,6 +22,7 @@ from aikit.watch import Watch
 from aikit.wire import Flow, Request, Response, Transport
 
 log: Final = logging.getLogger("aikit")
+_LOOK_S: Final = 0.1  # how often a thread that waits itself looks whether its call was cancelled
 
 
 @attrs.define(eq=False)
@@ -172,7 +173,8 @@ class Pool:
             return
         while call.outcome is None and call.claim():
             self._timer.unpark(call)
-            time.sleep(max(0.0, call.due - time.monotonic()))
+            while not call.watch.is_cancelled and (left_s := call.due - time.monotonic()) > 0:
+                time.sleep(min(left_s, _LOOK_S))
             self._drive(call)
 
     def wait(self, timeout: float | None = None) -> bool:
