@@ -138,7 +138,8 @@ def media_type(filename: str) -> str:
     Return the media type that *filename*'s extension stands for.
     """
     extension = filename[filename.rfind(".") :].lower() if "." in filename else ""
-    return _TYPES.get(extension) or mimetypes.guess_type(filename, strict=False)[0] or "application/octet-stream"
+    kind = mimetypes.guess_type(f"file{extension}", strict=False)[0]  # of the extension alone: data:, x is no name
+    return _TYPES.get(extension) or kind or "application/octet-stream"
 
 
 def _escaped(name: str) -> str:

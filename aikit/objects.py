@@ -65,14 +65,17 @@ class OpenAIFile:
         try:
             file_id, size, created_at = data["id"], data["bytes"], data["created_at"]
             filename, purpose = data["filename"], data["purpose"]
-        except (KeyError, TypeError) as error:
-            raise _unreadable("File", data, error) from None
+        except KeyError as error:
+            raise _unreadable("File", data, f"{error} is missing") from None
+        except TypeError:
+            raise _unreadable("File", data, f"it is {type(data).__name__}, not an object") from None
         if not (
             type(file_id) is str
             and type(filename) is str
             and type(purpose) is str
             and isinstance(created_at, int)
             and (size is None or isinstance(size, int))
+            and ((status := data.get("status")) is None or type(status) is str)
         ):
             raise _unreadable("File", data, "a field has another type than expected")
         get = data.get
@@ -82,7 +85,7 @@ class OpenAIFile:
             created_at,
             filename,
             purpose,
-            get("status"),
+            status,
             get("expires_at"),
             get("status_details"),
             "file",
@@ -158,7 +161,7 @@ class FilePage:
         files = tuple(map(OpenAIFile.from_wire, data["data"]))
         first_id, last_id = (files[0].id, files[-1].id) if files else (None, None)
         has_more = data.get("has_more") is True
-        return cls(files, has_more, data.get("first_id") or first_id, data.get("last_id") or last_id)
+        return cls(files, has_more, _id(data.get("first_id")) or first_id, _id(data.get("last_id")) or last_id)
 
 
 @attrs.frozen
@@ -191,14 +194,17 @@ _FILE_KEYS: Final = frozenset(field.name for field in attrs.fields(OpenAIFile)) 
 _DELETED_KEYS: Final = frozenset(field.name for field in attrs.fields(OpenAIFileDeleted)) - {"extra"}
 
 
+def _id(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
 def _others(data: Mapping[str, Any], known: frozenset[str]) -> Mapping[str, Any]:
     return {key: value for key, value in data.items() if key not in known} or _NOTHING
 
 
-def _unreadable(what: str, data: Any, why: object) -> OpenAIError:
-    reason = f"{why} is missing" if isinstance(why, KeyError) else str(why)
+def _unreadable(what: str, data: Any, why: str) -> OpenAIError:
     return OpenAIError(
-        message=f"the answer is not a {what} object: {reason}; is the base URL that of an OpenAI-format API?",
+        message=f"the answer is not a {what} object: {why}; is the base URL that of an OpenAI-format API?",
         code="invalid_response",
         body=data,
     )

@@ -4,6 +4,7 @@ What a caller may ask of a call, checked once, when it is said.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache
 from typing import Any, Final, Self, cast
@@ -11,10 +12,15 @@ from typing import Any, Final, Self, cast
 import attrs
 
 from aikit.objects import Progress
+from aikit.wire import Headers
 
 MIN_EXPIRY_S: Final = 3600
 MAX_EXPIRY_S: Final = 2_592_000
 MAX_LIST_LIMIT: Final = 10_000
+
+_MAX_SECONDS: Final = 1e9  # thirty years: more is no wait, and more than the clocks of some systems can hold
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FRAMING: Final = frozenset(("content-length", "transfer-encoding"))
 
 Callback = Callable[[Any], object]
 """Gets the very result that the call returned."""
@@ -34,8 +40,19 @@ def _is_positive(name: str, value: Any) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
-    if not 0 < value < float("inf"):
-        raise ValueError(f"{name} must be more than 0 seconds, not {value!r}")
+    if not 0 < value <= _MAX_SECONDS:
+        raise ValueError(f"{name} must be more than 0 and at most {_MAX_SECONDS:,.0f} seconds, not {value!r}")
+
+
+def _is_duration(name: str, value: Any) -> None:
+    if value is None:
+        raise TypeError(f"{name} must be a number of seconds, not None; leave it out for the default")
+    _is_positive(name, value)
+
+
+def _is_agent(name: str, value: Any) -> None:
+    if value is not None and not callable(getattr(value, "send", None)):
+        raise TypeError(f"{name} must be a requests adapter, something with send(), not {type(value).__name__}")
 
 
 def _is_count(name: str, value: Any) -> None:
@@ -59,6 +76,8 @@ def _is_text(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be a string, not {type(value).__name__}")
     if not value:
         raise ValueError(f"{name} must not be empty; leave it out instead")
+    if any("\ud800" <= char <= "\udfff" for char in value):
+        raise ValueError(f"{name} {value!r} has a lone surrogate, which nothing can carry")
 
 
 def are_headers(name: str, value: Any) -> None:
@@ -72,8 +91,21 @@ def are_headers(name: str, value: Any) -> None:
     for header, text in value.items():
         if not isinstance(header, str) or not isinstance(text, str):
             raise TypeError(f"{name} must map strings to strings; {header!r} does not")
-        if not header or any(char in f"{header}{text}" for char in "\r\n\0") or not header.isascii():
-            raise ValueError(f"{name} has a field {header!r} with a line break or without a usable name")
+        # RFC 9110 sections 5.1 and 5.5
+        if not _TOKEN.fullmatch(header) or header.lower() in _FRAMING:
+            raise ValueError(f"{name} has a field {header!r}, which is no name, or is not the caller's to set")
+        if any(char > "\xff" or (char < " " and char != "\t") or char == "\x7f" for char in text):
+            raise ValueError(
+                f"{name} has a field {header!r} whose value no header can carry: allowed is Latin-1, one line"
+            )
+
+
+def _headers(value: Any) -> Headers | None:
+    """
+    Return a copy that stays as it was checked.
+    """
+    are_headers("extra_headers", value)
+    return None if value is None else Headers(value)
 
 
 def _is_limit(name: str, value: Any) -> None:
@@ -83,7 +115,7 @@ def _is_limit(name: str, value: Any) -> None:
 
 
 def _is_order(name: str, value: Any) -> None:
-    if value is not None and value not in {"asc", "desc"}:
+    if value is not None and value not in ("asc", "desc"):
         raise ValueError(f'{name} must be "asc" or "desc" (by creation), not {value!r}')
 
 
@@ -108,6 +140,10 @@ def is_expiry(name: str, value: Any) -> None:
         raise ValueError(
             f"{name} seconds must be {MIN_EXPIRY_S:,} (an hour) to {MAX_EXPIRY_S:,} (30 days), not {seconds:,}"
         )
+
+
+def _copied(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 @attrs.frozen(kw_only=True)
@@ -146,8 +182,8 @@ class OpenAIParameters:
     background: bool = attrs.field(default=False, validator=_by(_is_flag))
     timeout: float | None = attrs.field(default=None, validator=_by(_is_positive))
     max_retries: int | None = attrs.field(default=None, validator=_by(_is_count))
-    extra_headers: Mapping[str, str] | None = attrs.field(default=None, validator=_by(are_headers), repr=False)
-    http_agent: Any = None
+    extra_headers: Mapping[str, str] | None = attrs.field(default=None, converter=_headers, repr=False)
+    http_agent: Any = attrs.field(default=None, validator=_by(_is_agent))
     throw: bool = attrs.field(default=False, validator=_by(_is_flag))
     provider: str | None = attrs.field(default=None, validator=_by(_is_text))
 
@@ -196,7 +232,7 @@ class OpenAIFileParameters(OpenAIParameters):
         validate: ``False`` sends it unchecked.
     """
 
-    expires_after: Mapping[str, Any] | None = attrs.field(default=None, validator=_by(is_expiry))
+    expires_after: Mapping[str, Any] | None = attrs.field(default=None, validator=_by(is_expiry), converter=_copied)
     filename: str | None = attrs.field(default=None, validator=_by(_is_text))
     validate: bool = attrs.field(default=True, validator=_by(_is_flag))
 
@@ -243,8 +279,8 @@ class OpenAIFileWaitParameters(OpenAIParameters):
         max_wait: Seconds after which the call gives up.
     """
 
-    poll_interval: float = attrs.field(default=1.0, validator=_by(_is_positive))
-    max_wait: float = attrs.field(default=1800.0, validator=_by(_is_positive))
+    poll_interval: float = attrs.field(default=1.0, validator=_by(_is_duration))
+    max_wait: float = attrs.field(default=1800.0, validator=_by(_is_duration))
 
 
 @lru_cache

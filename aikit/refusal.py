@@ -6,15 +6,20 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+import attrs
 
 from aikit.errors import OpenAIError
 from aikit.wire import Response, redacted
 
-_TAG: Final = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+T = TypeVar("T")
+
+# Each alternative goes on from where it began: no page, however broken, takes more than linear time.
+_TAG: Final = re.compile(r"<(script|style)\b.*?(?:</\1|\Z)|<[^<>]*>", re.DOTALL | re.IGNORECASE)
 _SHOWN: Final = 500
-_MIN_SECRET: Final = 6
 
 
 def raise_for_status(response: Response) -> Response:
@@ -29,15 +34,33 @@ def raise_for_status(response: Response) -> Response:
     return response
 
 
+def understood(response: Response, from_wire: Callable[[Any], T]) -> T:
+    """
+    Return what *from_wire* makes of the JSON of a successful answer.
+
+    Raises:
+        OpenAIError: The provider refuses, or its answer is not what it should be (code ``"invalid_response"``).
+    """
+    data = raise_for_status(response).json()
+    try:
+        return from_wire(data)
+    except OpenAIError as error:
+        refusal = error_from(response)
+        if isinstance(data, dict) and data.get("error"):  # some servers refuse with status 200
+            raise refusal from None
+        raise attrs.evolve(refusal, message=error.message, code=error.code, type=None, param=None) from None
+
+
 def error_from(response: Response) -> OpenAIError:
     """
     Read a refusal: OpenAI's and Azure's JSON, other servers' JSON, HTML pages and plain text.
     """
     # OpenAI: error with message, type, param, code; Azure: error with code, message, or statusCode, message; FastAPI
     # servers: detail. https://developers.openai.com/api/docs/guides/error-codes (read 2026-11-21)
-    text = _without_secrets(response.body.decode("utf-8", "replace"), response)
-    body = _decoded(text)
-    details = body.get("error", body) if isinstance(body, dict) else body
+    response = response.without_secrets()
+    text = response.body.decode("utf-8", "replace")
+    body = _decoded(text, response)
+    details = (body.get("error") or body) if isinstance(body, dict) else body
     if not isinstance(details, dict):
         details = {"message": details}
     return OpenAIError(
@@ -52,9 +75,12 @@ def error_from(response: Response) -> OpenAIError:
     )
 
 
-def _decoded(text: str) -> Any:
+def _decoded(text: str, response: Response) -> Any:
     try:
-        return json.loads(text)
+        value = json.loads(text)
+        plain = json.dumps(value, ensure_ascii=False)  # where no secret hides behind an escape
+        hidden = response.request.headers.hide_in(plain)
+        return value if hidden == plain else json.loads(hidden)
     except (ValueError, RecursionError):
         return text
 
@@ -64,7 +90,7 @@ def _message(details: dict[str, Any], text: str, response: Response) -> str:
     if isinstance(message, str) and message.strip() and "<" not in message[:20]:
         return message.strip() if len(message) <= 4 * _SHOWN else message[: 4 * _SHOWN].strip() + " …"
     if message and not isinstance(message, str):
-        return json.dumps(message, ensure_ascii=False)[: 4 * _SHOWN]
+        return _listed(message)[: 4 * _SHOWN]
     said = " ".join(_TAG.sub(" ", text).split())[:_SHOWN]
     phrase = HTTPStatus(response.status).phrase if response.status in HTTPStatus._value2member_map_ else "refused"
     where = f"{response.request.method} {redacted(response.request.url)}"
@@ -72,11 +98,18 @@ def _message(details: dict[str, Any], text: str, response: Response) -> str:
 
 
 def _text(value: Any) -> str | None:
-    return None if value is None or value == "" else str(value)
+    return (str(value) or None) if isinstance(value, str | int) else None
 
 
-def _without_secrets(text: str, response: Response) -> str:
-    for secret in response.request.headers.secrets():
-        if len(secret) >= _MIN_SECRET:
-            text = text.replace(secret, "***")
-    return text
+def _listed(details: Any) -> str:
+    """
+    Return FastAPI's list of ``{"loc", "msg"}`` as words, anything else as JSON.
+    """
+    entries = details if isinstance(details, list) else []
+    if entries and all(isinstance(entry, dict) and isinstance(entry.get("msg"), str) for entry in entries):
+        return "; ".join(f"{_place(entry.get('loc'))}{entry['msg']}" for entry in entries)
+    return json.dumps(details, ensure_ascii=False)
+
+
+def _place(loc: Any) -> str:
+    return ".".join(map(str, loc)) + ": " if isinstance(loc, list) and loc else ""

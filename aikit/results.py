@@ -125,8 +125,7 @@ class OpenAIResult(Generic[T]):
     @property
     def usage(self) -> Any:
         """What the answer says it cost; ``None`` for most calls."""
-        body = self.response.body if self.response is not None else b""
-        return self.response.json().get("usage") if self.response and b'"usage"' in body[:100_000] else None
+        return _usage(self.response)
 
     def throw(self) -> Self:
         """
@@ -206,6 +205,8 @@ class OpenAIResult(Generic[T]):
                 watcher()
 
     def __getstate__(self) -> tuple[bool, Outcome]:
+        if not self.terminated:
+            raise TypeError("the result of a running call cannot be pickled or copied; wait() for it first")
         return self.terminated, self._outcome
 
     def __setstate__(self, state: tuple[bool, Outcome]) -> None:
@@ -214,7 +215,10 @@ class OpenAIResult(Generic[T]):
         self._is_delivered = True
 
 
-@attrs.define(eq=False, slots=True)
+_result: Final = attrs.define(eq=False, slots=True, getstate_setstate=False)  # pickled as their parent says
+
+
+@_result
 class OpenAIFileResult(OpenAIResult[OpenAIFile]):
     """
     The result of ``files.create``, ``files.retrieve`` and ``files.wait``.
@@ -226,7 +230,7 @@ class OpenAIFileResult(OpenAIResult[OpenAIFile]):
         return self._outcome.value  # type: ignore[no-any-return]  # the flow's type
 
 
-@attrs.define(eq=False, slots=True)
+@_result
 class OpenAIFileDeletedResult(OpenAIResult[OpenAIFileDeleted]):
     """
     The result of ``files.delete``.
@@ -238,7 +242,7 @@ class OpenAIFileDeletedResult(OpenAIResult[OpenAIFileDeleted]):
         return self._outcome.value  # type: ignore[no-any-return]  # the flow's type
 
 
-@attrs.define(eq=False, slots=True)
+@_result
 class OpenAIFileListResult(OpenAIResult[FilePage]):
     """
     The result of ``files.list``.
@@ -277,12 +281,14 @@ class OpenAIFileListResult(OpenAIResult[FilePage]):
         Raises:
             ValueError: There is none; see ``has_more``.
         """
-        if not self.has_more or self._next is None:
+        if not self.has_more:
             raise ValueError("there is no next page: has_more is false")
+        if self._next is None:
+            raise ValueError("a result that was pickled has no client; list with after=result.last_id")
         return self._next(self.last_id)
 
 
-@attrs.define(eq=False, slots=True)
+@_result
 class OpenAIFileContentResult(OpenAIResult[bytes]):
     """
     The result of ``files.content``.
@@ -309,7 +315,7 @@ class Saved:
     bytes_written: int
 
 
-@attrs.define(eq=False, slots=True)
+@_result
 class OpenAIFileDownloadResult(OpenAIResult[Saved]):
     """
     The result of ``files.download``.
@@ -338,5 +344,22 @@ def _rate_limit(headers: Mapping[str, str]) -> RateLimit:
             value = headers.get(f"x-ratelimit-{kind}-{unit}")
             if value is not None:
                 values[unit] = value
-    counts = {kind: {unit: int(text) for unit, text in found[kind].items() if text.isdigit()} for kind in found}
+    counts = {kind: {unit: int(text) for unit, text in found[kind].items() if _is_count(text)} for kind in found}
     return RateLimit(limit=counts["limit"], remaining=counts["remaining"], reset=found["reset"])
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19
+
+
+def _usage(response: Response | None) -> Any:
+    """
+    Return ``usage`` of a JSON object; what merely holds the word, such as the lines of a batch's output, has none.
+    """
+    if response is None or b'"usage"' not in response.body[:100_000]:
+        return None
+    try:
+        answer = response.json()
+    except OpenAIError:
+        return None
+    return answer.get("usage") if isinstance(answer, dict) else None

@@ -21,6 +21,8 @@ T = TypeVar("T")
 _RETRIABLE: Final = frozenset((408, 409, 429))
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 _MAX_REDIRECTS: Final = 5
+_MAX_DOUBLINGS: Final = 64
+_SHOWN: Final = 500
 _OUT_OF_MONEY: Final = (b"insufficient_quota", b"credit_balance_exhausted")
 
 
@@ -78,7 +80,7 @@ class RetryPolicy:
         return request.attempt <= self.max_retries and request.is_replayable
 
     def _backoff(self, attempt: int) -> float:
-        delay: float = min(self.first_delay_s * 2 ** (attempt - 1), self.max_delay_s)
+        delay: float = min(self.first_delay_s * 2 ** min(attempt - 1, _MAX_DOUBLINGS), self.max_delay_s)
         return delay * (1 - 0.25 * self.jitter())
 
 
@@ -175,17 +177,19 @@ def _number(text: str | None) -> float | None:
 
 
 def _date_s(text: str, now: float) -> float | None:
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415  rare, and not cheap to import
+    from datetime import UTC  # noqa: PLC0415  rare, and not cheap to import
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415  likewise
 
     try:
-        return parsedate_to_datetime(text).timestamp() - now
+        date = parsedate_to_datetime(text)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
     except (ValueError, OverflowError):
         return None
 
 
 def _next_request(response: Response) -> Request:
     request = response.request
-    url = urljoin(request.url, response.headers["location"])
+    url = _target(response)
     method = request.method
     if response.status == 303:
         method = "GET"
@@ -196,7 +200,7 @@ def _next_request(response: Response) -> Request:
         raise _refused(response, "the stream was sent already and cannot go back")
     if _origin(url) == _origin(request.url):
         return attrs.evolve(request, url=url, method=method, body=body, after_s=0)
-    if urlsplit(url).scheme not in {"https", urlsplit(request.url).scheme}:
+    if request.url.startswith("https:") and not url.startswith("https:"):
         raise _refused(response, "it leads away from https")
     if method not in {"GET", "HEAD"}:
         raise _refused(response, "it leads to another origin, and only reading goes there")
@@ -205,15 +209,30 @@ def _next_request(response: Response) -> Request:
     )
 
 
+def _target(response: Response) -> str:
+    location = response.headers["location"]
+    try:
+        url = urljoin(response.request.url, location)
+        scheme, host, _ = _origin(url)
+    except ValueError:
+        scheme, host, url = "", None, ""
+    # Programs do not agree on which host is meant by an address with a user or a backslash.
+    if scheme not in {"http", "https"} or not host or "@" in urlsplit(url).netloc or "\\" in url:
+        raise _refused(response, "it leads to no plain http address")
+    return url
+
+
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def _refused(response: Response, why: str) -> OpenAIError:
-    target = redacted(urljoin(response.request.url, response.headers.get("location", "")))
+    response = response.without_secrets()
+    target = redacted(response.headers.get("location", ""))[:_SHOWN]
     return OpenAIError(
-        message=f"the redirect to {target} was not followed: {why}; correct the base URL",
+        message=f"the redirect of {redacted(response.request.url)} to {target!r} was not followed: {why}; "
+        "correct the base URL",
         code="redirect_refused",
         status=response.status,
         request_id=response.request_id,

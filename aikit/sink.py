@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
@@ -19,7 +19,8 @@ import attrs
 from aikit.errors import ExchangeError, OpenAIError
 
 _WORTH_RESERVING: Final = 1024 * 1024
-_CONTENT_RANGE: Final = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
+_CONTENT_RANGE: Final = re.compile(r"bytes (?:(\d{1,18})-\d{1,18}|\*)/(\d{1,18}|\*)", re.ASCII)
+_LENGTH: Final = re.compile(r"\d{1,18}", re.ASCII)
 
 
 @attrs.define(kw_only=True)
@@ -43,7 +44,7 @@ class FileSink:
     _file: BinaryIO | None = None
 
     def __attrs_post_init__(self) -> None:
-        name = self.path.name.encode()[:200].decode("utf-8", "ignore")
+        name = self.path.name.encode("utf-8", "ignore")[:200].decode("utf-8", "ignore")
         self._part = self.path.with_name(f".{name}.{secrets.token_hex(4)}.part")
 
     def __enter__(self) -> Self:
@@ -53,9 +54,11 @@ class FileSink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._file is not None:
-            self._file.close()
-        self._part.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong before is what counts
+            if self._file is not None:
+                self._file.close()
+        with suppress(OSError):
+            self._part.unlink(missing_ok=True)
 
     def request_headers(self) -> Mapping[str, str]:
         """
@@ -72,11 +75,11 @@ class FileSink:
         Go on where the answer starts: after what is there already (206), or anew.
         """
         start, total = self._announced(status, headers)
-        if start not in {0, self.done} or (start and total is not None and self.total not in {None, total}):
-            raise ExchangeError(message="the provider sent another range than was asked for", code="invalid_response")
-        self.done, self.total = start, total
         etag = headers.get("etag", "")
-        self._etag = None if etag.startswith("W/") else etag or None
+        etag = "" if etag.startswith("W/") else etag
+        if start not in {0, self.done} or (start and not self._is_same(total, etag)):
+            raise self._unfitting("the provider sent another range than was asked for, or of another file")
+        self.done, self.total, self._etag = start, total, etag or None
         with self._disk() as file:
             file.seek(start)
             file.truncate()
@@ -123,11 +126,25 @@ class FileSink:
         if status == 206:
             found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
             if found is None or found[1] is None:
-                raise ExchangeError(message="the answer with status 206 has no Content-Range", code="invalid_response")
+                raise self._unfitting("the answer with status 206 has no Content-Range")
             return int(found[1]), None if found[2] == "*" else int(found[2])
         length = headers.get("content-length", "")
         is_plain = headers.get("content-encoding", "identity") == "identity"
-        return 0, int(length) if length.isdigit() and is_plain else None
+        return 0, int(length) if _LENGTH.fullmatch(length) and is_plain else None
+
+    def _is_same(self, total: int | None, etag: str) -> bool:
+        """
+        Tell whether a range is of the file that the bytes on disk are of, as far as the provider says.
+        """
+        is_as_long = total is None or self.total is None or total == self.total
+        return is_as_long and (not etag or self._etag is None or etag == self._etag)
+
+    def _unfitting(self, why: str) -> ExchangeError:
+        """
+        Return the error for an answer that cannot be gone on with; the next attempt asks for the whole.
+        """
+        self.restart()
+        return ExchangeError(message=f"{why}; nothing was saved", code="invalid_response")
 
     @contextmanager
     def _disk(self) -> Iterator[BinaryIO]:

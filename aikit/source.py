@@ -86,7 +86,7 @@ def source_of(file: Any, *, filename: str | None = None, purpose: str = "") -> S
     if isinstance(file, str | os.PathLike):
         return _path_source(file, filename)
     if isinstance(file, bytes | bytearray | memoryview):
-        content = memoryview(file).cast("B")
+        content = _plain_bytes(file)
         return BytesSource(content=content, name=filename or _fitting_name(bytes(content[:16]), purpose))
     if callable(getattr(file, "read", None)):
         return _stream_source(file, filename, purpose)
@@ -260,7 +260,7 @@ class StreamSource:
         if self.start is not None:
             try:
                 self.stream.seek(self.start)
-            except (OSError, ValueError) as error:
+            except Exception as error:
                 raise _unreadable(self.name, error) from error
         return _StreamReader(self)
 
@@ -277,18 +277,35 @@ class _StreamReader:
     def read(self, size: int, /) -> bytes:
         total = self._source.size_bytes
         wanted = size if total is None else min(size, total - self._done)
-        try:
-            chunk = self._source.stream.read(wanted) if wanted else b""
-            ends_well = total is None or self._done + len(chunk) < total or not self._source.stream.read(1)
-        except (OSError, ValueError) as error:
-            raise _unreadable(self._source.name, error) from error
+        chunk = self._taken(wanted) if wanted else b""
         self._done += len(chunk)
-        if (not chunk and total is not None and self._done < total) or not ends_well:
+        if total is not None and (self._done > total or (self._done < total and not chunk)):
             raise _changed(self._source.name)
+        if self._done == total and self._taken(1):
+            raise _changed(self._source.name)
+        return chunk
+
+    def _taken(self, size: int) -> bytes:
+        name = self._source.name
+        try:
+            chunk = self._source.stream.read(size)
+        except Exception as error:  # a stream of the caller's may raise anything: EOFError, zlib.error, …
+            raise _unreadable(name, error) from error
+        if chunk is None:
+            raise _unreadable(name, BlockingIOError("the stream has nothing to read yet; make it blocking"))
+        if not isinstance(chunk, bytes | bytearray | memoryview):
+            raise _unreadable(name, TypeError(f"its read() gave {type(chunk).__name__}, not bytes"))
         return bytes(chunk)
 
     def close(self) -> None:
         pass
+
+
+def _plain_bytes(file: bytes | bytearray | memoryview) -> memoryview:
+    view = memoryview(file)
+    if not view.c_contiguous:
+        raise TypeError("file is a memoryview with gaps; pass bytes(view), which is a copy without")
+    return view.cast("B") if view.nbytes else memoryview(b"")
 
 
 def _path_source(file: str | os.PathLike[str], filename: str | None) -> PathSource:
@@ -300,7 +317,7 @@ def _path_source(file: str | os.PathLike[str], filename: str | None) -> PathSour
     if "\0" in path:
         raise ValueError("file must not be a path with a NUL character")
     name = filename or Path(path).name or Path(path).resolve().name
-    return PathSource(path=Path(path), name=name.encode("utf-8", "replace").decode())
+    return PathSource(path=Path(path), name=_encodable(name))
 
 
 def _stream_source(stream: Any, filename: str | None, purpose: str) -> StreamSource:
@@ -338,14 +355,18 @@ def _measured(stream: Any) -> tuple[int | None, int | None, bytes]:
         return None, None, b""
     if isinstance(head, str):
         raise TypeError('file is a text stream; open it in binary mode: open(path, "rb")')
-    return start, max(end - start, 0), bytes(head)
+    return start, max(end - start, 0), bytes(head or b"")
 
 
 def _own_name(stream: Any) -> str | None:
     name = getattr(stream, "name", None)
     if not isinstance(name, str) or name.startswith("<"):
         return None
-    return Path(name).name or None
+    return _encodable(Path(name).name) or None
+
+
+def _encodable(name: str) -> str:
+    return name.encode("utf-8", "replace").decode()  # bytes of a path that are no UTF-8 cannot be sent as they are
 
 
 def _fitting_name(head: bytes, purpose: str) -> str:
@@ -362,7 +383,8 @@ def _fitting_name(head: bytes, purpose: str) -> str:
 def _require_plain_name(filename: Any) -> None:
     if not isinstance(filename, str):
         raise TypeError(f"filename must be a string, not {type(filename).__name__}")
-    if not filename or filename in {".", ".."} or any(char in "/\\" or ord(char) < 32 for char in filename):
+    is_plain = not any(char in "/\\\x7f" or ord(char) < 32 or "\ud800" <= char <= "\udfff" for char in filename)
+    if not filename or filename in {".", ".."} or not is_plain:
         raise ValueError(
             f"filename {filename!r} is no plain name; allowed are names without folders and control characters"
         )

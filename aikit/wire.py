@@ -16,11 +16,19 @@ from aikit.watch import Watch
 
 T = TypeVar("T")
 
-_SECRET: Final = re.compile(r"auth|api-?key|token|secret|cookie|credential|password|signature", re.IGNORECASE)
-_USERINFO: Final = re.compile(r"(?<=://)[^/@?#]*@")
-_SECRET_QUERY: Final = re.compile(
-    r"([?&][^=&]*(?:key|token|secret|sig|signature|credential|password)=)[^&#]*", re.IGNORECASE
+# x-ratelimit-remaining-tokens counts tokens, it is none
+_SECRET: Final = re.compile(
+    r"(?!x-ratelimit-)(?!idempotency-key$).*(?:auth|key$|api[-_]?key|token|secret|cookie|credential|passw|signature)",
+    re.IGNORECASE,
 )
+_USERINFO: Final = re.compile(r"(?<=://)[^/?#]*@")
+_SECRET_QUERY: Final = re.compile(
+    r"([?&;][^=&;]*(?:auth|key|token|secret|sig|signature|credential|password|pwd|code)=)[^&;#\s]*", re.IGNORECASE
+)
+_MIN_SECRET: Final = 6
+"""Shorter values of secret fields, such as the ``none`` that some local servers want, are words like others."""
+_COOKIE_VALUE: Final = re.compile(r"=([^;]+)")
+_SECRET_VALUE: Final = re.compile(r"\s*(?:(?:bearer|basic)\s|sk-)", re.IGNORECASE)
 
 
 class Headers(Mapping[str, str]):
@@ -43,11 +51,11 @@ class Headers(Mapping[str, str]):
         return len(self._fields)
 
     def __repr__(self) -> str:
-        shown = {name: "***" if is_secret(name) else value for name, value in self.items()}
+        shown = {name: "***" if is_secret(name, value) else value for name, value in self.items()}
         return f"Headers({shown!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Headers, ({name: value for name, value in self.items() if not is_secret(name)},)
+        return Headers, (dict(self.without_secrets()),)
 
     def merged(self, *others: Mapping[str, str] | None) -> Headers:
         """
@@ -64,20 +72,32 @@ class Headers(Mapping[str, str]):
         """
         Return those fields that may be shown to another origin.
         """
-        return Headers({name: value for name, value in self.items() if not is_secret(name)})
+        shown = {name: value for name, value in self.items() if not is_secret(name, value)}
+        return Headers({name: value for name, value in shown.items() if self.hide_in(value) == value})
 
-    def secrets(self) -> tuple[str, ...]:
+    def hide_in(self, text: str) -> str:
         """
-        Return the values that must not be shown, without their scheme.
+        Return *text* with every secret of these fields replaced by ``***``.
         """
-        return tuple(value.split(" ", 1)[-1] for name, value in self.items() if is_secret(name) and value)
+        for secret in self._secrets():
+            text = text.replace(secret, "***")
+        return text
+
+    def _secrets(self) -> list[str]:
+        """
+        Return what must not be shown, as it is and as JSON spells it, the longest first.
+        """
+        values = [value for name, value in self.items() if is_secret(name, value)]
+        plain = {part for value in values for part in (value, value.split(" ", 1)[-1], *_COOKIE_VALUE.findall(value))}
+        known = {part.strip() for part in plain if len(part.strip()) >= _MIN_SECRET}
+        return sorted(known | {json.dumps(part)[1:-1] for part in known}, key=len, reverse=True)
 
 
-def is_secret(header_name: str) -> bool:
+def is_secret(header_name: str, value: str = "") -> bool:
     """
-    Tell whether a header of this name carries a secret.
+    Tell whether a header of this name carries a secret, or looks as if it did.
     """
-    return _SECRET.search(header_name) is not None
+    return _SECRET.match(header_name) is not None or _SECRET_VALUE.match(value) is not None
 
 
 def redacted(url: str) -> str:
@@ -193,10 +213,10 @@ class Request:
             object.__setattr__(self, name, value)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Response:
     """
-    What a provider answered, whole.
+    What a provider answered, whole; ``repr`` and pickles do not repeat secrets that it repeats.
 
     Attributes:
         body: Content; empty when the request's sink took it.
@@ -206,9 +226,20 @@ class Response:
 
     status: int
     headers: Headers = attrs.field(factory=Headers)
-    body: bytes = attrs.field(default=b"", repr=False)
+    body: bytes = b""
     request: Request
     elapsed_s: float = 0.0
+
+    def __repr__(self) -> str:
+        headers = self.without_secrets().headers
+        return f"Response(status={self.status}, headers={headers!r}, {len(self.body)} bytes, request={self.request!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return attrs.asdict(self.without_secrets(), recurse=False)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
 
     @property
     def is_success(self) -> bool:
@@ -220,6 +251,17 @@ class Response:
         """What the provider calls this request."""
         return self.headers.get("x-request-id") or self.headers.get("apim-request-id")
 
+    def without_secrets(self) -> Response:
+        """
+        Return it with the request's secrets hidden: there are servers that repeat what they were sent.
+        """
+        hide = self.request.headers.hide_in
+        return attrs.evolve(
+            self,
+            headers=Headers({name: hide(value) for name, value in self.headers.items()}),
+            body=hide(self.body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape"),
+        )
+
     def json(self) -> Any:
         """
         Decode the body.
@@ -230,15 +272,16 @@ class Response:
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
-            kind = self.headers.get("content-type", "no content type")
+            answer = self.without_secrets()
+            kind = answer.headers.get("content-type", "no content type")
             raise OpenAIError(
                 message=f"the answer of {redacted(self.request.url)} is not JSON ({kind}, {len(self.body)} bytes); "
                 "is the base URL that of an OpenAI-format API?",
                 code="invalid_response",
                 status=self.status,
-                request_id=self.request_id,
-                headers=self.headers,
-                body=self.body[:2000].decode("utf-8", "replace"),
+                request_id=answer.request_id,
+                headers=answer.headers,
+                body=answer.body[:2000].decode("utf-8", "replace"),
             ) from None
 
 

@@ -8,17 +8,22 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import attrs
 
 from aikit.local import home_folder
+from aikit.wire import redacted
 
 OPENAI: Final = "openai"
 LOCAL: Final = "local"
 FILE_NAME: Final = "AIProviders.json"
 _KEYS: Final = {"kind": "kind", "baseURL": "base_url", "apiKey": "api_key"}
 _KEYS_TOO: Final = {name: name for name in ("organization", "project", "home")}
+
+
+def _shown_url(url: str | None) -> str:
+    return repr(url and redacted(url))
 
 
 @attrs.frozen(kw_only=True)
@@ -36,11 +41,14 @@ class ProviderSettings:
 
     kind: str = "openai"
     api_key: str | None = attrs.field(default=None, repr=False)
-    base_url: str | None = None
+    base_url: str | None = attrs.field(default=None, repr=_shown_url)
     organization: str | None = None
     project: str | None = None
     custom_headers: Mapping[str, str] | None = attrs.field(default=None, repr=False)
     home: Path | None = None
+
+    def __reduce__(self) -> Any:
+        raise TypeError("settings of a provider cannot be pickled, they may hold a key; load them again there")
 
     def or_environment(self, environ: Mapping[str, str] = os.environ) -> ProviderSettings:
         """
@@ -134,16 +142,22 @@ def _always_there(environ: Mapping[str, str]) -> dict[str, ProviderSettings]:
 
 def _read(path: Path, environ: Mapping[str, str]) -> Providers:
     try:
-        data = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        data = json.loads(path.read_text("utf-8-sig"))  # editors on Windows begin files with a mark
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read as JSON: {error}") from error
     entries = data.get("providers", {}) if isinstance(data, dict) else None
     models = data.get("models", {}) if isinstance(data, dict) else None
-    if not isinstance(entries, dict) or not isinstance(models, dict):
-        shape = '{"providers": {NAME: {…}}, "models": {…}}'
-        raise ValueError(f"{path} must hold {shape}")  # noqa: TRY004  a file's content
+    if not isinstance(entries, dict) or not _are_models(models):
+        shape = '{"providers": {NAME: {…}}, "models": {ALIAS: {"provider": …, "model": …}}}'
+        raise ValueError(f"{path} must hold {shape}")
     named = {name: _settings(path, name, entry) for name, entry in entries.items()}
     return Providers(path, _always_there(environ) | named, models)
+
+
+def _are_models(models: Any) -> TypeGuard[dict[str, dict[str, str]]]:
+    return isinstance(models, dict) and all(
+        isinstance(model, dict) and all(isinstance(value, str) for value in model.values()) for model in models.values()
+    )
 
 
 def _settings(path: Path, name: str, entry: Any) -> ProviderSettings:

@@ -15,7 +15,7 @@ from aikit.limits import Limits, limits_for
 from aikit.multipart import MultipartBody
 from aikit.objects import FilePage, OpenAIFile, OpenAIFileDeleted
 from aikit.providers.configured import ProviderSettings
-from aikit.refusal import raise_for_status
+from aikit.refusal import error_from, raise_for_status, understood
 from aikit.sink import FileSink
 from aikit.source import Source
 from aikit.wire import Flow, Headers, Request, Sink, Transport, redacted
@@ -83,31 +83,29 @@ class OpenAIProvider:
         for name, value in (expires_after or {}).items():
             fields[f"expires_after[{name}]"] = str(value)
         body = MultipartBody(fields=fields, file_field="file", source=source)
-        response = yield self._request("POST", "/files", body=body)
-        return OpenAIFile.from_wire(raise_for_status(response).json())
+        return understood((yield self._request("POST", "/files", body=body)), OpenAIFile.from_wire)
 
     def retrieve_file(self, file_id: str) -> Flow[OpenAIFile]:
         """
         Ask what is known of a file.
         """
-        response = yield self._request("GET", self._path(file_id))
-        return OpenAIFile.from_wire(raise_for_status(response).json())
+        return understood((yield self._request("GET", self._path(file_id))), OpenAIFile.from_wire)
 
     def list_files(self, query: Mapping[str, Any]) -> Flow[FilePage]:
         """
         Ask for one page of files.
         """
         response = yield self._request("GET", "/files" + (f"?{urlencode(query)}" if query else ""))
-        return FilePage.from_wire(raise_for_status(response).json())
+        return understood(response, FilePage.from_wire)
 
     def delete_file(self, file_id: str) -> Flow[OpenAIFileDeleted]:
         """
         Delete a file; one that an earlier attempt may have deleted already counts as deleted.
         """
         response = yield self._request("DELETE", self._path(file_id))
-        if response.status == 404 and response.request.is_repeat:
+        if response.status == 204 or (response.status == 404 and response.request.is_repeat):
             return OpenAIFileDeleted(file_id, deleted=True)
-        return OpenAIFileDeleted.from_wire(raise_for_status(response).json())
+        return understood(response, OpenAIFileDeleted.from_wire)
 
     def file_content(self, file_id: str) -> Flow[bytes]:
         """
@@ -124,7 +122,8 @@ class OpenAIProvider:
         if response.status == 416:  # the break came after the last byte, or the file is another one now
             sink.restart()
             response = yield self._content_request(file_id, sink)
-        raise_for_status(response)
+        if raise_for_status(response).status not in {200, 206}:
+            raise attrs.evolve(error_from(response), code="invalid_response")
         if sink.total is not None:
             return sink.total
         file = yield from self.retrieve_file(file_id)
@@ -147,17 +146,25 @@ def usable_url(base_url: str) -> str:
     Raises:
         ValueError: It is no http(s) address of a host, or has parts that belong elsewhere.
     """
-    parts = urlsplit(base_url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError(f"base_url {redacted(base_url)!r} must start with http:// or https:// and name a host")
+    if not isinstance(base_url, str):
+        raise TypeError(f"base_url must be a string, not {type(base_url).__name__}")
+    base_url = base_url.strip()
+    shown = repr(redacted(base_url))
+    try:
+        parts = urlsplit(base_url)
+        is_usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets or a port that are none: their message would repeat a password
+        is_usable, shown = False, f"{base_url.split(':', 1)[0]!r}…"
+    if not is_usable or not base_url.isprintable() or any(char in base_url for char in " \\"):
+        raise ValueError(f"base_url {shown} must start with http:// or https:// and name a host") from None
     if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError(
-            f"base_url {redacted(base_url)!r} must have no user, query or fragment; pass the key as api_key"
-        )
+        raise ValueError(f"base_url {shown} must have no user, query or fragment; pass the key as api_key")
     return base_url.rstrip("/")
 
 
 def _usable(name: str, value: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, not {type(value).__name__}")
     value = value.strip()
     if not value.isascii() or not value.isprintable():
         raise ValueError(f"{name} has characters that no header can carry; was it copied whole, and nothing else?")

@@ -191,9 +191,9 @@ class FilesAPI:
         # GET {base}/files/{file_id}/content, Range after a break
         # https://developers.openai.com/api/reference/resources/files/methods/content (read 2026-11-21)
         _require_id(file_id)
-        if not os.fspath(path):
-            raise ValueError("path must not be empty")
-        target = Path(path)
+        if not os.fspath(path) or "\0" in os.fsdecode(path):
+            raise ValueError("path must not be empty, and have no NUL character")
+        target = Path(os.fsdecode(path))
         return self._client.start(
             OpenAIFileDownloadResult(),
             lambda provider, _: _download(provider, file_id, target),
@@ -300,6 +300,8 @@ def _require_text(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be a string, not {type(value).__name__}")
     if not value:
         raise ValueError(f"{name} must not be empty")
+    if any("\ud800" <= char <= "\udfff" for char in value):
+        raise ValueError(f"{name} {value!r} has a lone surrogate, which nothing can carry")
 
 
 def _require_id(file_id: Any) -> None:
