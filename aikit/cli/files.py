@@ -16,7 +16,7 @@ import click
 from aikit.cli.check import Checked, check_inputs, report
 from aikit.cli.inputs import STDIN, inputs_of, is_many
 from aikit.cli.options import Command, Duration, Group, Purpose, settings_of_context, usage_errors
-from aikit.cli.output import Answer, Exit, Output, exit_of, file_to_json, forget_stdout
+from aikit.cli.output import INVALID_ID, Answer, Exit, Output, exit_of, file_to_json, forget_stdout
 from aikit.cli.progress import bars
 from aikit.cli.text import counted, safe
 from aikit.cli.upload import Interrupt, Uploads
@@ -193,7 +193,7 @@ def _started(file_id: str, start: Callable[[str], OpenAIResult[Any]]) -> OpenAIR
     try:
         return start(file_id)
     except ValueError as error:
-        wrong = OpenAIError(message=str(error), code="invalid_id", param="file_id")
+        wrong = OpenAIError(message=str(error), code=INVALID_ID, param="file_id")
         return Answer(subject=file_id, errors=(wrong,), was_sent=False)
 
 
@@ -216,9 +216,8 @@ def _is_confirmed(file_ids: Sequence[str]) -> bool:
 
 
 def _told(output: Output, result: OpenAIResult[Any]) -> int:
-    answer = Answer(subject="", errors=result.errors, was_sent=result.request is not None)
-    output.answers([answer], is_many=False)
-    return answer.exit
+    answers = output.answers([Answer(subject="", errors=result.errors)], is_many=False)
+    return exit_of(answers)
 
 
 def _download(output: Output, file_id: str, path: Path) -> Any:

@@ -19,6 +19,7 @@ from aikit.errors import OpenAIError
 from aikit.source import FileSource, Source, source_of
 
 STDIN: Final = "-"
+_STDIN_NAME: Final = "<stdin>"
 _CHUNK: Final = 1024 * 1024
 
 
@@ -91,7 +92,20 @@ def _expanded(path: str) -> Iterator[Input]:
 def _with_source(one: Input, filename: str | None, purpose: str) -> Input:
     if one.error is not None:
         return one
+    if filename is None and one.name == _STDIN_NAME:
+        filename = _stdin_filename(one, purpose)
     return attrs.evolve(one, source=source_of(one.file, filename=filename, purpose=purpose))
+
+
+def _stdin_filename(one: Input, purpose: str) -> str:
+    """
+    Return the name that content or purpose give to standard input.
+    """
+    try:
+        return source_of(one.file, purpose=purpose).name
+    except ValueError as error:
+        message = "standard input has no name and does not show its type; say --filename, for example notes.txt"
+        raise click.UsageError(message) from error
 
 
 def _spooled_stdin() -> Input:
@@ -102,7 +116,7 @@ def _spooled_stdin() -> Input:
     shutil.copyfileobj(sys.stdin.buffer, file, _CHUNK)
     size = file.tell()
     file.seek(0)
-    return Input(name="<stdin>", file=file, size_bytes=size)
+    return Input(name=_STDIN_NAME, file=file, size_bytes=size)
 
 
 def _size(path: str | Path) -> int:

@@ -18,6 +18,9 @@ from aikit.cli.text import human_size, human_time, iso_time, safe, safe_json
 from aikit.errors import OpenAIError
 from aikit.objects import OpenAIFile, OpenAIFileDeleted
 
+INVALID_ID: Final = "invalid_id"
+"""Code of what cannot be an id; nothing is sent."""
+
 _DETAILS: Final = ("code", "line", "status", "request_id")
 
 
@@ -63,6 +66,8 @@ class Answer:
             return Exit.DONE
         if self.is_cancelled:
             return Exit.INTERRUPTED
+        if self.errors[0].code == INVALID_ID:
+            return Exit.USAGE
         return Exit.REFUSED if self.was_sent else Exit.PROBLEMS
 
 
@@ -227,10 +232,10 @@ def file_to_json(file: OpenAIFile) -> dict[str, Any]:
 
 def exit_of(answers: Sequence[Answer]) -> Exit:
     """
-    Return the exit code of several answers: interrupted, else refused, else problems, else done.
+    Return the exit code of several answers: interrupted, else refused, problems, wrong usage, done.
     """
     exits = {answer.exit for answer in answers}
-    order = (Exit.INTERRUPTED, Exit.REFUSED, Exit.PROBLEMS)
+    order = (Exit.INTERRUPTED, Exit.REFUSED, Exit.PROBLEMS, Exit.USAGE)
     return next((code for code in order if code in exits), Exit.DONE)
 
 

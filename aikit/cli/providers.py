@@ -54,7 +54,10 @@ def _entry(name: str, configured: Providers, settings: Settings) -> dict[str, An
 
 
 def _address(known: ProviderSettings, settings: Settings) -> str:
-    provider = provider_from(known)
+    try:
+        provider = provider_from(known)
+    except ValueError as error:  # one bad entry hides none of the others
+        return f"cannot be used: {error}"
     if known.kind == LOCAL:
         return str(settings.home or getattr(provider, "home", None) or "-")
     return redacted(provider.base_url)
