@@ -1,0 +1,247 @@
+"""
+The rooms of the house: what may import what.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import attrs
+import pytest
+
+import aikit
+
+_ROOT: Final = Path(aikit.__file__).parent
+
+# From the ground up. A module or a package stands for all that is in it; the longest name that fits counts.
+_ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "nouns": ("objects", "errors"),
+    # watch: the eye of whoever moves bytes; sink: bodies down, as source is bodies up; refusal: what an answer says
+    "wire": ("wire", "watch", "retry", "multipart", "source", "sink", "refusal", "transport"),
+    "checks": (
+        "validation",
+        "limits",
+        "jsonl",
+        "jsonl_batch",
+        "jsonl_evals",
+        "jsonl_finetune",
+        "jsonl_messages",
+        "jsonl_problems",
+    ),
+    "embedded": ("local",),
+    # providers.configured: what a provider file says belongs to those it is about
+    "providers": ("providers",),
+    "answers": ("results", "parameters"),
+    # connection: a provider with its transport, which calls share; interpreter_exit: the end of all running
+    "running": ("runners", "dispatch", "connection", "interpreter_exit"),
+    "client": ("client", "resources"),
+    "doors": ("cli", "gateway", "__main__"),
+}
+_FLOORS: Final = {module: floor for floor, modules in enumerate(_ROOMS.values()) for module in modules}
+_ONLY_THERE: Final[Mapping[str, tuple[str, ...]]] = {
+    "requests": ("transport",),
+    "urllib3": ("transport",),
+    "certifi": ("transport",),
+    "truststore": ("transport",),
+    "sqlite3": ("local",),
+    "click": ("cli",),
+    "rich": ("cli",),
+}
+
+
+@attrs.frozen
+class _Import:
+    """
+    One import statement's target, by whom, and whether only type checkers see it.
+    """
+
+    importer: str
+    imported: str
+    is_type_only: bool = False
+
+
+def _modules() -> dict[str, Path]:
+    """
+    Return every module of the package by its name without ``aikit.``; the package itself is ``""``.
+    """
+    found = {}
+    for path in _ROOT.rglob("*.py"):
+        parts = path.relative_to(_ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+_MODULES: Final = _modules()
+
+
+def _imports_of(name: str, source: str) -> Iterator[_Import]:
+    """
+    Walk over all imports of a module, those inside functions and those by name too.
+    """
+    tree = ast.parse(source)
+    type_only = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    for node in ast.walk(tree):
+        for imported in _targets(node):
+            yield _Import(name, imported, node in type_only)
+
+
+def _targets(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        module = node.module or ""
+        return [
+            f"{module}.{alias.name}" if f"{module}.{alias.name}".removeprefix("aikit.") in _MODULES else module
+            for alias in node.names
+        ]
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in {"import_module", "importlib.import_module"}:
+        return [str(argument.value) for argument in node.args if isinstance(argument, ast.Constant)]
+    return []
+
+
+_IMPORTS: Final = [found for name, path in _MODULES.items() for found in _imports_of(name, path.read_text("utf-8"))]
+_OWN: Final = [
+    attrs.evolve(found, imported=found.imported.removeprefix("aikit").removeprefix("."))
+    for found in _IMPORTS
+    if found.imported.split(".")[0] == "aikit"
+]
+
+
+def _floor(module: str) -> int:
+    return _FLOORS[module.split(".", maxsplit=1)[0]]
+
+
+@pytest.mark.parametrize("module", sorted(set(_MODULES) - {""}))
+def test_every_module_has_a_room(module: str) -> None:
+    """
+    A new module at the top is given a room in the table above, or goes into a package that has one.
+    """
+    assert module.split(".", maxsplit=1)[0] in _FLOORS
+
+
+def test_every_room_of_the_table_is_in_use() -> None:
+    """
+    The table names no module that is gone; the gateway is still to come.
+    """
+    assert set(_FLOORS) - {module.split(".")[0] for module in _MODULES} <= {"gateway"}
+
+
+def test_imports_point_down() -> None:
+    """
+    No module imports from a higher floor, not even inside a function or for its types.
+    """
+    assert [found for found in _OWN if found.importer and found.imported and _is_upward(found)] == []
+
+
+def _is_upward(found: _Import) -> bool:
+    return _floor(found.imported) > _floor(found.importer)
+
+
+def test_from_the_package_itself_comes_its_version_only() -> None:
+    """
+    The package's front, which imports everything on demand, is nobody's foundation.
+    """
+    names = {
+        (name, alias.name)
+        for name, path in _MODULES.items()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "aikit" and name.split(".")[0] not in _ROOMS["doors"]
+        for alias in node.names
+        if name and alias.name not in _MODULES
+    }
+    assert {name for _, name in names} <= {"__version__"}
+
+
+def test_imports_have_no_cycles() -> None:
+    """
+    Within a floor too, modules can be read in an order in which each builds on those before; types may look ahead.
+    """
+    edges: dict[str, set[str]] = {name: set() for name in _MODULES}
+    for found in _OWN:
+        if found.importer and found.imported and not found.is_type_only:
+            edges[found.importer].add(found.imported)
+    while leaves := [name for name, imported in edges.items() if not imported - {name}]:
+        for leaf in leaves:
+            del edges[leaf]
+        for imported in edges.values():
+            imported.difference_update(leaves)
+    assert edges == {}
+
+
+@pytest.mark.parametrize(("library", "rooms"), _ONLY_THERE.items())
+def test_a_library_is_imported_in_its_room_only(library: str, rooms: tuple[str, ...]) -> None:
+    """
+    Only the transport knows requests, only the store SQLite, only the command line its libraries.
+    """
+    importers = {found.importer.split(".")[0] for found in _IMPORTS if found.imported.split(".")[0] == library}
+    assert importers <= set(rooms)
+
+
+def test_the_scanner_sees_what_is_hidden() -> None:
+    """
+    Imports inside functions, by name, and for types are found, and told apart.
+    """
+    source = """
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    from aikit.client import OpenAIClient
+def late():
+    import requests.adapters
+    from aikit import errors
+    return importlib.import_module("aikit.cli")
+"""
+    assert set(_imports_of("x", source)) == {
+        _Import("x", "typing"),
+        _Import("x", "aikit.client", True),  # noqa: FBT003  a field
+        _Import("x", "requests.adapters"),
+        _Import("x", "aikit.errors"),
+        _Import("x", "aikit.cli"),
+    }
+
+
+def _loaded_by(program: str) -> set[str]:
+    printed = subprocess.run(
+        [sys.executable, "-c", f"{program}\nimport sys\nprint(*sys.modules, sep='\\n')"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=_ROOT.parent,
+    ).stdout
+    return set(printed.split())
+
+
+def test_importing_the_package_loads_none_of_its_modules() -> None:
+    """
+    ``import aikit`` costs next to nothing: each name is loaded when it is asked for.
+    """
+    assert {name for name in _loaded_by("import aikit") if name.startswith(("aikit.", "attr", "requests"))} == set()
+
+
+@pytest.mark.parametrize("arguments", ["'sk-test'", "'sk-test', base_url='http://127.0.0.1:1/v1'", "provider='local'"])
+def test_making_a_client_loads_no_network_and_no_database(arguments: str) -> None:
+    """
+    What a call needs is loaded by the first call, not by making the client.
+    """
+    loaded = _loaded_by(f"import aikit\naikit.OpenAIClient({arguments})")
+    assert loaded & {"requests", "urllib3", "sqlite3", "ssl", "http.client", "certifi", "aikit.validation"} == set()
+
+
+def test_every_public_name_is_there() -> None:
+    """
+    Each name in ``__all__`` can be had, is listed by ``dir``, and an unknown one is an AttributeError.
+    """
+    assert [name for name in aikit.__all__ if getattr(aikit, name, None) is None] == []
+    assert set(aikit.__all__) <= set(dir(aikit))
+    with pytest.raises(AttributeError, match="no attribute 'OpenAICient'"):
+        aikit.OpenAICient  # noqa: B018  asking for it is the test
