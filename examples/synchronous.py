@@ -1,0 +1,55 @@
+"""
+Upload a file, list what is there, fetch it back and delete it: one call after the other, each with its result.
+
+    python examples/synchronous.py
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+from aikit import OpenAIClient
+
+QUESTIONS = ("Which way is up?", "Who goes there?", "What time is it?")
+
+
+def main() -> None:
+    """
+    Take a batch file the whole way on the embedded provider: no server, no key, no network.
+    """
+    with tempfile.TemporaryDirectory() as home, OpenAIClient(provider="local", home=home) as client:
+        path = Path(home) / "questions.jsonl"
+        path.write_text("".join(map(line, QUESTIONS)), "utf-8")
+
+        stored = client.files.create(path, "batch")
+        if stored.file is None:
+            raise SystemExit(f"not stored: {stored.errors[0]}")
+        file_id = stored.file.id
+        print(f"stored   {stored.file.filename}, {stored.file.bytes} bytes, for {stored.file.purpose}")
+
+        names = [file.filename for file in client.files.list({"purpose": "batch"}).files]
+        print(f"listed   {', '.join(names)}")
+
+        content = client.files.content(file_id).content
+        print(f"fetched  {len(content)} bytes, the same as on disk: {content == path.read_bytes()}")
+
+        saved = client.files.download(file_id, Path(home) / "copy.jsonl")
+        print(f"saved    {saved.path.name}, {saved.bytes_written} bytes")
+
+        print(f"deleted  {client.files.delete(file_id).success}")
+        print(f"left     {len(client.files.list().files)} files")
+
+
+def line(question: str) -> str:
+    """
+    Return *question* as one line of a batch file.
+    """
+    body = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": question}]}
+    request = {"custom_id": question, "method": "POST", "url": "/v1/chat/completions", "body": body}
+    return json.dumps(request) + "\n"
+
+
+if __name__ == "__main__":
+    main()

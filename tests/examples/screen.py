@@ -1,0 +1,113 @@
+"""
+A screen that nobody looks at, with a mouse, a keyboard and a camera.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+PROGRAMS: Final = ("Xvfb", "xdotool", "import")
+SIZE: Final = "860x580x24"
+_PATIENCE_S: Final = 30.0
+_COLOUR: Final = re.compile(r"#[0-9A-F]{6}\b")
+
+
+def missing() -> str:
+    """
+    Return what a screen and a window need and is not here, in words; nothing when all is there.
+    """
+    lacking = [program for program in PROGRAMS if shutil.which(program) is None]
+    found = subprocess.run([sys.executable, "-c", "import tkinter"], capture_output=True, check=False)
+    if found.returncode != 0:
+        lacking.append("tkinter")
+    return f"not installed: {', '.join(lacking)}" if lacking else ""
+
+
+@attrs.frozen
+class Screen:
+    """
+    The screen.
+
+    Attributes:
+        environment: Variables that make programs show themselves on it.
+    """
+
+    environment: Mapping[str, str]
+
+    def find(self, title: str) -> str:
+        """
+        Wait for the window with *title* to be shown; return its id.
+        """
+        self.until(lambda: bool(self._windows(title)), f"a window called {title!r}")
+        return self._windows(title)[0]
+
+    def click(self, x: int, y: int) -> None:
+        """
+        Press the left button at a place of the screen.
+        """
+        self._do("xdotool", "mousemove", str(x), str(y), "click", "1")
+
+    def press(self, window: str, keys: str) -> None:
+        """
+        Press *keys*, for example ``"ctrl+q"``, in a window.
+        """
+        self._do("xdotool", "windowfocus", window, "key", keys)
+
+    def photograph(self, path: Path) -> None:
+        """
+        Save what the screen shows.
+        """
+        self._do("import", "-window", "root", str(path))
+
+    def colours(self, x: int, y: int, width: int, height: int) -> set[str]:
+        """
+        Return the colours that a part of the screen shows, as ``#RRGGBB``.
+        """
+        pixels = self._do("import", "-window", "root", "-crop", f"{width}x{height}+{x}+{y}", "-depth", "8", "txt:-")
+        return set(_COLOUR.findall(pixels))
+
+    def until(self, is_so: Callable[[], bool], what: str) -> None:
+        """
+        Wait until *is_so*.
+        """
+        deadline = time.monotonic() + _PATIENCE_S
+        while not is_so():
+            assert time.monotonic() < deadline, f"waited in vain for {what}"
+            time.sleep(0.05)
+
+    def _windows(self, title: str) -> list[str]:
+        command = ["xdotool", "search", "--onlyvisible", "--name", f"^{re.escape(title)}$"]
+        return subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=30, check=False
+        ).stdout.split()
+
+    def _do(self, *command: str) -> str:
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=30, check=True)
+        return done.stdout
+
+
+@contextmanager
+def shown(environment: Mapping[str, str]) -> Iterator[Screen]:
+    """
+    Run a screen with a number that is free.
+    """
+    command = ["Xvfb", "-displayfd", "1", "-screen", "0", SIZE, "-nolisten", "tcp"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            assert process.stdout is not None
+            number = process.stdout.readline().strip()
+            assert number, "Xvfb did not start"
+            yield Screen({**environment, "DISPLAY": f":{number}"})
+        finally:
+            process.terminate()
+            process.wait(10)
