@@ -25,6 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         sys.stderr.write(f"error: the command line needs {error.name}; install it with: pip install 'aikit[cli]'\n")
         return 2
-    from aikit.cli.app import run  # noqa: PLC0415  needs what was just looked for
+    try:
+        from aikit.cli.app import run  # noqa: PLC0415  needs what was just looked for
 
-    return run(sys.argv[1:] if argv is None else argv)
+        return run(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:  # pressed before anything began
+        return 130

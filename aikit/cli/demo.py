@@ -39,7 +39,8 @@ The same in Python:
     result = client.files.create("requests.jsonl", "batch")
     print(result.file.id if result.success else result.errors)
 
-Next: aikit files --help. With OPENAI_API_KEY set, the same commands go to OpenAI."""
+Next: aikit files --help
+With OPENAI_API_KEY set, the same commands go to OpenAI."""
 
 
 @click.command(cls=Command)

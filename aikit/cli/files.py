@@ -112,9 +112,13 @@ def retrieve(file_ids: Sequence[str]) -> int:
     """
     Show what is known of files.
     """
-    with settings_of_context().client() as client:
+    settings = settings_of_context()
+    output = Output(settings)
+    with settings.client() as client:
         answers = _called(file_ids, lambda file_id: client.files.retrieve(file_id, {"background": True}))
-        return exit_of(Output(settings_of_context()).answers(answers, is_many=len(file_ids) > 1))
+        if len(file_ids) == 1 and not output.is_plain and not settings.json:
+            return _card(output, next(answers))
+        return exit_of(output.answers(answers, is_many=len(file_ids) > 1))
 
 
 @files.command(cls=Command)
@@ -187,6 +191,14 @@ def _called(file_ids: Sequence[str], start: Callable[[str], OpenAIResult[Any]]) 
         while not result.wait(1):  # with a timeout, so that Ctrl-C gets through everywhere
             pass
         yield _answer(file_id, result)
+
+
+def _card(output: Output, answer: Answer) -> int:
+    if answer.value is not None:
+        output.card(answer.value)
+    for error in answer.errors:
+        output.error(error)
+    return answer.exit
 
 
 def _started(file_id: str, start: Callable[[str], OpenAIResult[Any]]) -> OpenAIResult[Any] | Answer:

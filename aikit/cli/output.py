@@ -113,8 +113,6 @@ class Output:
                 self.row(answer.value)
         if self.settings.json:
             self.document(_many(seen) if is_many else _one(seen[0]))
-        elif not self.is_plain and not is_many and isinstance(seen[0].value, OpenAIFile):
-            self.card(seen[0].value)
         elif not self.is_plain:
             self.table([answer.value for answer in seen if answer.value is not None])
         return seen

@@ -1,0 +1,194 @@
+"""
+The program as a whole: demo, providers, completion, help.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from aikit.cli.app import app
+from tests.cli.conftest import Here
+
+
+def test_demo_tells_the_whole_job(aikit: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The demo goes through every step, ends well, and leaves nothing behind.
+    """
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    ran = aikit("demo", "--lines", "50")
+    assert ran.code == 0
+    steps = [line.split()[0] for line in ran.out.splitlines() if line[:1].islower()]
+    assert steps == ["make", "check", "upload", "list", "fetch", "compare", "delete"]
+    assert "line 3, duplicate_custom_id" in ran.out
+    assert "the same byte for byte" in ran.out
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_demo_fits_eighty_columns(aikit: Here) -> None:
+    """
+    No line of the demo is wider than a common terminal.
+    """
+    assert max(map(len, aikit("demo", "--lines", "3").out.splitlines())) <= 80
+
+
+def test_demo_as_json_is_one_document(aikit: Here) -> None:
+    """
+    --json tells what was uploaded and that both hashes are the same.
+    """
+    told = aikit("demo", "--lines", "50", "--json").json
+    assert told["success"]
+    assert told["deleted"]
+    assert told["sha256_sent"] == told["sha256_fetched"]
+    assert told["file"]["filename"] == "requests.jsonl"
+
+
+def test_demo_keeps_its_files_in_a_given_home(aikit: Here, tmp_path: Path) -> None:
+    """
+    With --home both files stay, and are the same.
+    """
+    home = tmp_path / "kept"
+    assert str(home) in aikit("demo", "--lines", "3", "--home", home).out
+    assert (home / "requests.jsonl").read_bytes() == (home / "fetched.jsonl").read_bytes()
+
+
+def test_failing_demo_says_why(aikit: Here, tmp_path: Path) -> None:
+    """
+    A home that cannot be one ends the demo with exit code 1 or 2 and a sentence.
+    """
+    (tmp_path / "file").write_text("")
+    ran = aikit("demo", "--home", tmp_path / "file" / "home")
+    assert ran.code == 1
+    assert ran.err.startswith("error: ")
+    assert "Traceback" not in ran.err
+
+
+def test_quiet_demo_says_nothing(aikit: Here) -> None:
+    """
+    -q leaves the exit code alone.
+    """
+    ran = aikit("demo", "--lines", "3", "-q")
+    assert (ran.code, ran.out, ran.err) == (0, "", "")
+
+
+def test_providers_never_show_keys(aikit: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Whether there is a key is told, the key is not; each says where it comes from.
+    """
+    path = tmp_path / "AIProviders.json"
+    path.write_text(json.dumps({"providers": {"mine": {"baseURL": "https://example.org/v1", "apiKey": "sk-secret"}}}))
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-hidden")
+    ran = aikit("providers")
+    assert "secret" not in ran.out
+    assert "hidden" not in ran.out
+    assert ran.fields == [
+        ["openai", "openai", "https://api.openai.com/v1", "set", "environment"],
+        ["local", "local", str(tmp_path / "home"), "-", "built in"],
+        ["mine", "openai", "https://example.org/v1", "set", "AIProviders.json"],
+    ]
+    assert [one["has_key"] for one in aikit("providers", "--json").json["data"]] == [True, False, True]
+    assert aikit("providers", "-q").out.split() == ["openai", "local", "mine"]
+
+
+def test_one_bad_provider_hides_none_of_the_others(aikit: Here, tmp_path: Path) -> None:
+    """
+    An entry that cannot be used says so in its place.
+    """
+    entry = {"baseURL": "https://user:secret@example.org/v1"}
+    (tmp_path / "AIProviders.json").write_text(json.dumps({"providers": {"odd": entry}}))
+    ran = aikit("providers")
+    assert ran.code == 0
+    assert ran.fields[2][2].startswith("cannot be used")
+    assert "secret" not in ran.out
+
+
+def test_broken_provider_file_is_wrong_usage(aikit: Here, tmp_path: Path) -> None:
+    """
+    A file that is no JSON is told with its path.
+    """
+    (tmp_path / "AIProviders.json").write_text("{")
+    ran = aikit("providers")
+    assert ran.code == 2
+    assert "AIProviders.json cannot be read as JSON" in ran.err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(aikit: Here, shell: str) -> None:
+    """
+    Each shell gets a script that asks aikit.
+    """
+    ran = aikit("completion", shell)
+    assert ran.code == 0
+    assert "_AIKIT_COMPLETE" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("words", "number", "expected"),
+    [
+        ("aikit files create -p fine", 4, ["plain,fine-tune"]),
+        ("aikit --provider lo", 2, ["plain,local"]),
+        ("aikit files li", 2, ["plain,list"]),
+    ],
+)
+def test_completion_knows_purposes_and_providers(words: str, number: int, expected: list[str]) -> None:
+    """
+    What a shell asks while a line is typed is answered with the words that fit.
+    """
+    env = {"COMP_WORDS": words, "COMP_CWORD": str(number), "_AIKIT_COMPLETE": "bash_complete"}
+    ran = CliRunner().invoke(app, [], env=env, prog_name="aikit", complete_var="_AIKIT_COMPLETE")
+    assert ran.output.splitlines() == expected
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--help",),
+        ("demo", "--help"),
+        ("files", "--help"),
+        *(("files", verb, "--help") for verb in ("create", "list", "retrieve", "content", "delete", "check")),
+        ("providers", "--help"),
+        ("completion", "--help"),
+    ],
+)
+def test_help_fits_and_names_the_shared_options(argv: tuple[str, ...]) -> None:
+    """
+    Every command has help of at most eighty columns that ends with the options of every command.
+    """
+    ran = CliRunner().invoke(app, argv, terminal_width=80)
+    assert ran.exit_code == 0
+    assert "Options of every command:" in ran.output
+    assert "--json" in ran.output
+    assert max(map(len, ran.output.splitlines())) <= 80
+
+
+def test_help_documents_the_exit_codes() -> None:
+    """
+    Aikit --help tells all exit codes.
+    """
+    told = CliRunner().invoke(app, ["--help"]).output
+    assert all(f"  {code:<5}" in told for code in (0, 1, 2, 3, 130))
+
+
+def test_version_is_told(aikit: Here) -> None:
+    """
+    --version prints name and version.
+    """
+    assert aikit("--version").out.startswith("aikit 0.")
+
+
+def test_failure_nobody_thought_of_is_a_sentence(aikit: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A fault of our own shows no traceback either.
+    """
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("boom \x1b[2J")
+
+    monkeypatch.setattr("aikit.cli.app.app.main", fail)
+    ran = aikit("demo")
+    assert ran.code == 1
+    assert ran.err == "error: aikit failed in a way nobody thought of: RuntimeError: boom \\x1b[2J\n"

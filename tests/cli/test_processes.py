@@ -1,0 +1,274 @@
+"""
+What only a process of its own shows: pipes, signals, terminals, missing extras.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import batch_lines
+from tests.cli.processes import PROGRAM, Terminal, run
+from tests.cli.server import SMALL, file, serving
+
+_BLOCKED = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == {name!r}:
+            raise ModuleNotFoundError("blocked", name=name)
+
+sys.meta_path.insert(0, Blocked())
+from aikit.cli import main
+sys.exit(main(["files", "list"]))
+"""
+
+
+@pytest.mark.parametrize("name", ["click", "rich"])
+def test_missing_extra_is_one_sentence(name: str) -> None:
+    """
+    Without click or rich the command line says which extra to install, with exit code 2.
+    """
+    ran = run(program=(sys.executable, "-c", _BLOCKED.format(name=name)))
+    assert ran.returncode == 2
+    assert ran.stdout == b""
+    assert ran.stderr.decode() == f"error: the command line needs {name}; install it with: pip install 'aikit[cli]'\n"
+
+
+def test_closed_pipe_ends_the_list_quietly(tmp_path: Path) -> None:
+    """
+    A reader that has had enough, as head, brings neither words nor a bad exit code.
+    """
+    listing = {"object": "list", "data": [file(id=f"file-{number}", filename="n" * 200) for number in range(5_000)]}
+    with serving(listing) as server, (tmp_path / "err").open("wb") as err:
+        argv = [*PROGRAM, "files", "list", "--provider", "openai", "--base-url", server.url]
+        process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=err)
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(b"file-0\t")
+        process.stdout.close()
+        assert process.wait(20) == 0
+    assert (tmp_path / "err").read_bytes() == b""
+
+
+def test_closed_pipe_does_not_stop_uploads(tmp_path: Path) -> None:
+    """
+    When nobody reads the ids any more, the files are uploaded all the same.
+    """
+    for number in range(5):
+        (tmp_path / f"{number}.txt").write_text("x")
+    paths = [f"{number}.txt" for number in range(5)]
+    process = subprocess.Popen([*PROGRAM, "files", "create", *paths, "-p", "user_data"], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(20) == 0
+    assert len(run("files", "list", "-q").stdout.split()) == 5
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_full_disk_is_told(tmp_path: Path) -> None:
+    """
+    A list that cannot be written has exit code 1 and says so, once.
+    """
+    (tmp_path / "a.txt").write_text("x")
+    run("files", "create", "a.txt", "-p", "user_data")
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run([*PROGRAM, "files", "list"], stdout=full, stderr=subprocess.PIPE, check=False, timeout=30)
+    assert ran.returncode == 1
+    assert ran.stderr == b"error: No space left on device\n"
+
+
+def test_interrupt_during_uploads_tells_what_was_done(tmp_path: Path) -> None:
+    """
+    Ctrl-C ends within two seconds with exit code 130, and says which files were uploaded and which were not.
+    """
+    (tmp_path / "small.bin").write_bytes(b"x")
+    (tmp_path / "big.bin").write_bytes(bytes(200 * SMALL))
+    with serving() as server:
+        argv = [*PROGRAM, "--base-url", server.url, "--provider", "openai", "files", "create", "small.bin", "big.bin"]
+        process = subprocess.Popen([*argv, "-p", "user_data"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(b"file-1\t")
+        assert server.has_big.wait(20)
+        pressed = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+        assert time.monotonic() - pressed < 2
+    assert process.returncode == 130
+    assert err.decode() == "stopped by Ctrl-C: 1 uploaded (small.bin), 1 not (big.bin)\n"
+
+
+def test_interrupt_while_stdin_is_read_is_quiet(tmp_path: Path) -> None:
+    """
+    Ctrl-C while standard input is read has exit code 130 and no traceback.
+    """
+    process = subprocess.Popen(
+        [*PROGRAM, "files", "create", "-", "-p", "batch"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+    )
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (130, b"")
+    assert err.decode().strip() == "stopped by Ctrl-C"
+
+
+def test_python_m_aikit_cli_works_too() -> None:
+    """
+    Both module names start the same program.
+    """
+    ran = run("--version", program=(sys.executable, "-m", "aikit.cli"))
+    assert ran.stdout == run("--version").stdout
+
+
+def test_names_that_are_no_utf8_are_told_and_survive(tmp_path: Path) -> None:
+    """
+    A file whose name is no text is uploaded under a readable name.
+    """
+    path = os.fsencode(tmp_path) + b"/caf\xe9.txt"
+    Path(os.fsdecode(path)).write_bytes(b"x")
+    ran = subprocess.run(
+        [*PROGRAM, "files", "create", path, "-p", "user_data"], capture_output=True, check=False, timeout=30
+    )
+    assert ran.returncode == 0
+    assert ran.stdout.split(b"\t")[1] == b"caf?.txt"
+
+
+def test_ascii_only_output_does_not_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Where the terminal's encoding lacks a letter, it is printed as an escape, and JSON stays JSON.
+    """
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    (tmp_path / "café.txt").write_text("x")
+    assert b"caf\\xe9.txt" in run("files", "create", "café.txt", "-p", "user_data").stdout
+    assert b'"caf\\u00e9.txt"' in run("files", "list", "--json").stdout
+
+
+def test_terminal_gets_a_table_that_fits(tmp_path: Path) -> None:
+    """
+    On eighty columns the list is a table with human sizes and whole ids; long names are cut.
+    """
+    name = "a-rather-long-name-for-a-file-of-requests.jsonl"
+    (tmp_path / name).write_bytes(batch_lines(20))
+    file_id = run("files", "create", name, "-p", "batch", "-q").stdout.decode().strip()
+    terminal = Terminal.start("files", "list")
+    assert terminal.end() == 0
+    title, row = terminal.text.splitlines()
+    assert title.split() == ["ID", "NAME", "SIZE", "PURPOSE", "CREATED"]
+    assert row.startswith(file_id)
+    assert "KB" in row
+    assert "…" in row
+    assert max(len(title), len(row)) <= 80
+    wide = Terminal.start("files", "list", columns=160)
+    assert wide.end() == 0
+    assert name in wide.text
+    assert "EXPIRES" in wide.text
+
+
+def test_terminal_gets_a_progress_bar(tmp_path: Path) -> None:
+    """
+    An upload shows a bar with its bytes, and takes it away for the table and the summary.
+    """
+    (tmp_path / "a.bin").write_bytes(bytes(30_000_000))
+    terminal = Terminal.start("files", "create", "a.bin", "-p", "user_data")
+    assert terminal.end() == 0
+    assert "━" in terminal.seen
+    assert "of 29 MB" in terminal.seen
+    assert "1 file uploaded: 29 MB" in terminal.text.splitlines()[-1]
+
+
+def test_bars_on_a_terminal_leave_piped_data_alone(tmp_path: Path) -> None:
+    """
+    With stderr on the terminal and stdout in a file, bars go to the one and plain lines to the other.
+    """
+    for name in ("a.bin", "b.bin"):
+        (tmp_path / name).write_bytes(bytes(5_000_000))
+    with (tmp_path / "out").open("wb") as out:
+        terminal = Terminal.start("files", "create", "a.bin", "b.bin", "-p", "user_data", stdout=out)
+        assert terminal.end() == 0
+    assert "2 of 2 files" in terminal.seen
+    lines = (tmp_path / "out").read_text().splitlines()
+    assert [line.split("\t")[1] for line in lines] == ["a.bin", "b.bin"]
+
+
+@pytest.mark.parametrize("argv", [("--no-color",), ()])
+def test_colors_can_be_refused(argv: tuple[str, ...], bad: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    NO_COLOR and --no-color leave no color or weight in what a terminal gets.
+    """
+    colorful = Terminal.start("files", "check", bad.name, "-p", "batch", *argv[1:])
+    colorful.end()
+    assert "\x1b[1m" in colorful.seen
+    if not argv:
+        monkeypatch.setenv("NO_COLOR", "1")
+    for command in (
+        ("files", "check", bad.name, "-p", "batch"),
+        ("files", "create", bad.name, "-p", "batch"),
+        ("demo",),
+    ):
+        plain = Terminal.start(*command, *argv)
+        plain.end()
+        assert "\x1b[1" not in plain.seen
+        assert "\x1b[3" not in plain.seen
+
+
+def test_markup_in_names_is_not_read(tmp_path: Path) -> None:
+    """
+    Square brackets in names stay what they are, in bars and tables.
+    """
+    name = "[red]x[bold] :smile:.txt"
+    (tmp_path / name).write_bytes(bytes(1000))
+    terminal = Terminal.start("files", "create", name, "-p", "user_data", columns=120)
+    assert terminal.end() == 0
+    assert name in terminal.text.splitlines()[-2]
+
+
+def test_delete_asks_on_a_terminal(tmp_path: Path) -> None:
+    """
+    Answered with no, nothing is deleted and the exit code is 1; with yes, it is.
+    """
+    (tmp_path / "a.txt").write_text("x")
+    file_id = run("files", "create", "a.txt", "-p", "user_data", "-q").stdout.decode().strip()
+    for answer, code, left in (("n", 1, 1), ("y", 0, 0)):
+        terminal = Terminal.start("files", "delete", file_id)
+        terminal.wait_for("[y/N]")
+        terminal.type(f"{answer}\n")
+        assert terminal.end() == code
+        assert len(run("files", "list", "-q").stdout.split()) == left
+
+
+def test_binary_content_is_kept_off_the_terminal() -> None:
+    """
+    Control characters in content do not reach a terminal; text does.
+    """
+    with serving() as server:
+        argv = ("--provider", "openai", "--base-url", server.url, "files", "content", "file-1")
+        for content, code in ((b"clear\x1b[2J", 1), (b"plain text\n", 0)):
+            server.content = content
+            terminal = Terminal.start(*argv)
+            assert terminal.end() == code
+            assert ("the content is binary" in terminal.text) is bool(code)
+            assert ("plain text" in terminal.text) is not bool(code)
+            assert run(*argv).stdout == content
+
+
+def test_one_retrieved_file_is_a_card_on_a_terminal(tmp_path: Path) -> None:
+    """
+    A person sees every field with its name.
+    """
+    (tmp_path / "a.txt").write_bytes(bytes(2048))
+    file_id = run("files", "create", "a.txt", "-p", "user_data", "-q").stdout.decode().strip()
+    terminal = Terminal.start("files", "retrieve", file_id)
+    assert terminal.end() == 0
+    fields = dict(line.split(None, 1) for line in terminal.text.splitlines())
+    assert fields["id"] == file_id
+    assert fields["bytes"] == "2,048 (2.0 KB)"
