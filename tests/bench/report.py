@@ -10,7 +10,13 @@ from typing import Final, NamedTuple
 from tests.bench.measure import Line, Row, Samples
 
 HEADINGS: Final = ("what", "aikit", "peer", "ratio", "bound", "")
-CEILING_HEADINGS: Final = ("the server's ceiling", "bare socket", "fastest peer", "its CPU", "the server's CPU")
+CEILING_HEADINGS: Final = (
+    "the server's ceiling",
+    "bare socket",
+    "fastest peer",
+    "its CPU / wall",
+    "server's CPU / wall",
+)
 
 
 class Verdict(NamedTuple):
@@ -39,7 +45,7 @@ def judge(title: str, line: Line, samples: Samples) -> Verdict:
         f"{title}: {line.what}",
         _text(own, line.figure),
         peer,
-        "" if ratio is None else f"{ratio:.2f}",
+        "" if ratio is None else f"{ratio:.3f}",
         _bound(line),
     )
     is_met = _is_met(line, own, ratio)
