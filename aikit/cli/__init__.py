@@ -18,6 +18,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     Run the command line with *argv*, by default the program's own arguments, and return its exit code.
     """
     try:
+        return _run(argv)
+    except KeyboardInterrupt:  # pressed before anything began
+        return 130
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
         import click  # noqa: F401, PLC0415  an extra: its absence is told, not raised
         import rich  # noqa: F401, PLC0415  likewise
     except ImportError as error:
@@ -25,9 +32,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         sys.stderr.write(f"error: the command line needs {error.name}; install it with: pip install 'aikit[cli]'\n")
         return 2
-    try:
-        from aikit.cli.app import run  # noqa: PLC0415  needs what was just looked for
+    from aikit.cli.app import run  # noqa: PLC0415  needs what was just looked for
 
-        return run(sys.argv[1:] if argv is None else argv)
-    except KeyboardInterrupt:  # pressed before anything began
-        return 130
+    return run(sys.argv[1:] if argv is None else argv)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from aikit.cli.completion import PROGRAM, VARIABLE, completion
 from aikit.cli.demo import demo
 from aikit.cli.files import files
 from aikit.cli.options import Group
-from aikit.cli.output import Exit, forget_stdout
+from aikit.cli.output import Exit, forget_stdout, leave_now
 from aikit.cli.providers import providers
 from aikit.cli.text import safe, safe_json
 
@@ -63,6 +64,8 @@ def run(argv: Sequence[str]) -> int:
         return _flushed(_invoked(list(argv)))
     except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("stopped by Ctrl-C\n")
+        if threading.active_count() > 1:  # calls under way: whatever they wait for, Ctrl-C does not
+            leave_now(Exit.INTERRUPTED)
         return Exit.INTERRUPTED
     except BrokenPipeError:
         forget_stdout()

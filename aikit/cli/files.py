@@ -86,7 +86,7 @@ def list_(**asked: Any) -> int:
     """
     settings = settings_of_context()
     output = Output(settings)
-    with settings.client() as client, usage_errors():
+    with settings.connected() as client, usage_errors():
         result = client.files.list(OpenAIFileListParameters(**asked))
     if not result.success:
         return _told(output, result)
@@ -114,7 +114,7 @@ def retrieve(file_ids: Sequence[str]) -> int:
     """
     settings = settings_of_context()
     output = Output(settings)
-    with settings.client() as client:
+    with settings.connected() as client:
         answers = _called(file_ids, lambda file_id: client.files.retrieve(file_id, {"background": True}))
         if len(file_ids) == 1 and not output.is_plain and not settings.json:
             return _card(output, next(answers))
@@ -130,7 +130,7 @@ def delete(file_ids: Sequence[str], *, yes: bool) -> int:
     """
     if not yes and not _is_confirmed(file_ids):
         return Exit.REFUSED
-    with settings_of_context().client() as client:
+    with settings_of_context().connected() as client:
         answers = _called(file_ids, lambda file_id: client.files.delete(file_id, {"background": True}))
         return exit_of(Output(settings_of_context()).answers(answers, is_many=len(file_ids) > 1))
 
@@ -174,7 +174,7 @@ def check(paths: Sequence[str], purpose: str, filename: str | None) -> int:
     settings = settings_of_context()
     output = Output(settings)
     inputs = inputs_of(paths, filename=filename, purpose=purpose)
-    with settings.client() as client:
+    with settings.connected() as client:
         checked: list[Checked] = check_inputs(inputs, purpose, client.provider.limits, output)
     return report(checked, output, is_many=is_many(paths))
 
@@ -233,7 +233,7 @@ def _told(output: Output, result: OpenAIResult[Any]) -> int:
 
 
 def _download(output: Output, file_id: str, path: Path) -> Any:
-    with output.settings.client() as client, bars(output, [0]) as shown, usage_errors():
+    with output.settings.connected() as client, bars(output, [0]) as shown, usage_errors():
         bar = shown.file(file_id, 0)
         result = client.files.download(file_id, path, {"on_progress": bar})
         bar.close()

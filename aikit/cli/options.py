@@ -69,6 +69,19 @@ class Settings:
                 **more,
             )
 
+    @contextmanager
+    def connected(self) -> Iterator[OpenAIClient]:
+        """
+        Yield a client, and close it; but not after Ctrl-C, since closing waits for what is under way.
+        """
+        client = self.client()
+        try:
+            yield client
+        except Exception:
+            client.close()
+            raise
+        client.close()
+
 
 @contextmanager
 def usage_errors() -> Iterator[None]:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from enum import IntEnum
-from typing import Any, Final, TextIO
+from typing import Any, Final, NoReturn, TextIO
 
 import attrs
 
@@ -245,6 +245,16 @@ def forget_stdout() -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
+
+
+def leave_now(code: Exit) -> NoReturn:
+    """
+    End the process without waiting for threads: one may be stuck in a system call.
+    """
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def _one(answer: Answer) -> dict[str, Any]:

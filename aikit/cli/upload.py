@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ from typing import Any, Final, Self
 import attrs
 
 from aikit.cli.inputs import Input
-from aikit.cli.output import Answer, Exit, Output, exit_of
+from aikit.cli.output import Answer, Exit, Output, exit_of, leave_now
 from aikit.cli.progress import Bar, bars
 from aikit.cli.text import counted, human_seconds, human_size, named
 from aikit.client import OpenAIClient
@@ -92,7 +91,7 @@ class Uploads:
         answers = self.output.answers(self.answers(inputs), is_many=is_many)
         self.output.say(summary(answers, time.monotonic() - began))
         if self.is_stuck:
-            leave_now()
+            leave_now(Exit.INTERRUPTED)
         self.client.close()
         return exit_of(answers)
 
@@ -116,7 +115,7 @@ class Uploads:
     def _answer(self, one: Input, result: OpenAIFileResult | None, results: list[OpenAIFileResult]) -> Answer:
         if result is None:
             return Answer(subject=one.name, errors=(one.error or CancelledError(),), was_sent=False)
-        while not result.wait(_POLL_S):
+        while not result.wait(0 if self.interrupt.is_over else _POLL_S):
             if self.interrupt.asked_at is not None and not self._is_cancelled:
                 self._is_cancelled = True
                 _cancel(results)
@@ -142,15 +141,6 @@ def summary(answers: Sequence[Answer], seconds: float) -> str:
     rate = f" ({human_size(size / seconds)}/s)" if seconds >= 1 and done else ""
     failures = f", {failed:,} failed" if failed else ""
     return f"{counted(len(done), 'file')} uploaded{failures}: {human_size(size)} in {human_seconds(seconds)}{rate}"
-
-
-def leave_now() -> None:
-    """
-    End the process without waiting for threads that are stuck in a system call.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(Exit.INTERRUPTED)
 
 
 def _cancel(results: Sequence[OpenAIFileResult]) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -102,6 +103,33 @@ def test_interrupt_during_uploads_tells_what_was_done(tmp_path: Path) -> None:
         assert time.monotonic() - pressed < 2
     assert process.returncode == 130
     assert err.decode() == "stopped by Ctrl-C: 1 uploaded (small.bin), 1 not (big.bin)\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse instead of letting wait")
+@pytest.mark.parametrize(
+    "argv", [("list",), ("retrieve", "a", "b"), ("delete", "-y", "a"), ("content", "a"), ("create", "-p", "batch")]
+)
+def test_interrupt_while_nobody_answers_the_door(argv: tuple[str, ...], good: Path) -> None:
+    """
+    Ctrl-C ends within two seconds also where a connection is never made, which nothing can cut off.
+    """
+    files = [good.name] * 20 if "create" in argv else []
+    with socket.socket() as full, socket.socket() as first, socket.socket() as second:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for guest in (first, second):
+            guest.settimeout(0)
+            guest.connect_ex(full.getsockname())
+        url = f"http://127.0.0.1:{full.getsockname()[1]}/v1"
+        command = [*PROGRAM, "--base-url", url, "--provider", "openai", "files", *argv, *files]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        time.sleep(1)
+        pressed = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+        assert time.monotonic() - pressed < 2
+    assert process.returncode == 130
+    assert err.decode().strip().startswith("stopped by Ctrl-C")
 
 
 def test_interrupt_while_stdin_is_read_is_quiet(tmp_path: Path) -> None:
