@@ -157,12 +157,17 @@ def _option(*names: str, **more: Any) -> Callable[[], click.Option]:
 
 _SHARED: Final = (
     _option(
-        "--provider", type=ProviderName(), envvar="AIKIT_PROVIDER", help="Whom to ask: a name of `aikit providers`."
+        "--provider",
+        type=ProviderName(),
+        envvar="AIKIT_PROVIDER",
+        help="Whom to ask, by its name in `aikit providers`; else AIKIT_PROVIDER.",
     ),
     _option("--base-url", metavar="URL", help="Address of an OpenAI-format API."),
     _option("--api-key", metavar="KEY", help="Better set OPENAI_API_KEY: others may see what you type here."),
     _option(
-        "--home", type=click.Path(path_type=Path, file_okay=False), help="Folder of the embedded provider; asks it."
+        "--home",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder of the embedded provider, and ask it; else AIKIT_HOME.",
     ),
     _option(
         "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Silence that ends a try."

@@ -5,6 +5,7 @@ What only a terminal gets, drawn by rich: tables and progress bars. Text is show
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import sys
 import threading
@@ -25,6 +26,8 @@ from aikit.objects import Progress
 
 _GAP: Final = 2
 _NAME_MIN: Final = 8
+_TAIL: Final = re.compile(r"(?:\s|\x1b\[[\d;]*m)+$")
+"""Blanks at the end of a line, painted or not; how many there are differs between versions of rich."""
 
 
 def table_text(
@@ -66,7 +69,8 @@ def _drawn(
     drawn = io.StringIO()
     console = _console(drawn, has_color=has_color, width=sum(widths) + _GAP * len(widths))
     console.print(table)
-    return [line.rstrip() for line in drawn.getvalue().splitlines()]
+    end = "\x1b[0m" if has_color else ""
+    return [_TAIL.sub("", line) + end for line in drawn.getvalue().splitlines()]
 
 
 class _Amount(ProgressColumn):
@@ -219,7 +223,7 @@ class _FileBar:
 
 
 def _console(stream: object, *, has_color: bool, width: int | None = None) -> Console:
-    # color_system None: no escapes for styles at all. legacy: highlighting would paint numbers in names.
+    # color_system None: no escapes for styles at all, not even for bold; highlight would paint numbers in names.
     return Console(
         file=stream,  # type: ignore[arg-type]  # a text stream
         force_terminal=True,
