@@ -13,12 +13,13 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from aikit.errors import OpenAIError
-from aikit.wire import Response, redacted
+from aikit.secrecy import redacted
+from aikit.wire import Response
 
 T = TypeVar("T")
 
 # Each alternative goes on from where it began: no page, however broken, takes more than linear time.
-_TAG: Final = re.compile(r"<(script|style)\b.*?(?:</\1|\Z)|<[^<>]*>", re.DOTALL | re.IGNORECASE)
+_TAG: Final = re.compile(r"<(script|style)\b.*?(?:</\1[^<>]*>?|\Z)|<[^<>]*>", re.DOTALL | re.IGNORECASE)
 _SHOWN: Final = 500
 
 
@@ -62,7 +63,7 @@ def error_from(response: Response) -> OpenAIError:
     body = _decoded(text, response)
     details = (body.get("error") or body) if isinstance(body, dict) else body
     if not isinstance(details, dict):
-        details = {"message": details}
+        details = {} if body == text else {"message": details}
     return OpenAIError(
         message=_message(details, text, response),
         code=_text(details.get("code")),
