@@ -20,6 +20,8 @@ import requests
 
 VERSION: Final = "1.43.0"
 PACKAGE: Final = "@copilotkit/aimock"
+NODE_VERSION: Final = "22.23.3"
+OLDEST_NODE: Final = (20, 15)
 CACHE: Final = Path(__file__).parents[2] / ".cache" / "npm"
 FILE_MAX_BYTES: Final = 10 * 1024 * 1024
 BODY_MAX_BYTES: Final = 2 * (6 * FILE_MAX_BYTES + 64 * 1024)
@@ -80,12 +82,12 @@ def running(folder: Path) -> Iterator[Aimock]:
     Raises:
         Missing: node or npm is not here, or the package cannot be installed.
     """
-    node, package = _program("node"), _installed()
+    node, modules = _node(), _installed(PACKAGE, VERSION, "--ignore-scripts")
     config = folder / "aimock.json"
-    fixtures = package / "node_modules" / PACKAGE / "fixtures" / "example-greeting.json"
+    fixtures = modules / PACKAGE / "fixtures" / "example-greeting.json"
     config.write_text(json.dumps({"llm": {"fixtures": str(fixtures)}}), "utf-8")
     said = folder / "aimock.txt"
-    command = [node, str(package / "node_modules" / ".bin" / "aimock"), "-c", str(config), "-p", "0"]
+    command = [node, str(modules / ".bin" / "aimock"), "-c", str(config), "-p", "0"]
     with said.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT) as process:
         try:
             yield Aimock(_address(process, said))
@@ -111,31 +113,41 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.kill()
 
 
-def _installed() -> Path:
+def _node() -> str:
     """
-    Return the folder with the package, installed by the first run that needs it.
+    Return a node that is new enough: the machine's, or else one that npm installs.
     """
-    folder = CACHE / f"aimock-{VERSION}"
+    path = _program("node")
+    version = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout
+    found = tuple(map(int, re.findall(r"\d+", version)[:2]))
+    return path if found >= OLDEST_NODE else str(_installed("node", NODE_VERSION) / ".bin" / "node")
+
+
+def _installed(package: str, version: str, *options: str) -> Path:
+    """
+    Return the folder of modules with *package*, installed by the first run that needs it.
+    """
+    folder = CACHE / f"{package.rsplit('/', 1)[-1]}-{version}"
     if not folder.exists():
         npm = _program("npm")
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE, prefix="new-") as new:
-            _install(npm, Path(new))
+            prefix = Path(new) / "prefix"
+            _install([npm, "install", "--prefix", str(prefix), "--no-audit", "--no-fund", *options], package, version)
             if not folder.exists():  # another run may have been quicker
-                (Path(new) / "prefix").rename(folder)
-    return folder
+                prefix.rename(folder)
+    return folder / "node_modules"
 
 
-def _install(npm: str, new: Path) -> None:
-    command = [npm, "install", "--prefix", str(new / "prefix"), "--ignore-scripts", "--no-audit", "--no-fund"]
+def _install(command: list[str], package: str, version: str) -> None:
     try:
         done = subprocess.run(
-            [*command, f"{PACKAGE}@{VERSION}"], cwd=new, capture_output=True, text=True, timeout=300, check=False
+            [*command, f"{package}@{version}"], cwd=CACHE, capture_output=True, text=True, timeout=300, check=False
         )
     except subprocess.TimeoutExpired:
-        raise Missing(f"npm did not install {PACKAGE} within five minutes") from None
+        raise Missing(f"npm did not install {package} within five minutes") from None
     if done.returncode != 0:
-        raise Missing(f"npm cannot install {PACKAGE}@{VERSION}: {done.stderr.strip()[-300:]}")
+        raise Missing(f"npm cannot install {package}@{version}: {done.stderr.strip()[-300:]}")
 
 
 def _program(name: str) -> str:
