@@ -22,7 +22,7 @@ VARIABLE: Final = "_AIKIT_COMPLETE"
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> int:
     """
-    Print a script that makes the shell complete aikit's words.
+    Print what makes a shell complete aikit's words.
 
     \b
     bash:  eval "$(aikit completion bash)"      in ~/.bashrc

@@ -54,9 +54,10 @@ With OPENAI_API_KEY set, the same commands go to OpenAI."""
 )
 def demo(lines: int) -> int:
     """
-    Show the whole job on the embedded provider: check, upload, list, fetch, compare, delete.
+    Show the whole job, without key or network.
 
-    It needs no key and no network, and leaves nothing behind; with --home, store and files stay there.
+    On the embedded provider a file is checked, uploaded, listed, fetched, compared and deleted. Nothing is
+    left behind; with --home, store and files stay there.
     """
     output = Output(settings_of_context())
     began = time.monotonic()

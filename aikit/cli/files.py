@@ -126,7 +126,9 @@ def retrieve(file_ids: Sequence[str]) -> int:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def delete(file_ids: Sequence[str], *, yes: bool) -> int:
     """
-    Delete files, after asking on a terminal; elsewhere --yes is needed.
+    Delete files.
+
+    On a terminal you are asked first; elsewhere --yes is needed.
     """
     if not yes and not _is_confirmed(file_ids):
         return Exit.REFUSED
@@ -140,10 +142,10 @@ def delete(file_ids: Sequence[str], *, yes: bool) -> int:
 @click.option("-o", "--output", "path", type=click.Path(allow_dash=True), help="Save here; a folder takes its name.")
 def content(file_id: str, path: str | None) -> int:
     """
-    Fetch a file's content to stdout, or to a path, where it appears when it is complete.
+    Fetch a file's content, to stdout or to a path.
 
-    A file of that name is replaced. On the way to stdout the content rests in a temporary file (TMPDIR), so that
-    nothing half is handed on.
+    At the path it appears when it is complete, and replaces a file of that name. On the way to stdout the content
+    rests in a temporary file (TMPDIR), so that nothing half is handed on.
     """
     settings = settings_of_context()
     output = Output(settings)
@@ -166,10 +168,10 @@ def content(file_id: str, path: str | None) -> int:
 @_filename
 def check(paths: Sequence[str], purpose: str, filename: str | None) -> int:
     """
-    Find everything the provider would refuse, with line numbers; nothing is sent.
+    Check files without sending anything.
 
-    Off a terminal a problem is a line of fields separated by tabs: path, line, code, message; -q prints only the
-    paths of files that have some.
+    Everything the provider would refuse is told, with line numbers. Off a terminal a problem is a line of fields
+    separated by tabs: path, line, code, message; -q prints only the paths of files that have some.
     """
     settings = settings_of_context()
     output = Output(settings)

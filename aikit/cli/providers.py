@@ -22,10 +22,10 @@ _TITLES: Final = ("NAME", "KIND", "ADDRESS", "KEY", "FROM")
 @click.command(cls=Command)
 def providers() -> int:
     """
-    List the configured providers: names, kinds, addresses, whether a key is set, and where that comes from.
+    List the providers that can be asked.
 
-    They come from the first provider file that exists: AIKIT_PROVIDERS, ./AIProviders.json, AIProviders.json in
-    AIKIT_HOME. openai and local are always there.
+    Told are name, kind, address, whether a key is set, and where that is written: in the first provider file that
+    exists of AIKIT_PROVIDERS, ./AIProviders.json and AIProviders.json in AIKIT_HOME. openai and local are always there.
     """
     settings = settings_of_context()
     output = Output(settings)

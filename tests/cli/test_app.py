@@ -98,12 +98,22 @@ def test_one_bad_provider_hides_none_of_the_others(aikit: Here, tmp_path: Path) 
     """
     An entry that cannot be used says so in its place.
     """
+    (tmp_path / "AIProviders.json").write_text(json.dumps({"providers": {"odd": {"kind": "telegraph"}}}))
+    ran = aikit("providers")
+    assert ran.code == 0
+    assert [fields[0] for fields in ran.fields] == ["openai", "local", "odd"]
+    assert ran.fields[2][2].startswith("cannot be used")
+
+
+def test_secrets_in_addresses_are_not_shown(aikit: Here, tmp_path: Path) -> None:
+    """
+    An address with a password is wrong, and is told without it.
+    """
     entry = {"baseURL": "https://user:secret@example.org/v1"}
     (tmp_path / "AIProviders.json").write_text(json.dumps({"providers": {"odd": entry}}))
     ran = aikit("providers")
-    assert ran.code == 0
-    assert ran.fields[2][2].startswith("cannot be used")
-    assert "secret" not in ran.out
+    assert "secret" not in ran.out + ran.err
+    assert "must have no user" in ran.out + ran.err
 
 
 def test_broken_provider_file_is_wrong_usage(aikit: Here, tmp_path: Path) -> None:
