@@ -94,25 +94,14 @@ def test_providers_never_show_keys(aikit: Here, tmp_path: Path, monkeypatch: pyt
     assert aikit("providers", "-q").out.split() == ["openai", "local", "mine"]
 
 
-def test_one_bad_provider_hides_none_of_the_others(aikit: Here, tmp_path: Path) -> None:
-    """
-    An entry that cannot be used says so in its place.
-    """
-    (tmp_path / "AIProviders.json").write_text(json.dumps({"providers": {"odd": {"kind": "telegraph"}}}))
-    ran = aikit("providers")
-    assert ran.code == 0
-    assert [fields[0] for fields in ran.fields] == ["openai", "local", "odd"]
-    assert ran.fields[2][2].startswith("cannot be used")
-
-
 def test_secrets_in_addresses_are_not_shown(aikit: Here, tmp_path: Path) -> None:
     """
     An address with a password is wrong, and is told without it.
     """
-    entry = {"baseURL": "https://user:secret@example.org/v1"}
+    entry = {"baseURL": "https://user:hunter2@example.org/v1"}
     (tmp_path / "AIProviders.json").write_text(json.dumps({"providers": {"odd": entry}}))
     ran = aikit("providers")
-    assert "secret" not in ran.out + ran.err
+    assert "hunter2" not in ran.out + ran.err
     assert "must have no user" in ran.out + ran.err
 
 
