@@ -94,15 +94,17 @@ def test_providers_never_show_keys(aikit: Here, tmp_path: Path, monkeypatch: pyt
     assert aikit("providers", "-q").out.split() == ["openai", "local", "mine"]
 
 
-def test_secrets_in_addresses_are_not_shown(aikit: Here, tmp_path: Path) -> None:
+def test_one_bad_provider_hides_none_of_the_others(aikit: Here, tmp_path: Path) -> None:
     """
-    An address with a password is wrong, and is told without it.
+    An entry that cannot be used says so in its place, and shows no password even so.
     """
-    entry = {"baseURL": "https://user:hunter2@example.org/v1"}
-    (tmp_path / "AIProviders.json").write_text(json.dumps({"providers": {"odd": entry}}))
+    entries = {"odd": {"kind": "telegraph"}, "loud": {"baseURL": "https://user:secret@example.org/v1"}}
+    (tmp_path / "AIProviders.json").write_text(json.dumps({"providers": entries}))
     ran = aikit("providers")
-    assert "hunter2" not in ran.out + ran.err
-    assert "must have no user" in ran.out + ran.err
+    assert ran.code == 0
+    assert [fields[0] for fields in ran.fields] == ["openai", "local", "odd", "loud"]
+    assert [fields[2].startswith("cannot be used") for fields in ran.fields] == [False, False, True, True]
+    assert "secret" not in ran.out + ran.err
 
 
 def test_broken_provider_file_is_wrong_usage(aikit: Here, tmp_path: Path) -> None:
