@@ -1,38 +1,28 @@
 """
-The client: where a caller's arguments become a flow, and a flow becomes a result.
+The client: what all calls of a program share.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
 from aikit.connection import Connection
-from aikit.dispatch import dispatcher_of
-from aikit.objects import Progress
 from aikit.parameters import OpenAIParameters, are_headers
-from aikit.providers import Provider, provider_from
 from aikit.providers.configured import Providers, ProviderSettings
-from aikit.resources.files import FilesAPI
-from aikit.results import OpenAIResult
-from aikit.retry import RetryPolicy, retried, through
-from aikit.runners import Call, Pool, run_inline
-from aikit.watch import Watch
-from aikit.wire import Flow, Request, Response
 
-R = TypeVar("R", bound=OpenAIResult[Any])
-log: Final = logging.getLogger("aikit")
-
-Operation = Callable[[Provider, Watch], Flow[Any]]
-"""Makes the flow of one call."""
+if TYPE_CHECKING:
+    from aikit.dispatch import Dispatcher
+    from aikit.providers import Provider
+    from aikit.resources.files import FilesAPI
+    from aikit.runners import Pool
 
 
 class OpenAIClient:
@@ -42,7 +32,7 @@ class OpenAIClient:
     Used as a context manager, it finishes what is pending when the block ends. It cannot be pickled.
 
     Attributes:
-        files: The Files API.
+        defaults: *timeout* and *max_retries* of calls that name none.
     """
 
     # The arguments are 4D AIKit's in Python spelling: https://developer.4d.com/docs/aikit/openai (read 2026-11-21)
@@ -101,7 +91,7 @@ class OpenAIClient:
         if api_key is not None and not isinstance(api_key, str):
             raise TypeError(f"api_key must be a string, not {type(api_key).__name__}")
         are_headers("custom_headers", custom_headers)
-        self._defaults = OpenAIParameters(timeout=timeout, max_retries=max_retries)
+        self.defaults = OpenAIParameters(timeout=timeout, max_retries=max_retries)
         self._given = ProviderSettings(
             api_key=api_key,
             base_url=base_url,
@@ -111,17 +101,15 @@ class OpenAIClient:
             home=Path(home) if home is not None else None,
         )
         self._max_workers, self._http_agent = max_workers, http_agent
-        self._dispatcher = dispatcher_of(dispatcher)
+        self._dispatcher = _dispatcher_of(dispatcher) if dispatcher is not None else None
         self._lock = threading.Lock()
         self._connections: dict[str | None, Connection] = {}
         self._pool: Pool | None = None
         self._is_closed = False
         self._main = self._connections[provider] = self._connection_to(self._main_settings(provider))
-        self.files = FilesAPI(self)
 
     def __repr__(self) -> str:
-        provider = self._main.provider
-        return f"OpenAIClient({provider.kind}, base_url={provider.base_url!r})"
+        return f"OpenAIClient({self.provider.kind}, base_url={self.provider.base_url!r})"
 
     def __reduce__(self) -> Any:
         raise TypeError("an OpenAIClient cannot be pickled, it has a key and threads; make a new one there")
@@ -138,6 +126,20 @@ class OpenAIClient:
     def provider(self) -> Provider:
         """The provider that calls go to unless they name another."""
         return self._main.provider
+
+    @cached_property
+    def files(self) -> FilesAPI:
+        """The Files API."""
+        from aikit.resources.files import FilesAPI  # noqa: PLC0415  a client that is made and not used stays small
+
+        return FilesAPI(self)
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """Where callbacks run."""
+        if self._dispatcher is None:
+            self._dispatcher = _dispatcher_of(None)
+        return self._dispatcher
 
     @cached_property
     def providers(self) -> Providers:
@@ -171,47 +173,31 @@ class OpenAIClient:
         for connection in self._connections.values():
             connection.close()
 
-    def start(self, result: R, operation: Operation, parameters: OpenAIParameters) -> R:
+    def connection_for(self, parameters: OpenAIParameters) -> Connection:
         """
-        Run *operation* as *parameters* ask: here and now, or on the pool.
-
-        Returns:
-            *result*, terminated unless the call runs in the background.
+        Return the connection that a call with *parameters* goes through.
 
         Raises:
             RuntimeError: The client is closed.
-            OpenAIError: *parameters* ask to throw, and the call failed.
+            ValueError: No provider of the name that *parameters* give is configured.
         """
-        call = self._call(result, operation, parameters)
-        if parameters.is_background:
-            pool = self._running_pool()
-            result._handle = _Handle(pool, call)  # noqa: SLF001  results and client are one mechanism
-            pool.submit(call)
-            return result
-        run_inline(call)
-        return result.throw() if parameters.throw else result
-
-    def _call(self, result: OpenAIResult[Any], operation: Operation, parameters: OpenAIParameters) -> Call:
         if self._is_closed:
             raise RuntimeError("the client is closed; make a new one")
-        connection = self._connection(parameters)
-        watch = Watch(on_progress=self._progress(parameters.on_progress))
-        flow = through(operation(connection.provider, watch), partial(self._carry_out, parameters))
-        deliver = partial(self._deliver, result, parameters)
-        return Call(flow, connection.transport, watch, lambda outcome: result._settle(outcome, deliver))  # noqa: SLF001  likewise
-
-    def _carry_out(self, parameters: OpenAIParameters, request: Request) -> Flow[Response]:
-        timeout_s = parameters.timeout or self._defaults.timeout or request.timeout_s
-        headers = request.headers.merged(parameters.extra_headers) if parameters.extra_headers else request.headers
-        max_retries = self._defaults.max_retries if parameters.max_retries is None else parameters.max_retries
-        request = attrs.evolve(request, timeout_s=timeout_s, headers=headers)
-        return retried(request, RetryPolicy(max_retries=max_retries or 0))
-
-    def _connection(self, parameters: OpenAIParameters) -> Connection:
         connection = self._connected(parameters.provider) if parameters.provider else self._main
         if parameters.http_agent is None:
             return connection
-        return Connection(connection.provider, connection.connections, parameters.http_agent)
+        return Connection(connection.settings, connection.connections, parameters.http_agent)
+
+    def running_pool(self) -> Pool:
+        """
+        Return the pool that drives calls with callbacks, made by the first of them.
+        """
+        from aikit.runners import Pool  # noqa: PLC0415  programs that only wait need no pool
+
+        with self._lock:
+            if self._pool is None:
+                self._pool = Pool(self._max_workers, self.pump)
+            return self._pool
 
     def _connected(self, name: str) -> Connection:
         with self._lock:
@@ -222,7 +208,7 @@ class OpenAIClient:
             return self._connections[name]
 
     def _connection_to(self, settings: ProviderSettings) -> Connection:
-        return Connection(provider_from(settings), max(self._max_workers, 16), self._http_agent)
+        return Connection(settings, max(self._max_workers, 16), self._http_agent)
 
     def _main_settings(self, name: str | None) -> ProviderSettings:
         if name is None:
@@ -232,46 +218,8 @@ class OpenAIClient:
         )
         return attrs.evolve(self.providers.get(name), **fields)
 
-    def _running_pool(self) -> Pool:
-        with self._lock:
-            if self._pool is None:
-                self._pool = Pool(self._max_workers, self.pump)
-            return self._pool
 
-    def _deliver(self, result: OpenAIResult[Any], parameters: OpenAIParameters) -> None:
-        first = parameters.on_response if result.success else parameters.on_error
-        callbacks = [callback for callback in (first, parameters.on_terminate) if callback is not None]
-        if callbacks:
-            self._dispatcher.deliver(partial(_run, callbacks, result))
+def _dispatcher_of(value: Any) -> Dispatcher:
+    from aikit.dispatch import dispatcher_of  # noqa: PLC0415  a client without callbacks needs none
 
-    def _progress(self, on_progress: Callable[[Progress], object] | None) -> Callable[[Progress], None] | None:
-        if on_progress is None:
-            return None
-        return lambda progress: self._dispatcher.deliver(partial(_run, [on_progress], progress))
-
-
-@attrs.frozen
-class _Handle:
-    """
-    A result's hold on its call in the pool.
-    """
-
-    pool: Pool
-    call: Call
-
-    def cancel(self) -> None:
-        self.pool.cancel(self.call)
-
-    def assist(self) -> None:
-        self.pool.assist(self.call)
-
-
-def _run(callbacks: list[Callable[[Any], object]], value: Any) -> None:
-    """
-    Call each with *value*; one that raises is logged and changes nothing else.
-    """
-    for callback in callbacks:
-        try:
-            callback(value)
-        except Exception:
-            log.exception("callback %r raised", callback)
+    return dispatcher_of(value)

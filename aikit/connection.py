@@ -5,18 +5,22 @@ A provider and what answers its requests, made when the first request needs it.
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from aikit.providers import Provider
-from aikit.wire import Transport
+from aikit.providers import provider_from, require_kind
+from aikit.providers.configured import ProviderSettings
+
+if TYPE_CHECKING:
+    from aikit.providers import Provider
+    from aikit.wire import Transport
 
 
 @attrs.define(eq=False)
 class Connection:
     """
-    A provider and its transport.
+    How to reach a provider; the provider and its transport are made when the first call needs them.
 
     Attributes:
         connections: Exchanges that can be under way at once.
@@ -24,11 +28,22 @@ class Connection:
         http_agent: A ``requests`` adapter of the caller's.
     """
 
-    provider: Provider
+    settings: ProviderSettings
     connections: int
     http_agent: Any = None
-    _transport: Transport | None = None
-    _lock: Any = attrs.field(factory=threading.Lock, repr=False)
+    _provider: Provider | None = attrs.field(default=None, init=False)
+    _transport: Transport | None = attrs.field(default=None, init=False)
+    _lock: Any = attrs.field(factory=threading.Lock, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        require_kind(self.settings.kind)
+
+    @property
+    def provider(self) -> Provider:
+        """The provider, made once."""
+        if self._provider is None:
+            self._provider = provider_from(self.settings)  # a value: made twice by two threads, it is the same
+        return self._provider
 
     def transport(self) -> Transport:
         """

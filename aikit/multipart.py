@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 import json
 import mimetypes
-import secrets
+import os
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -67,7 +67,7 @@ class MultipartBody:
     fields: Mapping[str, str]
     file_field: str
     source: Source
-    boundary: str = attrs.field(factory=lambda: secrets.token_hex(16))
+    boundary: str = attrs.field(factory=lambda: os.urandom(16).hex())
 
     @property
     def content_type(self) -> str:

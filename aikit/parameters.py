@@ -7,12 +7,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache
-from typing import Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import attrs
 
-from aikit.objects import Progress
-from aikit.wire import Headers
+if TYPE_CHECKING:
+    from aikit.objects import Progress
+from aikit.headers import Headers
 
 MIN_EXPIRY_S: Final = 3600
 MAX_EXPIRY_S: Final = 2_592_000

@@ -188,7 +188,7 @@ class OpenAIResult(Generic[T]):
                 return
         watcher()
 
-    def _settle(self, outcome: Outcome, deliver: Callable[[], None]) -> None:
+    def _settle(self, deliver: Callable[[], None], outcome: Outcome) -> None:
         """
         End the call: first the answer is there, then *deliver* hands out callbacks, then waiters go on.
         """

@@ -14,7 +14,8 @@ from urllib.parse import urljoin, urlsplit
 import attrs
 
 from aikit.errors import ExchangeError, OpenAIError
-from aikit.wire import Flow, Request, Response, redacted
+from aikit.secrecy import redacted
+from aikit.wire import Flow, Request, Response
 
 T = TypeVar("T")
 

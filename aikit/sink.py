@@ -7,7 +7,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -45,7 +44,7 @@ class FileSink:
 
     def __attrs_post_init__(self) -> None:
         name = self.path.name.encode("utf-8", "ignore")[:200].decode("utf-8", "ignore")
-        self._part = self.path.with_name(f".{name}.{secrets.token_hex(4)}.part")
+        self._part = self.path.with_name(f".{name}.{os.urandom(4).hex()}.part")
 
     def __enter__(self) -> Self:
         with self._disk():

@@ -25,8 +25,10 @@ from requests.utils import get_environ_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from aikit.errors import CancelledError, ExchangeError, OpenAIError
+from aikit.headers import Headers
+from aikit.secrecy import redacted
 from aikit.watch import Watch
-from aikit.wire import Body, Headers, Reader, Request, Response, redacted
+from aikit.wire import Body, Reader, Request, Response
 
 BLOCK_BYTES: Final = 256 * 1024
 _CONNECT_TIMEOUT_S: Final = 10.0

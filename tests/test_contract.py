@@ -15,9 +15,10 @@ import pytest
 
 from aikit import OpenAIClient, OpenAIResult
 from aikit.errors import ExchangeError
+from aikit.headers import Headers
 from aikit.providers import KINDS
 from aikit.watch import Watch
-from aikit.wire import Headers, Request, Response
+from aikit.wire import Request, Response
 
 SAMPLES: Final = {"openai": "openai", "local": "openai"}
 """Kind of provider → folder of its wire samples."""

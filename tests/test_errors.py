@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from aikit.errors import CancelledError, ExchangeError, OpenAIError, Rejected
-from aikit.wire import Headers
+from aikit.headers import Headers
 
 _FULL = OpenAIError(
     message="no such file",

@@ -20,7 +20,7 @@ _ROOT: Final = Path(aikit.__file__).parent
 
 # From the ground up. A module or a package stands for all that is in it; the longest name that fits counts.
 _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
-    "nouns": ("objects", "errors"),
+    "nouns": ("objects", "errors", "headers", "secrecy"),
     # watch: the eye of whoever moves bytes; sink: bodies down, as source is bodies up; refusal: what an answer says
     "wire": ("wire", "watch", "retry", "multipart", "source", "sink", "refusal", "transport"),
     "checks": (

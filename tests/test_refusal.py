@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aikit.errors import OpenAIError
+from aikit.headers import Headers
 from aikit.objects import OpenAIFile
 from aikit.refusal import error_from, raise_for_status, understood
-from aikit.wire import Headers, Request, Response
+from aikit.wire import Request, Response
 
 _KEY = "sk-proj-0123/4567\u00e9"
 _REQUEST = Request(

@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aikit.errors import ExchangeError, OpenAIError
+from aikit.headers import Headers
 from aikit.multipart import MultipartBody, json_body
 from aikit.retry import RetryPolicy, redirected, retried, retry_after_s, through
 from aikit.source import source_of
-from aikit.wire import Flow, Headers, Request, Response
+from aikit.wire import Flow, Request, Response
 
 _URL = "https://api.example/v1/files"
 _GET = Request(method="GET", url=_URL, headers=Headers({"Accept": "*/*"}))

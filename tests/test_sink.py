@@ -33,6 +33,27 @@ def _broken_off(sink: FileSink, headers: Mapping[str, str] = _WHOLE) -> None:
     sink.write(memoryview(b"abc"))
 
 
+def _downloaded(path: Path, headers: Mapping[str, str], content: bytes, expected: int | None) -> None:
+    with FileSink(path=path) as sink:
+        sink.begin(200, Headers(headers))
+        sink.write(memoryview(content))
+        sink.commit(expected)
+
+
+def _failing(path: Path, error: type[BaseException] | BaseException) -> None:
+    with FileSink(path=path) as sink:
+        _broken_off(sink)
+        raise error
+
+
+def _vanishing(folder: Path) -> None:
+    with FileSink(path=folder / "a") as sink:
+        _broken_off(sink, {})
+        next(folder.iterdir()).unlink()
+        folder.rmdir()
+        sink.commit(3)
+
+
 def test_file_appears_when_it_is_complete(tmp_path: Path) -> None:
     """
     Until the end there is only a hidden part; then only the file.
@@ -162,10 +183,8 @@ def test_wrong_size_is_not_saved(length: str, content: bytes, expected: int | No
     """
     path = tmp_path / "a.bin"
     path.write_bytes(b"before")
-    with pytest.raises(OpenAIError, match="nothing was saved") as caught, FileSink(path=path) as sink:
-        sink.begin(200, _headers(Content_Length=length))
-        sink.write(memoryview(content))
-        sink.commit(expected)
+    with pytest.raises(OpenAIError, match="nothing was saved") as caught:
+        _downloaded(path, {"Content-Length": length}, content, expected)
     assert caught.value.code == "size_mismatch"
     assert (list(tmp_path.iterdir()), path.read_bytes()) == ([path], b"before")
 
@@ -177,9 +196,8 @@ def test_failure_leaves_nothing_behind(error: type[BaseException] | BaseExceptio
     """
     path = tmp_path / "a.bin"
     path.write_bytes(b"before")
-    with pytest.raises(BaseException) as caught, FileSink(path=path) as sink:  # noqa: PT011  any there is
-        _broken_off(sink)
-        raise error
+    with pytest.raises(BaseException) as caught:  # noqa: PT011  any there is
+        _failing(path, error)
     assert caught.type is (error if isinstance(error, type) else type(error))
     assert (list(tmp_path.iterdir()), path.read_bytes()) == ([path], b"before")
 
@@ -240,9 +258,8 @@ def test_folder_of_that_name_is_an_error(tmp_path: Path) -> None:
     A name that became a folder meanwhile is an error, and no part stays.
     """
     (tmp_path / "a").mkdir()
-    with pytest.raises(OpenAIError, match="cannot be written"), FileSink(path=tmp_path / "a") as sink:
-        _broken_off(sink, {})
-        sink.commit(3)
+    with pytest.raises(OpenAIError, match="cannot be written"):
+        _downloaded(tmp_path / "a", {}, b"abc", 3)
     assert list(tmp_path.iterdir()) == [tmp_path / "a"]
 
 
@@ -252,11 +269,8 @@ def test_folder_that_vanishes_is_no_second_error(tmp_path: Path) -> None:
     """
     folder = tmp_path / "folder"
     folder.mkdir()
-    with pytest.raises(OpenAIError, match="No such file"), FileSink(path=folder / "a") as sink:
-        _broken_off(sink, {})
-        next(folder.iterdir()).unlink()
-        folder.rmdir()
-        sink.commit(3)
+    with pytest.raises(OpenAIError, match="No such file"):
+        _vanishing(folder)
 
 
 _FULL = """

@@ -21,9 +21,10 @@ from requests.adapters import HTTPAdapter
 
 from aikit import OpenAIClient
 from aikit.errors import CancelledError, OpenAIError
+from aikit.headers import Headers
 from aikit.transport import HTTPTransport, http_transport
 from aikit.watch import Watch
-from aikit.wire import Headers, Request
+from aikit.wire import Request
 from tests.scripted_server import (
     FILE,
     ScriptedServer,

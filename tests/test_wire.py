@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aikit.errors import OpenAIError
+from aikit.headers import Headers
 from aikit.multipart import json_body
-from aikit.wire import Headers, Request, Response, is_secret, redacted
+from aikit.secrecy import is_secret, redacted
+from aikit.wire import Request, Response
 
 _KEY = "sk-proj-0123456789"
 _NAMES = [

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 import click
@@ -12,9 +11,9 @@ import click
 from aikit.cli.options import Command, Settings, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.text import safe
-from aikit.providers import provider_from
+from aikit.providers import provider_from, require_kind
 from aikit.providers.configured import LOCAL, Providers, ProviderSettings
-from aikit.wire import redacted
+from aikit.secrecy import redacted
 
 _TITLES: Final = ("NAME", "KIND", "ADDRESS", "KEY", "FROM")
 
@@ -43,21 +42,18 @@ def providers() -> int:
 
 
 def _entry(name: str, configured: Providers, settings: Settings) -> dict[str, Any]:
-    known = configured.get(name)
-    return {
-        "name": name,
-        "kind": known.kind,
-        "address": _address(known, settings),
-        "has_key": bool(known.api_key),
-        "from": str(configured.path) if name in _written(configured) else _origin(known),
-    }
+    entry: dict[str, Any] = {"name": name, "kind": "-", "address": "-", "has_key": False, "from": str(configured.path)}
+    try:
+        known = configured.get(name)
+        entry |= {"kind": known.kind, "address": _address(known, settings), "has_key": bool(known.api_key)}
+    except ValueError as error:  # one bad entry hides none of the others
+        return entry | {"address": f"cannot be used: {error}"}
+    return entry if name in configured.written else entry | {"from": _origin(known)}
 
 
 def _address(known: ProviderSettings, settings: Settings) -> str:
-    try:
-        provider = provider_from(known)
-    except ValueError as error:  # one bad entry hides none of the others
-        return f"cannot be used: {error}"
+    require_kind(known.kind)
+    provider = provider_from(known)
     if known.kind == LOCAL:
         return str(settings.home or getattr(provider, "home", None) or "-")
     return redacted(provider.base_url)
@@ -65,15 +61,6 @@ def _address(known: ProviderSettings, settings: Settings) -> str:
 
 def _origin(known: ProviderSettings) -> str:
     return "environment" if known.api_key or known.base_url else "built in"
-
-
-def _written(configured: Providers) -> frozenset[str]:
-    """
-    Return the names that the provider file itself has.
-    """
-    if configured.path is None:
-        return frozenset()
-    return frozenset(json.loads(configured.path.read_text("utf-8")).get("providers", {}))
 
 
 def _cells(entry: dict[str, Any]) -> list[str]:

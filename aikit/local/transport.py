@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from aikit.errors import OpenAIError
+from aikit.headers import Headers
 from aikit.local import BASE_URL
 from aikit.local.content import CHUNK_BYTES, Content
 from aikit.local.faults import StoreError
@@ -21,7 +22,7 @@ from aikit.local.store import Store
 from aikit.multipart import MultipartBody
 from aikit.source import Source
 from aikit.watch import Watch
-from aikit.wire import Headers, Request, Response
+from aikit.wire import Request, Response
 
 
 class LocalTransport:

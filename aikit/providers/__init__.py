@@ -6,14 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from aikit.limits import Limits
-from aikit.objects import FilePage, OpenAIFile, OpenAIFileDeleted
-from aikit.providers.configured import ProviderSettings
-from aikit.sink import FileSink
-from aikit.source import Source
-from aikit.wire import Flow, Transport
+if TYPE_CHECKING:
+    from aikit.limits import Limits
+    from aikit.objects import FilePage, OpenAIFile, OpenAIFileDeleted
+    from aikit.providers.configured import ProviderSettings
+    from aikit.sink import FileSink
+    from aikit.source import Source
+    from aikit.wire import Flow, Transport
 
 KINDS: Final[Mapping[str, str]] = {
     "openai": "aikit.providers.openai:OpenAIProvider",
@@ -74,12 +75,18 @@ class Provider(Protocol):
 def provider_from(settings: ProviderSettings) -> Provider:
     """
     Return the provider that *settings* describe.
-
-    Raises:
-        ValueError: There is no such kind, or a setting cannot be used.
     """
-    if settings.kind not in KINDS:
-        raise ValueError(f"provider kind {settings.kind!r} is not one of {', '.join(KINDS)}")
     module, name = KINDS[settings.kind].split(":")
     provider: Provider = getattr(import_module(module), name).from_settings(settings)
     return provider
+
+
+def require_kind(kind: str) -> None:
+    """
+    Check that there is such a kind of provider, without loading it.
+
+    Raises:
+        ValueError: There is none.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"provider kind {kind!r} is not one of {', '.join(KINDS)}")

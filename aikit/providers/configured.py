@@ -4,16 +4,16 @@ What is configured: the arguments of a client, the environment, and the provider
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeGuard
+from urllib.parse import urlsplit
 
 import attrs
 
 from aikit.local import home_folder
-from aikit.wire import redacted
+from aikit.secrecy import redacted
 
 OPENAI: Final = "openai"
 LOCAL: Final = "local"
@@ -24,6 +24,44 @@ _KEYS_TOO: Final = {name: name for name in ("organization", "project", "home")}
 
 def _shown_url(url: str | None) -> str:
     return repr(url and redacted(url))
+
+
+def _usable_url(base_url: str | None) -> str | None:
+    """
+    Return *base_url* without a slash at its end.
+
+    Raises:
+        ValueError: It is no http(s) address of a host, or has parts that belong elsewhere.
+    """
+    if base_url is None:
+        return None
+    if not isinstance(base_url, str):
+        raise TypeError(f"base_url must be a string, not {type(base_url).__name__}")
+    base_url = base_url.strip()
+    shown = repr(redacted(base_url))
+    try:
+        parts = urlsplit(base_url)
+        is_usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets or a port that are none: their message would repeat a password
+        is_usable, shown = False, f"{base_url.split(':', 1)[0]!r}…"
+    if not is_usable or not base_url.isprintable() or any(char in base_url for char in " \\"):
+        raise ValueError(f"base_url {shown} must start with http:// or https:// and name a host") from None
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError(f"base_url {shown} must have no user, query or fragment; pass the key as api_key")
+    return base_url.rstrip("/")
+
+
+def _stripped(value: str | None) -> str | None:
+    return value.strip() if isinstance(value, str) else value
+
+
+def _is_usable(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{field.name} must be a string, not {type(value).__name__}")
+    if value and not (value.isascii() and value.isprintable()):
+        raise ValueError(
+            f"{field.name} has characters that no header can carry; was it copied whole, and nothing else?"
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -40,10 +78,10 @@ class ProviderSettings:
     """
 
     kind: str = "openai"
-    api_key: str | None = attrs.field(default=None, repr=False)
-    base_url: str | None = attrs.field(default=None, repr=_shown_url)
-    organization: str | None = None
-    project: str | None = None
+    api_key: str | None = attrs.field(default=None, repr=False, converter=_stripped, validator=_is_usable)
+    base_url: str | None = attrs.field(default=None, repr=_shown_url, converter=_usable_url)
+    organization: str | None = attrs.field(default=None, converter=_stripped, validator=_is_usable)
+    project: str | None = attrs.field(default=None, converter=_stripped, validator=_is_usable)
     custom_headers: Mapping[str, str] | None = attrs.field(default=None, repr=False)
     home: Path | None = None
 
@@ -75,7 +113,7 @@ class Providers:
     Attributes:
         path: The file; ``None`` when there is none.
 
-        entries: Name → settings; ``"openai"`` and ``"local"`` are always there.
+        written: Name → what the file says of it, read when it is asked for: one bad entry hides none of the others.
 
         models: Alias → ``{"provider", "model"}``.
     """
@@ -84,8 +122,9 @@ class Providers:
     # https://developer.4d.com/docs/aikit/openaiproviders (read 2026-11-21). "kind" and "home" are ours.
 
     path: Path | None = None
-    entries: Mapping[str, ProviderSettings] = attrs.field(factory=dict)
+    written: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     models: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
+    _environ: Mapping[str, str] = attrs.field(default=os.environ, repr=False)
 
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ) -> Providers:
@@ -98,25 +137,29 @@ class Providers:
         for path in _candidates(environ):
             if path.is_file():
                 return _read(path, environ)
-        return cls(None, _always_there(environ), {})
+        return cls(environ=environ)
 
     def get(self, name: str) -> ProviderSettings:
         """
         Return the settings of the provider called *name*.
 
         Raises:
-            ValueError: There is none.
+            ValueError: There is none, or what the file says of it cannot be used.
         """
-        if name not in self.entries:
-            where = f"in {self.path}" if self.path else f"and there is no {FILE_NAME}; set AIKIT_PROVIDERS to its path"
-            raise ValueError(f"provider {name!r} is not one of {', '.join(self.entries)} {where}")
-        return self.entries[name]
+        if name in self.written:
+            return _settings(self.path, name, self.written[name])
+        if name == OPENAI:
+            return ProviderSettings().or_environment(self._environ)
+        if name == LOCAL:
+            return ProviderSettings(kind=LOCAL)
+        where = f"in {self.path}" if self.path else f"and there is no {FILE_NAME}; set AIKIT_PROVIDERS to its path"
+        raise ValueError(f"provider {name!r} is not one of {', '.join(self.list())} {where}")
 
     def list(self) -> tuple[str, ...]:
         """
-        Return the names of all providers.
+        Return the names of all providers; ``"openai"`` and ``"local"`` are always there.
         """
-        return tuple(self.entries)
+        return tuple(dict.fromkeys((OPENAI, LOCAL, *self.written)))
 
     def model_aliases(self) -> tuple[str, ...]:
         """
@@ -136,11 +179,9 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:
     yield home_folder(environ) / FILE_NAME
 
 
-def _always_there(environ: Mapping[str, str]) -> dict[str, ProviderSettings]:
-    return {OPENAI: ProviderSettings().or_environment(environ), LOCAL: ProviderSettings(kind=LOCAL)}
-
-
 def _read(path: Path, environ: Mapping[str, str]) -> Providers:
+    import json  # noqa: PLC0415  only who has a provider file pays for it
+
     try:
         data = json.loads(path.read_text("utf-8-sig"))  # editors on Windows begin files with a mark
     except (OSError, ValueError, RecursionError) as error:
@@ -150,8 +191,7 @@ def _read(path: Path, environ: Mapping[str, str]) -> Providers:
     if not isinstance(entries, dict) or not _are_models(models):
         shape = '{"providers": {NAME: {…}}, "models": {ALIAS: {"provider": …, "model": …}}}'
         raise ValueError(f"{path} must hold {shape}")
-    named = {name: _settings(path, name, entry) for name, entry in entries.items()}
-    return Providers(path, _always_there(environ) | named, models)
+    return Providers(path, entries, models, environ)
 
 
 def _are_models(models: Any) -> TypeGuard[dict[str, dict[str, str]]]:
@@ -160,7 +200,7 @@ def _are_models(models: Any) -> TypeGuard[dict[str, dict[str, str]]]:
     )
 
 
-def _settings(path: Path, name: str, entry: Any) -> ProviderSettings:
+def _settings(path: Path | None, name: str, entry: Any) -> ProviderSettings:
     known = _KEYS | _KEYS_TOO
     if not isinstance(entry, dict) or not all(isinstance(value, str | None) for value in entry.values()):
         raise ValueError(f"{path}: provider {name!r} must be an object of strings")
@@ -170,4 +210,7 @@ def _settings(path: Path, name: str, entry: Any) -> ProviderSettings:
     values = {known[key]: value for key, value in entry.items() if value is not None}
     if "home" in values:
         values["home"] = Path(values["home"]).expanduser()
-    return ProviderSettings(**({"kind": LOCAL} if name == LOCAL else {}) | values)
+    try:
+        return ProviderSettings(**({"kind": LOCAL} if name == LOCAL else {}) | values)
+    except ValueError as error:
+        raise ValueError(f"{path}: provider {name!r}: {error}") from None

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import attrs
 
 from aikit import __version__
+from aikit.headers import Headers
 from aikit.limits import Limits, limits_for
 from aikit.multipart import MultipartBody
 from aikit.objects import FilePage, OpenAIFile, OpenAIFileDeleted
@@ -18,7 +19,7 @@ from aikit.providers.configured import ProviderSettings
 from aikit.refusal import error_from, raise_for_status, understood
 from aikit.sink import FileSink
 from aikit.source import Source
-from aikit.wire import Flow, Headers, Request, Sink, Transport, redacted
+from aikit.wire import Flow, Request, Sink, Transport
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
 _JSON: Final = {"Accept": "application/json"}
@@ -48,19 +49,15 @@ class OpenAIProvider:
     def from_settings(cls, settings: ProviderSettings) -> OpenAIProvider:
         """
         Return the provider that *settings* describe.
-
-        Raises:
-            ValueError: The key or the address cannot be used.
         """
         headers = {"User-Agent": f"aikit/{__version__}"}
         if settings.api_key:
-            headers["Authorization"] = f"Bearer {_usable('api_key', settings.api_key)}"
+            headers["Authorization"] = f"Bearer {settings.api_key}"
         if settings.organization:
-            headers["OpenAI-Organization"] = _usable("organization", settings.organization)
+            headers["OpenAI-Organization"] = settings.organization
         if settings.project:
-            headers["OpenAI-Project"] = _usable("project", settings.project)
-        base_url = usable_url(settings.base_url) if settings.base_url else OPENAI_URL
-        return cls(base_url=base_url, headers=Headers(headers).merged(settings.custom_headers))
+            headers["OpenAI-Project"] = settings.project
+        return cls(base_url=settings.base_url or OPENAI_URL, headers=Headers(headers).merged(settings.custom_headers))
 
     @property
     def limits(self) -> Limits:
@@ -137,35 +134,3 @@ class OpenAIProvider:
 
     def _request(self, method: str, path: str, *, headers: Mapping[str, str] = _JSON, **options: Any) -> Request:
         return Request(method=method, url=self.base_url + path, headers=self.headers.merged(headers), **options)
-
-
-def usable_url(base_url: str) -> str:
-    """
-    Return *base_url* without a slash at its end.
-
-    Raises:
-        ValueError: It is no http(s) address of a host, or has parts that belong elsewhere.
-    """
-    if not isinstance(base_url, str):
-        raise TypeError(f"base_url must be a string, not {type(base_url).__name__}")
-    base_url = base_url.strip()
-    shown = repr(redacted(base_url))
-    try:
-        parts = urlsplit(base_url)
-        is_usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # brackets or a port that are none: their message would repeat a password
-        is_usable, shown = False, f"{base_url.split(':', 1)[0]!r}…"
-    if not is_usable or not base_url.isprintable() or any(char in base_url for char in " \\"):
-        raise ValueError(f"base_url {shown} must start with http:// or https:// and name a host") from None
-    if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError(f"base_url {shown} must have no user, query or fragment; pass the key as api_key")
-    return base_url.rstrip("/")
-
-
-def _usable(name: str, value: str) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a string, not {type(value).__name__}")
-    value = value.strip()
-    if not value.isascii() or not value.isprintable():
-        raise ValueError(f"{name} has characters that no header can carry; was it copied whole, and nothing else?")
-    return value

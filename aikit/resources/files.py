@@ -19,6 +19,7 @@ from aikit.parameters import (
     OpenAIFileWaitParameters,
     OpenAIParameters,
 )
+from aikit.resources.calls import start
 from aikit.results import (
     OpenAIFileContentResult,
     OpenAIFileDeletedResult,
@@ -83,7 +84,8 @@ class FilesAPI:
         options = OpenAIFileParameters.of(parameters)
         _require_text("purpose", purpose)
         source = source_of(file, filename=options.filename, purpose=purpose)
-        return self._client.start(
+        return start(
+            self._client,
             OpenAIFileResult(),
             lambda provider, watch: _checked_create(provider, source, purpose, options, watch),
             options,
@@ -103,8 +105,11 @@ class FilesAPI:
         # GET {base}/files/{file_id}
         # https://developers.openai.com/api/reference/resources/files/methods/retrieve (read 2026-11-21)
         _require_id(file_id)
-        return self._client.start(
-            OpenAIFileResult(), lambda provider, _: provider.retrieve_file(file_id), OpenAIParameters.of(parameters)
+        return start(
+            self._client,
+            OpenAIFileResult(),
+            lambda provider, _: provider.retrieve_file(file_id),
+            OpenAIParameters.of(parameters),
         )
 
     def list(self, parameters: FileListOptions | None = None) -> OpenAIFileListResult:
@@ -123,7 +128,7 @@ class FilesAPI:
         result = OpenAIFileListResult()
         result._next = lambda last_id: self.list(attrs.evolve(options, after=last_id))  # noqa: SLF001  one mechanism
         operation = _all_pages if options.all_pages else _one_page
-        return self._client.start(result, lambda provider, _: operation(provider, options), options)
+        return start(self._client, result, lambda provider, _: operation(provider, options), options)
 
     def delete(self, file_id: str, parameters: Options | None = None) -> OpenAIFileDeletedResult:
         """
@@ -139,7 +144,8 @@ class FilesAPI:
         # DELETE {base}/files/{file_id}
         # https://developers.openai.com/api/reference/resources/files/methods/delete (read 2026-11-21)
         _require_id(file_id)
-        return self._client.start(
+        return start(
+            self._client,
             OpenAIFileDeletedResult(),
             lambda provider, _: provider.delete_file(file_id),
             OpenAIParameters.of(parameters),
@@ -159,7 +165,8 @@ class FilesAPI:
         # GET {base}/files/{file_id}/content
         # https://developers.openai.com/api/reference/resources/files/methods/content (read 2026-11-21)
         _require_id(file_id)
-        return self._client.start(
+        return start(
+            self._client,
             OpenAIFileContentResult(),
             lambda provider, _: provider.file_content(file_id),
             OpenAIParameters.of(parameters),
@@ -194,7 +201,8 @@ class FilesAPI:
         if not os.fspath(path) or "\0" in os.fsdecode(path):
             raise ValueError("path must not be empty, and have no NUL character")
         target = Path(os.fsdecode(path))
-        return self._client.start(
+        return start(
+            self._client,
             OpenAIFileDownloadResult(),
             lambda provider, _: _download(provider, file_id, target),
             OpenAIParameters.of(parameters),
@@ -218,7 +226,7 @@ class FilesAPI:
         """
         _require_id(file_id)
         options = OpenAIFileWaitParameters.of(parameters)
-        return self._client.start(OpenAIFileResult(), lambda provider, _: _wait(provider, file_id, options), options)
+        return start(self._client, OpenAIFileResult(), lambda provider, _: _wait(provider, file_id, options), options)
 
 
 def _checked_create(

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import attrs
 import pytest
 
+from aikit.headers import Headers
 from aikit.limits import limits_for
 from aikit.local.store import Store
 from aikit.local.transport import LocalTransport
@@ -20,7 +21,7 @@ from aikit.providers.local import LocalProvider
 from aikit.sink import FileSink
 from aikit.source import BytesSource, source_of
 from aikit.watch import Watch
-from aikit.wire import Flow, Headers, Request, Response
+from aikit.wire import Flow, Request, Response
 from tests.conformance.checker import Answered, Asked, Checker
 
 T = TypeVar("T")

@@ -15,12 +15,14 @@ import attrs
 import pytest
 
 import aikit
+from aikit.headers import Headers
+from aikit.local import BASE_URL
 from aikit.local.store import Store
-from aikit.local.transport import BASE_URL, LocalTransport
+from aikit.local.transport import LocalTransport
 from aikit.multipart import MultipartBody
 from aikit.source import source_of
 from aikit.watch import Watch
-from aikit.wire import Headers, Request, Response
+from aikit.wire import Request, Response
 
 NOON = 1_795_262_400
 

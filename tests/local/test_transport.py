@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from aikit.errors import CancelledError, OpenAIError
+from aikit.local import BASE_URL
 from aikit.local.store import Store
-from aikit.local.transport import BASE_URL, LocalTransport
+from aikit.local.transport import LocalTransport
 from aikit.multipart import MultipartBody, json_body
 from aikit.objects import Progress
 from aikit.source import source_of

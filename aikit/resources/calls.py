@@ -1,0 +1,109 @@
+"""
+How a call is made: an operation becomes a flow, the flow runs here or on the pool, and its end becomes a result.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import attrs
+
+from aikit.parameters import OpenAIParameters
+from aikit.results import OpenAIResult
+from aikit.retry import RetryPolicy, retried, through
+from aikit.runners import Call, Pool, run_inline
+from aikit.watch import Watch
+from aikit.wire import Flow, Request, Response
+
+if TYPE_CHECKING:
+    from aikit.client import OpenAIClient
+    from aikit.objects import Progress
+    from aikit.providers import Provider
+
+R = TypeVar("R", bound=OpenAIResult[Any])
+log: Final = logging.getLogger("aikit")
+
+Operation = Callable[["Provider", Watch], Flow[Any]]
+"""Makes the flow of one call."""
+
+
+def start(client: OpenAIClient, result: R, operation: Operation, parameters: OpenAIParameters) -> R:
+    """
+    Run *operation* as *parameters* ask: here and now, or on the pool.
+
+    Returns:
+        *result*, terminated unless the call runs in the background.
+
+    Raises:
+        RuntimeError: The client is closed.
+        OpenAIError: *parameters* ask to throw, and the call failed.
+    """
+    call = _call(client, result, operation, parameters)
+    if parameters.is_background:
+        pool = client.running_pool()
+        result._handle = _Handle(pool, call)  # noqa: SLF001  results and calls are one mechanism
+        pool.submit(call)
+        return result
+    run_inline(call)
+    return result.throw() if parameters.throw else result
+
+
+@attrs.frozen(eq=False)
+class _Handle:
+    """
+    A result's hold on its call in the pool.
+    """
+
+    pool: Pool
+    call: Call
+
+    def cancel(self) -> None:
+        self.pool.cancel(self.call)
+
+    def assist(self) -> None:
+        self.pool.assist(self.call)
+
+
+def _call(client: OpenAIClient, result: OpenAIResult[Any], operation: Operation, parameters: OpenAIParameters) -> Call:
+    connection = client.connection_for(parameters)
+    watch = Watch(on_progress=_progress(client, parameters.on_progress))
+    flow = through(operation(connection.provider, watch), partial(_carried_out, client.defaults, parameters))
+    deliver = partial(_deliver, client, result, parameters)
+    return Call(flow, connection.transport, watch, partial(result._settle, deliver))  # noqa: SLF001  likewise
+
+
+def _carried_out(defaults: OpenAIParameters, parameters: OpenAIParameters, request: Request) -> Flow[Response]:
+    timeout_s = parameters.timeout or defaults.timeout or request.timeout_s
+    headers = request.headers.merged(parameters.extra_headers) if parameters.extra_headers else request.headers
+    max_retries = defaults.max_retries if parameters.max_retries is None else parameters.max_retries
+    request = attrs.evolve(request, timeout_s=timeout_s, headers=headers)
+    return retried(request, RetryPolicy(max_retries=max_retries or 0))
+
+
+def _deliver(client: OpenAIClient, result: OpenAIResult[Any], parameters: OpenAIParameters) -> None:
+    first = parameters.on_response if result.success else parameters.on_error
+    callbacks = [callback for callback in (first, parameters.on_terminate) if callback is not None]
+    if callbacks:
+        client.dispatcher.deliver(partial(_run, callbacks, result))
+
+
+def _progress(
+    client: OpenAIClient, on_progress: Callable[[Progress], object] | None
+) -> Callable[[Progress], None] | None:
+    if on_progress is None:
+        return None
+    return lambda progress: client.dispatcher.deliver(partial(_run, [on_progress], progress))
+
+
+def _run(callbacks: list[Callable[[Any], object]], value: Any) -> None:
+    """
+    Call each with *value*; one that raises is logged and changes nothing else.
+    """
+    for callback in callbacks:
+        try:
+            callback(value)
+        except Exception:
+            log.exception("callback %r raised", callback)
