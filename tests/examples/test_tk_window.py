@@ -24,6 +24,7 @@ pytestmark = pytest.mark.foreign
 # The window has a fixed place and size; these are places on the screen.
 UPLOAD, CANCEL, REFRESH, DELETE, FIRST_FILE = (734, 105), (734, 147), (634, 487), (734, 487), (200, 256)
 MESSAGE = {"x": 60, "y": 464, "width": 520, "height": 46}
+BUTTON = {"x": 690, "y": 90, "width": 20, "height": 20}
 BAR = {"x": 60, "y": 140, "width": 300, "height": 14}
 ROW = {"x": 64, "y": 246, "width": 200, "height": 22}
 RED, GREEN, BLUE, SELECTED = "#B91C1C", "#15803D", "#2563EB", "#DBE6FD"
@@ -69,6 +70,7 @@ def opened(screen: Screen) -> Iterator[Opened]:
         )
         running.append(process)
         screen.find("aikit files")
+        screen.until(lambda: BLUE in screen.colours(**BUTTON), "the button that uploads")
         return process
 
     yield open_with
