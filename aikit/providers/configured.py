@@ -126,6 +126,9 @@ class Providers:
     models: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
     _environ: Mapping[str, str] = attrs.field(default=os.environ, repr=False)
 
+    def __reduce__(self) -> Any:
+        raise TypeError("configured providers cannot be pickled, they may hold keys; load them again there")
+
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ) -> Providers:
         """
