@@ -15,7 +15,7 @@ import attrs
 
 from aikit.errors import ExchangeError, OpenAIError
 from aikit.secrecy import redacted
-from aikit.wire import Flow, Request, Response
+from aikit.wire import Flow, Pause, Request, Response
 
 T = TypeVar("T")
 
@@ -90,14 +90,15 @@ def through(flow: Flow[T], carry_out: Callable[[Request], Flow[Response]]) -> Fl
     Drive *flow*, letting *carry_out* see to each of its requests.
     """
     try:
-        request = next(flow)
+        step = next(flow)
         while True:
             try:
-                response = yield from carry_out(request)
+                answer = (yield step) if isinstance(step, Pause) else (yield from carry_out(step))
             except Exception as error:  # noqa: BLE001  whatever went wrong is the flow's to know
-                request = flow.throw(error)
+                step = flow.throw(error)
             else:
-                request = flow.send(response)
+                step = flow.send(answer)
+            answer = None  # not held while the flow waits
     except StopIteration as stop:
         value: T = stop.value
         return value
@@ -123,7 +124,8 @@ def retried(request: Request, policy: RetryPolicy) -> Flow[Response]:
             if delay_s is None:
                 return response
             is_repeat |= response.status >= 500 or response.status == 408
-        request = attrs.evolve(request, attempt=request.attempt + 1, after_s=delay_s, is_repeat=is_repeat)
+        yield Pause(delay_s)
+        request = attrs.evolve(request, attempt=request.attempt + 1, is_repeat=is_repeat)
 
 
 def redirected(request: Request) -> Flow[Response]:
@@ -134,7 +136,7 @@ def redirected(request: Request) -> Flow[Response]:
         OpenAIError: The redirect must not be followed (code ``"redirect_refused"``).
     """
     # RFC 9110 section 15.4
-    response = yield request
+    response: Response = yield request
     for _ in range(_MAX_REDIRECTS):
         if response.status not in _REDIRECTS or "location" not in response.headers:
             return response
@@ -200,14 +202,12 @@ def _next_request(response: Response) -> Request:
     if not request.is_replayable and body is not None:
         raise _refused(response, "the stream was sent already and cannot go back")
     if _origin(url) == _origin(request.url):
-        return attrs.evolve(request, url=url, method=method, body=body, after_s=0)
+        return attrs.evolve(request, url=url, method=method, body=body)
     if request.url.startswith("https:") and not url.startswith("https:"):
         raise _refused(response, "it leads away from https")
     if method not in {"GET", "HEAD"}:
         raise _refused(response, "it leads to another origin, and only reading goes there")
-    return attrs.evolve(
-        request, url=url, method=method, body=body, headers=request.headers.without_secrets(), after_s=0
-    )
+    return attrs.evolve(request, url=url, method=method, body=body, headers=request.headers.without_secrets())
 
 
 def _target(response: Response) -> str:

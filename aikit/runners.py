@@ -9,6 +9,7 @@ import itertools
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -19,7 +20,7 @@ from aikit import interpreter_exit
 from aikit.errors import CancelledError, OpenAIError, Rejected
 from aikit.results import Outcome
 from aikit.watch import Watch
-from aikit.wire import Flow, Request, Response, Transport
+from aikit.wire import Flow, Pause, Request, Response, Transport
 
 log: Final = logging.getLogger("aikit")
 _LOOK_S: Final = 0.1  # how often a thread that waits itself looks whether its call was cancelled
@@ -34,6 +35,8 @@ class Call:
         transport: Gives what answers; made by the first request.
 
         finish: Told once how it ended.
+
+        due: When a parked call may go on, in monotonic seconds.
     """
 
     flow: Flow[Any]
@@ -42,8 +45,8 @@ class Call:
     finish: Callable[[Outcome], None]
     due: float = 0.0
     outcome: Outcome | None = None
-    _next: Request | None = None
-    _has_waited: bool = False
+    _began: float = attrs.field(factory=time.monotonic)
+    _is_pausing: bool = False
     _request: Request | None = None
     _response: Response | None = None
     _baton: Any = attrs.field(factory=threading.Lock)
@@ -67,10 +70,9 @@ class Call:
         """
         try:
             self.watch.raise_if_cancelled()
-            request = self._next or next(self.flow)
-            while not request.after_s or self._has_waited:
-                self._has_waited = False
-                request = self._exchange(request)
+            step = self._started_or_resumed()
+            while isinstance(step, Request):
+                step = self._exchange(step)
         except StopIteration as stop:
             self._end(stop.value)
         except Rejected as rejected:
@@ -80,14 +82,17 @@ class Call:
         except Exception as error:  # noqa: BLE001  results instead of exceptions, also for what nobody thought of
             self._end(None, (_unexpected(error),))
         else:
-            self._next, self._has_waited = request, True
-            return request.after_s
+            self._is_pausing, self._response = True, None  # ten thousand waiting calls hold no answers
+            return step.seconds
         finally:
             if self.outcome is not None:
                 self.flow.close()
         return None
 
-    def _exchange(self, request: Request) -> Request:
+    def _started_or_resumed(self) -> Request | Pause:
+        return self.flow.send(time.monotonic() - self._began) if self._is_pausing else next(self.flow)
+
+    def _exchange(self, request: Request) -> Request | Pause:
         try:
             self.watch.raise_if_cancelled()
             self._request = request
@@ -132,6 +137,8 @@ class Pool:
     _executor: ThreadPoolExecutor = attrs.field(init=False)
     _timer: _Timer = attrs.field(init=False)
     _pending: set[Call] = attrs.field(factory=set, init=False)
+    _ready: deque[Call] = attrs.field(factory=deque, init=False)
+    _at_work: int = attrs.field(default=0, init=False)
     _changed: threading.Condition = attrs.field(factory=threading.Condition, init=False)
     _worker: threading.local = attrs.field(factory=threading.local, init=False)
 
@@ -193,14 +200,30 @@ class Pool:
         self._executor.shutdown(wait=not getattr(self._worker, "calls", None))
 
     def _resume(self, call: Call) -> None:
+        """
+        Hand *call* to a thread: one that is at work already, or, while there may be more, another one.
+        """
+        with self._changed:
+            self._ready.append(call)
+            if self._at_work == self.max_workers:
+                return
+            self._at_work += 1
         try:
-            self._executor.submit(self._work, call)
+            self._executor.submit(self._work_off)
         except RuntimeError:  # the interpreter is ending: the thread that has the work does it
-            self._work(call)
+            self._work_off()
 
-    def _work(self, call: Call) -> None:
-        if call.claim():
-            self._drive(call)
+    def _work_off(self) -> None:
+        while (call := self._next_ready()) is not None:
+            if call.claim():
+                self._drive(call)
+
+    def _next_ready(self) -> Call | None:
+        with self._changed:
+            if self._ready:
+                return self._ready.popleft()
+            self._at_work -= 1
+            return None
 
     def _drive(self, call: Call) -> None:
         calls = self._worker.__dict__.setdefault("calls", [])
@@ -220,7 +243,7 @@ class Pool:
     def _finish(self, call: Call) -> None:
         try:
             call.finish(call.outcome or Outcome(errors=(CancelledError(),)))
-        except Exception:
+        except BaseException:  # a callback may even ask this thread to exit, but others have calls in it
             log.exception("a call could not hand over its result")
         finally:
             with self._changed:

@@ -91,8 +91,6 @@ class Request:
 
         timeout_s: Seconds without any byte after which the exchange fails.
 
-        after_s: Seconds to wait before it is sent; how, is the runner's.
-
         attempt: 1 for the first try.
 
         is_repeat: True when an earlier attempt may have been acted on though its answer was lost.
@@ -104,7 +102,6 @@ class Request:
     body: Body | None = None
     sink: Sink | None = attrs.field(default=None, repr=False)
     timeout_s: float = 600.0
-    after_s: float = 0.0
     attempt: int = 1
     is_repeat: bool = False
 
@@ -114,9 +111,7 @@ class Request:
         return self.body is None or self.body.is_replayable
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {
-            name: getattr(self, name) for name in ("method", "headers", "timeout_s", "after_s", "attempt", "is_repeat")
-        }
+        kept = {name: getattr(self, name) for name in ("method", "headers", "timeout_s", "attempt", "is_repeat")}
         return kept | {"url": redacted(self.url), "body": None, "sink": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -196,8 +191,22 @@ class Response:
             ) from None
 
 
-Flow: TypeAlias = Generator[Request, Response, T]
-"""An operation: yields requests, is sent responses, returns its object; failures of exchanges are thrown into it."""
+@attrs.frozen
+class Pause:
+    """
+    A wish to go on later; how, is the runner's. It is answered with the seconds since the call began.
+
+    Attributes:
+        seconds: How long.
+    """
+
+    # Not a property of a request: ten thousand flows that wait would hold a request each, and what made it.
+
+    seconds: float
+
+
+Flow: TypeAlias = Generator[Request | Pause, Any, T]
+"""An operation: yields requests and pauses, is sent responses, returns its object; failed exchanges are thrown in."""
 
 
 class Transport(Protocol):

@@ -18,7 +18,7 @@ from aikit.headers import Headers
 from aikit.multipart import MultipartBody, json_body
 from aikit.retry import RetryPolicy, redirected, retried, retry_after_s, through
 from aikit.source import source_of
-from aikit.wire import Flow, Request, Response
+from aikit.wire import Flow, Pause, Request, Response
 
 _URL = "https://api.example/v1/files"
 _GET = Request(method="GET", url=_URL, headers=Headers({"Accept": "*/*"}))
@@ -43,7 +43,18 @@ _ONCE = attrs.evolve(
 )
 
 
-def _answer(request: Request, status: int, body: bytes = b"", **headers: str) -> Response:
+def _asked(step: Request | Pause) -> Request:
+    assert isinstance(step, Request)
+    return step
+
+
+def _after(flow: Flow[Any], seconds: float, pause: Request | Pause) -> Request:
+    assert pause == Pause(seconds)
+    return _asked(flow.send(seconds))
+
+
+def _answer(step: Request | Pause, status: int, body: bytes = b"", **headers: str) -> Response:
+    request = _asked(step)
     fields = {name.replace("_", "-"): value for name, value in headers.items()}
     return Response(status=status, headers=Headers(fields), body=body, request=request)
 
@@ -187,11 +198,13 @@ def test_the_same_is_sent_until_the_retries_are_used_up() -> None:
     """
     flow = retried(_POST, _POLICY)
     first = next(flow)
-    second = flow.send(_answer(first, 429))
-    third = flow.send(_answer(second, 500))
+    assert flow.send(_answer(first, 429)) == Pause(0.5)
+    second = flow.send(0.5)
+    assert flow.send(_answer(second, 500)) == Pause(1.0)
+    third = flow.send(1.5)
     assert first == _POST
-    assert second == attrs.evolve(_POST, attempt=2, after_s=0.5)
-    assert third == attrs.evolve(_POST, attempt=3, after_s=1.0, is_repeat=True)
+    assert second == attrs.evolve(_POST, attempt=2)
+    assert third == attrs.evolve(_POST, attempt=3, is_repeat=True)
     last = _answer(third, 503)
     assert _returned(flow, last) is last
 
@@ -203,10 +216,10 @@ def test_broken_exchange_is_tried_again(is_ambiguous: bool, is_repeat: bool) -> 
     """
     flow = retried(_POST, _POLICY)
     next(flow)
-    again = flow.throw(ExchangeError(message="broke", is_ambiguous=is_ambiguous))
-    assert again == attrs.evolve(_POST, attempt=2, after_s=0.5, is_repeat=is_repeat)
-    third = flow.throw(ExchangeError(message="broke", is_ambiguous=False))
-    assert third.is_repeat is is_repeat
+    assert flow.throw(ExchangeError(message="broke", is_ambiguous=is_ambiguous)) == Pause(0.5)
+    assert flow.send(0.5) == attrs.evolve(_POST, attempt=2, is_repeat=is_repeat)
+    assert flow.throw(ExchangeError(message="broke", is_ambiguous=False)) == Pause(1.0)
+    assert _asked(flow.send(1.5)).is_repeat is is_repeat
     with pytest.raises(ExchangeError, match="third"):
         flow.throw(ExchangeError(message="third"))
 
@@ -217,7 +230,7 @@ def test_answer_tells_whether_it_may_have_been_done(status: int, is_repeat: bool
     A refusal did nothing; after a server's own fault nobody knows.
     """
     flow = retried(_GET, _POLICY)
-    assert flow.send(_answer(next(flow), status)).is_repeat is is_repeat
+    assert _after(flow, 0.5, flow.send(_answer(next(flow), status))).is_repeat is is_repeat
 
 
 def test_other_errors_are_not_tried_again() -> None:
@@ -267,9 +280,9 @@ def test_redirect_within_the_origin_keeps_everything(status: int, location: str,
     """
     A reading request goes on at the same origin with all its fields, at relative addresses too.
     """
-    request = attrs.evolve(_GET, headers=Headers(_SECRETS), attempt=2, after_s=3.0, is_repeat=True)
+    request = attrs.evolve(_GET, headers=Headers(_SECRETS), attempt=2, is_repeat=True)
     flow = redirected(request)
-    assert flow.send(_answer(next(flow), status, location=location)) == attrs.evolve(request, url=url, after_s=0)
+    assert flow.send(_answer(next(flow), status, location=location)) == attrs.evolve(request, url=url)
 
 
 @pytest.mark.parametrize(
@@ -288,7 +301,7 @@ def test_redirect_to_another_origin_has_no_secrets(location: str) -> None:
     """
     request = attrs.evolve(_GET, headers=Headers({**_SECRETS, "Accept": "*/*", "X-Plain": "1"}))
     flow = redirected(request)
-    moved = flow.send(_answer(next(flow), 302, location=location))
+    moved = _asked(flow.send(_answer(next(flow), 302, location=location)))
     assert moved.headers == {"Accept": "*/*", "X-Plain": "1"}
 
 
@@ -298,7 +311,7 @@ def test_secrets_do_not_come_back_on_the_way_home() -> None:
     """
     flow = redirected(attrs.evolve(_GET, headers=Headers(_SECRETS)))
     away = flow.send(_answer(next(flow), 302, location="https://elsewhere.example/x"))
-    home = flow.send(_answer(away, 302, location=_URL))
+    home = _asked(flow.send(_answer(away, 302, location=_URL)))
     assert (home.url, dict(home.headers)) == (_URL, {})
 
 
@@ -374,7 +387,7 @@ def test_answer_that_is_no_redirect_is_the_answer(status: int, headers: dict[str
     Without an address, and with statuses that are not redirects, nothing is followed.
     """
     flow = redirected(_GET)
-    answer = Response(status=status, headers=Headers(headers), request=next(flow))
+    answer = Response(status=status, headers=Headers(headers), request=_asked(next(flow)))
     assert _returned(flow, answer) is answer
 
 
@@ -394,14 +407,16 @@ def test_retry_starts_at_the_first_address_again() -> None:
     A redirect is no promise: the next attempt asks where the first one asked.
     """
     flow = retried(_GET, _POLICY)
-    moved = flow.send(_answer(next(flow), 302, location="/elsewhere"))
+    moved = _asked(flow.send(_answer(next(flow), 302, location="/elsewhere")))
     assert moved.url == "https://api.example/elsewhere"
-    assert flow.send(_answer(moved, 500)) == attrs.evolve(_GET, attempt=2, after_s=0.5, is_repeat=True)
+    assert flow.send(_answer(moved, 500)) == Pause(0.5)
+    assert flow.send(0.5) == attrs.evolve(_GET, attempt=2, is_repeat=True)
 
 
 def _twice(request: Request) -> Flow[Response]:
     yield request
-    return (yield attrs.evolve(request, attempt=2))
+    response: Response = yield attrs.evolve(request, attempt=2)
+    return response
 
 
 def _operation(log: list[str]) -> Flow[str]:
@@ -479,7 +494,7 @@ def test_rings_nest() -> None:
     """
     log: list[str] = []
     flow = through(_operation(log), lambda request: retried(request, _POLICY))
-    moved = flow.send(_answer(next(flow), 307, location="/x"))
-    again = flow.throw(ExchangeError(message="broke"))
+    moved = _asked(flow.send(_answer(next(flow), 307, location="/x")))
+    again = _after(flow, 0.5, flow.throw(ExchangeError(message="broke")))
     assert (moved.url, again.url, again.attempt) == ("https://api.example/x", _URL, 2)
     assert _returned(flow, _answer(again, 200)) == "status 200"

@@ -15,7 +15,7 @@ from aikit.errors import ExchangeError, OpenAIError, Rejected
 from aikit.results import Outcome
 from aikit.runners import Call, Pool, run_inline
 from aikit.watch import Watch
-from aikit.wire import Flow, Request, Response
+from aikit.wire import Flow, Pause, Request, Response
 
 REQUEST = Request(method="GET", url="http://here/")
 
@@ -78,7 +78,8 @@ def asking(times: int, after_s: float = 0.0) -> Flow[int]:
     Ask so many times, with a pause before each.
     """
     for _ in range(times):
-        response = yield attrs.evolve(REQUEST, after_s=after_s)
+        yield Pause(after_s)
+        response = yield REQUEST
         assert response.status == 200
     return times
 
@@ -190,7 +191,7 @@ def test_parked_call_is_cancelled_at_once(pool: Pool) -> None:
 
     def waiting() -> Flow[None]:
         try:
-            yield attrs.evolve(REQUEST, after_s=60)
+            yield Pause(60)
         finally:
             closed.set()
 

@@ -28,11 +28,10 @@ from aikit.results import (
     OpenAIFileResult,
     Saved,
 )
-from aikit.retry import through
 from aikit.sink import FileSink
 from aikit.source import FileSource, Source, source_of
 from aikit.watch import Watch
-from aikit.wire import Flow, Request, Response
+from aikit.wire import Flow, Pause
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -198,9 +197,7 @@ class FilesAPI:
         # GET {base}/files/{file_id}/content, Range after a break
         # https://developers.openai.com/api/reference/resources/files/methods/content (read 2026-11-21)
         _require_id(file_id)
-        if not os.fspath(path) or "\0" in os.fsdecode(path):
-            raise ValueError("path must not be empty, and have no NUL character")
-        target = Path(os.fsdecode(path))
+        target = _target(path)
         return start(
             self._client,
             OpenAIFileDownloadResult(),
@@ -276,24 +273,16 @@ def _download(provider: Provider, file_id: str, target: Path) -> Flow[Saved]:
 
 def _wait(provider: Provider, file_id: str, options: OpenAIFileWaitParameters) -> Flow[OpenAIFile]:
     """
-    Ask with growing pauses; time is what the pauses and the exchanges took, for a flow knows no clock.
+    Ask with growing pauses; a flow knows no clock, but each pause tells how long the call has taken.
     """
-    spent_s, pause_s = 0.0, 0.0
-
-    def later(request: Request) -> Flow[Response]:
-        nonlocal spent_s
-        response = yield attrs.evolve(request, after_s=pause_s)
-        spent_s += pause_s + response.elapsed_s
-        return response
-
-    while True:
-        file = yield from through(provider.retrieve_file(file_id), later)
-        if file.status in _ENDED:
-            return _processed(file)
-        pause_s = min(pause_s * 1.5 or options.poll_interval, options.poll_interval * 10)
+    spent_s, pause_s = 0.0, options.poll_interval
+    while (file := (yield from provider.retrieve_file(file_id))).status not in _ENDED:
         if spent_s + pause_s > options.max_wait:
             message = f"file {file_id} is still {file.status!r} after {spent_s:.0f} s; raise max_wait to wait longer"
             raise OpenAIError(message=message, code="timeout")
+        spent_s = yield Pause(pause_s)
+        pause_s = min(pause_s * 1.5, options.poll_interval * 10)
+    return _processed(file)
 
 
 def _processed(file: OpenAIFile) -> OpenAIFile:
@@ -301,6 +290,15 @@ def _processed(file: OpenAIFile) -> OpenAIFile:
         return file
     message = f"the provider could not process {file.filename}: {file.status_details or 'it does not say why'}"
     raise Rejected([OpenAIError(message=message, code="processing_failed")], file)
+
+
+def _target(path: Any) -> Path:
+    text = os.fspath(path)
+    if not isinstance(text, str):
+        raise TypeError("path must be a path as str, not bytes; use os.fsdecode(path)")
+    if not text or "\0" in text:
+        raise ValueError("path must not be empty, and have no NUL character")
+    return Path(text)
 
 
 def _require_text(name: str, value: Any) -> None:

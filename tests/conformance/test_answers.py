@@ -54,6 +54,7 @@ class Embedded:
         try:
             request = next(flow)
             for _ in range(100):
+                assert isinstance(request, Request)
                 request = flow.send(self.answer(attrs.evolve(request, headers=request.headers.merged(SIGNED))))
         except StopIteration as stop:
             value: T = stop.value
