@@ -152,9 +152,9 @@ def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
     """
     # retry-after-ms and x-ms-retry-after-ms: OpenAI's and Azure's; Retry-After: RFC 9110 section 10.2.3
     for name in ("retry-after-ms", "x-ms-retry-after-ms"):
-        seconds = _number(headers.get(name))
-        if seconds is not None and seconds > 0:
-            return seconds / 1000
+        milliseconds = _number(headers.get(name))
+        if milliseconds is not None and milliseconds / 1000 > 0:
+            return milliseconds / 1000
     value = headers.get("retry-after")
     seconds = _number(value)
     if seconds is None and value:

@@ -80,6 +80,7 @@ def _delay(response: Response, policy: RetryPolicy = _POLICY) -> float | None:
         ({"x-ms-retry-after-ms": "1500"}, 1.5),
         ({"retry-after-ms": "soon", "retry-after": "9"}, 9.0),
         ({"retry-after-ms": "0", "retry-after": "9"}, 9.0),
+        ({"retry-after-ms": "1e-323", "retry-after": "9"}, 9.0),
         ({"retry-after": "Sun, 06 Nov 1994 08:49:47 GMT"}, 10.0),
         ({"retry-after": "Sunday, 06-Nov-94 08:49:47 GMT"}, 10.0),
         ({"retry-after": "Sun Nov  6 08:49:47 1994"}, 10.0),
