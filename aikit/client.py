@@ -161,17 +161,31 @@ class OpenAIClient:
         Finish what is pending, run the callbacks, and let go of threads and sockets.
 
         Args:
-            cancel: ``True`` cancels what is pending; its callbacks run all the same.
+            cancel: ``True`` cancels what is pending; its callbacks run all the same, but cannot make further calls.
         """
-        with self._lock:
-            self._is_closed, pool = True, self._pool
-        if pool is not None:
-            if cancel:
-                pool.cancel_all()
-            pool.close()
-        self.pump()
+        if cancel:
+            self._is_closed = True
+            self._each_pool(lambda pool: pool.cancel_all())
+        self._finish()
+        self._is_closed = True
+        self._each_pool(lambda pool: pool.close())
         for connection in self._connections.values():
             connection.close()
+
+    def _finish(self) -> None:
+        """
+        Wait until no call is pending and no callback waits: callbacks may make further calls.
+        """
+        while True:
+            self._each_pool(lambda pool: pool.wait())
+            if not self.pump():
+                return
+
+    def _each_pool(self, work: Callable[[Pool], object]) -> None:
+        with self._lock:
+            pool = self._pool
+        if pool is not None:
+            work(pool)
 
     def connection_for(self, parameters: OpenAIParameters) -> Connection:
         """

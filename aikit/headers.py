@@ -60,6 +60,12 @@ class Headers(Mapping[str, str]):
         shown = {name: value for name, value in self.items() if not is_secret(name, value)}
         return Headers({name: value for name, value in shown.items() if self.hide_in(value) == value})
 
+    def only(self, names: frozenset[str]) -> Headers:
+        """
+        Return those fields whose names, in lower case, are among *names*.
+        """
+        return Headers({name: value for name, value in self.items() if name.lower() in names})
+
     def hide_in(self, text: str) -> str:
         """
         Return *text* with every secret of these fields replaced by ``***``.

@@ -9,6 +9,7 @@ import json
 import mimetypes
 import os
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Final
 
 import attrs
@@ -78,7 +79,7 @@ class MultipartBody:
     def size_bytes(self) -> int | None:
         """Exact size, ``None`` when the source's is unknown."""
         size = self.source.size_bytes
-        return None if size is None else len(self._head()) + size + len(self._tail())
+        return None if size is None else len(self._head) + size + len(self._tail)
 
     @property
     def is_replayable(self) -> bool:
@@ -89,8 +90,9 @@ class MultipartBody:
         """
         Start from its first byte; see `aikit.source.Source.open`.
         """
-        return _MultipartReader(self._head(), self.source.open(), self._tail(), self.source.size_bytes)
+        return _MultipartReader(self._head, self.source.open(), self._tail, self.source.size_bytes)
 
+    @cached_property
     def _head(self) -> bytes:
         parts = [
             f'--{self.boundary}\r\nContent-Disposition: form-data; name="{_escaped(name)}"\r\n\r\n{value}\r\n'
@@ -103,6 +105,7 @@ class MultipartBody:
         )
         return "".join(parts).encode()
 
+    @cached_property
     def _tail(self) -> bytes:
         return f"\r\n--{self.boundary}--\r\n".encode()
 

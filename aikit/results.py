@@ -52,6 +52,9 @@ class Outcome:
     response: Response | None = None
 
 
+_RUNNING: Final = Outcome()
+
+
 @attrs.frozen(kw_only=True)
 class RateLimit:
     """
@@ -86,11 +89,11 @@ class OpenAIResult(Generic[T]):
     """
 
     terminated: bool = attrs.field(default=False, init=False)
-    _outcome: Outcome = attrs.field(factory=Outcome, init=False, repr=False)
+    _outcome: Outcome = attrs.field(default=_RUNNING, init=False, repr=False)
     _handle: Handle | None = attrs.field(default=None, init=False, repr=False)
     _is_delivered: bool = attrs.field(default=False, init=False, repr=False)
     _delivering: int | None = attrs.field(default=None, init=False, repr=False)
-    _watchers: list[Callable[[], None]] = attrs.field(factory=list, init=False, repr=False)
+    _watchers: list[Callable[[], None]] | None = attrs.field(default=None, init=False, repr=False)
 
     @property
     def success(self) -> bool:
@@ -184,7 +187,7 @@ class OpenAIResult(Generic[T]):
     def _notify(self, watcher: Callable[[], None]) -> None:
         with _settled:
             if not self._is_delivered:
-                self._watchers.append(watcher)
+                self._watchers = [*(self._watchers or ()), watcher]
                 return
         watcher()
 
@@ -199,7 +202,7 @@ class OpenAIResult(Generic[T]):
         finally:
             with _settled:
                 self._is_delivered, self._delivering, self._handle = True, None, None
-                watchers, self._watchers = self._watchers, []
+                watchers, self._watchers = self._watchers or (), None
                 _settled.notify_all()
             for watcher in watchers:
                 watcher()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urldefrag, urljoin, urlsplit
 
 import attrs
 
@@ -24,6 +24,8 @@ _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 _MAX_REDIRECTS: Final = 5
 _MAX_DOUBLINGS: Final = 64
 _SHOWN: Final = 500
+_URL_CHARACTERS: Final = "%/:=&?~+!$,;'@()*[]\\"
+_SHOWN_ELSEWHERE: Final = frozenset(("accept", "user-agent"))
 _OUT_OF_MONEY: Final = (b"insufficient_quota", b"credit_balance_exhausted")
 
 
@@ -130,7 +132,7 @@ def retried(request: Request, policy: RetryPolicy) -> Flow[Response]:
 
 def redirected(request: Request) -> Flow[Response]:
     """
-    Carry out *request*, following redirects; secrets never go to another origin, bodies never leave theirs.
+    Carry out *request*, following redirects; another origin gets neither our headers nor a body.
 
     Raises:
         OpenAIError: The redirect must not be followed (code ``"redirect_refused"``).
@@ -207,13 +209,13 @@ def _next_request(response: Response) -> Request:
         raise _refused(response, "it leads away from https")
     if method not in {"GET", "HEAD"}:
         raise _refused(response, "it leads to another origin, and only reading goes there")
-    return attrs.evolve(request, url=url, method=method, body=body, headers=request.headers.without_secrets())
+    return attrs.evolve(request, url=url, method=method, body=body, headers=request.headers.only(_SHOWN_ELSEWHERE))
 
 
 def _target(response: Response) -> str:
     location = response.headers["location"]
     try:
-        url = urljoin(response.request.url, location)
+        url = quote(urldefrag(urljoin(response.request.url, location)).url, safe=_URL_CHARACTERS)
         scheme, host, _ = _origin(url)
     except ValueError:
         scheme, host, url = "", None, ""

@@ -36,20 +36,40 @@ class Call:
 
         finish: Told once how it ended.
 
+        pool: What drives it; ``None`` for the calling thread.
+
         due: When a parked call may go on, in monotonic seconds.
+
+        ticket: Its number on the timer while it is parked.
     """
 
     flow: Flow[Any]
     transport: Callable[[], Transport]
     watch: Watch
     finish: Callable[[Outcome], None]
+    pool: Pool | None = None
     due: float = 0.0
+    ticket: int | None = None
     outcome: Outcome | None = None
     _began: float = attrs.field(factory=time.monotonic)
     _is_pausing: bool = False
     _request: Request | None = None
     _response: Response | None = None
     _baton: Any = attrs.field(factory=threading.Lock)
+
+    def cancel(self) -> None:
+        """
+        Ask the call to stop.
+        """
+        if self.pool is not None:
+            self.pool.cancel(self)
+
+    def assist(self) -> None:
+        """
+        Drive the call in this thread if nobody else can.
+        """
+        if self.pool is not None:
+            self.pool.assist(self)
 
     def claim(self) -> bool:
         """
@@ -82,7 +102,7 @@ class Call:
         except Exception as error:  # noqa: BLE001  results instead of exceptions, also for what nobody thought of
             self._end(None, (_unexpected(error),))
         else:
-            self._is_pausing, self._response = True, None  # ten thousand waiting calls hold no answers
+            self._is_pausing, self._request, self._response = True, None, None  # waiting calls hold no answers
             return step.seconds
         finally:
             if self.outcome is not None:
@@ -151,6 +171,7 @@ class Pool:
         """
         Start *call*; return at once.
         """
+        call.pool = self
         with self._changed:
             self._pending.add(call)
         self._resume(call)
@@ -259,15 +280,15 @@ class _Timer:
 
     _wake: Callable[[Call], None]
     _heap: list[tuple[float, int, Call]] = attrs.field(factory=list)
-    _parked: dict[Call, int] = attrs.field(factory=dict)
+    _parked: int = 0
     _number: itertools.count[int] = attrs.field(factory=itertools.count)
     _changed: threading.Condition = attrs.field(factory=threading.Condition)
     _thread: threading.Thread | None = None
 
     def park(self, call: Call) -> None:
         with self._changed:
-            number = next(self._number)
-            self._parked[call] = number
+            self._parked += call.ticket is None
+            call.ticket = number = next(self._number)
             heapq.heappush(self._heap, (call.due, number, call))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="aikit-timer")
@@ -280,7 +301,8 @@ class _Timer:
         Take *call* off the timer; false if it was not there.
         """
         with self._changed:
-            was_there = self._parked.pop(call, None) is not None
+            was_there, call.ticket = call.ticket is not None, None
+            self._parked -= was_there
             if not self._parked:
                 self._heap.clear()
                 self._changed.notify()
@@ -294,13 +316,13 @@ class _Timer:
         with self._changed:
             while self._heap:
                 due, number, call = self._heap[0]
-                if self._parked.get(call) != number:
+                if call.ticket != number:
                     heapq.heappop(self._heap)
                 elif (left_s := due - time.monotonic()) > 0:
                     self._changed.wait(left_s)
                 else:
                     heapq.heappop(self._heap)
-                    del self._parked[call]
+                    call.ticket, self._parked = None, self._parked - 1
                     return call
             self._thread = None
             return None

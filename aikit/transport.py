@@ -7,6 +7,7 @@ Only this module imports ``requests``, and only a client's first call imports th
 from __future__ import annotations
 
 import os
+import re
 import socket
 import ssl
 import threading
@@ -31,8 +32,10 @@ from aikit.watch import Watch
 from aikit.wire import Body, Reader, Request, Response
 
 BLOCK_BYTES: Final = 256 * 1024
+_SMALL_BYTES: Final = 64 * 1024
 _CONNECT_TIMEOUT_S: Final = 10.0
 _MAX_REFUSAL_BYTES: Final = 1024 * 1024
+_LENGTH: Final = re.compile(r"\d{1,18}", re.ASCII)
 _under_way = threading.local()
 
 
@@ -80,7 +83,7 @@ class HTTPTransport:
         return self.adapter.send(prepared, stream=True, timeout=timeout, proxies=self._proxies_for(request.url))
 
     def _proxies_for(self, url: str) -> dict[str, str]:
-        origin = url[: url.find("/", 9) + 1] or url
+        origin = _origin_of(url)
         if origin not in self._proxies:
             self._proxies[origin] = get_environ_proxies(origin, no_proxy=None)
         return self._proxies[origin]
@@ -102,6 +105,7 @@ class _Exchange:
     """
 
     sock: socket.socket | None = None
+    _lock: Any = attrs.field(factory=threading.Lock)
 
     @contextmanager
     def entered(self, watch: Watch) -> Iterator[None]:
@@ -111,16 +115,21 @@ class _Exchange:
                 yield
         finally:
             _under_way.exchange = None
+            with self._lock:
+                self.sock = None  # it may serve another exchange now
 
     def abort(self) -> None:
-        if self.sock is not None:
-            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)  # below TLS, whose own shutdown would wait
+        with self._lock:
+            if self.sock is not None:
+                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)  # below TLS, whose own shutdown would wait
 
 
 class _Abortable(HTTPConnection):
     """
-    Shows its socket to the exchange it is used for.
+    Shows its socket to the exchange it is used for, and sends head and small body in one piece.
     """
+
+    _held: bytes | None = None
 
     def connect(self) -> None:
         super().connect()
@@ -128,7 +137,26 @@ class _Abortable(HTTPConnection):
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         self._show()
-        super().request(*args, **kwargs)
+        self._held = b""
+        try:
+            super().request(*args, **kwargs)
+            self._flush()
+        finally:
+            self._held = None
+
+    def send(self, data: Any) -> None:
+        if self._held is None or not isinstance(data, bytes):
+            super().send(data)
+            return
+        self._held += data
+        if len(self._held) >= _SMALL_BYTES:
+            self._flush()
+            self._held = b""
+
+    def _flush(self) -> None:
+        held, self._held = self._held, None  # connecting may send by itself
+        if held:
+            super().send(held)
 
     def _show(self) -> None:
         exchange = getattr(_under_way, "exchange", None)
@@ -158,11 +186,26 @@ class _Adapter(HTTPAdapter):
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:  # noqa: FBT001, FBT002  requests' signature
         super().init_poolmanager(connections, maxsize, block, blocksize=BLOCK_BYTES, **kwargs)
         _use_our_pools(self.poolmanager)
+        self._pools: dict[str, Any] = {}  # what requests works out anew for every call
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, blocksize=BLOCK_BYTES, **kwargs)
         _use_our_pools(manager)
         return manager
+
+    def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
+        key = _origin_of(request.url)
+        if proxies or key not in self._pools:
+            pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+            if proxies:
+                return pool
+            self._pools[key] = pool
+        return self._pools[key]
+
+    def request_url(self, request: Any, proxies: Any) -> str:
+        if proxies:
+            return super().request_url(request, proxies)
+        return request.url[len(_origin_of(request.url)) :] or "/"
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ARG002  requests' signature
         if isinstance(conn, urllib3.HTTPSConnectionPool) and "ssl_context" not in conn.conn_kw:
@@ -176,6 +219,14 @@ class _Adapter(HTTPAdapter):
         response.request = req
         response.url = req.url
         return response
+
+
+def _origin_of(url: str) -> str:
+    """
+    Return scheme, host and port: all of *url* before its path.
+    """
+    end = url.find("/", len("https://"))
+    return url if end < 0 else url[:end]
 
 
 def _use_our_pools(manager: Any) -> None:
@@ -286,8 +337,8 @@ def _pour(request: Request, status: int, headers: Headers, raw: Any, watch: Watc
         return
     done = sink.begin(status, headers)
     length = headers.get("content-length", "")
-    total = done + int(length) if length.isdigit() and "content-encoding" not in headers else None
-    while chunk := raw.read(BLOCK_BYTES, decode_content=True):
+    total = done + int(length) if _LENGTH.fullmatch(length) and "content-encoding" not in headers else None
+    while chunk := raw.read1(BLOCK_BYTES, decode_content=True):  # what is there: a break loses nothing that came
         sink.write(memoryview(chunk))
         done += len(chunk)
         watch.report("downloading", done, total, request.attempt)

@@ -213,6 +213,21 @@ def test_close_inside_a_callback_does_not_wait_for_itself(server: ScriptedServer
     assert client.files.retrieve("file-1", {"on_terminate": lambda _: client.close()}).wait(5)
 
 
+@pytest.mark.parametrize("dispatcher", ["immediate", "queue"])
+def test_closing_waits_for_calls_that_callbacks_make(server: ScriptedServer, dispatcher: str) -> None:
+    """
+    A chain of calls that is under way when the block ends is finished.
+    """
+    seen: list[bool] = []
+    with OpenAIClient("k", base_url=server.url, dispatcher=dispatcher) as client:
+
+        def again(_: object) -> None:
+            client.files.retrieve("file-1", {"on_terminate": lambda result: seen.append(result.success)})
+
+        client.files.retrieve("file-1", {"on_terminate": again})
+    assert seen == [True]
+
+
 def test_closed_client_refuses_calls(client: OpenAIClient) -> None:
     """
     A call after close() is the caller's fault.

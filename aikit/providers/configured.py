@@ -44,7 +44,7 @@ def _usable_url(base_url: str | None) -> str | None:
         is_usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:  # brackets or a port that are none: their message would repeat a password
         is_usable, shown = False, f"{base_url.split(':', 1)[0]!r}…"
-    if not is_usable or not base_url.isprintable() or any(char in base_url for char in " \\"):
+    if not is_usable or not base_url.isascii() or not base_url.isprintable() or any(char in base_url for char in " \\"):
         raise ValueError(f"base_url {shown} must start with http:// or https:// and name a host") from None
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError(f"base_url {shown} must have no user, query or fragment; pass the key as api_key")

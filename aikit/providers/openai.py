@@ -5,6 +5,7 @@ OpenAI, and whatever speaks its format at another address.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -22,8 +23,6 @@ from aikit.source import Source
 from aikit.wire import Flow, Request, Sink, Transport
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
-_JSON: Final = {"Accept": "application/json"}
-_BINARY: Final = {"Accept": "application/octet-stream, */*"}
 
 
 @attrs.frozen(kw_only=True)
@@ -108,7 +107,7 @@ class OpenAIProvider:
         """
         Fetch a file's content into memory.
         """
-        response = yield self._request("GET", self._path(file_id, "/content"), headers=_BINARY)
+        response = yield self._request("GET", self._path(file_id, "/content"))
         return raise_for_status(response).body
 
     def download_file(self, file_id: str, sink: FileSink) -> Flow[int | None]:
@@ -127,10 +126,19 @@ class OpenAIProvider:
         return file.bytes
 
     def _content_request(self, file_id: str, sink: Sink) -> Request:
-        return self._request("GET", self._path(file_id, "/content"), headers=_BINARY, sink=sink)
+        return self._request("GET", self._path(file_id, "/content"), sink=sink)
 
     def _path(self, file_id: str, rest: str = "") -> str:
         return f"/files/{quote(file_id, safe='')}{rest}"
 
-    def _request(self, method: str, path: str, *, headers: Mapping[str, str] = _JSON, **options: Any) -> Request:
-        return Request(method=method, url=self.base_url + path, headers=self.headers.merged(headers), **options)
+    def _request(self, method: str, path: str, **options: Any) -> Request:
+        headers = self._for_bytes if path.endswith("/content") else self._for_json
+        return Request(method=method, url=self.base_url + path, headers=headers, **options)
+
+    @cached_property
+    def _for_json(self) -> Headers:
+        return self.headers.merged({"Accept": "application/json", **self.headers})
+
+    @cached_property
+    def _for_bytes(self) -> Headers:
+        return self.headers.merged({"Accept": "application/octet-stream, */*", **self.headers})

@@ -14,7 +14,7 @@ import attrs
 from aikit.parameters import OpenAIParameters
 from aikit.results import OpenAIResult
 from aikit.retry import RetryPolicy, retried, through
-from aikit.runners import Call, Pool, run_inline
+from aikit.runners import Call, run_inline
 from aikit.watch import Watch
 from aikit.wire import Flow, Request, Response
 
@@ -43,28 +43,11 @@ def start(client: OpenAIClient, result: R, operation: Operation, parameters: Ope
     """
     call = _call(client, result, operation, parameters)
     if parameters.is_background:
-        pool = client.running_pool()
-        result._handle = _Handle(pool, call)  # noqa: SLF001  results and calls are one mechanism
-        pool.submit(call)
+        result._handle = call  # noqa: SLF001  results and calls are one mechanism
+        client.running_pool().submit(call)
         return result
     run_inline(call)
     return result.throw() if parameters.throw else result
-
-
-@attrs.frozen(eq=False)
-class _Handle:
-    """
-    A result's hold on its call in the pool.
-    """
-
-    pool: Pool
-    call: Call
-
-    def cancel(self) -> None:
-        self.pool.cancel(self.call)
-
-    def assist(self) -> None:
-        self.pool.assist(self.call)
 
 
 def _call(client: OpenAIClient, result: OpenAIResult[Any], operation: Operation, parameters: OpenAIParameters) -> Call:
