@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from aikit.errors import CancelledError as CancelledError
     from aikit.errors import ExchangeError as ExchangeError
     from aikit.errors import OpenAIError as OpenAIError
+    from aikit.file_parameters import OpenAIFileListParameters as OpenAIFileListParameters
+    from aikit.file_parameters import OpenAIFileParameters as OpenAIFileParameters
+    from aikit.file_parameters import OpenAIFileWaitParameters as OpenAIFileWaitParameters
     from aikit.objects import OpenAIFile as OpenAIFile
     from aikit.objects import OpenAIFileDeleted as OpenAIFileDeleted
     from aikit.objects import Progress as Progress
-    from aikit.parameters import OpenAIFileListParameters as OpenAIFileListParameters
-    from aikit.parameters import OpenAIFileParameters as OpenAIFileParameters
-    from aikit.parameters import OpenAIFileWaitParameters as OpenAIFileWaitParameters
     from aikit.parameters import OpenAIParameters as OpenAIParameters
     from aikit.providers.configured import Providers as Providers
     from aikit.results import OpenAIFileContentResult as OpenAIFileContentResult
@@ -39,12 +39,8 @@ _HOMES: Final = {
     "aikit.client": ("OpenAIClient",),
     "aikit.errors": ("CancelledError", "ExchangeError", "OpenAIError"),
     "aikit.objects": ("OpenAIFile", "OpenAIFileDeleted", "Progress"),
-    "aikit.parameters": (
-        "OpenAIFileListParameters",
-        "OpenAIFileParameters",
-        "OpenAIFileWaitParameters",
-        "OpenAIParameters",
-    ),
+    "aikit.file_parameters": ("OpenAIFileListParameters", "OpenAIFileParameters", "OpenAIFileWaitParameters"),
+    "aikit.parameters": ("OpenAIParameters",),
     "aikit.providers.configured": ("Providers",),
     "aikit.results": (
         "OpenAIFileContentResult",

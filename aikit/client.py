@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from aikit.providers import Provider
     from aikit.resources.files import FilesAPI
     from aikit.runners import Pool
+
+
+_MAX_WORKERS: Final = 1_000
 
 
 class OpenAIClient:
@@ -49,7 +52,7 @@ class OpenAIClient:
         max_retries: int = 2,
         custom_headers: Mapping[str, str] | None = None,
         http_agent: Any = None,
-        max_workers: int = 8,
+        max_workers: int = 6,
         dispatcher: Any = None,
         home: str | os.PathLike[str] | None = None,
     ) -> None:
@@ -75,7 +78,8 @@ class OpenAIClient:
 
             http_agent: A ``requests`` adapter to send with; it stays the caller's to close.
 
-            max_workers: Calls with callbacks that are under way at once.
+            max_workers: Calls with callbacks that are under way at once; waiting ones do not count. With the timer and
+                the main thread, six make eight threads.
 
             dispatcher: Where callbacks run: ``"immediate"`` (the pool's threads), ``"queue"`` (in `pump`),
                 ``"asyncio"`` (the running loop), or one of `aikit.dispatch`.
@@ -86,12 +90,12 @@ class OpenAIClient:
             TypeError: An argument has the wrong type.
             ValueError: An argument cannot be used, or no such provider is configured.
         """
-        if isinstance(max_workers, bool) or not isinstance(max_workers, int) or max_workers < 1:
-            raise ValueError(f"max_workers must be a whole number from 1, not {max_workers!r}")
+        if isinstance(max_workers, bool) or not isinstance(max_workers, int) or not 1 <= max_workers <= _MAX_WORKERS:
+            raise ValueError(f"max_workers must be a whole number from 1 to {_MAX_WORKERS:,}, not {max_workers!r}")
         if api_key is not None and not isinstance(api_key, str):
             raise TypeError(f"api_key must be a string, not {type(api_key).__name__}")
         are_headers("custom_headers", custom_headers)
-        self.defaults = OpenAIParameters(timeout=timeout, max_retries=max_retries)
+        self.defaults = OpenAIParameters(timeout=timeout, max_retries=max_retries, http_agent=http_agent)
         self._given = ProviderSettings(
             api_key=api_key,
             base_url=base_url,
@@ -100,7 +104,7 @@ class OpenAIClient:
             custom_headers=custom_headers,
             home=Path(home) if home is not None else None,
         )
-        self._max_workers, self._http_agent = max_workers, http_agent
+        self._max_workers = max_workers
         self._dispatcher = _dispatcher_of(dispatcher) if dispatcher is not None else None
         self._lock = threading.Lock()
         self._connections: dict[str | None, Connection] = {}
@@ -222,7 +226,7 @@ class OpenAIClient:
             return self._connections[name]
 
     def _connection_to(self, settings: ProviderSettings) -> Connection:
-        return Connection(settings, max(self._max_workers, 16), self._http_agent)
+        return Connection(settings, max(self._max_workers, 16), self.defaults.http_agent)
 
     def _main_settings(self, name: str | None) -> ProviderSettings:
         if name is None:

@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from aikit.objects import Progress
 from aikit.headers import Headers
 
-MIN_EXPIRY_S: Final = 3600
-MAX_EXPIRY_S: Final = 2_592_000
-MAX_LIST_LIMIT: Final = 10_000
-
 _MAX_SECONDS: Final = 1e9  # thirty years: more is no wait, and more than the clocks of some systems can hold
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FRAMING: Final = frozenset(("content-length", "transfer-encoding"))
@@ -27,7 +23,10 @@ Callback = Callable[[Any], object]
 """Gets the very result that the call returned."""
 
 
-def _by(check: Callable[[str, Any], None]) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
+def by(check: Callable[[str, Any], None]) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
+    """
+    Return *check* of a name and a value as attrs calls validators.
+    """
     return lambda _, field, value: check(field.name, value)
 
 
@@ -45,7 +44,10 @@ def _is_positive(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be more than 0 and at most {_MAX_SECONDS:,.0f} seconds, not {value!r}")
 
 
-def _is_duration(name: str, value: Any) -> None:
+def is_duration(name: str, value: Any) -> None:
+    """
+    Check seconds that a call may take.
+    """
     if value is None:
         raise TypeError(f"{name} must be a number of seconds, not None; leave it out for the default")
     _is_positive(name, value)
@@ -56,7 +58,10 @@ def _is_agent(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be a requests adapter, something with send(), not {type(value).__name__}")
 
 
-def _is_count(name: str, value: Any) -> None:
+def is_count(name: str, value: Any) -> None:
+    """
+    Check a whole number from 0.
+    """
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int):
@@ -65,12 +70,18 @@ def _is_count(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be 0 or more, not {value}")
 
 
-def _is_flag(name: str, value: Any) -> None:
+def is_flag(name: str, value: Any) -> None:
+    """
+    Check a truth value.
+    """
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, not {value!r}")
 
 
-def _is_text(name: str, value: Any) -> None:
+def is_text(name: str, value: Any) -> None:
+    """
+    Check a string that is not empty.
+    """
     if value is None:
         return
     if not isinstance(value, str):
@@ -109,41 +120,10 @@ def _headers(value: Any) -> Headers | None:
     return None if value is None else Headers(value)
 
 
-def _is_limit(name: str, value: Any) -> None:
-    _is_count(name, value)
-    if value is not None and not 1 <= value <= MAX_LIST_LIMIT:
-        raise ValueError(f"{name} must be 1 to {MAX_LIST_LIMIT:,}, not {value}")
-
-
-def _is_order(name: str, value: Any) -> None:
-    if value is not None and value not in ("asc", "desc"):
-        raise ValueError(f'{name} must be "asc" or "desc" (by creation), not {value!r}')
-
-
-def is_expiry(name: str, value: Any) -> None:
+def copied(value: Any) -> Any:
     """
-    Check ``{"anchor": "created_at", "seconds": 3600…2592000}``.
+    Return a mapping of its own, so that nobody changes it after it was checked.
     """
-    # https://developers.openai.com/api/reference/resources/files/methods/create (read 2026-11-21)
-    if value is None:
-        return
-    shape = f'{{"anchor": "created_at", "seconds": {MIN_EXPIRY_S} to {MAX_EXPIRY_S}}}'
-    if not isinstance(value, Mapping):
-        raise TypeError(f"{name} must be a mapping {shape}, not {type(value).__name__}")
-    if set(value) != {"anchor", "seconds"}:
-        raise ValueError(f"{name} must have just anchor and seconds: {shape}, not {dict(value)!r}")
-    if value["anchor"] != "created_at":
-        raise ValueError(f'{name} anchor must be "created_at", not {value["anchor"]!r}')
-    seconds = value["seconds"]
-    if isinstance(seconds, bool) or not isinstance(seconds, int):
-        raise TypeError(f"{name} seconds must be a whole number, not {seconds!r}")
-    if not MIN_EXPIRY_S <= seconds <= MAX_EXPIRY_S:
-        raise ValueError(
-            f"{name} seconds must be {MIN_EXPIRY_S:,} (an hour) to {MAX_EXPIRY_S:,} (30 days), not {seconds:,}"
-        )
-
-
-def _copied(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
 
 
@@ -176,17 +156,17 @@ class OpenAIParameters:
         provider: Name of a configured provider to ask instead of the client's.
     """
 
-    on_response: Callback | None = attrs.field(default=None, validator=_by(_is_callback))
-    on_error: Callback | None = attrs.field(default=None, validator=_by(_is_callback))
-    on_terminate: Callback | None = attrs.field(default=None, validator=_by(_is_callback))
-    on_progress: Callable[[Progress], object] | None = attrs.field(default=None, validator=_by(_is_callback))
-    background: bool = attrs.field(default=False, validator=_by(_is_flag))
-    timeout: float | None = attrs.field(default=None, validator=_by(_is_positive))
-    max_retries: int | None = attrs.field(default=None, validator=_by(_is_count))
+    on_response: Callback | None = attrs.field(default=None, validator=by(_is_callback))
+    on_error: Callback | None = attrs.field(default=None, validator=by(_is_callback))
+    on_terminate: Callback | None = attrs.field(default=None, validator=by(_is_callback))
+    on_progress: Callable[[Progress], object] | None = attrs.field(default=None, validator=by(_is_callback))
+    background: bool = attrs.field(default=False, validator=by(is_flag))
+    timeout: float | None = attrs.field(default=None, validator=by(_is_positive))
+    max_retries: int | None = attrs.field(default=None, validator=by(is_count))
     extra_headers: Mapping[str, str] | None = attrs.field(default=None, converter=_headers, repr=False)
-    http_agent: Any = attrs.field(default=None, validator=_by(_is_agent))
-    throw: bool = attrs.field(default=False, validator=_by(_is_flag))
-    provider: str | None = attrs.field(default=None, validator=_by(_is_text))
+    http_agent: Any = attrs.field(default=None, validator=by(_is_agent))
+    throw: bool = attrs.field(default=False, validator=by(is_flag))
+    provider: str | None = attrs.field(default=None, validator=by(is_text))
 
     @property
     def is_background(self) -> bool:
@@ -218,70 +198,6 @@ class OpenAIParameters:
             if key not in known:
                 raise TypeError(_unknown(key, known, cls.__name__))
         return cls(**value)
-
-
-@attrs.frozen(kw_only=True)
-class OpenAIFileParameters(OpenAIParameters):
-    """
-    Options of ``files.create``.
-
-    Attributes:
-        expires_after: ``{"anchor": "created_at", "seconds": N}``, N from 3,600 to 2,592,000 seconds after creation.
-
-        filename: Name to store it under; needed for bytes that do not show their type.
-
-        validate: ``False`` sends it unchecked.
-    """
-
-    expires_after: Mapping[str, Any] | None = attrs.field(default=None, validator=_by(is_expiry), converter=_copied)
-    filename: str | None = attrs.field(default=None, validator=_by(_is_text))
-    validate: bool = attrs.field(default=True, validator=_by(_is_flag))
-
-
-@attrs.frozen(kw_only=True)
-class OpenAIFileListParameters(OpenAIParameters):
-    """
-    Options of ``files.list``.
-
-    Attributes:
-        after: Id of the last file of the page before.
-
-        limit: Files on a page, 1 to 10,000; the provider's own default is 10,000.
-
-        order: ``"asc"`` or ``"desc"`` by creation; newest first by default.
-
-        purpose: Only files of this purpose.
-
-        all_pages: ``True`` fetches page after page into one result.
-    """
-
-    after: str | None = attrs.field(default=None, validator=_by(_is_text))
-    limit: int | None = attrs.field(default=None, validator=_by(_is_limit))
-    order: str | None = attrs.field(default=None, validator=_by(_is_order))
-    purpose: str | None = attrs.field(default=None, validator=_by(_is_text))
-    all_pages: bool = attrs.field(default=False, validator=_by(_is_flag))
-
-    def query(self) -> dict[str, str | int]:
-        """
-        Return what goes into the URL.
-        """
-        values = {"after": self.after, "limit": self.limit, "order": self.order, "purpose": self.purpose}
-        return {name: value for name, value in values.items() if value is not None}
-
-
-@attrs.frozen(kw_only=True)
-class OpenAIFileWaitParameters(OpenAIParameters):
-    """
-    Options of ``files.wait``.
-
-    Attributes:
-        poll_interval: Seconds between the first two questions; grows by half each time, to ten times itself at most.
-
-        max_wait: Seconds after which the call gives up.
-    """
-
-    poll_interval: float = attrs.field(default=1.0, validator=_by(_is_duration))
-    max_wait: float = attrs.field(default=1800.0, validator=_by(_is_duration))
 
 
 @lru_cache

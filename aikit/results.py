@@ -218,14 +218,12 @@ class OpenAIResult(Generic[T]):
         self._is_delivered = True
 
 
-_result: Final = attrs.define(eq=False, slots=True, getstate_setstate=False)  # pickled as their parent says
-
-
-@_result
 class OpenAIFileResult(OpenAIResult[OpenAIFile]):
     """
     The result of ``files.create``, ``files.retrieve`` and ``files.wait``.
     """
+
+    __slots__ = ()
 
     @property
     def file(self) -> OpenAIFile | None:
@@ -233,11 +231,12 @@ class OpenAIFileResult(OpenAIResult[OpenAIFile]):
         return self._outcome.value  # type: ignore[no-any-return]  # the flow's type
 
 
-@_result
 class OpenAIFileDeletedResult(OpenAIResult[OpenAIFileDeleted]):
     """
     The result of ``files.delete``.
     """
+
+    __slots__ = ()
 
     @property
     def deleted(self) -> OpenAIFileDeleted | None:
@@ -245,7 +244,7 @@ class OpenAIFileDeletedResult(OpenAIResult[OpenAIFileDeleted]):
         return self._outcome.value  # type: ignore[no-any-return]  # the flow's type
 
 
-@_result
+@attrs.define(eq=False, slots=True, getstate_setstate=False)  # pickled as its parent says
 class OpenAIFileListResult(OpenAIResult[FilePage]):
     """
     The result of ``files.list``.
@@ -291,11 +290,12 @@ class OpenAIFileListResult(OpenAIResult[FilePage]):
         return self._next(self.last_id)
 
 
-@_result
 class OpenAIFileContentResult(OpenAIResult[bytes]):
     """
     The result of ``files.content``.
     """
+
+    __slots__ = ()
 
     @property
     def content(self) -> bytes:
@@ -318,11 +318,12 @@ class Saved:
     bytes_written: int
 
 
-@_result
 class OpenAIFileDownloadResult(OpenAIResult[Saved]):
     """
     The result of ``files.download``.
     """
+
+    __slots__ = ()
 
     @property
     def path(self) -> Any:

@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Final
 
 from aikit.errors import CancelledError, OpenAIError
-from aikit.jsonl import check_lines
 from aikit.jsonl_problems import Problems
 from aikit.limits import Limits
 from aikit.source import Source
@@ -54,6 +53,8 @@ def check_file(source: Source, purpose: str, limits: Limits, watch: Watch | None
 
 
 def _check_content(source: Source, purpose: str, limits: Limits, watch: Watch, problems: Problems) -> None:
+    from aikit.jsonl import check_lines  # noqa: PLC0415  most purposes have no lines
+
     try:
         reader = source.open()
         try:

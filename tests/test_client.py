@@ -92,6 +92,8 @@ def test_without_a_key_no_authorization_is_sent(
         ({"timeout": "9"}, TypeError, "timeout"),
         ({"max_retries": -1}, ValueError, "max_retries"),
         ({"max_workers": 0}, ValueError, "max_workers"),
+        ({"max_workers": 10**9}, ValueError, "max_workers"),
+        ({"http_agent": "abc"}, TypeError, "http_agent"),
         ({"custom_headers": {"A": "b\r\nc: d"}}, ValueError, "custom_headers"),
         ({"provider": "azure"}, ValueError, "openai, local"),
     ],

@@ -13,12 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aikit.parameters import (
-    OpenAIFileListParameters,
-    OpenAIFileParameters,
-    OpenAIFileWaitParameters,
-    OpenAIParameters,
-)
+from aikit.file_parameters import OpenAIFileListParameters, OpenAIFileParameters, OpenAIFileWaitParameters
+from aikit.parameters import OpenAIParameters
 
 _EXPIRY = {"anchor": "created_at", "seconds": 3600}
 

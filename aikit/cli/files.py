@@ -21,8 +21,8 @@ from aikit.cli.progress import bars
 from aikit.cli.text import counted, safe
 from aikit.cli.upload import Interrupt, Uploads
 from aikit.errors import OpenAIError
+from aikit.file_parameters import MAX_LIST_LIMIT, OpenAIFileListParameters, OpenAIFileParameters
 from aikit.objects import OpenAIFileDeleted
-from aikit.parameters import MAX_LIST_LIMIT, OpenAIFileListParameters, OpenAIFileParameters
 from aikit.results import OpenAIFileResult, OpenAIResult
 
 _HEAD: Final = 64 * 1024

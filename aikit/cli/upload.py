@@ -21,7 +21,7 @@ from aikit.cli.progress import Bar, bars
 from aikit.cli.text import counted, human_seconds, human_size, named
 from aikit.client import OpenAIClient
 from aikit.errors import CancelledError
-from aikit.parameters import OpenAIFileParameters
+from aikit.file_parameters import OpenAIFileParameters
 from aikit.results import OpenAIFileResult
 
 _GRACE_S: Final = 1.2

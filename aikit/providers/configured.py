@@ -150,7 +150,9 @@ class Providers:
             ValueError: There is none, or what the file says of it cannot be used.
         """
         if name in self.written:
-            return _settings(self.path, name, self.written[name])
+            settings = _settings(self.path, name, self.written[name])
+            is_bare = name == OPENAI and settings.api_key is None and settings.base_url is None
+            return settings.or_environment(self._environ) if is_bare else settings
         if name == OPENAI:
             return ProviderSettings().or_environment(self._environ)
         if name == LOCAL:
@@ -191,9 +193,11 @@ def _read(path: Path, environ: Mapping[str, str]) -> Providers:
         raise ValueError(f"{path} cannot be read as JSON: {error}") from error
     entries = data.get("providers", {}) if isinstance(data, dict) else None
     models = data.get("models", {}) if isinstance(data, dict) else None
-    if not isinstance(entries, dict) or not _are_models(models):
+    unknown = sorted(set(data) - {"providers", "models"}) if isinstance(data, dict) else []
+    if not isinstance(entries, dict) or not _are_models(models) or unknown:
         shape = '{"providers": {NAME: {…}}, "models": {ALIAS: {"provider": …, "model": …}}}'
-        raise ValueError(f"{path} must hold {shape}")
+        others = f" and nothing else; it has {', '.join(unknown)}" if unknown else ""
+        raise ValueError(f"{path} must hold {shape}{others}")
     return Providers(path, entries, models, environ)
 
 

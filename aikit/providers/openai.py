@@ -129,7 +129,8 @@ class OpenAIProvider:
         return self._request("GET", self._path(file_id, "/content"), sink=sink)
 
     def _path(self, file_id: str, rest: str = "") -> str:
-        return f"/files/{quote(file_id, safe='')}{rest}"
+        segment = quote(file_id, safe="")
+        return f"/files/{segment.replace('.', '%2E') if segment in {'.', '..'} else segment}{rest}"
 
     def _request(self, method: str, path: str, **options: Any) -> Request:
         headers = self._for_bytes if path.endswith("/content") else self._for_json

@@ -12,13 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from aikit.errors import OpenAIError, Rejected
+from aikit.file_parameters import OpenAIFileListParameters, OpenAIFileParameters, OpenAIFileWaitParameters
 from aikit.objects import FilePage, OpenAIFile
-from aikit.parameters import (
-    OpenAIFileListParameters,
-    OpenAIFileParameters,
-    OpenAIFileWaitParameters,
-    OpenAIParameters,
-)
+from aikit.parameters import OpenAIParameters
 from aikit.resources.calls import start
 from aikit.results import (
     OpenAIFileContentResult,
