@@ -36,6 +36,11 @@ class BytesBody:
         """Exact size."""
         return len(self.content)
 
+    @property
+    def payload_bytes(self) -> int:
+        """The same: nothing is around it."""
+        return len(self.content)
+
     def open(self) -> Reader:
         """
         Start from its first byte.
@@ -80,6 +85,11 @@ class MultipartBody:
         """Exact size, ``None`` when the source's is unknown."""
         size = self.source.size_bytes
         return None if size is None else len(self._head) + size + len(self._tail)
+
+    @property
+    def payload_bytes(self) -> int | None:
+        """Size of the source, ``None`` when it is unknown."""
+        return self.source.size_bytes
 
     @property
     def is_replayable(self) -> bool:

@@ -48,6 +48,11 @@ class Body(Protocol):
         ...
 
     @property
+    def payload_bytes(self) -> int | None:
+        """Size of what it is made for, without what is put around it; ``None`` when only reading would tell."""
+        ...
+
+    @property
     def is_replayable(self) -> bool:
         """Whether it can be opened more than once."""
         ...

@@ -113,6 +113,19 @@ def test_stream_of_unknown_size_is_framed_too() -> None:
     assert _raw_parts(body, _sent(body, 4))[0][1] == b"abcdef"
 
 
+def test_payload_is_the_file_without_its_envelope() -> None:
+    """
+    What is shown as progress is the file's size, known or not; bytes alone are their own payload.
+    """
+    known = MultipartBody(fields={"purpose": "batch"}, file_field="file", source=source_of(b"abc", filename="a"))
+    assert known.payload_bytes == 3
+    assert known.size_bytes is not None
+    assert known.size_bytes > 3
+    unresolved = MultipartBody(fields={}, file_field="file", source=source_of("nowhere.txt"))
+    assert unresolved.payload_bytes is None
+    assert BytesBody(content=b"abc").payload_bytes == 3
+
+
 @pytest.mark.parametrize("size", [1, 5, 1 << 20])
 def test_empty_file_is_a_part_without_content(size: int) -> None:
     """
