@@ -7,11 +7,13 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, Self
+from typing import Final, Self
 
 import attrs
 
@@ -28,7 +30,8 @@ class FileSink:
     A file that appears under its name only when it is complete; what is missing after a break is asked for.
 
     Attributes:
-        path: Where it appears; a file of that name is replaced.
+        path: Where it appears; a file of that name is replaced and its permissions are kept, a link stays and what it
+            points to is replaced; anything else of that name (a device, a pipe, a folder) is refused.
 
         done: Bytes on disk.
 
@@ -39,12 +42,15 @@ class FileSink:
     done: int = 0
     total: int | None = None
     _etag: str | None = None
+    _target: Path = attrs.field(init=False)
     _part: Path = attrs.field(init=False)
-    _file: BinaryIO | None = None
+    _mode: int | None = None
+    _file: FileIO | None = None
 
     def __attrs_post_init__(self) -> None:
-        name = self.path.name.encode("utf-8", "ignore")[:200].decode("utf-8", "ignore")
-        self._part = self.path.with_name(f".{name}.{os.urandom(4).hex()}.part")
+        self._target = Path(os.path.realpath(self.path))  # the part must be beside what it replaces
+        name = self._target.name.encode("utf-8", "ignore")[:200].decode("utf-8", "ignore")
+        self._part = self._target.with_name(f".{name}.{os.urandom(4).hex()}.part")
 
     def __enter__(self) -> Self:
         with self._disk():
@@ -109,7 +115,8 @@ class FileSink:
         Check the size and give the file its name.
 
         Raises:
-            OpenAIError: It has not *expected_bytes* (code ``"size_mismatch"``), or cannot get its name.
+            OpenAIError: It has not *expected_bytes* (code ``"size_mismatch"``), or cannot get its name (codes
+                ``"unwritable_file"`` and ``"not_a_regular_file"``).
         """
         for total in (self.total, expected_bytes):
             if total is not None and total != self.done:
@@ -119,7 +126,10 @@ class FileSink:
                 )
         with self._disk() as file:
             file.close()  # without fsync: a download can be had again
-            self._part.replace(self.path)
+            self._look_at_target()
+            if self._mode is not None:
+                self._part.chmod(self._mode)
+            self._part.replace(self._target)
 
     def _announced(self, status: int, headers: Mapping[str, str]) -> tuple[int, int | None]:
         if status == 206:
@@ -146,10 +156,10 @@ class FileSink:
         return ExchangeError(message=f"{why}; nothing was saved", code="invalid_response")
 
     @contextmanager
-    def _disk(self) -> Iterator[BinaryIO]:
+    def _disk(self) -> Iterator[FileIO]:
         try:
             if self._file is None:
-                self._file = self._part.open("xb", buffering=0)
+                self._file = self._opened()
             yield self._file
         except OSError as error:
             raise OpenAIError(
@@ -158,8 +168,32 @@ class FileSink:
                 param="path",
             ) from error
 
+    def _opened(self) -> FileIO:
+        self._look_at_target()
+        mode = 0o666 if self._mode is None else 0o600  # what replaces a private file is private from its first byte
+        return FileIO(self._part, "xb", opener=lambda name, flags: os.open(name, flags, mode))
 
-def _reserve(file: BinaryIO, start: int, total: int | None) -> None:
+    def _look_at_target(self) -> None:
+        """
+        Note the permissions of what is to be replaced, and refuse what is no file: a rename would destroy it.
+        """
+        try:
+            mode = self._target.stat().st_mode
+        except FileNotFoundError:
+            return
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(mode):
+            raise OpenAIError(
+                message=f"{self.path} is no regular file, and nothing was saved; give the path of a file, or write "
+                "what files.content gives to it",
+                code="not_a_regular_file",
+                param="path",
+            )
+        self._mode = mode & 0o777
+
+
+def _reserve(file: FileIO, start: int, total: int | None) -> None:
     """
     Have the disk set the room aside: a full one is found before the first byte, and the rest is written faster.
     """

@@ -5,6 +5,7 @@ Sinks: a file appears whole or not at all, and goes on only with what fits to wh
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -202,17 +203,93 @@ def test_failure_leaves_nothing_behind(error: type[BaseException] | BaseExceptio
     assert (list(tmp_path.iterdir()), path.read_bytes()) == ([path], b"before")
 
 
-def test_finished_file_replaces_what_was_there(tmp_path: Path) -> None:
+def test_link_stays_and_what_it_points_to_is_replaced(tmp_path: Path) -> None:
     """
-    A file of that name is replaced, a link is not followed.
+    A link is followed, also one to another folder and one to a file that is not there yet.
     """
-    (tmp_path / "other").write_bytes(b"other")
-    path = tmp_path / "link"
-    path.symlink_to(tmp_path / "other")
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("there", "missing"):
+        target, link = tmp_path / "elsewhere" / name, tmp_path / name
+        if name == "there":
+            target.write_bytes(b"before")
+        link.symlink_to(target)
+        with FileSink(path=link) as sink:
+            _broken_off(sink, {})
+            sink.commit(3)
+        assert (link.is_symlink(), link.readlink(), target.read_bytes()) == (True, target, b"abc")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["elsewhere", "missing", "missing", "there", "there"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs what POSIX has")
+@pytest.mark.parametrize("is_linked", [False, True])
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_what_is_no_file_is_not_replaced(
+    kind: str,
+    is_linked: bool,  # noqa: FBT001  a case
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    A pipe or a socket of that name is refused before anything is asked for, and stays what it is.
+    """
+    monkeypatch.chdir(tmp_path)  # the name of a socket may not be long
+    path = tmp_path / "a"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(path.name)
+    before = path.stat()
+    asked = tmp_path / "link" if is_linked else path
+    if is_linked:
+        asked.symlink_to(path)
+    with pytest.raises(OpenAIError, match=r"no regular file.*give the path") as caught, FileSink(path=asked):
+        pytest.fail("it was entered")
+    assert (caught.value.code, caught.value.param) == ("not_a_regular_file", "path")
+    assert (path.stat().st_ino, path.stat().st_mode) == (before.st_ino, before.st_mode)
+    assert list(tmp_path.glob(".*")) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs what POSIX has")
+def test_pipe_that_came_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    """
+    What has the name when the download is complete is looked at again.
+    """
+    path = tmp_path / "a"
     with FileSink(path=path) as sink:
         _broken_off(sink, {})
+        os.mkfifo(path)
+        with pytest.raises(OpenAIError) as caught:
+            sink.commit(3)
+    assert caught.value.code == "not_a_regular_file"
+    assert (list(tmp_path.iterdir()), path.is_fifo()) == ([path], True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs permissions as POSIX has them")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o755, 0o444])
+def test_permissions_of_what_is_replaced_are_kept(mode: int, tmp_path: Path) -> None:
+    """
+    A private file stays private, also while the new content is on its way.
+    """
+    path = tmp_path / "a"
+    path.write_bytes(b"before")
+    path.chmod(mode)
+    with FileSink(path=path) as sink:
+        _broken_off(sink, {})
+        (part,) = tmp_path.glob(".*")
+        assert part.stat().st_mode & 0o077 == 0
         sink.commit(3)
-    assert (path.is_symlink(), path.read_bytes(), (tmp_path / "other").read_bytes()) == (False, b"abc", b"other")
+    assert (path.stat().st_mode & 0o777, path.read_bytes()) == (mode, b"abc")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs permissions as POSIX has them")
+def test_new_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
+    """
+    Where nothing is replaced, the process's mask decides.
+    """
+    (tmp_path / "other").touch()
+    _downloaded(tmp_path / "a", {}, b"abc", 3)
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
 @pytest.mark.parametrize("name", ["x" * 255, "ü" * 127, "日" * 85, os.fsdecode(b"\xff.bin"), "a\nb", ".", "-rf"])
@@ -255,7 +332,7 @@ def test_place_that_cannot_be_written_is_found_first(where: str, tmp_path: Path)
 
 def test_folder_of_that_name_is_an_error(tmp_path: Path) -> None:
     """
-    A name that became a folder meanwhile is an error, and no part stays.
+    A folder of that name is an error, before anything is asked for, and no part stays.
     """
     (tmp_path / "a").mkdir()
     with pytest.raises(OpenAIError, match="cannot be written"):

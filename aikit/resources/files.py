@@ -174,7 +174,8 @@ class FilesAPI:
         Fetch a file's content to disk, whatever its size, in constant memory.
 
         It appears under its name when it is complete and has the size the provider told; a file of that name is
-        replaced. After a break the missing rest is asked for.
+        replaced and its permissions are kept. After a break the missing rest is asked for. Nothing is fetched for a
+        *path* that is a device or a pipe, or that ends in a separator and is no folder: these are errors of the result.
 
         Args:
             file_id: The file.
@@ -193,11 +194,11 @@ class FilesAPI:
         # GET {base}/files/{file_id}/content, Range after a break
         # https://developers.openai.com/api/reference/resources/files/methods/content (read 2026-11-21)
         _require_id(file_id)
-        target = _target(path)
+        place = _place(path)
         return start(
             self._client,
             OpenAIFileDownloadResult(),
-            lambda provider, _: _download(provider, file_id, target),
+            lambda provider, _: _download(provider, file_id, place),
             OpenAIParameters.of(parameters),
         )
 
@@ -257,10 +258,14 @@ def _all_pages(provider: Provider, options: OpenAIFileListParameters) -> Flow[Fi
         query["after"] = page.last_id
 
 
-def _download(provider: Provider, file_id: str, target: Path) -> Flow[Saved]:
+def _download(provider: Provider, file_id: str, place: str) -> Flow[Saved]:
+    target = Path(place)
     if target.is_dir():
         file = yield from provider.retrieve_file(file_id)
         target /= _UNSAFE.sub("_", file.filename).strip(". ") or file_id
+    elif os.path.basename(place) in {"", "."}:  # noqa: PTH119  a Path has forgotten the separator
+        message = f"{place} is no folder; create it, or leave out the separator at the end to name a file"
+        raise OpenAIError(message=message, code="unwritable_file", param="path")
     with FileSink(path=target) as sink:
         total = yield from provider.download_file(file_id, sink)
         sink.commit(total)
@@ -288,13 +293,13 @@ def _processed(file: OpenAIFile) -> OpenAIFile:
     raise Rejected([OpenAIError(message=message, code="processing_failed")], file)
 
 
-def _target(path: Any) -> Path:
+def _place(path: Any) -> str:
     text = os.fspath(path)
     if not isinstance(text, str):
         raise TypeError("path must be a path as str, not bytes; use os.fsdecode(path)")
     if not text or "\0" in text:
         raise ValueError("path must not be empty, and have no NUL character")
-    return Path(text)
+    return text
 
 
 def _require_text(name: str, value: Any) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -232,6 +233,28 @@ def test_download_to_a_missing_folder_is_an_error(client: OpenAIClient, tmp_path
     result = client.files.download(stored(client).id, tmp_path / "missing" / "out.txt")
     assert [error.code for error in result.errors] == ["unwritable_file"]
     assert result.response is None
+
+
+@pytest.mark.parametrize("ending", ["/", "/.", "//"])
+def test_missing_folder_is_not_taken_for_a_file(client: OpenAIClient, tmp_path: Path, ending: str) -> None:
+    """
+    A path that ends in a separator means a folder; when there is none, nothing is fetched and nothing made.
+    """
+    result = client.files.download(stored(client).id, f"{tmp_path}/newfolder{ending}")
+    assert [(error.code, error.param) for error in result.errors] == [("unwritable_file", "path")]
+    assert "is no folder; create it" in result.errors[0].message
+    assert (result.response, (tmp_path / "newfolder").exists()) == (None, False)
+
+
+def test_pipe_is_not_downloaded_to(client: OpenAIClient, tmp_path: Path) -> None:
+    """
+    A pipe of that name stays a pipe, and nothing is fetched.
+    """
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    result = client.files.download(stored(client).id, pipe)
+    assert [error.code for error in result.errors] == ["not_a_regular_file"]
+    assert (result.response, pipe.is_fifo()) == (None, True)
 
 
 def test_wait_asks_until_the_file_is_processed() -> None:
