@@ -1,42 +1,36 @@
 """
 One HTTP exchange on ``requests``: its adapter and its pool, without a session's work per call.
 
-Only this module imports ``requests``, and only a client's first call imports this module.
+Only this module and `aikit.sockets` import ``requests``, and only a client's first call imports them.
 """
 
 from __future__ import annotations
 
-import os
+import http.client
 import re
-import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Final, cast
 
 import attrs
-import certifi
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_environ_proxies
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from aikit.errors import CancelledError, ExchangeError, OpenAIError
 from aikit.headers import Headers
 from aikit.secrecy import redacted
+from aikit.sockets import BLOCK_BYTES, Adapter, Exchange, origin_of
 from aikit.watch import Watch
 from aikit.wire import Body, Reader, Request, Response
 
-BLOCK_BYTES: Final = 256 * 1024
-_SMALL_BYTES: Final = 64 * 1024
 _CONNECT_TIMEOUT_S: Final = 10.0
 _MAX_REFUSAL_BYTES: Final = 1024 * 1024
 _LENGTH: Final = re.compile(r"\d{1,18}", re.ASCII)
-_under_way = threading.local()
 
 
 @attrs.define(eq=False)
@@ -60,9 +54,10 @@ class HTTPTransport:
         """
         started = time.monotonic()
         reader = _Metered(request.body, request, watch) if request.body is not None else None
-        exchange = _Exchange()
+        is_replayable = request.body is None or request.body.is_replayable
+        exchange = Exchange(watch, request.timeout_s, needs_fresh=not is_replayable)
         try:
-            with _translated(request, watch), exchange.entered(watch):
+            with _translated(request, watch), exchange.entered():
                 answer = self._answer(request, reader)
                 response = _read(request, answer, watch)
         finally:
@@ -83,7 +78,7 @@ class HTTPTransport:
         return self.adapter.send(prepared, stream=True, timeout=timeout, proxies=self._proxies_for(request.url))
 
     def _proxies_for(self, url: str) -> dict[str, str]:
-        origin = _origin_of(url)
+        origin = origin_of(url)
         if origin not in self._proxies:
             self._proxies[origin] = get_environ_proxies(origin, no_proxy=None)
         return self._proxies[origin]
@@ -95,161 +90,7 @@ def http_transport(http_agent: Any = None, *, connections: int = 16) -> HTTPTran
     """
     if http_agent is not None:
         return HTTPTransport(http_agent, is_owner=False)
-    return HTTPTransport(_Adapter(pool_connections=8, pool_maxsize=connections, max_retries=0))
-
-
-@attrs.define(eq=False)
-class _Exchange:
-    """
-    Knows the socket of the exchange that this thread is in, so that another thread can cut it off.
-    """
-
-    sock: socket.socket | None = None
-    _lock: Any = attrs.field(factory=threading.Lock)
-
-    @contextmanager
-    def entered(self, watch: Watch) -> Iterator[None]:
-        _under_way.exchange = self
-        try:
-            with watch.aborting(self.abort):
-                yield
-        finally:
-            _under_way.exchange = None
-            with self._lock:
-                self.sock = None  # it may serve another exchange now
-
-    def abort(self) -> None:
-        with self._lock:
-            if self.sock is not None:
-                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)  # below TLS, whose own shutdown would wait
-
-
-class _Abortable(HTTPConnection):
-    """
-    Shows its socket to the exchange it is used for, and sends head and small body in one piece.
-    """
-
-    _held: bytes | None = None
-
-    def connect(self) -> None:
-        super().connect()
-        self._show()
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        self._show()
-        self._held = b""
-        try:
-            super().request(*args, **kwargs)
-            self._flush()
-        finally:
-            self._held = None
-
-    def send(self, data: Any) -> None:
-        if self._held is None or not isinstance(data, bytes):
-            super().send(data)
-            return
-        self._held += data
-        if len(self._held) >= _SMALL_BYTES:
-            self._flush()
-            self._held = b""
-
-    def _flush(self) -> None:
-        held, self._held = self._held, None  # connecting may send by itself
-        if held:
-            super().send(held)
-
-    def _show(self) -> None:
-        exchange = getattr(_under_way, "exchange", None)
-        if exchange is not None:
-            exchange.sock = self.sock
-
-
-class _AbortableTLS(_Abortable, HTTPSConnection):
-    """
-    The same over TLS.
-    """
-
-
-class _Pool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Abortable
-
-
-class _PoolTLS(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _AbortableTLS
-
-
-class _Adapter(HTTPAdapter):
-    """
-    ``requests``' adapter with large blocks, the system's trust store and answers without cookies.
-    """
-
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:  # noqa: FBT001, FBT002  requests' signature
-        super().init_poolmanager(connections, maxsize, block, blocksize=BLOCK_BYTES, **kwargs)
-        _use_our_pools(self.poolmanager)
-        self._pools: dict[str, Any] = {}  # what requests works out anew for every call
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, blocksize=BLOCK_BYTES, **kwargs)
-        _use_our_pools(manager)
-        return manager
-
-    def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
-        key = _origin_of(request.url)
-        if proxies or key not in self._pools:
-            pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
-            if proxies:
-                return pool
-            self._pools[key] = pool
-        return self._pools[key]
-
-    def request_url(self, request: Any, proxies: Any) -> str:
-        if proxies:
-            return super().request_url(request, proxies)
-        return request.url[len(_origin_of(request.url)) :] or "/"
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ARG002  requests' signature
-        if isinstance(conn, urllib3.HTTPSConnectionPool) and "ssl_context" not in conn.conn_kw:
-            conn.conn_kw["ssl_context"] = _trust()
-
-    def build_response(self, req: Any, resp: Any) -> requests.Response:
-        response = requests.Response()
-        response.status_code = resp.status
-        response.headers = resp.headers
-        response.raw = resp
-        response.request = req
-        response.url = req.url
-        return response
-
-
-def _origin_of(url: str) -> str:
-    """
-    Return scheme, host and port: all of *url* before its path.
-    """
-    end = url.find("/", len("https://"))
-    return url if end < 0 else url[:end]
-
-
-def _use_our_pools(manager: Any) -> None:
-    manager.pool_classes_by_scheme = {"http": _Pool, "https": _PoolTLS}
-
-
-def _trust() -> ssl.SSLContext:
-    """
-    Return whom to trust: the CA bundle the environment names, else the system's store and certifi's.
-    """
-    # REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE: https://requests.readthedocs.io/en/latest/user/advanced/ (read 2026-11-21)
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    if bundle:
-        is_folder = os.path.isdir(bundle)  # noqa: PTH112  a string is what ssl wants
-        return ssl.create_default_context(cafile=None if is_folder else bundle, capath=bundle if is_folder else None)
-    with suppress(ImportError):
-        import truststore  # noqa: PLC0415  an extra
-
-        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context = ssl.create_default_context()
-    with suppress(OSError):
-        context.load_verify_locations(certifi.where())
-    return context
+    return HTTPTransport(Adapter(pool_connections=8, pool_maxsize=connections, max_retries=0))
 
 
 def _prepared(request: Request, reader: _Metered | None) -> requests.PreparedRequest:
@@ -300,7 +141,6 @@ def _read(request: Request, answer: requests.Response, watch: Watch) -> Response
     raw = answer.raw
     headers = Headers(raw.headers)
     body = b""
-    is_whole = False
     try:
         if request.sink is not None and answer.status_code in {200, 206}:
             _pour(request, answer.status_code, headers, raw, watch)
@@ -309,9 +149,8 @@ def _read(request: Request, answer: requests.Response, watch: Watch) -> Response
         else:
             body = raw.read(decode_content=True)
             _require_whole_head(answer.status_code, headers, body)
-        is_whole = True
     finally:
-        _let_go(raw, is_whole=is_whole)
+        _let_go(raw)
     return Response(status=answer.status_code, headers=headers, body=body, request=request)
 
 
@@ -323,12 +162,13 @@ def _require_whole_head(status: int, headers: Headers, body: bytes) -> None:
         raise urllib3.exceptions.ProtocolError("the answer ended within its headers")
 
 
-def _let_go(raw: Any, *, is_whole: bool) -> None:
-    if is_whole and getattr(raw, "length_remaining", None) in {0, None}:
-        raw.release_conn()
-    else:
+def _let_go(raw: Any) -> None:
+    """
+    Give the connection back if the answer was read to its very end, else close it: the rest is nobody's answer.
+    """
+    if not raw.closed:
         raw.close()
-        raw.release_conn()
+    raw.release_conn()
 
 
 def _pour(request: Request, status: int, headers: Headers, raw: Any, watch: Watch) -> None:
@@ -351,10 +191,8 @@ def _translated(request: Request, watch: Watch) -> Iterator[None]:
     """
     try:
         yield
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-        if watch.is_cancelled:
-            raise CancelledError from None
-        raise _error_from(request, error) from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+        raise (CancelledError() if watch.is_cancelled else _error_from(request, error)) from None
 
 
 def _error_from(request: Request, error: Exception) -> OpenAIError:
@@ -370,11 +208,11 @@ def _error_from(request: Request, error: Exception) -> OpenAIError:
         code, message, is_ambiguous = "proxy_error", f"the proxy on the way to {where} failed: {reason}", False
     elif isinstance(error, requests.exceptions.ConnectTimeout):
         code, message, is_ambiguous = "timeout", f"no connection to {where} in time; is it reachable?", False
-    elif isinstance(error, _TOO_LATE):
-        code, message = "timeout", f"{where} sent nothing for {request.timeout_s:g} s; raise timeout to wait longer"
     elif _is_unconnected(error):
         message = f"cannot connect to {where}: {reason}; is the base URL right and the server running?"
         is_ambiguous = False
+    elif any(isinstance(cause, _TOO_LATE) for cause in _chain(error)):
+        code, message = "timeout", f"{where} sent nothing for {request.timeout_s:g} s; raise timeout to wait longer"
     return ExchangeError(message=message, code=code, is_ambiguous=is_ambiguous)
 
 

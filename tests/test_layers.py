@@ -22,7 +22,7 @@ _ROOT: Final = Path(aikit.__file__).parent
 _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
     "nouns": ("objects", "errors", "headers", "secrecy"),
     # watch: the eye of whoever moves bytes; sink: bodies down, as source is bodies up; refusal: what an answer says
-    "wire": ("wire", "watch", "retry", "multipart", "source", "sink", "refusal", "transport"),
+    "wire": ("wire", "watch", "retry", "multipart", "source", "sink", "refusal", "transport", "sockets"),
     "checks": (
         "validation",
         "limits",
@@ -44,10 +44,10 @@ _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _FLOORS: Final = {module: floor for floor, modules in enumerate(_ROOMS.values()) for module in modules}
 _ONLY_THERE: Final[Mapping[str, tuple[str, ...]]] = {
-    "requests": ("transport",),
-    "urllib3": ("transport",),
-    "certifi": ("transport",),
-    "truststore": ("transport",),
+    "requests": ("transport", "sockets"),
+    "urllib3": ("transport", "sockets"),
+    "certifi": ("sockets",),
+    "truststore": ("sockets",),
     "sqlite3": ("local",),
     "click": ("cli",),
     "rich": ("cli",),
