@@ -109,6 +109,43 @@ def test_embedded_provider_can_be_moved(house: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "entry"),
+    [
+        ("local", {"kind": "openai"}),
+        ("local", {"kind": "openai", "baseURL": "https://elsewhere.example/v1"}),
+        ("local", {"baseURL": "https://elsewhere.example/v1"}),
+        ("local", {"home": "a", "apiKey": _KEY}),
+        ("openai", {"baseURL": "https://elsewhere.example/v1"}),
+        ("openai", {"baseURL": "https://elsewhere.example/v1", "apiKey": _KEY}),
+        ("openai", {"kind": "local"}),
+    ],
+    ids=str,
+)
+def test_built_in_name_keeps_its_meaning(name: str, entry: dict[str, str], house: Path) -> None:
+    """
+    A file in the working folder leads neither the embedded provider to the network nor a key to another address.
+    """
+    _write(house / "here" / FILE_NAME, {"providers": {name: entry}})
+    with pytest.raises(ValueError, match=rf"{FILE_NAME}: provider '{name}' is built in.*choose another name") as caught:
+        Providers.load(_environ(house)).get(name)
+    assert _KEY not in str(caught.value)
+
+
+def test_built_in_names_take_what_does_not_change_them(house: Path) -> None:
+    """
+    The kind may be said again, OpenAI's entry may have a key, and what it does not say comes from the environment.
+    """
+    local = {"kind": "local", "home": str(house / "a"), "baseURL": None}
+    _write(house / "here" / FILE_NAME, {"providers": {"local": local, "openai": {"kind": "openai", "apiKey": _KEY}}})
+    found = Providers.load(_environ(house))
+    assert found.get("local") == ProviderSettings(kind="local", home=house / "a")
+    assert found.get("openai") == ProviderSettings(api_key=_KEY)
+    _write(house / "here" / FILE_NAME, {"providers": {"openai": {"project": "p"}}})
+    found = Providers.load(_environ(house, OPENAI_API_KEY="from-environment"))
+    assert found.get("openai") == ProviderSettings(api_key="from-environment", project="p")
+
+
+@pytest.mark.parametrize(
     ("content", "said"),
     [
         ("", "cannot be read as JSON"),

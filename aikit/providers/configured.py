@@ -20,6 +20,8 @@ LOCAL: Final = "local"
 FILE_NAME: Final = "AIProviders.json"
 _KEYS: Final = {"kind": "kind", "baseURL": "base_url", "apiKey": "api_key"}
 _KEYS_TOO: Final = {name: name for name in ("organization", "project", "home")}
+_OF_BUILT_IN: Final = {OPENAI: ("kind", "apiKey", "organization", "project"), LOCAL: ("kind", "home")}
+"""What an entry may say of a built-in provider: a file in the working folder must not lead its key or files astray."""
 
 
 def _shown_url(url: str | None) -> str:
@@ -151,7 +153,7 @@ class Providers:
         """
         if name in self.written:
             settings = _settings(self.path, name, self.written[name])
-            is_bare = name == OPENAI and settings.api_key is None and settings.base_url is None
+            is_bare = name == OPENAI and settings.api_key is None
             return settings.or_environment(self._environ) if is_bare else settings
         if name == OPENAI:
             return ProviderSettings().or_environment(self._environ)
@@ -207,6 +209,17 @@ def _are_models(models: Any) -> TypeGuard[dict[str, dict[str, str]]]:
     )
 
 
+def _require_own_kind(path: Path | None, name: str, keys: set[str], kind: Any) -> None:
+    allowed = _OF_BUILT_IN.get(name)
+    if allowed is None or (keys <= set(allowed) and kind == name):
+        return
+    wrong = sorted(keys - set(allowed)) or ["another kind"]
+    raise ValueError(
+        f"{path}: provider {name!r} is built in and may have only {', '.join(allowed)}, with kind {name!r}; "
+        f"it has {', '.join(wrong)}: choose another name for it"
+    )
+
+
 def _settings(path: Path | None, name: str, entry: Any) -> ProviderSettings:
     known = _KEYS | _KEYS_TOO
     if not isinstance(entry, dict) or not all(isinstance(value, str | None) for value in entry.values()):
@@ -215,6 +228,7 @@ def _settings(path: Path | None, name: str, entry: Any) -> ProviderSettings:
     if unknown:
         raise ValueError(f"{path}: provider {name!r} has unknown keys {', '.join(unknown)}; known: {', '.join(known)}")
     values = {known[key]: value for key, value in entry.items() if value is not None}
+    _require_own_kind(path, name, {key for key, value in entry.items() if value is not None}, values.get("kind", name))
     if "home" in values:
         values["home"] = Path(values["home"]).expanduser()
     try:
