@@ -150,12 +150,12 @@ def content(file_id: str, path: str | None) -> int:
     settings = settings_of_context()
     output = Output(settings)
     if path not in {None, STDIN}:
-        return _save(output, file_id, Path(path or ""))
+        return _save(output, file_id, path or "")
     if settings.json:
         raise click.UsageError("--json goes with -o PATH here: without it stdout has the content itself")
     with tempfile.TemporaryDirectory(prefix="aikit-") as folder:
         part = Path(folder) / "content"
-        result = _download(output, file_id, part)
+        result = _download(output, file_id, str(part))
         if not result.success:
             return _told(output, result)
         with part.open("rb") as file:
@@ -234,7 +234,7 @@ def _told(output: Output, result: OpenAIResult[Any]) -> int:
     return exit_of(answers)
 
 
-def _download(output: Output, file_id: str, path: Path) -> Any:
+def _download(output: Output, file_id: str, path: str) -> Any:
     with output.settings.connected() as client, bars(output, [0]) as shown, usage_errors():
         bar = shown.file(file_id, 0)
         result = client.files.download(file_id, path, {"on_progress": bar})
@@ -242,7 +242,7 @@ def _download(output: Output, file_id: str, path: Path) -> Any:
         return result
 
 
-def _save(output: Output, file_id: str, path: Path) -> int:
+def _save(output: Output, file_id: str, path: str) -> int:
     result = _download(output, file_id, path)
     if not result.success:
         return _told(output, result)

@@ -259,6 +259,15 @@ def test_unwritable_target_is_told(aikit: Here, good: Path, tmp_path: Path) -> N
     assert "cannot be written" in ran.err
 
 
+def test_target_that_names_a_missing_folder_is_told(aikit: Here, good: Path, tmp_path: Path) -> None:
+    """
+    A separator at the end means a folder; no file gets the name that the folder was to have.
+    """
+    ran = aikit("files", "content", created(aikit, good), "-o", f"{tmp_path}/newfolder/")
+    assert (ran.code, (tmp_path / "newfolder").exists()) == (1, False)
+    assert "is no folder; create it" in ran.err
+
+
 def test_deleted_files_are_gone(aikit: Here, good: Path) -> None:
     """
     Delete --yes tells each deletion; deleting again is refused with exit code 1.
