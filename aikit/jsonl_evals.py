@@ -29,9 +29,10 @@ class EvalsRules:
         """
         if "item" not in line:
             add_missing(self._problems, number, "item")
-        for key in ("item", "sample"):
-            if key in line and type(line[key]) is not dict:
-                add_wrong_type(self._problems, number, key, "an object", line[key])
+        elif type(line["item"]) is not dict:
+            add_wrong_type(self._problems, number, "item", "an object", line["item"])
+        if line.get("sample") is not None and type(line["sample"]) is not dict:
+            add_wrong_type(self._problems, number, "sample", "an object", line["sample"])
 
     def finish(self) -> None:
         """

@@ -37,7 +37,9 @@ def _told(purpose: str, *values: Any, limits: Limits = _OPENAI) -> list[tuple[st
         ({"item": {}}, []),
         ({"item": {"a": 1}, "sample": {"b": 2}, "more": 3}, []),
         ({"sample": {}}, [("missing_required_parameter", "item", 1)]),
-        ({"item": [], "sample": None}, [("invalid_type", "item", 1), ("invalid_type", "sample", 1)]),
+        ({"item": {}, "sample": None}, []),
+        ({"item": None, "sample": None}, [("invalid_type", "item", 1)]),
+        ({"item": [], "sample": []}, [("invalid_type", "item", 1), ("invalid_type", "sample", 1)]),
     ],
 )
 def test_eval_lines_have_an_item_and_perhaps_a_sample(line: Any, expected: list[Any]) -> None:
