@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.errors import OpenAIError
-from aikit.jsonl_messages import Message, check_messages, check_tools
+from aikit.jsonl_messages import ROLES, Message, check_messages, check_tools
 from aikit.jsonl_problems import Problems, add_missing, add_wrong_type
 from aikit.limits import Limits
 
 _OUTPUTS: Final = (("preferred_output", "preferred_completion"), ("non_preferred_output", "non_preferred_completion"))
+_OUTPUT_ROLES: Final = ("assistant", "tool")
 _SUPERVISED_KEYS: Final = frozenset({"messages", "tools", "parallel_tool_calls", "functions"})
 _UNKNOWN: Final = (
     "Unexpected file format, expected either prompt/completion pairs or chat messages; a line has the key "
@@ -30,6 +30,8 @@ class FineTuneRules:
     Whether examples that have ``messages`` are supervised or reinforcement ones is decided at the end, by the
     whole file: it is reinforcement when a line has keys of its own for graders, or no line an assistant message.
     Only in a supervised file an example without an assistant message is wrong.
+
+    How many examples there must be, the job knows: a file for validation has the same purpose and may have fewer.
     """
 
     # https://developers.openai.com/api/docs/guides/supervised-fine-tuning (read 2026-11-21)
@@ -40,7 +42,6 @@ class FineTuneRules:
     _problems: Problems
     _format: str | None = None
     _format_line: int = 0
-    _examples: int = 0
     _has_grader_keys: bool = False
     _has_assistant: bool = False
     _unanswered: Problems = attrs.field(factory=Problems)
@@ -49,7 +50,6 @@ class FineTuneRules:
         """
         Look at one example.
         """
-        self._examples += 1
         name = _format_of(line)
         if name is None:
             self._problems.add_line(number, "unexpected_format", _UNKNOWN)
@@ -70,10 +70,6 @@ class FineTuneRules:
         """
         if self._has_assistant and not self._has_grader_keys:
             self._problems.add_late(self._unanswered)
-        least = self._limits.fine_tune_min_examples
-        if self._examples < least:
-            message = f"Training file has {self._examples} example(s), but must have at least {least} examples"
-            self._problems.add(OpenAIError(message=message, code="invalid_n_examples", param="file"))
 
     def _check_example(self, name: str, line: dict[str, Any], number: int) -> None:
         if name == "chat":
@@ -111,7 +107,7 @@ class FineTuneRules:
             if name is None:
                 add_missing(self._problems, number, names[0])
             else:
-                self._check_messages(line, number, name)
+                self._check_messages(line, number, name, _OUTPUT_ROLES)
 
     def _check_completion(self, line: dict[str, Any], number: int) -> None:
         for key in ("prompt", "completion"):
@@ -120,8 +116,10 @@ class FineTuneRules:
             elif type(line[key]) is not str:
                 add_wrong_type(self._problems, number, key, "a string", line[key])
 
-    def _check_messages(self, holder: dict[str, Any], number: int, param: str) -> list[Message]:
-        messages = check_messages(holder.get(param.rpartition(".")[2]), self._problems, number, param)
+    def _check_messages(
+        self, holder: dict[str, Any], number: int, param: str, roles: tuple[str, ...] = ROLES
+    ) -> list[Message]:
+        messages = check_messages(holder.get(param.rpartition(".")[2]), self._problems, number, param, roles)
         images = sum(message.images for message in messages)
         most = self._limits.fine_tune_max_images
         if images > most:

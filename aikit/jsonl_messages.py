@@ -10,7 +10,7 @@ import attrs
 
 from aikit.jsonl_problems import Problems, add_wrong_type, excerpt
 
-_ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")
+ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")
 _ANSWERS: Final = ("tool_calls", "function_call", "refusal", "audio")
 _FUNCTIONS_MAX: Final = 128
 
@@ -28,9 +28,11 @@ class Message:
     images: int = 0
 
 
-def check_messages(value: Any, problems: Problems, line: int, param: str) -> list[Message]:
+def check_messages(
+    value: Any, problems: Problems, line: int, param: str, roles: tuple[str, ...] = ROLES
+) -> list[Message]:
     """
-    Check a list of messages; return what could be read of it.
+    Check a list of messages, each of one of *roles*; return what could be read of it.
 
     Unknown keys are accepted, and so are content as a list of parts, the role developer, and an assistant that
     calls tools without content: the service learned these after its published checks were written.
@@ -40,7 +42,7 @@ def check_messages(value: Any, problems: Problems, line: int, param: str) -> lis
         message = f"'{param}' must be an array of one message or more, each an object with role and content."
         problems.add_line(line, "missing_messages_list", message, param)
         return []
-    return [_checked(message, problems, line, f"{param}[{index}]") for index, message in enumerate(value)]
+    return [_checked(message, problems, line, f"{param}[{index}]", roles) for index, message in enumerate(value)]
 
 
 def check_tools(holder: dict[str, Any], problems: Problems, line: int, prefix: str = "") -> None:
@@ -63,16 +65,16 @@ _TOOL_KEYS: Final = (
 )
 
 
-def _checked(message: Any, problems: Problems, line: int, param: str) -> Message:
+def _checked(message: Any, problems: Problems, line: int, param: str, roles: tuple[str, ...]) -> Message:
     if type(message) is not dict:
         add_wrong_type(problems, line, param, "an object", message)
         return Message(None)
     role = message.get("role")
     if role is None:
-        text = f"Invalid file format. Discriminator 'role' is missing in '{param}'; allowed are {', '.join(_ROLES)}."
+        text = f"Invalid file format. Discriminator 'role' is missing in '{param}'; allowed are {', '.join(roles)}."
         problems.add_line(line, "message_missing_key", text, f"{param}.role")
-    elif role not in _ROLES:
-        text = f"Unrecognized role '{excerpt(role)}'; allowed are {', '.join(_ROLES)}."
+    elif role not in roles:
+        text = f"Unrecognized role '{excerpt(role)}'; allowed are {', '.join(roles)}."
         problems.add_line(line, "unrecognized_role", text, f"{param}.role")
     if role == "assistant":
         _check_weight(message, problems, line, param)
@@ -95,12 +97,18 @@ def _check_content(message: dict[str, Any], problems: Problems, line: int, param
     if type(content) is list:
         return _check_parts(content, message.get("role"), problems, line, param)
     if content is None:
-        if not (message.get("role") == "assistant" and any(message.get(key) for key in _ANSWERS)):
+        if not _may_say_nothing(message):
             text = f"'{param}' is missing; only an assistant that calls a tool may say nothing."
             problems.add_line(line, "missing_content", text, param)
     elif type(content) is not str:
         add_wrong_type(problems, line, param, "a string or an array of parts", content)
     return 0
+
+
+def _may_say_nothing(message: dict[str, Any]) -> bool:
+    if message.get("role") == "function":
+        return "content" in message  # what a function gives back may be null
+    return message.get("role") == "assistant" and any(message.get(key) for key in _ANSWERS)
 
 
 def _check_parts(parts: list[Any], role: Any, problems: Problems, line: int, param: str) -> int:
@@ -111,9 +119,18 @@ def _check_parts(parts: list[Any], role: Any, problems: Problems, line: int, par
         elif type(part.get("type")) is not str:
             text = f'\'{param}[{index}].type\' must be a string such as "text" or "image_url".'
             problems.add_line(line, "invalid_type", text, f"{param}[{index}].type")
-        else:
-            images += part["type"] == "image_url"
+        elif part["type"] == "image_url":
+            images += 1
+            _check_image(part, problems, line, f"{param}[{index}].image_url.url")
     if images and role == "assistant":
         text = "Images are not allowed in messages of the role assistant; move them to the user's."
         problems.add_line(line, "image_in_assistant_message", text, param)
     return images
+
+
+def _check_image(part: dict[str, Any], problems: Problems, line: int, param: str) -> None:
+    image = part.get("image_url")
+    url = image.get("url") if type(image) is dict else None
+    if type(url) is not str or not url:
+        text = f"'{param}' must be a string: the public address of an image, or a data URL with the image in it."
+        problems.add_line(line, "invalid_image_url", text, param)

@@ -59,7 +59,6 @@ class Limits:
     batch_max_lines: int = attrs.field(converter=_bound)
     embeddings_batch_max_inputs: int = attrs.field(converter=_bound)
     batch_endpoints: tuple[str, ...] = attrs.field(converter=tuple)
-    fine_tune_min_examples: int
     fine_tune_max_images: int
     line_max_bytes: int
     filename_max_bytes: int

@@ -8,7 +8,6 @@ import io
 import json
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -49,7 +48,7 @@ def _worded(errors: list[OpenAIError]) -> list[tuple[str | None, str, str | None
 
 
 def _tuned(*values: Any) -> list[tuple[str | None, str | None, int | None]]:
-    return _told("fine-tune", *values, limits=attrs.evolve(_OPENAI, fine_tune_min_examples=1))
+    return _told("fine-tune", *values)
 
 
 def _without(value: dict[str, Any], *keys: str) -> dict[str, Any]:
@@ -75,6 +74,7 @@ def _without(value: dict[str, Any], *keys: str) -> dict[str, Any]:
                 _ASSISTANT,
             ]
         },
+        {"messages": [_USER, {"role": "function", "name": "f", "content": None}, _ASSISTANT]},
         {"messages": [_USER], "reference": "Hello"},
         {"messages": [_USER]},
         {"input": {"messages": [_USER]}, "preferred_output": [_ASSISTANT], "non_preferred_output": [_CALL]},
@@ -94,6 +94,7 @@ def test_every_documented_example_format_is_let_through(line: Any) -> None:
 
 
 _PREFERENCE = {"input": {"messages": [_USER]}, "preferred_output": [_ASSISTANT], "non_preferred_output": [_ASSISTANT]}
+_TEXT = {"type": "text", "text": "What is this?"}
 _IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}}
 
 
@@ -123,6 +124,16 @@ _IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/cat.png
             {"messages": [_USER, _ASSISTANT | {"content": [_IMAGE]}]},
             "image_in_assistant_message",
             "messages[1].content",
+        ),
+        ({"messages": [_USER, {"role": "function"}, _ASSISTANT]}, "missing_content", "messages[1].content"),
+        ({"messages": [_USER, {"role": "tool", "content": None}]}, "missing_content", "messages[1].content"),
+        *(
+            (
+                {"messages": [_USER | {"content": [_TEXT, {"type": "image_url"} | image]}, _ASSISTANT]},
+                "invalid_image_url",
+                "messages[0].content[1].image_url.url",
+            )
+            for image in ({}, *({"image_url": value} for value in (None, {}, "x", {"url": ""}, {"url": 5})))
         ),
         (_without(_PREFERENCE, "input"), "missing_required_parameter", "input"),
         (_without(_PREFERENCE, "preferred_output"), "missing_required_parameter", "preferred_output"),
@@ -190,15 +201,27 @@ def test_mixed_formats_in_one_file_are_told() -> None:
     ]
 
 
-def test_fewer_than_ten_examples_are_refused() -> None:
+@pytest.mark.parametrize("count", [1, 9, 10])
+def test_any_number_of_examples_is_let_through(count: int) -> None:
     """
-    Nine are too few in the service's words, ten are enough.
+    How many a training needs is the job's to say: a file for validation has the same purpose and may have fewer.
     """
-    line = json.dumps({"messages": [_USER, _ASSISTANT]}).encode() + b"\n"
-    assert _worded(_errors_of("fine-tune", line * 9)) == [
-        ("invalid_n_examples", "Training file has 9 example(s), but must have at least 10 examples", "file", None)
-    ]
-    assert _worded(_errors_of("fine-tune", line * 10)) == []
+    assert _tuned(*[{"messages": [_USER, _ASSISTANT]}] * count) == []
+
+
+@pytest.mark.parametrize("role", ["user", "system", "developer", "function", "bot"])
+@pytest.mark.parametrize(
+    "name", ["preferred_output", "non_preferred_output", "preferred_completion", "non_preferred_completion"]
+)
+def test_outputs_of_a_preference_example_are_the_models(name: str, role: str) -> None:
+    """
+    What is compared are answers, so only the roles assistant and tool make sense there.
+    """
+    side = name.replace("completion", "output")
+    line = {**_without(_PREFERENCE, side), name: [_ASSISTANT | {"role": role}, {"role": "tool", "content": "42"}]}
+    content = json.dumps(line).encode()
+    text = f"Unrecognized role '{role}'; allowed are assistant, tool."
+    assert _worded(_errors_of("fine-tune", content)) == [("unrecognized_role", text, f"{name}[0].role", 1)]
 
 
 @_RELAXED
