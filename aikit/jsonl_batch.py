@@ -15,6 +15,7 @@ from aikit.jsonl_problems import Problems, add_missing, add_wrong_type, excerpt
 from aikit.limits import Limits
 
 _SHORT: Final = 40  # characters; a longer custom_id is remembered by its digest
+_VIDEOS: Final = "/v1/videos"
 _KEYS: Final = ("custom_id", "method", "url", "body")
 _STORED: Final = {"model": ("prompt",), "input": ("prompt", "conversation", "previous_response_id")}
 """What spares a ``/v1/responses`` body the parameter: it is kept at the provider."""
@@ -34,7 +35,7 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "/v1/moderations": ("input",),
     "/v1/images/generations": ("prompt",),
     "/v1/images/edits": ("prompt",),
-    "/v1/videos": ("prompt",),
+    _VIDEOS: ("prompt",),
 }
 """Body parameters without which an endpoint answers 400; the others have defaults."""
 
@@ -69,11 +70,11 @@ class BatchRules:
             self._check_custom_id(line["custom_id"], number)
         if line.get("method", "POST") != "POST":
             self._check_method(line["method"], number)
-        if "url" in line and (line["url"] != self._url or self._url is None):
-            self._check_url(line["url"], number)
+        is_fitting = "url" not in line or self._is_fitting_url(line["url"], number)
         body = line.get("body")
         if type(body) is dict:
-            self._check_body(body, number)
+            if is_fitting:  # what another endpoint needs is not known
+                self._check_body(body, number)
         elif "body" in line:
             add_wrong_type(self._problems, number, "body", "an object", body)
 
@@ -117,19 +118,26 @@ class BatchRules:
         message = f"Invalid value: '{excerpt(method)}'. Supported values are: 'POST'."
         self._problems.add_line(number, "invalid_value", message, "method")
 
-    def _check_url(self, url: Any, number: int) -> None:
+    def _is_fitting_url(self, url: Any, number: int) -> bool:
+        """
+        Tell whether *url* is the batch's endpoint, which the first that is one decides.
+        """
+        if url == self._url and url is not None:
+            return True
         endpoints = self._limits.batch_endpoints
         if type(url) is not str:
             add_wrong_type(self._problems, number, "url", "a string", url)
-        elif endpoints and url not in endpoints:
+            return False
+        if endpoints and url not in endpoints:
             allowed = ", ".join(f"'{endpoint}'" for endpoint in endpoints)
             message = f"Invalid value: '{excerpt(url)}'. Supported values are: {allowed}."
-            self._problems.add_line(number, "invalid_url", message, "url")
         elif self._url is None:
             self._url, self._needed = url, _NEEDED.get(url, ())
+            return True
         else:
             message = "The URL provided for this request does not match the batch endpoint."
-            self._problems.add_line(number, "invalid_url", message, "url")
+        self._problems.add_line(number, "invalid_url", message, "url")
+        return False
 
     def _check_body(self, body: dict[str, Any], number: int) -> None:
         model = body.get("model")
@@ -145,6 +153,8 @@ class BatchRules:
             add_wrong_type(self._problems, number, "body.messages", "an array", messages)
         if self._url == "/v1/embeddings":
             self._inputs += _input_count(body.get("input"))
+        if "input_reference" in body and self._url == _VIDEOS:
+            self._check_reference(body["input_reference"], number)
 
     def _check_model(self, model: Any, number: int) -> None:
         if model is None or model == "":
@@ -167,6 +177,15 @@ class BatchRules:
             return  # an empty text is the endpoint's to judge
         message = f"{name.capitalize()} parameter is required."
         self._problems.add_line(number, "invalid_request", message, f"body.{name}")
+
+    def _check_reference(self, reference: Any, number: int) -> None:
+        if reference is None:
+            return
+        if type(reference) is not dict:
+            add_wrong_type(self._problems, number, "body.input_reference", "an object", reference)
+        elif not any(type(reference.get(key)) is str and reference[key] for key in ("file_id", "image_url")):
+            message = "Invalid 'input_reference': it must be an object with the string file_id or image_url."
+            self._problems.add_line(number, "invalid_value", message, "body.input_reference")
 
     def _add_stream(self, number: int) -> None:
         title = _TITLES.get(self._url or "")

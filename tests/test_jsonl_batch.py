@@ -271,10 +271,52 @@ def test_several_problems_of_one_request_are_all_told() -> None:
         ("missing_required_parameter", "custom_id", 2),
         ("invalid_value", "method", 2),
         ("invalid_url", "url", 2),
+    ]
+    bad = {"custom_id": "r1", "method": "PUT", "url": _CHAT, "body": {"model": "n", "stream": True}}
+    assert _told("batch", _request(1), bad) == [
+        ("duplicate_custom_id", "custom_id", 2),
+        ("invalid_value", "method", 2),
         ("mismatched_model", "body.model", 2),
         ("streaming_unsupported", "body.stream", 2),
         ("invalid_request", "body.messages", 2),
     ]
+
+
+@pytest.mark.parametrize("url", ["/v1/embeddings", "/v1/moderations", "/chat/completions"])
+def test_body_for_another_endpoint_is_not_judged(url: str) -> None:
+    """
+    Of a request to another endpoint only the url is told: mend that first, and model and body may be right.
+    """
+    other = _request(2, url, {"model": "another", "input": "Hi"})
+    assert _told("batch", _request(1), other, _request(3)) == [("invalid_url", "url", 2)]
+
+
+def test_body_for_no_endpoint_decides_nothing_for_the_others() -> None:
+    """
+    The model of a request whose url is no endpoint is not what the others must have.
+    """
+    assert _told("batch", _request(1, "/chat", {"model": "x"}), _request(2)) == [("invalid_url", "url", 1)]
+
+
+@pytest.mark.parametrize(
+    ("reference", "code"),
+    [
+        ({"file_id": "file-1"}, None),
+        ({"image_url": "https://example.com/cat.png"}, None),
+        (None, None),
+        ("file-1", "invalid_type"),
+        (["file-1"], "invalid_type"),
+        ({}, "invalid_value"),
+        ({"file_id": ""}, "invalid_value"),
+        ({"image_url": {"url": "x"}}, "invalid_value"),
+    ],
+)
+def test_reference_of_a_video_is_an_object(reference: Any, code: str | None) -> None:
+    """
+    In a batch there is no multipart, so the reference names a stored file or an image's address.
+    """
+    line = _request(url="/v1/videos", body={"prompt": "a cat", "model": "sora-2", "input_reference": reference})
+    assert _told("batch", line) == ([(code, "body.input_reference", 1)] if code else [])
 
 
 def test_too_many_requests_are_told_with_their_number() -> None:
