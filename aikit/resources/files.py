@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     FileWaitOptions = OpenAIFileWaitParameters | OpenAIParameters | Mapping[str, Any]
     Options = OpenAIParameters | Mapping[str, Any]
 
-_ENDED: Final = frozenset(("processed", "error", "deleted"))
+_ENDED: Final = frozenset(("processed", "error", "deleted", None))  # deprecated, so a server may leave it out
+_SHORTEST_PAUSE_S: Final = 0.01
 _DOTS: Final = re.compile(r"(^|[/\\])\.{1,2}([/\\]|$)")
 _UNSAFE: Final = re.compile(r"[/\\\0-\x1f]")
 
@@ -204,12 +205,12 @@ class FilesAPI:
 
     def wait(self, file_id: str, parameters: FileWaitOptions | None = None) -> OpenAIFileResult:
         """
-        Ask until the provider has processed a file.
+        Ask until the provider has processed a file; one whose status it does not tell counts as processed.
 
         Args:
             file_id: The file.
 
-            parameters: *poll_interval* and *max_wait* in seconds.
+            parameters: *poll_interval* and *max_wait* in seconds; the last question is asked when the time is over.
 
         Returns:
             A result whose ``file`` is the processed `OpenAIFile`; when processing failed, the file and an error.
@@ -278,10 +279,11 @@ def _wait(provider: Provider, file_id: str, options: OpenAIFileWaitParameters) -
     """
     spent_s, pause_s = 0.0, options.poll_interval
     while (file := (yield from provider.retrieve_file(file_id))).status not in _ENDED:
-        if spent_s + pause_s > options.max_wait:
+        left_s = options.max_wait - spent_s
+        if left_s < _SHORTEST_PAUSE_S:
             message = f"file {file_id} is still {file.status!r} after {spent_s:.0f} s; raise max_wait to wait longer"
             raise OpenAIError(message=message, code="timeout")
-        spent_s = yield Pause(pause_s)
+        spent_s = yield Pause(min(pause_s, left_s))
         pause_s = min(pause_s * 1.5, options.poll_interval * 10)
     return _processed(file)
 

@@ -221,6 +221,7 @@ def test_download_into_a_folder_stays_in_it(tmp_path: Path, name: str) -> None:
     ):
         result = client.files.download("file-1", folder)
     assert result.success, result.errors
+    assert result.path is not None
     assert result.path.resolve().parent == folder.resolve()
     assert result.path.read_bytes() == b"abc"
     assert list(tmp_path.iterdir()) == [folder]
@@ -282,6 +283,35 @@ def test_wait_gives_up_when_time_is_over() -> None:
     ):
         (error,) = client.files.wait("file-1", {"poll_interval": 0.05, "max_wait": 0.3}).errors
     assert (error.code, "max_wait" in error.message) == ("timeout", True)
+
+
+def test_wait_uses_all_of_its_time() -> None:
+    """
+    The last pause is as long as the time that is left, so what is ready at the end is not missed.
+    """
+    pending = FILE.replace(b'"processed"', b'"uploaded"')
+    with (
+        serving(answer(200, pending), answer(200, pending), answer(200, FILE)) as server,
+        OpenAIClient("k", base_url=server.url) as client,
+    ):
+        started = time.monotonic()
+        result = client.files.wait("file-1", {"poll_interval": 0.4, "max_wait": 0.6})
+    assert (result.success, len(server.received)) == (True, 3)
+    assert 0.6 <= time.monotonic() - started < 0.9
+
+
+def test_file_without_a_status_needs_no_waiting() -> None:
+    """
+    The field is deprecated: a server that leaves it out, or has null there, has nothing to process.
+    """
+    plain = {name: value for name, value in json.loads(FILE).items() if name != "status"}
+    for file in (plain, plain | {"status": None}):
+        with (
+            serving(answer(200, json.dumps(file).encode())) as server,
+            OpenAIClient("k", base_url=server.url) as client,
+        ):
+            result = client.files.wait("file-1", {"poll_interval": 0.05, "max_wait": 0.3})
+        assert (result.success, len(server.received)) == (True, 1)
 
 
 def test_failed_processing_gives_the_file_and_the_reason() -> None:
