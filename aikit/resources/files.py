@@ -30,7 +30,7 @@ from aikit.watch import Watch
 from aikit.wire import Flow, Pause
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from aikit.client import OpenAIClient
     from aikit.providers import Provider
@@ -116,7 +116,9 @@ class FilesAPI:
             parameters: *after*, *limit* (1 to 10,000 a page), *order*, *purpose*; *all_pages* for all in one result.
 
         Returns:
-            A result with ``files``, ``first_id``, ``last_id``, ``has_more`` and ``next_page()``.
+            A result with ``files``, ``first_id``, ``last_id``, ``has_more`` and ``next_page()``, which asks for what
+            comes after the file ``last_id``: providers refuse that when it was deleted meanwhile. When *all_pages*
+            fails on a later page, the files that came are there beside ``errors``, and ``next_page()`` goes on.
         """
         # GET {base}/files?after&limit&order&purpose
         # https://developers.openai.com/api/reference/resources/files/methods/list (read 2026-11-21)
@@ -244,19 +246,39 @@ def _one_page(provider: Provider, options: OpenAIFileListParameters) -> Flow[Fil
 def _all_pages(provider: Provider, options: OpenAIFileListParameters) -> Flow[FilePage]:
     query = options.query()
     files: list[OpenAIFile] = []
-    seen: set[str | None] = set()
+    cursors: set[str] = set()
     while True:
-        page = yield from provider.list_files(query)
+        try:
+            page = yield from provider.list_files(query)
+            query["after"] = _cursor(page, cursors) if page.has_more else ""
+        except OpenAIError as error:
+            if not cursors:
+                raise
+            raise Rejected([error], _joined(files, str(query["after"]))) from error
         files += page.files
         if not page.has_more:
-            return FilePage(tuple(files), False, files[0].id if files else None, files[-1].id if files else None)  # noqa: FBT003  positional for speed
-        if page.last_id is None or page.last_id in seen:
-            raise OpenAIError(
-                message=f"the provider gave the page that ends with {page.last_id} twice; its list has no end",
-                code="invalid_response",
-            )
-        seen.add(page.last_id)
-        query["after"] = page.last_id
+            return _joined(files, None)
+
+
+def _cursor(page: FilePage, cursors: set[str]) -> str:
+    """
+    Return where the next page begins, and note it in *cursors*: one that comes again would lead in a circle.
+    """
+    if page.last_id is None or page.last_id in cursors:
+        raise OpenAIError(
+            message=f"the provider gave the page that ends with {page.last_id} twice; its list has no end",
+            code="invalid_response",
+        )
+    cursors.add(page.last_id)
+    return page.last_id
+
+
+def _joined(files: Sequence[OpenAIFile], cursor: str | None) -> FilePage:
+    """
+    Return *files* as one page, which another follows when there is a *cursor*.
+    """
+    last_id = cursor or (files[-1].id if files else None)
+    return FilePage(tuple(files), cursor is not None, files[0].id if files else None, last_id)
 
 
 def _download(provider: Provider, file_id: str, place: str) -> Flow[Saved]:

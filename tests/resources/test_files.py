@@ -191,9 +191,44 @@ def test_list_without_end_is_noticed() -> None:
     """
     page = b'{"object":"list","data":[%s],"first_id":"file-1","last_id":"file-1","has_more":true}' % FILE
     with serving(answer(200, page)) as server, OpenAIClient("k", base_url=server.url) as client:
-        (error,) = client.files.list({"all_pages": True}).errors
-    assert error.code == "invalid_response"
+        result = client.files.list({"all_pages": True})
+    assert [error.code for error in result.errors] == ["invalid_response"]
+    assert [file.id for file in result.files] == ["file-1"]
     assert len(server.received) == 2
+
+
+def _page(*ids: str, has_more: bool) -> bytes:
+    data = [json.loads(FILE) | {"id": file_id} for file_id in ids]
+    return json.dumps({"object": "list", "data": data, "has_more": has_more}).encode()
+
+
+def test_files_that_came_stay_when_a_later_page_fails() -> None:
+    """
+    All pages so far stand beside the error, and the next page goes on where it broke.
+    """
+    answers = (
+        answer(200, _page("file-1", "file-2", has_more=True)),
+        answer(200, _page("file-3", has_more=True)),
+        answer(400, b'{"error": {"message": "no", "code": "broken"}}'),
+        answer(200, _page("file-4", has_more=False)),
+    )
+    with serving(*answers) as server, OpenAIClient("k", base_url=server.url) as client:
+        result = client.files.list({"all_pages": True})
+        rest = result.next_page()
+    assert ([error.code for error in result.errors], result.success) == (["broken"], False)
+    assert [file.id for file in result.files] == ["file-1", "file-2", "file-3"]
+    assert (result.first_id, result.last_id, result.has_more) == ("file-1", "file-3", True)
+    assert ([file.id for file in rest.files], rest.success, rest.has_more) == (["file-4"], True, False)
+    assert "after=file-3" in server.received[3].path
+
+
+def test_first_page_that_fails_is_an_error_alone() -> None:
+    """
+    Where nothing came, nothing is beside the error.
+    """
+    with serving(answer(400, b"{}")) as server, OpenAIClient("k", base_url=server.url) as client:
+        result = client.files.list({"all_pages": True})
+    assert (len(result.errors), result.files, result.has_more) == (1, (), False)
 
 
 def test_ten_thousand_files_are_listed() -> None:
