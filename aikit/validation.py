@@ -40,7 +40,8 @@ def check_file(source: Source, purpose: str, limits: Limits, watch: Watch | None
     problems = Problems()
     found = (
         _purpose_problem(purpose, limits),
-        _name_problem(source.name, limits),
+        _name_problem(source.name),
+        _name_size_problem(source.name, limits),
         _extension_problem(source.name, purpose, limits),
         _size_problem(source.size_bytes, purpose, limits),
     )
@@ -103,7 +104,16 @@ def _plain(purpose: str) -> str:
     return purpose.lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
-def _name_problem(name: str, limits: Limits) -> OpenAIError | None:
+def _name_problem(name: str) -> OpenAIError | None:
+    has_control = any(char < " " or char == "\x7f" for char in name)
+    if not has_control and name.replace("\\", "/").rsplit("/", 1)[-1] not in {"", ".", ".."}:
+        return None
+    reason = "has control characters" if has_control else "is that of a folder"
+    message = f"the name {name[:40]!r} {reason}; pass a plain filename"
+    return OpenAIError(message=message, code="invalid_filename", param="file")
+
+
+def _name_size_problem(name: str, limits: Limits) -> OpenAIError | None:
     size = len(name.encode("utf-8", "replace"))
     if size <= limits.filename_max_bytes:
         return None

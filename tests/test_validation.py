@@ -169,6 +169,26 @@ def test_lines_under_a_nearly_right_name_are_checked_too(name: str) -> None:
     assert _codes(_checked(b"{}\n", "batch", name)) == ["invalid_extension", *["missing_required_parameter"] * 4]
 
 
+@pytest.mark.parametrize("name", ["a\nb.txt", "a\0b", "\x7f", "\x1b[31m", "..", "a/", "a\\", "."])
+def test_name_that_is_none_is_told(name: str) -> None:
+    """
+    Control characters, and what names a folder, are refused before sending; the message cannot harm a terminal.
+    """
+    (error,) = check_file(_OddSource(name=name, size_bytes=1), "user_data", _OPENAI)
+    assert (error.code, error.param) == ("invalid_filename", "file")
+    assert (repr(name) in error.message, error.message.isprintable()) == (True, True)
+
+
+def test_file_whose_name_has_a_newline_is_told(tmp_path: Path) -> None:
+    """
+    File systems take such names, providers do not; a filename of one's own is the way out.
+    """
+    path = tmp_path / "a\nb.txt"
+    path.write_bytes(b"abc")
+    assert _codes(check_file(source_of(path).resolved(), "user_data", _OPENAI)) == ["invalid_filename"]
+    assert check_file(source_of(path, filename="ab.txt").resolved(), "user_data", _OPENAI) == []
+
+
 def test_name_is_measured_in_utf8_bytes() -> None:
     """
     255 bytes pass and one more does not, counted as the name is stored.
