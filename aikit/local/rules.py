@@ -4,12 +4,12 @@ What OpenAI refuses, and in which words.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 
+from aikit.jsonl import parsed
 from aikit.limits import limits_for
 
 _BATCH_FORMAT: Final = "Invalid file format for Batch API. Must be .jsonl"
@@ -156,7 +156,8 @@ class ContentCheck:
     """
     What OpenAI looks at while a file comes in: size and emptiness, for batch the first line, for fine-tune every line.
 
-    A line longer than a megabyte is only looked at from both ends, so that memory stays bounded.
+    A line longer than a megabyte is only looked at from both ends, so that memory stays bounded. Blank lines at the
+    end of a training file are none, as for `aikit.jsonl.check_lines`: what that lets through is taken here.
     """
 
     purpose: str
@@ -165,6 +166,7 @@ class ContentCheck:
     _start: bytearray = attrs.field(factory=bytearray)
     _end: bytes = b""
     _is_long: bool = False
+    _blank: int = 0
 
     def feed(self, chunk: bytes) -> None:
         """
@@ -196,35 +198,48 @@ class ContentCheck:
             raise Refusal(_BATCH_FORMAT) if self.purpose == "batch" else Refusal("File is empty.", "file", "empty_file")
         if self._is_looking() and (self._start or self._line == 1):
             self._check_line()
+        if self._blank == 1:  # and so are all others
+            raise _no_dictionary(1)
 
     def _is_looking(self) -> bool:
         return self.purpose == "fine-tune" or (self.purpose == "batch" and self._line == 1)
 
     def _extend(self, piece: bytes) -> None:
+        if not self._start:
+            piece = piece.lstrip(b" \t\r")  # what JSON passes over
         room = _MAX_LINE - len(self._start)
         self._is_long |= len(piece) > room
         self._start += piece[:room]
         self._end = piece.rstrip()[-1:] or self._end
 
     def _check_line(self) -> None:
-        is_fine = self._is_enclosed() if self._is_long else self._is_json()
-        if not is_fine and self.purpose == "batch":
-            raise Refusal(_BATCH_FORMAT)
-        if not is_fine:
-            raise Refusal(f"{_FINE_TUNE_FORMAT} Line {self._line} is not a valid JSON dictionary.", param="file")
+        if self.purpose == "batch":
+            if not self._is_fine():
+                raise Refusal(_BATCH_FORMAT)
+        elif not self._end:
+            self._blank = self._blank or self._line
+        elif self._blank or not self._is_fine():
+            raise _no_dictionary(self._blank or self._line)
         self._line += 1
         self._start.clear()
         self._end, self._is_long = b"", False
+
+    def _is_fine(self) -> bool:
+        return self._is_enclosed() if self._is_long else self._is_json()
 
     def _is_enclosed(self) -> bool:
         return self._start.lstrip()[:1] == b"{" and self._end == b"}"
 
     def _is_json(self) -> bool:
         try:
-            value = json.loads(self._start.decode())  # text, as bytes would be let through as UTF-16 too
-        except (ValueError, RecursionError):
+            value = parsed(bytes(self._start))
+        except ValueError:
             return False
         return self.purpose == "batch" or isinstance(value, dict)
+
+
+def _no_dictionary(line: int) -> Refusal:
+    return Refusal(f"{_FINE_TUNE_FORMAT} Line {line} is not a valid JSON dictionary.", param="file")
 
 
 def _require_known(fields: Mapping[str, str], known: frozenset[str]) -> None:
