@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 
 _MAX_WORKERS: Final = 1_000
+_GRACE_S: Final = 0.5
+_clients: Final[weakref.WeakSet[OpenAIClient]] = weakref.WeakSet()
 
 
 class OpenAIClient:
@@ -110,6 +113,7 @@ class OpenAIClient:
         self._connections: dict[str | None, Connection] = {}
         self._pool: Pool | None = None
         self._is_closed = False
+        _clients.add(self)
         self._main = self._connections[provider] = self._connection_to(self._main_settings(provider))
 
     def __repr__(self) -> str:
@@ -124,7 +128,10 @@ class OpenAIClient:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close(cancel=kind is not None and issubclass(kind, KeyboardInterrupt))
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            self._stop()
+        else:
+            self.close()
 
     @property
     def provider(self) -> Provider:
@@ -173,8 +180,19 @@ class OpenAIClient:
         self._finish()
         self._is_closed = True
         self._each_pool(lambda pool: pool.close())
-        for connection in self._connections.values():
+        with self._lock:
+            connections = list(self._connections.values())
+        for connection in connections:
             connection.close()
+
+    def _stop(self) -> None:
+        """
+        Cancel what is pending because of Ctrl-C, and wait no longer than the user would.
+        """
+        self._is_closed = True
+        self._each_pool(lambda pool: pool.cancel_all())
+        self._each_pool(lambda pool: pool.wait(_GRACE_S))
+        self.pump()
 
     def _finish(self) -> None:
         """
@@ -184,6 +202,14 @@ class OpenAIClient:
             self._each_pool(lambda pool: pool.wait())
             if not self.pump():
                 return
+
+    def start_over(self) -> None:
+        """
+        In a child made by fork, leave the parent's threads and sockets to the parent.
+        """
+        self._lock, self._pool = threading.Lock(), None
+        for connection in self._connections.values():
+            connection.start_over()
 
     def _each_pool(self, work: Callable[[Pool], object]) -> None:
         with self._lock:
@@ -241,3 +267,12 @@ def _dispatcher_of(value: Any) -> Dispatcher:
     from aikit.dispatch import dispatcher_of  # noqa: PLC0415  a client without callbacks needs none
 
     return dispatcher_of(value)
+
+
+def _start_over() -> None:
+    for client in list(_clients):
+        client.start_over()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_over)

@@ -65,3 +65,9 @@ class Connection:
             transport, self._transport = self._transport, None
         if transport is not None:
             transport.close()
+
+    def start_over(self) -> None:
+        """
+        In a child made by fork, make a transport anew: two processes must not read from one socket.
+        """
+        self._lock, self._transport = threading.Lock(), None

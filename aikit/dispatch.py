@@ -89,6 +89,7 @@ class TkDispatcher:
     _queue: QueueDispatcher = attrs.field(factory=QueueDispatcher, init=False)
     _is_gone: bool = attrs.field(default=False, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+    _thread: int = attrs.field(factory=threading.get_ident, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.root.bind("<Destroy>", self._on_destroy, add="+")
@@ -106,9 +107,9 @@ class TkDispatcher:
 
     def pump(self) -> int:
         """
-        Run what waits; only in the main loop's thread.
+        Run what waits, in the main loop's thread; elsewhere nothing.
         """
-        return self._queue.pump()
+        return self._queue.pump() if threading.get_ident() == self._thread else 0
 
     def _poll(self) -> None:
         self.pump()

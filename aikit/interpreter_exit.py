@@ -12,17 +12,24 @@ import sys
 import threading
 import time
 import weakref
+from contextlib import suppress
 from typing import Final, Protocol
 
-_GRACE_S: Final = 1.2
+_GRACE_S: Final = 1.0
 _pools: Final[weakref.WeakSet[Pool]] = weakref.WeakSet()
-_registered: Final = threading.Lock()
+_lock = threading.Lock()
+_is_registered = False
 
 
 class Pool(Protocol):
     """
     Something with calls under way.
+
+    Attributes:
+        survived: What ``sys.last_value`` was when the last call was made.
     """
+
+    survived: BaseException | None
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until every call is over; tell whether they are."""
@@ -40,52 +47,72 @@ class Pool(Protocol):
 def finish_first(pool: Pool) -> None:
     """
     Let *pool* finish its calls before the interpreter goes.
+
+    Raises:
+        RuntimeError: It is going already.
     """
     # threading._register_atexit is what concurrent.futures itself uses: its hooks run before threads are joined, while
     # executors still take work, so that a callback run now may make further calls.
-    if _registered.acquire(blocking=False):
-        getattr(threading, "_register_atexit", atexit.register)(_finish_all)
-    _pools.add(pool)
+    global _is_registered  # noqa: PLW0603  one hook for the process
+    with _lock:
+        if not _is_registered:
+            getattr(threading, "_register_atexit", atexit.register)(_finish_all)
+            _is_registered = True
+        _pools.add(pool)
+
+
+def _all() -> list[Pool]:
+    with _lock:
+        return list(_pools)
 
 
 def _finish_all() -> None:
     """
     Wait for all pools; Ctrl-C, before or now, cancels their calls and ends the process within two seconds.
     """
-    if _was_interrupted():
-        _cancel_all()
-        return
     try:
+        if _was_interrupted():
+            _cancel_all()
+            return
         while (pool := _busy_pool()) or _pumped():
             if pool:
                 pool.wait(60)
     except KeyboardInterrupt:
         _cancel_all()
         _die_of_interrupt()
+    except SystemExit as stop:  # a handler of another signal wants the end
+        _cancel_all()
+        _flush()
+        os._exit(stop.code if isinstance(stop.code, int) else int(stop.code is not None))
 
 
 def _busy_pool() -> Pool | None:
-    return next((pool for pool in list(_pools) if not pool.wait(0)), None)
+    return next((pool for pool in _all() if not pool.wait(0)), None)
 
 
 def _pumped() -> bool:
-    return sum(pool.pump() for pool in list(_pools)) > 0
+    return sum(pool.pump() for pool in _all()) > 0
 
 
 def _was_interrupted() -> bool:
-    return issubclass(getattr(sys, "last_type", None) or type(None), KeyboardInterrupt)
+    """
+    Tell whether the program ends because of Ctrl-C; one that a prompt survived before the last call does not count.
+    """
+    last = getattr(sys, "last_value", None)
+    return isinstance(last, KeyboardInterrupt) and all(last is not pool.survived for pool in _all())
 
 
 def _cancel_all() -> None:
     """
     Cancel every call and give callbacks a moment; a thread that is stuck even so is left behind.
     """
+    deadline = time.monotonic() + _GRACE_S
     try:
-        for pool in list(_pools):
+        for pool in _all():
             pool.cancel_all()
-        deadline = time.monotonic() + _GRACE_S
-        is_over = all(pool.wait(max(0.0, deadline - time.monotonic())) for pool in list(_pools))
-    except KeyboardInterrupt:
+        is_over = all(pool.wait(max(0.0, deadline - time.monotonic())) for pool in _all())
+        _pumped()
+    except (KeyboardInterrupt, SystemExit):
         is_over = False
     if not is_over:
         _die_of_interrupt()
@@ -95,10 +122,27 @@ def _die_of_interrupt() -> None:
     """
     End the process as Ctrl-C does when nobody handles it, without waiting for threads.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
+    _flush()
     if os.name == "posix":
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     os._exit(130)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # closed, or a pipe nobody reads any more
+            stream.flush()
+
+
+def _start_over() -> None:
+    """
+    Forget the parent's pools in a child made by fork: their threads are not here.
+    """
+    global _lock  # noqa: PLW0603  another thread may have held it
+    _lock = threading.Lock()
+    _pools.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_over)

@@ -4,10 +4,13 @@ What a caller gets: a result that is a handle while the call runs and an answer 
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
@@ -19,7 +22,8 @@ from aikit.wire import Request, Response
 
 T = TypeVar("T")
 
-_settled: Final = threading.Condition()  # shared: ten thousand waiting results need no lock each
+_settled = threading.Condition()  # shared: ten thousand waiting results need no lock each
+_LOOK_S: Final = 0.1  # how often a thread of the pool looks whether the call it waits for needs it
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -32,8 +36,12 @@ class Handle(Protocol):
         """Ask the call to stop."""
         ...
 
-    def assist(self) -> None:
-        """Drive the call in this thread if nobody else can, so that waiting for it may end."""
+    def assist(self, until: float | None) -> bool:
+        """In a thread of the pool, drive the call if nobody else does, *until* then; false in other threads."""
+        ...
+
+    def is_driven_here(self) -> bool:
+        """Tell whether this very thread is driving the call."""
         ...
 
 
@@ -150,14 +158,25 @@ class OpenAIResult(Generic[T]):
             timeout: Seconds; ``None`` waits as long as it takes.
 
         Returns:
-            Whether it is over. Inside the call's own callbacks it is.
+            Whether it is over. Inside the call's own callbacks it is; inside its *on_progress* it never can be, so
+            this returns at once.
         """
+        handle = self._handle
         if self._delivering == threading.get_ident():
             return True
-        if timeout is None and self._handle is not None and not self._is_delivered:
-            self._handle.assist()
+        if handle is not None and handle.is_driven_here():
+            return self.terminated
+        until = None if timeout is None else time.monotonic() + timeout
+        while handle is not None and not self._is_delivered and handle.assist(until):
+            if self._wait_for_delivery(until, _LOOK_S) or (until is not None and time.monotonic() >= until):
+                return self._is_delivered
+        return self._wait_for_delivery(until, None)
+
+    def _wait_for_delivery(self, until: float | None, at_most: float | None) -> bool:
+        left_s = None if until is None else max(0.0, until - time.monotonic())
+        bounds = [bound for bound in (left_s, at_most) if bound is not None]
         with _settled:
-            return _settled.wait_for(lambda: self._is_delivered, timeout)
+            return _settled.wait_for(lambda: self._is_delivered, min(bounds, default=None))
 
     def cancel(self) -> bool:
         """
@@ -166,9 +185,10 @@ class OpenAIResult(Generic[T]):
         Returns:
             Whether there was still something to stop.
         """
-        if self.terminated or self._handle is None:
+        handle = self._handle
+        if self.terminated or handle is None:
             return False
-        self._handle.cancel()
+        handle.cancel()
         return True
 
     def __await__(self) -> Generator[Any, None, Self]:
@@ -314,7 +334,7 @@ class Saved:
     What was saved where.
     """
 
-    path: Any
+    path: Path
     bytes_written: int
 
 
@@ -326,8 +346,8 @@ class OpenAIFileDownloadResult(OpenAIResult[Saved]):
     __slots__ = ()
 
     @property
-    def path(self) -> Any:
-        """Where the file was saved, a `pathlib.Path`; ``None`` while running and after errors."""
+    def path(self) -> Path | None:
+        """Where the file was saved; ``None`` while running and after errors."""
         return self._outcome.value.path if self._outcome.value else None
 
     @property
@@ -367,3 +387,12 @@ def _usage(response: Response | None) -> Any:
     except OpenAIError:
         return None
     return answer.get("usage") if isinstance(answer, dict) else None
+
+
+def _start_over() -> None:
+    global _settled  # noqa: PLW0603  a lock that another thread held when this process was made is held for ever
+    _settled = threading.Condition()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_over)

@@ -112,21 +112,25 @@ def retried(request: Request, policy: RetryPolicy) -> Flow[Response]:
     """
     Carry out *request*, again as *policy* says; redirects are followed.
     """
+    tries, received = request.attempt, 0
     while True:
         is_repeat = request.is_repeat
         try:
             response = yield from redirected(request)
         except ExchangeError as error:
-            delay_s = policy.delay_after_error(request)
+            if request.sink is not None and request.sink.done > received:
+                tries, received = 1, request.sink.done  # what gets ahead may go on
+            delay_s = policy.delay_after_error(attrs.evolve(request, attempt=tries))
             if delay_s is None:
                 raise
             is_repeat |= error.is_ambiguous
         else:
-            delay_s = policy.delay_after_response(request, response)
+            delay_s = policy.delay_after_response(attrs.evolve(request, attempt=tries), response)
             if delay_s is None:
                 return response
             is_repeat |= response.status >= 500 or response.status == 408
         yield Pause(delay_s)
+        tries += 1
         request = attrs.evolve(request, attempt=request.attempt + 1, is_repeat=is_repeat)
 
 

@@ -4,25 +4,27 @@ Who drives a flow: the calling thread, or a pool with a timer that holds no thre
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import logging
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from aikit import interpreter_exit
 from aikit.errors import CancelledError, OpenAIError, Rejected
 from aikit.results import Outcome
+from aikit.timer import Timer
 from aikit.watch import Watch
 from aikit.wire import Flow, Pause, Request, Response, Transport
 
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
 log: Final = logging.getLogger("aikit")
+_UNEXPECTED: Final = "unexpected_error"
 _LOOK_S: Final = 0.1  # how often a thread that waits itself looks whether its call was cancelled
 
 
@@ -64,12 +66,17 @@ class Call:
         if self.pool is not None:
             self.pool.cancel(self)
 
-    def assist(self) -> None:
+    def assist(self, until: float | None) -> bool:
         """
-        Drive the call in this thread if nobody else can.
+        Drive the call in this thread if it is one of the pool's and nobody else does; false if it is none.
         """
-        if self.pool is not None:
-            self.pool.assist(self)
+        return self.pool is not None and self.pool.assist(self, until)
+
+    def is_driven_here(self) -> bool:
+        """
+        Tell whether this very thread is driving the call.
+        """
+        return self.pool is not None and self.pool.is_driving(self)
 
     def claim(self) -> bool:
         """
@@ -77,11 +84,10 @@ class Call:
         """
         return bool(self._baton.acquire(blocking=False))
 
-    def park(self, delay_s: float) -> None:
+    def release(self) -> None:
         """
-        Give the baton back until *delay_s* seconds have passed.
+        Give the baton back.
         """
-        self.due = time.monotonic() + delay_s
         self._baton.release()
 
     def advance(self) -> float | None:
@@ -112,6 +118,13 @@ class Call:
     def _started_or_resumed(self) -> Request | Pause:
         return self.flow.send(time.monotonic() - self._began) if self._is_pausing else next(self.flow)
 
+    def abandon(self, error: BaseException) -> None:
+        """
+        End the call although its thread is asked to end: somebody waits for it.
+        """
+        self.flow.close()
+        self._end(None, (_unexpected(error),))
+
     def _exchange(self, request: Request) -> Request | Pause:
         try:
             self.watch.raise_if_cancelled()
@@ -124,7 +137,7 @@ class Call:
 
     def _end(self, value: Any, errors: tuple[OpenAIError, ...] = ()) -> None:
         for error in errors:
-            error.__traceback__ = None  # its frames would keep bodies and files alive
+            _strip(error)
         self.outcome = Outcome(value=value, errors=errors, request=self._request, response=self._response)
 
 
@@ -150,28 +163,32 @@ class Pool:
         max_workers: Exchanges that can be under way at once.
 
         pump: Runs the callbacks that wait for a thread to run them; the last resort at the interpreter's end.
+
+        survived: An error that an interactive prompt survived before the last call was made.
     """
 
     max_workers: int
     pump: Callable[[], int]
-    _executor: ThreadPoolExecutor = attrs.field(init=False)
-    _timer: _Timer = attrs.field(init=False)
+    survived: BaseException | None = attrs.field(default=None, init=False, repr=False)
+    _executor: ThreadPoolExecutor | None = attrs.field(init=False)
+    _timer: Timer = attrs.field(init=False)
     _pending: set[Call] = attrs.field(factory=set, init=False)
+    _waiting: set[Call] = attrs.field(factory=set, init=False)
     _ready: deque[Call] = attrs.field(factory=deque, init=False)
     _at_work: int = attrs.field(default=0, init=False)
     _changed: threading.Condition = attrs.field(factory=threading.Condition, init=False)
     _worker: threading.local = attrs.field(factory=threading.local, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._executor = ThreadPoolExecutor(self.max_workers, thread_name_prefix="aikit")
-        self._timer = _Timer(self._resume)
-        interpreter_exit.finish_first(self)
+        self._executor = _executor(self)
+        self._timer = Timer(self._resume)
 
     def submit(self, call: Call) -> None:
         """
         Start *call*; return at once.
         """
         call.pool = self
+        self.survived = getattr(sys, "last_value", None)
         with self._changed:
             self._pending.add(call)
         self._resume(call)
@@ -193,17 +210,29 @@ class Pool:
         for call in calls:
             self.cancel(call)
 
-    def assist(self, call: Call) -> None:
+    def is_driving(self, call: Call) -> bool:
+        """
+        Tell whether this thread is driving *call*.
+        """
+        return call in getattr(self._worker, "calls", ())
+
+    def assist(self, call: Call, until: float | None) -> bool:
         """
         In a worker thread, drive *call* here if no other thread does: it may be this very thread it waits for.
+
+        Returns:
+            Whether this is a worker thread.
         """
         if not getattr(self._worker, "calls", None):
-            return
-        while call.outcome is None and call.claim():
+            return False
+        if call.outcome is None and call.claim():
             self._timer.unpark(call)
-            while not call.watch.is_cancelled and (left_s := call.due - time.monotonic()) > 0:
-                time.sleep(min(left_s, _LOOK_S))
-            self._drive(call)
+            if _outwait(call, until):
+                self._drive(call)
+            else:
+                call.release()
+                self._park(call)
+        return True
 
     def wait(self, timeout: float | None = None) -> bool:
         """
@@ -211,14 +240,20 @@ class Pool:
         """
         own = set(getattr(self._worker, "calls", ()))
         with self._changed:
-            return self._changed.wait_for(lambda: self._pending <= own, timeout)
+            self._waiting |= own  # two callbacks that wait for all must not wait for each other
+            self._changed.notify_all()
+            try:
+                return self._changed.wait_for(lambda: self._pending <= own | self._waiting, timeout)
+            finally:
+                self._waiting -= own
 
     def close(self) -> None:
         """
         Wait for every call, then end the threads.
         """
         self.wait()
-        self._executor.shutdown(wait=not getattr(self._worker, "calls", None))
+        if self._executor is not None:
+            self._executor.shutdown(wait=not getattr(self._worker, "calls", None))
 
     def _resume(self, call: Call) -> None:
         """
@@ -230,9 +265,12 @@ class Pool:
                 return
             self._at_work += 1
         try:
-            self._executor.submit(self._work_off)
-        except RuntimeError:  # the interpreter is ending: the thread that has the work does it
-            self._work_off()
+            if self._executor is not None:
+                self._executor.submit(self._work_off)
+                return
+        except RuntimeError:  # the interpreter is ending
+            pass
+        self._work_off()  # the thread that has the work does it
 
     def _work_off(self) -> None:
         while (call := self._next_ready()) is not None:
@@ -243,22 +281,35 @@ class Pool:
         with self._changed:
             if self._ready:
                 return self._ready.popleft()
-            self._at_work -= 1
+            self._at_work = max(0, self._at_work - 1)
             return None
 
     def _drive(self, call: Call) -> None:
         calls = self._worker.__dict__.setdefault("calls", [])
         calls.append(call)
         try:
-            delay_s = call.advance()
+            delay_s = self._advance(call)
             if delay_s is None:
                 self._finish(call)
                 return
         finally:
             calls.remove(call)
-        call.park(delay_s)
-        self._timer.park(call)
-        if call.watch.is_cancelled and self._timer.unpark(call):
+        call.due = time.monotonic() + delay_s
+        call.release()
+        self._park(call)
+
+    def _advance(self, call: Call) -> float | None:
+        try:
+            return call.advance()
+        except BaseException as error:  # noqa: BLE001  whatever a callback of progress wants of this thread
+            call.abandon(error)
+            return None
+
+    def _park(self, call: Call) -> None:
+        if not self._timer.park(call):
+            _outwait(call, None)
+            self._resume(call)
+        elif call.watch.is_cancelled and self._timer.unpark(call):
             self._resume(call)
 
     def _finish(self, call: Call) -> None:
@@ -272,64 +323,45 @@ class Pool:
                 self._changed.notify_all()
 
 
-@attrs.define(eq=False)
-class _Timer:
+def _outwait(call: Call, until: float | None) -> bool:
     """
-    Wakes parked calls when they are due, on one thread that ends when nothing is parked.
+    Sleep in this thread until *call* is due or cancelled; false if *until* came first.
     """
-
-    _wake: Callable[[Call], None]
-    _heap: list[tuple[float, int, Call]] = attrs.field(factory=list)
-    _parked: int = 0
-    _number: itertools.count[int] = attrs.field(factory=itertools.count)
-    _changed: threading.Condition = attrs.field(factory=threading.Condition)
-    _thread: threading.Thread | None = None
-
-    def park(self, call: Call) -> None:
-        with self._changed:
-            self._parked += call.ticket is None
-            call.ticket = number = next(self._number)
-            heapq.heappush(self._heap, (call.due, number, call))
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="aikit-timer")
-                self._thread.start()
-            elif self._heap[0][1] == number:
-                self._changed.notify()
-
-    def unpark(self, call: Call) -> bool:
-        """
-        Take *call* off the timer; false if it was not there.
-        """
-        with self._changed:
-            was_there, call.ticket = call.ticket is not None, None
-            self._parked -= was_there
-            if not self._parked:
-                self._heap.clear()
-                self._changed.notify()
-            return was_there
-
-    def _run(self) -> None:
-        while (call := self._next_due()) is not None:
-            self._wake(call)
-
-    def _next_due(self) -> Call | None:
-        with self._changed:
-            while self._heap:
-                due, number, call = self._heap[0]
-                if call.ticket != number:
-                    heapq.heappop(self._heap)
-                elif (left_s := due - time.monotonic()) > 0:
-                    self._changed.wait(left_s)
-                else:
-                    heapq.heappop(self._heap)
-                    call.ticket, self._parked = None, self._parked - 1
-                    return call
-            self._thread = None
-            return None
+    while not call.watch.is_cancelled and (left_s := call.due - time.monotonic()) > 0:
+        if until is not None and time.monotonic() >= until:
+            return False
+        time.sleep(min(left_s, _LOOK_S))
+    return True
 
 
-def _unexpected(error: Exception) -> OpenAIError:
+def _executor(pool: Pool) -> ThreadPoolExecutor | None:
+    """
+    Return the threads of *pool*, and have the interpreter's end wait for them; ``None`` if it is too late.
+    """
+    try:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  it may be too late even to import it
+
+        from aikit import interpreter_exit  # noqa: PLC0415  likewise
+
+        interpreter_exit.finish_first(pool)
+    except RuntimeError:
+        return None
+    return ThreadPoolExecutor(pool.max_workers, thread_name_prefix="aikit")
+
+
+def _strip(error: BaseException) -> None:
+    """
+    Take from *error* what its making left on it: frames and foreign errors, which hold bodies, files and the key.
+    """
+    error.__traceback__ = error.__context__ = None
+    if getattr(error, "code", None) == _UNEXPECTED and error.__cause__ is not None:
+        _strip(error.__cause__)
+    else:
+        error.__cause__ = None
+
+
+def _unexpected(error: BaseException) -> OpenAIError:
     log.error("a call failed in a way nobody thought of", exc_info=error)
-    wrapped = OpenAIError(message=f"{type(error).__name__}: {error}", code="unexpected_error")
+    wrapped = OpenAIError(message=f"{type(error).__name__}: {error}", code=_UNEXPECTED)
     wrapped.__cause__ = error
     return wrapped

@@ -67,6 +67,11 @@ class Sink(Protocol):
     Where the body of a successful answer goes, opened anew for every attempt, going on where the last one broke.
     """
 
+    @property
+    def done(self) -> int:
+        """Bytes that are there."""
+        ...
+
     def request_headers(self) -> Mapping[str, str]:
         """Headers that ask for what is still missing."""
         ...

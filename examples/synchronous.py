@@ -36,7 +36,7 @@ def main() -> None:
         print(f"fetched  {len(content)} bytes, the same as on disk: {content == path.read_bytes()}")
 
         saved = client.files.download(file_id, Path(home) / "copy.jsonl")
-        print(f"saved    {saved.path.name}, {saved.bytes_written} bytes")
+        print(f"saved    {saved.path and saved.path.name}, {saved.bytes_written} bytes")
 
         print(f"deleted  {client.files.delete(file_id).success}")
         print(f"left     {len(client.files.list().files)} files")

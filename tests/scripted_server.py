@@ -79,13 +79,11 @@ class Exchange:
         self.sock.close()
 
     def _take(self, size: int) -> bytes:
-        while len(self.rest) < size:
-            more = self.sock.recv(1 << 20)
-            if not more:
-                break
-            self.rest += more
-        taken, self.rest = self.rest[:size], self.rest[size:]
-        return taken
+        taken = bytearray(self.rest)
+        while len(taken) < size and (more := self.sock.recv(1 << 20)):
+            taken += more
+        self.rest = bytes(taken[size:])
+        return bytes(taken[:size])
 
     def _read_chunked(self) -> bytes:
         body = b""
@@ -225,6 +223,19 @@ def reset(sent: bytes = b"") -> Step:
         exchange.sock.sendall(sent)
         time.sleep(0.05)
         exchange.reset()
+
+    return step
+
+
+def interim(status: int, then: Step, *, after_s: float = 0.2) -> Step:
+    """
+    Send an interim answer, and *then* the real one.
+    """
+
+    def step(exchange: Exchange) -> None:
+        exchange.sock.sendall(f"HTTP/1.1 {status} Wait\r\nLink: </a>\r\n\r\n".encode())
+        time.sleep(after_s)
+        then(exchange)
 
     return step
 

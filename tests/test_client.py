@@ -230,6 +230,88 @@ def test_closing_waits_for_calls_that_callbacks_make(server: ScriptedServer, dis
     assert seen == [True]
 
 
+def test_callbacks_that_close_the_client_do_not_wait_for_each_other() -> None:
+    """
+    Two calls that fail together and both close the client are over all the same.
+    """
+    with serving(answer(404, REFUSAL, after_s=0.2)) as server:
+        client = OpenAIClient("k", base_url=server.url, max_workers=2)
+        options = {"on_error": lambda _: client.close(cancel=True)}
+        results = [client.files.retrieve("file-1", options) for _ in range(2)]
+        assert all(result.wait(5) for result in results)
+
+
+def test_callbacks_that_wait_for_each_others_calls_end() -> None:
+    """
+    However callbacks wait for calls on a busy pool, somebody drives them.
+    """
+    first: list[bool] = []
+    late = answer(503, b"{}", {"Retry-After": "0.3"})
+    with serving(late, answer(200, FILE)) as flaky, OpenAIClient("k", base_url=flaky.url, max_workers=2) as client:
+        x = client.files.retrieve("file-1", {"background": True})
+        a = client.files.list({"on_terminate": lambda _: first.append(x.wait(10))})
+        b = client.files.list({"on_terminate": lambda _: first.append(a.wait(10))})
+        assert b.wait(10)
+    assert first == [True, True]
+
+
+def test_wait_with_a_timeout_inside_a_callback_drives_the_call(server: ScriptedServer) -> None:
+    """
+    Also a bounded wait on a pool of one makes its call go on.
+    """
+    seen: list[bool] = []
+    with OpenAIClient("k", base_url=server.url, max_workers=1) as client:
+
+        def inner(_: object) -> None:
+            seen.append(client.files.retrieve("file-1", {"background": True}).wait(5))
+
+        assert client.files.retrieve("file-1", {"on_terminate": inner}).wait(10)
+    assert seen == [True]
+
+
+def test_wait_inside_the_calls_own_progress_returns_at_once(server: ScriptedServer) -> None:
+    """
+    A call cannot wait for itself.
+    """
+    seen: list[bool] = []
+    handles: list[OpenAIResult[Any]] = []
+    ready = threading.Event()
+    with OpenAIClient("k", base_url=server.url) as client:
+
+        def on_progress(_: Progress) -> None:
+            ready.wait(5)
+            seen.append(handles[0].wait())
+
+        options = {"filename": "a.txt", "background": True, "on_progress": on_progress}
+        handles.append(client.files.create(b"abc", "user_data", options))
+        ready.set()
+        assert handles[0].wait(5)
+    assert seen
+    assert not any(seen)
+
+
+@pytest.mark.parametrize("wish", [SystemExit(3), KeyboardInterrupt()])
+def test_callback_that_asks_its_thread_to_end_changes_nothing(
+    server: ScriptedServer, wish: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    sys.exit() in a callback or in progress ends neither the call nor the pool's thread.
+    """
+    seen: list[bool] = []
+
+    def leave(_: object) -> None:
+        raise wish
+
+    with OpenAIClient("k", base_url=server.url, max_workers=1) as client:
+        options = {"on_response": leave, "on_terminate": lambda result: seen.append(result.success)}
+        assert client.files.retrieve("file-1", options).wait(5)
+        more = {"filename": "a", "on_progress": leave, "on_terminate": lambda result: seen.append(result.success)}
+        assert client.files.create(b"abc", "user_data", more).wait(5)
+        assert client.files.retrieve("file-1", {"background": True}).wait(5)
+    assert seen == [True, True]
+    assert "asked a thread" in caplog.text
+
+
 def test_closed_client_refuses_calls(client: OpenAIClient) -> None:
     """
     A call after close() is the caller's fault.

@@ -210,6 +210,111 @@ def test_ctrl_c_in_an_inline_call_ends_it(dead: ScriptedServer) -> None:
     assert "KeyboardInterrupt" in err
 
 
+def test_thread_that_outlives_the_main_thread_can_call(slow: ScriptedServer) -> None:
+    """
+    A worker thread of the program's own may make its first call, of either kind, after the main thread's end.
+    """
+    script = """
+        import threading
+        def work():
+            time.sleep(0.5)
+            mine = OpenAIClient("k", base_url=os.environ["SERVER"])
+            print("inline", mine.files.retrieve("file-1").success, flush=True)
+            result = mine.files.retrieve("file-1", {"on_terminate": done})
+            print("waited", result.wait(), flush=True)
+        threading.Thread(target=work).start()
+    """
+    code, out, err = ended(started(slow, script))
+    assert (code, err) == (0, "")
+    assert sorted(out.splitlines()) == ["done True []", "inline True", "waited True"]
+
+
+def test_call_in_an_exit_handler_works(slow: ScriptedServer) -> None:
+    """
+    Atexit is not too late for a call, of either kind.
+    """
+    script = """
+        import atexit
+        def last():
+            print("inline", client.files.retrieve("file-1").success, flush=True)
+            client.files.retrieve("file-1", {"on_terminate": done})
+        atexit.register(last)
+    """
+    assert ended(started(slow, script)) == (0, "inline True\ndone True []\n", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_child_made_by_fork_ends_and_has_its_own_sockets(slow: ScriptedServer) -> None:
+    """
+    A child does not wait for the parent's calls, and neither reads the other's answers.
+    """
+    script = """
+        import warnings
+        warnings.simplefilter("ignore")
+        client.files.retrieve("file-1")
+        pending = client.files.retrieve("file-1", {"background": True})
+        child = os.fork()
+        if child == 0:
+            print("child", client.files.retrieve("file-1").success, flush=True)
+            client.files.retrieve("file-1", {"on_terminate": done})
+            sys.exit(0)
+        print("child ended", os.waitpid(child, 0)[1], flush=True)
+        print("parent", pending.wait(), pending.success, flush=True)
+    """
+    code, out, err = ended(started(slow, script))
+    assert (code, err) == (0, "")
+    assert sorted(out.splitlines()) == ["child True", "child ended 0", "done True []", "parent True True"]
+
+
+def test_ctrl_c_in_a_with_block_ends_it(dead: ScriptedServer) -> None:
+    """
+    Leaving the block because of Ctrl-C does not wait for a callback that is stuck.
+    """
+    script = """
+        def stuck(result):
+            time.sleep(60)
+        with client:
+            client.files.retrieve("file-1", {"on_terminate": stuck})
+            client.files.retrieve("file-1", {"on_terminate": done})
+            print("ready", flush=True)
+            time.sleep(60)
+    """
+    code, out, _, seconds = interrupted(started(dead, script), "ready")
+    assert seconds < 2
+    assert code in {-signal.SIGINT, 130}
+    assert "done False ['cancelled']" in out
+
+
+def test_ctrl_c_runs_queued_callbacks(dead: ScriptedServer) -> None:
+    """
+    Callbacks that wait for a pump are run before the end, also after Ctrl-C.
+    """
+    script = """
+        client = OpenAIClient("k", base_url=os.environ["SERVER"], dispatcher="queue")
+        client.files.retrieve("file-1", {"on_terminate": done})
+        print("ready", flush=True)
+        time.sleep(60)
+    """
+    _, out, _, seconds = interrupted(started(dead, script), "ready")
+    assert seconds < 2
+    assert "done False ['cancelled']" in out
+
+
+def test_signal_handler_that_exits_keeps_its_status(slow: ScriptedServer) -> None:
+    """
+    SystemExit from another signal's handler, while uploads are finished, cancels them and keeps the status.
+    """
+    script = """
+        import signal, threading
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))
+        client.files.retrieve("file-1", {"on_terminate": done})
+        threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
+    """
+    code, out, _ = ended(started(slow, script))
+    assert code == 5
+    assert "done" in out
+
+
 def test_sys_exit_still_finishes_uploads(slow: ScriptedServer) -> None:
     """
     Leaving with a status finishes what was started and keeps the status.

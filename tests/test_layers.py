@@ -38,7 +38,7 @@ _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
     "providers": ("providers",),
     "answers": ("results", "parameters", "file_parameters"),
     # connection: a provider with its transport, which calls share; interpreter_exit: the end of all running
-    "running": ("runners", "dispatch", "connection", "interpreter_exit"),
+    "running": ("runners", "timer", "dispatch", "connection", "interpreter_exit"),
     "client": ("client", "resources"),
     "doors": ("cli", "gateway", "__main__"),
 }

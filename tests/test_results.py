@@ -9,6 +9,7 @@ import copy
 import pickle
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -68,8 +69,12 @@ class _Hold:
     def cancel(self) -> None:
         self.cancelled += 1
 
-    def assist(self) -> None:
+    def assist(self, _: float | None) -> bool:
         self.assisted += 1
+        return False
+
+    def is_driven_here(self) -> bool:
+        return False
 
 
 def _running(cls: type[OpenAIResult[Any]] = OpenAIFileResult) -> tuple[Any, _Hold]:
@@ -103,8 +108,8 @@ def test_answers_are_where_they_are_looked_for() -> None:
     assert (listed.files, listed.first_id, listed.last_id, listed.has_more) == ((_FILE,), "a", "b", True)
     content = _ended(OpenAIFileContentResult(), b"gr\xc3\xbc\xff")
     assert (content.content, content.text) == (b"gr\xc3\xbc\xff", "grü\ufffd")
-    saved = _ended(OpenAIFileDownloadResult(), Saved("a.txt", 5))
-    assert (saved.path, saved.bytes_written, saved.success, saved.terminated) == ("a.txt", 5, True, True)
+    saved = _ended(OpenAIFileDownloadResult(), Saved(Path("a.txt"), 5))
+    assert (saved.path, saved.bytes_written, saved.success, saved.terminated) == (Path("a.txt"), 5, True, True)
 
 
 def test_throw_raises_the_first_with_notes_of_the_others() -> None:
@@ -135,11 +140,11 @@ def test_wait_ends_with_the_call() -> None:
     Waiting has a limit, takes part in the work when it has none, and ends after the callbacks.
     """
     result, hold = _running()
-    assert (result.wait(0), result.wait(-1), result.wait(0.01), hold.assisted) == (False, False, False, 0)
+    assert (result.wait(0), result.wait(-1), result.wait(0.01), hold.assisted) == (False, False, False, 3)
     delivered = threading.Event()
     thread = threading.Timer(0.05, lambda: _ended(result, _FILE, deliver=delivered.set))
     thread.start()
-    assert (result.wait(), delivered.is_set(), hold.assisted) == (True, True, 1)
+    assert (result.wait(), delivered.is_set(), hold.assisted) == (True, True, 4)
     thread.join()
     assert result.wait(0)
 

@@ -251,6 +251,40 @@ def test_close_waits_for_what_is_pending(pool: Pool) -> None:
     assert [outcome.value for outcome in ended.outcomes] == [2]
 
 
+def test_call_goes_on_when_no_timer_thread_can_be_had(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Where no thread can be started any more, the thread that has the call waits itself.
+    """
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    ready = Ended()
+    pool.submit(call(asking(1), Echo(), ready))
+    assert ready.event.wait(5)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    ended = Ended()
+    pool.submit(call(asking(2, 0.05), Echo(), ended))
+    assert ended.event.wait(5)
+    assert [outcome.value for outcome in ended.outcomes] == [2]
+
+
+def test_cancelled_waits_do_not_stay_on_the_timer(pool: Pool) -> None:
+    """
+    A thousand cancelled waits leave the timer, though one long wait remains.
+    """
+    calls = [call(asking(1, 3600), Echo(), Ended()) for _ in range(1000)]
+    for each in calls:
+        pool.submit(each)
+    time.sleep(0.3)
+    for each in calls[1:]:
+        pool.cancel(each)
+    deadline = time.monotonic() + 5
+    while len(pool._timer._heap) > 100:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_timer_thread_ends_when_nothing_is_parked(pool: Pool) -> None:
     """
     A pool at rest keeps no timer, and a later call gets a new one.

@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import ssl
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -19,7 +22,7 @@ import responses
 import trustme
 from requests.adapters import HTTPAdapter
 
-from aikit import OpenAIClient
+from aikit import OpenAIClient, OpenAIResult, Progress
 from aikit.errors import CancelledError, OpenAIError
 from aikit.headers import Headers
 from aikit.transport import HTTPTransport, http_transport
@@ -32,6 +35,7 @@ from tests.scripted_server import (
     Step,
     answer,
     cut,
+    interim,
     rendered,
     reset,
     serving,
@@ -42,6 +46,27 @@ from tests.scripted_server import (
 CONTENT = b"x" * 300_000
 ERROR = b'{"error":{"message":"no","type":"t","param":null,"code":"c"}}'
 URL = "http://127.0.0.1:9/v1/files"
+
+
+class Pipe(io.RawIOBase):
+    """
+    Reads once.
+    """
+
+    left = CONTENT
+
+    def readable(self) -> bool:
+        """
+        Say yes.
+        """
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """
+        Read once.
+        """
+        taken, self.left = self.left[:size], self.left[size:]
+        return taken
 
 
 @pytest.fixture
@@ -156,21 +181,6 @@ def test_stream_that_cannot_go_back_is_tried_once(client: Callable[..., OpenAICl
     """
     A body that cannot be replayed is never sent a second time, least of all empty.
     """
-
-    class Pipe(io.RawIOBase):
-        """
-        Reads once.
-        """
-
-        left = CONTENT
-
-        def readable(self) -> bool:
-            return True
-
-        def read(self, size: int = -1) -> bytes:
-            taken, self.left = self.left[:size], self.left[size:]
-            return taken
-
     with serving(answer(500, ERROR), answer(200, FILE)) as server:
         result = client(server).files.create(Pipe(), "user_data", {"filename": "a.txt"})  # type: ignore[arg-type]  # raw streams are binary streams
         assert [error.status for error in result.errors] == [500]
@@ -624,6 +634,154 @@ def test_headers_of_a_request_are_the_documented_ones() -> None:
     }
     assert {name: headers[name] for name in expected} == expected
     assert headers["User-Agent"].startswith("aikit/")
+
+
+@pytest.mark.parametrize("status", [100, 102, 103])
+def test_interim_answer_is_not_taken_for_the_answer(client: Callable[..., OpenAIClient], status: int) -> None:
+    """
+    Early hints and the like are skipped; no call ever gets the answer of another.
+    """
+    other = FILE.replace(b"file-1", b"file-2")
+    with serving(interim(status, answer(200, FILE)), answer(200, other)) as server:
+        made = client(server)
+        results = [made.files.retrieve("file-1"), made.files.retrieve("file-2")]
+        assert [result.file and result.file.id for result in results] == ["file-1", "file-2"]
+
+
+def test_cancel_at_any_moment_is_never_lost(client: Callable[..., OpenAIClient]) -> None:
+    """
+    Before, while and after the socket is found: the call is over long before its timeout.
+    """
+    with serving(answer(200, FILE), answer(200, FILE, after_s=3)) as server:
+        made = client(server, max_workers=1)
+        made.files.retrieve("file-1")
+        for moment in range(30):
+            result = made.files.retrieve("file-1", {"background": True, "max_retries": 0})
+            time.sleep(moment / 10_000)
+            result.cancel()
+            assert result.wait(1)
+            assert [error.code for error in result.errors] == ["cancelled"]
+
+
+def test_cancel_while_connecting_is_quick() -> None:
+    """
+    A listener that accepts nobody does not keep a cancelled call until the time-out.
+    """
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)  # noqa: FBT003  the standard library's signature
+            filler.connect_ex(deaf.getsockname())
+        with OpenAIClient("k", base_url=f"http://127.0.0.1:{deaf.getsockname()[1]}/v1") as made:
+            result = made.files.retrieve("file-1", {"background": True})
+            time.sleep(0.3)
+            result.cancel()
+            assert result.wait(2)
+            assert [error.code for error in result.errors] == ["cancelled"]
+        for filler in fillers:
+            filler.close()
+
+
+def test_cancelling_never_hits_the_connection_of_another_call(
+    client: Callable[..., OpenAIClient], tmp_path: Path
+) -> None:
+    """
+    A connection that rests in the pool again belongs to nobody, also while its last bytes are written.
+    """
+    with serving(answer(200, b"x" * 1000), answer(200, FILE, after_s=0.4)) as server:
+        made = client(server)
+        others: list[OpenAIResult[Any]] = []
+        started = threading.Event()
+
+        def slow(progress: Progress) -> None:
+            started.wait(5)
+            if progress.bytes == progress.total:
+                others.append(made.files.retrieve("file-1", {"background": True, "max_retries": 0}))
+                time.sleep(0.2)
+                download.cancel()
+
+        download = made.files.download("file-1", tmp_path / "out.bin", {"background": True, "on_progress": slow})
+        started.set()
+        assert download.wait(5)
+        assert others[0].wait(5)
+        assert others[0].success, others[0].errors
+        assert server.connections == 1
+
+
+def test_slow_upload_may_take_longer_than_connecting_may(
+    client: Callable[..., OpenAIClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    While a body is sent, *timeout* counts, not the shorter time-out for connecting.
+    """
+    monkeypatch.setattr("aikit.transport._CONNECT_TIMEOUT_S", 0.2)
+
+    def sluggish(exchange: Exchange) -> None:
+        time.sleep(1)
+        exchange.read_body()
+        exchange.sock.sendall(rendered(200, FILE))
+
+    with serving(without_reading_body(sluggish)) as server:
+        made = client(server, max_retries=0)
+        result = made.files.create(b"y" * 20_000_000, "user_data", {"filename": "a.txt"})
+        assert result.success, result.errors
+
+
+def test_refusal_that_was_not_read_to_its_end_closes_the_connection(client: Callable[..., OpenAIClient]) -> None:
+    """
+    What is left of a long refusal is not taken for the answer to the next request.
+    """
+    long = b"HTTP/1.1 404 X\r\nTransfer-Encoding: chunked\r\n\r\n100000\r\n" + b"x" * 0x100000 + b"\r\n"
+
+    def refuse(exchange: Exchange) -> None:
+        exchange.sock.sendall(long)
+        time.sleep(0.3)
+        exchange.sock.sendall(b"0\r\n\r\n")
+
+    with serving(refuse, answer(200, FILE)) as server:
+        made = client(server, max_retries=0)
+        assert not made.files.retrieve("file-1").success
+        assert made.files.create(CONTENT, "user_data", {"filename": "a.txt"}).success
+        assert [request.method for request in server.received] == ["GET", "POST"]
+
+
+def test_stream_that_cannot_go_back_gets_a_fresh_connection(client: Callable[..., OpenAIClient]) -> None:
+    """
+    The one attempt there is does not go out on a connection that the server may just be closing.
+    """
+    with serving(answer(200, FILE)) as server:
+        made = client(server)
+        made.files.retrieve("file-1")
+        assert made.files.create(Pipe(), "user_data", {"filename": "a.txt"}).success  # type: ignore[arg-type]  # raw streams are binary streams
+        assert server.connections == 2
+        assert CONTENT in server.received[1].body
+
+
+def test_error_holds_nothing_of_the_request(client: Callable[..., OpenAIClient]) -> None:
+    """
+    Tools that print the locals of a traceback find no key in an error.
+    """
+    with serving(cut()) as server:
+        (error,) = client(server, max_retries=0).files.retrieve("file-1").errors
+    shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+    assert "very-secret" not in "".join(shown.format())
+    assert (error.__cause__, error.__context__, error.__traceback__) == (None, None, None)
+
+
+def test_log_of_the_library_below_keeps_secrets_of_addresses(
+    client: Callable[..., OpenAIClient], caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    Signed addresses of redirects do not reach the log, not even at DEBUG.
+    """
+    with serving(answer(200, b"content")) as other:
+        target = f"{other.url}/blob?sig=TOPSECRET&X-Amz-Signature=ALSOSECRET&plain=yes"
+        with serving(answer(302, b"", {"Location": target})) as server, caplog.at_level("DEBUG"):
+            assert client(server).files.content("file-1").content == b"content"
+    assert "plain=yes" in caplog.text
+    assert "SECRET" not in caplog.text
 
 
 def test_cancelled_watch_sends_nothing() -> None:

@@ -5,6 +5,7 @@ How a call is made: an operation becomes a flow, the flow runs here or on the po
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -84,9 +85,19 @@ def _progress(
 def _run(callbacks: list[Callable[[Any], object]], value: Any) -> None:
     """
     Call each with *value*; one that raises is logged and changes nothing else.
+
+    In the main thread a wish to end the program (Ctrl-C, ``sys.exit``) is kept until all have run.
     """
+    wish: BaseException | None = None
     for callback in callbacks:
         try:
             callback(value)
         except Exception:
             log.exception("callback %r raised", callback)
+        except BaseException as error:
+            if threading.current_thread() is threading.main_thread():
+                wish = wish or error
+            else:
+                log.exception("callback %r asked a thread of the pool to end", callback)
+    if wish is not None:
+        raise wish

@@ -13,7 +13,7 @@ import pytest
 
 from aikit import OpenAIClient
 from aikit.limits import limits_for
-from aikit.transport import BLOCK_BYTES
+from aikit.sockets import BLOCK_BYTES
 from tests.conformance.checker import Answered, Asked, Checker
 from tests.conformance.recorder import Recorder, json_answer, page
 

@@ -1,0 +1,102 @@
+"""
+The timer: wakes what waits, on one thread however much it is.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+import attrs
+
+_SPARE_TICKETS: Final = 64
+
+
+class Parked(Protocol):
+    """
+    Something that waits.
+
+    Attributes:
+        due: When it may go on, in monotonic seconds.
+
+        ticket: Its number here while it waits; ``None`` before and after.
+    """
+
+    due: float
+    ticket: int | None
+
+
+@attrs.define(eq=False)
+class Timer:
+    """
+    Wakes parked calls when they are due, on one thread that ends when nothing is parked.
+    """
+
+    _wake: Callable[[Any], None]
+    _heap: list[tuple[float, int, Parked]] = attrs.field(factory=list)
+    _parked: int = 0
+    _number: itertools.count[int] = attrs.field(factory=itertools.count)
+    _changed: threading.Condition = attrs.field(factory=threading.Condition)
+    _thread: threading.Thread | None = None
+
+    def park(self, call: Parked) -> bool:
+        """
+        Wake *call* when it is due; false if no thread can be had for that.
+        """
+        with self._changed:
+            if not self._is_running():
+                return False
+            self._parked += call.ticket is None
+            call.ticket = number = next(self._number)
+            heapq.heappush(self._heap, (call.due, number, call))
+            if self._heap[0][1] == number:
+                self._changed.notify()
+            return True
+
+    def _is_running(self) -> bool:
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name="aikit-timer")
+            try:
+                thread.start()
+            except RuntimeError:  # too many threads, or the interpreter is ending
+                return False
+            self._thread = thread
+        return True
+
+    def unpark(self, call: Parked) -> bool:
+        """
+        Take *call* off the timer; false if it was not there.
+        """
+        with self._changed:
+            was_there, call.ticket = call.ticket is not None, None
+            self._parked -= was_there
+            if len(self._heap) > _SPARE_TICKETS + 2 * self._parked:
+                self._heap = [entry for entry in self._heap if entry[2].ticket == entry[1]]
+                heapq.heapify(self._heap)
+            if not self._parked:
+                self._changed.notify()
+            return was_there
+
+    def _run(self) -> None:
+        while (call := self._next_due()) is not None:
+            self._wake(call)
+
+    def _next_due(self) -> Parked | None:
+        with self._changed:
+            while self._parked:
+                due, number, call = self._heap[0]
+                if call.ticket != number:
+                    heapq.heappop(self._heap)
+                elif (left_s := due - time.monotonic()) > 0:
+                    self._changed.wait(left_s)
+                else:
+                    heapq.heappop(self._heap)
+                    call.ticket, self._parked = None, self._parked - 1
+                    return call
+            self._heap.clear()
+            self._thread = None
+            return None
