@@ -73,12 +73,12 @@ class OpenAIFile:
             type(file_id) is str
             and type(filename) is str
             and type(purpose) is str
-            and isinstance(created_at, int)
-            and (size is None or isinstance(size, int))
-            and ((status := data.get("status")) is None or type(status) is str)
+            and type(created_at) is int  # so no bool
+            and (type(size) is int or size is None)
+            and ((status := (get := data.get)("status")) is None or type(status) is str)
+            and ((expires_at := get("expires_at")) is None or type(expires_at) is int)
         ):
             raise _unreadable("File", data, "a field has another type than expected")
-        get = data.get
         return cls(
             file_id,
             size,
@@ -86,7 +86,7 @@ class OpenAIFile:
             filename,
             purpose,
             status,
-            get("expires_at"),
+            expires_at,
             get("status_details"),
             "file",
             _NOTHING if data.keys() <= _FILE_KEYS else _others(data, _FILE_KEYS),

@@ -41,6 +41,14 @@ def test_file_is_read() -> None:
     assert OpenAIFile.from_wire(_WIRE) == _FILE
 
 
+def test_time_of_expiry_may_be_null() -> None:
+    """
+    Whether it is left out or null, a file is kept until it is deleted; otherwise it is Unix seconds.
+    """
+    assert OpenAIFile.from_wire(_WIRE | {"expires_at": None}) == _FILE
+    assert OpenAIFile.from_wire(_WIRE | {"expires_at": 7}).expires_at == 7
+
+
 def test_unknown_fields_are_kept() -> None:
     """
     What a provider adds is in ``extra``, on files and deletions.
@@ -72,6 +80,11 @@ def test_missing_field_is_named(missing: str) -> None:
         {"id": None},
         {"bytes": "3"},
         {"bytes": 3.5},
+        {"bytes": True},
+        {"created_at": False},
+        {"expires_at": "2026"},
+        {"expires_at": 5.5},
+        {"expires_at": True},
         {"created_at": "2026"},
         {"filename": None},
         {"purpose": ["a"]},
