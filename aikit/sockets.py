@@ -162,8 +162,8 @@ class _Abortable(HTTPConnection):
         if self.sock is None:
             self.connect()
         self._show(self.sock)
-        if exchange is not None and self.sock is not None:
-            self.sock.settimeout(exchange.timeout_s)  # urllib3 would send with the time-out for connecting
+        if exchange is not None:
+            self.timeout = exchange.timeout_s  # urllib3 would send with the time-out for connecting
         self._held = b""
         try:
             super().request(*args, **kwargs)

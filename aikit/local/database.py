@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 import weakref
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +45,8 @@ _MIGRATIONS: Final = (
 SCHEMA_VERSION: Final = len(_MIGRATIONS)
 
 _BUSY_S: Final = 60.0
+_TRY_S: Final = 0.1  # SQLite waits without looking at signals, so it waits in small steps
+_raise_if_unwanted: ContextVar[Callable[[], None] | None] = ContextVar("raise_if_unwanted", default=None)
 _abandoned: list[object] = []  # a forked child must neither use nor close its parent's connections
 
 
@@ -80,7 +84,7 @@ class Database:
         Lend a connection inside the one write transaction of all threads and processes; undone when an error leaves it.
         """
         with self.reading() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+            _begin(connection)
             try:
                 yield connection
                 connection.execute("COMMIT")
@@ -126,6 +130,41 @@ class Database:
             return self._idle.pop()
         except IndexError:
             return sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+
+
+@contextmanager
+def giving_up(raise_if_unwanted: Callable[[], None]) -> Iterator[None]:
+    """
+    Let *raise_if_unwanted* end what waits inside, in this thread, for its turn to write.
+    """
+    token = _raise_if_unwanted.set(raise_if_unwanted)
+    try:
+        yield
+    finally:
+        _raise_if_unwanted.reset(token)
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    """
+    Begin to write as soon as nobody else does; Ctrl-C, and who cancels the call, need not wait for that.
+    """
+    ends_at = time.monotonic() + _BUSY_S
+    check = _raise_if_unwanted.get()
+    _set_timeout(connection, _TRY_S)
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            break
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= ends_at:
+                raise
+        if check is not None:
+            check()
+    _set_timeout(connection, _BUSY_S)
+
+
+def _set_timeout(connection: sqlite3.Connection, seconds: float) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}").close()
 
 
 def _close_all(idle: deque[sqlite3.Connection], pid: int) -> None:
