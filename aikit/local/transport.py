@@ -15,6 +15,7 @@ from aikit.errors import OpenAIError
 from aikit.headers import Headers
 from aikit.local import BASE_URL
 from aikit.local.content import CHUNK_BYTES, Content
+from aikit.local.database import giving_up
 from aikit.local.faults import StoreError
 from aikit.local.rules import Refusal
 from aikit.local.service import FilesService, Reply, refusal_reply
@@ -47,7 +48,8 @@ class LocalTransport:
         """
         started = time.perf_counter()
         watch.raise_if_cancelled()
-        reply = self._reply(request, watch)
+        with giving_up(watch.raise_if_cancelled):
+            reply = self._reply(request, watch)
         headers = Headers(reply.headers)
         body = _delivered(reply, headers, request, watch)
         return Response(

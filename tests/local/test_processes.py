@@ -5,16 +5,89 @@ Several processes and threads on one store at the same time.
 from __future__ import annotations
 
 import os
+import signal
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
+from aikit.errors import CancelledError
 from aikit.local.store import Store
+from aikit.multipart import MultipartBody
+from aikit.source import source_of
+from aikit.watch import Watch
 from tests.local.conftest import API, files_below
+
+
+@contextmanager
+def _writing_elsewhere(home: Path) -> Iterator[Callable[[], None]]:
+    """
+    Hold the store's write lock, as another process that writes does; give what lets go of it.
+    """
+    path = home / "local" / "files.db"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield lambda: connection.execute("ROLLBACK").close()
+
+
+def test_call_that_waits_for_its_turn_can_be_cancelled(api: API, home: Path) -> None:
+    """
+    While another process writes, an upload ends soon after it is cancelled, and leaves nothing.
+    """
+    api.stored_id()
+    watch = Watch()
+    body = MultipartBody(fields={"purpose": "user_data"}, file_field="file", source=source_of(b"x", filename="a"))
+    started = time.monotonic()
+    with _writing_elsewhere(home):
+        threading.Timer(0.4, watch.cancel).start()
+        with pytest.raises(CancelledError):
+            api.call("POST", "/files", watch, body=body)
+    assert 0.3 < time.monotonic() - started < 2
+    assert files_below(home / "local" / "incoming") == []
+    assert len(files_below(home / "local" / "blobs")) == 1
+
+
+def test_call_goes_on_when_it_is_its_turn(api: API, home: Path) -> None:
+    """
+    An upload waits until the other process is done, and is stored.
+    """
+    api.stored_id()
+    with _writing_elsewhere(home) as let_go:
+        threading.Timer(0.5, let_go).start()
+        started = time.monotonic()
+        api.stored_id()
+        assert 0.3 < time.monotonic() - started < 2
+    assert len(files_below(home / "local" / "blobs")) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals as POSIX has them")
+def test_ctrl_c_ends_what_waits_for_its_turn(
+    api: API, home: Path, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """
+    A program whose upload waits for another process ends within two seconds, and its file is gone.
+    """
+    api.stored_id()
+    process = started("slow.py", home)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stdout.readline() == "half\n"
+    with _writing_elsewhere(home):
+        process.stdin.write("\n")
+        process.stdin.flush()
+        time.sleep(0.5)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=2)
+    assert said.rstrip().endswith("KeyboardInterrupt")
+    assert files_below(home / "local" / "incoming") == []
 
 
 def test_four_processes_that_start_on_an_empty_folder_account_for_every_file(
