@@ -92,6 +92,7 @@ class OpenAIClient:
         Raises:
             TypeError: An argument has the wrong type.
             ValueError: An argument cannot be used, or no such provider is configured.
+            RuntimeError: The dispatcher is ``"asyncio"``, and no loop is running.
         """
         if isinstance(max_workers, bool) or not isinstance(max_workers, int) or not 1 <= max_workers <= _MAX_WORKERS:
             raise ValueError(f"max_workers must be a whole number from 1 to {_MAX_WORKERS:,}, not {max_workers!r}")

@@ -121,17 +121,24 @@ class _Metered:
     def __init__(self, body: Body, request: Request, watch: Watch) -> None:
         self._reader: Reader = body.open()
         self._request, self._watch = request, watch
-        self._total = body.size_bytes
-        self._done = 0
+        self._total = body.payload_bytes
+        self._done = -_envelope_bytes(body)
 
     def read(self, size: int = BLOCK_BYTES) -> bytes:
         chunk = self._reader.read(max(size, BLOCK_BYTES))
         self._done += len(chunk)
-        self._watch.report("uploading", self._done, self._total, self._request.attempt)
+        self._watch.report("uploading", max(0, self._done), self._total, self._request.attempt)
         return chunk
 
     def close(self) -> None:
         self._reader.close()
+
+
+def _envelope_bytes(body: Body) -> int:
+    """
+    Return the size of what is around the file; unknown when the file's is.
+    """
+    return 0 if body.size_bytes is None or body.payload_bytes is None else body.size_bytes - body.payload_bytes
 
 
 def _read(request: Request, answer: requests.Response, watch: Watch) -> Response:

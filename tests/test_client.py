@@ -404,6 +404,7 @@ def test_progress_never_goes_backwards_and_ends_whole(server: ScriptedServer) ->
             {"filename": "a.txt", "on_progress": lambda progress: seen.append((time.monotonic(), progress))},
         )
     uploads = [progress for _, progress in seen if progress.phase == "uploading"]
+    assert {progress.total for progress in uploads} == {30_000_000}
     assert [progress.bytes for progress in uploads] == sorted({progress.bytes for progress in uploads})
     assert uploads[-1].bytes == uploads[-1].total
     assert len(seen) <= 10 * (seen[-1][0] - seen[0][0]) + 2
