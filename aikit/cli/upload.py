@@ -138,9 +138,12 @@ def summary(answers: Sequence[Answer], seconds: float) -> str:
         those = f" ({named([answer.subject for answer in done])})" if done else ""
         failures = f", {failed:,} failed" if failed else ""
         return f"stopped by Ctrl-C: {len(done):,} uploaded{those}{failures}, {len(stopped):,} not ({named(stopped)})"
-    rate = f" ({human_size(size / seconds)}/s)" if seconds >= 1 and done else ""
     failures = f", {failed:,} failed" if failed else ""
-    return f"{counted(len(done), 'file')} uploaded{failures}: {human_size(size)} in {human_seconds(seconds)}{rate}"
+    told = f"{counted(len(done), 'file')} uploaded{failures}"
+    if not done:  # no bytes, in a time that nobody wants to know
+        return told
+    rate = f" ({human_size(size / seconds)}/s)" if seconds >= 1 else ""
+    return f"{told}: {human_size(size)} in {human_seconds(seconds)}{rate}"
 
 
 def _cancel(results: Sequence[OpenAIFileResult]) -> None:

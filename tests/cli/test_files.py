@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,15 @@ def test_one_failing_file_does_not_stop_the_others(aikit: Here, good: Path, bad:
     assert "line 2)" in ran.err
     assert "error: missing.jsonl does not exist; check the path (code file_not_found)" in ran.err
     assert "1 file uploaded, 2 failed" in ran.err
+
+
+def test_nothing_uploaded_is_told_without_bytes_and_time(aikit: Here, good: Path, bad: Path) -> None:
+    """
+    When nothing was stored, the summary counts files only; otherwise it tells bytes and seconds too.
+    """
+    assert aikit("files", "create", bad, "-p", "batch").err.splitlines()[-1] == "0 files uploaded, 1 failed"
+    told = aikit("files", "create", bad, good, "-p", "batch").err.splitlines()[-1]
+    assert re.fullmatch(r"1 file uploaded, 1 failed: \d+ bytes in [\d.]+ s", told)
 
 
 def test_unvalidated_file_is_refused_by_the_provider(aikit: Here, tmp_path: Path) -> None:
