@@ -59,12 +59,14 @@ def started(server: ScriptedServer, script: str, **environ: str) -> subprocess.P
 
 def ended(program: subprocess.Popen[str], timeout: float = 20) -> tuple[int, str, str]:
     """
-    Return exit code, output and errors.
+    Return exit code, output and errors; one that does not end in time is ended, waited for, and its pipes are closed.
     """
-    try:
-        out, err = program.communicate(timeout=timeout)
-    finally:
-        program.kill()
+    # Otherwise they are collected in some later test, which then fails in place of the one that left them.
+    with program:
+        try:
+            out, err = program.communicate(timeout=timeout)
+        finally:
+            program.kill()
     return program.returncode, out, err
 
 
@@ -72,14 +74,28 @@ def interrupted(program: subprocess.Popen[str], after: str) -> tuple[int, str, s
     """
     Send Ctrl-C when the program has said *after*; return exit code, output, errors and seconds until it was gone.
     """
+    with program:
+        assert program.stdout is not None
+        while (line := program.stdout.readline()).strip() != after:
+            assert line, "the program ended early"
+        time.sleep(0.3)
+        before = time.monotonic()
+        program.send_signal(signal.SIGINT)
+        code, out, err = ended(program)
+        return code, out, err, time.monotonic() - before
+
+
+def test_program_that_does_not_end_leaves_nothing_to_later_tests(slow: ScriptedServer) -> None:
+    """
+    One that hangs fails its own test, and no other: it is gone and its pipes are closed when that test fails.
+    """
+    program = started(slow, "time.sleep(60)")
+    with pytest.raises(subprocess.TimeoutExpired):
+        ended(program, timeout=0.2)
+    assert program.returncode is not None
     assert program.stdout is not None
-    while (line := program.stdout.readline()).strip() != after:
-        assert line, "the program ended early"
-    time.sleep(0.3)
-    before = time.monotonic()
-    program.send_signal(signal.SIGINT)
-    code, out, err = ended(program)
-    return code, out, err, time.monotonic() - before
+    assert program.stderr is not None
+    assert (program.stdout.closed, program.stderr.closed) == (True, True)
 
 
 @pytest.mark.parametrize("workers", ["1", "8"])
