@@ -13,19 +13,11 @@ from typing import Any, BinaryIO, Final, Protocol, TypeAlias
 import attrs
 
 from aikit.errors import OpenAIError
+from aikit.filenames import encodable, fitting_name, own_name, require_plain_name
 from aikit.wire import Reader
 
 FileSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 """What may be uploaded: a path, bytes-like, or a binary stream read from where it stands to its end."""
-
-JSONL_PURPOSES: Final = ("batch", "fine-tune", "evals")
-_MAGIC: Final = (
-    (b"%PDF-", "file.pdf"),
-    (b"\x89PNG\r\n\x1a\n", "file.png"),
-    (b"\xff\xd8\xff", "file.jpg"),
-    (b"GIF87a", "file.gif"),
-    (b"GIF89a", "file.gif"),
-)
 
 
 class Source(Protocol):
@@ -82,12 +74,12 @@ def source_of(file: Any, *, filename: str | None = None, purpose: str = "") -> S
         ValueError: *file* is empty as a path or closed as a stream; *filename* is no plain name or is missing.
     """
     if filename is not None:
-        _require_plain_name(filename)
+        require_plain_name(filename)
     if isinstance(file, str | os.PathLike):
         return _path_source(file, filename)
     if isinstance(file, bytes | bytearray | memoryview):
         content = _plain_bytes(file)
-        return BytesSource(content=content, name=filename or _fitting_name(bytes(content[:16]), purpose))
+        return BytesSource(content=content, name=filename or fitting_name(bytes(content[:16]), purpose))
     if callable(getattr(file, "read", None)):
         return _stream_source(file, filename, purpose)
     raise TypeError(f"file must be a path, bytes or a binary stream, not {type(file).__name__}")
@@ -317,7 +309,7 @@ def _path_source(file: str | os.PathLike[str], filename: str | None) -> PathSour
     if "\0" in path:
         raise ValueError("file must not be a path with a NUL character")
     name = filename or Path(path).name or Path(path).resolve().name
-    return PathSource(path=Path(path), name=_encodable(name))
+    return PathSource(path=Path(path), name=encodable(name))
 
 
 def _stream_source(stream: Any, filename: str | None, purpose: str) -> StreamSource:
@@ -328,7 +320,7 @@ def _stream_source(stream: Any, filename: str | None, purpose: str) -> StreamSou
     start, size, head = _measured(stream)
     return StreamSource(
         stream=stream,
-        name=filename or _own_name(stream) or _fitting_name(head, purpose),
+        name=filename or own_name(stream) or fitting_name(head, purpose),
         size_bytes=size,
         start=start,
     )
@@ -356,38 +348,6 @@ def _measured(stream: Any) -> tuple[int | None, int | None, bytes]:
     if isinstance(head, str):
         raise TypeError('file is a text stream; open it in binary mode: open(path, "rb")')
     return start, max(end - start, 0), bytes(head or b"")
-
-
-def _own_name(stream: Any) -> str | None:
-    name = getattr(stream, "name", None)
-    if not isinstance(name, str) or name.startswith("<"):
-        return None
-    return _encodable(Path(name).name) or None
-
-
-def _encodable(name: str) -> str:
-    return name.encode("utf-8", "replace").decode()  # bytes of a path that are no UTF-8 cannot be sent as they are
-
-
-def _fitting_name(head: bytes, purpose: str) -> str:
-    if purpose in JSONL_PURPOSES:
-        return "file.jsonl"
-    for magic, name in _MAGIC:
-        if head.startswith(magic):
-            return name
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "file.webp"
-    raise ValueError('the content has no name and does not show its type; pass filename, for example "notes.txt"')
-
-
-def _require_plain_name(filename: Any) -> None:
-    if not isinstance(filename, str):
-        raise TypeError(f"filename must be a string, not {type(filename).__name__}")
-    is_plain = not any(char in "/\\\x7f" or ord(char) < 32 or "\ud800" <= char <= "\udfff" for char in filename)
-    if not filename or filename in {".", ".."} or not is_plain:
-        raise ValueError(
-            f"filename {filename!r} is no plain name; allowed are names without folders and control characters"
-        )
 
 
 def _unreadable(path: object, error: Exception) -> OpenAIError:

@@ -22,7 +22,7 @@ _ROOT: Final = Path(aikit.__file__).parent
 _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
     "nouns": ("objects", "errors", "headers", "secrecy"),
     # watch: the eye of whoever moves bytes; sink: bodies down, as source is bodies up; refusal: what an answer says
-    "wire": ("wire", "watch", "retry", "multipart", "source", "sink", "refusal", "transport", "sockets"),
+    "wire": ("wire", "watch", "retry", "multipart", "filenames", "source", "sink", "refusal", "transport", "sockets"),
     "checks": (
         "validation",
         "limits",
