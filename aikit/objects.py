@@ -4,14 +4,17 @@ What providers keep for us, and what happens on the way there, as frozen values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Generic, Self, TypeVar
 
 import attrs
 
 from aikit.errors import OpenAIError
 
-_NOTHING: Final[Mapping[str, Any]] = {}
+T = TypeVar("T")
+
+NOTHING: Final[Mapping[str, Any]] = {}
+"""Shared by all that have no further fields."""
 
 
 @attrs.frozen
@@ -52,7 +55,7 @@ class OpenAIFile:
     expires_at: int | None = None
     status_details: str | None = None
     object: str = "file"
-    extra: Mapping[str, Any] = attrs.field(default=_NOTHING, hash=False)
+    extra: Mapping[str, Any] = attrs.field(default=NOTHING, hash=False)
 
     @classmethod
     def from_wire(cls, data: Any) -> OpenAIFile:
@@ -66,9 +69,9 @@ class OpenAIFile:
             file_id, size, created_at = data["id"], data["bytes"], data["created_at"]
             filename, purpose = data["filename"], data["purpose"]
         except KeyError as error:
-            raise _unreadable("File", data, f"{error} is missing") from None
+            raise unreadable("File", data, f"{error} is missing") from None
         except TypeError:
-            raise _unreadable("File", data, f"it is {type(data).__name__}, not an object") from None
+            raise unreadable("File", data, f"it is {type(data).__name__}, not an object") from None
         if not (
             type(file_id) is str
             and type(filename) is str
@@ -78,7 +81,7 @@ class OpenAIFile:
             and ((status := (get := data.get)("status")) is None or type(status) is str)
             and ((expires_at := get("expires_at")) is None or type(expires_at) is int)
         ):
-            raise _unreadable("File", data, "a field has another type than expected")
+            raise unreadable("File", data, "a field has another type than expected")
         return cls(
             file_id,
             size,
@@ -89,7 +92,7 @@ class OpenAIFile:
             expires_at,
             get("status_details"),
             "file",
-            _NOTHING if data.keys() <= _FILE_KEYS else _others(data, _FILE_KEYS),
+            NOTHING if data.keys() <= _FILE_KEYS else others(data, _FILE_KEYS),
         )
 
 
@@ -113,7 +116,7 @@ class OpenAIFileDeleted:
     id: str
     deleted: bool
     object: str = "file"
-    extra: Mapping[str, Any] = attrs.field(default=_NOTHING, hash=False)
+    extra: Mapping[str, Any] = attrs.field(default=NOTHING, hash=False)
 
     @classmethod
     def from_wire(cls, data: Any) -> OpenAIFileDeleted:
@@ -124,44 +127,79 @@ class OpenAIFileDeleted:
             OpenAIError: It is no such answer (code ``"invalid_response"``).
         """
         if not isinstance(data, dict) or type(data.get("id")) is not str or type(data.get("deleted")) is not bool:
-            raise _unreadable("deletion", data, "id (string) and deleted (boolean) are required")
-        return cls(data["id"], data["deleted"], "file", _others(data, _DELETED_KEYS))
+            raise unreadable("deletion", data, "id (string) and deleted (boolean) are required")
+        return cls(data["id"], data["deleted"], "file", others(data, _DELETED_KEYS))
 
 
 @attrs.frozen
-class FilePage:
+class Page(Generic[T]):
     """
-    One page of a list of files.
+    One page of a list.
 
     Attributes:
-        files: In the order the provider gave.
+        items: In the order the provider gave.
 
         has_more: Whether another page follows *last_id*.
 
-        first_id: Id of the first file, ``None`` on an empty page.
+        first_id: Id of the first item, ``None`` on an empty page.
 
-        last_id: Id of the last file, the cursor of the next page.
+        last_id: Id of the last item, the cursor of the next page.
     """
 
-    files: tuple[OpenAIFile, ...]
+    items: tuple[T, ...]
     has_more: bool = False
     first_id: str | None = None
     last_id: str | None = None
 
     @classmethod
-    def from_wire(cls, data: Any) -> FilePage:
+    def read(cls, data: Any, item_from_wire: Callable[[Any], T]) -> Self:
         """
         Read one page; providers that do not page may leave out all but ``data``.
 
         Raises:
-            OpenAIError: It is no list of files (code ``"invalid_response"``).
+            OpenAIError: It is no list, or one of other things (code ``"invalid_response"``).
         """
         if not isinstance(data, dict) or not isinstance(data.get("data"), list):
-            raise _unreadable("list", data, "data (array) is required")
-        files = tuple(map(OpenAIFile.from_wire, data["data"]))
-        first_id, last_id = (files[0].id, files[-1].id) if files else (None, None)
-        has_more = data.get("has_more") is True
-        return cls(files, has_more, _id(data.get("first_id")) or first_id, _id(data.get("last_id")) or last_id)
+            raise unreadable("list", data, "data (array) is required")
+        page = cls.of(map(item_from_wire, data["data"]))
+        return cls(
+            page.items,
+            data.get("has_more") is True,
+            _id(data.get("first_id")) or page.first_id,
+            _id(data.get("last_id")) or page.last_id,
+        )
+
+    @classmethod
+    def of(cls, items: Iterable[T], cursor: str | None = None) -> Self:
+        """
+        Return *items* as one page, which another follows when there is a *cursor*.
+        """
+        kept: tuple[Any, ...] = tuple(items)
+        first_id, last_id = (kept[0].id, kept[-1].id) if kept else (None, None)
+        return cls(kept, cursor is not None, first_id, cursor or last_id)
+
+
+class FilePage(Page[OpenAIFile]):
+    """
+    One page of a list of files.
+    """
+
+    __slots__ = ()
+
+    @property
+    def files(self) -> tuple[OpenAIFile, ...]:
+        """The files, in the order the provider gave."""
+        return self.items
+
+    @classmethod
+    def from_wire(cls, data: Any) -> FilePage:
+        """
+        Read one page of files.
+
+        Raises:
+            OpenAIError: It is no list of files (code ``"invalid_response"``).
+        """
+        return cls.read(data, OpenAIFile.from_wire)
 
 
 @attrs.frozen
@@ -198,11 +236,17 @@ def _id(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _others(data: Mapping[str, Any], known: frozenset[str]) -> Mapping[str, Any]:
-    return {key: value for key, value in data.items() if key not in known} or _NOTHING
+def others(data: Mapping[str, Any], known: frozenset[str]) -> Mapping[str, Any]:
+    """
+    Return the fields of *data* that are not *known*.
+    """
+    return {key: value for key, value in data.items() if key not in known} or NOTHING
 
 
-def _unreadable(what: str, data: Any, why: str) -> OpenAIError:
+def unreadable(what: str, data: Any, why: str) -> OpenAIError:
+    """
+    Return what is to be said of an answer that is no *what*.
+    """
     return OpenAIError(
         message=f"the answer is not a {what} object: {why}; is the base URL that of an OpenAI-format API?",
         code="invalid_response",

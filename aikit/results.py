@@ -17,7 +17,7 @@ from typing import Any, Final, Generic, Protocol, Self, TypeVar
 import attrs
 
 from aikit.errors import OpenAIError
-from aikit.objects import FilePage, OpenAIFile, OpenAIFileDeleted
+from aikit.objects import OpenAIFile, OpenAIFileDeleted, Page
 from aikit.wire import Request, Response
 
 T = TypeVar("T")
@@ -265,38 +265,33 @@ class OpenAIFileDeletedResult(OpenAIResult[OpenAIFileDeleted]):
 
 
 @attrs.define(eq=False, slots=True, getstate_setstate=False)  # pickled as its parent says
-class OpenAIFileListResult(OpenAIResult[FilePage]):
+class OpenAIListResult(OpenAIResult[Page[T]]):
     """
-    The result of ``files.list``.
+    The result of a call that lists: one page, or all pages in one.
     """
 
-    _next: Callable[[str | None], OpenAIFileListResult] | None = attrs.field(default=None, init=False, repr=False)
+    _next: Callable[[str | None], Self] | None = attrs.field(default=None, init=False, repr=False)
 
     @property
-    def _page(self) -> FilePage:
-        return self._outcome.value or FilePage(())
-
-    @property
-    def files(self) -> tuple[OpenAIFile, ...]:
-        """The files, in the order asked for; empty while running and after errors."""
-        return self._page.files
+    def _page(self) -> Page[T]:
+        return self._outcome.value or Page(())
 
     @property
     def first_id(self) -> str | None:
-        """Id of the first file."""
+        """Id of the first item."""
         return self._page.first_id
 
     @property
     def last_id(self) -> str | None:
-        """Id of the last file."""
+        """Id of the last item."""
         return self._page.last_id
 
     @property
     def has_more(self) -> bool:
-        """Whether there are more files after *last_id*."""
+        """Whether there are more items after *last_id*."""
         return self._page.has_more
 
-    def next_page(self) -> OpenAIFileListResult:
+    def next_page(self) -> Self:
         """
         Ask for the page after this one, with the same parameters.
 
@@ -308,6 +303,19 @@ class OpenAIFileListResult(OpenAIResult[FilePage]):
         if self._next is None:
             raise ValueError("a result that was pickled has no client; list with after=result.last_id")
         return self._next(self.last_id)
+
+
+class OpenAIFileListResult(OpenAIListResult[OpenAIFile]):
+    """
+    The result of ``files.list``.
+    """
+
+    __slots__ = ()
+
+    @property
+    def files(self) -> tuple[OpenAIFile, ...]:
+        """The files, in the order asked for; empty while running and after errors."""
+        return self._page.items
 
 
 class OpenAIFileContentResult(OpenAIResult[bytes]):

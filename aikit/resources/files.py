@@ -15,7 +15,9 @@ from aikit.errors import OpenAIError, Rejected
 from aikit.file_parameters import OpenAIFileListParameters, OpenAIFileParameters, OpenAIFileWaitParameters
 from aikit.objects import FilePage, OpenAIFile
 from aikit.parameters import OpenAIParameters
+from aikit.resources.arguments import require_id, require_text
 from aikit.resources.calls import start
+from aikit.resources.pages import all_pages
 from aikit.results import (
     OpenAIFileContentResult,
     OpenAIFileDeletedResult,
@@ -30,7 +32,7 @@ from aikit.watch import Watch
 from aikit.wire import Flow, Pause
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from aikit.client import OpenAIClient
     from aikit.providers import Provider
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
 
 _ENDED: Final = frozenset(("processed", "error", "deleted", None))  # deprecated, so a server may leave it out
 _SHORTEST_PAUSE_S: Final = 0.01
-_DOTS: Final = re.compile(r"(^|[/\\])\.{1,2}([/\\]|$)")
 _UNSAFE: Final = re.compile(r"[/\\\0-\x1f]")
 
 
@@ -78,7 +79,7 @@ class FilesAPI:
         # POST {base}/files, multipart {purpose, expires_after[anchor], expires_after[seconds] [s], file}
         # https://developers.openai.com/api/reference/resources/files/methods/create (read 2026-11-21)
         options = OpenAIFileParameters.of(parameters)
-        _require_text("purpose", purpose)
+        require_text("purpose", purpose)
         source = source_of(file, filename=options.filename, purpose=purpose)
         return start(
             self._client,
@@ -100,7 +101,7 @@ class FilesAPI:
         """
         # GET {base}/files/{file_id}
         # https://developers.openai.com/api/reference/resources/files/methods/retrieve (read 2026-11-21)
-        _require_id(file_id)
+        require_id("file_id", file_id)
         return start(
             self._client,
             OpenAIFileResult(),
@@ -125,8 +126,7 @@ class FilesAPI:
         options = OpenAIFileListParameters.of(parameters)
         result = OpenAIFileListResult()
         result._next = lambda last_id: self.list(attrs.evolve(options, after=last_id))  # noqa: SLF001  one mechanism
-        operation = _all_pages if options.all_pages else _one_page
-        return start(self._client, result, lambda provider, _: operation(provider, options), options)
+        return start(self._client, result, lambda provider, _: _list(provider, options), options)
 
     def delete(self, file_id: str, parameters: Options | None = None) -> OpenAIFileDeletedResult:
         """
@@ -141,7 +141,7 @@ class FilesAPI:
         """
         # DELETE {base}/files/{file_id}
         # https://developers.openai.com/api/reference/resources/files/methods/delete (read 2026-11-21)
-        _require_id(file_id)
+        require_id("file_id", file_id)
         return start(
             self._client,
             OpenAIFileDeletedResult(),
@@ -162,7 +162,7 @@ class FilesAPI:
         """
         # GET {base}/files/{file_id}/content
         # https://developers.openai.com/api/reference/resources/files/methods/content (read 2026-11-21)
-        _require_id(file_id)
+        require_id("file_id", file_id)
         return start(
             self._client,
             OpenAIFileContentResult(),
@@ -196,7 +196,7 @@ class FilesAPI:
         """
         # GET {base}/files/{file_id}/content, Range after a break
         # https://developers.openai.com/api/reference/resources/files/methods/content (read 2026-11-21)
-        _require_id(file_id)
+        require_id("file_id", file_id)
         place = _place(path)
         return start(
             self._client,
@@ -221,7 +221,7 @@ class FilesAPI:
             TypeError: *file_id* is no string. Nothing was sent.
             ValueError: *file_id* is empty or cannot be an id. Nothing was sent.
         """
-        _require_id(file_id)
+        require_id("file_id", file_id)
         options = OpenAIFileWaitParameters.of(parameters)
         return start(self._client, OpenAIFileResult(), lambda provider, _: _wait(provider, file_id, options), options)
 
@@ -239,46 +239,9 @@ def _checked_create(
     return (yield from provider.create_file(source, purpose, options.expires_after))
 
 
-def _one_page(provider: Provider, options: OpenAIFileListParameters) -> Flow[FilePage]:
-    return provider.list_files(options.query())
-
-
-def _all_pages(provider: Provider, options: OpenAIFileListParameters) -> Flow[FilePage]:
+def _list(provider: Provider, options: OpenAIFileListParameters) -> Flow[FilePage]:
     query = options.query()
-    files: list[OpenAIFile] = []
-    cursors: set[str] = set()
-    while True:
-        try:
-            page = yield from provider.list_files(query)
-            query["after"] = _cursor(page, cursors) if page.has_more else ""
-        except OpenAIError as error:
-            if not cursors:
-                raise
-            raise Rejected([error], _joined(files, str(query["after"]))) from error
-        files += page.files
-        if not page.has_more:
-            return _joined(files, None)
-
-
-def _cursor(page: FilePage, cursors: set[str]) -> str:
-    """
-    Return where the next page begins, and note it in *cursors*: one that comes again would lead in a circle.
-    """
-    if page.last_id is None or page.last_id in cursors:
-        raise OpenAIError(
-            message=f"the provider gave the page that ends with {page.last_id} twice; its list has no end",
-            code="invalid_response",
-        )
-    cursors.add(page.last_id)
-    return page.last_id
-
-
-def _joined(files: Sequence[OpenAIFile], cursor: str | None) -> FilePage:
-    """
-    Return *files* as one page, which another follows when there is a *cursor*.
-    """
-    last_id = cursor or (files[-1].id if files else None)
-    return FilePage(tuple(files), cursor is not None, files[0].id if files else None, last_id)
+    return all_pages(provider.list_files, query) if options.all_pages else provider.list_files(query)
 
 
 def _download(provider: Provider, file_id: str, place: str) -> Flow[Saved]:
@@ -324,18 +287,3 @@ def _place(path: Any) -> str:
     if not text or "\0" in text:
         raise ValueError("path must not be empty, and have no NUL character")
     return text
-
-
-def _require_text(name: str, value: Any) -> None:
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a string, not {type(value).__name__}")
-    if not value:
-        raise ValueError(f"{name} must not be empty")
-    if any("\ud800" <= char <= "\udfff" for char in value):
-        raise ValueError(f"{name} {value!r} has a lone surrogate, which nothing can carry")
-
-
-def _require_id(file_id: Any) -> None:
-    _require_text("file_id", file_id)
-    if not file_id.isprintable() or any(char.isspace() for char in file_id) or _DOTS.search(file_id):
-        raise ValueError(f"file_id {file_id!r} cannot be an id: it has white space, control characters or dot segments")
