@@ -13,6 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from aikit import dispatch as dispatch
+    from aikit.batch_objects import OpenAIBatch as OpenAIBatch
+    from aikit.batch_objects import OpenAIBatchError as OpenAIBatchError
+    from aikit.batch_objects import OpenAIBatchProgress as OpenAIBatchProgress
+    from aikit.batch_objects import OpenAIBatchRequestCounts as OpenAIBatchRequestCounts
+    from aikit.batch_parameters import OpenAIBatchListParameters as OpenAIBatchListParameters
+    from aikit.batch_parameters import OpenAIBatchParameters as OpenAIBatchParameters
+    from aikit.batch_parameters import OpenAIBatchWaitParameters as OpenAIBatchWaitParameters
+    from aikit.batch_results import OpenAIBatchListResult as OpenAIBatchListResult
+    from aikit.batch_results import OpenAIBatchResult as OpenAIBatchResult
     from aikit.client import OpenAIClient as OpenAIClient
     from aikit.errors import CancelledError as CancelledError
     from aikit.errors import ExchangeError as ExchangeError
@@ -36,6 +45,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES: Final = {
+    "aikit.batch_objects": ("OpenAIBatch", "OpenAIBatchError", "OpenAIBatchProgress", "OpenAIBatchRequestCounts"),
+    "aikit.batch_parameters": ("OpenAIBatchListParameters", "OpenAIBatchParameters", "OpenAIBatchWaitParameters"),
+    "aikit.batch_results": ("OpenAIBatchListResult", "OpenAIBatchResult"),
     "aikit.client": ("OpenAIClient",),
     "aikit.errors": ("CancelledError", "ExchangeError", "OpenAIError"),
     "aikit.objects": ("OpenAIFile", "OpenAIFileDeleted", "Progress"),

@@ -22,6 +22,7 @@ from aikit.providers.configured import Providers, ProviderSettings
 if TYPE_CHECKING:
     from aikit.dispatch import Dispatcher
     from aikit.providers import Provider
+    from aikit.resources.batches import BatchesAPI
     from aikit.resources.files import FilesAPI
     from aikit.runners import Pool
 
@@ -145,6 +146,13 @@ class OpenAIClient:
         from aikit.resources.files import FilesAPI  # noqa: PLC0415  a client that is made and not used stays small
 
         return FilesAPI(self)
+
+    @cached_property
+    def batches(self) -> BatchesAPI:
+        """The Batches API."""
+        from aikit.resources.batches import BatchesAPI  # noqa: PLC0415  likewise, also of clients of files only
+
+        return BatchesAPI(self)
 
     @property
     def dispatcher(self) -> Dispatcher:

@@ -9,17 +9,11 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.parameters import OpenAIParameters, by, copied, is_count, is_duration, is_flag, is_text
+from aikit.parameters import OpenAIParameters, by, copied, is_duration, is_flag, is_text, within
 
 MIN_EXPIRY_S: Final = 3600
 MAX_EXPIRY_S: Final = 2_592_000
 MAX_LIST_LIMIT: Final = 10_000
-
-
-def _is_limit(name: str, value: Any) -> None:
-    is_count(name, value)
-    if value is not None and not 1 <= value <= MAX_LIST_LIMIT:
-        raise ValueError(f"{name} must be 1 to {MAX_LIST_LIMIT:,}, not {value}")
 
 
 def _is_order(name: str, value: Any) -> None:
@@ -86,7 +80,7 @@ class OpenAIFileListParameters(OpenAIParameters):
     """
 
     after: str | None = attrs.field(default=None, validator=by(is_text))
-    limit: int | None = attrs.field(default=None, validator=by(_is_limit))
+    limit: int | None = attrs.field(default=None, validator=by(within(1, MAX_LIST_LIMIT)))
     order: str | None = attrs.field(default=None, validator=by(_is_order))
     purpose: str | None = attrs.field(default=None, validator=by(is_text))
     all_pages: bool = attrs.field(default=False, validator=by(is_flag))

@@ -42,6 +42,8 @@ class Limits:
 
         batch_endpoints: What ``url`` of a batch line may be; empty when any may.
 
+        batch_completion_windows: By when a batch may be wanted; empty when any may.
+
         fine_tune_max_images: Of one example.
 
         line_max_bytes: The longest JSONL line that is read.
@@ -59,6 +61,7 @@ class Limits:
     batch_max_lines: int = attrs.field(converter=_bound)
     embeddings_batch_max_inputs: int = attrs.field(converter=_bound)
     batch_endpoints: tuple[str, ...] = attrs.field(converter=tuple)
+    batch_completion_windows: tuple[str, ...] = attrs.field(converter=tuple)
     fine_tune_max_images: int
     line_max_bytes: int
     filename_max_bytes: int

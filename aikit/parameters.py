@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 import attrs
 
 if TYPE_CHECKING:
+    from aikit.batch_objects import OpenAIBatchProgress
     from aikit.objects import Progress
 from aikit.headers import Headers
 
@@ -68,6 +69,19 @@ def is_count(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
     if value < 0:
         raise ValueError(f"{name} must be 0 or more, not {value}")
+
+
+def within(least: int, most: int) -> Callable[[str, Any], None]:
+    """
+    Return a check of a whole number from *least* to *most*.
+    """
+
+    def check(name: str, value: Any) -> None:
+        is_count(name, value)
+        if value is not None and not least <= value <= most:
+            raise ValueError(f"{name} must be {least:,} to {most:,}, not {value}")
+
+    return check
 
 
 def is_flag(name: str, value: Any) -> None:
@@ -139,7 +153,8 @@ class OpenAIParameters:
 
         on_terminate: Called with the result in any case, after the other.
 
-        on_progress: Called with a `Progress`, at most ten times a second.
+        on_progress: Called with a `Progress`, or by ``batches.wait`` with an `OpenAIBatchProgress`, at most ten times
+            a second.
 
         background: ``True`` returns at once also without a callback; *on_progress* alone does not.
 
@@ -159,7 +174,9 @@ class OpenAIParameters:
     on_response: Callback | None = attrs.field(default=None, validator=by(_is_callback))
     on_error: Callback | None = attrs.field(default=None, validator=by(_is_callback))
     on_terminate: Callback | None = attrs.field(default=None, validator=by(_is_callback))
-    on_progress: Callable[[Progress], object] | None = attrs.field(default=None, validator=by(_is_callback))
+    on_progress: Callable[[Progress], object] | Callable[[OpenAIBatchProgress], object] | None = attrs.field(
+        default=None, validator=by(_is_callback)
+    )
     background: bool = attrs.field(default=False, validator=by(is_flag))
     timeout: float | None = attrs.field(default=None, validator=by(_is_positive))
     max_retries: int | None = attrs.field(default=None, validator=by(is_count))

@@ -66,20 +66,31 @@ class RetryPolicy:
         Return the seconds to wait before trying again, ``None`` if *response* is final.
         """
         # x-should-retry, retry-after-ms: https://github.com/openai/openai-python (read 2026-11-21)
-        if response.is_success or not self._may_repeat(request) or not _is_worth_a_retry(response):
+        if response.is_success or response.status in request.final_statuses or not _is_worth_a_retry(response):
             return None
-        asked = retry_after_s(response.headers, self.now())
-        if asked is None:
-            return self._backoff(request.attempt)
-        return asked if asked <= self.max_retry_after_s else None
+        if not self._may_repeat(request, was_maybe_done=may_have_been_done(response.status)):
+            return None
+        return self.delay_s(request.attempt, response.headers)
 
-    def delay_after_error(self, request: Request) -> float | None:
+    def delay_after_error(self, request: Request, error: ExchangeError) -> float | None:
         """
         Return the seconds to wait after a broken exchange, ``None`` if it must not be repeated.
         """
-        return self._backoff(request.attempt) if self._may_repeat(request) else None
+        is_allowed = self._may_repeat(request, was_maybe_done=error.is_ambiguous)
+        return self._backoff(request.attempt) if is_allowed else None
 
-    def _may_repeat(self, request: Request) -> bool:
+    def delay_s(self, attempt: int, headers: Mapping[str, str]) -> float | None:
+        """
+        Return the seconds to wait after *attempt*, ``None`` where *headers* ask for more than anybody wants to wait.
+        """
+        asked = retry_after_s(headers, self.now())
+        if asked is None:
+            return self._backoff(attempt)
+        return asked if asked <= self.max_retry_after_s else None
+
+    def _may_repeat(self, request: Request, *, was_maybe_done: bool) -> bool:
+        if was_maybe_done and not request.is_idempotent:
+            return False
         return request.attempt <= self.max_retries and request.is_replayable
 
     def _backoff(self, attempt: int) -> float:
@@ -120,7 +131,7 @@ def retried(request: Request, policy: RetryPolicy) -> Flow[Response]:
         except ExchangeError as error:
             if request.sink is not None and request.sink.done > received:
                 tries, received = 1, request.sink.done  # what gets ahead may go on
-            delay_s = policy.delay_after_error(attrs.evolve(request, attempt=tries))
+            delay_s = policy.delay_after_error(attrs.evolve(request, attempt=tries), error)
             if delay_s is None:
                 raise
             is_repeat |= error.is_ambiguous
@@ -128,7 +139,7 @@ def retried(request: Request, policy: RetryPolicy) -> Flow[Response]:
             delay_s = policy.delay_after_response(attrs.evolve(request, attempt=tries), response)
             if delay_s is None:
                 return response
-            is_repeat |= response.status >= 500 or response.status == 408
+            is_repeat |= may_have_been_done(response.status)
         yield Pause(delay_s)
         tries += 1
         request = attrs.evolve(request, attempt=request.attempt + 1, is_repeat=is_repeat)
@@ -152,6 +163,13 @@ def redirected(request: Request) -> Flow[Response]:
     return response
 
 
+def may_have_been_done(status: int) -> bool:
+    """
+    Tell whether a request that was answered with *status* may have been acted on: after refusals it was not.
+    """
+    return status >= 500 or status == 408
+
+
 def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
     """
     Return the seconds a provider asks to wait, ``None`` when it does not say so in a way that can be obeyed.
@@ -168,10 +186,17 @@ def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
     return seconds if seconds is not None and seconds > 0 else None
 
 
+def asked_to_retry(headers: Mapping[str, str]) -> bool | None:
+    """
+    Return whether a provider asks to try again, ``None`` when it does not say.
+    """
+    return {"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower())
+
+
 def _is_worth_a_retry(response: Response) -> bool:
-    should = response.headers.get("x-should-retry", "").strip().lower()
-    if should in {"true", "false"}:
-        return should == "true"
+    wish = asked_to_retry(response.headers)
+    if wish is not None:
+        return wish
     if response.status == 429 and any(word in response.body for word in _OUT_OF_MONEY):
         return False
     return response.status in _RETRIABLE or response.status >= 500

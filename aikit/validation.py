@@ -53,6 +53,25 @@ def check_file(source: Source, purpose: str, limits: Limits, watch: Watch | None
     return problems.shown()
 
 
+def check_batch(endpoint: str, completion_window: str, limits: Limits) -> list[OpenAIError]:
+    """
+    Return what a provider would refuse about a batch before it reads the file, nothing when all is well.
+    """
+    # https://developers.openai.com/api/reference/resources/batches/methods/create (read 2026-11-21)
+    found = (
+        _choice_problem("endpoint", endpoint, limits.batch_endpoints),
+        _choice_problem("completion_window", completion_window, limits.batch_completion_windows),
+    )
+    return [error for error in found if error is not None]
+
+
+def _choice_problem(name: str, value: str, allowed: tuple[str, ...]) -> OpenAIError | None:
+    if not allowed or value in allowed:
+        return None
+    message = f'{name} "{value}" is not one of {", ".join(allowed)}{_suggestion(value, allowed)}'
+    return OpenAIError(message=message, code="invalid_value", param=name)
+
+
 def _check_content(source: Source, purpose: str, limits: Limits, watch: Watch, problems: Problems) -> None:
     from aikit.jsonl import check_lines  # noqa: PLC0415  most purposes have no lines
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -23,12 +23,12 @@ class Watch:
     The eye on a running call: whoever moves bytes reports here, and learns here that the call was cancelled.
 
     Attributes:
-        on_progress: Gets a `Progress` at most ten times a second; never goes backwards within a phase.
+        on_progress: Gets a value at most ten times a second; a `Progress` never goes backwards within a phase.
 
         clock: Monotonic seconds.
     """
 
-    on_progress: Callable[[Progress], None] | None = None
+    on_progress: Callable[[Any], None] | None = None
     clock: Callable[[], float] = time.monotonic
     _is_cancelled: bool = False
     _abort: Callable[[], None] | None = None
@@ -74,13 +74,27 @@ class Watch:
         Tell that *done* of *total* bytes are through; raises `CancelledError` when it is time to stop.
         """
         self.raise_if_cancelled()
-        if self.on_progress is None:
-            return
         last = self._last
-        if last is not None and last.phase == phase and done <= last.bytes:
+        if self.on_progress is None or (last is not None and last.phase == phase and done <= last.bytes):
             return
+        if self._is_due(is_last=done == total):
+            self._last = Progress(done, total, phase, attempt)
+            self.on_progress(self._last)
+
+    def tell(self, progress: Any, *, is_last: bool = False) -> None:
+        """
+        Pass on *progress* that is not about bytes, unless it comes too early after another.
+
+        Raises:
+            CancelledError: It is time to stop.
+        """
+        self.raise_if_cancelled()
+        if self.on_progress is not None and self._is_due(is_last=is_last):
+            self.on_progress(progress)
+
+    def _is_due(self, *, is_last: bool) -> bool:
         now = self.clock()
-        if now - self._last_at < _GAP_S and done != total:
-            return
-        self._last, self._last_at = Progress(done, total, phase, attempt), now
-        self.on_progress(self._last)
+        if now - self._last_at < _GAP_S and not is_last:
+            return False
+        self._last_at = now
+        return True

@@ -104,6 +104,10 @@ class Request:
         attempt: 1 for the first try.
 
         is_repeat: True when an earlier attempt may have been acted on though its answer was lost.
+
+        is_idempotent: False when doing it twice costs: once it may have been acted on, it is not sent again by itself.
+
+        final_statuses: Statuses that no further attempt changes, though for other requests it might.
     """
 
     method: str
@@ -114,6 +118,8 @@ class Request:
     timeout_s: float = 600.0
     attempt: int = 1
     is_repeat: bool = False
+    is_idempotent: bool = True
+    final_statuses: frozenset[int] = frozenset()
 
     @property
     def is_replayable(self) -> bool:
@@ -121,8 +127,7 @@ class Request:
         return self.body is None or self.body.is_replayable
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {name: getattr(self, name) for name in ("method", "headers", "timeout_s", "attempt", "is_repeat")}
-        return kept | {"url": redacted(self.url), "body": None, "sink": None}
+        return attrs.asdict(self, recurse=False) | {"url": redacted(self.url), "body": None, "sink": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():

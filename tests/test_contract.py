@@ -6,6 +6,7 @@ A new provider of the registry is picked up unasked: its wire samples go into a 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -32,7 +33,22 @@ OPERATIONS: Final[dict[str, tuple[str, Operation]]] = {
     "delete": ("deleted.json", lambda client, options, _: client.files.delete("file-abc123", options)),
     "content": ("content.bin", lambda client, options, _: client.files.content("file-abc123", options)),
     "download": ("content.bin", lambda client, options, path: client.files.download("file-abc123", path, options)),
+    "batches.create": (
+        "batch.json",
+        lambda client, options, _: client.batches.create("file-abc123", "/v1/chat/completions", options),
+    ),
+    "batches.retrieve": ("batch.json", lambda client, options, _: client.batches.retrieve("batch_abc123", options)),
+    "batches.wait": ("batch.json", lambda client, options, _: client.batches.wait("batch_abc123", options)),
+    "batches.list": ("batches.json", lambda client, options, _: client.batches.list(options)),
+    "batches.cancel": ("batch.json", lambda client, options, _: client.batches.cancel("batch_abc123", options)),
 }
+OTHERWISE: Final = {
+    # a provider that did not answer in time may still create the batch: it is looked for, and not asked for again
+    ("batches.create", "timeout then ok"),
+    # who waits for a day waits out what may pass
+    *(("batches.wait", scene) for scene in ("429", "5xx", "reset")),
+}
+"""Operations that take a scene differently; how, is tested where they are."""
 NO_WAIT: Final = Headers({"retry-after-ms": "1"})
 
 
@@ -40,6 +56,8 @@ NO_WAIT: Final = Headers({"retry-after-ms": "1"})
 class Scripted:
     """
     A transport that gives each request the next act of its script, the last one again and again.
+
+    The search for a batch whose creation was not answered is answered beside the script: there is none.
     """
 
     acts: list[Callable[[Request], Response]]
@@ -55,6 +73,8 @@ class Scripted:
             while reader.read(65536):
                 pass
             reader.close()
+        if any(earlier.method == "POST" and request.url == f"{earlier.url}?limit=100" for earlier in self.sent):
+            return answering(200, b'{"object": "list", "data": [], "has_more": false}')(request)
         self.sent.append(request)
         return self.acts[min(len(self.sent), len(self.acts)) - 1](request)
 
@@ -133,8 +153,9 @@ def scripted(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[list[A
 
 
 @pytest.mark.parametrize("mode", ["inline", "pool"])
-@pytest.mark.parametrize("scene", SCENES)
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize(
+    ("operation", "scene"), [pair for pair in itertools.product(OPERATIONS, SCENES) if pair not in OTHERWISE]
+)
 def test_every_operation_keeps_the_contract(
     scripted: Any, operation: str, scene: str, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,10 +185,13 @@ def test_every_operation_keeps_the_contract(
 
 @pytest.mark.parametrize("garbage", [b"", b"{", b"[]", b'"x"', b"\xff", b"null", b'{"data": [5]}'])
 @pytest.mark.parametrize("operation", sorted(set(OPERATIONS) - {"content", "download"}))
-def test_garbage_is_one_clear_error(scripted: Any, operation: str, garbage: bytes, tmp_path: Path) -> None:
+def test_garbage_is_one_clear_error(
+    scripted: Any, operation: str, garbage: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """
     A success status with nonsense in it is an error with code invalid_response, tried once.
     """
+    monkeypatch.setattr("aikit.retry.RetryPolicy._backoff", lambda *_: 0.001)
     client, transport = scripted([answering(200, garbage)])
     options = {"filename": "notes.txt"} if operation == "create" else {}
     result = OPERATIONS[operation][1](client, options, tmp_path / "out.bin")

@@ -24,6 +24,7 @@ _URL = "https://api.example/v1/files"
 _GET = Request(method="GET", url=_URL, headers=Headers({"Accept": "*/*"}))
 _POST = Request(method="POST", url=_URL, body=json_body({"a": 1}))
 _POLICY = RetryPolicy(jitter=lambda: 0.0, now=lambda: 784_111_777.0)
+_BROKE = ExchangeError(message="broke")
 _SECRETS = {
     "Authorization": "Bearer sk-0123456789",
     "api-key": "abcdef0123",
@@ -178,7 +179,7 @@ def test_pause_doubles_within_its_bounds(attempt: int, jitter: float) -> None:
     Pauses are half a second to eight, less a quarter at most, however many there were.
     """
     policy = RetryPolicy(max_retries=10_000, jitter=lambda: jitter)
-    pause = policy.delay_after_error(attrs.evolve(_GET, attempt=attempt))
+    pause = policy.delay_after_error(attrs.evolve(_GET, attempt=attempt), _BROKE)
     full = min(0.5 * 2 ** min(attempt - 1, 10), 8.0)
     assert pause is not None
     assert 0.75 * full <= pause <= full
@@ -188,7 +189,7 @@ def test_jitter_is_random_by_itself() -> None:
     """
     Clients that failed together do not come back together.
     """
-    pauses = {RetryPolicy().delay_after_error(_GET) for _ in range(20)}
+    pauses = {RetryPolicy().delay_after_error(_GET, _BROKE) for _ in range(20)}
     assert len(pauses) > 1
     assert all(pause is not None and 0.375 <= pause <= 0.5 for pause in pauses)
 
@@ -223,6 +224,37 @@ def test_broken_exchange_is_tried_again(is_ambiguous: bool, is_repeat: bool) -> 
     assert _asked(flow.send(1.5)).is_repeat is is_repeat
     with pytest.raises(ExchangeError, match="third"):
         flow.throw(ExchangeError(message="third"))
+
+
+@pytest.mark.parametrize(("status", "delay_s"), [(408, None), (409, 0.5), (429, 0.5), (500, None), (503, None)])
+@pytest.mark.parametrize("headers", [{}, {"x-should-retry": "true"}])
+def test_what_costs_twice_is_repeated_after_refusals_only(
+    status: int, delay_s: float | None, headers: dict[str, str]
+) -> None:
+    """
+    After a refusal nothing was done and it is asked again; after anything else only its flow knows what to do.
+    """
+    paid = attrs.evolve(_POST, is_idempotent=False)
+    assert _delay(Response(status=status, headers=Headers(headers), request=paid)) == delay_s
+
+
+@pytest.mark.parametrize(("is_ambiguous", "delay_s"), [(True, None), (False, 0.5)])
+def test_what_costs_twice_is_repeated_if_it_never_left(is_ambiguous: bool, delay_s: float | None) -> None:  # noqa: FBT001  a column
+    """
+    Where no connection came about, nothing can have been done.
+    """
+    paid = attrs.evolve(_POST, is_idempotent=False)
+    assert _POLICY.delay_after_error(paid, ExchangeError(message="broke", is_ambiguous=is_ambiguous)) == delay_s
+
+
+def test_status_that_is_final_for_a_request_is_its_answer() -> None:
+    """
+    A request can say which of the statuses that are mostly worth a retry are not, for it, whatever the answer says.
+    """
+    request = attrs.evolve(_POST, final_statuses=frozenset((409,)))
+    assert _delay(Response(status=409, request=request)) is None
+    assert _delay(Response(status=409, headers=Headers({"x-should-retry": "true"}), request=request)) is None
+    assert _delay(Response(status=429, request=request)) == 0.5
 
 
 @pytest.mark.parametrize(("status", "is_repeat"), [(408, True), (409, False), (429, False), (500, True), (504, True)])

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
+    from aikit.batch_objects import BatchOrder, BatchPage, OpenAIBatch
     from aikit.limits import Limits
     from aikit.objects import FilePage, OpenAIFile, OpenAIFileDeleted
     from aikit.providers.configured import ProviderSettings
@@ -69,6 +70,22 @@ class Provider(Protocol):
 
     def download_file(self, file_id: str, sink: FileSink) -> Flow[int | None]:
         """Fetch a file's content into *sink*; return the size the provider told."""
+        ...
+
+    def create_batch(self, order: BatchOrder) -> Flow[OpenAIBatch]:
+        """Create a batch, asking once: whether it may be asked again is the caller's to find out."""
+        ...
+
+    def retrieve_batch(self, batch_id: str) -> Flow[OpenAIBatch]:
+        """Ask what is known of a batch."""
+        ...
+
+    def list_batches(self, query: Mapping[str, Any]) -> Flow[BatchPage]:
+        """Ask for one page of batches."""
+        ...
+
+    def cancel_batch(self, batch_id: str) -> Flow[OpenAIBatch]:
+        """Ask to stop working on a batch."""
         ...
 
 

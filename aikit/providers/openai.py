@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
 import attrs
@@ -14,21 +14,27 @@ import attrs
 from aikit import __version__
 from aikit.headers import Headers
 from aikit.limits import Limits, limits_for
-from aikit.multipart import MultipartBody
+from aikit.multipart import MultipartBody, json_body
 from aikit.objects import FilePage, OpenAIFile, OpenAIFileDeleted
 from aikit.providers.configured import ProviderSettings
 from aikit.refusal import error_from, raise_for_status, understood
 from aikit.sink import FileSink
 from aikit.source import Source
-from aikit.wire import Flow, Request, Sink, Transport
+from aikit.wire import Flow, Request, Response, Sink, Transport
+
+if TYPE_CHECKING:
+    from aikit.batch_objects import BatchOrder, BatchPage, OpenAIBatch
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
+
+_CONFLICT: Final = frozenset((409,))
+_STOPPED: Final = frozenset(("cancelling", "cancelled"))
 
 
 @attrs.frozen(kw_only=True)
 class OpenAIProvider:
     """
-    The operations of OpenAI's Files API, each as a flow.
+    The operations of OpenAI's Files and Batches APIs, each as a flow.
 
     Attributes:
         base_url: Without a slash at its end.
@@ -39,6 +45,7 @@ class OpenAIProvider:
     """
 
     # https://developers.openai.com/api/reference/resources/files (read 2026-11-21)
+    # https://developers.openai.com/api/reference/resources/batches (read 2026-11-21)
 
     base_url: str = OPENAI_URL
     headers: Headers = attrs.field(factory=Headers)
@@ -85,20 +92,20 @@ class OpenAIProvider:
         """
         Ask what is known of a file.
         """
-        return understood((yield self._request("GET", self._path(file_id))), OpenAIFile.from_wire)
+        return understood((yield self._request("GET", _path("/files", file_id))), OpenAIFile.from_wire)
 
     def list_files(self, query: Mapping[str, Any]) -> Flow[FilePage]:
         """
         Ask for one page of files.
         """
-        response = yield self._request("GET", "/files" + (f"?{urlencode(query)}" if query else ""))
+        response = yield self._request("GET", _with_query("/files", query))
         return understood(response, FilePage.from_wire)
 
     def delete_file(self, file_id: str) -> Flow[OpenAIFileDeleted]:
         """
         Delete a file; one that an earlier attempt may have deleted already counts as deleted.
         """
-        response = yield self._request("DELETE", self._path(file_id))
+        response = yield self._request("DELETE", _path("/files", file_id))
         if response.status == 204 or (response.status == 404 and response.request.is_repeat):
             return OpenAIFileDeleted(file_id, deleted=True)
         return understood(response, OpenAIFileDeleted.from_wire)
@@ -107,7 +114,7 @@ class OpenAIProvider:
         """
         Fetch a file's content into memory.
         """
-        response = yield self._request("GET", self._path(file_id, "/content"))
+        response = yield self._request("GET", _path("/files", file_id, "/content"))
         return raise_for_status(response).body
 
     def download_file(self, file_id: str, sink: FileSink) -> Flow[int | None]:
@@ -125,12 +132,42 @@ class OpenAIProvider:
         file = yield from self.retrieve_file(file_id)
         return file.bytes
 
-    def _content_request(self, file_id: str, sink: Sink) -> Request:
-        return self._request("GET", self._path(file_id, "/content"), sink=sink)
+    def create_batch(self, order: BatchOrder) -> Flow[OpenAIBatch]:
+        """
+        Create a batch; never repeated by itself once it may have been created.
+        """
+        body = json_body(order.to_wire())
+        return _batch((yield self._request("POST", "/batches", body=body, is_idempotent=False)))
 
-    def _path(self, file_id: str, rest: str = "") -> str:
-        segment = quote(file_id, safe="")
-        return f"/files/{segment.replace('.', '%2E') if segment in {'.', '..'} else segment}{rest}"
+    def retrieve_batch(self, batch_id: str) -> Flow[OpenAIBatch]:
+        """
+        Ask what is known of a batch.
+        """
+        return _batch((yield self._request("GET", _path("/batches", batch_id))))
+
+    def list_batches(self, query: Mapping[str, Any]) -> Flow[BatchPage]:
+        """
+        Ask for one page of batches.
+        """
+        from aikit.batch_objects import BatchPage  # noqa: PLC0415  who has no batches need not load them
+
+        response = yield self._request("GET", _with_query("/batches", query))
+        return understood(response, BatchPage.from_wire)
+
+    def cancel_batch(self, batch_id: str) -> Flow[OpenAIBatch]:
+        """
+        Ask to stop working on a batch; one that an earlier attempt may have stopped already counts as stopped.
+        """
+        path = _path("/batches", batch_id, "/cancel")
+        response = yield self._request("POST", path, final_statuses=_CONFLICT)
+        if response.status == 409 and response.request.is_repeat:
+            batch = yield from self.retrieve_batch(batch_id)
+            if batch.status in _STOPPED:
+                return batch
+        return _batch(response)
+
+    def _content_request(self, file_id: str, sink: Sink) -> Request:
+        return self._request("GET", _path("/files", file_id, "/content"), sink=sink)
 
     def _request(self, method: str, path: str, **options: Any) -> Request:
         headers = self._for_bytes if path.endswith("/content") else self._for_json
@@ -143,3 +180,18 @@ class OpenAIProvider:
     @cached_property
     def _for_bytes(self) -> Headers:
         return self.headers.merged({"Accept": "application/octet-stream, */*", **self.headers})
+
+
+def _path(collection: str, item_id: str, rest: str = "") -> str:
+    segment = quote(item_id, safe="")
+    return f"{collection}/{segment.replace('.', '%2E') if segment in {'.', '..'} else segment}{rest}"
+
+
+def _with_query(path: str, query: Mapping[str, Any]) -> str:
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def _batch(response: Response) -> OpenAIBatch:
+    from aikit.batch_objects import OpenAIBatch  # noqa: PLC0415  who has no batches need not load them
+
+    return understood(response, OpenAIBatch.from_wire)

@@ -21,7 +21,6 @@ from aikit.wire import Flow, Request, Response
 
 if TYPE_CHECKING:
     from aikit.client import OpenAIClient
-    from aikit.objects import Progress
     from aikit.providers import Provider
 
 R = TypeVar("R", bound=OpenAIResult[Any])
@@ -51,6 +50,14 @@ def start(client: OpenAIClient, result: R, operation: Operation, parameters: Ope
     return result.throw() if parameters.throw else result
 
 
+def retry_policy(defaults: OpenAIParameters, parameters: OpenAIParameters) -> RetryPolicy:
+    """
+    Return how often a call with *parameters* tries again, and after which pauses.
+    """
+    max_retries = defaults.max_retries if parameters.max_retries is None else parameters.max_retries
+    return RetryPolicy(max_retries=max_retries or 0)
+
+
 def _call(client: OpenAIClient, result: OpenAIResult[Any], operation: Operation, parameters: OpenAIParameters) -> Call:
     connection = client.connection_for(parameters)
     watch = Watch(on_progress=_progress(client, parameters.on_progress))
@@ -62,9 +69,8 @@ def _call(client: OpenAIClient, result: OpenAIResult[Any], operation: Operation,
 def _carried_out(defaults: OpenAIParameters, parameters: OpenAIParameters, request: Request) -> Flow[Response]:
     timeout_s = parameters.timeout or defaults.timeout or request.timeout_s
     headers = request.headers.merged(parameters.extra_headers) if parameters.extra_headers else request.headers
-    max_retries = defaults.max_retries if parameters.max_retries is None else parameters.max_retries
     request = attrs.evolve(request, timeout_s=timeout_s, headers=headers)
-    return retried(request, RetryPolicy(max_retries=max_retries or 0))
+    return retried(request, retry_policy(defaults, parameters))
 
 
 def _deliver(client: OpenAIClient, result: OpenAIResult[Any], parameters: OpenAIParameters) -> None:
@@ -74,9 +80,7 @@ def _deliver(client: OpenAIClient, result: OpenAIResult[Any], parameters: OpenAI
         client.dispatcher.deliver(partial(_run, callbacks, result))
 
 
-def _progress(
-    client: OpenAIClient, on_progress: Callable[[Progress], object] | None
-) -> Callable[[Progress], None] | None:
+def _progress(client: OpenAIClient, on_progress: Callable[[Any], object] | None) -> Callable[[Any], None] | None:
     if on_progress is None:
         return None
     return lambda progress: client.dispatcher.deliver(partial(_run, [on_progress], progress))

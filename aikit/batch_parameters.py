@@ -1,0 +1,119 @@
+"""
+What a caller may ask of a call about batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from aikit.batch_objects import INTENT_KEY
+from aikit.file_parameters import is_expiry
+from aikit.parameters import OpenAIParameters, by, copied, is_duration, is_flag, is_text, within
+
+MAX_BATCH_LIST_LIMIT: Final = 100
+MAX_METADATA_PAIRS: Final = 16
+MAX_METADATA_KEY: Final = 64
+MAX_METADATA_VALUE: Final = 512
+
+
+def _is_window(name: str, value: Any) -> None:
+    if value is None:
+        raise TypeError(f'{name} must be a string, not None; leave it out for "24h"')
+    is_text(name, value)
+
+
+def _is_metadata(name: str, value: Any) -> None:
+    # https://developers.openai.com/api/reference/resources/batches/methods/create (read 2026-11-21)
+    if value is None:
+        return
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a mapping of strings, not {type(value).__name__}")
+    own = value.keys() - {INTENT_KEY}
+    if len(own) >= MAX_METADATA_PAIRS:
+        raise ValueError(
+            f"{name} must have at most {MAX_METADATA_PAIRS - 1} pairs, not {len(own)}: of the {MAX_METADATA_PAIRS} "
+            f"that the provider takes, {INTENT_KEY} is one, by which a batch is never created twice"
+        )
+    for key, text in value.items():
+        _is_pair(name, key, text)
+
+
+def _is_pair(name: str, key: Any, text: Any) -> None:
+    if not isinstance(key, str) or not isinstance(text, str):
+        raise TypeError(f"{name} must map strings to strings; {key!r} does not")
+    if not 0 < len(key) <= MAX_METADATA_KEY:
+        raise ValueError(f"{name} has the key {key!r}; keys have 1 to {MAX_METADATA_KEY} characters")
+    if len(text) > MAX_METADATA_VALUE:
+        raise ValueError(
+            f"{name} has a value of {len(text):,} characters under {key!r}; at most {MAX_METADATA_VALUE} are allowed"
+        )
+    if any("\ud800" <= char <= "\udfff" for char in key + text):
+        raise ValueError(f"{name} has a lone surrogate in {key!r} or its value, which nothing can carry")
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIBatchParameters(OpenAIParameters):
+    """
+    Options of ``batches.create``.
+
+    Attributes:
+        completion_window: By when it is to be done; OpenAI knows ``"24h"`` only.
+
+        metadata: Up to 15 pairs of strings to keep with the batch, keys to 64 characters, values to 512. Of the 16
+            that providers take, one, ``"aikit_intent"``, is how the batch is found if the answer is lost.
+
+        output_expires_after: ``{"anchor": "created_at", "seconds": N}``, N from 3,600 to 2,592,000 seconds after the
+            output file's creation.
+
+        validate: ``False`` sends it unchecked.
+    """
+
+    completion_window: str = attrs.field(default="24h", validator=by(_is_window))
+    metadata: Mapping[str, str] | None = attrs.field(default=None, validator=by(_is_metadata), converter=copied)
+    output_expires_after: Mapping[str, Any] | None = attrs.field(
+        default=None, validator=by(is_expiry), converter=copied
+    )
+    validate: bool = attrs.field(default=True, validator=by(is_flag))
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIBatchListParameters(OpenAIParameters):
+    """
+    Options of ``batches.list``; its order is the provider's, newest first.
+
+    Attributes:
+        after: Id of the last batch of the page before.
+
+        limit: Batches on a page, 1 to 100; the provider's own default is 20.
+
+        all_pages: ``True`` fetches page after page into one result.
+    """
+
+    after: str | None = attrs.field(default=None, validator=by(is_text))
+    limit: int | None = attrs.field(default=None, validator=by(within(1, MAX_BATCH_LIST_LIMIT)))
+    all_pages: bool = attrs.field(default=False, validator=by(is_flag))
+
+    def query(self) -> dict[str, str | int]:
+        """
+        Return what goes into the URL.
+        """
+        values = {"after": self.after, "limit": self.limit}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIBatchWaitParameters(OpenAIParameters):
+    """
+    Options of ``batches.wait``.
+
+    Attributes:
+        poll_interval: Seconds between the first two questions; grows by half each time, to ten times itself at most.
+
+        max_wait: Seconds after which the call gives up; the default is two days, twice the usual window.
+    """
+
+    poll_interval: float = attrs.field(default=10.0, validator=by(is_duration))
+    max_wait: float = attrs.field(default=172_800.0, validator=by(is_duration))

@@ -1,0 +1,103 @@
+"""
+Waiting for a batch, which may take a day: whatever goes wrong meanwhile and may pass is waited out.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from aikit.batch_objects import OpenAIBatch, OpenAIBatchProgress
+from aikit.batch_parameters import OpenAIBatchWaitParameters
+from aikit.errors import ExchangeError, OpenAIError, Rejected
+from aikit.retry import retry_after_s
+from aikit.watch import Watch
+from aikit.wire import Flow, Pause
+
+if TYPE_CHECKING:
+    from aikit.providers import Provider
+
+_PASSING: Final = frozenset((408, 409, 425, 429))
+_MAX_GROWTH: Final = 10
+
+
+def ended(provider: Provider, batch_id: str, options: OpenAIBatchWaitParameters, watch: Watch) -> Flow[OpenAIBatch]:
+    """
+    Ask for a batch with growing pauses until it is over.
+
+    Raises:
+        Rejected: The provider refuses to tell, or the batch did not complete, or not in time; what was last known of
+            it comes along.
+    """
+    batch: OpenAIBatch | None = None
+    progress: OpenAIBatchProgress | None = None
+    spent_s, pause_s = 0.0, options.poll_interval
+    while True:
+        trouble = None
+        try:
+            batch = yield from provider.retrieve_batch(batch_id)
+        except OpenAIError as error:
+            if not _may_pass(error, is_known=batch is not None):
+                raise Rejected([error], batch) from None
+            trouble = error
+        else:
+            progress = _reported(batch, progress, watch)
+            if batch.is_ended:
+                return _completed(batch)
+        if spent_s >= options.max_wait:
+            raise _too_late(batch_id, spent_s, batch, trouble)
+        spent_s = yield Pause(min(max(pause_s, _asked_s(trouble)), options.max_wait - spent_s))
+        pause_s = min(pause_s * 1.5, options.poll_interval * _MAX_GROWTH)
+
+
+def _may_pass(error: OpenAIError, *, is_known: bool) -> bool:
+    """
+    Tell whether asking again later may help; nonsense is a wrong address, unless that address knew the batch before.
+    """
+    if error.code == "invalid_response":
+        return is_known
+    if error.status is None:
+        return isinstance(error, ExchangeError)
+    return error.status >= 500 or error.status in _PASSING
+
+
+def _asked_s(trouble: OpenAIError | None) -> float:
+    return (retry_after_s(trouble.headers, time.time()) or 0.0) if trouble is not None else 0.0
+
+
+def _reported(batch: OpenAIBatch, last: OpenAIBatchProgress | None, watch: Watch) -> OpenAIBatchProgress:
+    """
+    Tell *watch* what is new since *last*; return what is known now.
+    """
+    counts = batch.request_counts
+    progress = OpenAIBatchProgress(batch, max(counts.completed + counts.failed, last.done if last else 0))
+    if last is None or (progress.phase, progress.done, progress.total) != (last.phase, last.done, last.total):
+        watch.tell(progress, is_last=batch.is_ended)
+    return progress
+
+
+def _completed(batch: OpenAIBatch) -> OpenAIBatch:
+    if batch.status == "completed":
+        return batch
+    problems = [
+        OpenAIError(message=error.message, code=error.code, param=error.param, line=error.line)
+        for error in batch.errors
+    ]
+    raise Rejected([OpenAIError(message=_end_of(batch), code=f"batch_{batch.status}"), *problems], batch)
+
+
+def _end_of(batch: OpenAIBatch) -> str:
+    counts = batch.request_counts
+    if batch.status == "failed":
+        why = batch.errors[0] if batch.errors else None
+        return f"batch {batch.id} failed: {why.message if why else 'the provider does not say why'}"
+    message = f"batch {batch.id} was {batch.status}" if batch.status == "cancelled" else f"batch {batch.id} expired"
+    message += f" with {counts.completed + counts.failed} of {counts.total} requests done"
+    return message + (f"; their answers are in file {batch.output_file_id}" if batch.output_file_id else "")
+
+
+def _too_late(batch_id: str, spent_s: float, batch: OpenAIBatch | None, trouble: OpenAIError | None) -> Rejected:
+    known = f"is still {batch.status!r}" if batch is not None else "could not be asked for"
+    message = f"batch {batch_id} {known} after {spent_s:.0f} s; raise max_wait to wait longer"
+    late = OpenAIError(message=message, code="timeout")
+    return Rejected([late] if trouble is None else [late, trouble], batch)

@@ -1,0 +1,201 @@
+"""
+The Batches API of a client.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from aikit.batch_objects import BatchOrder, BatchPage, OpenAIBatch
+from aikit.batch_parameters import OpenAIBatchListParameters, OpenAIBatchParameters, OpenAIBatchWaitParameters
+from aikit.batch_results import OpenAIBatchListResult, OpenAIBatchResult
+from aikit.errors import Rejected
+from aikit.parameters import OpenAIParameters
+from aikit.resources.arguments import require_id, require_text
+from aikit.resources.batch_creation import created_once
+from aikit.resources.batch_waiting import ended
+from aikit.resources.calls import retry_policy, start
+from aikit.resources.pages import all_pages
+from aikit.retry import RetryPolicy
+from aikit.wire import Flow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aikit.client import OpenAIClient
+    from aikit.providers import Provider
+
+    BatchOptions = OpenAIBatchParameters | OpenAIParameters | Mapping[str, Any]
+    BatchListOptions = OpenAIBatchListParameters | OpenAIParameters | Mapping[str, Any]
+    BatchWaitOptions = OpenAIBatchWaitParameters | OpenAIParameters | Mapping[str, Any]
+    Options = OpenAIParameters | Mapping[str, Any]
+
+
+class BatchesAPI:
+    """
+    Files of requests that a provider answers within a day, at half the price.
+    """
+
+    # https://developers.openai.com/api/reference/resources/batches (read 2026-11-21)
+
+    def __init__(self, client: OpenAIClient) -> None:
+        self._client = client
+
+    def create(self, input_file_id: str, endpoint: str, parameters: BatchOptions | None = None) -> OpenAIBatchResult:
+        """
+        Have the requests of a file answered; the answers come as a file, within a day.
+
+        However the network fails, it is created once: when the answer is lost, the batch is looked for by the pair
+        ``"aikit_intent"`` of its metadata before it is asked for again, and where that leaves doubt it is not asked
+        for again. Looking is no retry: it is also done with *max_retries* 0.
+
+        Args:
+            input_file_id: A file of purpose ``"batch"``.
+
+            endpoint: What each of its lines asks, for example ``"/v1/chat/completions"``.
+
+            parameters: *metadata*, *output_expires_after*, *completion_window*; *validate* ``False`` leaves judging
+                *endpoint* and *completion_window* to the provider.
+
+        Returns:
+            A result whose ``batch`` is the `OpenAIBatch`, or ``None`` while running and after errors. The provider
+            reads the file later: a bad line shows in `wait` or `retrieve`.
+
+        Raises:
+            TypeError: *input_file_id* or *endpoint* is no string. Nothing was sent.
+            ValueError: *input_file_id* is empty or cannot be an id, or *endpoint* is empty. Nothing was sent.
+        """
+        # POST {base}/batches {input_file_id, endpoint, completion_window, metadata, output_expires_after}
+        # https://developers.openai.com/api/reference/resources/batches/methods/create (read 2026-11-21)
+        require_id("input_file_id", input_file_id)
+        require_text("endpoint", endpoint)
+        options = OpenAIBatchParameters.of(parameters)
+        order = _order(input_file_id, endpoint, options)
+        policy = retry_policy(self._client.defaults, options)
+        return start(
+            self._client,
+            OpenAIBatchResult(),
+            lambda provider, _: _checked_create(provider, order, policy, is_checked=options.validate),
+            options,
+        )
+
+    def retrieve(self, batch_id: str, parameters: Options | None = None) -> OpenAIBatchResult:
+        """
+        Ask what is known of a batch.
+
+        Returns:
+            A result whose ``batch`` is the `OpenAIBatch`, or ``None`` while running and after errors. Asking succeeds
+            also for a batch that failed.
+
+        Raises:
+            TypeError: *batch_id* is no string. Nothing was sent.
+            ValueError: *batch_id* is empty or cannot be an id. Nothing was sent.
+        """
+        # GET {base}/batches/{batch_id}
+        # https://developers.openai.com/api/reference/resources/batches/methods/retrieve (read 2026-11-21)
+        require_id("batch_id", batch_id)
+        return start(
+            self._client,
+            OpenAIBatchResult(),
+            lambda provider, _: provider.retrieve_batch(batch_id),
+            OpenAIParameters.of(parameters),
+        )
+
+    def list(self, parameters: BatchListOptions | None = None) -> OpenAIBatchListResult:
+        """
+        List batches, newest first.
+
+        Args:
+            parameters: *after*, *limit* (1 to 100 a page); *all_pages* for all in one result.
+
+        Returns:
+            A result with ``batches``, ``first_id``, ``last_id``, ``has_more`` and ``next_page()``.
+        """
+        # GET {base}/batches?after&limit
+        # https://developers.openai.com/api/reference/resources/batches/methods/list (read 2026-11-21)
+        options = OpenAIBatchListParameters.of(parameters)
+        result = OpenAIBatchListResult()
+        result._next = lambda last_id: self.list(attrs.evolve(options, after=last_id))  # noqa: SLF001  one mechanism
+        return start(self._client, result, lambda provider, _: _list(provider, options), options)
+
+    def cancel(self, batch_id: str, parameters: Options | None = None) -> OpenAIBatchResult:
+        """
+        Ask the provider to stop working on a batch; it may take ten minutes, and what is done by then is paid for.
+
+        Returns:
+            A result whose ``batch`` is the `OpenAIBatch`, mostly still ``"cancelling"``, or ``None`` while running and
+            after errors. A batch that has completed or failed cannot be cancelled: an error with status 409.
+
+        Raises:
+            TypeError: *batch_id* is no string. Nothing was sent.
+            ValueError: *batch_id* is empty or cannot be an id. Nothing was sent.
+        """
+        # POST {base}/batches/{batch_id}/cancel
+        # https://developers.openai.com/api/reference/resources/batches/methods/cancel (read 2026-11-21)
+        require_id("batch_id", batch_id)
+        return start(
+            self._client,
+            OpenAIBatchResult(),
+            lambda provider, _: provider.cancel_batch(batch_id),
+            OpenAIParameters.of(parameters),
+        )
+
+    def wait(self, batch_id: str, parameters: BatchWaitOptions | None = None) -> OpenAIBatchResult:
+        """
+        Ask until a batch is over, through troubles of the network and the provider; with a callback it holds no thread.
+
+        Args:
+            batch_id: The batch.
+
+            parameters: *poll_interval* and *max_wait* in seconds; *on_progress* gets an `OpenAIBatchProgress`.
+
+        Returns:
+            A result whose ``batch`` is the ended `OpenAIBatch`. It is a success if the batch is ``"completed"``, though
+            single requests may have failed, see its ``request_counts``. Else the first of ``errors`` says how it ended
+            (code ``"batch_failed"``, ``"batch_expired"`` or ``"batch_cancelled"``), and those that follow what was
+            wrong with which line. After *max_wait* there is an error with code ``"timeout"``, and ``batch`` is what
+            was last known.
+
+        Raises:
+            TypeError: *batch_id* is no string. Nothing was sent.
+            ValueError: *batch_id* is empty or cannot be an id. Nothing was sent.
+        """
+        require_id("batch_id", batch_id)
+        options = OpenAIBatchWaitParameters.of(parameters)
+        return start(
+            self._client,
+            OpenAIBatchResult(),
+            lambda provider, watch: ended(provider, batch_id, options, watch),
+            options,
+        )
+
+
+def _order(input_file_id: str, endpoint: str, options: OpenAIBatchParameters) -> BatchOrder:
+    return BatchOrder(
+        input_file_id=input_file_id,
+        endpoint=endpoint,
+        completion_window=options.completion_window,
+        metadata=options.metadata or {},
+        output_expires_after=options.output_expires_after,
+        intent=os.urandom(16).hex(),
+    )
+
+
+def _checked_create(
+    provider: Provider, order: BatchOrder, policy: RetryPolicy, *, is_checked: bool
+) -> Flow[OpenAIBatch]:
+    if is_checked:
+        from aikit.validation import check_batch  # noqa: PLC0415  its rules are needed here only
+
+        problems = check_batch(order.endpoint, order.completion_window, provider.limits)
+        if problems:
+            raise Rejected(problems)
+    return (yield from created_once(provider, order, policy))
+
+
+def _list(provider: Provider, options: OpenAIBatchListParameters) -> Flow[BatchPage]:
+    query = options.query()
+    return all_pages(provider.list_batches, query) if options.all_pages else provider.list_batches(query)
