@@ -29,6 +29,7 @@ def test_openai_bounds_are_those_of_its_reference() -> None:
     assert (limits.expires_min_s, limits.expires_max_s) == (3_600, 2_592_000)
     assert (limits.list_min, limits.list_max) == (1, 10_000)
     assert len(limits.batch_endpoints) == 8
+    assert limits.batch_completion_windows == ("24h",)
 
 
 @pytest.mark.parametrize("purpose", ["assistants", "evals", "fine-tune", "user_data", "vision"])
@@ -55,7 +56,7 @@ def test_unknown_servers_refuse_nothing_that_is_unknown() -> None:
     limits = limits_for("compatible")
     assert limits.size_limit("batch") == limits.size_limit("fine-tune") == limits.batch_max_lines == sys.maxsize
     assert limits.has_other_purposes
-    assert limits.batch_endpoints == ()
+    assert limits.batch_endpoints == limits.batch_completion_windows == ()
 
 
 def test_unknown_kind_is_refused_with_the_known_ones() -> None:

@@ -15,6 +15,8 @@ from typing import Any
 import attrs
 import pytest
 
+from aikit.batch_objects import BatchPage, OpenAIBatch
+from aikit.batch_results import OpenAIBatchListResult, OpenAIBatchResult
 from aikit.errors import OpenAIError
 from aikit.headers import Headers
 from aikit.objects import FilePage, OpenAIFile, OpenAIFileDeleted
@@ -24,6 +26,7 @@ from aikit.results import (
     OpenAIFileDownloadResult,
     OpenAIFileListResult,
     OpenAIFileResult,
+    OpenAIListResult,
     OpenAIResult,
     Outcome,
     RateLimit,
@@ -36,12 +39,17 @@ _REQUEST = Request(
     method="GET", url="https://api.example/v1/files", headers=Headers({"Authorization": f"Bearer {_KEY}"})
 )
 _FILE = OpenAIFile("file-1", 3, 1, "a.txt", "user_data")
+_BATCH = OpenAIBatch(
+    id="batch_1", endpoint="/v1/x", input_file_id="file-1", completion_window="24h", status="failed", created_at=1
+)
 _ALL: tuple[type[OpenAIResult[Any]], ...] = (
     OpenAIFileResult,
     OpenAIFileDeletedResult,
     OpenAIFileListResult,
     OpenAIFileContentResult,
     OpenAIFileDownloadResult,
+    OpenAIBatchResult,
+    OpenAIBatchListResult,
 )
 
 
@@ -106,6 +114,8 @@ def test_answers_are_where_they_are_looked_for() -> None:
     assert _ended(OpenAIFileDeletedResult(), deleted).deleted == deleted
     listed = _ended(OpenAIFileListResult(), page)
     assert (listed.files, listed.first_id, listed.last_id, listed.has_more) == ((_FILE,), "a", "b", True)
+    assert _ended(OpenAIBatchResult(), _BATCH).batch == _BATCH
+    assert _ended(OpenAIBatchListResult(), BatchPage((_BATCH,), last_id="c")).batches == (_BATCH,)
     content = _ended(OpenAIFileContentResult(), b"gr\xc3\xbc\xff")
     assert (content.content, content.text) == (b"gr\xc3\xbc\xff", "grü\ufffd")
     saved = _ended(OpenAIFileDownloadResult(), Saved(Path("a.txt"), 5))
@@ -252,7 +262,7 @@ def test_result_survives_its_pickle(cls: type[OpenAIResult[Any]]) -> None:
         headers=Headers({"x-ratelimit-limit-tokens": "5"}),
         body=f"you sent {_KEY}".encode(),
     )
-    if isinstance(result, OpenAIFileListResult):
+    if isinstance(result, OpenAIListResult):
         result._next = lambda _: result
     for carried in (pickle.loads(pickle.dumps(result)), copy.copy(result)):  # noqa: S301  our own
         assert type(carried) is cls

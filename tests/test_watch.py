@@ -106,3 +106,19 @@ def test_abort_that_fails_is_no_problem() -> None:
     with watch.aborting(abort):
         watch.cancel()
     assert watch.is_cancelled
+
+
+def test_what_is_not_about_bytes_is_passed_on_as_it_is() -> None:
+    """
+    Other reports keep the same distance, save the last one, and are a moment to stop too.
+    """
+    seen: list[str] = []
+    watch = Watch(on_progress=seen.append, clock=lambda: 0.0)
+    for text in ("first", "too early"):
+        watch.tell(text)
+    watch.tell("last", is_last=True)
+    assert seen == ["first", "last"]
+    Watch().tell("to nobody")
+    watch.cancel()
+    with pytest.raises(CancelledError):
+        watch.tell("too late")

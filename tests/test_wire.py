@@ -78,6 +78,18 @@ def test_secret_fields_show_nowhere(name: str) -> None:
     assert headers.without_secrets() == {"X-Plain": "shown"}
 
 
+def test_request_survives_its_pickle_without_what_it_carries() -> None:
+    """
+    All that describes a request is there again, and can be shown; bodies and sinks stay behind.
+    """
+    request = attrs.evolve(
+        _request(), body=json_body({}), attempt=2, is_repeat=True, is_idempotent=False, final_statuses=frozenset((409,))
+    )
+    carried = pickle.loads(pickle.dumps(request))  # noqa: S301  our own
+    assert carried == attrs.evolve(request, body=None)
+    assert repr(carried)
+
+
 @pytest.mark.parametrize("value", ["Bearer abc", "basic dXNlcjpwdw==", _KEY])
 def test_field_of_any_name_with_a_credential_is_secret(value: str) -> None:
     """

@@ -24,6 +24,15 @@ FILE: Final[dict[str, Any]] = {
     "created_at": 1_795_262_400,
     "status": "processed",
 }
+BATCH: Final[dict[str, Any]] = {
+    "object": "batch",
+    "id": "batch_1",
+    "endpoint": "/v1/responses",
+    "input_file_id": "file-1",
+    "completion_window": "24h",
+    "status": "completed",
+    "created_at": 1_795_262_400,
+}
 CONTENT: Final = b"{}\n"
 
 
@@ -110,6 +119,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _suitable(asked: Asked) -> Answered:
+    if asked.path.startswith("/v1/batches"):
+        is_list = asked.method == "GET" and asked.path == "/v1/batches"
+        return json_answer(batch_page() if is_list else BATCH)
     if asked.path.endswith("/content"):
         return Answered(status=200, headers={"Content-Type": "application/octet-stream"}, body=CONTENT)
     if asked.method == "DELETE":
@@ -124,3 +136,10 @@ def page(*, has_more: bool = False) -> dict[str, Any]:
     Return one page of a list, with one file.
     """
     return {"object": "list", "data": [FILE], "first_id": "file-1", "last_id": "file-1", "has_more": has_more}
+
+
+def batch_page() -> dict[str, Any]:
+    """
+    Return the only page of a list, with one batch.
+    """
+    return {"object": "list", "data": [BATCH], "first_id": "batch_1", "last_id": "batch_1", "has_more": False}

@@ -5,6 +5,7 @@ Every request that aikit makes is one that OpenAI describes.
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from aikit import OpenAIClient
 from aikit.limits import limits_for
 from aikit.sockets import BLOCK_BYTES
 from tests.conformance.checker import Answered, Asked, Checker
-from tests.conformance.recorder import Recorder, json_answer, page
+from tests.conformance.recorder import Recorder, batch_page, json_answer, page
 
 LINE = b'{"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "m", "messages": []}}\n'
 EXPIRY = {"anchor": "created_at", "seconds": 3600}
@@ -39,6 +40,15 @@ CALLS: dict[str, Callable[[OpenAIClient, Path], Any]] = {
     "download": lambda client, folder: client.files.download("file-1", folder / "x"),
     "download to a folder": lambda client, folder: client.files.download("file-1", folder),
     "odd id": lambda client, _: client.files.retrieve("a/b%2Fc?d=e#f;é"),
+    "batches: create": lambda client, _: client.batches.create("file-1", "/v1/responses"),
+    "batches: create with all options": lambda client, _: client.batches.create("file-1", "/v1/embeddings", ordered()),
+    "batches: retrieve": lambda client, _: client.batches.retrieve("batch_1"),
+    "batches: wait": lambda client, _: client.batches.wait("batch_1"),
+    "batches: list": lambda client, _: client.batches.list(),
+    "batches: list a page": lambda client, _: client.batches.list({"limit": 100, "after": "batch_1"}),
+    "batches: list all pages": lambda client, _: client.batches.list({"all_pages": True}),
+    "batches: cancel": lambda client, _: client.batches.cancel("batch_1"),
+    "batches: odd id": lambda client, _: client.batches.cancel("a/b%2Fc?d=e#f;é"),
 }
 
 
@@ -52,6 +62,11 @@ def written(folder: Path) -> Path:
 def expiring() -> dict[str, Any]:
     """Return the option that lets a file expire."""
     return {"expires_after": EXPIRY}
+
+
+def ordered() -> dict[str, Any]:
+    """Return all options of a batch."""
+    return {"metadata": {"a": "ü"}, "output_expires_after": EXPIRY, "completion_window": "24h"}
 
 
 def heard() -> dict[str, Any]:
@@ -128,6 +143,45 @@ def test_a_form_reads_as_it_was_meant(client: OpenAIClient, recorder: Recorder, 
     assert only_upload(recorder) == ({"purpose": ["user_data"]}, name, content)
 
 
+@pytest.mark.parametrize("endpoint", limits_for("openai").batch_endpoints)
+def test_each_endpoint_is_described(client: OpenAIClient, recorder: Recorder, checker: Checker, endpoint: str) -> None:
+    """Every endpoint that aikit knows for batches is one that OpenAI takes, and goes out as it was given."""
+    client.batches.create("file-1", endpoint, ordered()).throw()
+
+    assert [checker.complaints_of(asked) for asked in recorder.asked] == [[]]
+    sent = json.loads(recorder.asked[0].body)
+    assert sent.pop("metadata").keys() == {"a", "aikit_intent"}
+    assert sent == {
+        "input_file_id": "file-1",
+        "endpoint": endpoint,
+        "completion_window": "24h",
+        "output_expires_after": EXPIRY,
+    }
+
+
+def test_the_checker_has_an_eye_on_batches(client: OpenAIClient, recorder: Recorder, checker: Checker) -> None:
+    """What OpenAI would not take is complained of: silence about the calls here means something."""
+    options = {"completion_window": "7d", "validate": False}
+    client.batches.create("file-1", "/v1/rerank", options).throw()
+
+    assert [len(checker.complaints_of(asked)) for asked in recorder.asked] == [2]
+
+
+def test_the_search_for_a_lost_batch_is_described(client: OpenAIClient, recorder: Recorder, checker: Checker) -> None:
+    """Looking for a batch whose creation was not answered, and asking for it again, are described too."""
+    recorder.answers += [json_answer({}, 500), json_answer(batch_page() | {"data": []})]
+
+    client.batches.create("file-1", "/v1/responses").throw()
+
+    assert [(asked.method, asked.target) for asked in recorder.asked] == [
+        ("POST", "/v1/batches"),
+        ("GET", "/v1/batches?limit=100"),
+        ("POST", "/v1/batches"),
+    ]
+    assert [checker.complaints_of(asked) for asked in recorder.asked] == [[], [], []]
+    assert recorder.asked[0].body == recorder.asked[2].body
+
+
 def test_a_form_of_unknown_size_is_described(client: OpenAIClient, recorder: Recorder, checker: Checker) -> None:
     """A stream that cannot tell its size makes the same form, sent chunked."""
     stream = io.BytesIO(LINE)
@@ -181,6 +235,10 @@ def test_the_rest_of_a_broken_download_is_asked_for(
         ("GET", "/v1/files/x"),
         ("DELETE", "/v1/files/x"),
         ("GET", "/v1/files/x/content"),
+        ("POST", "/v1/batches"),
+        ("GET", "/v1/batches"),
+        ("GET", "/v1/batches/x"),
+        ("POST", "/v1/batches/x/cancel"),
     ],
 )
 def test_what_stands_in_for_openai_answers_as_described(

@@ -54,9 +54,9 @@ class Aimock:
         """What a client takes as its base URL."""
         return f"{self.address}/v1"
 
-    def journal(self) -> list[dict[str, Any]]:
-        """Return what reached the Files API since the last reset, first one first, as the server recorded it."""
-        answer = requests.get(f"{self.address}/__aimock/journal", params={"service": "files"}, timeout=10)
+    def journal(self, service: str = "files") -> list[dict[str, Any]]:
+        """Return what reached an API since the last reset, first one first, as the server recorded it."""
+        answer = requests.get(f"{self.address}/__aimock/journal", params={"service": service}, timeout=10)
         answer.raise_for_status()
         entries: list[dict[str, Any]] = answer.json()
         return entries
