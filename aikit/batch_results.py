@@ -30,5 +30,5 @@ class OpenAIBatchListResult(OpenAIListResult[OpenAIBatch]):
 
     @property
     def batches(self) -> tuple[OpenAIBatch, ...]:
-        """The batches, newest first; empty while running and after errors."""
+        """The batches, newest first; empty while running, and after errors those that came before."""
         return self._page.items

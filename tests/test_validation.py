@@ -19,7 +19,7 @@ from aikit.errors import CancelledError, OpenAIError
 from aikit.limits import limits_for
 from aikit.objects import Progress
 from aikit.source import Source, source_of
-from aikit.validation import check_file
+from aikit.validation import check_batch, check_file
 from aikit.watch import Watch
 from aikit.wire import Reader
 
@@ -406,3 +406,22 @@ def test_compatible_servers_take_any_endpoint_as_long_as_it_is_one() -> None:
     lines = [_batch_line(1, url="/v4/chat"), _batch_line(2, url="/v4/chat"), _batch_line(3, url="/v4/other")]
     errors = check_file(source_of(_jsonl(*lines), filename="a.jsonl"), "batch", limits_for("compatible"))
     assert [(error.code, error.line) for error in errors] == [("invalid_url", 3)]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "window", "params"),
+    [
+        ("/v1/embeddings", "24h", []),
+        ("/v1/embedings", "24h", ["endpoint"]),
+        ("/v1/embeddings", "24 h", ["completion_window"]),
+        ("https://api.openai.com/v1/rerank", "7d", ["endpoint", "completion_window"]),
+    ],
+)
+def test_batch_is_checked_for_what_is_known(endpoint: str, window: str, params: list[str]) -> None:
+    """
+    OpenAI's endpoints and window are closed lists, of which the nearest is named; other servers have their own.
+    """
+    problems = check_batch(endpoint, window, limits_for("openai"))
+    assert [(error.code, error.param) for error in problems] == [("invalid_value", param) for param in params]
+    assert all("is not one of" in error.message for error in problems)
+    assert check_batch(endpoint, window, limits_for("compatible")) == []

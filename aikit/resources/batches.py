@@ -112,7 +112,8 @@ class BatchesAPI:
             parameters: *after*, *limit* (1 to 100 a page); *all_pages* for all in one result.
 
         Returns:
-            A result with ``batches``, ``first_id``, ``last_id``, ``has_more`` and ``next_page()``.
+            A result with ``batches``, ``first_id``, ``last_id``, ``has_more`` and ``next_page()``. When *all_pages*
+            fails on a later page, the batches that came are there beside ``errors``, and ``next_page()`` goes on.
         """
         # GET {base}/batches?after&limit
         # https://developers.openai.com/api/reference/resources/batches/methods/list (read 2026-11-21)

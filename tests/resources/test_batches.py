@@ -162,6 +162,21 @@ def test_pages_follow_each_other() -> None:
     assert (everything.first_id, everything.last_id, everything.has_more) == (ids[0], ids[-1], False)
 
 
+def test_pages_that_came_stay_when_a_later_one_fails() -> None:
+    """
+    What all_pages had fetched is in the result beside the error, and next_page() goes on from there.
+    """
+    first = {"object": "list", "data": [WIRE], "has_more": True}
+    last = {"object": "list", "data": [WIRE | {"id": "batch_0"}], "has_more": False}
+    steps = (answer(200, json.dumps(first).encode()), answer(404, REFUSED), answer(200, json.dumps(last).encode()))
+    with serving(*steps) as server, OpenAIClient("k", base_url=server.url) as client:
+        result = client.batches.list({"all_pages": True})
+        rest = result.next_page()
+    assert [error.status for error in result.errors] == [404]
+    assert [batch.id for batch in (*result.batches, *rest.batches)] == ["batch_1", "batch_0"]
+    assert [request.path for request in server.received[1:]] == ["/v1/batches?after=batch_1"] * 2
+
+
 @pytest.mark.parametrize("headers", [{}, {"x-should-retry": "true"}])
 def test_batch_that_is_over_is_cancelled_once(headers: dict[str, str]) -> None:
     """

@@ -1,0 +1,85 @@
+"""
+Pages of any list, bare: one after the other until the last, or until one fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import pytest
+
+from aikit.errors import OpenAIError, Rejected
+from aikit.objects import Page
+from aikit.resources.pages import all_pages
+from aikit.wire import Flow, Pause
+
+
+@attrs.frozen
+class _Item:
+    id: str
+
+
+def _page(*ids: str, has_more: bool = True, last_id: str | None = None) -> Page[_Item]:
+    items = tuple(map(_Item, ids))
+    return Page(items, has_more, ids[0] if ids else None, last_id or (ids[-1] if ids else None))
+
+
+@attrs.define
+class _Provider:
+    """
+    Gives the next page of its script for each query, and keeps the queries.
+    """
+
+    script: list[Page[_Item] | OpenAIError]
+    asked: list[Mapping[str, Any]] = attrs.field(factory=list)
+
+    def list_page(self, query: Mapping[str, Any]) -> Flow[Page[_Item]]:
+        self.asked.append(query)
+        yield Pause(0)
+        step = self.script[len(self.asked) - 1]
+        if isinstance(step, OpenAIError):
+            raise step
+        return step
+
+
+def _value(flow: Flow[Any]) -> Any:
+    try:
+        next(flow)
+        while True:
+            flow.send(None)
+    except StopIteration as stop:
+        return stop.value
+
+
+def test_all_pages_become_one() -> None:
+    """
+    Each question has the cursor of the page before, and all else as it was asked for.
+    """
+    query = {"limit": 2, "after": "z"}
+    provider = _Provider([_page("a", "b"), _page("c", "d", last_id="cursor"), _page("e", has_more=False)])
+    assert _value(all_pages(provider.list_page, query)) == _page("a", "b", "c", "d", "e", has_more=False)
+    assert provider.asked == [{"limit": 2, "after": cursor} for cursor in ("z", "b", "cursor")]
+    assert query == {"limit": 2, "after": "z"}
+
+
+def test_first_page_that_fails_is_all_there_is() -> None:
+    """
+    Without any page the error is the call's.
+    """
+    broke = OpenAIError(message="broke")
+    for script in ([broke], [_page()]):
+        with pytest.raises(OpenAIError):
+            _value(all_pages(_Provider(script).list_page, {}))  # type: ignore[arg-type]  # lists of either
+
+
+@pytest.mark.parametrize("second", [OpenAIError(message="broke"), _page("x", last_id="b"), _page()])
+def test_what_came_before_a_failure_stays(second: Page[_Item] | OpenAIError) -> None:
+    """
+    A later page that fails, or leads in a circle, comes with those before it, and with where to go on.
+    """
+    with pytest.raises(Rejected) as caught:
+        _value(all_pages(_Provider([_page("a", "b"), second]).list_page, {}))
+    assert caught.value.value == _page("a", "b")
+    assert len(caught.value.errors) == 1
