@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from aikit.objects import Progress as Progress
     from aikit.parameters import OpenAIParameters as OpenAIParameters
     from aikit.providers.configured import Providers as Providers
+    from aikit.rate_limit import RateLimit as RateLimit
     from aikit.results import OpenAIFileContentResult as OpenAIFileContentResult
     from aikit.results import OpenAIFileDeletedResult as OpenAIFileDeletedResult
     from aikit.results import OpenAIFileDownloadResult as OpenAIFileDownloadResult
     from aikit.results import OpenAIFileListResult as OpenAIFileListResult
     from aikit.results import OpenAIFileResult as OpenAIFileResult
     from aikit.results import OpenAIResult as OpenAIResult
-    from aikit.results import RateLimit as RateLimit
 
 __version__ = "0.1.0"
 
@@ -54,6 +54,7 @@ _HOMES: Final = {
     "aikit.file_parameters": ("OpenAIFileListParameters", "OpenAIFileParameters", "OpenAIFileWaitParameters"),
     "aikit.parameters": ("OpenAIParameters",),
     "aikit.providers.configured": ("Providers",),
+    "aikit.rate_limit": ("RateLimit",),
     "aikit.results": (
         "OpenAIFileContentResult",
         "OpenAIFileDeletedResult",
@@ -61,7 +62,6 @@ _HOMES: Final = {
         "OpenAIFileListResult",
         "OpenAIFileResult",
         "OpenAIResult",
-        "RateLimit",
     ),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}

@@ -18,6 +18,7 @@ import attrs
 
 from aikit.errors import OpenAIError
 from aikit.objects import OpenAIFile, OpenAIFileDeleted, Page
+from aikit.rate_limit import RateLimit, rate_limit_of
 from aikit.wire import Request, Response
 
 T = TypeVar("T")
@@ -61,26 +62,6 @@ class Outcome:
 
 
 _RUNNING: Final = Outcome()
-
-
-@attrs.frozen(kw_only=True)
-class RateLimit:
-    """
-    What the provider lets through, from its ``x-ratelimit-*`` headers.
-
-    Attributes:
-        limit: ``{"requests": N, "tokens": N}``, as far as told.
-
-        remaining: The same, of what is left.
-
-        reset: The same, as the provider's own words for when it is full again, for example ``"6m0s"``.
-    """
-
-    # https://developers.openai.com/api/docs/guides/rate-limits (read 2026-11-21)
-
-    limit: Mapping[str, int]
-    remaining: Mapping[str, int]
-    reset: Mapping[str, str]
 
 
 @attrs.define(eq=False, slots=True)
@@ -131,7 +112,7 @@ class OpenAIResult(Generic[T]):
     @property
     def rate_limit(self) -> RateLimit:
         """What the provider lets through."""
-        return _rate_limit(self.headers)
+        return rate_limit_of(self.headers)
 
     @property
     def usage(self) -> Any:
@@ -367,21 +348,6 @@ class OpenAIFileDownloadResult(OpenAIResult[Saved]):
 def _wake(loop: Any, future: Any) -> None:
     with suppress(RuntimeError):  # the loop was closed meanwhile
         loop.call_soon_threadsafe(lambda: future.done() or future.set_result(None))
-
-
-def _rate_limit(headers: Mapping[str, str]) -> RateLimit:
-    found: dict[str, dict[str, str]] = {"limit": {}, "remaining": {}, "reset": {}}
-    for kind, values in found.items():
-        for unit in ("requests", "tokens"):
-            value = headers.get(f"x-ratelimit-{kind}-{unit}")
-            if value is not None:
-                values[unit] = value
-    counts = {kind: {unit: int(text) for unit, text in found[kind].items() if _is_count(text)} for kind in found}
-    return RateLimit(limit=counts["limit"], remaining=counts["remaining"], reset=found["reset"])
-
-
-def _is_count(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 19
 
 
 def _usage(response: Response | None) -> Any:

@@ -36,7 +36,7 @@ _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
     "embedded": ("local",),
     # providers.configured: what a provider file says belongs to those it is about
     "providers": ("providers",),
-    "answers": ("results", "batch_results", "parameters", "file_parameters", "batch_parameters"),
+    "answers": ("results", "batch_results", "rate_limit", "parameters", "file_parameters", "batch_parameters"),
     # connection: a provider with its transport, which calls share; interpreter_exit: the end of all running
     "running": ("runners", "timer", "dispatch", "connection", "interpreter_exit"),
     "client": ("client", "resources"),

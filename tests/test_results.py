@@ -20,6 +20,7 @@ from aikit.batch_results import OpenAIBatchListResult, OpenAIBatchResult
 from aikit.errors import OpenAIError
 from aikit.headers import Headers
 from aikit.objects import FilePage, OpenAIFile, OpenAIFileDeleted
+from aikit.rate_limit import RateLimit
 from aikit.results import (
     OpenAIFileContentResult,
     OpenAIFileDeletedResult,
@@ -29,7 +30,6 @@ from aikit.results import (
     OpenAIListResult,
     OpenAIResult,
     Outcome,
-    RateLimit,
     Saved,
 )
 from aikit.wire import Request, Response
