@@ -1,5 +1,5 @@
 """
-An object client for the Files API of AI providers, with one provider embedded.
+An object client for the Files and Batches APIs of AI providers, with one provider embedded.
 
     client = OpenAIClient(provider="local")
     result = client.files.create("train.jsonl", "fine-tune")
