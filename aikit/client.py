@@ -8,7 +8,6 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -115,6 +114,9 @@ class OpenAIClient:
         self._connections: dict[str | None, Connection] = {}
         self._pool: Pool | None = None
         self._is_closed = False
+        self._files: FilesAPI | None = None
+        self._batches: BatchesAPI | None = None
+        self._providers: Providers | None = None
         _clients.add(self)
         self._main = self._connections[provider] = self._connection_to(self._main_settings(provider))
 
@@ -140,19 +142,23 @@ class OpenAIClient:
         """The provider that calls go to unless they name another."""
         return self._main.provider
 
-    @cached_property
+    @property
     def files(self) -> FilesAPI:
         """The Files API."""
-        from aikit.resources.files import FilesAPI  # noqa: PLC0415  a client that is made and not used stays small
+        if self._files is None:
+            from aikit.resources.files import FilesAPI  # noqa: PLC0415  a client that is made and not used stays small
 
-        return FilesAPI(self)
+            self._files = FilesAPI(self)
+        return self._files
 
-    @cached_property
+    @property
     def batches(self) -> BatchesAPI:
         """The Batches API."""
-        from aikit.resources.batches import BatchesAPI  # noqa: PLC0415  likewise, also of clients of files only
+        if self._batches is None:
+            from aikit.resources.batches import BatchesAPI  # noqa: PLC0415  likewise, also of clients of files only
 
-        return BatchesAPI(self)
+            self._batches = BatchesAPI(self)
+        return self._batches
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -161,10 +167,12 @@ class OpenAIClient:
             self._dispatcher = _dispatcher_of(None)
         return self._dispatcher
 
-    @cached_property
+    @property
     def providers(self) -> Providers:
         """The configured providers, read once."""
-        return Providers.load()
+        if self._providers is None:
+            self._providers = Providers.load()
+        return self._providers
 
     def pump(self) -> int:
         """

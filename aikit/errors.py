@@ -11,9 +11,12 @@ What can go wrong, as values.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import attrs
+
+UNEXPECTED: Final = "unexpected_error"
+"""Code of errors that nobody thought of; their cause is kept."""
 
 
 @attrs.frozen(kw_only=True, slots=False, str=False)
@@ -132,6 +135,17 @@ class Rejected(Exception):  # noqa: N818  it carries errors, it is not one
         super().__init__("; ".join(str(error) for error in errors))
         self.errors = tuple(errors)
         self.value = value
+
+
+def strip(error: BaseException) -> None:
+    """
+    Take from *error* what its making left on it: frames and foreign errors, which hold bodies, files and the key.
+    """
+    error.__traceback__ = error.__context__ = None
+    if getattr(error, "code", None) == UNEXPECTED and error.__cause__ is not None:
+        strip(error.__cause__)
+    else:
+        error.__cause__ = None
 
 
 def _rebuild(cls: type[OpenAIError], values: dict[str, Any]) -> OpenAIError:

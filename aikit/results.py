@@ -140,7 +140,8 @@ class OpenAIResult(Generic[T]):
 
         Returns:
             Whether it is over. Inside the call's own callbacks it is; inside its *on_progress* it never can be, so
-            this returns at once.
+            this returns at once. Inside callbacks of other calls its own callbacks are not waited for: they may wait
+            for this one.
         """
         handle = self._handle
         if self._delivering == threading.get_ident():
@@ -148,9 +149,11 @@ class OpenAIResult(Generic[T]):
         if handle is not None and handle.is_driven_here():
             return self.terminated
         until = None if timeout is None else time.monotonic() + timeout
-        while handle is not None and not self._is_delivered and handle.assist(until):
+        while handle is not None and not self.terminated and handle.assist(until):
             if self._wait_for_delivery(until, _LOOK_S) or (until is not None and time.monotonic() >= until):
-                return self._is_delivered
+                return self.terminated
+        if handle is not None and self.terminated and handle.assist(until):
+            return True
         return self._wait_for_delivery(until, None)
 
     def _wait_for_delivery(self, until: float | None, at_most: float | None) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from aikit.errors import CancelledError, OpenAIError, Rejected
+from aikit.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected, strip
 from aikit.results import Outcome
 from aikit.timer import Timer
 from aikit.watch import Watch
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
 log: Final = logging.getLogger("aikit")
-_UNEXPECTED: Final = "unexpected_error"
 _LOOK_S: Final = 0.1  # how often a thread that waits itself looks whether its call was cancelled
 
 
@@ -137,7 +136,7 @@ class Call:
 
     def _end(self, value: Any, errors: tuple[OpenAIError, ...] = ()) -> None:
         for error in errors:
-            _strip(error)
+            strip(error)
         self.outcome = Outcome(value=value, errors=errors, request=self._request, response=self._response)
 
 
@@ -152,6 +151,13 @@ def run_inline(call: Call) -> None:
         call.flow.close()  # Ctrl-C: let go of files before the caller's frames unwind
         raise
     call.finish(call.outcome or Outcome())
+
+
+_here: Final = threading.local()
+"""What this thread is driving: ``calls``, the outermost first."""
+
+_in_wait: Final[set[Call]] = set()
+"""Calls of any pool whose callbacks wait for all calls of one."""
 
 
 @attrs.define(eq=False)
@@ -173,11 +179,10 @@ class Pool:
     _executor: ThreadPoolExecutor | None = attrs.field(init=False)
     _timer: Timer = attrs.field(init=False)
     _pending: set[Call] = attrs.field(factory=set, init=False)
-    _waiting: set[Call] = attrs.field(factory=set, init=False)
+    _is_late: bool = attrs.field(default=False, init=False)
     _ready: deque[Call] = attrs.field(factory=deque, init=False)
     _at_work: int = attrs.field(default=0, init=False)
     _changed: threading.Condition = attrs.field(factory=threading.Condition, init=False)
-    _worker: threading.local = attrs.field(factory=threading.local, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._executor = _executor(self)
@@ -214,7 +219,7 @@ class Pool:
         """
         Tell whether this thread is driving *call*.
         """
-        return call in getattr(self._worker, "calls", ())
+        return call in getattr(_here, "calls", ())
 
     def assist(self, call: Call, until: float | None) -> bool:
         """
@@ -223,7 +228,7 @@ class Pool:
         Returns:
             Whether this is a worker thread.
         """
-        if not getattr(self._worker, "calls", None):
+        if not getattr(_here, "calls", None):
             return False
         if call.outcome is None and call.claim():
             self._timer.unpark(call)
@@ -238,14 +243,33 @@ class Pool:
         """
         Wait until every call is over, save those whose callbacks this thread is in; tell whether they are.
         """
-        own = set(getattr(self._worker, "calls", ()))
+        own = frozenset(getattr(_here, "calls", ()))
+        if own:
+            return self._work_until_over(own, timeout)
         with self._changed:
-            self._waiting |= own  # two callbacks that wait for all must not wait for each other
-            self._changed.notify_all()
-            try:
-                return self._changed.wait_for(lambda: self._pending <= own | self._waiting, timeout)
-            finally:
-                self._waiting -= own
+            return self._changed.wait_for(lambda: self._pending <= _in_wait, timeout)
+
+    def _work_until_over(self, own: frozenset[Call], timeout: float | None) -> bool:
+        """
+        Wait in a callback: drive what is ready meanwhile, for this may be the only thread.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        _in_wait.update(own)  # callbacks that wait for all calls must not wait for each other
+        try:
+            while True:
+                with self._changed:
+                    self._changed.notify_all()
+                    if self._pending <= own | _in_wait:
+                        return True
+                    if not self._ready:
+                        self._changed.wait(_LOOK_S)
+                    call = self._ready.popleft() if self._ready else None
+                if call is not None:
+                    self._take(call)
+                if until is not None and time.monotonic() >= until:
+                    return False
+        finally:
+            _in_wait.difference_update(own)
 
     def close(self) -> None:
         """
@@ -253,7 +277,7 @@ class Pool:
         """
         self.wait()
         if self._executor is not None:
-            self._executor.shutdown(wait=not getattr(self._worker, "calls", None))
+            self._executor.shutdown(wait=not getattr(_here, "calls", None))
 
     def _resume(self, call: Call) -> None:
         """
@@ -269,13 +293,25 @@ class Pool:
                 self._executor.submit(self._work_off)
                 return
         except RuntimeError:  # the interpreter is ending
-            pass
+            self._is_late = True
         self._work_off()  # the thread that has the work does it
 
     def _work_off(self) -> None:
         while (call := self._next_ready()) is not None:
-            if call.claim():
-                self._drive(call)
+            self._take(call)
+
+    def _take(self, call: Call) -> None:
+        """
+        Drive a ready call; one that another thread drove and parked meanwhile stays parked.
+        """
+        if not call.claim():
+            return
+        self._timer.unpark(call)
+        if call.watch.is_cancelled or call.due <= time.monotonic():
+            self._drive(call)
+        else:
+            call.release()
+            self._park(call)
 
     def _next_ready(self) -> Call | None:
         with self._changed:
@@ -285,7 +321,7 @@ class Pool:
             return None
 
     def _drive(self, call: Call) -> None:
-        calls = self._worker.__dict__.setdefault("calls", [])
+        calls = _here.__dict__.setdefault("calls", [])
         calls.append(call)
         try:
             delay_s = self._advance(call)
@@ -306,7 +342,7 @@ class Pool:
             return None
 
     def _park(self, call: Call) -> None:
-        if not self._timer.park(call):
+        if self._is_late or not self._timer.park(call):
             _outwait(call, None)
             self._resume(call)
         elif call.watch.is_cancelled and self._timer.unpark(call):
@@ -349,19 +385,8 @@ def _executor(pool: Pool) -> ThreadPoolExecutor | None:
     return ThreadPoolExecutor(pool.max_workers, thread_name_prefix="aikit")
 
 
-def _strip(error: BaseException) -> None:
-    """
-    Take from *error* what its making left on it: frames and foreign errors, which hold bodies, files and the key.
-    """
-    error.__traceback__ = error.__context__ = None
-    if getattr(error, "code", None) == _UNEXPECTED and error.__cause__ is not None:
-        _strip(error.__cause__)
-    else:
-        error.__cause__ = None
-
-
 def _unexpected(error: BaseException) -> OpenAIError:
     log.error("a call failed in a way nobody thought of", exc_info=error)
-    wrapped = OpenAIError(message=f"{type(error).__name__}: {error}", code=_UNEXPECTED)
+    wrapped = OpenAIError(message=f"{type(error).__name__}: {error}", code=UNEXPECTED)
     wrapped.__cause__ = error
     return wrapped

@@ -43,6 +43,7 @@ class Exchange:
     timeout_s: float
     needs_fresh: bool
     sock: socket.socket | None = None
+    _is_own: bool = False
     _lock: Any = attrs.field(factory=threading.Lock)
 
     @contextmanager
@@ -50,23 +51,25 @@ class Exchange:
         """
         While inside, this thread's connections show their sockets here.
         """
+        outer = current_exchange()  # a callback of progress may make calls of its own
         _under_way.exchange = self
         try:
             with self.watch.aborting(self.abort):
                 yield
         finally:
-            _under_way.exchange = None
+            _under_way.exchange = outer
             self.hide()
 
-    def show(self, sock: socket.socket | None) -> None:
+    def show(self, sock: socket.socket | None, *, is_own: bool = False) -> None:
         """
-        Take the socket in use.
+        Take the socket in use, or a duplicate that is ours to close.
 
         Raises:
             CancelledError: The call was cancelled before there was a socket to cut off.
         """
         with self._lock:
-            self.sock = sock
+            self._drop()
+            self.sock, self._is_own = sock, is_own
         self.watch.raise_if_cancelled()  # after showing: whoever cancels from here on finds the socket
 
     def hide(self) -> None:
@@ -74,7 +77,12 @@ class Exchange:
         Let go of the socket.
         """
         with self._lock:
-            self.sock = None  # it may serve another exchange from here on
+            self._drop()
+            self.sock, self._is_own = None, False  # it may serve another exchange from here on
+
+    def _drop(self) -> None:
+        if self._is_own and self.sock is not None:
+            self.sock.close()
 
     def abort(self) -> None:
         """
@@ -127,6 +135,8 @@ class _Abortable(HTTPConnection):
             raise urllib3.exceptions.NameResolutionError(self.host, self, error) from error
         except TimeoutError as error:
             raise urllib3.exceptions.ConnectTimeoutError(self, f"no answer within {self.timeout} s") from error
+        except UnicodeError as error:  # a label that no name can have
+            raise urllib3.exceptions.LocationParseError(self.host) from error
         except OSError as error:
             raise urllib3.exceptions.NewConnectionError(self, str(error)) from error
 
@@ -143,7 +153,7 @@ class _Abortable(HTTPConnection):
                 for option in self.socket_options or ():
                     sock.setsockopt(*option)
                 sock.settimeout(self.timeout)
-                self._show(sock)
+                self._show(sock.dup(), is_own=True)  # TLS takes the socket itself away while it shakes hands
                 sock.connect(address)
             except OSError as error:
                 sock.close()
@@ -157,8 +167,6 @@ class _Abortable(HTTPConnection):
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         exchange = current_exchange()
-        if exchange is not None and exchange.needs_fresh and self.sock is not None:
-            self.close()
         if self.sock is None:
             self.connect()
         self._show(self.sock)
@@ -185,10 +193,12 @@ class _Abortable(HTTPConnection):
         if held:
             super().send(held)
 
-    def _show(self, sock: socket.socket | None) -> None:
+    def _show(self, sock: socket.socket | None, *, is_own: bool = False) -> None:
         exchange = current_exchange()
         if exchange is not None:
-            exchange.show(sock)
+            exchange.show(sock, is_own=is_own)
+        elif is_own and sock is not None:
+            sock.close()
 
 
 class _AbortableTLS(_Abortable, HTTPSConnection):
@@ -199,6 +209,13 @@ class _AbortableTLS(_Abortable, HTTPSConnection):
 
 class _Pool(urllib3.HTTPConnectionPool):
     ConnectionCls = _Abortable
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        conn: Any = super()._get_conn(timeout)
+        exchange = current_exchange()
+        if exchange is not None and exchange.needs_fresh and not conn.is_closed:
+            conn.close()  # here, where urllib3 has not yet made a tunnel through a proxy
+        return conn
 
     def _put_conn(self, conn: Any) -> None:
         exchange = current_exchange()

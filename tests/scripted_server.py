@@ -267,3 +267,71 @@ FILE = (
     b'{"id":"file-1","object":"file","bytes":3,"created_at":1,"filename":"a.txt","purpose":"user_data",'
     b'"status":"processed"}'
 )
+
+
+@attrs.define
+class Tunnel:
+    """
+    A proxy that knows CONNECT, and remembers what it was asked in the clear.
+    """
+
+    asked: list[bytes] = attrs.field(factory=list)
+    _listener: Any = attrs.field(factory=lambda: socket.create_server(("127.0.0.1", 0)))
+    _sockets: list[socket.socket] = attrs.field(factory=list)
+
+    @property
+    def url(self) -> str:
+        """
+        Address of the proxy.
+        """
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def accept(self) -> None:
+        """
+        Serve until stopped.
+        """
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(near,), daemon=True).start()
+
+    def stop(self) -> None:
+        """
+        Hang up.
+        """
+        for sock in (self._listener, *self._sockets):
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
+
+    def _serve(self, near: socket.socket) -> None:
+        self._sockets.append(near)
+        with suppress(OSError, ValueError, IndexError):
+            self.asked.append(near.recv(65536))
+            host, port = self.asked[-1].split(b" ")[1].split(b":")
+            far = socket.create_connection((host.decode(), int(port)))
+            self._sockets.append(far)
+            near.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+            threading.Thread(target=self._pass_on, args=(far, near), daemon=True).start()
+            self._pass_on(near, far)
+
+    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def tunnelling() -> Iterator[Tunnel]:
+    """
+    Run such a proxy.
+    """
+    tunnel = Tunnel()
+    threading.Thread(target=tunnel.accept, daemon=True).start()
+    try:
+        yield tunnel
+    finally:
+        tunnel.stop()

@@ -255,6 +255,74 @@ def test_callbacks_that_wait_for_each_others_calls_end() -> None:
     assert first == [True, True]
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_client_closed_in_a_callback_drives_what_is_pending(server: ScriptedServer, workers: int) -> None:
+    """
+    close() in the only thread's callback finishes the chain instead of waiting for it.
+    """
+    seen: list[bool] = []
+    client = OpenAIClient("k", base_url=server.url, max_workers=workers)
+
+    def chain(_: object) -> None:
+        client.files.retrieve("file-1", {"on_terminate": lambda result: seen.append(result.success)})
+        client.close()
+
+    assert client.files.retrieve("file-1", {"on_terminate": chain}).wait(5)
+    assert seen == [True]
+
+
+def test_callbacks_that_wait_for_each_other_end(server: ScriptedServer) -> None:
+    """
+    Two callbacks that wait for each other's calls, or close each other's clients, do not hang.
+    """
+    with (
+        OpenAIClient("k", base_url=server.url, max_workers=2) as one,
+        OpenAIClient("k", base_url=server.url, max_workers=2) as two,
+    ):
+        both = threading.Barrier(2)
+        results: list[OpenAIResult[Any]] = []
+
+        def wait_for(number: int) -> bool:
+            both.wait(5)
+            return results[number].wait()
+
+        results.append(one.files.retrieve("file-1", {"on_terminate": lambda _: wait_for(1)}))
+        results.append(one.files.retrieve("file-1", {"on_terminate": lambda _: wait_for(0)}))
+        assert all(result.wait(5) for result in results)
+        meet = threading.Barrier(2)
+
+        def close(client: OpenAIClient) -> None:
+            meet.wait(5)
+            client.close()
+
+        closers = [
+            one.files.retrieve("file-1", {"on_terminate": lambda _: close(two)}),
+            two.files.retrieve("file-1", {"on_terminate": lambda _: close(one)}),
+        ]
+        assert all(result.wait(5) for result in closers)
+
+
+def test_call_driven_in_a_callback_keeps_its_pause() -> None:
+    """
+    However a call came to be parked, Retry-After is kept.
+    """
+    late = answer(503, b"{}", {"Retry-After": "1"})
+    with serving(answer(200, FILE), late, answer(200, FILE)) as flaky:
+        client = OpenAIClient("k", base_url=flaky.url, max_workers=1)
+        handles: list[OpenAIResult[Any]] = []
+
+        def inner(_: object) -> None:
+            handles.append(client.files.retrieve("file-1", {"background": True}))
+            handles[0].wait(0.3)
+
+        started = time.monotonic()
+        client.files.retrieve("file-1", {"on_terminate": inner}).wait(5)
+        assert handles[0].wait(5)
+        assert time.monotonic() - started >= 1
+        client.close()
+        assert not any(thread.name == "aikit-timer" for thread in threading.enumerate())
+
+
 def test_wait_with_a_timeout_inside_a_callback_drives_the_call(server: ScriptedServer) -> None:
     """
     Also a bounded wait on a pool of one makes its call go on.

@@ -40,6 +40,7 @@ from tests.scripted_server import (
     reset,
     serving,
     silent,
+    tunnelling,
     without_reading_body,
 )
 
@@ -708,6 +709,82 @@ def test_cancelling_never_hits_the_connection_of_another_call(
         assert others[0].wait(5)
         assert others[0].success, others[0].errors
         assert server.connections == 1
+
+
+def test_call_made_in_progress_leaves_the_outer_one_its_socket(
+    client: Callable[..., OpenAIClient], tmp_path: Path
+) -> None:
+    """
+    A download whose progress makes a call can be cancelled afterwards without hitting others.
+    """
+    content = b"x" * 3_000_000
+    with serving(answer(200, content), answer(200, FILE), answer(200, FILE, after_s=0.4)) as server:
+        made = client(server)
+        nested: list[bool] = []
+        others: list[OpenAIResult[Any]] = []
+
+        def watch(progress: Progress) -> None:
+            if not nested:
+                nested.append(made.files.retrieve("file-1").success)
+            if progress.bytes == progress.total and not others:
+                others.extend(made.files.retrieve("file-1", {"background": True, "max_retries": 0}) for _ in range(2))
+                time.sleep(0.2)
+
+        made.files.download("file-1", tmp_path / "out.bin", {"on_progress": watch})
+        assert all(other.wait(5) for other in others)
+        assert [other.success for other in others] == [True, True]
+
+
+def test_cancel_in_the_tls_handshake_is_quick() -> None:
+    """
+    A listener that accepts and stays mute does not keep a cancelled call over TLS.
+    """
+    with (
+        socket.create_server(("127.0.0.1", 0)) as mute,
+        OpenAIClient("k", base_url=f"https://127.0.0.1:{mute.getsockname()[1]}/v1") as made,
+    ):
+        result = made.files.retrieve("file-1", {"background": True})
+        time.sleep(0.5)
+        started = time.monotonic()
+        result.cancel()
+        assert result.wait(5)
+        assert time.monotonic() - started < 1
+
+
+def test_stream_through_a_proxy_stays_in_its_tunnel(
+    client: Callable[..., OpenAIClient],
+    tls: ssl.SSLContext,
+    authority: trustme.CA,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """
+    A body that is tried once goes through CONNECT like any other; the proxy reads neither key nor file.
+    """
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    with serving(answer(200, FILE), tls=tls) as server, tunnelling() as proxy:
+        for name in ("HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        made = client(server)
+        assert made.files.retrieve("file-1").success
+        result = made.files.create(Pipe(), "user_data", {"filename": "a.txt"})  # type: ignore[arg-type]  # raw streams are binary streams
+        assert result.success, result.errors
+        assert CONTENT in server.received[1].body
+    assert [line.split(b" ")[0] for line in proxy.asked] == [b"CONNECT", b"CONNECT"]
+    assert all(b"secret" not in line for line in proxy.asked)
+
+
+@pytest.mark.parametrize("host", ["ex..ample", f"{'a' * 70}.example"])
+def test_host_that_no_name_can_be_is_told(host: str) -> None:
+    """
+    A label that is empty or too long is an unusable URL, not a crash.
+    """
+    with OpenAIClient("k", base_url=f"http://{host}/v1") as made:
+        (error,) = made.files.retrieve("file-1").errors
+    assert error.code == "invalid_url"
 
 
 def test_slow_upload_may_take_longer_than_connecting_may(
