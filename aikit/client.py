@@ -94,10 +94,7 @@ class OpenAIClient:
             ValueError: An argument cannot be used, or no such provider is configured.
             RuntimeError: The dispatcher is ``"asyncio"``, and no loop is running.
         """
-        if isinstance(max_workers, bool) or not isinstance(max_workers, int) or not 1 <= max_workers <= _MAX_WORKERS:
-            raise ValueError(f"max_workers must be a whole number from 1 to {_MAX_WORKERS:,}, not {max_workers!r}")
-        if api_key is not None and not isinstance(api_key, str):
-            raise TypeError(f"api_key must be a string, not {type(api_key).__name__}")
+        _require_workers(max_workers)
         are_headers("custom_headers", custom_headers)
         self.defaults = OpenAIParameters(timeout=timeout, max_retries=max_retries, http_agent=http_agent)
         self._given = ProviderSettings(
@@ -278,6 +275,11 @@ class OpenAIClient:
             self._given, recurse=False, filter=lambda field, value: value is not None and field.name != "kind"
         )
         return attrs.evolve(self.providers.get(name), **fields)
+
+
+def _require_workers(count: Any) -> None:
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= _MAX_WORKERS:
+        raise ValueError(f"max_workers must be a whole number from 1 to {_MAX_WORKERS:,}, not {count!r}")
 
 
 def _dispatcher_of(value: Any) -> Dispatcher:
