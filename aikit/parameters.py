@@ -92,18 +92,30 @@ def is_flag(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be True or False, not {value!r}")
 
 
-def is_text(name: str, value: Any) -> None:
+def require_text(name: str, value: Any) -> None:
     """
-    Check a string that is not empty.
+    Check a string that is not empty and can be sent.
+
+    Raises:
+        TypeError: It is no string.
+        ValueError: It is empty, or nothing can carry it.
     """
-    if value is None:
-        return
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a string, not {type(value).__name__}")
     if not value:
-        raise ValueError(f"{name} must not be empty; leave it out instead")
+        raise ValueError(f"{name} must not be empty")
     if any("\ud800" <= char <= "\udfff" for char in value):
         raise ValueError(f"{name} {value!r} has a lone surrogate, which nothing can carry")
+
+
+def is_text(name: str, value: Any) -> None:
+    """
+    Check an option that is a string, or left out.
+    """
+    if value == "":
+        raise ValueError(f"{name} must not be empty; leave it out instead")
+    if value is not None:
+        require_text(name, value)
 
 
 def are_headers(name: str, value: Any) -> None:

@@ -4,7 +4,6 @@ JSONL: how lines are cut, and what is JSON.
 
 from __future__ import annotations
 
-import io
 import json
 import tracemalloc
 from collections.abc import Iterable
@@ -16,18 +15,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from aikit.errors import OpenAIError
 from aikit.jsonl import check_lines, iter_lines, parsed
 from aikit.jsonl_problems import Problems
-from aikit.limits import Limits, limits_for
+from aikit.limits import limits_for
+from tests.jsonl_errors import JSON, errors_of, told, worded
 
 _OPENAI = limits_for("openai")
 _RELAXED = settings(deadline=None)
-_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=4,
-)
 
 
 @attrs.define
@@ -48,21 +42,6 @@ class _Dribble:
 def _cut(content: bytes, at: Iterable[int]) -> _Dribble:
     marks = sorted({0, len(content), *(mark % (len(content) + 1) for mark in at)})
     return _Dribble([content[a:b] for a, b in pairwise(marks)])
-
-
-def _errors_of(purpose: str, content: bytes, limits: Limits = _OPENAI) -> list[OpenAIError]:
-    problems = Problems()
-    check_lines(purpose, io.BytesIO(content), limits, problems)
-    return problems.shown()
-
-
-def _told(purpose: str, *values: Any, limits: Limits = _OPENAI) -> list[tuple[str | None, str | None, int | None]]:
-    content = "".join(json.dumps(value) + "\n" for value in values).encode()
-    return [(error.code, error.param, error.line) for error in _errors_of(purpose, content, limits)]
-
-
-def _worded(errors: list[OpenAIError]) -> list[tuple[str | None, str, str | None, int | None]]:
-    return [(error.code, error.message, error.param, error.line) for error in errors]
 
 
 @_RELAXED
@@ -119,7 +98,7 @@ def test_bytes_read_are_told_chunk_by_chunk() -> None:
 
 
 @_RELAXED
-@given(_JSON)
+@given(JSON)
 def test_what_json_writes_is_read_back(value: Any) -> None:
     """
     Every value survives the round trip, spaces around it and a carriage return included.
@@ -155,12 +134,12 @@ def test_what_is_no_json_is_told_with_the_reason(line: bytes, reason: str) -> No
 
 @pytest.mark.parametrize("purpose", ["batch", "fine-tune", "evals"])
 @_RELAXED
-@given(values=st.lists(st.dictionaries(st.text(), _JSON, max_size=3), min_size=1, max_size=3))
+@given(values=st.lists(st.dictionaries(st.text(), JSON, max_size=3), min_size=1, max_size=3))
 def test_objects_written_by_json_are_never_called_unparseable(purpose: str, values: list[dict[str, Any]]) -> None:
     """
     Whatever else is wrong with them, lines of JSON objects are parsed.
     """
-    assert all(code != "invalid_json_line" for code, _, _ in _told(purpose, *values))
+    assert all(code != "invalid_json_line" for code, _, _ in told(purpose, *values))
 
 
 @_RELAXED
@@ -175,7 +154,7 @@ def test_chunk_boundaries_anywhere_give_the_same_errors(lines: list[bytes], at: 
     content = b"\n".join(lines)
     problems = Problems()
     check_lines("evals", _cut(content, at), _OPENAI, problems)
-    assert _worded(problems.shown()) == _worded(_errors_of("evals", content))
+    assert worded(problems.shown()) == worded(errors_of("evals", content))
 
 
 @pytest.mark.parametrize("line", [b"1", b"null", b'"text"', b'[{"item": {}}]'])
@@ -184,7 +163,7 @@ def test_line_that_is_no_object_is_refused(purpose: str, line: bytes) -> None:
     """
     JSON of another kind is as wrong as no JSON.
     """
-    first = _errors_of(purpose, line)[-1]
+    first = errors_of(purpose, line)[-1]
     assert (first.code, first.param, first.line) == ("invalid_json_line", None, 1)
     assert first.message.startswith("This line is not parseable as valid JSON. A line is one object")
 
@@ -194,7 +173,7 @@ def test_blank_lines_between_others_are_told_and_those_at_the_end_are_not() -> N
     An empty line is no JSON, but a file may end in several newlines.
     """
     content = b'{"item": {}}\n\n \t\r\n{"item": {}}\r\n\n\n \n'
-    assert [(error.code, error.line) for error in _errors_of("evals", content)] == [
+    assert [(error.code, error.line) for error in errors_of("evals", content)] == [
         ("invalid_json_line", 2),
         ("invalid_json_line", 3),
     ]
@@ -204,7 +183,7 @@ def test_a_million_blank_lines_are_counted_not_kept() -> None:
     """
     Each of them counts as a problem, a hundred entries remain.
     """
-    errors = _errors_of("evals", b'{"item": {}}' + b"\n" * 1_000_001 + b'{"item": {}}')
+    errors = errors_of("evals", b'{"item": {}}' + b"\n" * 1_000_001 + b'{"item": {}}')
     assert len(errors) == 100
     assert errors[-1].message.startswith("999,901 more")
 
@@ -213,8 +192,8 @@ def test_byte_order_mark_is_told_and_the_line_checked_without_it() -> None:
     """
     The mark is one problem; it does not hide others, nor make a good line bad.
     """
-    assert _told("evals", {"item": {}}) == []
-    errors = _errors_of("evals", b'\xef\xbb\xbf{"item": {}}\n{"item": 1}\n')
+    assert told("evals", {"item": {}}) == []
+    errors = errors_of("evals", b'\xef\xbb\xbf{"item": {}}\n{"item": 1}\n')
     assert [(error.code, error.line) for error in errors] == [("bom", 1), ("invalid_type", 2)]
     assert "save it as UTF-8 without a BOM" in errors[0].message
 
@@ -225,7 +204,7 @@ def test_utf16_is_one_problem(encoding: str) -> None:
     A file in another encoding is told once, not line by line.
     """
     content = ("\ufeff" + '{"item": {}}\n' * 50).encode(encoding)
-    (error,) = _errors_of("evals", content)
+    (error,) = errors_of("evals", content)
     assert error.code == "invalid_encoding"
 
 
@@ -235,4 +214,4 @@ def test_line_beyond_the_bound_is_a_problem_of_its_own() -> None:
     """
     limits = attrs.evolve(_OPENAI, line_max_bytes=50)
     values = [{"item": {}}, {"item": {"a": "x" * 100}}, {"item": 1}]
-    assert _told("evals", *values, limits=limits) == [("line_too_long", None, 2), ("invalid_type", "item", 3)]
+    assert told("evals", *values, limits=limits) == [("line_too_long", None, 2), ("invalid_type", "item", 3)]

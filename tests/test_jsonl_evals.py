@@ -4,31 +4,16 @@ JSONL: the rules of eval lines.
 
 from __future__ import annotations
 
-import io
-import json
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
-from aikit.errors import OpenAIError
-from aikit.jsonl import check_lines
-from aikit.jsonl_problems import Problems
-from aikit.limits import Limits, limits_for
+from aikit.limits import limits_for
+from tests.jsonl_errors import told
 
 _OPENAI = limits_for("openai")
 _RELAXED = settings(deadline=None)
-
-
-def _errors_of(purpose: str, content: bytes, limits: Limits = _OPENAI) -> list[OpenAIError]:
-    problems = Problems()
-    check_lines(purpose, io.BytesIO(content), limits, problems)
-    return problems.shown()
-
-
-def _told(purpose: str, *values: Any, limits: Limits = _OPENAI) -> list[tuple[str | None, str | None, int | None]]:
-    content = "".join(json.dumps(value) + "\n" for value in values).encode()
-    return [(error.code, error.param, error.line) for error in _errors_of(purpose, content, limits)]
 
 
 @pytest.mark.parametrize(
@@ -46,4 +31,4 @@ def test_eval_lines_have_an_item_and_perhaps_a_sample(line: Any, expected: list[
     """
     Both are objects, and other keys are free.
     """
-    assert _told("evals", line) == expected
+    assert told("evals", line) == expected

@@ -4,7 +4,6 @@ JSONL: the rules of fine-tuning lines.
 
 from __future__ import annotations
 
-import io
 import json
 from typing import Any
 
@@ -12,10 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aikit.errors import OpenAIError
-from aikit.jsonl import check_lines
-from aikit.jsonl_problems import Problems
-from aikit.limits import Limits, limits_for
+from aikit.limits import limits_for
+from tests.jsonl_errors import JSON, errors_of, told, worded
 
 _OPENAI = limits_for("openai")
 _RELAXED = settings(deadline=None)
@@ -25,30 +22,10 @@ _CALL = {
     "role": "assistant",
     "tool_calls": [{"id": "1", "type": "function", "function": {"name": "f", "arguments": ""}}],
 }
-_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=4,
-)
-
-
-def _errors_of(purpose: str, content: bytes, limits: Limits = _OPENAI) -> list[OpenAIError]:
-    problems = Problems()
-    check_lines(purpose, io.BytesIO(content), limits, problems)
-    return problems.shown()
-
-
-def _told(purpose: str, *values: Any, limits: Limits = _OPENAI) -> list[tuple[str | None, str | None, int | None]]:
-    content = "".join(json.dumps(value) + "\n" for value in values).encode()
-    return [(error.code, error.param, error.line) for error in _errors_of(purpose, content, limits)]
-
-
-def _worded(errors: list[OpenAIError]) -> list[tuple[str | None, str, str | None, int | None]]:
-    return [(error.code, error.message, error.param, error.line) for error in errors]
 
 
 def _tuned(*values: Any) -> list[tuple[str | None, str | None, int | None]]:
-    return _told("fine-tune", *values)
+    return told("fine-tune", *values)
 
 
 def _without(value: dict[str, Any], *keys: str) -> dict[str, Any]:
@@ -221,7 +198,7 @@ def test_outputs_of_a_preference_example_are_the_models(name: str, role: str) ->
     line = {**_without(_PREFERENCE, side), name: [_ASSISTANT | {"role": role}, {"role": "tool", "content": "42"}]}
     content = json.dumps(line).encode()
     text = f"Unrecognized role '{role}'; allowed are assistant, tool."
-    assert _worded(_errors_of("fine-tune", content)) == [("unrecognized_role", text, f"{name}[0].role", 1)]
+    assert worded(errors_of("fine-tune", content)) == [("unrecognized_role", text, f"{name}[0].role", 1)]
 
 
 @_RELAXED
@@ -229,7 +206,7 @@ def test_outputs_of_a_preference_example_are_the_models(name: str, role: str) ->
     st.lists(
         st.dictionaries(
             st.sampled_from(["messages", "input", "preferred_output", "non_preferred_output", "prompt", "tools"]),
-            _JSON | st.lists(st.dictionaries(st.sampled_from(["role", "content", "weight"]), _JSON)),
+            JSON | st.lists(st.dictionaries(st.sampled_from(["role", "content", "weight"]), JSON)),
         )
     )
 )
@@ -237,4 +214,4 @@ def test_no_example_however_odd_crashes_the_check(values: list[dict[str, Any]]) 
     """
     Values of any type in any place are told, not raised.
     """
-    _told("fine-tune", *values)
+    told("fine-tune", *values)

@@ -13,8 +13,8 @@ from aikit.batch_objects import BatchOrder, BatchPage, OpenAIBatch
 from aikit.batch_parameters import OpenAIBatchListParameters, OpenAIBatchParameters, OpenAIBatchWaitParameters
 from aikit.batch_results import OpenAIBatchListResult, OpenAIBatchResult
 from aikit.errors import Rejected
-from aikit.parameters import OpenAIParameters
-from aikit.resources.arguments import require_id, require_text
+from aikit.parameters import OpenAIParameters, require_text
+from aikit.resources.arguments import require_id
 from aikit.resources.batch_creation import created_once
 from aikit.resources.batch_waiting import ended
 from aikit.resources.calls import retry_policy, start

@@ -14,8 +14,8 @@ import attrs
 from aikit.errors import OpenAIError, Rejected
 from aikit.file_parameters import OpenAIFileListParameters, OpenAIFileParameters, OpenAIFileWaitParameters
 from aikit.objects import FilePage, OpenAIFile
-from aikit.parameters import OpenAIParameters
-from aikit.resources.arguments import require_id, require_text
+from aikit.parameters import OpenAIParameters, require_text
+from aikit.resources.arguments import require_id
 from aikit.resources.calls import start
 from aikit.resources.pages import all_pages
 from aikit.results import (
