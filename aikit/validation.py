@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from aikit.errors import CancelledError, OpenAIError
-from aikit.jsonl_problems import Problems
+from aikit.jsonl.problems import Problems
 from aikit.limits import Limits
 from aikit.source import Source
 from aikit.watch import Watch
@@ -73,7 +73,7 @@ def _choice_problem(name: str, value: str, allowed: tuple[str, ...]) -> OpenAIEr
 
 
 def _check_content(source: Source, purpose: str, limits: Limits, watch: Watch, problems: Problems) -> None:
-    from aikit.jsonl import check_lines  # noqa: PLC0415  most purposes have no lines
+    from aikit.jsonl.check import check_lines  # noqa: PLC0415  most purposes have no lines
 
     try:
         reader = source.open()

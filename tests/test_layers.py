@@ -23,16 +23,9 @@ _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
     "nouns": ("objects", "batch_objects", "errors", "headers", "secrecy"),
     # watch: the eye of whoever moves bytes; sink: bodies down, as source is bodies up; refusal: what an answer says
     "wire": ("wire", "watch", "retry", "multipart", "filenames", "source", "sink", "refusal", "transport", "sockets"),
-    "checks": (
-        "validation",
-        "limits",
-        "jsonl",
-        "jsonl_batch",
-        "jsonl_evals",
-        "jsonl_finetune",
-        "jsonl_messages",
-        "jsonl_problems",
-    ),
+    # disk: SQLite, locks and faults of what is kept on this machine
+    "disk": ("disk",),
+    "checks": ("validation", "limits", "jsonl"),
     "embedded": ("local",),
     # providers.configured: what a provider file says belongs to those it is about
     "providers": ("providers",),
@@ -48,7 +41,7 @@ _ONLY_THERE: Final[Mapping[str, tuple[str, ...]]] = {
     "urllib3": ("transport", "sockets"),
     "certifi": ("sockets",),
     "truststore": ("sockets",),
-    "sqlite3": ("local",),
+    "sqlite3": ("disk", "local"),
     "click": ("cli",),
     "rich": ("cli",),
 }

@@ -12,7 +12,7 @@ from typing import Final, Self
 
 import attrs
 
-from aikit.local.faults import StoreError
+from aikit.disk.faults import StoreError
 from aikit.local.rules import Refusal
 
 CHUNK_BYTES: Final = 256 * 1024

@@ -16,8 +16,8 @@ from typing import Any, Final, Self
 
 import attrs
 
-from aikit.local.faults import NO_SPACE, telling_faults
-from aikit.local.locks import mark_as_alive
+from aikit.disk.faults import NO_SPACE, telling_faults
+from aikit.disk.locks import mark_as_alive
 
 _ALPHABET: Final = string.ascii_letters + string.digits
 _WORTH_RESERVING: Final = 4 << 20

@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 import attrs
 
+from aikit.disk.faults import StoreError
 from aikit.local.content import Content, asked_part
-from aikit.local.faults import StoreError
 from aikit.local.rules import (
     ContentCheck,
     Refusal,

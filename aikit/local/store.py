@@ -1,7 +1,7 @@
 """
 A folder that keeps files: SQLite for what is known, plain files for what is stored.
 
-    <home>/local/files.db       what is known; the schema stands in `aikit.local.database`
+    <home>/local/files.db       what is known; the schema stands in `aikit.disk.database`
     <home>/local/blobs/<id>     what is stored, one file each
     <home>/local/incoming/<id>  what is being written; its writer holds a lock on it
     <home>/local/lock           held by the process that is starting
@@ -22,10 +22,11 @@ from typing import Final
 
 import attrs
 
-from aikit.local.database import Database
-from aikit.local.faults import StoreError, telling_faults
+from aikit.disk.database import Database
+from aikit.disk.faults import StoreError, telling_faults
+from aikit.disk.locks import locked, remove_if_abandoned
 from aikit.local.incoming import Incoming
-from aikit.local.locks import locked, remove_if_abandoned
+from aikit.local.schema import MIGRATIONS
 
 _COLUMNS: Final = "id, filename, purpose, bytes, sha256, created_at, expires_at"
 _IS_LIVE: Final = "(expires_at IS NULL OR expires_at > ?)"
@@ -80,7 +81,7 @@ class Store:
 
     def __attrs_post_init__(self) -> None:
         self.home = Path(self.home)
-        self._database = Database(self.folder / "files.db")
+        self._database = Database(self.folder / "files.db", MIGRATIONS)
 
     @property
     def folder(self) -> Path:

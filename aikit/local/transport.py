@@ -11,12 +11,12 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from aikit.disk.database import giving_up
+from aikit.disk.faults import StoreError
 from aikit.errors import OpenAIError
 from aikit.headers import Headers
 from aikit.local import BASE_URL
 from aikit.local.content import CHUNK_BYTES, Content
-from aikit.local.database import giving_up
-from aikit.local.faults import StoreError
 from aikit.local.rules import Refusal
 from aikit.local.service import FilesService, Reply, refusal_reply
 from aikit.local.store import Store

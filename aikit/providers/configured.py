@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from aikit.local import home_folder
+from aikit.disk import home_folder
 from aikit.secrecy import redacted
 
 OPENAI: Final = "openai"

@@ -9,8 +9,9 @@ from typing import Any
 
 import attrs
 
+from aikit.disk import home_folder
 from aikit.limits import Limits, limits_for
-from aikit.local import BASE_URL, home_folder
+from aikit.local import BASE_URL
 from aikit.providers.configured import ProviderSettings
 from aikit.providers.openai import OpenAIProvider
 from aikit.wire import Transport

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from aikit.disk.database import Database
 from aikit.local import store as store_module
-from aikit.local.database import Database
 from aikit.local.incoming import Incoming
 from aikit.local.store import Store
 

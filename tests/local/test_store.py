@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from aikit.local import home_folder
-from aikit.local.database import SCHEMA_VERSION
-from aikit.local.faults import StoreError
+from aikit.disk import home_folder
+from aikit.disk.faults import StoreError
+from aikit.disk.locks import mark_as_alive, remove_if_abandoned
 from aikit.local.incoming import new_id
-from aikit.local.locks import mark_as_alive, remove_if_abandoned
+from aikit.local.schema import MIGRATIONS
 from aikit.local.service import FilesService
 from aikit.local.store import Store
 from tests.local.conftest import files_below
@@ -59,7 +59,7 @@ def test_the_database_tells_its_version(store: Store) -> None:
     """
     assert store.list(limit=1) == ()
     with closing(sqlite3.connect(store.folder / "files.db")) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
@@ -69,7 +69,7 @@ def test_a_store_of_a_newer_version_is_left_alone(store: Store) -> None:
     """
     assert store.list(limit=1) == ()
     with closing(sqlite3.connect(store.folder / "files.db")) as connection:
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     with pytest.raises(StoreError, match="upgrade aikit") as caught:
         Store(store.home).list(limit=1)
     assert caught.value.code == "storage_too_new"
@@ -126,7 +126,7 @@ def test_a_store_that_another_writer_blocks_is_busy(store: Store, monkeypatch: p
     """
     When waiting does not help, the answer says to try again; reading goes on meanwhile.
     """
-    monkeypatch.setattr("aikit.local.database._BUSY_S", 0.05)
+    monkeypatch.setattr("aikit.disk.database._BUSY_S", 0.05)
     service = FilesService(store=store)
     assert service.list({}).status == 200
     with closing(sqlite3.connect(store.folder / "files.db", isolation_level=None)) as other:

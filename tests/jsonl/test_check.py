@@ -15,10 +15,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from aikit.jsonl import check_lines, iter_lines, parsed
-from aikit.jsonl_problems import Problems
+from aikit.jsonl.check import check_lines
+from aikit.jsonl.lines import iter_lines, parsed
+from aikit.jsonl.problems import Problems
 from aikit.limits import limits_for
-from tests.jsonl_errors import JSON, errors_of, told, worded
+from tests.jsonl.errors import JSON, errors_of, told, worded
 
 _OPENAI = limits_for("openai")
 _RELAXED = settings(deadline=None)

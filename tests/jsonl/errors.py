@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from aikit.errors import OpenAIError
-from aikit.jsonl import check_lines
-from aikit.jsonl_problems import Problems
+from aikit.jsonl.check import check_lines
+from aikit.jsonl.problems import Problems
 from aikit.limits import Limits, limits_for
 
 _OPENAI = limits_for("openai")

@@ -11,7 +11,7 @@ from typing import Any, Final
 import attrs
 
 from aikit.errors import OpenAIError
-from aikit.jsonl_problems import Problems, add_missing, add_wrong_type, excerpt
+from aikit.jsonl.problems import Problems, add_missing, add_wrong_type, excerpt
 from aikit.limits import Limits
 
 _SHORT: Final = 40  # characters; a longer custom_id is remembered by its digest

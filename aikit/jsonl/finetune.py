@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.jsonl_messages import ROLES, Message, check_messages, check_tools
-from aikit.jsonl_problems import Problems, add_missing, add_wrong_type
+from aikit.jsonl.messages import ROLES, Message, check_messages, check_tools
+from aikit.jsonl.problems import Problems, add_missing, add_wrong_type
 from aikit.limits import Limits
 
 _OUTPUTS: Final = (("preferred_output", "preferred_completion"), ("non_preferred_output", "non_preferred_completion"))

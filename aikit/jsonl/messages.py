@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.jsonl_problems import Problems, add_wrong_type, excerpt
+from aikit.jsonl.problems import Problems, add_wrong_type, excerpt
 
 ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")
 _ANSWERS: Final = ("tool_calls", "function_call", "refusal", "audio")

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aikit.limits import limits_for
-from tests.jsonl_errors import JSON, errors_of, told, worded
+from tests.jsonl.errors import JSON, errors_of, told, worded
 
 _OPENAI = limits_for("openai")
 _RELAXED = settings(deadline=None)

@@ -1,5 +1,5 @@
 """
-What the store knows, in SQLite: connections that hop between threads, write transactions, the schema and its versions.
+A SQLite file: connections that hop between threads, write transactions, versions of the schema.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlite3
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -17,32 +17,7 @@ from typing import Final
 
 import attrs
 
-from aikit.local.faults import StoreError
-
-# PRAGMA user_version counts how many of these were carried out. Never change one that was released: append.
-#   seq         order of arrival, the tie-break within a second
-#   id          "file-" and 24 letters and digits; also the name of the blob
-#   bytes       size of the blob
-#   sha256      of the blob, in hexadecimal
-#   created_at  Unix seconds
-#   expires_at  Unix seconds from which on it is gone; NULL: kept until deleted
-_MIGRATIONS: Final = (
-    (
-        """CREATE TABLE files (
-            seq INTEGER PRIMARY KEY AUTOINCREMENT,
-            id TEXT NOT NULL UNIQUE,
-            filename TEXT NOT NULL,
-            purpose TEXT NOT NULL,
-            bytes INTEGER NOT NULL,
-            sha256 TEXT NOT NULL,
-            created_at INTEGER NOT NULL,
-            expires_at INTEGER
-        )""",
-        "CREATE INDEX files_by_age ON files (created_at, seq)",
-        "CREATE INDEX files_by_expiry ON files (expires_at) WHERE expires_at IS NOT NULL",
-    ),
-)
-SCHEMA_VERSION: Final = len(_MIGRATIONS)
+from aikit.disk.faults import StoreError
 
 _BUSY_S: Final = 60.0
 _TRY_S: Final = 0.1  # SQLite waits without looking at signals, so it waits in small steps
@@ -56,9 +31,14 @@ class Database:
     A database file that several threads and processes share.
 
     A connection serves one thread at a time, whichever that is, and rests in between.
+
+    Attributes:
+        migrations: Statements, version by version. ``PRAGMA user_version`` counts how many versions were carried out:
+            never change one that was released, append.
     """
 
     path: Path
+    migrations: Sequence[Sequence[str]]
     _idle: deque[sqlite3.Connection] = attrs.field(factory=deque)
     _pid: int = attrs.field(factory=os.getpid)
 
@@ -103,13 +83,14 @@ class Database:
         with self.reading() as connection:
             connection.execute("PRAGMA journal_mode = WAL").fetchall()
             found = connection.execute("PRAGMA user_version").fetchone()[0]
-        if found > SCHEMA_VERSION:
+        known = len(self.migrations)
+        if found > known:
             raise StoreError(
-                message=f"{self.path} was written by a newer aikit (schema {found}, this one knows {SCHEMA_VERSION}); "
+                message=f"{self.path} was written by a newer aikit (schema {found}, this one knows {known}); "
                 "upgrade aikit, or set AIKIT_HOME to another folder",
                 code="storage_too_new",
             )
-        for version, statements in enumerate(_MIGRATIONS[found:], start=found + 1):
+        for version, statements in enumerate(self.migrations[found:], start=found + 1):
             with self.writing() as connection:
                 for statement in statements:
                     connection.execute(statement)

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from aikit.jsonl_problems import Problems, add_missing, add_wrong_type
+from aikit.jsonl.problems import Problems, add_missing, add_wrong_type
 from aikit.limits import Limits
 
 

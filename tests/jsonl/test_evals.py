@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from aikit.limits import limits_for
-from tests.jsonl_errors import told
+from tests.jsonl.errors import told
 
 _OPENAI = limits_for("openai")
 _RELAXED = settings(deadline=None)

@@ -1,0 +1,3 @@
+"""
+JSONL files: reading and checking their lines.
+"""
