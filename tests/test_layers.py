@@ -20,12 +20,14 @@ _ROOT: Final = Path(aikit.__file__).parent
 
 # From the ground up. A module or a package stands for all that is in it; the longest name that fits counts.
 _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
-    "nouns": ("objects", "batch_objects", "errors", "headers", "secrecy"),
+    "nouns": ("objects", "batch_objects", "usage", "errors", "headers", "secrecy"),
     # watch: the eye of whoever moves bytes; sink: bodies down, as source is bodies up; refusal: what an answer says
     "wire": ("wire", "watch", "retry", "multipart", "filenames", "source", "sink", "refusal", "transport", "sockets"),
     # disk: SQLite, locks and faults of what is kept on this machine
     "disk": ("disk",),
     "checks": ("validation", "limits", "jsonl"),
+    # accounts: prices, estimates, costs, the ledger; batch_output: a batch's files joined line by line
+    "accounts": ("accounts", "batch_output"),
     "embedded": ("local",),
     # providers.configured: what a provider file says belongs to those it is about
     "providers": ("providers",),
@@ -41,7 +43,7 @@ _ONLY_THERE: Final[Mapping[str, tuple[str, ...]]] = {
     "urllib3": ("transport", "sockets"),
     "certifi": ("sockets",),
     "truststore": ("sockets",),
-    "sqlite3": ("disk", "local"),
+    "sqlite3": ("disk", "local", "accounts", "batch_output"),
     "click": ("cli",),
     "rich": ("cli",),
 }
