@@ -1,0 +1,89 @@
+"""
+The time that the embedded provider lives by; tests let it run faster.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Final, Protocol
+
+import attrs
+
+_STEP_S: Final = 0.02
+
+
+class Clock(Protocol):
+    """
+    What tells the time, and lets it pass.
+    """
+
+    def now(self) -> float:
+        """Return Unix seconds."""
+        ...
+
+    def wait(self, seconds: float, event: threading.Event) -> bool:
+        """Let *seconds* of this clock pass, or fewer when *event* is set; tell whether it is."""
+        ...
+
+
+@attrs.frozen
+class RealClock:
+    """
+    The clock of this machine.
+    """
+
+    def now(self) -> float:
+        """
+        Return Unix seconds.
+        """
+        return time.time()
+
+    def wait(self, seconds: float, event: threading.Event) -> bool:
+        """
+        Let *seconds* pass, or fewer when *event* is set; tell whether it is.
+        """
+        return event.wait(max(seconds, 0.0))
+
+
+@attrs.define(eq=False)
+class SpedUpClock:
+    """
+    A clock that runs *speed* times as fast as that of this machine, from now on, and can be set forward.
+
+    Attributes:
+        speed: Its seconds in one real second; 0 stands still but for `advance`.
+    """
+
+    speed: float = attrs.field(default=1.0, validator=attrs.validators.ge(0))
+    _began_at: float = attrs.field(factory=time.time)
+    _began: float = attrs.field(factory=time.monotonic, init=False)
+    _advanced_s: float = attrs.field(default=0.0, init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+
+    def now(self) -> float:
+        """
+        Return Unix seconds by this clock.
+        """
+        return self._began_at + (time.monotonic() - self._began) * self.speed + self._advanced_s
+
+    def wait(self, seconds: float, event: threading.Event) -> bool:
+        """
+        Let *seconds* of this clock pass, or fewer when *event* is set; tell whether it is. `advance` counts.
+        """
+        ends_at = self.now() + seconds
+        while not event.is_set():
+            left = ends_at - self.now()
+            if left <= 0:
+                break
+            event.wait(min(left / self.speed, _STEP_S) if self.speed else _STEP_S)
+        return event.is_set()
+
+    def advance(self, seconds: float) -> None:
+        """
+        Set it forward.
+        """
+        if seconds < 0:
+            raise ValueError(f"a clock can only be set forward, not by {seconds!r} seconds")
+        with self._lock:
+            self._advanced_s += seconds
