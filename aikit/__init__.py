@@ -1,5 +1,5 @@
 """
-An object client for the Files and Batches APIs of AI providers, with one provider embedded.
+An object client for the Files, Uploads and Batches APIs of AI providers, with one provider embedded.
 
     client = OpenAIClient(provider="local")
     result = client.files.create("train.jsonl", "fine-tune")
@@ -41,6 +41,12 @@ if TYPE_CHECKING:
     from aikit.results import OpenAIFileListResult as OpenAIFileListResult
     from aikit.results import OpenAIFileResult as OpenAIFileResult
     from aikit.results import OpenAIResult as OpenAIResult
+    from aikit.upload_objects import OpenAIUpload as OpenAIUpload
+    from aikit.upload_objects import OpenAIUploadPart as OpenAIUploadPart
+    from aikit.upload_parameters import OpenAIUploadCompleteParameters as OpenAIUploadCompleteParameters
+    from aikit.upload_parameters import OpenAIUploadParameters as OpenAIUploadParameters
+    from aikit.upload_results import OpenAIUploadPartResult as OpenAIUploadPartResult
+    from aikit.upload_results import OpenAIUploadResult as OpenAIUploadResult
 
 __version__ = "0.1.0"
 
@@ -63,6 +69,9 @@ _HOMES: Final = {
         "OpenAIFileResult",
         "OpenAIResult",
     ),
+    "aikit.upload_objects": ("OpenAIUpload", "OpenAIUploadPart"),
+    "aikit.upload_parameters": ("OpenAIUploadCompleteParameters", "OpenAIUploadParameters"),
+    "aikit.upload_results": ("OpenAIUploadPartResult", "OpenAIUploadResult"),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.objects import NOTHING, Page, others, unreadable
+from aikit.objects import NOTHING, Page, others, require_fields
 
 INTENT_KEY: Final = "aikit_intent"
 """Key of the pair of metadata by which a batch is found whose creation was not answered."""
@@ -199,7 +199,7 @@ class OpenAIBatch:
         Raises:
             OpenAIError: It is no Batch object (code ``"invalid_response"``).
         """
-        _require_fields(data)
+        require_fields("Batch", data, _REQUIRED)
         get = data.get
         return cls(
             **{name: data[name] for name in _REQUIRED},
@@ -266,16 +266,6 @@ class OpenAIBatchProgress:
 
 
 _KEYS: Final = frozenset(field.name for field in attrs.fields(OpenAIBatch)) - {"extra"}
-
-
-def _require_fields(data: Any) -> None:
-    if not isinstance(data, dict):
-        raise unreadable("Batch", data, f"it is {type(data).__name__}, not an object")
-    for name, kind in _REQUIRED.items():
-        if name not in data:
-            raise unreadable("Batch", data, f"{name!r} is missing")
-        if type(data[name]) is not kind:  # so no bool is a number
-            raise unreadable("Batch", data, f"{name!r} is not of type {kind.__name__}")
 
 
 def _optional(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aikit.providers import Provider
     from aikit.resources.batches import BatchesAPI
     from aikit.resources.files import FilesAPI
+    from aikit.resources.uploads import UploadsAPI
     from aikit.runners import Pool
 
 
@@ -112,6 +113,7 @@ class OpenAIClient:
         self._pool: Pool | None = None
         self._is_closed = False
         self._files: FilesAPI | None = None
+        self._uploads: UploadsAPI | None = None
         self._batches: BatchesAPI | None = None
         self._providers: Providers | None = None
         _clients.add(self)
@@ -147,6 +149,15 @@ class OpenAIClient:
 
             self._files = FilesAPI(self)
         return self._files
+
+    @property
+    def uploads(self) -> UploadsAPI:
+        """The Uploads API."""
+        if self._uploads is None:
+            from aikit.resources.uploads import UploadsAPI  # noqa: PLC0415  likewise, of those without large files
+
+            self._uploads = UploadsAPI(self)
+        return self._uploads
 
     @property
     def batches(self) -> BatchesAPI:

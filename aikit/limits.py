@@ -40,6 +40,10 @@ class Limits:
 
         extensions: Per purpose, which a name may end in; a purpose that is not a key takes any.
 
+        upload_max_bytes: Of a file that comes in parts.
+
+        upload_part_max_bytes: Of one part.
+
         batch_endpoints: What ``url`` of a batch line may be; empty when any may.
 
         batch_completion_windows: By when a batch may be wanted; empty when any may.
@@ -57,6 +61,8 @@ class Limits:
     checked_purposes: tuple[str, ...] = attrs.field(converter=tuple)
     extensions: Mapping[str, tuple[str, ...]] = attrs.field(converter=_extensions, hash=False)
     file_max_bytes: int = attrs.field(converter=_bound)
+    upload_max_bytes: int = attrs.field(converter=_bound)
+    upload_part_max_bytes: int = attrs.field(converter=_bound)
     batch_max_bytes: int = attrs.field(converter=_bound)
     batch_max_lines: int = attrs.field(converter=_bound)
     embeddings_batch_max_inputs: int = attrs.field(converter=_bound)

@@ -252,3 +252,19 @@ def unreadable(what: str, data: Any, why: str) -> OpenAIError:
         code="invalid_response",
         body=data,
     )
+
+
+def require_fields(what: str, data: Any, fields: Mapping[str, type]) -> None:
+    """
+    Check that *data* is an object that has *fields*, each of its type.
+
+    Raises:
+        OpenAIError: It is no *what* (code ``"invalid_response"``).
+    """
+    if not isinstance(data, dict):
+        raise unreadable(what, data, f"it is {type(data).__name__}, not an object")
+    for name, kind in fields.items():
+        if name not in data:
+            raise unreadable(what, data, f"{name!r} is missing")
+        if type(data[name]) is not kind:  # so no bool is a number
+            raise unreadable(what, data, f"{name!r} is not of type {kind.__name__}")

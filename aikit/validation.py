@@ -10,6 +10,7 @@ from aikit.errors import CancelledError, OpenAIError
 from aikit.jsonl.problems import Problems
 from aikit.limits import Limits
 from aikit.source import Source
+from aikit.upload_objects import UploadOrder
 from aikit.watch import Watch
 
 _TEXT_EXTENSIONS: Final = ("", ".json", ".ndjson", ".txt")
@@ -43,7 +44,7 @@ def check_file(source: Source, purpose: str, limits: Limits, watch: Watch | None
         _name_problem(source.name),
         _name_size_problem(source.name, limits),
         _extension_problem(source.name, purpose, limits),
-        _size_problem(source.size_bytes, purpose, limits),
+        _size_problem(source.size_bytes, purpose, limits.size_limit(purpose)),
     )
     for error in found:
         if error is not None:
@@ -63,6 +64,36 @@ def check_batch(endpoint: str, completion_window: str, limits: Limits) -> list[O
         _choice_problem("completion_window", completion_window, limits.batch_completion_windows),
     )
     return [error for error in found if error is not None]
+
+
+def check_upload(order: UploadOrder, limits: Limits) -> list[OpenAIError]:
+    """
+    Return what a provider would refuse about a file that is to come in parts, nothing when all is well.
+    """
+    # https://developers.openai.com/api/reference/resources/uploads/methods/create (read 2026-11-21)
+    most = min(limits.upload_max_bytes, limits.batch_max_bytes if order.purpose == "batch" else limits.upload_max_bytes)
+    found = (
+        _purpose_problem(order.purpose, limits),
+        _name_problem(order.filename),
+        _name_size_problem(order.filename, limits),
+        _extension_problem(order.filename, order.purpose, limits),
+        _size_problem(order.bytes, order.purpose, most),
+    )
+    return [error for error in found if error is not None]
+
+
+def check_part(source: Source, limits: Limits) -> list[OpenAIError]:
+    """
+    Return what a provider would refuse about a part of an upload, nothing when all is well.
+    """
+    # https://developers.openai.com/api/reference/resources/uploads/subresources/parts/methods/create (read 2026-11-21)
+    size, most = source.size_bytes, limits.upload_part_max_bytes
+    if size == 0:
+        return [OpenAIError(message="the part is empty; leave it out", code="empty_part", param="data")]
+    if size is None or size <= most:
+        return []
+    message = f"the part has {size:,} bytes ({_human(size)}), but at most {most:,} ({_human(most)}) are allowed"
+    return [OpenAIError(message=f"{message}; send it as several", code="part_too_large", param="data")]
 
 
 def _choice_problem(name: str, value: str, allowed: tuple[str, ...]) -> OpenAIError | None:
@@ -157,8 +188,7 @@ def _extension(name: str) -> str:
     return name[name.rfind(".") :].lower() if "." in name else ""
 
 
-def _size_problem(size: int | None, purpose: str, limits: Limits) -> OpenAIError | None:
-    most = limits.size_limit(purpose)
+def _size_problem(size: int | None, purpose: str, most: int) -> OpenAIError | None:
     if size == 0:
         message = "the file is empty; providers refuse files without content"
         if purpose == "batch":

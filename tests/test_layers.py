@@ -20,7 +20,7 @@ _ROOT: Final = Path(aikit.__file__).parent
 
 # From the ground up. A module or a package stands for all that is in it; the longest name that fits counts.
 _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
-    "nouns": ("objects", "batch_objects", "usage", "errors", "headers", "secrecy"),
+    "nouns": ("objects", "batch_objects", "upload_objects", "usage", "errors", "headers", "secrecy"),
     # watch: the eye of whoever moves bytes; sink: bodies down, as source is bodies up; refusal: what an answer says
     "wire": ("wire", "watch", "retry", "multipart", "filenames", "source", "sink", "refusal", "transport", "sockets"),
     # disk: SQLite, locks and faults of what is kept on this machine
@@ -31,7 +31,16 @@ _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
     "embedded": ("local",),
     # providers.configured: what a provider file says belongs to those it is about
     "providers": ("providers",),
-    "answers": ("results", "batch_results", "rate_limit", "parameters", "file_parameters", "batch_parameters"),
+    "answers": (
+        "results",
+        "batch_results",
+        "upload_results",
+        "rate_limit",
+        "parameters",
+        "file_parameters",
+        "batch_parameters",
+        "upload_parameters",
+    ),
     # connection: a provider with its transport, which calls share; interpreter_exit: the end of all running
     "running": ("runners", "timer", "dispatch", "connection", "interpreter_exit"),
     "client": ("client", "resources"),

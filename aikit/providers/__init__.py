@@ -4,7 +4,7 @@ The providers: what each must be able to do, which there are, and what is known 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aikit.providers.configured import ProviderSettings
     from aikit.sink import FileSink
     from aikit.source import Source
+    from aikit.upload_objects import OpenAIUpload, OpenAIUploadPart, UploadOrder
     from aikit.wire import Flow, Transport
 
 KINDS: Final[Mapping[str, str]] = {
@@ -86,6 +87,22 @@ class Provider(Protocol):
 
     def cancel_batch(self, batch_id: str) -> Flow[OpenAIBatch]:
         """Ask to stop working on a batch."""
+        ...
+
+    def create_upload(self, order: UploadOrder) -> Flow[OpenAIUpload]:
+        """Announce a file that will come in parts."""
+        ...
+
+    def add_upload_part(self, upload_id: str, source: Source) -> Flow[OpenAIUploadPart]:
+        """Send one part."""
+        ...
+
+    def complete_upload(self, upload_id: str, part_ids: Sequence[str], md5: str | None) -> Flow[OpenAIUpload]:
+        """Make the file of its parts, in the order given."""
+        ...
+
+    def cancel_upload(self, upload_id: str) -> Flow[OpenAIUpload]:
+        """Give up an upload."""
         ...
 
 

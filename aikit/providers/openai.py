@@ -4,7 +4,7 @@ OpenAI, and whatever speaks its format at another address.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
@@ -24,6 +24,7 @@ from aikit.wire import Flow, Request, Response, Sink, Transport
 
 if TYPE_CHECKING:
     from aikit.batch_objects import BatchOrder, BatchPage, OpenAIBatch
+    from aikit.upload_objects import OpenAIUpload, OpenAIUploadPart, UploadOrder
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
 
@@ -34,7 +35,7 @@ _STOPPED: Final = frozenset(("cancelling", "cancelled"))
 @attrs.frozen(kw_only=True)
 class OpenAIProvider:
     """
-    The operations of OpenAI's Files and Batches APIs, each as a flow.
+    The operations of OpenAI's Files, Uploads and Batches APIs, each as a flow.
 
     Attributes:
         base_url: Without a slash at its end.
@@ -46,6 +47,7 @@ class OpenAIProvider:
 
     # https://developers.openai.com/api/reference/resources/files (read 2026-11-21)
     # https://developers.openai.com/api/reference/resources/batches (read 2026-11-21)
+    # https://developers.openai.com/api/reference/resources/uploads (read 2026-11-21)
 
     base_url: str = OPENAI_URL
     headers: Headers = attrs.field(factory=Headers)
@@ -166,6 +168,35 @@ class OpenAIProvider:
                 return batch
         return _batch(response)
 
+    def create_upload(self, order: UploadOrder) -> Flow[OpenAIUpload]:
+        """
+        Announce a file that will come in parts.
+        """
+        return _upload((yield self._request("POST", "/uploads", body=json_body(order.to_wire()))))
+
+    def add_upload_part(self, upload_id: str, source: Source) -> Flow[OpenAIUploadPart]:
+        """
+        Send one part; one that arrived twice because an answer was lost counts once, by the id that came back.
+        """
+        from aikit.upload_objects import OpenAIUploadPart  # noqa: PLC0415  who has no uploads need not load them
+
+        body = MultipartBody(fields={}, file_field="data", source=source)
+        response = yield self._request("POST", _path("/uploads", upload_id, "/parts"), body=body)
+        return understood(response, OpenAIUploadPart.from_wire)
+
+    def complete_upload(self, upload_id: str, part_ids: Sequence[str], md5: str | None) -> Flow[OpenAIUpload]:
+        """
+        Make the file of its parts.
+        """
+        order = {"part_ids": list(part_ids)} | ({"md5": md5} if md5 else {})
+        return _upload((yield self._request("POST", _path("/uploads", upload_id, "/complete"), body=json_body(order))))
+
+    def cancel_upload(self, upload_id: str) -> Flow[OpenAIUpload]:
+        """
+        Give up an upload; its parts are gone.
+        """
+        return _upload((yield self._request("POST", _path("/uploads", upload_id, "/cancel"))))
+
     def _content_request(self, file_id: str, sink: Sink) -> Request:
         return self._request("GET", _path("/files", file_id, "/content"), sink=sink)
 
@@ -189,6 +220,12 @@ def _path(collection: str, item_id: str, rest: str = "") -> str:
 
 def _with_query(path: str, query: Mapping[str, Any]) -> str:
     return f"{path}?{urlencode(query)}" if query else path
+
+
+def _upload(response: Response) -> OpenAIUpload:
+    from aikit.upload_objects import OpenAIUpload  # noqa: PLC0415  who has no uploads need not load them
+
+    return understood(response, OpenAIUpload.from_wire)
 
 
 def _batch(response: Response) -> OpenAIBatch:
