@@ -33,6 +33,19 @@ OPERATIONS: Final[dict[str, tuple[str, Operation]]] = {
     "delete": ("deleted.json", lambda client, options, _: client.files.delete("file-abc123", options)),
     "content": ("content.bin", lambda client, options, _: client.files.content("file-abc123", options)),
     "download": ("content.bin", lambda client, options, path: client.files.download("file-abc123", path, options)),
+    "uploads.create": (
+        "upload.json",
+        lambda client, options, _: client.uploads.create("a.pdf", "user_data", 9, options),
+    ),
+    "uploads.add_part": (
+        "part.json",
+        lambda client, options, _: client.uploads.add_part("upload_abc123", b"a", options),
+    ),
+    "uploads.complete": (
+        "upload.json",
+        lambda client, options, _: client.uploads.complete("upload_abc123", ["part_def456"], options),
+    ),
+    "uploads.cancel": ("upload.json", lambda client, options, _: client.uploads.cancel("upload_abc123", options)),
     "batches.create": (
         "batch.json",
         lambda client, options, _: client.batches.create("file-abc123", "/v1/chat/completions", options),
