@@ -15,7 +15,7 @@ import attrs
 
 from aikit.errors import ExchangeError, OpenAIError
 from aikit.secrecy import redacted
-from aikit.wire import Flow, Pause, Request, Response
+from aikit.wire import Flow, Pause, Request, Response, Together
 
 T = TypeVar("T")
 
@@ -106,7 +106,7 @@ def through(flow: Flow[T], carry_out: Callable[[Request], Flow[Response]]) -> Fl
         step = next(flow)
         while True:
             try:
-                answer = (yield step) if isinstance(step, Pause) else (yield from carry_out(step))
+                answer = (yield from carry_out(step)) if isinstance(step, Request) else (yield _each(step, carry_out))
             except Exception as error:  # noqa: BLE001  whatever went wrong is the flow's to know
                 step = flow.throw(error)
             else:
@@ -117,6 +117,15 @@ def through(flow: Flow[T], carry_out: Callable[[Request], Flow[Response]]) -> Fl
         return value
     finally:
         flow.close()
+
+
+def _each(step: Pause | Together, carry_out: Callable[[Request], Flow[Response]]) -> Pause | Together:
+    """
+    Return *step*; the requests of flows side by side are seen to like all others.
+    """
+    if isinstance(step, Pause):
+        return step
+    return attrs.evolve(step, flows=(through(flow, carry_out) for flow in step.flows))
 
 
 def retried(request: Request, policy: RetryPolicy) -> Flow[Response]:

@@ -10,134 +10,24 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from aikit.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected, strip
+from aikit.call import Call
+from aikit.errors import CancelledError
 from aikit.results import Outcome
 from aikit.timer import Timer
-from aikit.watch import Watch
-from aikit.wire import Flow, Pause, Request, Response, Transport
+from aikit.wire import Pause, Together
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
+    from aikit.side_by_side import Group
+
 log: Final = logging.getLogger("aikit")
 _LOOK_S: Final = 0.1  # how often a thread that waits itself looks whether its call was cancelled
-
-
-@attrs.define(eq=False)
-class Call:
-    """
-    One flow under way; only the thread that holds the baton drives it.
-
-    Attributes:
-        transport: Gives what answers; made by the first request.
-
-        finish: Told once how it ended.
-
-        pool: What drives it; ``None`` for the calling thread.
-
-        due: When a parked call may go on, in monotonic seconds.
-
-        ticket: Its number on the timer while it is parked.
-    """
-
-    flow: Flow[Any]
-    transport: Callable[[], Transport]
-    watch: Watch
-    finish: Callable[[Outcome], None]
-    pool: Pool | None = None
-    due: float = 0.0
-    ticket: int | None = None
-    outcome: Outcome | None = None
-    _began: float = attrs.field(factory=time.monotonic)
-    _is_pausing: bool = False
-    _request: Request | None = None
-    _response: Response | None = None
-    _baton: Any = attrs.field(factory=threading.Lock)
-
-    def cancel(self) -> None:
-        """
-        Ask the call to stop.
-        """
-        if self.pool is not None:
-            self.pool.cancel(self)
-
-    def assist(self, until: float | None) -> bool:
-        """
-        Drive the call in this thread if it is one of the pool's and nobody else does; false if it is none.
-        """
-        return self.pool is not None and self.pool.assist(self, until)
-
-    def is_driven_here(self) -> bool:
-        """
-        Tell whether this very thread is driving the call.
-        """
-        return self.pool is not None and self.pool.is_driving(self)
-
-    def claim(self) -> bool:
-        """
-        Take the baton; false when another thread has it or the call is over.
-        """
-        return bool(self._baton.acquire(blocking=False))
-
-    def release(self) -> None:
-        """
-        Give the baton back.
-        """
-        self._baton.release()
-
-    def advance(self) -> float | None:
-        """
-        Drive the flow until it wants to wait; return the seconds, ``None`` when it is over.
-        """
-        try:
-            self.watch.raise_if_cancelled()
-            step = self._started_or_resumed()
-            while isinstance(step, Request):
-                step = self._exchange(step)
-        except StopIteration as stop:
-            self._end(stop.value)
-        except Rejected as rejected:
-            self._end(rejected.value, rejected.errors)
-        except OpenAIError as error:
-            self._end(None, (error,))
-        except Exception as error:  # noqa: BLE001  results instead of exceptions, also for what nobody thought of
-            self._end(None, (_unexpected(error),))
-        else:
-            self._is_pausing, self._request, self._response = True, None, None  # waiting calls hold no answers
-            return step.seconds
-        finally:
-            if self.outcome is not None:
-                self.flow.close()
-        return None
-
-    def _started_or_resumed(self) -> Request | Pause:
-        return self.flow.send(time.monotonic() - self._began) if self._is_pausing else next(self.flow)
-
-    def abandon(self, error: BaseException) -> None:
-        """
-        End the call although its thread is asked to end: somebody waits for it.
-        """
-        self.flow.close()
-        self._end(None, (_unexpected(error),))
-
-    def _exchange(self, request: Request) -> Request | Pause:
-        try:
-            self.watch.raise_if_cancelled()
-            self._request = request
-            response = self.transport().send(request, self.watch)
-        except Exception as error:  # noqa: BLE001  the flow's to know: it may hold a file open, or try again
-            return self.flow.throw(error)
-        self._response = response
-        return self.flow.send(response)
-
-    def _end(self, value: Any, errors: tuple[OpenAIError, ...] = ()) -> None:
-        for error in errors:
-            strip(error)
-        self.outcome = Outcome(value=value, errors=errors, request=self._request, response=self._response)
 
 
 def run_inline(call: Call) -> None:
@@ -145,12 +35,38 @@ def run_inline(call: Call) -> None:
     Drive *call* in this thread to its end.
     """
     try:
-        while (delay_s := call.advance()) is not None:
-            time.sleep(delay_s)
+        while (step := call.advance()) is not None:
+            if isinstance(step, Pause):
+                time.sleep(step.seconds)
+            else:
+                _run_beside(call, step)
     except BaseException:
         call.flow.close()  # Ctrl-C: let go of files before the caller's frames unwind
         raise
     call.finish(call.outcome or Outcome())
+
+
+def _run_beside(call: Call, step: Together) -> None:
+    """
+    Drive flows side by side on threads of their own, while this thread waits.
+    """
+    is_over = threading.Event()
+    pool = Pool(max(step.at_a_time, 1), lambda: 0)
+    group = call.group = _group(call, pool, is_over.set)
+    try:
+        group.start(step)
+        is_over.wait()
+    except BaseException:  # Ctrl-C
+        group.cancel()
+        raise
+    finally:
+        pool.close()
+
+
+def _group(call: Call, pool: Pool, when_over: Callable[[], None]) -> Group:
+    from aikit.side_by_side import Group  # noqa: PLC0415  most calls have no flows side by side
+
+    return Group(call, pool, when_over)
 
 
 _here: Final = threading.local()
@@ -186,7 +102,7 @@ class Pool:
 
     def __attrs_post_init__(self) -> None:
         self._executor = _executor(self)
-        self._timer = Timer(self._resume)
+        self._timer = Timer(self.go_on)
 
     def submit(self, call: Call) -> None:
         """
@@ -196,15 +112,18 @@ class Pool:
         self.survived = getattr(sys, "last_value", None)
         with self._changed:
             self._pending.add(call)
-        self._resume(call)
+        self.go_on(call)
 
     def cancel(self, call: Call) -> None:
         """
         Ask *call* to stop, also while it is parked.
         """
         call.watch.cancel()
-        if self._timer.unpark(call):
-            self._resume(call)
+        group = call.group
+        if group is not None:
+            group.cancel()
+        elif self._timer.unpark(call):
+            self.go_on(call)
 
     def cancel_all(self) -> None:
         """
@@ -237,6 +156,8 @@ class Pool:
             else:
                 call.release()
                 self._park(call)
+        elif call.group is not None and (part := self._popped()) is not None:
+            self._take(part)
         return True
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -263,8 +184,7 @@ class Pool:
                         return True
                     if not self._ready:
                         self._changed.wait(_LOOK_S)
-                    call = self._ready.popleft() if self._ready else None
-                if call is not None:
+                if (call := self._popped()) is not None:
                     self._take(call)
                 if until is not None and time.monotonic() >= until:
                     return False
@@ -279,7 +199,7 @@ class Pool:
         if self._executor is not None:
             self._executor.shutdown(wait=not getattr(_here, "calls", None))
 
-    def _resume(self, call: Call) -> None:
+    def go_on(self, call: Call) -> None:
         """
         Hand *call* to a thread: one that is at work already, or, while there may be more, another one.
         """
@@ -295,6 +215,10 @@ class Pool:
         except RuntimeError:  # the interpreter is ending
             self._is_late = True
         self._work_off()  # the thread that has the work does it
+
+    def _popped(self) -> Call | None:
+        with self._changed:
+            return self._ready.popleft() if self._ready else None
 
     def _work_off(self) -> None:
         while (call := self._next_ready()) is not None:
@@ -324,17 +248,26 @@ class Pool:
         calls = _here.__dict__.setdefault("calls", [])
         calls.append(call)
         try:
-            delay_s = self._advance(call)
-            if delay_s is None:
+            step = self._advance(call)
+            if step is None:
                 self._finish(call)
                 return
         finally:
             calls.remove(call)
-        call.due = time.monotonic() + delay_s
-        call.release()
-        self._park(call)
+        if isinstance(step, Pause):
+            call.due = time.monotonic() + step.seconds
+            call.release()
+            self._park(call)
+        else:  # the baton stays with the group: nobody drives the call until its flows are over
+            call.group = _group(call, self, partial(self._reunite, call))
+            call.group.start(step)
 
-    def _advance(self, call: Call) -> float | None:
+    def _reunite(self, call: Call) -> None:
+        call.due = 0.0
+        call.release()
+        self.go_on(call)
+
+    def _advance(self, call: Call) -> Pause | Together | None:
         try:
             return call.advance()
         except BaseException as error:  # noqa: BLE001  whatever a callback of progress wants of this thread
@@ -344,9 +277,9 @@ class Pool:
     def _park(self, call: Call) -> None:
         if self._is_late or not self._timer.park(call):
             _outwait(call, None)
-            self._resume(call)
+            self.go_on(call)
         elif call.watch.is_cancelled and self._timer.unpark(call):
-            self._resume(call)
+            self.go_on(call)
 
     def _finish(self, call: Call) -> None:
         try:
@@ -383,10 +316,3 @@ def _executor(pool: Pool) -> ThreadPoolExecutor | None:
     except RuntimeError:
         return None
     return ThreadPoolExecutor(pool.max_workers, thread_name_prefix="aikit")
-
-
-def _unexpected(error: BaseException) -> OpenAIError:
-    log.error("a call failed in a way nobody thought of", exc_info=error)
-    wrapped = OpenAIError(message=f"{type(error).__name__}: {error}", code=UNEXPECTED)
-    wrapped.__cause__ = error
-    return wrapped

@@ -4,6 +4,7 @@ The eye on a running call: its progress and its being cancelled.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -98,3 +99,56 @@ class Watch:
             return False
         self._last_at = now
         return True
+
+
+@attrs.define(eq=False)
+class Shares:
+    """
+    The progress of parts side by side, added up into one of the whole; what a part sends again counts once.
+
+    Attributes:
+        whole: Gets the sum.
+
+        total: Bytes of all parts; ``None`` when nobody knows.
+
+        done: Bytes that are through.
+    """
+
+    whole: Watch
+    total: int | None
+    done: int = 0
+    _lock: Any = attrs.field(factory=threading.Lock)
+
+    def new(self) -> Watch:
+        """
+        Return the watch of one more part.
+        """
+        watch = Watch(clock=self.whole.clock)
+        if self.whole.on_progress is not None:
+            watch.on_progress = _Share(self).tell
+        return watch
+
+    def add(self, progress: Progress, already: int) -> None:
+        """
+        Tell the whole of *progress* of a part, of which *already* bytes were told.
+        """
+        with self._lock:
+            self.done += max(progress.bytes - already, 0)
+            self.whole.report(progress.phase, self.done, self.total, progress.attempt)
+
+
+@attrs.define(eq=False)
+class _Share:
+    """
+    What one part has told.
+    """
+
+    _shares: Shares
+    _told: int = 0
+
+    def tell(self, progress: Progress) -> None:
+        """
+        Pass on what the part tells now.
+        """
+        already, self._told = self._told, max(self._told, progress.bytes)
+        self._shares.add(progress, already)

@@ -5,7 +5,7 @@ One exchange with a provider, as values: what is asked, what is answered, and th
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import attrs
@@ -220,8 +220,34 @@ class Pause:
     seconds: float
 
 
-Flow: TypeAlias = Generator[Request | Pause, Any, T]
-"""An operation: yields requests and pauses, is sent responses, returns its object; failed exchanges are thrown in."""
+@attrs.frozen
+class Together:
+    """
+    Flows that may run side by side; answered with what each returned, in their order.
+
+    The first that fails cancels the others, and what it raised is thrown in when they have stopped.
+
+    Attributes:
+        flows: Taken one by one as there is room, so they may be made late.
+
+        at_a_time: How many may be under way.
+
+        total_bytes: What all of them move, for one progress of the whole; ``None`` when nobody knows.
+
+        done_bytes: What was moved before.
+    """
+
+    flows: Iterable[Generator[Any, Any, Any]]
+    at_a_time: int = 4
+    total_bytes: int | None = None
+    done_bytes: int = 0
+
+
+Step: TypeAlias = Request | Pause | Together
+"""What a flow yields."""
+
+Flow: TypeAlias = Generator[Step, Any, T]
+"""An operation: yields requests, pauses and flows, is sent responses, returns its object; what fails is thrown in."""
 
 
 class Transport(Protocol):

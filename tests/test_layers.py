@@ -42,7 +42,7 @@ _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
         "upload_parameters",
     ),
     # connection: a provider with its transport, which calls share; interpreter_exit: the end of all running
-    "running": ("runners", "timer", "dispatch", "connection", "interpreter_exit"),
+    "running": ("runners", "call", "side_by_side", "timer", "dispatch", "connection", "interpreter_exit"),
     "client": ("client", "resources"),
     "doors": ("cli", "gateway", "__main__"),
 }

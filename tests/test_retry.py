@@ -18,7 +18,7 @@ from aikit.headers import Headers
 from aikit.multipart import MultipartBody, json_body
 from aikit.retry import RetryPolicy, redirected, retried, retry_after_s, through
 from aikit.source import source_of
-from aikit.wire import Flow, Pause, Request, Response
+from aikit.wire import Flow, Pause, Request, Response, Step
 
 _URL = "https://api.example/v1/files"
 _GET = Request(method="GET", url=_URL, headers=Headers({"Accept": "*/*"}))
@@ -44,17 +44,17 @@ _ONCE = attrs.evolve(
 )
 
 
-def _asked(step: Request | Pause) -> Request:
+def _asked(step: Step) -> Request:
     assert isinstance(step, Request)
     return step
 
 
-def _after(flow: Flow[Any], seconds: float, pause: Request | Pause) -> Request:
+def _after(flow: Flow[Any], seconds: float, pause: Step) -> Request:
     assert pause == Pause(seconds)
     return _asked(flow.send(seconds))
 
 
-def _answer(step: Request | Pause, status: int, body: bytes = b"", **headers: str) -> Response:
+def _answer(step: Step, status: int, body: bytes = b"", **headers: str) -> Response:
     request = _asked(step)
     fields = {name.replace("_", "-"): value for name, value in headers.items()}
     return Response(status=status, headers=Headers(fields), body=body, request=request)

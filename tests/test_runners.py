@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 import attrs
 import pytest
 
+from aikit.call import Call
 from aikit.errors import ExchangeError, OpenAIError, Rejected
 from aikit.results import Outcome
-from aikit.runners import Call, Pool, run_inline
+from aikit.runners import Pool, run_inline
 from aikit.watch import Watch
 from aikit.wire import Flow, Pause, Request, Response
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
+from aikit.call import Call
 from aikit.parameters import OpenAIParameters
 from aikit.results import OpenAIResult
 from aikit.retry import RetryPolicy, retried, through
-from aikit.runners import Call, run_inline
+from aikit.runners import run_inline
 from aikit.watch import Watch
 from aikit.wire import Flow, Request, Response
 

@@ -1,0 +1,152 @@
+"""
+A call under way: a flow, what answers its requests, and the eye on it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from aikit.errors import UNEXPECTED, OpenAIError, Rejected, strip
+from aikit.results import Outcome
+from aikit.watch import Watch
+from aikit.wire import Flow, Pause, Request, Response, Step, Together, Transport
+
+if TYPE_CHECKING:
+    from aikit.runners import Pool
+    from aikit.side_by_side import Group
+
+log: Final = logging.getLogger("aikit")
+
+
+@attrs.define(eq=False)
+class Call:
+    """
+    One flow under way; only the thread that holds the baton drives it.
+
+    Attributes:
+        transport: Gives what answers; made by the first request.
+
+        finish: Told once how it ended.
+
+        pool: What drives it; ``None`` for the calling thread.
+
+        due: When a parked call may go on, in monotonic seconds.
+
+        ticket: Its number on the timer while it is parked.
+
+        group: Flows side by side that it waits for.
+    """
+
+    flow: Flow[Any]
+    transport: Callable[[], Transport]
+    watch: Watch
+    finish: Callable[[Outcome], None]
+    pool: Pool | None = None
+    due: float = 0.0
+    ticket: int | None = None
+    group: Group | None = None
+    outcome: Outcome | None = None
+    _began: float = attrs.field(factory=time.monotonic)
+    _is_waiting: bool = False
+    _request: Request | None = None
+    _response: Response | None = None
+    _baton: Any = attrs.field(factory=threading.Lock)
+
+    def cancel(self) -> None:
+        """
+        Ask the call to stop.
+        """
+        if self.pool is not None:
+            self.pool.cancel(self)
+
+    def assist(self, until: float | None) -> bool:
+        """
+        Drive the call in this thread if it is one of the pool's and nobody else does; false if it is none.
+        """
+        return self.pool is not None and self.pool.assist(self, until)
+
+    def is_driven_here(self) -> bool:
+        """
+        Tell whether this very thread is driving the call.
+        """
+        return self.pool is not None and self.pool.is_driving(self)
+
+    def claim(self) -> bool:
+        """
+        Take the baton; false when another thread has it or the call is over.
+        """
+        return bool(self._baton.acquire(blocking=False))
+
+    def release(self) -> None:
+        """
+        Give the baton back.
+        """
+        self._baton.release()
+
+    def advance(self) -> Pause | Together | None:
+        """
+        Drive the flow until it wants to wait; return what for, ``None`` when it is over.
+        """
+        try:
+            self.watch.raise_if_cancelled()
+            step = self._started_or_resumed()
+            while isinstance(step, Request):
+                step = self._exchange(step)
+        except StopIteration as stop:
+            self._end(stop.value)
+        except Rejected as rejected:
+            self._end(rejected.value, rejected.errors)
+        except OpenAIError as error:
+            self._end(None, (error,))
+        except Exception as error:  # noqa: BLE001  results instead of exceptions, also for what nobody thought of
+            self._end(None, (_unexpected(error),))
+        else:
+            self._is_waiting, self._request, self._response = True, None, None  # waiting calls hold no answers
+            return step
+        finally:
+            if self.outcome is not None:
+                self.flow.close()
+        return None
+
+    def _started_or_resumed(self) -> Step:
+        if not self._is_waiting:
+            return next(self.flow)
+        group, self.group = self.group, None
+        if group is None:
+            return self.flow.send(time.monotonic() - self._began)
+        return self.flow.send(group.results) if group.error is None else self.flow.throw(group.error)
+
+    def abandon(self, error: BaseException) -> None:
+        """
+        End the call although its thread is asked to end: somebody waits for it.
+        """
+        self.flow.close()
+        self._end(None, (_unexpected(error),))
+
+    def _exchange(self, request: Request) -> Step:
+        try:
+            self.watch.raise_if_cancelled()
+            self._request = request
+            response = self.transport().send(request, self.watch)
+        except Exception as error:  # noqa: BLE001  the flow's to know: it may hold a file open, or try again
+            return self.flow.throw(error)
+        self._response = response
+        return self.flow.send(response)
+
+    def _end(self, value: Any, errors: tuple[OpenAIError, ...] = ()) -> None:
+        for error in errors:
+            strip(error)
+        self.outcome = Outcome(value=value, errors=errors, request=self._request, response=self._response)
+
+
+def _unexpected(error: BaseException) -> OpenAIError:
+    log.error("a call failed in a way nobody thought of", exc_info=error)
+    wrapped = OpenAIError(message=f"{type(error).__name__}: {error}", code=UNEXPECTED)
+    wrapped.__cause__ = error
+    return wrapped

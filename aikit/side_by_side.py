@@ -1,0 +1,113 @@
+"""
+Flows side by side: a few at a time on a pool's threads, while the call that asked for them waits and holds none.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from aikit.call import Call
+from aikit.errors import CancelledError, Rejected
+from aikit.results import Outcome
+from aikit.watch import Shares
+from aikit.wire import Flow, Together
+
+if TYPE_CHECKING:
+    from aikit.runners import Pool
+
+
+@attrs.define(eq=False)
+class Group:
+    """
+    The flows that a call waits for.
+
+    Attributes:
+        call: What waits for them; nobody drives it meanwhile.
+
+        pool: What drives them.
+
+        when_over: Called once, when none of them is under way any more.
+
+        results: What each returned, in their order.
+
+        error: What the first that failed raised.
+    """
+
+    # Whoever ends a flow, begins the next: no thread watches over them. The lock guards all fields; nothing that may
+    # block or drive a flow is done while it is held.
+
+    call: Call
+    pool: Pool
+    when_over: Callable[[], None]
+    results: list[Any] = attrs.field(factory=list, init=False)
+    error: Exception | None = attrs.field(default=None, init=False)
+    _flows: Iterator[Flow[Any]] = attrs.field(init=False)
+    _at_a_time: int = attrs.field(init=False)
+    _shares: Shares = attrs.field(init=False)
+    _under_way: dict[int, Call] = attrs.field(factory=dict, init=False)
+    _is_over: bool = attrs.field(default=False, init=False)
+    _lock: Any = attrs.field(factory=threading.Lock, init=False)
+
+    def start(self, step: Together) -> None:
+        """
+        Begin with the flows of *step*.
+        """
+        self._flows, self._at_a_time = iter(step.flows), max(step.at_a_time, 1)
+        self._shares = Shares(self.call.watch, step.total_bytes, step.done_bytes)
+        self._go_on()
+
+    def cancel(self) -> None:
+        """
+        Ask those under way to stop; no further one begins.
+        """
+        with self._lock:
+            self.error = self.error or CancelledError()
+            under_way = list(self._under_way.values())
+        for part in under_way:
+            self.pool.cancel(part)
+
+    def _go_on(self) -> None:
+        while True:
+            with self._lock:
+                part = self._next()
+                if part is None:
+                    is_last = not self._under_way and not self._is_over
+                    self._is_over |= is_last
+                    break
+                self._under_way[len(self.results) - 1] = part
+            self.pool.go_on(part)
+        if is_last:
+            self.when_over()
+
+    def _next(self) -> Call | None:
+        """
+        Return the next to begin, ``None`` if there is none, or no room, or one has failed.
+        """
+        if self.error is not None or self.call.watch.is_cancelled or len(self._under_way) >= self._at_a_time:
+            return None
+        try:
+            flow = next(self._flows, None)
+        except Exception as error:  # noqa: BLE001  the waiting flow's to know, like all that goes wrong with a flow
+            self.error = error
+            return None
+        if flow is None:
+            return None
+        self.results.append(None)
+        finish = partial(self._ended, len(self.results) - 1)
+        return Call(flow, self.call.transport, self._shares.new(), finish, self.pool)
+
+    def _ended(self, number: int, outcome: Outcome) -> None:
+        with self._lock:
+            del self._under_way[number]
+            self.results[number] = outcome.value
+            is_first = self.error is None and bool(outcome.errors)
+            if is_first:
+                self.error = outcome.errors[0] if len(outcome.errors) == 1 else Rejected(outcome.errors, outcome.value)
+        if is_first:
+            self.cancel()
+        self._go_on()

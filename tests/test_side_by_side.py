@@ -1,0 +1,308 @@
+"""
+Flows side by side: so many at a time, one progress, the first failure ends all, and no thread is held by who waits.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aikit.call import Call
+from aikit.errors import CancelledError, OpenAIError
+from aikit.objects import Progress
+from aikit.results import OpenAIResult, Outcome
+from aikit.retry import RetryPolicy, retried, through
+from aikit.runners import Pool, run_inline
+from aikit.watch import Watch
+from aikit.wire import Flow, Pause, Request, Response, Together
+
+REQUEST = Request(method="GET", url="http://here/")
+Drive = Callable[[Call], Outcome]
+
+
+@attrs.define
+class Busy:
+    """
+    A transport that takes its time, tells progress, and counts how many ask at once.
+    """
+
+    takes_s: float = 0.02
+    statuses: Iterator[int] = attrs.field(factory=lambda: iter(()))
+    at_once: int = 0
+    most: int = 0
+    sent: int = 0
+    lock: Any = attrs.field(factory=threading.Lock)
+
+    def send(self, request: Request, watch: Watch) -> Response:
+        """
+        Answer after a while, unless cancelled meanwhile.
+        """
+        with self.lock:
+            self.at_once, self.sent = self.at_once + 1, self.sent + 1
+            self.most = max(self.most, self.at_once)
+            status = next(self.statuses, 200)
+        try:
+            for done in range(11):
+                watch.report("uploading", done, 10, request.attempt)
+                time.sleep(self.takes_s / 10)
+        finally:
+            with self.lock:
+                self.at_once -= 1
+        return Response(status=status, request=request)
+
+    def close(self) -> None:
+        """
+        Do nothing.
+        """
+
+
+def asking(number: int, pause_s: float = 0.0) -> Flow[int]:
+    """
+    Ask once, after a pause.
+    """
+    yield Pause(pause_s)
+    response = yield REQUEST
+    if response.status != 200:
+        raise OpenAIError(message=f"flow {number} got {response.status}")
+    return number
+
+
+def together(flows: Any, at_a_time: int = 4, **more: Any) -> Flow[Any]:
+    """
+    Drive *flows* side by side, and return what they return.
+    """
+    return (yield Together(flows, at_a_time, **more))
+
+
+def on_pool(threads: int) -> Drive:
+    """
+    Drive a call on a pool of so many threads.
+    """
+
+    def drive(call: Call) -> Outcome:
+        pool, over = Pool(threads, lambda: 0), threading.Event()
+        call.finish = lambda _: over.set()
+        pool.submit(call)
+        assert over.wait(10)
+        pool.close()
+        assert call.outcome is not None
+        return call.outcome
+
+    return drive
+
+
+def inline(call: Call) -> Outcome:
+    """
+    Drive a call in this thread.
+    """
+    run_inline(call)
+    assert call.outcome is not None
+    return call.outcome
+
+
+def call_of(flow: Flow[Any], transport: Any, watch: Watch | None = None) -> Call:
+    """
+    Return a call of *flow*.
+    """
+    return Call(flow, lambda: transport, watch or Watch(), lambda _: None)
+
+
+EVERYWHERE = pytest.mark.parametrize(
+    "drive", [inline, on_pool(1), on_pool(6)], ids=["inline", "pool of 1", "pool of 6"]
+)
+
+
+@EVERYWHERE
+def test_results_come_in_order(drive: Drive) -> None:
+    """
+    What each flow returned stands where the flow stood, whichever was first.
+    """
+    flows = (asking(number, 0.01 * (5 - number)) for number in range(6))
+    assert drive(call_of(together(flows), Busy(0.0))).value == list(range(6))
+
+
+@EVERYWHERE
+def test_no_flows_are_nothing_to_wait_for(drive: Drive) -> None:
+    """
+    An empty group is over at once.
+    """
+    assert drive(call_of(together(()), Busy())).value == []
+
+
+@pytest.mark.parametrize(("drive", "most"), [(inline, 3), (on_pool(6), 3), (on_pool(2), 2)])
+def test_so_many_at_a_time(drive: Drive, most: int) -> None:
+    """
+    No more than asked for are under way, nor than the pool has threads; and so many really are.
+    """
+    busy = Busy(0.05)
+    drive(call_of(together([asking(number) for number in range(9)], 3), busy))
+    assert busy.most == most
+
+
+@EVERYWHERE
+def test_flows_are_made_when_there_is_room(drive: Drive) -> None:
+    """
+    A thousand flows that are made one by one never exist at once.
+    """
+    alive, most = 0, 0
+
+    def counted(number: int) -> Flow[int]:
+        nonlocal alive, most
+        alive += 1
+        most = max(most, alive)
+        try:
+            return (yield from asking(number))
+        finally:
+            alive -= 1
+
+    drive(call_of(together((counted(number) for number in range(100)), 4), Busy(0.0)))
+    assert most <= 4
+
+
+@EVERYWHERE
+def test_the_first_failure_ends_all(drive: Drive) -> None:
+    """
+    What failed first is what the waiting flow gets; those under way are cancelled, further ones do not begin.
+    """
+    busy = Busy(0.05, iter([500]))
+    caught: list[BaseException] = []
+
+    def waiting() -> Flow[str]:
+        try:
+            yield Together((asking(number) for number in range(50)), 4)
+        except OpenAIError as error:
+            caught.append(error)
+        return "went on"
+
+    assert drive(call_of(waiting(), busy)).value == "went on"
+    assert [str(error) for error in caught] == ["flow 0 got 500"]
+    assert busy.sent <= 5
+
+
+@EVERYWHERE
+def test_a_flow_that_cannot_be_made_is_a_failure(drive: Drive) -> None:
+    """
+    What goes wrong in making the flows is thrown in too, and nothing hangs.
+    """
+
+    def flows() -> Iterator[Flow[int]]:
+        yield asking(0)
+        raise OpenAIError(message="no more")
+
+    outcome = drive(call_of(together(flows()), Busy()))
+    assert [str(error) for error in outcome.errors] == ["no more"]
+
+
+@EVERYWHERE
+def test_each_has_its_own_retries(drive: Drive) -> None:
+    """
+    The ring of retries around the call is around each of its flows.
+    """
+    policy = RetryPolicy(first_delay_s=0.01)
+    busy = Busy(0.0, iter([500, 429, 503]))
+    flow = through(together([asking(number) for number in range(3)]), lambda request: retried(request, policy))
+    assert drive(call_of(flow, busy)).value == [0, 1, 2]
+    assert busy.sent == 6
+
+
+@EVERYWHERE
+def test_groups_in_groups(drive: Drive) -> None:
+    """
+    A flow of a group may itself wait for others, also on a pool of one.
+    """
+    inner = [together([asking(10 * outer + number) for number in range(2)]) for outer in range(3)]
+    assert drive(call_of(together(inner, 2), Busy(0.0))).value == [[0, 1], [10, 11], [20, 21]]
+
+
+@EVERYWHERE
+def test_progress_is_one(drive: Drive) -> None:
+    """
+    The whole sees the sum of its parts, from what was done before to the end, never going backwards.
+    """
+    seen: list[Progress] = []
+    flow = together([asking(number) for number in range(4)], total_bytes=50, done_bytes=10)
+    drive(call_of(flow, Busy(0.1), Watch(on_progress=seen.append)))
+    told = [progress.bytes for progress in seen]
+    assert told == sorted(told)
+    assert told[0] >= 10
+    assert (told[-1], seen[-1].total) == (50, 50)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("pause_s", [0.0, 60.0])
+def test_cancelling_reaches_all(threads: int, pause_s: float) -> None:
+    """
+    A cancelled call cancels what is under way or parked side by side, and is over soon.
+    """
+    pool, over = Pool(threads, lambda: 0), threading.Event()
+    call = call_of(together((asking(number, pause_s) for number in range(9)), 4), Busy(5.0))
+    call.finish = lambda _: over.set()
+    pool.submit(call)
+    time.sleep(0.1)
+    started = time.monotonic()
+    call.cancel()
+    assert over.wait(2)
+    assert time.monotonic() - started < 1
+    assert call.outcome is not None
+    assert isinstance(call.outcome.errors[0], CancelledError)
+    pool.close()
+
+
+def test_a_callback_may_wait_for_a_group_on_a_pool_of_one() -> None:
+    """
+    The only thread, waiting in a callback for a call with flows side by side, drives them itself.
+    """
+    client_like = Pool(1, lambda: 0)
+    over, outcomes = threading.Event(), list[Any]()
+
+    def in_callback(_: Outcome) -> None:
+        result: OpenAIResult[Any] = OpenAIResult()
+        call = call_of(together([asking(number, 0.02) for number in range(3)]), Busy(0.01))
+        call.finish = partial(result._settle, lambda: None)
+        result._handle = call
+        client_like.submit(call)
+        outcomes.append((result.wait(5), result._outcome.value))
+        over.set()
+
+    first = call_of(asking(0), Busy(0.0))
+    first.finish = in_callback
+    client_like.submit(first)
+    assert over.wait(8)
+    assert outcomes == [(True, [0, 1, 2])]
+    client_like.close()
+
+
+def test_who_waits_holds_no_thread() -> None:
+    """
+    On a pool of two, three hundred groups wait with two threads and the timer.
+    """
+    before = threading.active_count()
+    pool, left = Pool(2, lambda: 0), threading.Semaphore(0)
+    for _ in range(300):
+        call = call_of(together([asking(number, 0.2) for number in range(3)]), Busy(0.0))
+        call.finish = lambda _: left.release()
+        pool.submit(call)
+    assert threading.active_count() - before <= 3
+    for _ in range(300):
+        assert left.acquire(timeout=10)
+    pool.close()
+
+
+@given(st.lists(st.sampled_from([200, 500]), min_size=1, max_size=12), st.integers(1, 5), st.integers(1, 4))
+def test_every_group_ends_once(statuses: list[int], at_a_time: int, threads: int) -> None:
+    """
+    Whatever fails and however many there are, the call ends, with all results or with one failure.
+    """
+    busy = Busy(0.0, iter(statuses))
+    flows = [asking(number) for number in range(len(statuses))]
+    outcome = on_pool(threads)(call_of(together(flows, at_a_time), busy))
+    assert outcome.value == (list(range(len(statuses))) if 500 not in statuses else None)
+    assert bool(outcome.errors) == (500 in statuses)
