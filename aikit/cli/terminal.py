@@ -26,12 +26,13 @@ from aikit.objects import Progress
 
 _GAP: Final = 2
 _NAME_MIN: Final = 8
+_RIGHT: Final = frozenset(("SIZE", "DONE", "FAILED"))
 _TAIL: Final = re.compile(r"(?:\s|\x1b\[[\d;]*m)+$")
 """Blanks at the end of a line, painted or not; how many there are differs between versions of rich."""
 
 
 def table_text(
-    titles: Sequence[str], rows: Sequence[Sequence[str]], *, flexible: str, spare: str, has_color: bool
+    titles: Sequence[str], rows: Sequence[Sequence[str]], *, flexible: str, spare: tuple[str, ...], has_color: bool
 ) -> list[str]:
     """
     Return the lines of a table as wide as the terminal; ids stay whole.
@@ -43,13 +44,13 @@ def table_text(
 
         flexible: Title of the column that is cut when the table is too wide.
 
-        spare: Title of the last column, if it may be left out before that.
+        spare: Titles of the last columns, as far as they may be left out before that.
 
         has_color: Whether to paint.
     """
     width = shutil.get_terminal_size().columns
     widths = [max(cell_len(cell) for cell in cells) for cells in zip(titles, *rows, strict=True)]
-    if titles[-1] == spare and sum(widths) + _GAP * (len(widths) - 1) > width:
+    while titles[-1] in spare and sum(widths) + _GAP * (len(widths) - 1) > width:
         titles, rows = titles[:-1], [row[:-1] for row in rows]
         widths.pop()
     place = titles.index(flexible)
@@ -63,7 +64,7 @@ def _drawn(
 ) -> list[str]:
     table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
     for title, cells in zip(titles, widths, strict=True):
-        table.add_column(title, width=cells, no_wrap=True, justify="right" if title == "SIZE" else "left")
+        table.add_column(title, width=cells, no_wrap=True, justify="right" if title in _RIGHT else "left")
     for row in rows:
         table.add_row(*(Text(cell, overflow="ellipsis", no_wrap=True) for cell in row))
     drawn = io.StringIO()
