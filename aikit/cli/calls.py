@@ -18,6 +18,34 @@ from aikit.results import OpenAIFileResult, OpenAIResult
 Start = Callable[[str], OpenAIResult[Any]]
 
 
+class Refused(Exception):  # noqa: N818  what it carries are the errors
+    """
+    A step that something else was to follow has failed.
+
+    Attributes:
+        errors: Why.
+
+        was_sent: Whether a request left this program.
+    """
+
+    def __init__(self, errors: Sequence[OpenAIError], *, was_sent: bool) -> None:
+        super().__init__("; ".join(str(error) for error in errors))
+        self.errors = tuple(errors)
+        self.was_sent = was_sent
+
+
+def good(result: OpenAIResult[Any]) -> Any:
+    """
+    Return *result*, which is a success.
+
+    Raises:
+        Refused: It is none.
+    """
+    if result.errors:
+        raise Refused(result.errors, was_sent=result.request is not None)
+    return result
+
+
 def called(ids: Sequence[str], start: Start, param: str) -> Iterator[Answer]:
     """
     Start a call for each id, then yield what came of each, in their order.
@@ -57,11 +85,19 @@ def card(output: Output, answer: Answer) -> int:
     return answer.exit
 
 
-def told(output: Output, result: OpenAIResult[Any], *, was_sent: bool = True) -> int:
+def told(output: Output, result: OpenAIResult[Any]) -> int:
     """
     Tell the errors of *result*; return the exit code.
     """
-    return exit_of(output.answers([Answer(subject="", errors=result.errors, was_sent=was_sent)], is_many=False))
+    return refused(output, Refused(result.errors, was_sent=True))
+
+
+def refused(output: Output, refusal: Refused) -> int:
+    """
+    Tell why a step failed; return the exit code.
+    """
+    answer = Answer(subject="", errors=refusal.errors, was_sent=refusal.was_sent)
+    return exit_of(output.answers([answer], is_many=False))
 
 
 def command(settings: Settings, *words: str) -> str:

@@ -68,7 +68,7 @@ def _drawn(
     for row in rows:
         table.add_row(*(Text(cell, overflow="ellipsis", no_wrap=True) for cell in row))
     drawn = io.StringIO()
-    console = _console(drawn, has_color=has_color, width=sum(widths) + _GAP * len(widths))
+    console = console_on(drawn, has_color=has_color, width=sum(widths) + _GAP * len(widths))
     console.print(table)
     end = "\x1b[0m" if has_color else ""
     return [_TAIL.sub("", line) + end for line in drawn.getvalue().splitlines()]
@@ -94,7 +94,7 @@ class _Rate(ProgressColumn):
         return Text(f"{human_size(speed)}/s" if speed else "", justify="right")
 
 
-class _Left(ProgressColumn):
+class LeftColumn(ProgressColumn):
     """
     How long still.
     """
@@ -102,6 +102,9 @@ class _Left(ProgressColumn):
     max_refresh = 0.5
 
     def render(self, task: Task) -> Text:
+        """
+        Return it, or how long it took.
+        """
         if task.finished:
             return Text(f"{human_seconds(task.finished_time or 0)}")
         left_s = task.time_remaining
@@ -136,8 +139,8 @@ class TerminalBars:
             BarColumn(bar_width=None, style="dim", complete_style="cyan", finished_style="green"),
             _Amount(table_column=Column(no_wrap=True)),
             _Rate(table_column=Column(no_wrap=True)),
-            _Left(table_column=Column(no_wrap=True)),
-            console=_console(sys.stderr, has_color=self.has_color),
+            LeftColumn(table_column=Column(no_wrap=True)),
+            console=console_on(sys.stderr, has_color=self.has_color),
             transient=not self.keeps,
             redirect_stdout=False,  # data may go to a pipe while bars are on the terminal
             expand=True,
@@ -223,7 +226,10 @@ class _FileBar:
         return self._name if progress.attempt == 1 else f"{self._name} (try {progress.attempt})"
 
 
-def _console(stream: object, *, has_color: bool, width: int | None = None) -> Console:
+def console_on(stream: object, *, has_color: bool, width: int | None = None) -> Console:
+    """
+    Return a console that writes to *stream* as on a terminal, and reads nothing as markup.
+    """
     # color_system None: no escapes for styles at all, not even for bold; highlight would paint numbers in names.
     return Console(
         file=stream,  # type: ignore[arg-type]  # a text stream
