@@ -112,7 +112,10 @@ class OpenAIBatchWaitParameters(OpenAIParameters):
     Attributes:
         poll_interval: Seconds between the first two questions; grows by half each time, to ten times itself at most.
 
-        max_wait: Seconds after which the call gives up; the default is two days, twice the usual window.
+        max_wait: Seconds after which the call gives up; the default is two days, twice the usual window. An answer that
+            is under way then may still come, within *timeout* and *max_wait* (or five seconds) more.
+
+        max_retries: Has no say here: what fails is asked again after the next pause.
     """
 
     poll_interval: float = attrs.field(default=10.0, validator=by(is_duration))

@@ -1,5 +1,5 @@
 """
-Where a download goes: a temporary file that gets its real name when it is complete.
+Where a download goes: through breaks, and to a temporary file that gets its real name when it is complete.
 """
 
 from __future__ import annotations
@@ -25,23 +25,90 @@ _LENGTH: Final = re.compile(r"\d{1,18}", re.ASCII)
 
 
 @attrs.define(kw_only=True)
-class FileSink:
+class ResumingSink:
+    """
+    What has come of a content, and how to go on after a break: what is missing is asked for.
+
+    Attributes:
+        done: Bytes that are there.
+
+        total: Bytes the provider announced; ``None`` when it did not.
+    """
+
+    done: int = 0
+    total: int | None = None
+    _etag: str | None = None
+
+    def request_headers(self) -> Mapping[str, str]:
+        """
+        Ask for what is still missing; only if it is still the same, where the provider gave a strong validator.
+        """
+        # RFC 9110 sections 13.1.5 and 14.2
+        if not self.done:
+            return {}
+        headers = {"Range": f"bytes={self.done}-"}
+        return headers | {"If-Range": self._etag} if self._etag else headers
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> int:
+        """
+        Go on where the answer starts: after what is there already (206), or anew.
+        """
+        start, total = self._announced(status, headers)
+        etag = headers.get("etag", "")
+        etag = "" if etag.startswith("W/") else etag
+        if start not in {0, self.done} or (start and not self._is_same(total, etag)):
+            raise self._unfitting("the provider sent another range than was asked for, or of another file")
+        self.done, self.total, self._etag = start, total, etag or None
+        return start
+
+    def write(self, chunk: memoryview, /) -> None:
+        """
+        Take one chunk.
+        """
+        raise NotImplementedError
+
+    def restart(self) -> None:
+        """
+        Forget what is there; the next attempt asks for the whole.
+        """
+        self.done, self.total, self._etag = 0, None, None
+
+    def _announced(self, status: int, headers: Mapping[str, str]) -> tuple[int, int | None]:
+        if status == 206:
+            found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
+            if found is None or found[1] is None:
+                raise self._unfitting("the answer with status 206 has no Content-Range")
+            return int(found[1]), None if found[2] == "*" else int(found[2])
+        length = headers.get("content-length", "")
+        is_plain = headers.get("content-encoding", "identity") == "identity"
+        return 0, int(length) if _LENGTH.fullmatch(length) and is_plain else None
+
+    def _is_same(self, total: int | None, etag: str) -> bool:
+        """
+        Tell whether a range is of the file that the bytes that are there are of, as far as the provider says.
+        """
+        is_as_long = total is None or self.total is None or total == self.total
+        return is_as_long and (not etag or self._etag is None or etag == self._etag)
+
+    def _unfitting(self, why: str) -> ExchangeError:
+        """
+        Return the error for an answer that cannot be gone on with; the next attempt asks for the whole.
+        """
+        self.restart()
+        return ExchangeError(message=f"{why}; nothing was saved", code="invalid_response")
+
+
+@attrs.define(kw_only=True)
+class FileSink(ResumingSink):
     """
     A file that appears under its name only when it is complete; what is missing after a break is asked for.
 
     Attributes:
         path: Where it appears; a file of that name is replaced and its permissions are kept, a link stays and what it
             points to is replaced; anything else of that name (a device, a pipe, a folder) is refused.
-
-        done: Bytes on disk.
-
-        total: Bytes the provider announced; ``None`` when it did not.
     """
 
     path: Path
-    done: int = 0
-    total: int | None = None
-    _etag: str | None = None
     _target: Path = attrs.field(init=False)
     _part: Path = attrs.field(init=False)
     _mode: int | None = None
@@ -65,30 +132,15 @@ class FileSink:
         with suppress(OSError):
             self._part.unlink(missing_ok=True)
 
-    def request_headers(self) -> Mapping[str, str]:
-        """
-        Ask for what is still missing; only if it is still the same, where the provider gave a strong validator.
-        """
-        # RFC 9110 sections 13.1.5 and 14.2
-        if not self.done:
-            return {}
-        headers = {"Range": f"bytes={self.done}-"}
-        return headers | {"If-Range": self._etag} if self._etag else headers
-
     def begin(self, status: int, headers: Mapping[str, str]) -> int:
         """
-        Go on where the answer starts: after what is there already (206), or anew.
+        Go on where the answer starts: after what is on disk already (206), or anew.
         """
-        start, total = self._announced(status, headers)
-        etag = headers.get("etag", "")
-        etag = "" if etag.startswith("W/") else etag
-        if start not in {0, self.done} or (start and not self._is_same(total, etag)):
-            raise self._unfitting("the provider sent another range than was asked for, or of another file")
-        self.done, self.total, self._etag = start, total, etag or None
+        start = super().begin(status, headers)
         with self._disk() as file:
             file.seek(start)
             file.truncate()
-            _reserve(file, start, total)
+            _reserve(file, start, self.total)
         return start
 
     def write(self, chunk: memoryview, /) -> None:
@@ -103,12 +155,6 @@ class FileSink:
                 written = file.write(chunk)
                 self.done += written
                 chunk = chunk[written:]
-
-    def restart(self) -> None:
-        """
-        Forget what is there; the next attempt asks for the whole.
-        """
-        self.done, self.total, self._etag = 0, None, None
 
     def commit(self, expected_bytes: int | None) -> None:
         """
@@ -130,30 +176,6 @@ class FileSink:
             if self._mode is not None:
                 self._part.chmod(self._mode)
             self._part.replace(self._target)
-
-    def _announced(self, status: int, headers: Mapping[str, str]) -> tuple[int, int | None]:
-        if status == 206:
-            found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
-            if found is None or found[1] is None:
-                raise self._unfitting("the answer with status 206 has no Content-Range")
-            return int(found[1]), None if found[2] == "*" else int(found[2])
-        length = headers.get("content-length", "")
-        is_plain = headers.get("content-encoding", "identity") == "identity"
-        return 0, int(length) if _LENGTH.fullmatch(length) and is_plain else None
-
-    def _is_same(self, total: int | None, etag: str) -> bool:
-        """
-        Tell whether a range is of the file that the bytes on disk are of, as far as the provider says.
-        """
-        is_as_long = total is None or self.total is None or total == self.total
-        return is_as_long and (not etag or self._etag is None or etag == self._etag)
-
-    def _unfitting(self, why: str) -> ExchangeError:
-        """
-        Return the error for an answer that cannot be gone on with; the next attempt asks for the whole.
-        """
-        self.restart()
-        return ExchangeError(message=f"{why}; nothing was saved", code="invalid_response")
 
     @contextmanager
     def _disk(self) -> Iterator[FileIO]:

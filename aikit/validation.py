@@ -104,7 +104,7 @@ def _choice_problem(name: str, value: str, allowed: tuple[str, ...]) -> OpenAIEr
 
 
 def _check_content(source: Source, purpose: str, limits: Limits, watch: Watch, problems: Problems) -> None:
-    from aikit.jsonl.check import check_lines  # noqa: PLC0415  most purposes have no lines
+    from aikit.jsonl.checking import check_lines  # noqa: PLC0415  most purposes have no lines
 
     try:
         reader = source.open()

@@ -2,7 +2,8 @@
 The command line: words in, calls, text or JSON out.
 
 Exit codes: 0 all done · 1 the provider, the network or the disk refused something · 2 wrong usage, or the extra is not
-installed · 3 the local check found problems, and nothing was sent · 130 Ctrl-C.
+installed · 3 the local check found problems, and nothing was sent · 4 some requests of a batch have no good answer ·
+130 Ctrl-C.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from typing import Any, Final
 import click
 
 import aikit
+from aikit.cli.batches import batches
 from aikit.cli.completion import PROGRAM, VARIABLE, completion
 from aikit.cli.demo import demo
 from aikit.cli.files import files
@@ -28,6 +29,7 @@ Exit codes:
   1    the provider, the network or the disk refused something
   2    wrong usage
   3    the check before sending found problems; nothing was sent for those
+  4    a batch is over, and some of its requests have no good answer
   130  Ctrl-C
 
 Data goes to stdout, words to stderr: a table on a terminal, tab-separated lines elsewhere, JSON with --json (an object
@@ -44,13 +46,13 @@ _HELP_INSTEAD: Final = getattr(click.exceptions, "NoArgsIsHelpError", ())  # sin
 @click.version_option(aikit.__version__, message="%(prog)s %(version)s")
 def app() -> None:
     """
-    Files of AI providers: OpenAI, servers that speak its format, and one provider embedded in aikit.
+    Files and batches of AI providers: OpenAI, servers that speak its format, and one provider embedded in aikit.
 
     Ask OpenAI with OPENAI_API_KEY set, another server with --base-url, the embedded provider with --provider local.
     """
 
 
-for _command in (demo, files, providers, completion):
+for _command in (demo, files, batches, providers, completion):
     app.add_command(_command)
 
 

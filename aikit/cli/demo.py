@@ -19,8 +19,9 @@ import attrs
 import click
 
 from aikit.cli.options import Command, settings_of_context
-from aikit.cli.output import Exit, Output, error_to_json, file_to_json
+from aikit.cli.output import Exit, Output, error_to_json
 from aikit.cli.progress import bars
+from aikit.cli.shapes import file_to_json
 from aikit.cli.text import counted, human_seconds, human_size
 from aikit.client import OpenAIClient
 from aikit.errors import OpenAIError

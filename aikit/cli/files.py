@@ -7,23 +7,22 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import click
 
+from aikit.cli.calls import called, card, told
 from aikit.cli.check import Checked, check_inputs, report
 from aikit.cli.inputs import STDIN, inputs_of, is_many
 from aikit.cli.options import Command, Duration, Group, Purpose, settings_of_context, usage_errors
-from aikit.cli.output import INVALID_ID, Answer, Exit, Output, exit_of, file_to_json, forget_stdout
+from aikit.cli.output import Exit, Output, exit_of, forget_stdout
 from aikit.cli.progress import bars
+from aikit.cli.shapes import file_to_json
 from aikit.cli.text import counted, safe
 from aikit.cli.upload import Interrupt, Uploads
-from aikit.errors import OpenAIError
 from aikit.file_parameters import MAX_LIST_LIMIT, OpenAIFileListParameters, OpenAIFileParameters
-from aikit.objects import OpenAIFileDeleted
-from aikit.results import OpenAIFileResult, OpenAIResult
 
 _HEAD: Final = 64 * 1024
 _BINARY: Final = frozenset(range(32)) - frozenset(b"\t\n\r\f") | {127}
@@ -89,7 +88,7 @@ def list_(**asked: Any) -> int:
     with settings.connected() as client, usage_errors():
         result = client.files.list(OpenAIFileListParameters(**asked))
     if not result.success:
-        return _told(output, result)
+        return told(output, result)
     if settings.json:
         ids = {"first_id": result.first_id, "last_id": result.last_id, "has_more": result.has_more}
         output.document({"object": "list", "data": [file_to_json(file) for file in result.files]} | ids)
@@ -115,9 +114,9 @@ def retrieve(file_ids: Sequence[str]) -> int:
     settings = settings_of_context()
     output = Output(settings)
     with settings.connected() as client:
-        answers = _called(file_ids, lambda file_id: client.files.retrieve(file_id, {"background": True}))
+        answers = called(file_ids, lambda file_id: client.files.retrieve(file_id, {"background": True}), "file_id")
         if len(file_ids) == 1 and not output.is_plain and not settings.json:
-            return _card(output, next(answers))
+            return card(output, next(answers))
         return exit_of(output.answers(answers, is_many=len(file_ids) > 1))
 
 
@@ -133,7 +132,7 @@ def delete(file_ids: Sequence[str], *, yes: bool) -> int:
     if not yes and not _is_confirmed(file_ids):
         return Exit.REFUSED
     with settings_of_context().connected() as client:
-        answers = _called(file_ids, lambda file_id: client.files.delete(file_id, {"background": True}))
+        answers = called(file_ids, lambda file_id: client.files.delete(file_id, {"background": True}), "file_id")
         return exit_of(Output(settings_of_context()).answers(answers, is_many=len(file_ids) > 1))
 
 
@@ -157,7 +156,7 @@ def content(file_id: str, path: str | None) -> int:
         part = Path(folder) / "content"
         result = _download(output, file_id, str(part))
         if not result.success:
-            return _told(output, result)
+            return told(output, result)
         with part.open("rb") as file:
             return _copy_to_stdout(output, file)
 
@@ -181,44 +180,6 @@ def check(paths: Sequence[str], purpose: str, filename: str | None) -> int:
     return report(checked, output, is_many=is_many(paths))
 
 
-def _called(file_ids: Sequence[str], start: Callable[[str], OpenAIResult[Any]]) -> Iterator[Answer]:
-    """
-    Start a call for each id, then yield what came of each, in their order.
-    """
-    started = [_started(file_id, start) for file_id in file_ids]
-    for file_id, result in zip(file_ids, started, strict=True):
-        if isinstance(result, Answer):
-            yield result
-            continue
-        while not result.wait(1):  # with a timeout, so that Ctrl-C gets through everywhere
-            pass
-        yield _answer(file_id, result)
-
-
-def _card(output: Output, answer: Answer) -> int:
-    if answer.value is not None:
-        output.card(answer.value)
-    for error in answer.errors:
-        output.error(error)
-    return answer.exit
-
-
-def _started(file_id: str, start: Callable[[str], OpenAIResult[Any]]) -> OpenAIResult[Any] | Answer:
-    try:
-        return start(file_id)
-    except ValueError as error:
-        wrong = OpenAIError(message=str(error), code=INVALID_ID, param="file_id")
-        return Answer(subject=file_id, errors=(wrong,), was_sent=False)
-
-
-def _answer(file_id: str, result: OpenAIResult[Any]) -> Answer:
-    value = result.file if isinstance(result, OpenAIFileResult) else getattr(result, "deleted", None)
-    if isinstance(value, OpenAIFileDeleted) and not value.deleted:
-        wrong = OpenAIError(message=f"the provider did not delete {file_id}", code="not_deleted")
-        return Answer(subject=file_id, errors=(wrong,))
-    return Answer(subject=file_id, value=value, errors=result.errors)
-
-
 def _is_confirmed(file_ids: Sequence[str]) -> bool:
     if not sys.stdin.isatty():
         raise click.UsageError("nobody can be asked here; say --yes to delete")
@@ -227,11 +188,6 @@ def _is_confirmed(file_ids: Sequence[str]) -> bool:
         return True
     sys.stderr.write("nothing was deleted\n")
     return False
-
-
-def _told(output: Output, result: OpenAIResult[Any]) -> int:
-    answers = output.answers([Answer(subject="", errors=result.errors)], is_many=False)
-    return exit_of(answers)
 
 
 def _download(output: Output, file_id: str, path: str) -> Any:
@@ -245,7 +201,7 @@ def _download(output: Output, file_id: str, path: str) -> Any:
 def _save(output: Output, file_id: str, path: str) -> int:
     result = _download(output, file_id, path)
     if not result.success:
-        return _told(output, result)
+        return told(output, result)
     saved = {"id": file_id, "path": str(result.path), "bytes": result.bytes_written}
     if output.settings.json:
         output.document(saved)

@@ -109,6 +109,38 @@ class Purpose(click.ParamType):  # type: ignore[type-arg]  # generic since click
         return [CompletionItem(name) for name in limits.purposes if name.startswith(incomplete)]
 
 
+class Endpoint(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    """
+    What the lines of a batch ask; any text, since servers have endpoints of their own, completed with the known ones.
+    """
+
+    name = "endpoint"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002  click's signature
+        """
+        Return the known endpoints that begin so.
+        """
+        known = limits_for("openai").batch_endpoints
+        return [CompletionItem(name) for name in known if name.startswith(incomplete)]
+
+
+class Pairs(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    """
+    One pair, as ``key=value``; the value may be empty and have more signs of equality.
+    """
+
+    name = "pair"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """
+        Return key and value.
+        """
+        key, sign, text = str(value).partition("=")
+        if not key or not sign:
+            self.fail(f"{value!r} is no pair; write key=value", param, ctx)
+        return key, text
+
+
 class ProviderName(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
     """
     The name of a configured provider.

@@ -14,9 +14,9 @@ from typing import Any, Final, NoReturn, TextIO
 import attrs
 
 from aikit.cli.options import Settings
-from aikit.cli.text import human_size, human_time, iso_time, safe, safe_json
+from aikit.cli.shapes import shape_of
+from aikit.cli.text import safe, safe_json
 from aikit.errors import OpenAIError
-from aikit.objects import OpenAIFile, OpenAIFileDeleted
 
 INVALID_ID: Final = "invalid_id"
 """Code of what cannot be an id; nothing is sent."""
@@ -33,6 +33,7 @@ class Exit(IntEnum):
     REFUSED = 1
     USAGE = 2
     PROBLEMS = 3
+    SOME_NOT_OK = 4
     INTERRUPTED = 130
 
 
@@ -44,7 +45,8 @@ class Answer:
     Attributes:
         subject: The argument, as it was given.
 
-        value: An `OpenAIFile` or `OpenAIFileDeleted`; ``None`` after errors.
+        value: An `OpenAIFile`, `OpenAIFileDeleted` or `OpenAIBatch`; ``None`` after errors, unless they are about how
+            a batch ended.
 
         was_sent: Whether a request left this program.
     """
@@ -119,26 +121,29 @@ class Output:
 
     def row(self, value: Any) -> None:
         """
-        Print one file as a tab-separated line, or only its id.
+        Print one value as a tab-separated line, or only its id.
         """
-        self.line(safe(value.id) if self.settings.quiet else "\t".join(safe(cell) for cell in _plain_cells(value)))
+        fields = [value.id] if self.settings.quiet else shape_of(value).fields(value)
+        self.line("\t".join(safe(field) for field in fields))
 
     def table(self, values: Sequence[Any]) -> None:
         """
-        Print files as a table, deletions line by line.
+        Print values of one kind as a table, deletions line by line.
         """
-        files = [value for value in values if isinstance(value, OpenAIFile)]
-        for value in values:
-            if isinstance(value, OpenAIFileDeleted):
+        shape = shape_of(values[0]) if values else None
+        columns = shape.columns(values) if shape else {}
+        if shape is None or not columns:
+            for value in values:
                 self.line(f"deleted  {safe(value.id)}")
-        if files:
-            columns = _TABLE | (_EXPIRES if any(file.expires_at for file in files) else {})
-            rows = [[safe(cell(file)) for cell in columns.values()] for file in files]
-            self.columns(tuple(columns), rows, flexible="NAME", spare="EXPIRES")
+            return
+        rows = [[safe(cell(value)) for cell in columns.values()] for value in values]
+        self.columns(tuple(columns), rows, flexible=shape.flexible, spare=shape.spare)
 
-    def columns(self, titles: Sequence[str], rows: Sequence[Sequence[str]], *, flexible: str, spare: str = "") -> None:
+    def columns(
+        self, titles: Sequence[str], rows: Sequence[Sequence[str]], *, flexible: str, spare: tuple[str, ...] = ()
+    ) -> None:
         """
-        Print a table on the terminal; when it is too wide, the column *spare* goes, then *flexible* is cut.
+        Print a table on the terminal; when it is too wide, the columns *spare* go, then *flexible* is cut.
         """
         from aikit.cli.terminal import table_text  # noqa: PLC0415  rich is loaded for terminals only
 
@@ -146,18 +151,14 @@ class Output:
         for line in table_text(titles, rows, flexible=flexible, spare=spare, has_color=has_color):
             self.line(line)
 
-    def card(self, file: OpenAIFile) -> None:
+    def card(self, value: Any) -> None:
         """
-        Print all that is known of one file, field by field, for a person.
+        Print all that is known of one value, field by field, for a person.
         """
-        for name, value in file_to_json(file).items():
-            text = {
-                "bytes": f"{value:,} ({human_size(value)})" if isinstance(value, int) and value >= 1024 else str(value),
-                "created_at": human_time(file.created_at),
-                "expires_at": human_time(file.expires_at),
-            }.get(name, str(value))
-            if name != "object":
-                self.line(f"{safe(name):<16}{safe(text)}")
+        details = shape_of(value).details(value)
+        width = max(16, *(len(safe(name)) + 2 for name in details))
+        for name, text in details.items():
+            self.line(f"{safe(name):<{width}}{safe(text)}")
 
     def document(self, value: Any) -> None:
         """
@@ -219,15 +220,6 @@ def error_to_json(error: OpenAIError) -> dict[str, Any]:
     return {"message": error.message, "type": error.type, "param": error.param, "code": error.code} | own
 
 
-def file_to_json(file: OpenAIFile) -> dict[str, Any]:
-    """
-    Return *file* as the API gives it, fields that we do not know included.
-    """
-    names = ("object", "id", "bytes", "created_at", "expires_at", "filename", "purpose", "status", "status_details")
-    values = {name: getattr(file, name) for name in names}
-    return {name: value for name, value in values.items() if value is not None or name == "bytes"} | dict(file.extra)
-
-
 def exit_of(answers: Sequence[Answer]) -> Exit:
     """
     Return the exit code of several answers: interrupted, else refused, problems, wrong usage, done.
@@ -258,10 +250,14 @@ def leave_now(code: Exit) -> NoReturn:
 
 
 def _one(answer: Answer) -> dict[str, Any]:
-    if not answer.errors:
-        return _value_to_json(answer.value)
+    """
+    Return a value as the API gives it, an error as an error object, and both as the value with its error.
+    """
     errors = [error_to_json(error) for error in answer.errors]
-    return {"error": errors[0]} | ({"errors": errors} if len(errors) > 1 else {})
+    value = _value_to_json(answer.value) if answer.value is not None else {}
+    if not errors:
+        return value
+    return value | {"error": errors[0]} | ({"errors": errors} if len(errors) > 1 and not value else {})
 
 
 def _many(answers: Sequence[Answer]) -> dict[str, Any]:
@@ -273,24 +269,4 @@ def _many(answers: Sequence[Answer]) -> dict[str, Any]:
 
 
 def _value_to_json(value: Any) -> dict[str, Any]:
-    if isinstance(value, OpenAIFile):
-        return file_to_json(value)
-    return {"id": value.id, "object": value.object, "deleted": value.deleted} | dict(value.extra)
-
-
-def _plain_cells(value: Any) -> list[str]:
-    if isinstance(value, OpenAIFileDeleted):
-        return [value.id, "deleted"]
-    size = "" if value.bytes is None else str(value.bytes)
-    times = [iso_time(value.created_at), iso_time(value.expires_at)]
-    return [value.id, value.filename, size, value.purpose, value.status or "", *times]
-
-
-_TABLE: Final[dict[str, Any]] = {
-    "ID": lambda file: file.id,
-    "NAME": lambda file: file.filename,
-    "SIZE": lambda file: human_size(file.bytes),
-    "PURPOSE": lambda file: file.purpose,
-    "CREATED": lambda file: human_time(file.created_at),
-}
-_EXPIRES: Final[dict[str, Any]] = {"EXPIRES": lambda file: human_time(file.expires_at)}
+    return shape_of(value).to_json(value)

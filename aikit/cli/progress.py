@@ -5,9 +5,11 @@ Progress on stderr: bars on a terminal, nothing elsewhere.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
+from aikit.batch_objects import OpenAIBatchProgress
 from aikit.cli.output import Output
 from aikit.objects import Progress
 
@@ -57,6 +59,25 @@ class _NoBars:
         return _NoBar()
 
 
+class BatchBars(Protocol):
+    """
+    What shows how far batches have come.
+    """
+
+    def batch(self, name: str) -> Callable[[OpenAIBatchProgress], None]:
+        """Return the bar of one batch."""
+        ...
+
+
+class _NoBatchBars:
+    """
+    Shows nothing of any batch.
+    """
+
+    def batch(self, name: str) -> Callable[[OpenAIBatchProgress], None]:  # noqa: ARG002  nobody sees them
+        return lambda _: None
+
+
 def bars(output: Output, sizes: list[int], *, keeps: bool = False) -> AbstractContextManager[Bars]:
     """
     Return what shows the progress of files of these *sizes*; *keeps* leaves finished bars where they are.
@@ -66,3 +87,14 @@ def bars(output: Output, sizes: list[int], *, keeps: bool = False) -> AbstractCo
     from aikit.cli.terminal import TerminalBars  # noqa: PLC0415  rich is loaded for terminals only
 
     return TerminalBars(sum(sizes), len(sizes), output.has_color(sys.stderr), keeps=keeps)
+
+
+def batch_bars(output: Output, *, keeps: bool = False) -> AbstractContextManager[BatchBars]:
+    """
+    Return what shows the progress of batches; *keeps* leaves the bars where they are.
+    """
+    if output.settings.quiet or not sys.stderr.isatty():
+        return nullcontext(_NoBatchBars())
+    from aikit.cli.terminal_batches import TerminalBatchBars  # noqa: PLC0415  rich is loaded for terminals only
+
+    return TerminalBatchBars(output.has_color(sys.stderr), keeps=keeps)

@@ -26,12 +26,13 @@ from aikit.objects import Progress
 
 _GAP: Final = 2
 _NAME_MIN: Final = 8
+_RIGHT: Final = frozenset(("SIZE", "DONE", "FAILED"))
 _TAIL: Final = re.compile(r"(?:\s|\x1b\[[\d;]*m)+$")
 """Blanks at the end of a line, painted or not; how many there are differs between versions of rich."""
 
 
 def table_text(
-    titles: Sequence[str], rows: Sequence[Sequence[str]], *, flexible: str, spare: str, has_color: bool
+    titles: Sequence[str], rows: Sequence[Sequence[str]], *, flexible: str, spare: tuple[str, ...], has_color: bool
 ) -> list[str]:
     """
     Return the lines of a table as wide as the terminal; ids stay whole.
@@ -43,13 +44,13 @@ def table_text(
 
         flexible: Title of the column that is cut when the table is too wide.
 
-        spare: Title of the last column, if it may be left out before that.
+        spare: Titles of the last columns, as far as they may be left out before that.
 
         has_color: Whether to paint.
     """
     width = shutil.get_terminal_size().columns
     widths = [max(cell_len(cell) for cell in cells) for cells in zip(titles, *rows, strict=True)]
-    if titles[-1] == spare and sum(widths) + _GAP * (len(widths) - 1) > width:
+    while titles[-1] in spare and sum(widths) + _GAP * (len(widths) - 1) > width:
         titles, rows = titles[:-1], [row[:-1] for row in rows]
         widths.pop()
     place = titles.index(flexible)
@@ -63,11 +64,11 @@ def _drawn(
 ) -> list[str]:
     table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
     for title, cells in zip(titles, widths, strict=True):
-        table.add_column(title, width=cells, no_wrap=True, justify="right" if title == "SIZE" else "left")
+        table.add_column(title, width=cells, no_wrap=True, justify="right" if title in _RIGHT else "left")
     for row in rows:
         table.add_row(*(Text(cell, overflow="ellipsis", no_wrap=True) for cell in row))
     drawn = io.StringIO()
-    console = _console(drawn, has_color=has_color, width=sum(widths) + _GAP * len(widths))
+    console = console_on(drawn, has_color=has_color, width=sum(widths) + _GAP * len(widths))
     console.print(table)
     end = "\x1b[0m" if has_color else ""
     return [_TAIL.sub("", line) + end for line in drawn.getvalue().splitlines()]
@@ -93,7 +94,7 @@ class _Rate(ProgressColumn):
         return Text(f"{human_size(speed)}/s" if speed else "", justify="right")
 
 
-class _Left(ProgressColumn):
+class LeftColumn(ProgressColumn):
     """
     How long still.
     """
@@ -101,6 +102,9 @@ class _Left(ProgressColumn):
     max_refresh = 0.5
 
     def render(self, task: Task) -> Text:
+        """
+        Return it, or how long it took.
+        """
         if task.finished:
             return Text(f"{human_seconds(task.finished_time or 0)}")
         left_s = task.time_remaining
@@ -135,8 +139,8 @@ class TerminalBars:
             BarColumn(bar_width=None, style="dim", complete_style="cyan", finished_style="green"),
             _Amount(table_column=Column(no_wrap=True)),
             _Rate(table_column=Column(no_wrap=True)),
-            _Left(table_column=Column(no_wrap=True)),
-            console=_console(sys.stderr, has_color=self.has_color),
+            LeftColumn(table_column=Column(no_wrap=True)),
+            console=console_on(sys.stderr, has_color=self.has_color),
             transient=not self.keeps,
             redirect_stdout=False,  # data may go to a pipe while bars are on the terminal
             expand=True,
@@ -222,7 +226,10 @@ class _FileBar:
         return self._name if progress.attempt == 1 else f"{self._name} (try {progress.attempt})"
 
 
-def _console(stream: object, *, has_color: bool, width: int | None = None) -> Console:
+def console_on(stream: object, *, has_color: bool, width: int | None = None) -> Console:
+    """
+    Return a console that writes to *stream* as on a terminal, and reads nothing as markup.
+    """
     # color_system None: no escapes for styles at all, not even for bold; highlight would paint numbers in names.
     return Console(
         file=stream,  # type: ignore[arg-type]  # a text stream

@@ -157,7 +157,7 @@ class ContentCheck:
     What OpenAI looks at while a file comes in: size and emptiness, for batch the first line, for fine-tune every line.
 
     A line longer than a megabyte is only looked at from both ends, so that memory stays bounded. Blank lines at the
-    end of a training file are none, as for `aikit.jsonl.check.check_lines`: what that lets through is taken here.
+    end of a training file are none, as for `aikit.jsonl.checking.check_lines`: what that lets through is taken here.
     """
 
     purpose: str

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from aikit.limits import Limits
     from aikit.objects import FilePage, OpenAIFile, OpenAIFileDeleted
     from aikit.providers.configured import ProviderSettings
-    from aikit.sink import FileSink
+    from aikit.sink import ResumingSink
     from aikit.source import Source
     from aikit.upload_objects import OpenAIUpload, OpenAIUploadPart, UploadOrder
     from aikit.wire import Flow, Transport
@@ -69,7 +69,7 @@ class Provider(Protocol):
         """Fetch a file's content into memory."""
         ...
 
-    def download_file(self, file_id: str, sink: FileSink) -> Flow[int | None]:
+    def download_file(self, file_id: str, sink: ResumingSink) -> Flow[int | None]:
         """Fetch a file's content into *sink*; return the size the provider told."""
         ...
 

@@ -18,7 +18,7 @@ from aikit.multipart import MultipartBody, json_body
 from aikit.objects import FilePage, OpenAIFile, OpenAIFileDeleted
 from aikit.providers.configured import ProviderSettings
 from aikit.refusal import error_from, raise_for_status, understood
-from aikit.sink import FileSink
+from aikit.sink import ResumingSink
 from aikit.source import Source
 from aikit.wire import Flow, Request, Response, Sink, Transport
 
@@ -119,7 +119,7 @@ class OpenAIProvider:
         response = yield self._request("GET", _path("/files", file_id, "/content"))
         return raise_for_status(response).body
 
-    def download_file(self, file_id: str, sink: FileSink) -> Flow[int | None]:
+    def download_file(self, file_id: str, sink: ResumingSink) -> Flow[int | None]:
         """
         Fetch a file's content into *sink*; return the size the provider told.
         """

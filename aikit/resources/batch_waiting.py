@@ -7,9 +7,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+import attrs
+
 from aikit.batch_objects import OpenAIBatch, OpenAIBatchProgress
 from aikit.batch_parameters import OpenAIBatchWaitParameters
 from aikit.errors import ExchangeError, OpenAIError, Rejected
+from aikit.parameters import OpenAIParameters
 from aikit.retry import retry_after_s
 from aikit.watch import Watch
 from aikit.wire import Flow, Pause
@@ -19,6 +22,16 @@ if TYPE_CHECKING:
 
 _PASSING: Final = frozenset((408, 409, 425, 429))
 _MAX_GROWTH: Final = 10
+_SHORTEST_TIMEOUT_S: Final = 5.0  # who waits for a moment only still wants one answer
+
+
+def asking_in_time(options: OpenAIBatchWaitParameters, defaults: OpenAIParameters) -> OpenAIBatchWaitParameters:
+    """
+    Return *options* for each single question: a provider that is silent, or asks for pauses, holds up no deadline.
+    """
+    longest_s = max(options.max_wait, _SHORTEST_TIMEOUT_S)
+    timeout_s = min(options.timeout or defaults.timeout or longest_s, longest_s)
+    return attrs.evolve(options, timeout=timeout_s, max_retries=0)  # waiting asks again by itself
 
 
 def ended(provider: Provider, batch_id: str, options: OpenAIBatchWaitParameters, watch: Watch) -> Flow[OpenAIBatch]:
@@ -40,6 +53,7 @@ def ended(provider: Provider, batch_id: str, options: OpenAIBatchWaitParameters,
             if not _may_pass(error, is_known=batch is not None):
                 raise Rejected([error], batch) from None
             trouble = error
+            spent_s = yield Pause(0.0)  # it may have been long in coming
         else:
             progress = _reported(batch, progress, watch)
             if batch.is_ended:
@@ -54,10 +68,10 @@ def _may_pass(error: OpenAIError, *, is_known: bool) -> bool:
     """
     Tell whether asking again later may help; nonsense is a wrong address, unless that address knew the batch before.
     """
-    if error.code == "invalid_response":
-        return is_known
     if error.status is None:
         return isinstance(error, ExchangeError)
+    if 200 <= error.status <= 299:  # no batch, or a refusal that calls itself a success
+        return is_known
     return error.status >= 500 or error.status in _PASSING
 
 

@@ -16,7 +16,7 @@ from aikit.errors import Rejected
 from aikit.parameters import OpenAIParameters, require_text
 from aikit.resources.arguments import require_id
 from aikit.resources.batch_creation import created_once
-from aikit.resources.batch_waiting import ended
+from aikit.resources.batch_waiting import asking_in_time, ended
 from aikit.resources.calls import retry_policy, start
 from aikit.resources.pages import all_pages
 from aikit.retry import RetryPolicy
@@ -165,7 +165,7 @@ class BatchesAPI:
             ValueError: *batch_id* is empty or cannot be an id. Nothing was sent.
         """
         require_id("batch_id", batch_id)
-        options = OpenAIBatchWaitParameters.of(parameters)
+        options = asking_in_time(OpenAIBatchWaitParameters.of(parameters), self._client.defaults)
         return start(
             self._client,
             OpenAIBatchResult(),

@@ -133,6 +133,8 @@ def test_completion_prints_a_script(aikit: Here, shell: str) -> None:
         ("aikit files create -p fine", 4, ["plain,fine-tune"]),
         ("aikit --provider lo", 2, ["plain,local"]),
         ("aikit files li", 2, ["plain,list"]),
+        ("aikit batches w", 2, ["plain,wait"]),
+        ("aikit batches create --endpoint /v1/emb", 4, ["plain,/v1/embeddings"]),
     ],
 )
 def test_completion_knows_purposes_and_providers(words: str, number: int, expected: list[str]) -> None:
@@ -151,6 +153,8 @@ def test_completion_knows_purposes_and_providers(words: str, number: int, expect
         ("demo", "--help"),
         ("files", "--help"),
         *(("files", verb, "--help") for verb in ("create", "list", "retrieve", "content", "delete", "check")),
+        ("batches", "--help"),
+        *(("batches", verb, "--help") for verb in ("create", "list", "retrieve", "cancel", "wait")),
         ("providers", "--help"),
         ("completion", "--help"),
     ],
@@ -171,7 +175,7 @@ def test_help_documents_the_exit_codes() -> None:
     Aikit --help tells all exit codes.
     """
     told = CliRunner().invoke(app, ["--help"]).output
-    assert all(f"  {code:<5}" in told for code in (0, 1, 2, 3, 130))
+    assert all(f"  {code:<5}" in told for code in (0, 1, 2, 3, 4, 130))
 
 
 def test_version_is_told(aikit: Here) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from aikit.errors import OpenAIError
-from aikit.jsonl.check import check_lines
+from aikit.jsonl.checking import check_lines
 from aikit.jsonl.problems import Problems
 from aikit.limits import Limits, limits_for
 

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aikit import OpenAIBatchProgress, OpenAIBatchResult, OpenAIClient
+from aikit import OpenAIBatchProgress, OpenAIBatchResult, OpenAIClient, OpenAIParameters
 from aikit.batch_objects import OpenAIBatch
 from aikit.batch_parameters import OpenAIBatchWaitParameters
 from aikit.errors import ExchangeError, OpenAIError, Rejected
 from aikit.headers import Headers
 from aikit.providers.openai import OpenAIProvider
-from aikit.resources.batch_waiting import ended
+from aikit.resources.batch_waiting import asking_in_time, ended
 from aikit.watch import Watch
 from aikit.wire import Flow, Pause, Request, Response
 from tests.resources.test_batches import said
-from tests.scripted_server import answer, cut, reset, serving
+from tests.scripted_server import Step, answer, cut, reset, serving, silent
 
 _PROVIDER = OpenAIProvider(base_url="https://api.example/v1")
 _WIRE: dict[str, Any] = {
@@ -53,6 +53,14 @@ def _answer(step: Any, status: int = 200, value: Any = None, **headers: str) -> 
 def _seconds(step: Any) -> float:
     assert isinstance(step, Pause)
     return step.seconds
+
+
+def _told(flow: Flow[Any], step: Any, spent_s: float = 0.0) -> Any:
+    """
+    After trouble the flow wants to know how late it is.
+    """
+    assert step == Pause(0.0)
+    return flow.send(spent_s)
 
 
 def test_pauses_grow_to_ten_times_the_first() -> None:
@@ -104,7 +112,7 @@ def test_trouble_that_may_pass_is_waited_out(trouble: ExchangeError | int) -> No
     step: Any = next(flow)
     for pause_s in (1.0, 1.5):
         failed = flow.throw(trouble) if isinstance(trouble, ExchangeError) else flow.send(_answer(step, trouble))
-        assert _seconds(failed) == pause_s
+        assert _seconds(_told(flow, failed)) == pause_s
         step = flow.send(pause_s)
     with pytest.raises(StopIteration) as stop:
         flow.send(_answer(step, 200, _WIRE | {"status": "completed"}))
@@ -117,8 +125,9 @@ def test_pause_that_is_asked_for_is_kept() -> None:
     """
     flow = _flow(poll_interval=1.0, max_wait=1000)
     step = flow.send(_answer(next(flow), 429, retry_after="600"))
-    assert _seconds(step) == 600.0
-    assert _seconds(flow.send(_answer(flow.send(600.0), 429, retry_after="600"))) == 400.0
+    assert _seconds(_told(flow, step)) == 600.0
+    step = flow.send(_answer(flow.send(600.0), 429, retry_after="600"))
+    assert _seconds(_told(flow, step, 600.0)) == 400.0
 
 
 def test_trouble_to_the_end_is_told() -> None:
@@ -127,12 +136,61 @@ def test_trouble_to_the_end_is_told() -> None:
     """
     flow, broke = _flow(max_wait=1.0), ExchangeError(message="broke", code="connection_error")
     next(flow)
-    assert _seconds(flow.throw(broke)) == 1.0
+    assert _seconds(_told(flow, flow.throw(broke))) == 1.0
     flow.send(1.0)
+    step = flow.throw(broke)
     with pytest.raises(Rejected) as caught:
-        flow.throw(broke)
+        _told(flow, step, 1.0)
     assert [error.code for error in caught.value.errors] == ["timeout", "connection_error"]
     assert caught.value.value is None
+
+
+def test_trouble_that_took_all_the_time_is_not_asked_for_again() -> None:
+    """
+    A silence as long as the deadline ends the wait: how late it is, is known before the next pause.
+    """
+    flow = _flow(max_wait=60.0)
+    next(flow)
+    step = flow.throw(ExchangeError(message="silence", code="timeout"))
+    with pytest.raises(Rejected, match="after 61 s"):
+        _told(flow, step, 61.0)
+
+
+@pytest.mark.parametrize("mode", ["inline", "pool"])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (answer(429, b"", {"Retry-After": "100"}),),
+        (answer(503, b"", {"Retry-After": "100"}),),
+        (silent(),),
+        (said(status="in_progress"), silent()),
+    ],
+)
+def test_no_provider_holds_up_the_deadline(monkeypatch: pytest.MonkeyPatch, steps: tuple[Step, ...], mode: str) -> None:
+    """
+    One that wants to be left alone, or says nothing, is given up when the time is over, whatever the client's patience.
+    """
+    monkeypatch.setattr("aikit.resources.batch_waiting._SHORTEST_TIMEOUT_S", 0.1)
+    options = {"poll_interval": 0.1, "max_wait": 0.3, "background": mode == "pool"}
+    with serving(*steps) as server, OpenAIClient("k", base_url=server.url) as client:
+        result = client.batches.wait("batch_1", options)
+        assert result.wait(5)
+    assert result.errors[0].code == "timeout"
+
+
+@pytest.mark.parametrize(
+    ("timeout", "max_wait", "patience_s"), [(None, 60, 60), (2.0, 60, 2), (None, 0.1, 5), (None, 3600, 600)]
+)
+def test_one_answer_is_not_waited_for_longer_than_all(
+    timeout: float | None, max_wait: float, patience_s: float
+) -> None:
+    """
+    The time-out of each question is the caller's or the client's, but no longer than the whole wait, or five seconds.
+    """
+    asking = asking_in_time(
+        OpenAIBatchWaitParameters(timeout=timeout, max_wait=max_wait), OpenAIParameters(timeout=600.0)
+    )
+    assert (asking.timeout, asking.max_retries, asking.max_wait) == (patience_s, 0, max_wait)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
@@ -148,17 +206,21 @@ def test_refusal_ends_the_wait_with_what_was_known(status: int) -> None:
     assert caught.value.value == OpenAIBatch.from_wire(_WIRE)
 
 
-def test_nonsense_is_waited_out_where_the_batch_was_known() -> None:
+@pytest.mark.parametrize(
+    ("nonsense", "code"),
+    [(["back soon"], "invalid_response"), ({"error": {"message": "busy", "code": "oops"}}, "oops")],
+)
+def test_nonsense_is_waited_out_where_the_batch_was_known(nonsense: Any, code: str) -> None:
     """
-    A page of something else is a wrong address at first, and a maintenance later.
+    A page of something else, or a refusal that calls itself a success, is a wrong address at first, trouble later.
     """
     flow = _flow()
     with pytest.raises(Rejected) as caught:
-        flow.send(_answer(next(flow), 200, ["back soon"]))
-    assert [error.code for error in caught.value.errors] == ["invalid_response"]
+        flow.send(_answer(next(flow), 200, nonsense))
+    assert [error.code for error in caught.value.errors] == [code]
     flow = _flow()
     flow.send(_answer(next(flow)))
-    assert isinstance(flow.send(_answer(flow.send(1.0), 200, ["back soon"])), Pause)
+    assert isinstance(flow.send(_answer(flow.send(1.0), 200, nonsense)), Pause)
 
 
 def test_errors_that_are_none_of_the_network_end_the_wait() -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from aikit.jsonl.check import check_lines
+from aikit.jsonl.checking import check_lines
 from aikit.jsonl.lines import iter_lines, parsed
 from aikit.jsonl.problems import Problems
 from aikit.limits import limits_for

@@ -1,0 +1,221 @@
+"""
+``aikit batches``: the verbs of the Batches API, and what follows a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import attrs
+import click
+
+from aikit.batch_parameters import (
+    MAX_BATCH_LIST_LIMIT,
+    OpenAIBatchListParameters,
+    OpenAIBatchParameters,
+    OpenAIBatchWaitParameters,
+)
+from aikit.cli.batch_input import BatchInput
+from aikit.cli.calls import Refused, called, card, command, good, refused, told
+from aikit.cli.options import Command, Duration, Endpoint, Group, Pairs, Settings, settings_of_context, usage_errors
+from aikit.cli.output import Answer, Exit, Output, exit_of
+from aikit.cli.progress import batch_bars
+from aikit.cli.shapes import batch_to_json
+from aikit.cli.text import counted, safe
+from aikit.client import OpenAIClient
+from aikit.providers.configured import LOCAL
+
+_ids: Final = click.argument("batch_ids", metavar="ID...", nargs=-1, required=True)
+
+
+@click.group(cls=Group)
+def batches() -> None:
+    """
+    Create, list, follow and cancel batches, and read their results.
+
+    Off a terminal a batch is a line of fields separated by tabs: id, status, requests, completed, failed, endpoint,
+    input file, output file, error file, created, expires. To have a whole file answered: aikit batch run.
+    """
+
+
+@batches.command(cls=Command)
+@click.argument("source", metavar="INPUT_OR_FILE_ID")
+@click.option("--endpoint", type=Endpoint(), help="What each line asks; else what the first line says.")
+@click.option("--metadata", type=Pairs(), metavar="K=V", multiple=True, help="A pair to keep with it; up to 15.")
+@click.option(
+    "--output-expires-after", type=Duration(), help="Delete the output file that long after it was made: 30d."
+)
+@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Refuse what may cost more.")
+@click.option("--intent", metavar="KEY", help="Your own key: a batch that has it already is found, not created again.")
+def create(source: str, endpoint: str | None, **asked: Any) -> int:
+    """
+    Create a batch, and print it.
+
+    INPUT_OR_FILE_ID is a file here, which is checked and uploaded first, - for standard input, or the id of a file at
+    the provider. However the network fails, the batch is created once.
+    """
+    settings = settings_of_context()
+    output = Output(settings)
+    with usage_errors():
+        options = create_options(**asked)
+    given = BatchInput.of(source)
+    with settings.connected() as client:
+        try:
+            with usage_errors():
+                file_id = given.uploaded(client, output)
+                asks = endpoint or given.endpoint(client)
+                result = good(client.batches.create(file_id, asks, options))
+        except Refused as refusal:
+            return refused(output, refusal)
+        code = exit_of(output.answers([Answer(subject=source, value=result.batch)], is_many=False))
+        output.say(_after_creation(client, settings, result.batch.id))
+    return code
+
+
+def create_options(
+    *,
+    metadata: Sequence[tuple[str, str]] = (),
+    output_expires_after: int | None = None,
+    max_cost: float | None = None,
+    intent: str | None = None,
+) -> OpenAIBatchParameters:
+    """
+    Return the options of a creation as they were said.
+    """
+    said: dict[str, Any] = {"metadata": dict(metadata) or None, "max_cost": max_cost, "intent": intent}
+    if output_expires_after is not None:
+        said["output_expires_after"] = {"anchor": "created_at", "seconds": output_expires_after}
+    return OpenAIBatchParameters(**{name: value for name, value in said.items() if value is not None})
+
+
+@batches.command("list", cls=Command)
+@click.option("--limit", type=click.IntRange(1, MAX_BATCH_LIST_LIMIT), metavar="N", help="Batches on a page.")
+@click.option("--after", metavar="ID", help="The page after this batch.")
+@click.option("--all", "all_pages", is_flag=True, help="Page after page, to the end.")
+def list_(**asked: Any) -> int:
+    """
+    List batches, newest first.
+    """
+    settings = settings_of_context()
+    output = Output(settings)
+    with settings.connected() as client, usage_errors():
+        result = client.batches.list(OpenAIBatchListParameters(**asked))
+    if not result.success:
+        return told(output, result)
+    if settings.json:
+        ids = {"first_id": result.first_id, "last_id": result.last_id, "has_more": result.has_more}
+        output.document({"object": "list", "data": [batch_to_json(batch) for batch in result.batches]} | ids)
+        return Exit.DONE
+    if output.is_plain:
+        for batch in result.batches:
+            output.row(batch)
+    elif not result.batches:
+        output.say("no batches")
+    else:
+        output.table(result.batches)
+    if result.has_more:
+        output.say(f"there are more: --after {safe(result.last_id or '')} shows the next page, --all shows them all")
+    return Exit.DONE
+
+
+@batches.command(cls=Command)
+@_ids
+def retrieve(batch_ids: Sequence[str]) -> int:
+    """
+    Show what is known of batches.
+    """
+    settings = settings_of_context()
+    output = Output(settings)
+    with settings.connected() as client:
+        answers = called(batch_ids, lambda one: client.batches.retrieve(one, {"background": True}), "batch_id")
+        if len(batch_ids) == 1 and not output.is_plain and not settings.json:
+            return card(output, next(answers))
+        return exit_of(output.answers(answers, is_many=len(batch_ids) > 1))
+
+
+@batches.command(cls=Command)
+@_ids
+def cancel(batch_ids: Sequence[str]) -> int:
+    """
+    Ask the provider to stop working on batches.
+
+    It may take ten minutes. Answers that are there by then are kept, and paid for.
+    """
+    settings = settings_of_context()
+    with settings.connected() as client:
+        answers = called(batch_ids, lambda one: client.batches.cancel(one, {"background": True}), "batch_id")
+        return exit_of(Output(settings).answers(answers, is_many=len(batch_ids) > 1))
+
+
+@batches.command(cls=Command)
+@_ids
+@click.option(
+    "--poll-interval",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Between the first two questions; later it is up to ten times that. Default: 10; embedded provider 0.5.",
+)
+@click.option("--max-wait", type=Duration(), help="Give up after: 600 (seconds), 12h; else after two days.")
+def wait(batch_ids: Sequence[str], **asked: Any) -> int:
+    """
+    Wait until batches are over, and print them.
+
+    The exit code is 0 when each was completed, though single requests may have failed, and 1 when one failed, expired
+    or was cancelled. Ctrl-C ends the waiting, not the batch.
+    """
+    settings = settings_of_context()
+    output = Output(settings)
+    try:
+        with settings.connected() as client, batch_bars(output) as shown:
+            options = wait_options(client, **asked)
+
+            def start(one: str) -> Any:
+                return client.batches.wait(one, attrs.evolve(options, on_progress=shown.batch(one)))
+
+            answers = list(called(batch_ids, start, "batch_id"))
+    except KeyboardInterrupt:
+        output.say(f"the batch is not cancelled; to go on waiting: {command(settings, 'batches', 'wait', *batch_ids)}")
+        raise
+    if len(batch_ids) == 1 and not output.is_plain and not settings.json:
+        code = card(output, answers[0])
+    else:
+        code = exit_of(output.answers(answers, is_many=len(batch_ids) > 1))
+    _say_ends(output, answers)
+    return code
+
+
+def wait_options(
+    client: OpenAIClient, *, poll_interval: float | None, max_wait: int | None
+) -> OpenAIBatchWaitParameters:
+    """
+    Return the options of waiting as they were said; what is embedded here may be asked more often.
+    """
+    quick = 0.5 if client.provider.kind == LOCAL else None
+    said: dict[str, Any] = {"poll_interval": poll_interval or quick, "max_wait": max_wait}
+    with usage_errors():
+        return OpenAIBatchWaitParameters(
+            background=True, **{name: value for name, value in said.items() if value is not None}
+        )
+
+
+def _say_ends(output: Output, answers: Sequence[Answer]) -> None:
+    """
+    Say of completed batches what their status does not: how many requests failed, and where the answers are.
+    """
+    for answer in answers:
+        batch = answer.value
+        if batch is None or not batch.is_ended:
+            continue
+        counts = batch.request_counts
+        words = f"{safe(batch.id)} {safe(batch.status)}: {counts.completed:,} of {counted(counts.total, 'request')} ok"
+        failures = f", {counts.failed:,} failed" if counts.failed else ""
+        next_words = command(output.settings, "batches", "results", batch.id)
+        output.say(f"{words}{failures}; results: {next_words}" if counts.total else words)
+
+
+def _after_creation(client: OpenAIClient, settings: Settings, batch_id: str) -> str:
+    follow = command(settings, "batches", "wait", batch_id)
+    if client.provider.kind == LOCAL:
+        return f"the embedded provider works on it while somebody waits: {follow}"
+    return f"to wait for it: {follow}"

@@ -1,0 +1,87 @@
+"""
+Bars of requests on a terminal: one for each batch that is waited for.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Self
+
+import attrs
+from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn
+from rich.progress import Progress as RichProgress
+from rich.table import Column
+from rich.text import Text
+
+from aikit.batch_objects import OpenAIBatchProgress
+from aikit.cli.terminal import LeftColumn, console_on
+from aikit.cli.text import safe
+
+
+class _Done(ProgressColumn):
+    """
+    How many requests of how many.
+    """
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.total is None else f"{task.completed:,.0f} of {task.total:,.0f}", justify="right")
+
+
+@attrs.define(eq=False)
+class TerminalBatchBars:
+    """
+    A bar for each batch under way: its status, and how many of its requests are through.
+
+    Attributes:
+        keeps: Whether bars stay when all is over.
+    """
+
+    has_color: bool
+    keeps: bool = False
+    _bars: RichProgress = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._bars = RichProgress(
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=38)),
+            BarColumn(bar_width=None, style="dim", complete_style="cyan", finished_style="green"),
+            _Done(table_column=Column(no_wrap=True)),
+            LeftColumn(table_column=Column(no_wrap=True)),
+            console=console_on(sys.stderr, has_color=self.has_color),
+            transient=not self.keeps,
+            redirect_stdout=False,  # data may go to a pipe while bars are on the terminal
+            expand=True,
+        )
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def batch(self, name: str) -> _BatchBar:
+        """
+        Return the bar of one batch; it shows at once.
+        """
+        return _BatchBar(self._bars, safe(name), self._bars.add_task(f"{safe(name)} waiting", total=None))
+
+
+@attrs.define(eq=False)
+class _BatchBar:
+    """
+    The bar of one batch, driven by the thread that asks for it.
+    """
+
+    _bars: RichProgress
+    _name: str
+    _task: TaskID
+
+    def __call__(self, progress: OpenAIBatchProgress) -> None:
+        """
+        Show how far it has come.
+        """
+        title = f"{self._name} {safe(progress.phase).replace('_', ' ')}"
+        self._bars.update(self._task, description=title, completed=progress.done, total=progress.total)
