@@ -276,6 +276,8 @@ def _require_fields(data: Any) -> None:
             raise unreadable("Batch", data, f"{name!r} is missing")
         if type(data[name]) is not kind:  # so no bool is a number
             raise unreadable("Batch", data, f"{name!r} is not of type {kind.__name__}")
+    if not data["id"]:
+        raise unreadable("Batch", data, "'id' is empty")
 
 
 def _optional(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 OPENAI_URL: Final = "https://api.openai.com/v1"
 
 _CONFLICT: Final = frozenset((409,))
+_REFUSED_TO_STOP: Final = frozenset((400, 409))  # OpenAI says 409, others 400
 _STOPPED: Final = frozenset(("cancelling", "cancelled"))
 
 
@@ -160,7 +161,7 @@ class OpenAIProvider:
         """
         path = _path("/batches", batch_id, "/cancel")
         response = yield self._request("POST", path, final_statuses=_CONFLICT)
-        if response.status == 409 and response.request.is_repeat:
+        if response.status in _REFUSED_TO_STOP and response.request.is_repeat:
             batch = yield from self.retrieve_batch(batch_id)
             if batch.status in _STOPPED:
                 return batch

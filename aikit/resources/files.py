@@ -17,7 +17,7 @@ from aikit.objects import FilePage, OpenAIFile
 from aikit.parameters import OpenAIParameters, require_text
 from aikit.resources.arguments import require_id
 from aikit.resources.calls import start
-from aikit.resources.pages import all_pages
+from aikit.resources.pages import all_pages, one_page
 from aikit.results import (
     OpenAIFileContentResult,
     OpenAIFileDeletedResult,
@@ -241,7 +241,7 @@ def _checked_create(
 
 def _list(provider: Provider, options: OpenAIFileListParameters) -> Flow[FilePage]:
     query = options.query()
-    return all_pages(provider.list_files, query) if options.all_pages else provider.list_files(query)
+    return (all_pages if options.all_pages else one_page)(provider.list_files, query)
 
 
 def _download(provider: Provider, file_id: str, place: str) -> Flow[Saved]:
