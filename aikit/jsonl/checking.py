@@ -48,6 +48,7 @@ def check_lines(
     limits: Limits,
     problems: Problems,
     on_read: Callable[[int], None] | None = None,
+    *,
     rules: Rules | None = None,
 ) -> None:
     """
