@@ -4,24 +4,18 @@ The Batches API of a client.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from aikit.batch_objects import BatchOrder, BatchPage, OpenAIBatch
-from aikit.batch_parameters import (
-    OpenAIBatchListParameters,
-    OpenAIBatchParameters,
-    OpenAIBatchResubmitParameters,
-    OpenAIBatchRowsParameters,
-    OpenAIBatchWaitParameters,
-)
-from aikit.batch_results import OpenAIBatchListResult, OpenAIBatchResult, OpenAIBatchRowsResult
+from aikit.batch_parameters import OpenAIBatchListParameters, OpenAIBatchParameters, OpenAIBatchWaitParameters
+from aikit.batch_results import OpenAIBatchListResult, OpenAIBatchResult
 from aikit.errors import Rejected
 from aikit.parameters import OpenAIParameters, require_text
 from aikit.resources.arguments import require_id
 from aikit.resources.batch_creation import created_once
-from aikit.resources.batch_intent import created_for_intent, new_intent
 from aikit.resources.batch_waiting import asking_in_time, ended
 from aikit.resources.calls import retry_policy, start
 from aikit.resources.pages import all_pages, one_page
@@ -29,7 +23,7 @@ from aikit.retry import RetryPolicy
 from aikit.wire import Flow
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from aikit.client import OpenAIClient
     from aikit.providers import Provider
@@ -37,8 +31,6 @@ if TYPE_CHECKING:
     BatchOptions = OpenAIBatchParameters | OpenAIParameters | Mapping[str, Any]
     BatchListOptions = OpenAIBatchListParameters | OpenAIParameters | Mapping[str, Any]
     BatchWaitOptions = OpenAIBatchWaitParameters | OpenAIParameters | Mapping[str, Any]
-    BatchRowsOptions = OpenAIBatchRowsParameters | OpenAIParameters | Mapping[str, Any]
-    BatchResubmitOptions = OpenAIBatchResubmitParameters | OpenAIParameters | Mapping[str, Any]
     Options = OpenAIParameters | Mapping[str, Any]
 
 
@@ -182,11 +174,6 @@ class BatchesAPI:
         )
 
 
-def _require_batch(batch: Any) -> None:
-    if not isinstance(batch, OpenAIBatch):
-        require_id("batch", batch)
-
-
 def _order(input_file_id: str, endpoint: str, options: OpenAIBatchParameters) -> BatchOrder:
     return BatchOrder(
         input_file_id=input_file_id,
@@ -194,7 +181,7 @@ def _order(input_file_id: str, endpoint: str, options: OpenAIBatchParameters) ->
         completion_window=options.completion_window,
         metadata=options.metadata or {},
         output_expires_after=options.output_expires_after,
-        intent=options.intent or new_intent(),
+        intent=os.urandom(16).hex(),
     )
 
 
