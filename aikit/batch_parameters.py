@@ -115,7 +115,7 @@ class OpenAIBatchWaitParameters(OpenAIParameters):
         max_wait: Seconds after which the call gives up; the default is two days, twice the usual window. An answer that
             is under way then may still come, within *timeout* and *max_wait* (or five seconds) more.
 
-        max_retries: Has no say here: what fails is asked again after the next pause.
+        max_retries: Has no say here: what fails is asked again until the time is over.
     """
 
     poll_interval: float = attrs.field(default=10.0, validator=by(is_duration))

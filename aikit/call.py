@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from aikit.errors import UNEXPECTED, OpenAIError, Rejected, strip
+from aikit.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected, strip
 from aikit.results import Outcome
 from aikit.watch import Watch
 from aikit.wire import Flow, Pause, Request, Response, Step, Together, Transport
@@ -94,8 +94,7 @@ class Call:
         Drive the flow until it wants to wait; return what for, ``None`` when it is over.
         """
         try:
-            self.watch.raise_if_cancelled()
-            step = self._started_or_resumed()
+            step = self.flow.throw(CancelledError()) if self.watch.is_cancelled else self._started_or_resumed()
             while isinstance(step, Request):
                 step = self._exchange(step)
         except StopIteration as stop:
@@ -130,10 +129,11 @@ class Call:
         self._end(None, (_unexpected(error),))
 
     def _exchange(self, request: Request) -> Step:
+        watch = Watch() if request.is_cleanup and self.watch.is_cancelled else self.watch
         try:
-            self.watch.raise_if_cancelled()
+            watch.raise_if_cancelled()
             self._request = request
-            response = self.transport().send(request, self.watch)
+            response = self.transport().send(request, watch)
         except Exception as error:  # noqa: BLE001  the flow's to know: it may hold a file open, or try again
             return self.flow.throw(error)
         self._response = response

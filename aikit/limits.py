@@ -76,11 +76,13 @@ class Limits:
     list_min: int
     list_max: int
 
-    def size_limit(self, purpose: str) -> int:
+    def size_limit(self, purpose: str, *, in_parts: bool = False) -> int:
         """
-        Return how many bytes a file of *purpose* may have.
+        Return how many bytes a file of *purpose* may have that goes at once, or in parts.
         """
-        return self.batch_max_bytes if purpose == "batch" else self.file_max_bytes
+        if purpose == "batch":
+            return self.batch_max_bytes
+        return max(self.upload_max_bytes, self.file_max_bytes) if in_parts else self.file_max_bytes
 
 
 @functools.cache

@@ -162,12 +162,8 @@ class Page(Generic[T]):
         if not isinstance(data, dict) or not isinstance(data.get("data"), list):
             raise unreadable("list", data, "data (array) is required")
         page = cls.of(map(item_from_wire, data["data"]))
-        return cls(
-            page.items,
-            data.get("has_more") is True,
-            _id(data.get("first_id")) or page.first_id,
-            _id(data.get("last_id")) or page.last_id,
-        )
+        last_id = _id(data.get("last_id")) or _id(page.last_id)
+        return cls(page.items, _has_more(data, last_id), _id(data.get("first_id")) or page.first_id, last_id)
 
     @classmethod
     def of(cls, items: Iterable[T], cursor: str | None = None) -> Self:
@@ -233,7 +229,18 @@ _DELETED_KEYS: Final = frozenset(field.name for field in attrs.fields(OpenAIFile
 
 
 def _id(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+    return value if isinstance(value, str) and not any("\ud800" <= char <= "\udfff" for char in value) else None
+
+
+def _has_more(data: Mapping[str, Any], last_id: str | None) -> bool:
+    has_more = data.get("has_more")
+    if has_more is None or has_more is False:
+        return False
+    if has_more is not True:
+        raise unreadable("list", data, "has_more is neither true nor false")
+    if last_id is None:
+        raise unreadable("list", data, "has_more is true, but nothing tells after what")
+    return True
 
 
 def others(data: Mapping[str, Any], known: frozenset[str]) -> Mapping[str, Any]:
@@ -256,7 +263,7 @@ def unreadable(what: str, data: Any, why: str) -> OpenAIError:
 
 def require_fields(what: str, data: Any, fields: Mapping[str, type]) -> None:
     """
-    Check that *data* is an object that has *fields*, each of its type.
+    Check that *data* is an object that has *fields*, each of its type, and an id that is not empty.
 
     Raises:
         OpenAIError: It is no *what* (code ``"invalid_response"``).
@@ -268,3 +275,5 @@ def require_fields(what: str, data: Any, fields: Mapping[str, type]) -> None:
             raise unreadable(what, data, f"{name!r} is missing")
         if type(data[name]) is not kind:  # so no bool is a number
             raise unreadable(what, data, f"{name!r} is not of type {kind.__name__}")
+    if not data["id"]:
+        raise unreadable(what, data, "'id' is empty")

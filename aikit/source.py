@@ -48,9 +48,9 @@ class Source(Protocol):
         """
         ...
 
-    def open(self) -> Reader:
+    def open(self, start: int = 0) -> Reader:
         """
-        Start from its first byte.
+        Start from byte *start*.
 
         Raises:
             OpenAIError: It cannot be read (any more).
@@ -119,15 +119,16 @@ class PathSource:
             )
         return attrs.evolve(self, size_bytes=status.st_size, modified_ns=status.st_mtime_ns)
 
-    def open(self) -> Reader:
+    def open(self, start: int = 0) -> Reader:
         """
-        Start from its first byte; see `Source.open`.
+        Start from byte *start*; see `Source.open`.
         """
         try:
             file = self.path.open("rb", buffering=0)
+            file.seek(start)
         except OSError as error:
             raise _unreadable(self.path, error) from error
-        reader = _PathReader(file, self)
+        reader = _PathReader(file, self, start)
         reader.check()
         return reader
 
@@ -194,11 +195,12 @@ class BytesSource:
         """
         return self
 
-    def open(self) -> Reader:
+    def open(self, start: int = 0) -> Reader:
         """
-        Start from its first byte.
+        Start from byte *start*.
         """
-        return io.BytesIO(self.content) if len(self.content) < _SMALL else _BytesReader(self.content)
+        content = self.content[start:]
+        return io.BytesIO(content) if len(content) < _SMALL else _BytesReader(content)
 
 
 _SMALL: Final = 64 * 1024
@@ -245,16 +247,16 @@ class StreamSource:
         """
         return self
 
-    def open(self) -> Reader:
+    def open(self, start: int = 0) -> Reader:
         """
-        Go back to where it stood; see `Source.open`.
+        Go back to where it stood, and on to byte *start*; see `Source.open`.
         """
         if self.start is not None:
             try:
-                self.stream.seek(self.start)
+                self.stream.seek(self.start + start)
             except Exception as error:
                 raise _unreadable(self.name, error) from error
-        return _StreamReader(self)
+        return _StreamReader(self, start)
 
 
 @attrs.define

@@ -9,6 +9,7 @@ from typing import Final
 from aikit.errors import CancelledError, OpenAIError
 from aikit.jsonl.problems import Problems
 from aikit.limits import Limits
+from aikit.slices import has_slices
 from aikit.source import Source
 from aikit.upload_objects import UploadOrder
 from aikit.watch import Watch
@@ -44,7 +45,7 @@ def check_file(source: Source, purpose: str, limits: Limits, watch: Watch | None
         _name_problem(source.name),
         _name_size_problem(source.name, limits),
         _extension_problem(source.name, purpose, limits),
-        _size_problem(source.size_bytes, purpose, limits.size_limit(purpose)),
+        _size_problem(source.size_bytes, purpose, limits.size_limit(purpose, in_parts=has_slices(source))),
     )
     for error in found:
         if error is not None:
@@ -71,13 +72,12 @@ def check_upload(order: UploadOrder, limits: Limits) -> list[OpenAIError]:
     Return what a provider would refuse about a file that is to come in parts, nothing when all is well.
     """
     # https://developers.openai.com/api/reference/resources/uploads/methods/create (read 2026-11-21)
-    most = min(limits.upload_max_bytes, limits.batch_max_bytes if order.purpose == "batch" else limits.upload_max_bytes)
     found = (
         _purpose_problem(order.purpose, limits),
         _name_problem(order.filename),
         _name_size_problem(order.filename, limits),
         _extension_problem(order.filename, order.purpose, limits),
-        _size_problem(order.bytes, order.purpose, most),
+        _size_problem(order.bytes, order.purpose, limits.size_limit(order.purpose, in_parts=True)),
     )
     return [error for error in found if error is not None]
 

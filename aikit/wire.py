@@ -108,6 +108,8 @@ class Request:
         is_idempotent: False when doing it twice costs: once it may have been acted on, it is not sent again by itself.
 
         final_statuses: Statuses that no further attempt changes, though for other requests it might.
+
+        is_cleanup: Sent, once, also when the call was cancelled: it undoes what the call has begun.
     """
 
     method: str
@@ -120,6 +122,7 @@ class Request:
     is_repeat: bool = False
     is_idempotent: bool = True
     final_statuses: frozenset[int] = frozenset()
+    is_cleanup: bool = False
 
     @property
     def is_replayable(self) -> bool:

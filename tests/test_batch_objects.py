@@ -101,6 +101,15 @@ def test_what_is_null_or_empty_is_nothing(names: tuple[str, ...]) -> None:
         )
 
 
+def test_batch_without_a_name_is_none() -> None:
+    """
+    An empty id is no id: no other call could name the batch.
+    """
+    with pytest.raises(OpenAIError, match="'id' is empty") as caught:
+        OpenAIBatch.from_wire(_WIRE | {"id": ""})
+    assert caught.value.code == "invalid_response"
+
+
 def test_errors_may_be_a_bare_list() -> None:
     """
     A server that leaves out the list object around the errors is understood.

@@ -137,6 +137,25 @@ def test_cursor_that_is_no_string_is_not_believed(odd: Any) -> None:
     assert (page.first_id, page.last_id, page.has_more) == ("file-1", "file-1", True)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"data": [], "has_more": True},
+        {"data": [], "has_more": True, "last_id": "\ud800"},
+        {"data": [_WIRE | {"id": "\ud800"}], "has_more": True},
+        {"data": [_WIRE], "has_more": "true"},
+        {"data": [_WIRE], "has_more": {}},
+    ],
+)
+def test_page_that_does_not_tell_how_to_go_on_is_refused(fields: dict[str, Any]) -> None:
+    """
+    Whoever went on would begin anew for ever, and whoever stopped would take a part for the whole.
+    """
+    with pytest.raises(OpenAIError, match="has_more") as caught:
+        FilePage.from_wire(fields)
+    assert caught.value.code == "invalid_response"
+
+
 @given(_JSON)
 def test_no_answer_crashes_the_reader(data: Any) -> None:
     """

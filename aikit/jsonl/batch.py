@@ -58,6 +58,24 @@ class BatchRules:
     _inputs: int = 0
     _ids: set[str | bytes] = attrs.field(factory=set)
 
+    @classmethod
+    def for_endpoint(cls, endpoint: str, limits: Limits, problems: Problems) -> BatchRules:
+        """
+        Return the rules of a batch whose endpoint is known: each line's url must be the same, to the letter.
+        """
+        limits = attrs.evolve(limits, batch_endpoints=())
+        return cls(limits, problems, url=endpoint, needed=_NEEDED.get(endpoint, ()))
+
+    @property
+    def lines(self) -> int:
+        """How many were looked at."""
+        return self._lines
+
+    @property
+    def model(self) -> str | None:
+        """The model that the lines ask."""
+        return self._model
+
     def check(self, line: dict[str, Any], number: int) -> None:
         """
         Look at one line.

@@ -48,6 +48,8 @@ def check_lines(
     limits: Limits,
     problems: Problems,
     on_read: Callable[[int], None] | None = None,
+    *,
+    rules: Rules | None = None,
 ) -> None:
     """
     Put everything that is wrong with the lines of *reader* into *problems*.
@@ -65,11 +67,13 @@ def check_lines(
 
         on_read: Told the bytes read so far, chunk by chunk; what it raises ends the check.
 
+        rules: In place of those of *purpose*; they put what they find into *problems*.
+
     Raises:
         OpenAIError: *reader* cannot be read to its end; *problems* has what was found before.
     """
     lines = iter_lines(reader, limits.line_max_bytes, on_read)
-    _Check(rules=_RULES[purpose](limits, problems), problems=problems, limits=limits).run(lines)
+    _Check(rules=rules or _RULES[purpose](limits, problems), problems=problems, limits=limits).run(lines)
 
 
 @attrs.define(kw_only=True)

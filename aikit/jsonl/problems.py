@@ -86,11 +86,18 @@ def add_missing(problems: Problems, line: int, param: str) -> None:
     problems.add_line(line, "missing_required_parameter", f"Missing required parameter: '{param}'.", param)
 
 
+def kind_of(value: Any) -> str:
+    """
+    Return the JSON type of a decoded *value*, as a message names it.
+    """
+    return _KINDS[type(value)]
+
+
 def add_wrong_type(problems: Problems, line: int, param: str, expected: str, value: Any) -> None:
     """
     Tell that a parameter has another JSON type than *expected*, which reads like ``"a string"``.
     """
-    got = _KINDS[type(value)]
+    got = kind_of(value)
     message = f"Invalid type for '{param}': expected {expected}, but got {got} instead."
     problems.add_line(line, "invalid_type", message, param)
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 OPENAI_URL: Final = "https://api.openai.com/v1"
 
 _CONFLICT: Final = frozenset((409,))
+_REFUSED_TO_STOP: Final = frozenset((400, 409))  # OpenAI says 409, others 400
 _STOPPED: Final = frozenset(("cancelling", "cancelled"))
 
 
@@ -162,7 +163,7 @@ class OpenAIProvider:
         """
         path = _path("/batches", batch_id, "/cancel")
         response = yield self._request("POST", path, final_statuses=_CONFLICT)
-        if response.status == 409 and response.request.is_repeat:
+        if response.status in _REFUSED_TO_STOP and response.request.is_repeat:
             batch = yield from self.retrieve_batch(batch_id)
             if batch.status in _STOPPED:
                 return batch
@@ -195,7 +196,8 @@ class OpenAIProvider:
         """
         Give up an upload; its parts are gone.
         """
-        return _upload((yield self._request("POST", _path("/uploads", upload_id, "/cancel"))))
+        request = self._request("POST", _path("/uploads", upload_id, "/cancel"), is_cleanup=True)
+        return _upload((yield request))
 
     def _content_request(self, file_id: str, sink: Sink) -> Request:
         return self._request("GET", _path("/files", file_id, "/content"), sink=sink)

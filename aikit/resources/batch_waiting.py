@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _PASSING: Final = frozenset((408, 409, 425, 429))
 _MAX_GROWTH: Final = 10
+_SOON_S: Final = 0.25
+_MAX_DOUBLINGS: Final = 64
 _SHORTEST_TIMEOUT_S: Final = 5.0  # who waits for a moment only still wants one answer
 
 
@@ -44,7 +46,7 @@ def ended(provider: Provider, batch_id: str, options: OpenAIBatchWaitParameters,
     """
     batch: OpenAIBatch | None = None
     progress: OpenAIBatchProgress | None = None
-    spent_s, pause_s = 0.0, options.poll_interval
+    spent_s, pause_s, troubles = 0.0, options.poll_interval, 0
     while True:
         trouble = None
         try:
@@ -53,14 +55,16 @@ def ended(provider: Provider, batch_id: str, options: OpenAIBatchWaitParameters,
             if not _may_pass(error, is_known=batch is not None):
                 raise Rejected([error], batch) from None
             trouble = error
+            troubles += 1
             spent_s = yield Pause(0.0)  # it may have been long in coming
         else:
+            troubles = 0
             progress = _reported(batch, progress, watch)
             if batch.is_ended:
                 return _completed(batch)
         if spent_s >= options.max_wait:
             raise _too_late(batch_id, spent_s, batch, trouble)
-        spent_s = yield Pause(min(max(pause_s, _asked_s(trouble)), options.max_wait - spent_s))
+        spent_s = yield Pause(min(_wanted_s(pause_s, trouble, troubles), options.max_wait - spent_s))
         pause_s = min(pause_s * 1.5, options.poll_interval * _MAX_GROWTH)
 
 
@@ -75,8 +79,14 @@ def _may_pass(error: OpenAIError, *, is_known: bool) -> bool:
     return error.status >= 500 or error.status in _PASSING
 
 
-def _asked_s(trouble: OpenAIError | None) -> float:
-    return (retry_after_s(trouble.headers, time.time()) or 0.0) if trouble is not None else 0.0
+def _wanted_s(usual_s: float, trouble: OpenAIError | None, troubles: int) -> float:
+    """
+    Return how long to pause: after trouble less than usual at first, and never less than the provider asks for.
+    """
+    if trouble is None:
+        return usual_s
+    soon_s = _SOON_S * 2 ** min(troubles, _MAX_DOUBLINGS)
+    return max(min(usual_s, soon_s), retry_after_s(trouble.headers, time.time()) or 0.0)
 
 
 def _reported(batch: OpenAIBatch, last: OpenAIBatchProgress | None, watch: Watch) -> OpenAIBatchProgress:

@@ -18,7 +18,7 @@ from aikit.resources.arguments import require_id
 from aikit.resources.batch_creation import created_once
 from aikit.resources.batch_waiting import asking_in_time, ended
 from aikit.resources.calls import retry_policy, start
-from aikit.resources.pages import all_pages
+from aikit.resources.pages import all_pages, one_page
 from aikit.retry import RetryPolicy
 from aikit.wire import Flow
 
@@ -199,4 +199,4 @@ def _checked_create(
 
 def _list(provider: Provider, options: OpenAIBatchListParameters) -> Flow[BatchPage]:
     query = options.query()
-    return all_pages(provider.list_batches, query) if options.all_pages else provider.list_batches(query)
+    return (all_pages if options.all_pages else one_page)(provider.list_batches, query)

@@ -17,7 +17,7 @@ from aikit.objects import FilePage, OpenAIFile
 from aikit.parameters import OpenAIParameters, require_text
 from aikit.resources.arguments import require_id
 from aikit.resources.calls import start
-from aikit.resources.pages import all_pages
+from aikit.resources.pages import all_pages, one_page
 from aikit.results import (
     OpenAIFileContentResult,
     OpenAIFileDeletedResult,
@@ -236,12 +236,17 @@ def _checked_create(
         problems = check_file(source, purpose, provider.limits, watch)
         if problems:
             raise Rejected(problems)
+    if (source.size_bytes or 0) > provider.limits.size_limit(purpose):
+        from aikit.resources.parts import created_in_parts, goes_in_parts  # noqa: PLC0415  most files are small
+
+        if goes_in_parts(source, purpose, provider.limits):
+            return (yield from created_in_parts(provider, source, purpose, options.expires_after, watch))
     return (yield from provider.create_file(source, purpose, options.expires_after))
 
 
 def _list(provider: Provider, options: OpenAIFileListParameters) -> Flow[FilePage]:
     query = options.query()
-    return all_pages(provider.list_files, query) if options.all_pages else provider.list_files(query)
+    return (all_pages if options.all_pages else one_page)(provider.list_files, query)
 
 
 def _download(provider: Provider, file_id: str, place: str) -> Flow[Saved]:

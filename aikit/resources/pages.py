@@ -39,14 +39,29 @@ def all_pages(list_page: Callable[[Mapping[str, Any]], Flow[P]], query: Mapping[
         query = {**query, "after": cursor}
 
 
+def one_page(list_page: Callable[[Mapping[str, Any]], Flow[P]], query: Mapping[str, Any]) -> Flow[P]:
+    """
+    Ask for the page of *query*.
+
+    Raises:
+        OpenAIError: It failed, or is to be followed by itself (code ``"invalid_response"``).
+    """
+    page = yield from list_page(query)
+    if page.has_more and page.last_id == query.get("after"):
+        raise _endless(page)
+    return page
+
+
 def _cursor(page: Page[Any], cursors: set[str]) -> str:
     """
     Return where the next page begins, and note it in *cursors*: one that comes again would lead in a circle.
     """
     if page.last_id is None or page.last_id in cursors:
-        raise OpenAIError(
-            message=f"the provider gave the page that ends with {page.last_id} twice; its list has no end",
-            code="invalid_response",
-        )
+        raise _endless(page)
     cursors.add(page.last_id)
     return page.last_id
+
+
+def _endless(page: Page[Any]) -> OpenAIError:
+    message = f"the provider gave the page that ends with {page.last_id} twice; its list has no end"
+    return OpenAIError(message=message, code="invalid_response")

@@ -188,11 +188,25 @@ def test_batch_that_is_over_is_cancelled_once(headers: dict[str, str]) -> None:
     assert (len(server.received), result.batch) == (1, None)
 
 
-def test_lost_answer_of_cancelling_is_no_failure() -> None:
+def test_program_that_goes_from_page_to_page_comes_to_an_end() -> None:
     """
-    When the first attempt stopped the batch and its answer was lost, the conflict of the second is a success.
+    A server that gives the same page whatever is asked for is found out by its second page.
     """
-    steps = (reset(), answer(409, REFUSED), said(status="cancelled"))
+    page = json.dumps({"object": "list", "data": [WIRE], "has_more": True}).encode()
+    with serving(answer(200, page)) as server, OpenAIClient("k", base_url=server.url) as client:
+        result = client.batches.list()
+        while result.has_more:
+            result = result.next_page()
+    assert [error.code for error in result.errors] == ["invalid_response"]
+    assert len(server.received) == 2
+
+
+@pytest.mark.parametrize("status", [400, 409])
+def test_lost_answer_of_cancelling_is_no_failure(status: int) -> None:
+    """
+    When the first attempt stopped the batch and its answer was lost, the refusal of the second is a success.
+    """
+    steps = (reset(), answer(status, REFUSED), said(status="cancelled"))
     with serving(*steps) as server, OpenAIClient("k", base_url=server.url) as client:
         result = client.batches.cancel("batch_1")
     assert result.success

@@ -103,13 +103,13 @@ def test_check_can_be_skipped() -> None:
     assert len(server.received) == 2
 
 
-def test_file_of_513_mb_is_refused_before_a_byte_is_sent(tmp_path: Path) -> None:
+def test_file_of_9_gb_is_refused_before_a_byte_is_sent(tmp_path: Path) -> None:
     """
     The size limit is checked here, on a sparse file, without reading it.
     """
     path = tmp_path / "big.txt"
     with path.open("wb") as file:
-        file.truncate(513 * 1024 * 1024)
+        file.truncate(9 * 1024**3)
     started = time.monotonic()
     with OpenAIClient("k") as client:
         (error,) = client.files.create(path, "user_data").errors

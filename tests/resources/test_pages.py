@@ -12,7 +12,7 @@ import pytest
 
 from aikit.errors import OpenAIError, Rejected
 from aikit.objects import Page
-from aikit.resources.pages import all_pages
+from aikit.resources.pages import all_pages, one_page
 from aikit.wire import Flow, Pause
 
 
@@ -83,3 +83,21 @@ def test_what_came_before_a_failure_stays(second: Page[_Item] | OpenAIError) -> 
         _value(all_pages(_Provider([_page("a", "b"), second]).list_page, {}))
     assert caught.value.value == _page("a", "b")
     assert len(caught.value.errors) == 1
+
+
+@pytest.mark.parametrize("page", [_page("a", "b"), _page("a", has_more=False), _page()])
+def test_one_page_is_what_the_provider_gave(page: Page[_Item]) -> None:
+    """
+    A page is returned as it came.
+    """
+    assert _value(one_page(_Provider([page]).list_page, {"after": "z"})) == page
+
+
+def test_page_that_follows_itself_is_refused() -> None:
+    """
+    A provider that overlooks the cursor would be asked for the same page for ever.
+    """
+    with pytest.raises(OpenAIError, match="no end") as caught:
+        _value(one_page(_Provider([_page("a", "b")]).list_page, {"after": "b"}))
+    assert caught.value.code == "invalid_response"
+    assert _value(one_page(_Provider([_page("b", has_more=False)]).list_page, {"after": "b"})).last_id == "b"

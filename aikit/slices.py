@@ -1,0 +1,107 @@
+"""
+Slices of a source, each a source of its own: what goes up in parts is read where it lies, and never copied.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Final
+
+import attrs
+
+from aikit.source import Source, StreamSource
+from aikit.wire import Reader
+
+_CHUNK_BYTES: Final = 1024 * 1024
+
+
+def has_slices(source: Source) -> bool:
+    """
+    Tell whether *source* can be cut: its size is known, and it can be read from anywhere.
+    """
+    return source.size_bytes is not None and source.is_replayable
+
+
+def are_apart(source: Source) -> bool:
+    """
+    Tell whether slices of *source* can be read side by side; those of one stream cannot.
+    """
+    return not isinstance(source, StreamSource)
+
+
+def slice_of(source: Source, start: int, size_bytes: int) -> Source:
+    """
+    Return *size_bytes* of *source* from *start* on as a source; they must be in it.
+    """
+    return _Slice(whole=source, start=start, size_bytes=size_bytes)
+
+
+def md5_of(source: Source, on_read: Callable[[], None]) -> str:
+    """
+    Return the MD5 of the whole content, in hexadecimal.
+
+    Args:
+        source: Read to its end.
+
+        on_read: Called between two chunks; what it raises ends the reading.
+
+    Raises:
+        OpenAIError: It cannot be read to its end.
+    """
+    digest = hashlib.md5(usedforsecurity=False)
+    reader = source.open()
+    try:
+        while chunk := reader.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            on_read()
+    finally:
+        reader.close()
+    return digest.hexdigest()
+
+
+@attrs.frozen(kw_only=True)
+class _Slice:
+    """
+    A stretch of a file or of a stream that can go back.
+    """
+
+    whole: Source
+    start: int
+    size_bytes: int
+    is_replayable: bool = True
+
+    @property
+    def name(self) -> str:
+        """The whole's."""
+        return self.whole.name
+
+    def resolved(self) -> _Slice:
+        """
+        Return itself.
+        """
+        return self
+
+    def open(self, start: int = 0) -> Reader:
+        """
+        Start from byte *start*; see `aikit.source.Source.open`.
+        """
+        return _SliceReader(self.whole.open(self.start + start), self.size_bytes - start)
+
+
+@attrs.define
+class _SliceReader:
+    """
+    Reads to the end of the slice and no further.
+    """
+
+    _reader: Reader
+    _left: int
+
+    def read(self, size: int, /) -> bytes:
+        chunk = self._reader.read(min(size, self._left)) if self._left else b""
+        self._left -= len(chunk)
+        return chunk
+
+    def close(self) -> None:
+        self._reader.close()
