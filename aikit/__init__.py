@@ -19,9 +19,14 @@ if TYPE_CHECKING:
     from aikit.batch_objects import OpenAIBatchRequestCounts as OpenAIBatchRequestCounts
     from aikit.batch_parameters import OpenAIBatchListParameters as OpenAIBatchListParameters
     from aikit.batch_parameters import OpenAIBatchParameters as OpenAIBatchParameters
+    from aikit.batch_parameters import OpenAIBatchResubmitParameters as OpenAIBatchResubmitParameters
+    from aikit.batch_parameters import OpenAIBatchRowsParameters as OpenAIBatchRowsParameters
     from aikit.batch_parameters import OpenAIBatchWaitParameters as OpenAIBatchWaitParameters
     from aikit.batch_results import OpenAIBatchListResult as OpenAIBatchListResult
     from aikit.batch_results import OpenAIBatchResult as OpenAIBatchResult
+    from aikit.batch_results import OpenAIBatchRowsResult as OpenAIBatchRowsResult
+    from aikit.batch_rows import OpenAIBatchProblem as OpenAIBatchProblem
+    from aikit.batch_rows import OpenAIBatchRow as OpenAIBatchRow
     from aikit.client import OpenAIClient as OpenAIClient
     from aikit.errors import CancelledError as CancelledError
     from aikit.errors import ExchangeError as ExchangeError
@@ -46,8 +51,15 @@ __version__ = "0.1.0"
 
 _HOMES: Final = {
     "aikit.batch_objects": ("OpenAIBatch", "OpenAIBatchError", "OpenAIBatchProgress", "OpenAIBatchRequestCounts"),
-    "aikit.batch_parameters": ("OpenAIBatchListParameters", "OpenAIBatchParameters", "OpenAIBatchWaitParameters"),
-    "aikit.batch_results": ("OpenAIBatchListResult", "OpenAIBatchResult"),
+    "aikit.batch_parameters": (
+        "OpenAIBatchListParameters",
+        "OpenAIBatchParameters",
+        "OpenAIBatchResubmitParameters",
+        "OpenAIBatchRowsParameters",
+        "OpenAIBatchWaitParameters",
+    ),
+    "aikit.batch_results": ("OpenAIBatchListResult", "OpenAIBatchResult", "OpenAIBatchRowsResult"),
+    "aikit.batch_rows": ("OpenAIBatchProblem", "OpenAIBatchRow"),
     "aikit.client": ("OpenAIClient",),
     "aikit.errors": ("CancelledError", "ExchangeError", "OpenAIError"),
     "aikit.objects": ("OpenAIFile", "OpenAIFileDeleted", "Progress"),

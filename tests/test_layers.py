@@ -20,7 +20,17 @@ _ROOT: Final = Path(aikit.__file__).parent
 
 # From the ground up. A module or a package stands for all that is in it; the longest name that fits counts.
 _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
-    "nouns": ("objects", "batch_objects", "batch_costs", "batch_events", "usage", "errors", "headers", "secrecy"),
+    "nouns": (
+        "objects",
+        "batch_objects",
+        "batch_costs",
+        "batch_events",
+        "batch_rows",
+        "usage",
+        "errors",
+        "headers",
+        "secrecy",
+    ),
     # watch: the eye of whoever moves bytes; sink: bodies down, as source is bodies up; refusal: what an answer says
     "wire": ("wire", "watch", "retry", "multipart", "filenames", "source", "sink", "refusal", "transport", "sockets"),
     # disk: SQLite, locks and faults of what is kept on this machine

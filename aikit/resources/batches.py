@@ -4,18 +4,24 @@ The Batches API of a client.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from aikit.batch_objects import BatchOrder, BatchPage, OpenAIBatch
-from aikit.batch_parameters import OpenAIBatchListParameters, OpenAIBatchParameters, OpenAIBatchWaitParameters
-from aikit.batch_results import OpenAIBatchListResult, OpenAIBatchResult
+from aikit.batch_parameters import (
+    OpenAIBatchListParameters,
+    OpenAIBatchParameters,
+    OpenAIBatchResubmitParameters,
+    OpenAIBatchRowsParameters,
+    OpenAIBatchWaitParameters,
+)
+from aikit.batch_results import OpenAIBatchListResult, OpenAIBatchResult, OpenAIBatchRowsResult
 from aikit.errors import Rejected
 from aikit.parameters import OpenAIParameters, require_text
 from aikit.resources.arguments import require_id
 from aikit.resources.batch_creation import created_once
+from aikit.resources.batch_intent import created_for_intent, new_intent
 from aikit.resources.batch_waiting import asking_in_time, ended
 from aikit.resources.calls import retry_policy, start
 from aikit.resources.pages import all_pages, one_page
@@ -23,7 +29,7 @@ from aikit.retry import RetryPolicy
 from aikit.wire import Flow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from aikit.client import OpenAIClient
     from aikit.providers import Provider
@@ -31,6 +37,8 @@ if TYPE_CHECKING:
     BatchOptions = OpenAIBatchParameters | OpenAIParameters | Mapping[str, Any]
     BatchListOptions = OpenAIBatchListParameters | OpenAIParameters | Mapping[str, Any]
     BatchWaitOptions = OpenAIBatchWaitParameters | OpenAIParameters | Mapping[str, Any]
+    BatchRowsOptions = OpenAIBatchRowsParameters | OpenAIParameters | Mapping[str, Any]
+    BatchResubmitOptions = OpenAIBatchResubmitParameters | OpenAIParameters | Mapping[str, Any]
     Options = OpenAIParameters | Mapping[str, Any]
 
 
@@ -52,17 +60,23 @@ class BatchesAPI:
         ``"aikit_intent"`` of its metadata before it is asked for again, and where that leaves doubt it is not asked
         for again. Looking is no retry: it is also done with *max_retries* 0.
 
+        With an *intent* of the caller it is created once also by several runs of a program, one after the other or at
+        the same time: the newest 1,000 batches are looked through before and after creating, and of two that were
+        created at once the younger is cancelled. What the API cannot prevent: two that stay because the provider lists
+        new batches late, or because a process died between creating and looking.
+
         Args:
             input_file_id: A file of purpose ``"batch"``.
 
             endpoint: What each of its lines asks, for example ``"/v1/chat/completions"``.
 
-            parameters: *metadata*, *output_expires_after*, *completion_window*; *validate* ``False`` leaves judging
-                *endpoint* and *completion_window* to the provider.
+            parameters: *metadata*, *output_expires_after*, *completion_window*, *intent*; *validate* ``False`` leaves
+                judging *endpoint* and *completion_window* to the provider.
 
         Returns:
             A result whose ``batch`` is the `OpenAIBatch`, or ``None`` while running and after errors. The provider
-            reads the file later: a bad line shows in `wait` or `retrieve`.
+            reads the file later: a bad line shows in `wait` or `retrieve`. A batch that carries the *intent* already is
+            returned as it is, also if it has another input or has ended in whatever way.
 
         Raises:
             TypeError: *input_file_id* or *endpoint* is no string. Nothing was sent.
@@ -78,7 +92,7 @@ class BatchesAPI:
         return start(
             self._client,
             OpenAIBatchResult(),
-            lambda provider, _: _checked_create(provider, order, policy, is_checked=options.validate),
+            lambda provider, _: _checked_create(provider, order, policy, options),
             options,
         )
 
@@ -173,6 +187,92 @@ class BatchesAPI:
             options,
         )
 
+    def results(self, batch: OpenAIBatch | str, parameters: BatchRowsOptions | None = None) -> OpenAIBatchRowsResult:
+        """
+        Fetch what became of each line of a batch that has ended: its output and error files, joined with its input.
+
+        Whatever the files hold, each line of the input that is not blank has one row, in its order; what could not be
+        joined is in ``problems``. The files are fetched into a private temporary folder, so there must be room on that
+        disk, and memory does not grow with them.
+
+        Args:
+            batch: The batch, or its id; one that was not over when it was asked for is asked for anew.
+
+            parameters: *input_file*, the input's path on this machine, if there is one; *with_lineage* for the rows of
+                the first batch where this one came from `resubmit`.
+
+        Returns:
+            A result to iterate over, with ``counts``, ``problems``, ``write_jsonl()`` and ``write_csv()``; ``close()``
+            it, or use it as a context manager. A batch that is not over is an error with code ``"batch_not_ended"``;
+            files that the provider has no more are errors with code ``"file_gone"``.
+
+        Raises:
+            TypeError: *batch* is neither a batch nor a string. Nothing was sent.
+            ValueError: *batch* is empty or cannot be an id. Nothing was sent.
+        """
+        # GET {base}/batches/{batch_id}, then {base}/files/{file_id}/content of its three files
+        # https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
+        from aikit.resources.batch_output import joined  # noqa: PLC0415  its database is needed here only
+
+        _require_batch(batch)
+        options = OpenAIBatchRowsParameters.of(parameters)
+        return start(
+            self._client,
+            OpenAIBatchRowsResult(),
+            lambda provider, watch: joined(
+                provider, batch, options.input_file, watch, with_lineage=options.with_lineage
+            ),
+            options,
+        )
+
+    def resubmit(
+        self,
+        batch: OpenAIBatch | str,
+        only: Collection[str] = ("failed", "expired", "missing"),
+        parameters: BatchResubmitOptions | None = None,
+    ) -> OpenAIBatchResult:
+        """
+        Create the next batch, of just those lines of an ended one that came to nothing, byte for byte.
+
+        It has the endpoint and the window of its parent, the metadata its caller gave it, and the pair
+        ``"aikit_parent"`` with the parent's id; ``results`` with *with_lineage* puts all together. As with `create`, it
+        is created once; the uploaded input stays at the provider also if the creation fails.
+
+        Args:
+            batch: The batch, or its id.
+
+            only: Which lines: ``"ok"``, ``"failed"``, ``"expired"``, ``"cancelled"``, ``"missing"``.
+
+            parameters: As of `create`, and *input_file*, the parent's input on this machine.
+
+        Returns:
+            A result whose ``batch`` is the new `OpenAIBatch`. Where there is no such line nothing is sent: an error
+            with code ``"nothing_to_resubmit"``.
+
+        Raises:
+            TypeError: *batch* is neither a batch nor a string, or *only* no collection of strings. Nothing was sent.
+            ValueError: *batch* cannot be an id, or *only* is empty or has another status. Nothing was sent.
+        """
+        # GET {base}/batches/{batch_id} and the files' contents, POST {base}/files, POST {base}/batches
+        # https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
+        from aikit.resources.resubmission import resubmitted, statuses_of  # noqa: PLC0415  likewise
+
+        _require_batch(batch)
+        statuses = statuses_of(only)
+        options = OpenAIBatchResubmitParameters.of(parameters)
+        policy = retry_policy(self._client.defaults, options)
+        return start(
+            self._client,
+            OpenAIBatchResult(),
+            lambda provider, watch: resubmitted(provider, batch, statuses, options=options, policy=policy, watch=watch),
+            options,
+        )
+
+
+def _require_batch(batch: Any) -> None:
+    if not isinstance(batch, OpenAIBatch):
+        require_id("batch", batch)
+
 
 def _order(input_file_id: str, endpoint: str, options: OpenAIBatchParameters) -> BatchOrder:
     return BatchOrder(
@@ -181,20 +281,21 @@ def _order(input_file_id: str, endpoint: str, options: OpenAIBatchParameters) ->
         completion_window=options.completion_window,
         metadata=options.metadata or {},
         output_expires_after=options.output_expires_after,
-        intent=os.urandom(16).hex(),
+        intent=options.intent or new_intent(),
     )
 
 
 def _checked_create(
-    provider: Provider, order: BatchOrder, policy: RetryPolicy, *, is_checked: bool
+    provider: Provider, order: BatchOrder, policy: RetryPolicy, options: OpenAIBatchParameters
 ) -> Flow[OpenAIBatch]:
-    if is_checked:
+    if options.validate:
         from aikit.validation import check_batch  # noqa: PLC0415  its rules are needed here only
 
         problems = check_batch(order.endpoint, order.completion_window, provider.limits)
         if problems:
             raise Rejected(problems)
-    return (yield from created_once(provider, order, policy))
+    create = created_once if options.intent is None else created_for_intent
+    return (yield from create(provider, order, policy))
 
 
 def _list(provider: Provider, options: OpenAIBatchListParameters) -> Flow[BatchPage]:
