@@ -15,6 +15,7 @@ from tests.bench.stage import Stage
 _CALLS: Final = 2_000
 _AT_A_TIME: Final = 64
 _WAITING: Final = 10_000
+_BATCHES: Final = 5_000
 
 
 def _import(stage: Stage) -> Row:
@@ -153,6 +154,18 @@ def _wait(stage: Stage) -> Row:
     )
 
 
+def _batches(stage: Stage) -> Row:
+    return Row(
+        "5,000 batches waited for at once, to their end",
+        {"aikit": stage.program("aikit", "with_aikit.py", "batches", stage.url("waiting"), _BATCHES)},
+        [
+            Line("threads", "threads", limit=8),
+            Line("peak memory", "rss_mib", limit=60),
+            Line("CPU per batch", "cpu_s", per=_BATCHES),
+        ],
+    )
+
+
 ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "import": _import,
     "upload": _upload,
@@ -162,4 +175,5 @@ ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "list": _list,
     "check": _check,
     "wait": _wait,
+    "batches": _batches,
 }
