@@ -127,11 +127,14 @@ class Call:
     def _exchange(self, request: Request) -> Request | Pause:
         try:
             self.watch.raise_if_cancelled()
-            self._request = request
-            response = self.transport().send(request, self.watch)
+            if request.is_aside:
+                with self.watch.unseen():
+                    response = self.transport().send(request, self.watch)
+            else:
+                self._request = request
+                self._response = response = self.transport().send(request, self.watch)
         except Exception as error:  # noqa: BLE001  the flow's to know: it may hold a file open, or try again
             return self.flow.throw(error)
-        self._response = response
         return self.flow.send(response)
 
     def _end(self, value: Any, errors: tuple[OpenAIError, ...] = ()) -> None:

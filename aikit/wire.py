@@ -108,6 +108,9 @@ class Request:
         is_idempotent: False when doing it twice costs: once it may have been acted on, it is not sent again by itself.
 
         final_statuses: Statuses that no further attempt changes, though for other requests it might.
+
+        is_aside: True when what the caller asked does not depend on it: it is tried once and not for long, and neither
+            progress nor the result shows it.
     """
 
     method: str
@@ -120,6 +123,7 @@ class Request:
     is_repeat: bool = False
     is_idempotent: bool = True
     final_statuses: frozenset[int] = frozenset()
+    is_aside: bool = False
 
     @property
     def is_replayable(self) -> bool:

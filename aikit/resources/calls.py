@@ -14,7 +14,7 @@ import attrs
 
 from aikit.parameters import OpenAIParameters
 from aikit.results import OpenAIResult
-from aikit.retry import RetryPolicy, retried, through
+from aikit.retry import RetryPolicy, redirected, retried, through
 from aikit.runners import Call, run_inline
 from aikit.watch import Watch
 from aikit.wire import Flow, Request, Response
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=OpenAIResult[Any])
 log: Final = logging.getLogger("aikit")
+_ASIDE_S: Final = 20.0  # without a byte; the answer that the caller waits for is there already
 
 Operation = Callable[["Provider", Watch], Flow[Any]]
 """Makes the flow of one call."""
@@ -69,6 +70,8 @@ def _call(client: OpenAIClient, result: OpenAIResult[Any], operation: Operation,
 def _carried_out(defaults: OpenAIParameters, parameters: OpenAIParameters, request: Request) -> Flow[Response]:
     timeout_s = parameters.timeout or defaults.timeout or request.timeout_s
     headers = request.headers.merged(parameters.extra_headers) if parameters.extra_headers else request.headers
+    if request.is_aside:
+        return redirected(attrs.evolve(request, timeout_s=min(timeout_s, _ASIDE_S), headers=headers))
     request = attrs.evolve(request, timeout_s=timeout_s, headers=headers)
     return retried(request, retry_policy(defaults, parameters))
 
