@@ -34,7 +34,8 @@ _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
     # watch: the eye of whoever moves bytes; sink: bodies down, as source is bodies up; refusal: what an answer says
     "wire": ("wire", "watch", "retry", "multipart", "filenames", "source", "sink", "refusal", "transport", "sockets"),
     # disk: SQLite, locks and faults of what is kept on this machine
-    "disk": ("disk",),
+    # interpreter_exit: who is finished and who is stopped when the program ends
+    "disk": ("disk", "interpreter_exit"),
     "checks": ("validation", "limits", "jsonl"),
     # accounts: prices, estimates, costs, the ledger; batch_output: a batch's files joined line by line
     "accounts": ("accounts", "batch_output"),
@@ -42,9 +43,10 @@ _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
     # providers.configured: what a provider file says belongs to those it is about
     "providers": ("providers",),
     "answers": ("results", "batch_results", "rate_limit", "parameters", "file_parameters", "batch_parameters"),
-    # connection: a provider with its transport, which calls share; interpreter_exit: the end of all running
-    "running": ("runners", "timer", "dispatch", "connection", "interpreter_exit"),
-    "client": ("client", "resources"),
+    # connection: a provider with its transport, which calls share
+    "running": ("runners", "timer", "dispatch", "connection"),
+    # runs: a whole file answered, over and above single calls
+    "client": ("client", "resources", "runs"),
     "doors": ("cli", "gateway", "__main__"),
 }
 _FLOORS: Final = {module: floor for floor, modules in enumerate(_ROOMS.values()) for module in modules}

@@ -14,6 +14,7 @@ import pytest
 
 from aikit.headers import Headers
 from aikit.limits import limits_for
+from aikit.local.clock import SpedUpClock
 from aikit.local.store import Store
 from aikit.local.transport import LocalTransport
 from aikit.multipart import MultipartBody
@@ -38,16 +39,16 @@ class Embedded:
     The embedded provider's transport, with all that went through it.
 
     Attributes:
-        now: What its clock shows, in Unix seconds.
+        clock: Stands still until it is set forward.
     """
 
     home: Path
-    now: float = 1_795_262_400.0
+    clock: SpedUpClock = attrs.field(factory=lambda: SpedUpClock(speed=0))
     exchanges: list[tuple[Request, Response]] = attrs.field(factory=list)
     transport: LocalTransport = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.transport = LocalTransport(Store(self.home, lambda: self.now))
+        self.transport = LocalTransport(Store(self.home, self.clock))
 
     def run(self, flow: Flow[T]) -> T:
         """Drive *flow* and return what it returns."""
@@ -179,7 +180,7 @@ def test_an_expired_file_is_missing_as_described(embedded: Embedded, checker: Ch
     fields = {"expires_after[anchor]": "created_at", "expires_after[seconds]": "3600"}
     file = embedded.upload(LINE, purpose="batch", **fields).json()
 
-    embedded.now += 3600
+    embedded.clock.advance(3600)
     gone = embedded.ask("GET", f"/files/{file['id']}")
 
     assert file["expires_at"] == file["created_at"] + 3600
