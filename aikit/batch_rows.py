@@ -72,7 +72,7 @@ class OpenAIBatchRow:
     batch_id: str
     input_line: bytes = attrs.field(default=b"", repr=False)
     output_line: bytes = attrs.field(default=b"", repr=False)
-    _fault: OpenAIError | None = attrs.field(default=None, repr=False)
+    _fault: OpenAIError | None = attrs.field(default=None, repr=False, eq=False)
 
     @property
     def is_ok(self) -> bool:
