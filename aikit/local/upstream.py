@@ -33,6 +33,7 @@ TRIES_THROTTLED: Final = 20
 TRIES_TIMED_OUT: Final = 3
 _OVERLOADED: Final = frozenset((429, 503, 529))
 _UNUSABLE: Final = frozenset(("invalid_url", "tls_error", "proxy_error"))
+_FRAMES: Final = frozenset(("content-length", "transfer-encoding"))
 _FOREVER_S: Final = 30 * 86_400.0
 _POLICY: Final = RetryPolicy(max_retries=TRIES - 1, max_delay_s=30.0, max_retry_after_s=_FOREVER_S)
 _PATIENT: Final = RetryPolicy(max_retries=TRIES_THROTTLED - 1, max_delay_s=60.0, max_retry_after_s=_FOREVER_S)
@@ -95,7 +96,10 @@ class Upstream:
         except OpenAIError as error:
             raise Unreachable(str(error)) from None
         if response.is_success:
-            return _answered(response, bytes(answer.content) or response.body)
+            content = bytes(answer.content) or response.body
+            if not content and not _FRAMES & {name.lower() for name in response.headers}:
+                return self._after_break(request, _cut(request))
+            return _answered(response, content)
         return self._after_refusal(request, response)
 
     def _url(self, path: str) -> str:
@@ -225,6 +229,15 @@ def _refused(response: Response) -> Answer:
 def _has_openais_shape(body: Any) -> bool:
     return (
         isinstance(body, dict) and isinstance(body.get("error"), dict) and isinstance(body["error"].get("message"), str)
+    )
+
+
+def _cut(request: Request) -> ExchangeError:
+    """
+    Tell an answer that was cut within its headers, which the parser takes for a whole one without a body.
+    """
+    return ExchangeError(
+        message=f"the answer of {redacted(request.url)} ended within its headers", code="connection_error"
     )
 
 
