@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aikit.providers import Provider
     from aikit.resources.batches import BatchesAPI
     from aikit.resources.files import FilesAPI
-    from aikit.runners import Pool
+    from aikit.runners import Call, Pool
 
 
 _MAX_WORKERS: Final = 1_000
@@ -110,7 +110,8 @@ class OpenAIClient:
         self._lock = threading.Lock()
         self._connections: dict[str | None, Connection] = {}
         self._pool: Pool | None = None
-        self._is_closed = False
+        self._is_closed = self._is_cancelled = False
+        self._inline: set[Call] = set()
         self._files: FilesAPI | None = None
         self._batches: BatchesAPI | None = None
         self._providers: Providers | None = None
@@ -186,11 +187,11 @@ class OpenAIClient:
         Finish what is pending, run the callbacks, and let go of threads and sockets.
 
         Args:
-            cancel: ``True`` cancels what is pending; its callbacks run all the same, but cannot make further calls.
+            cancel: ``True`` cancels what is pending, in other threads too; its callbacks run all the same, but cannot
+                make further calls.
         """
         if cancel:
-            self._is_closed = True
-            self._each_pool(lambda pool: pool.cancel_all())
+            self._cancel_all()
         self._finish()
         self._is_closed = True
         self._each_pool(lambda pool: pool.close())
@@ -203,10 +204,15 @@ class OpenAIClient:
         """
         Cancel what is pending because of Ctrl-C, and wait no longer than the user would.
         """
-        self._is_closed = True
-        self._each_pool(lambda pool: pool.cancel_all())
+        self._cancel_all()
         self._each_pool(lambda pool: pool.wait(_GRACE_S))
         self.pump()
+
+    def _cancel_all(self) -> None:
+        self._is_closed = self._is_cancelled = True
+        for call in list(self._inline):
+            call.watch.cancel()
+        self._each_pool(lambda pool: pool.cancel_all())
 
     def _finish(self) -> None:
         """
@@ -245,6 +251,20 @@ class OpenAIClient:
         if parameters.http_agent is None:
             return connection
         return Connection(connection.settings, connection.connections, parameters.http_agent)
+
+    def drive(self, call: Call) -> None:
+        """
+        Drive *call* in this thread, which may take days, unless another thread closes the client and cancels it.
+        """
+        from aikit.runners import run_inline  # noqa: PLC0415  the first call imports it
+
+        self._inline.add(call)
+        if self._is_cancelled:
+            call.watch.cancel()
+        try:
+            run_inline(call)
+        finally:
+            self._inline.discard(call)
 
     def running_pool(self) -> Pool:
         """

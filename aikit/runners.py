@@ -149,7 +149,8 @@ def run_inline(call: Call) -> None:
     """
     try:
         while (delay_s := call.advance()) is not None:
-            time.sleep(delay_s)
+            call.due = time.monotonic() + delay_s
+            _outwait(call, None)
     except BaseException:
         call.flow.close()  # Ctrl-C: let go of files before the caller's frames unwind
         raise

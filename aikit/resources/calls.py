@@ -15,7 +15,7 @@ import attrs
 from aikit.parameters import OpenAIParameters
 from aikit.results import OpenAIResult
 from aikit.retry import RetryPolicy, redirected, retried, through
-from aikit.runners import Call, run_inline
+from aikit.runners import Call
 from aikit.watch import Watch
 from aikit.wire import Flow, Request, Response
 
@@ -47,7 +47,7 @@ def start(client: OpenAIClient, result: R, operation: Operation, parameters: Ope
         result._handle = call  # noqa: SLF001  results and calls are one mechanism
         client.running_pool().submit(call)
         return result
-    run_inline(call)
+    client.drive(call)
     return result.throw() if parameters.throw else result
 
 
