@@ -16,7 +16,7 @@ import attrs
 
 from aikit.connection import Connection
 from aikit.parameters import OpenAIParameters, are_headers
-from aikit.providers.configured import Providers, ProviderSettings
+from aikit.providers.configured import LOCAL, Providers, ProviderSettings
 
 if TYPE_CHECKING:
     from aikit.dispatch import Dispatcher
@@ -58,6 +58,7 @@ class OpenAIClient:
         max_workers: int = 6,
         dispatcher: Any = None,
         home: str | os.PathLike[str] | None = None,
+        concurrency: int | None = None,
     ) -> None:
         """
         Make a client; nothing is sent and nothing is opened yet.
@@ -89,6 +90,9 @@ class OpenAIClient:
 
             home: Folder of the embedded provider; else ``AIKIT_HOME``, else ``~/.aikit``.
 
+            concurrency: Lines of batches that the embedded provider has answered at once, 16 unless told. With
+                *base_url* they are answered there, with *api_key* and *custom_headers*; without, by a built-in model.
+
         Raises:
             TypeError: An argument has the wrong type.
             ValueError: An argument cannot be used, or no such provider is configured.
@@ -104,6 +108,7 @@ class OpenAIClient:
             project=project,
             custom_headers=custom_headers,
             home=Path(home) if home is not None else None,
+            concurrency=concurrency,
         )
         self._max_workers = max_workers
         self._dispatcher = _dispatcher_of(dispatcher) if dispatcher is not None else None
@@ -289,6 +294,12 @@ class OpenAIClient:
         return Connection(settings, max(self._max_workers, 16), self.defaults.http_agent)
 
     def _main_settings(self, name: str | None) -> ProviderSettings:
+        settings = self._settings_of(name)
+        if self._given.concurrency is not None and settings.kind != LOCAL:
+            raise ValueError(f'concurrency is for the embedded provider, provider="local"; this one is {settings.kind}')
+        return settings
+
+    def _settings_of(self, name: str | None) -> ProviderSettings:
         if name is None:
             return self._given.or_environment()
         fields = attrs.asdict(

@@ -89,7 +89,10 @@ class Engine:
         self._executor, self._opened = None, ExitStack()
         self._desk = _Worker("aikit-batches", self._do_paperwork, self._stop)
         self._lines = _Worker("aikit-batch-lines", self._have_answered, self._stop)
-        stop_at_the_end(self)
+        try:
+            stop_at_the_end(self)
+        except RuntimeError:  # it is the end already: what is asked is answered, and nothing is begun
+            self._stop.set()
 
     def _is_ours(self, batch: StoredBatch) -> bool:
         """
