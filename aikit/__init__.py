@@ -13,6 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from aikit import dispatch as dispatch
+    from aikit.batch_costs import OpenAIBatchCost as OpenAIBatchCost
+    from aikit.batch_costs import OpenAIBatchEstimate as OpenAIBatchEstimate
+    from aikit.batch_costs import OpenAIModelCost as OpenAIModelCost
+    from aikit.batch_costs import OpenAIModelEstimate as OpenAIModelEstimate
+    from aikit.batch_events import OpenAIBatchEvent as OpenAIBatchEvent
     from aikit.batch_objects import OpenAIBatch as OpenAIBatch
     from aikit.batch_objects import OpenAIBatchError as OpenAIBatchError
     from aikit.batch_objects import OpenAIBatchProgress as OpenAIBatchProgress
@@ -22,6 +27,8 @@ if TYPE_CHECKING:
     from aikit.batch_parameters import OpenAIBatchResubmitParameters as OpenAIBatchResubmitParameters
     from aikit.batch_parameters import OpenAIBatchRowsParameters as OpenAIBatchRowsParameters
     from aikit.batch_parameters import OpenAIBatchWaitParameters as OpenAIBatchWaitParameters
+    from aikit.batch_results import OpenAIBatchCostResult as OpenAIBatchCostResult
+    from aikit.batch_results import OpenAIBatchEstimateResult as OpenAIBatchEstimateResult
     from aikit.batch_results import OpenAIBatchListResult as OpenAIBatchListResult
     from aikit.batch_results import OpenAIBatchResult as OpenAIBatchResult
     from aikit.batch_results import OpenAIBatchRowsResult as OpenAIBatchRowsResult
@@ -50,6 +57,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES: Final = {
+    "aikit.batch_costs": ("OpenAIBatchCost", "OpenAIBatchEstimate", "OpenAIModelCost", "OpenAIModelEstimate"),
+    "aikit.batch_events": ("OpenAIBatchEvent",),
     "aikit.batch_objects": ("OpenAIBatch", "OpenAIBatchError", "OpenAIBatchProgress", "OpenAIBatchRequestCounts"),
     "aikit.batch_parameters": (
         "OpenAIBatchListParameters",
@@ -58,7 +67,13 @@ _HOMES: Final = {
         "OpenAIBatchRowsParameters",
         "OpenAIBatchWaitParameters",
     ),
-    "aikit.batch_results": ("OpenAIBatchListResult", "OpenAIBatchResult", "OpenAIBatchRowsResult"),
+    "aikit.batch_results": (
+        "OpenAIBatchCostResult",
+        "OpenAIBatchEstimateResult",
+        "OpenAIBatchListResult",
+        "OpenAIBatchResult",
+        "OpenAIBatchRowsResult",
+    ),
     "aikit.batch_rows": ("OpenAIBatchProblem", "OpenAIBatchRow"),
     "aikit.client": ("OpenAIClient",),
     "aikit.errors": ("CancelledError", "ExchangeError", "OpenAIError"),

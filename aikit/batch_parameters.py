@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Final
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -63,6 +64,31 @@ def _is_window_or_parents(name: str, value: Any) -> None:
         _is_window(name, value)
 
 
+def _dollars(value: Any) -> Any:
+    """
+    Return a number of dollars exactly as it was written.
+    """
+    is_number = isinstance(value, int | float | str) and not isinstance(value, bool)
+    try:
+        return Decimal(str(value)) if is_number else value
+    except InvalidOperation:
+        return value
+
+
+def _is_cost(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, Decimal | str):
+        raise TypeError(f"{name} must be a number of US dollars, not {type(value).__name__}")
+    if isinstance(value, str) or not value.is_finite() or value < 0:
+        raise ValueError(f"{name} must be a number of US dollars from 0, not {str(value)!r}")
+
+
+def _is_end(name: str, value: Any) -> None:
+    if value not in ("high", "low"):
+        raise ValueError(f'{name} must be "high" or "low", not {value!r}')
+
+
 def _is_pair(name: str, key: Any, text: Any) -> None:
     if not isinstance(key, str) or not isinstance(text, str):
         raise TypeError(f"{name} must map strings to strings; {key!r} does not")
@@ -94,6 +120,12 @@ class OpenAIBatchParameters(OpenAIParameters):
 
         intent: What the batch is for, in the caller's words, to 512 characters: if one of the newest 1,000 batches
             carries it, whatever became of that, it is returned, and none is created.
+
+        max_cost: US dollars. The input is fetched and estimated first, and nothing is created that may cost more, or
+            whose cost nobody knows: no price, or nothing that bounds the answers.
+
+        max_cost_of: Which end of the estimate must not be above *max_cost*: ``"high"``, or ``"low"`` for inputs whose
+            answers have no bound.
     """
 
     completion_window: str = attrs.field(default="24h", validator=by(_is_window))
@@ -103,6 +135,8 @@ class OpenAIBatchParameters(OpenAIParameters):
     )
     validate: bool = attrs.field(default=True, validator=by(is_flag))
     intent: str | None = attrs.field(default=None, validator=by(_is_intent))
+    max_cost: Decimal | None = attrs.field(default=None, validator=by(_is_cost), converter=_dollars)
+    max_cost_of: Literal["high", "low"] = attrs.field(default="high", validator=by(_is_end))
 
 
 @attrs.frozen(kw_only=True)

@@ -16,6 +16,7 @@ from aikit.parameters import is_flag
 from aikit.results import OpenAIListResult, OpenAIResult
 
 if TYPE_CHECKING:
+    from aikit.batch_costs import OpenAIBatchCost, OpenAIBatchEstimate
     from aikit.batch_output.joined import BatchRows
     from aikit.batch_rows import OpenAIBatchProblem, OpenAIBatchRow
 
@@ -30,6 +31,32 @@ class OpenAIBatchResult(OpenAIResult[OpenAIBatch]):
     @property
     def batch(self) -> OpenAIBatch | None:
         """The batch; ``None`` while running, and after errors unless they are about how the batch ended."""
+        return self._outcome.value  # type: ignore[no-any-return]  # the flow's type
+
+
+class OpenAIBatchEstimateResult(OpenAIResult["OpenAIBatchEstimate"]):
+    """
+    The result of ``batches.estimate``.
+    """
+
+    __slots__ = ()
+
+    @property
+    def estimate(self) -> OpenAIBatchEstimate | None:
+        """What it will take, low and high; ``None`` while running and after errors."""
+        return self._outcome.value  # type: ignore[no-any-return]  # the flow's type
+
+
+class OpenAIBatchCostResult(OpenAIResult["OpenAIBatchCost"]):
+    """
+    The result of ``batches.cost``.
+    """
+
+    __slots__ = ()
+
+    @property
+    def cost(self) -> OpenAIBatchCost | None:
+        """What it cost; ``None`` while running and after errors."""
         return self._outcome.value  # type: ignore[no-any-return]  # the flow's type
 
 

@@ -5,8 +5,10 @@ What batches cost, before and after, as flows; and the ledger's eye on batches t
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
@@ -22,7 +24,7 @@ from aikit.batch_events import CREATED, ENDED
 from aikit.batch_objects import OpenAIBatch
 from aikit.errors import CancelledError, OpenAIError, Rejected
 from aikit.retry import through
-from aikit.source import Source
+from aikit.source import Source, source_of
 from aikit.usage import Usage
 from aikit.watch import Watch
 from aikit.wire import Flow, Request, Response
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from aikit.providers import Provider
 
 log: Final = logging.getLogger("aikit")
+_FILE_ID: Final = re.compile(r"file[-_][A-Za-z0-9_-]+")
 _CHUNK: Final = 256 * 1024
 _GONE: Final = "the batch's files are gone: the tokens are what the provider tells of the whole batch"
 
@@ -43,6 +46,19 @@ def account_of(provider: Provider) -> Account:
         is_free = getattr(provider, "upstream", None) is None  # the built-in model answers
         return Account("local", str(getattr(provider, "home", provider.base_url)), is_free)
     return Account(provider.kind, provider.base_url)
+
+
+def input_of(file: Any) -> Source | str:
+    """
+    Return what *file* stands for: something on this machine, or, if there is no file of that name, an uploaded one.
+
+    Raises:
+        TypeError: *file* is no path, bytes, binary stream or id.
+        ValueError: *file* is empty, or a closed stream.
+    """
+    if isinstance(file, str) and _FILE_ID.fullmatch(file) and not Path(file).exists():
+        return file
+    return source_of(file, filename="batch.jsonl")
 
 
 def estimated(provider: Provider, file: Source | str, books: Books, watch: Watch) -> Flow[OpenAIBatchEstimate]:
@@ -74,17 +90,21 @@ def require_affordable(
         raise Rejected([problem])
 
 
-def costed(provider: Provider, batch: OpenAIBatch, books: Books) -> Flow[OpenAIBatchCost]:
+def costed(provider: Provider, batch: OpenAIBatch | str, books: Books) -> Flow[OpenAIBatchCost]:
     """
-    Count what *batch*, which has ended, cost; book that, if nobody has.
+    Count what *batch* cost; book that, if nobody has.
 
     Raises:
-        OpenAIError: Its files cannot be fetched, or the user's prices cannot be used.
+        OpenAIError: It has not ended (code ``"batch_not_ended"``), its files cannot be fetched, or the user's prices
+            cannot be used.
     """
+    from aikit.resources.batch_output import ended_batch  # noqa: PLC0415  waiting needs nothing of what is there
+
     account = account_of(provider)
-    cost = yield from _cost(provider, batch, books.prices(account))
+    over = yield from ended_batch(provider, batch)
+    cost = yield from _cost(provider, over, books.prices(account))
     if books.is_kept:
-        _try_to(lambda: books.book_ended(account, batch, cost), f"that batch {batch.id} has ended", books)
+        _try_to(lambda: books.book_ended(account, over, cost), f"that batch {over.id} has ended", books)
     return cost
 
 

@@ -16,12 +16,19 @@ from aikit.batch_parameters import (
     OpenAIBatchRowsParameters,
     OpenAIBatchWaitParameters,
 )
-from aikit.batch_results import OpenAIBatchListResult, OpenAIBatchResult, OpenAIBatchRowsResult
+from aikit.batch_results import (
+    OpenAIBatchCostResult,
+    OpenAIBatchEstimateResult,
+    OpenAIBatchListResult,
+    OpenAIBatchResult,
+    OpenAIBatchRowsResult,
+)
 from aikit.errors import Rejected
 from aikit.parameters import OpenAIParameters, require_text
 from aikit.resources.arguments import require_id
+from aikit.resources.batch_booking import affordable, booked, looked_at, rows_looked_at
 from aikit.resources.batch_creation import created_once
-from aikit.resources.batch_intent import created_for_intent, new_intent
+from aikit.resources.batch_intent import created_for_intent, new_intent, oldest_with
 from aikit.resources.batch_waiting import asking_in_time, ended
 from aikit.resources.calls import retry_policy, start
 from aikit.resources.pages import all_pages, one_page
@@ -33,6 +40,7 @@ if TYPE_CHECKING:
 
     from aikit.client import OpenAIClient
     from aikit.providers import Provider
+    from aikit.source import FileSource
 
     BatchOptions = OpenAIBatchParameters | OpenAIParameters | Mapping[str, Any]
     BatchListOptions = OpenAIBatchListParameters | OpenAIParameters | Mapping[str, Any]
@@ -92,7 +100,13 @@ class BatchesAPI:
         return start(
             self._client,
             OpenAIBatchResult(),
-            lambda provider, _: _checked_create(provider, order, policy, options),
+            lambda provider, watch: booked(
+                self._client,
+                _checked_create(
+                    provider, order, policy, options, affordable(self._client, input_file_id, options, provider, watch)
+                ),
+                provider,
+            ),
             options,
         )
 
@@ -114,7 +128,7 @@ class BatchesAPI:
         return start(
             self._client,
             OpenAIBatchResult(),
-            lambda provider, _: provider.retrieve_batch(batch_id),
+            lambda provider, _: looked_at(self._client, provider.retrieve_batch(batch_id), provider, only_own=True),
             OpenAIParameters.of(parameters),
         )
 
@@ -154,7 +168,7 @@ class BatchesAPI:
         return start(
             self._client,
             OpenAIBatchResult(),
-            lambda provider, _: provider.cancel_batch(batch_id),
+            lambda provider, _: looked_at(self._client, provider.cancel_batch(batch_id), provider, only_own=True),
             OpenAIParameters.of(parameters),
         )
 
@@ -183,7 +197,7 @@ class BatchesAPI:
         return start(
             self._client,
             OpenAIBatchResult(),
-            lambda provider, watch: ended(provider, batch_id, options, watch),
+            lambda provider, watch: looked_at(self._client, ended(provider, batch_id, options, watch), provider),
             options,
         )
 
@@ -219,8 +233,10 @@ class BatchesAPI:
         return start(
             self._client,
             OpenAIBatchRowsResult(),
-            lambda provider, watch: joined(
-                provider, batch, options.input_file, watch, with_lineage=options.with_lineage
+            lambda provider, watch: rows_looked_at(
+                self._client,
+                joined(provider, batch, options.input_file, watch, with_lineage=options.with_lineage),
+                provider,
             ),
             options,
         )
@@ -264,8 +280,80 @@ class BatchesAPI:
         return start(
             self._client,
             OpenAIBatchResult(),
-            lambda provider, watch: resubmitted(provider, batch, statuses, options=options, policy=policy, watch=watch),
+            lambda provider, watch: booked(
+                self._client,
+                resubmitted(
+                    provider,
+                    batch,
+                    statuses,
+                    options=options,
+                    policy=policy,
+                    watch=watch,
+                    affordable=lambda source: affordable(self._client, source, options, provider, watch),
+                ),
+                provider,
+            ),
             options,
+        )
+
+    def estimate(self, file: FileSource, parameters: Options | None = None) -> OpenAIBatchEstimateResult:
+        """
+        Estimate what a batch will take, in tokens and US dollars, from its input.
+
+        Args:
+            file: Path, bytes or binary stream of the input; or, if there is no file of that name, the id of an uploaded
+                one, which is fetched and not kept.
+
+            parameters: Options of this call.
+
+        Returns:
+            A result whose ``estimate`` is the `OpenAIBatchEstimate`, low and high, for each model and in all. A price
+            that is not known is ``None``, and ``notes`` says what to do.
+
+        Raises:
+            TypeError: *file* is nothing of that kind. Nothing was sent.
+            ValueError: *file* is empty, or a closed stream. Nothing was sent.
+        """
+        from aikit.resources.batch_accounts import estimated, input_of  # noqa: PLC0415  likewise
+
+        source = input_of(file)
+        return start(
+            self._client,
+            OpenAIBatchEstimateResult(),
+            lambda provider, watch: estimated(provider, source, self._client.books, watch),
+            OpenAIParameters.of(parameters),
+        )
+
+    def cost(self, batch: OpenAIBatch | str, parameters: Options | None = None) -> OpenAIBatchCostResult:
+        """
+        Count what a batch that has ended cost, in tokens and US dollars, from the usage in both its files.
+
+        They are counted while they come, and not kept; memory does not grow with them.
+
+        Args:
+            batch: The batch, or its id; one that was not over when it was asked for is asked for anew.
+
+            parameters: Options of this call.
+
+        Returns:
+            A result whose ``cost`` is the `OpenAIBatchCost`, for each model and in all. What is not known is ``None``
+            and not 0, ``is_lower_bound`` says that something is missing, and ``notes`` what, and what to do. A batch
+            that is not over is an error with code ``"batch_not_ended"``.
+
+        Raises:
+            TypeError: *batch* is neither a batch nor a string. Nothing was sent.
+            ValueError: *batch* is empty or cannot be an id. Nothing was sent.
+        """
+        # GET {base}/batches/{batch_id}, then {base}/files/{file_id}/content of its output and error file
+        # https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
+        from aikit.resources.batch_accounts import costed  # noqa: PLC0415  likewise
+
+        _require_batch(batch)
+        return start(
+            self._client,
+            OpenAIBatchCostResult(),
+            lambda provider, _: costed(provider, batch, self._client.books),
+            OpenAIParameters.of(parameters),
         )
 
 
@@ -286,7 +374,7 @@ def _order(input_file_id: str, endpoint: str, options: OpenAIBatchParameters) ->
 
 
 def _checked_create(
-    provider: Provider, order: BatchOrder, policy: RetryPolicy, options: OpenAIBatchParameters
+    provider: Provider, order: BatchOrder, policy: RetryPolicy, options: OpenAIBatchParameters, checking: Flow[None]
 ) -> Flow[OpenAIBatch]:
     if options.validate:
         from aikit.validation import check_batch  # noqa: PLC0415  its rules are needed here only
@@ -294,6 +382,11 @@ def _checked_create(
         problems = check_batch(order.endpoint, order.completion_window, provider.limits)
         if problems:
             raise Rejected(problems)
+    if options.intent is not None and options.max_cost is not None:
+        found = yield from oldest_with(provider, options.intent)
+        if found is not None:  # nothing will be created, so nothing will cost
+            return found
+    yield from checking
     create = created_once if options.intent is None else created_for_intent
     return (yield from create(provider, order, policy))
 

@@ -5,7 +5,7 @@ The next batch: the lines of one that came to nothing, once more.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +20,7 @@ from aikit.resources.batch_creation import created_once
 from aikit.resources.batch_intent import created_for_intent, new_intent, oldest_with
 from aikit.resources.batch_output import joined
 from aikit.retry import RetryPolicy
-from aikit.source import source_of
+from aikit.source import Source, source_of
 from aikit.watch import Watch
 from aikit.wire import Flow
 
@@ -59,6 +59,7 @@ def resubmitted(
     options: OpenAIBatchResubmitParameters,
     policy: RetryPolicy,
     watch: Watch,
+    affordable: Callable[[Source], Flow[None]],
 ) -> Flow[OpenAIBatch]:
     """
     Make the next input from the lines of *batch* with one of *statuses*, upload it and create its batch.
@@ -76,6 +77,7 @@ def resubmitted(
     try:
         metadata = _metadata(rows.batch, options)
         place = _copied(rows, statuses)
+        yield from affordable(source_of(place))
         file = yield from _uploaded(provider, place, options, watch)
     finally:
         rows.close()
