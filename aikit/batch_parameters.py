@@ -52,6 +52,8 @@ def _is_intent(name: str, value: Any) -> None:
 def _is_path(name: str, value: Any) -> None:
     if value is None:
         return
+    if not isinstance(value, str | bytes | os.PathLike):
+        raise TypeError(f"{name} must be a path, not {type(value).__name__}")
     path = os.fspath(value)
     if not isinstance(path, str):
         raise TypeError(f"{name} must be a path as str, not bytes; use os.fsdecode(path)")
