@@ -166,6 +166,22 @@ def _batches(stage: Stage) -> Row:
     )
 
 
+def _cost(stage: Stage) -> Row:
+    path = stage.output_file
+    return Row(
+        "usage and cost of 50,000 output lines, 107 MB",
+        {
+            "aikit": stage.program("aikit", "cost_with_aikit.py", path),
+            "litellm": stage.program("litellm", "cost_with_litellm.py", path),
+        },
+        [
+            Line("counting", "call_s", "litellm", ratio=0.083),
+            Line("peak memory", "rss_mib", "litellm", limit=40),
+            Line("the whole process", "wall_s", "litellm"),
+        ],
+    )
+
+
 ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "import": _import,
     "upload": _upload,
@@ -175,5 +191,6 @@ ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "list": _list,
     "check": _check,
     "wait": _wait,
+    "cost": _cost,
     "batches": _batches,
 }
