@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from aikit import dispatch as dispatch
+    from aikit import jsonl as jsonl
     from aikit.batch_costs import OpenAIBatchCost as OpenAIBatchCost
     from aikit.batch_costs import OpenAIBatchEstimate as OpenAIBatchEstimate
     from aikit.batch_costs import OpenAIModelCost as OpenAIModelCost
@@ -93,12 +94,14 @@ _HOMES: Final = {
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = [*_HOME_OF, "dispatch"]  # noqa: PLE0604  the public names, each loaded when it is asked for
+_MODULES: Final = ("dispatch", "jsonl")
+
+__all__ = [*_HOME_OF, *_MODULES]  # noqa: PLE0604  the public names, each loaded when it is asked for
 
 
 def __getattr__(name: str) -> Any:
-    if name == "dispatch":
-        return import_module("aikit.dispatch")
+    if name in _MODULES:
+        return import_module(f"aikit.{name}")
     if name in _HOME_OF:
         value = getattr(import_module(_HOME_OF[name]), name)
         globals()[name] = value
