@@ -42,7 +42,6 @@ class AnsweringServer:
     cuts: int = 0
     asked: list[str] = attrs.field(factory=list)
     meeting: threading.Barrier | None = None
-    refuses_to_cancel: bool = False
     _server: ScriptedServer | None = None
     _lock: Any = attrs.field(factory=threading.Lock)
 
@@ -120,17 +119,14 @@ class AnsweringServer:
         _say(exchange, 200, {"object": "list", "data": data, "has_more": end < len(ids)})
 
     def _create(self, exchange: Exchange, order: dict[str, Any]) -> None:
+        if self.meeting is not None:
+            self.meeting.wait(10)
         with self._lock:
             made = order | {"id": f"batch_new{len(self.batches)}", "status": "validating", "created_at": 7}
             self.add(**made)
-        if self.meeting is not None:
-            self.meeting.wait(10)
         _say(exchange, 200, made)
 
     def _cancel(self, exchange: Exchange, batch_id: str) -> None:
-        if self.refuses_to_cancel:
-            _say(exchange, 403, {"error": {"message": "not yours"}})
-            return
         self.batches[batch_id]["status"] = "cancelling"
         _say(exchange, 200, self.batches[batch_id])
 
