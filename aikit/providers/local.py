@@ -22,6 +22,7 @@ from aikit.wire import Transport
 
 if TYPE_CHECKING:
     from aikit.local.answering import Answerer
+    from aikit.local.answers import Answers
 
 _CONCURRENCY: Final = 16
 
@@ -70,14 +71,17 @@ class LocalProvider(OpenAIProvider):
         """
         Return what answers this provider's requests: the store.
         """
+        from aikit.local.script import scripted_transport  # noqa: PLC0415  SQLite is loaded by the first call
+
+        return scripted_transport(self.home, self._answers(http_agent))
+
+    def _answers(self, http_agent: Any) -> Answers:
         from aikit.local.answers import Answers  # noqa: PLC0415  likewise
-        from aikit.local.transport import LocalTransport  # noqa: PLC0415  SQLite is loaded by the first call
 
         if self.upstream is None:
-            return LocalTransport(self.home, answers=Answers(concurrency=self.concurrency))
+            return Answers(concurrency=self.concurrency)
         opened = partial(_upstream, self.upstream, self.upstream_headers, self.concurrency, http_agent)
-        answers = Answers(upstream=self.upstream, opened=opened, concurrency=self.concurrency)
-        return LocalTransport(self.home, answers=answers)
+        return Answers(upstream=self.upstream, opened=opened, concurrency=self.concurrency)
 
 
 @contextmanager
