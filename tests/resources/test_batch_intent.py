@@ -45,7 +45,8 @@ def test_second_run_finds_the_batch_of_the_first(server: AnsweringServer) -> Non
     assert first.metadata["aikit_intent"] == _INTENT["intent"]
     server.batches[first.id]["status"] = "failed"
     with OpenAIClient("k", base_url=server.url) as client:
-        second = client.batches.create("file-2", _ENDPOINT, OpenAIBatchParameters(intent=_INTENT["intent"])).throw().batch
+        parameters = OpenAIBatchParameters(intent=_INTENT["intent"])
+        second = client.batches.create("file-2", _ENDPOINT, parameters).throw().batch
         third = client.batches.create("file-1", _ENDPOINT, {"intent": "another"}).throw().batch
     assert second is not None
     assert third is not None
