@@ -13,15 +13,28 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from aikit import dispatch as dispatch
+    from aikit import jsonl as jsonl
+    from aikit.batch_costs import OpenAIBatchCost as OpenAIBatchCost
+    from aikit.batch_costs import OpenAIBatchEstimate as OpenAIBatchEstimate
+    from aikit.batch_costs import OpenAIModelCost as OpenAIModelCost
+    from aikit.batch_costs import OpenAIModelEstimate as OpenAIModelEstimate
+    from aikit.batch_events import OpenAIBatchEvent as OpenAIBatchEvent
     from aikit.batch_objects import OpenAIBatch as OpenAIBatch
     from aikit.batch_objects import OpenAIBatchError as OpenAIBatchError
     from aikit.batch_objects import OpenAIBatchProgress as OpenAIBatchProgress
     from aikit.batch_objects import OpenAIBatchRequestCounts as OpenAIBatchRequestCounts
     from aikit.batch_parameters import OpenAIBatchListParameters as OpenAIBatchListParameters
     from aikit.batch_parameters import OpenAIBatchParameters as OpenAIBatchParameters
+    from aikit.batch_parameters import OpenAIBatchResubmitParameters as OpenAIBatchResubmitParameters
+    from aikit.batch_parameters import OpenAIBatchRowsParameters as OpenAIBatchRowsParameters
     from aikit.batch_parameters import OpenAIBatchWaitParameters as OpenAIBatchWaitParameters
+    from aikit.batch_results import OpenAIBatchCostResult as OpenAIBatchCostResult
+    from aikit.batch_results import OpenAIBatchEstimateResult as OpenAIBatchEstimateResult
     from aikit.batch_results import OpenAIBatchListResult as OpenAIBatchListResult
     from aikit.batch_results import OpenAIBatchResult as OpenAIBatchResult
+    from aikit.batch_results import OpenAIBatchRowsResult as OpenAIBatchRowsResult
+    from aikit.batch_rows import OpenAIBatchProblem as OpenAIBatchProblem
+    from aikit.batch_rows import OpenAIBatchRow as OpenAIBatchRow
     from aikit.client import OpenAIClient as OpenAIClient
     from aikit.errors import CancelledError as CancelledError
     from aikit.errors import ExchangeError as ExchangeError
@@ -51,9 +64,24 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES: Final = {
+    "aikit.batch_costs": ("OpenAIBatchCost", "OpenAIBatchEstimate", "OpenAIModelCost", "OpenAIModelEstimate"),
+    "aikit.batch_events": ("OpenAIBatchEvent",),
     "aikit.batch_objects": ("OpenAIBatch", "OpenAIBatchError", "OpenAIBatchProgress", "OpenAIBatchRequestCounts"),
-    "aikit.batch_parameters": ("OpenAIBatchListParameters", "OpenAIBatchParameters", "OpenAIBatchWaitParameters"),
-    "aikit.batch_results": ("OpenAIBatchListResult", "OpenAIBatchResult"),
+    "aikit.batch_parameters": (
+        "OpenAIBatchListParameters",
+        "OpenAIBatchParameters",
+        "OpenAIBatchResubmitParameters",
+        "OpenAIBatchRowsParameters",
+        "OpenAIBatchWaitParameters",
+    ),
+    "aikit.batch_results": (
+        "OpenAIBatchCostResult",
+        "OpenAIBatchEstimateResult",
+        "OpenAIBatchListResult",
+        "OpenAIBatchResult",
+        "OpenAIBatchRowsResult",
+    ),
+    "aikit.batch_rows": ("OpenAIBatchProblem", "OpenAIBatchRow"),
     "aikit.client": ("OpenAIClient",),
     "aikit.errors": ("CancelledError", "ExchangeError", "OpenAIError"),
     "aikit.objects": ("OpenAIFile", "OpenAIFileDeleted", "Progress"),
@@ -75,12 +103,14 @@ _HOMES: Final = {
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = [*_HOME_OF, "dispatch"]  # noqa: PLE0604  the public names, each loaded when it is asked for
+_MODULES: Final = ("dispatch", "jsonl")
+
+__all__ = [*_HOME_OF, *_MODULES]  # noqa: PLE0604  the public names, each loaded when it is asked for
 
 
 def __getattr__(name: str) -> Any:
-    if name == "dispatch":
-        return import_module("aikit.dispatch")
+    if name in _MODULES:
+        return import_module(f"aikit.{name}")
     if name in _HOME_OF:
         value = getattr(import_module(_HOME_OF[name]), name)
         globals()[name] = value

@@ -14,6 +14,9 @@ from aikit.objects import NOTHING, Page, others, require_fields
 INTENT_KEY: Final = "aikit_intent"
 """Key of the pair of metadata by which a batch is found whose creation was not answered."""
 
+PARENT_KEY: Final = "aikit_parent"
+"""Key of the pair of metadata that names the batch whose rest a batch is."""
+
 _ENDED: Final = frozenset(("completed", "failed", "expired", "cancelled"))
 _REQUIRED: Final[Mapping[str, type]] = {
     "id": str,

@@ -4,8 +4,10 @@ What a caller may ask of a call about batches.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from typing import Any, Final
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -41,6 +43,54 @@ def _is_metadata(name: str, value: Any) -> None:
         _is_pair(name, key, text)
 
 
+def _is_intent(name: str, value: Any) -> None:
+    is_text(name, value)
+    if value is not None and len(value) > MAX_METADATA_VALUE:
+        raise ValueError(f"{name} has {len(value):,} characters; at most {MAX_METADATA_VALUE} are allowed")
+
+
+def _is_path(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, str | bytes | os.PathLike):
+        raise TypeError(f"{name} must be a path, not {type(value).__name__}")
+    path = os.fspath(value)
+    if not isinstance(path, str):
+        raise TypeError(f"{name} must be a path as str, not bytes; use os.fsdecode(path)")
+    if not path or "\0" in path:
+        raise ValueError(f"{name} must not be empty, and have no NUL character")
+
+
+def _is_window_or_parents(name: str, value: Any) -> None:
+    if value != "":
+        _is_window(name, value)
+
+
+def _dollars(value: Any) -> Any:
+    """
+    Return a number of dollars exactly as it was written.
+    """
+    is_number = isinstance(value, int | float | str) and not isinstance(value, bool)
+    try:
+        return Decimal(str(value)) if is_number else value
+    except InvalidOperation:
+        return value
+
+
+def _is_cost(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, Decimal | str):
+        raise TypeError(f"{name} must be a number of US dollars, not {type(value).__name__}")
+    if isinstance(value, str) or not value.is_finite() or value < 0:
+        raise ValueError(f"{name} must be a number of US dollars from 0, not {str(value)!r}")
+
+
+def _is_end(name: str, value: Any) -> None:
+    if value not in ("high", "low"):
+        raise ValueError(f'{name} must be "high" or "low", not {value!r}')
+
+
 def _is_pair(name: str, key: Any, text: Any) -> None:
     if not isinstance(key, str) or not isinstance(text, str):
         raise TypeError(f"{name} must map strings to strings; {key!r} does not")
@@ -69,6 +119,15 @@ class OpenAIBatchParameters(OpenAIParameters):
             output file's creation.
 
         validate: ``False`` sends it unchecked.
+
+        intent: What the batch is for, in the caller's words, to 512 characters: if one of the newest 1,000 batches
+            carries it, whatever became of that, it is returned, and none is created.
+
+        max_cost: US dollars. The input is fetched and estimated first, and nothing is created that may cost more, or
+            whose cost nobody knows: no price, or nothing that bounds the answers.
+
+        max_cost_of: Which end of the estimate must not be above *max_cost*: ``"high"``, or ``"low"`` for inputs whose
+            answers have no bound.
     """
 
     completion_window: str = attrs.field(default="24h", validator=by(_is_window))
@@ -77,6 +136,9 @@ class OpenAIBatchParameters(OpenAIParameters):
         default=None, validator=by(is_expiry), converter=copied
     )
     validate: bool = attrs.field(default=True, validator=by(is_flag))
+    intent: str | None = attrs.field(default=None, validator=by(_is_intent))
+    max_cost: Decimal | None = attrs.field(default=None, validator=by(_is_cost), converter=_dollars)
+    max_cost_of: Literal["high", "low"] = attrs.field(default="high", validator=by(_is_end))
 
 
 @attrs.frozen(kw_only=True)
@@ -120,3 +182,37 @@ class OpenAIBatchWaitParameters(OpenAIParameters):
 
     poll_interval: float = attrs.field(default=10.0, validator=by(is_duration))
     max_wait: float = attrs.field(default=172_800.0, validator=by(is_duration))
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIBatchRowsParameters(OpenAIParameters):
+    """
+    Options of ``batches.results``.
+
+    Attributes:
+        input_file: Path of the input on this machine; without it, it is fetched from the provider, which keeps it for
+            30 days. It must stay as it is while rows are read.
+
+        with_lineage: ``True`` follows ``batches.resubmit`` back to the first batch: one row for each line of *its*
+            input, with the newest answer; what is ok is not replaced by a later failure.
+    """
+
+    input_file: str | os.PathLike[str] | None = attrs.field(default=None, validator=by(_is_path))
+    with_lineage: bool = attrs.field(default=False, validator=by(is_flag))
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIBatchResubmitParameters(OpenAIBatchParameters):
+    """
+    Options of ``batches.resubmit``: those of ``batches.create``, and *input_file*.
+
+    Attributes:
+        completion_window: Without it, that of the parent.
+
+        metadata: Added to what the caller gave the parent.
+
+        input_file: Path of the parent's input on this machine; without it, it is fetched from the provider.
+    """
+
+    completion_window: str = attrs.field(default="", validator=by(_is_window_or_parents))
+    input_file: str | os.PathLike[str] | None = attrs.field(default=None, validator=by(_is_path))

@@ -64,6 +64,17 @@ class Call:
         """
         if self.pool is not None:
             self.pool.cancel(self)
+        else:
+            self.stop()
+
+    def stop(self) -> None:
+        """
+        Let it notice at its next step, or in the exchange that it is in, that it is to end.
+        """
+        self.watch.cancel()
+        group = self.group
+        if group is not None:
+            group.cancel()
 
     def assist(self, until: float | None) -> bool:
         """
@@ -132,11 +143,14 @@ class Call:
         watch = Watch() if request.is_cleanup and self.watch.is_cancelled else self.watch
         try:
             watch.raise_if_cancelled()
-            self._request = request
-            response = self.transport().send(request, watch)
+            if request.is_aside:
+                with watch.unseen():
+                    response = self.transport().send(request, watch)
+            else:
+                self._request = request
+                self._response = response = self.transport().send(request, watch)
         except Exception as error:  # noqa: BLE001  the flow's to know: it may hold a file open, or try again
             return self.flow.throw(error)
-        self._response = response
         return self.flow.send(response)
 
     def _end(self, value: Any, errors: tuple[OpenAIError, ...] = ()) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -15,10 +15,14 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import attrs
 
 from aikit.connection import Connection
-from aikit.parameters import OpenAIParameters, are_headers
-from aikit.providers.configured import Providers, ProviderSettings
+from aikit.disk import home_folder
+from aikit.parameters import OpenAIParameters, are_headers, is_flag
+from aikit.providers.configured import LOCAL, Providers, ProviderSettings
 
 if TYPE_CHECKING:
+    from aikit.accounts.books import Books, Hook
+    from aikit.accounts.ledger import Ledger
+    from aikit.call import Call
     from aikit.dispatch import Dispatcher
     from aikit.providers import Provider
     from aikit.resources.batches import BatchesAPI
@@ -59,6 +63,10 @@ class OpenAIClient:
         max_workers: int = 6,
         dispatcher: Any = None,
         home: str | os.PathLike[str] | None = None,
+        concurrency: int | None = None,
+        prices: Mapping[str, Any] | None = None,
+        ledger: bool = True,
+        hooks: Iterable[Hook] = (),
     ) -> None:
         """
         Make a client; nothing is sent and nothing is opened yet.
@@ -88,7 +96,18 @@ class OpenAIClient:
             dispatcher: Where callbacks run: ``"immediate"`` (the pool's threads), ``"queue"`` (in `pump`),
                 ``"asyncio"`` (the running loop), or one of `aikit.dispatch`.
 
-            home: Folder of the embedded provider; else ``AIKIT_HOME``, else ``~/.aikit``.
+            home: Folder of the embedded provider, the ledger and ``prices.json``; else ``AIKIT_HOME``, else
+                ``~/.aikit``.
+
+            concurrency: Lines of batches that the embedded provider has answered at once, 16 unless told. With
+                *base_url* they are answered there, with *api_key* and *custom_headers*; without, by a built-in model.
+
+            prices: Model → US dollars per million tokens, ``{"input": 0.15, "output": 0.6}`` and more, see
+                `aikit.accounts.price_file`; they win over ``prices.json``, which wins over the price list.
+
+            ledger: ``False`` books nothing of what becomes of batches.
+
+            hooks: Called with each `OpenAIBatchEvent` that this client books, in the thread that books it.
 
         Raises:
             TypeError: An argument has the wrong type.
@@ -105,17 +124,22 @@ class OpenAIClient:
             project=project,
             custom_headers=custom_headers,
             home=Path(home) if home is not None else None,
+            concurrency=concurrency,
         )
+        self._prices, self._hooks = _checked_prices(prices), _checked_hooks(hooks, is_kept=ledger)
+        self._is_kept = ledger
         self._max_workers = max_workers
         self._dispatcher = _dispatcher_of(dispatcher) if dispatcher is not None else None
         self._lock = threading.Lock()
         self._connections: dict[str | None, Connection] = {}
         self._pool: Pool | None = None
-        self._is_closed = False
+        self._is_closed = self._is_cancelled = False
+        self._inline: set[Call] = set()
         self._files: FilesAPI | None = None
         self._uploads: UploadsAPI | None = None
         self._batches: BatchesAPI | None = None
         self._providers: Providers | None = None
+        self._books: Books | None = None
         _clients.add(self)
         self._main = self._connections[provider] = self._connection_to(self._main_settings(provider))
 
@@ -169,6 +193,27 @@ class OpenAIClient:
         return self._batches
 
     @property
+    def ledger(self) -> Ledger:
+        """What was booked of batches in this client's home, by whichever program: ``ledger.events()``."""
+        return self.books.ledger
+
+    @property
+    def books(self) -> Books:
+        """Prices, ledger and hooks."""
+        if self._books is None:
+            from aikit.accounts.books import Books  # noqa: PLC0415  likewise
+
+            books = Books(
+                home=self._given.home or home_folder(),
+                own_prices=self._prices,
+                is_kept=self._is_kept,
+                hooks=self._hooks,
+            )
+            with self._lock:
+                self._books = self._books or books
+        return self._books
+
+    @property
     def dispatcher(self) -> Dispatcher:
         """Where callbacks run."""
         if self._dispatcher is None:
@@ -197,11 +242,11 @@ class OpenAIClient:
         Finish what is pending, run the callbacks, and let go of threads and sockets.
 
         Args:
-            cancel: ``True`` cancels what is pending; its callbacks run all the same, but cannot make further calls.
+            cancel: ``True`` cancels what is pending, in other threads too; its callbacks run all the same, but cannot
+                make further calls.
         """
         if cancel:
-            self._is_closed = True
-            self._each_pool(lambda pool: pool.cancel_all())
+            self._cancel_all()
         self._finish()
         self._is_closed = True
         self._each_pool(lambda pool: pool.close())
@@ -209,15 +254,22 @@ class OpenAIClient:
             connections = list(self._connections.values())
         for connection in connections:
             connection.close()
+        if self._books is not None:
+            self._books.close()
 
     def _stop(self) -> None:
         """
         Cancel what is pending because of Ctrl-C, and wait no longer than the user would.
         """
-        self._is_closed = True
-        self._each_pool(lambda pool: pool.cancel_all())
+        self._cancel_all()
         self._each_pool(lambda pool: pool.wait(_GRACE_S))
         self.pump()
+
+    def _cancel_all(self) -> None:
+        self._is_closed = self._is_cancelled = True
+        for call in list(self._inline):
+            call.cancel()
+        self._each_pool(lambda pool: pool.cancel_all())
 
     def _finish(self) -> None:
         """
@@ -232,7 +284,7 @@ class OpenAIClient:
         """
         In a child made by fork, leave the parent's threads and sockets to the parent.
         """
-        self._lock, self._pool = threading.Lock(), None
+        self._lock, self._pool, self._books = threading.Lock(), None, None
         for connection in self._connections.values():
             connection.start_over()
 
@@ -257,6 +309,20 @@ class OpenAIClient:
             return connection
         return Connection(connection.settings, connection.connections, parameters.http_agent)
 
+    def drive(self, call: Call) -> None:
+        """
+        Drive *call* in this thread, which may take days, unless another thread closes the client and cancels it.
+        """
+        from aikit.runners import run_inline  # noqa: PLC0415  the first call imports it
+
+        self._inline.add(call)
+        if self._is_cancelled:
+            call.cancel()
+        try:
+            run_inline(call)
+        finally:
+            self._inline.discard(call)
+
     def running_pool(self) -> Pool:
         """
         Return the pool that drives calls with callbacks, made by the first of them.
@@ -280,6 +346,12 @@ class OpenAIClient:
         return Connection(settings, max(self._max_workers, 16), self.defaults.http_agent)
 
     def _main_settings(self, name: str | None) -> ProviderSettings:
+        settings = self._settings_of(name)
+        if self._given.concurrency is not None and settings.kind != LOCAL:
+            raise ValueError(f'concurrency is for the embedded provider, provider="local"; this one is {settings.kind}')
+        return settings
+
+    def _settings_of(self, name: str | None) -> ProviderSettings:
         if name is None:
             return self._given.or_environment()
         fields = attrs.asdict(
@@ -291,6 +363,31 @@ class OpenAIClient:
 def _require_workers(count: Any) -> None:
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= _MAX_WORKERS:
         raise ValueError(f"max_workers must be a whole number from 1 to {_MAX_WORKERS:,}, not {count!r}")
+
+
+def _checked_prices(prices: Any) -> Mapping[str, Any] | None:
+    """
+    Return a copy of *prices* that stays as it was checked.
+    """
+    if prices is None:
+        return None
+    from aikit.accounts.price_file import require_prices  # noqa: PLC0415  only who gives prices needs to know them
+
+    require_prices("prices", prices)
+    return {model: dict(entry) for model, entry in prices.items()}
+
+
+def _checked_hooks(hooks: Any, *, is_kept: Any) -> tuple[Hook, ...]:
+    is_flag("ledger", is_kept)
+    if isinstance(hooks, str) or not isinstance(hooks, Iterable):
+        raise TypeError(f"hooks must be a list of callables, not {type(hooks).__name__}")
+    checked = tuple(hooks)
+    for hook in checked:
+        if not callable(hook):
+            raise TypeError(f"hooks must be a list of callables; {hook!r} is none")
+    if checked and not is_kept:
+        raise ValueError("hooks need the ledger, which decides who calls them; leave out ledger=False, or the hooks")
+    return checked
 
 
 def _dispatcher_of(value: Any) -> Dispatcher:

@@ -1,5 +1,7 @@
 """
 What happens to running calls when the program ends: they are finished; after Ctrl-C they are cancelled, quickly.
+
+What works on by itself is stopped after that.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import Final, Protocol
 
 _GRACE_S: Final = 1.0
 _pools: Final[weakref.WeakSet[Pool]] = weakref.WeakSet()
+_engines: Final[weakref.WeakSet[Engine]] = weakref.WeakSet()
 _lock = threading.Lock()
 _is_registered = False
 
@@ -44,6 +47,16 @@ class Pool(Protocol):
         ...
 
 
+class Engine(Protocol):
+    """
+    Something that works on without being asked again.
+    """
+
+    def stop(self) -> None:
+        """End it, soon."""
+        ...
+
+
 def finish_first(pool: Pool) -> None:
     """
     Let *pool* finish its calls before the interpreter goes.
@@ -51,19 +64,50 @@ def finish_first(pool: Pool) -> None:
     Raises:
         RuntimeError: It is going already.
     """
+    with _lock:
+        _register()
+        _pools.add(pool)
+
+
+def stop_at_the_end(engine: Engine) -> None:
+    """
+    Stop *engine* when the interpreter goes, after all calls, which may be waiting for what it does.
+
+    Raises:
+        RuntimeError: It is going already.
+    """
+    with _lock:
+        _register()
+        _engines.add(engine)
+
+
+def _register() -> None:
     # threading._register_atexit is what concurrent.futures itself uses: its hooks run before threads are joined, while
     # executors still take work, so that a callback run now may make further calls.
     global _is_registered  # noqa: PLW0603  one hook for the process
-    with _lock:
-        if not _is_registered:
-            getattr(threading, "_register_atexit", atexit.register)(_finish_all)
-            _is_registered = True
-        _pools.add(pool)
+    if not _is_registered:
+        getattr(threading, "_register_atexit", atexit.register)(_finish)
+        _is_registered = True
 
 
 def _all() -> list[Pool]:
     with _lock:
         return list(_pools)
+
+
+def _finish() -> None:
+    try:
+        _finish_all()
+    finally:
+        _stop_engines()
+
+
+def _stop_engines() -> None:
+    with _lock:
+        engines = list(_engines)
+    for engine in engines:
+        with suppress(Exception):  # nobody is left to tell, and the others are to be stopped too
+            engine.stop()
 
 
 def _finish_all() -> None:
@@ -137,11 +181,12 @@ def _flush() -> None:
 
 def _start_over() -> None:
     """
-    Forget the parent's pools in a child made by fork: their threads are not here.
+    Forget the parent's pools and engines in a child made by fork: their threads are not here.
     """
     global _lock  # noqa: PLW0603  another thread may have held it
     _lock = threading.Lock()
     _pools.clear()
+    _engines.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -157,7 +157,7 @@ class OpenAIResult(Generic[T]):
         return self._wait_for_delivery(until, None)
 
     def _wait_for_delivery(self, until: float | None, at_most: float | None) -> bool:
-        left_s = None if until is None else max(0.0, until - time.monotonic())
+        left_s = None if until is None else min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX)
         bounds = [bound for bound in (left_s, at_most) if bound is not None]
         with _settled:
             return _settled.wait_for(lambda: self._is_delivered, min(bounds, default=None))

@@ -37,7 +37,8 @@ def run_inline(call: Call) -> None:
     try:
         while (step := call.advance()) is not None:
             if isinstance(step, Pause):
-                time.sleep(step.seconds)
+                call.due = time.monotonic() + step.seconds
+                _outwait(call, None)
             else:
                 _run_beside(call, step)
     except BaseException:
@@ -118,11 +119,8 @@ class Pool:
         """
         Ask *call* to stop, also while it is parked.
         """
-        call.watch.cancel()
-        group = call.group
-        if group is not None:
-            group.cancel()
-        elif self._timer.unpark(call):
+        call.stop()
+        if self._timer.unpark(call):
             self.go_on(call)
 
     def cancel_all(self) -> None:

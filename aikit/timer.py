@@ -92,7 +92,7 @@ class Timer:
                 if call.ticket != number:
                     heapq.heappop(self._heap)
                 elif (left_s := due - time.monotonic()) > 0:
-                    self._changed.wait(left_s)
+                    self._changed.wait(min(left_s, threading.TIMEOUT_MAX))
                 else:
                     heapq.heappop(self._heap)
                     call.ticket, self._parked = None, self._parked - 1

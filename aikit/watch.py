@@ -70,6 +70,17 @@ class Watch:
         finally:
             self._abort = None
 
+    @contextmanager
+    def unseen(self) -> Iterator[None]:
+        """
+        While inside, nobody is told of progress.
+        """
+        on_progress, self.on_progress = self.on_progress, None
+        try:
+            yield
+        finally:
+            self.on_progress = on_progress
+
     def report(self, phase: str, done: int, total: int | None, attempt: int = 1) -> None:
         """
         Tell that *done* of *total* bytes are through; raises `CancelledError` when it is time to stop.

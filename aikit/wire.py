@@ -109,6 +109,9 @@ class Request:
 
         final_statuses: Statuses that no further attempt changes, though for other requests it might.
 
+        is_aside: True when what the caller asked does not depend on it: it is tried once and not for long, and neither
+            progress nor the result shows it.
+
         is_cleanup: Sent, once, also when the call was cancelled: it undoes what the call has begun.
     """
 
@@ -122,6 +125,7 @@ class Request:
     is_repeat: bool = False
     is_idempotent: bool = True
     final_statuses: frozenset[int] = frozenset()
+    is_aside: bool = False
     is_cleanup: bool = False
 
     @property

@@ -151,6 +151,15 @@ def late(server: BatchServer, exchange: Exchange, order: dict[str, Any]) -> None
     exchange.sock.close()
 
 
+def dropped_while_acting(server: BatchServer, exchange: Exchange, order: dict[str, Any]) -> None:
+    """
+    Hang up, as a gateway that loses patience does, and act all the same.
+    """
+    exchange.sock.close()
+    time.sleep(LATE_S)
+    server.create(order)
+
+
 def never(server: BatchServer, exchange: Exchange, order: dict[str, Any]) -> None:  # noqa: ARG001  a fault
     """
     Neither act nor answer, for longer than the caller has patience.

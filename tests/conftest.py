@@ -1,14 +1,23 @@
 """
-What all tests share: in a run that has to be complete, a test of a foreign program must not be skipped.
+What all tests share: a home of its own, and that tests of foreign programs are not skipped in a run that must be whole.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Generator
-from typing import Any
+from typing import Any, Final
 
 import pytest
+
+_numbers: Final = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _home_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep every test away from the user's home, and from what other tests left in theirs."""
+    monkeypatch.setenv("AIKIT_HOME", str(tmp_path_factory.getbasetemp() / f"home-{next(_numbers)}"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -17,6 +17,9 @@ from typing import Any
 import pytest
 
 from aikit import OpenAIClient, OpenAIError, OpenAIParameters, OpenAIResult, Progress
+from aikit.call import Call
+from aikit.results import Outcome
+from aikit.watch import Watch
 from tests.scripted_server import FILE, ScriptedServer, answer, serving, silent
 
 REFUSAL = b'{"error":{"message":"No such File object: file-1","type":"invalid_request_error","param":"id","code":null}}'
@@ -404,6 +407,42 @@ def test_close_with_cancel_runs_callbacks_with_a_cancelled_result() -> None:
         client.close(cancel=True)
         assert time.monotonic() - started < 1
     assert seen == ["cancelled"] * 5
+
+
+@pytest.mark.parametrize("is_asking", [True, False])
+def test_close_with_cancel_ends_the_calls_of_other_threads(is_asking: bool) -> None:  # noqa: FBT001  a column
+    """
+    A thread that waits for a batch itself, for days if need be, is not left behind, whether it asks or pauses.
+    """
+    ended: list[tuple[str | None, ...]] = []
+
+    def wait(client: OpenAIClient) -> None:
+        result = client.batches.wait("batch_1", {"poll_interval": 1000})
+        ended.append(tuple(error.code for error in result.errors))
+
+    with serving(silent() if is_asking else answer(503)) as server:
+        client = OpenAIClient("k", base_url=server.url)
+        thread = threading.Thread(target=wait, args=(client,), daemon=True)
+        thread.start()
+        time.sleep(0.2)
+        client.close(cancel=True)
+        thread.join(2)
+    assert ended == [("cancelled",)]
+
+
+def test_call_that_begins_while_the_client_is_closed_is_cancelled() -> None:
+    """
+    Whoever came through the door before it was shut does not stay inside.
+    """
+    with serving(silent()) as server:
+        client = OpenAIClient("k", base_url=server.url)
+        connection = client.connection_for(OpenAIParameters())
+        client.close(cancel=True)
+        outcomes: list[Outcome] = []
+        flow: Any = connection.provider.retrieve_file("file-1")
+        client.drive(Call(flow, connection.transport, Watch(), outcomes.append))
+        assert server.received == []
+    assert [error.code for error in outcomes[0].errors] == ["cancelled"]
 
 
 def test_cancel_of_a_finished_call_says_no(client: OpenAIClient) -> None:

@@ -273,3 +273,29 @@ def test_error_about_a_file_does_not_repeat_a_key(house: Path) -> None:
         with pytest.raises(ValueError, match=FILE_NAME) as caught:
             Providers.load(_environ(house)).get("mine")
         assert _KEY not in str(caught.value)
+
+
+def test_a_file_may_say_how_many_lines_at_once(house: Path) -> None:
+    """
+    Also of the built-in embedded provider; others of its kind may name where lines are answered.
+    """
+    entries = {
+        "local": {"concurrency": 4},
+        "ollama": {"kind": "local", "baseURL": "http://127.0.0.1:11434/v1/", "apiKey": _KEY, "concurrency": 2},
+    }
+    _write(house / "here" / FILE_NAME, {"providers": entries})
+    found = Providers.load(_environ(house))
+    assert found.get("local") == ProviderSettings(kind="local", concurrency=4)
+    assert found.get("ollama") == ProviderSettings(
+        kind="local", base_url="http://127.0.0.1:11434/v1", api_key=_KEY, concurrency=2
+    )
+
+
+@pytest.mark.parametrize("concurrency", [0, 1_001, "4", True, 1.5])
+def test_a_concurrency_that_is_none_is_refused(house: Path, concurrency: Any) -> None:
+    """
+    It is a whole number within bounds, and the message names provider and field.
+    """
+    _write(house / "here" / FILE_NAME, {"providers": {"mine": {"kind": "local", "concurrency": concurrency}}})
+    with pytest.raises(ValueError, match="provider 'mine': concurrency"):
+        Providers.load(_environ(house)).get("mine")

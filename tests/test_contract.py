@@ -156,7 +156,7 @@ def scripted(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[list[A
     """
 
     def make(acts: list[Any]) -> tuple[OpenAIClient, Scripted]:
-        client = OpenAIClient("k", provider=request.param, home=tmp_path / "home")
+        client = OpenAIClient("k", provider=request.param, home=tmp_path / "home", ledger=False)
         transport = Scripted(acts)
         client._main._transport = transport
         return client, transport

@@ -25,6 +25,7 @@ _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
         "batch_objects",
         "batch_costs",
         "batch_events",
+        "batch_rows",
         "upload_objects",
         "usage",
         "errors",
@@ -46,7 +47,8 @@ _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
         "sockets",
     ),
     # disk: SQLite, locks and faults of what is kept on this machine
-    "disk": ("disk",),
+    # interpreter_exit: who is finished and who is stopped when the program ends
+    "disk": ("disk", "interpreter_exit"),
     "checks": ("validation", "limits", "jsonl"),
     # accounts: prices, estimates, costs, the ledger; batch_output: a batch's files joined line by line
     "accounts": ("accounts", "batch_output"),
@@ -63,10 +65,11 @@ _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
         "batch_parameters",
         "upload_parameters",
     ),
-    # connection: a provider with its transport, which calls share; interpreter_exit: the end of all running
-    "running": ("runners", "call", "side_by_side", "timer", "dispatch", "connection", "interpreter_exit"),
-    "client": ("client", "resources"),
-    "doors": ("cli", "gateway", "__main__"),
+    # connection: a provider with its transport, which calls share
+    "running": ("runners", "call", "side_by_side", "timer", "dispatch", "connection"),
+    # runs: a whole file answered, over and above single calls
+    "client": ("client", "resources", "runs"),
+    "doors": ("cli", "gateway", "testing", "__main__"),
 }
 _FLOORS: Final = {module: floor for floor, modules in enumerate(_ROOMS.values()) for module in modules}
 _ONLY_THERE: Final[Mapping[str, tuple[str, ...]]] = {
@@ -75,6 +78,8 @@ _ONLY_THERE: Final[Mapping[str, tuple[str, ...]]] = {
     "certifi": ("sockets",),
     "truststore": ("sockets",),
     "sqlite3": ("disk", "local", "accounts", "batch_output"),
+    "genai_prices": ("accounts",),
+    "opentelemetry": ("accounts",),
     "click": ("cli",),
     "rich": ("cli",),
 }

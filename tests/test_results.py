@@ -176,6 +176,18 @@ def test_result_is_over_inside_its_own_callbacks() -> None:
     assert seen == [False, True, True, _FILE]
 
 
+@pytest.mark.parametrize("timeout", [float("inf"), 1e12])
+def test_wait_takes_any_number_of_seconds(timeout: float) -> None:
+    """
+    More than a lock can be waited for is as long as it takes.
+    """
+    result = OpenAIFileResult()
+    thread = threading.Timer(0.05, lambda: _ended(result, _FILE))
+    thread.start()
+    assert result.wait(timeout)
+    assert result.file == _FILE
+
+
 def test_delivery_that_fails_leaves_nobody_waiting() -> None:
     """
     Even if the callbacks cannot be handed over, the call is over.

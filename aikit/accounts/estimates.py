@@ -50,26 +50,23 @@ class Estimator:
     _problem_count: int = 0
     _problems: list[OpenAIError] = attrs.field(factory=list)
 
-    def add(self, line: bytes | None, number: int) -> None:
+    def add_lines(self, lines: bytes, number: int) -> int:
         """
-        Estimate line *number*; ``None`` is one too long to be read.
+        Estimate whole lines that follow line *number*; see `CountingSink`.
         """
-        if line is None:
-            self._add_problem(number, "This line is too long to be read.")
-            return
-        if not line.strip():
-            return
-        try:
-            value = parsed(line)
-        except ValueError as error:
-            self._add_problem(number, f"This line is not parseable as valid JSON. {error}")
-            return
-        body = value.get("body") if isinstance(value, dict) else None
-        if not isinstance(body, dict):
-            self._add_problem(number, "This line has no body that could be estimated.")
-            return
-        url = value.get("url")
-        self._add_body(url if isinstance(url, str) else "", body)
+        for line in lines[:-1].split(b"\n"):
+            number += 1
+            if line.strip():
+                self._add_line(line, number)
+        return number
+
+    def add_problem(self, number: int, message: str) -> None:
+        """
+        Note that line *number* cannot be read.
+        """
+        self._problem_count += 1
+        if len(self._problems) < _MAX_PROBLEMS:
+            self._problems.append(OpenAIError(message=message, code="invalid_json_line", line=number))
 
     def result(self) -> OpenAIBatchEstimate:
         """
@@ -83,10 +80,18 @@ class Estimator:
             notes=tuple(self._notes()),
         )
 
-    def _add_problem(self, number: int, message: str) -> None:
-        self._problem_count += 1
-        if len(self._problems) < _MAX_PROBLEMS:
-            self._problems.append(OpenAIError(message=message, code="invalid_json_line", line=number))
+    def _add_line(self, line: bytes, number: int) -> None:
+        try:
+            value = parsed(line)
+        except ValueError as error:
+            self.add_problem(number, f"This line is not parseable as valid JSON. {error}")
+            return
+        body = value.get("body") if isinstance(value, dict) else None
+        if not isinstance(body, dict):
+            self.add_problem(number, "This line has no body that could be estimated.")
+            return
+        url = value.get("url")
+        self._add_body(url if isinstance(url, str) else "", body)
 
     def _add_body(self, url: str, body: Mapping[str, Any]) -> None:
         counts = self._counts(body.get("model"))

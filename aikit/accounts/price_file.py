@@ -52,6 +52,17 @@ def read_prices(path: Path, batch_discount: Decimal) -> Mapping[str, Price]:
     return user_prices(str(path), models, batch_discount)
 
 
+def require_prices(where: str, entries: Any) -> None:
+    """
+    Check what the user says models cost.
+
+    Raises:
+        TypeError: Something has the wrong type.
+        ValueError: A price cannot be one.
+    """
+    user_prices(where, entries, Decimal(0))
+
+
 def user_prices(where: str, entries: Any, batch_discount: Decimal) -> Mapping[str, Price]:
     """
     Return what the user says models cost.

@@ -13,14 +13,11 @@ import attrs
 from aikit.accounts.rates import Price
 from aikit.errors import OpenAIError
 from aikit.jsonl.lines import parsed
-from aikit.sink import ResumingSink
 
 PriceOf = Callable[[str], Price | None]
 
 _MAX_PROBLEMS: Final = 100
 _MAX_MODELS: Final = 1_000
-_PIECE: Final = 64 * 1024  # what fits into the processor's cache is scanned a fifth faster
-_MAX_LINE_BYTES: Final = 32 * 1024 * 1024
 OTHER_MODELS: Final = "(more models)"
 
 
@@ -36,6 +33,9 @@ class Counts:
     cached_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
+
+
+COUNTED: Final = tuple(field.name for field in attrs.fields(Counts))[1:]
 
 
 @attrs.define(eq=False)
@@ -71,6 +71,12 @@ class Tally:
     problems: list[OpenAIError] = attrs.field(factory=list)
     _first: dict[str, Counts] = attrs.field(factory=dict)
 
+    def add_lines(self, lines: bytes, number: int) -> int:
+        """
+        Count whole lines that follow line *number*; see `CountingSink`.
+        """
+        return _count_lines(self, lines, number)
+
     def add(self, value: Any, number: int) -> None:
         """
         Count line *number*, decoded: an answer with tokens, whatever its status, costs what it says.
@@ -100,6 +106,20 @@ class Tally:
         if len(self.problems) < _MAX_PROBLEMS:
             error = OpenAIError(message=f"{message} What it cost is missing.", code="invalid_json_line", line=number)
             self.problems.append(error)
+
+    def merge(self, other: Tally) -> None:
+        """
+        Add what another file comes to.
+        """
+        for key, counts in other.counts.items():
+            own = self.counts.setdefault(key, Counts(counts.price))
+            for name in COUNTED:
+                setattr(own, name, getattr(own, name) + getattr(counts, name))
+        self.answered += other.answered
+        self.failed += other.failed
+        self.untold += other.untold
+        self.problem_count += other.problem_count
+        self.problems = [*self.problems, *other.problems][:_MAX_PROBLEMS]
 
     def _add_odd(self, value: Any, number: int) -> None:
         """
@@ -157,86 +177,7 @@ class Tally:
         return counts
 
 
-@attrs.define(kw_only=True, eq=False)
-class TallySink(ResumingSink):
-    """
-    Where a file's content is counted while it comes; when it has to come anew, counting begins anew.
-
-    Attributes:
-        make_tally: Makes an empty one.
-
-        tally: What came so far.
-    """
-
-    make_tally: Callable[[], Tally]
-    tally: Tally = attrs.field(init=False)
-    _rest: bytearray = attrs.field(factory=bytearray)
-    _number: int = 0
-    _is_skipping: bool = False
-
-    def __attrs_post_init__(self) -> None:
-        self._begin_anew()
-
-    def begin(self, status: int, headers: Any) -> int:
-        """
-        Go on with the answer where the last one broke (206), or count anew.
-        """
-        start = super().begin(status, headers)
-        if not start:
-            self._begin_anew()
-        return start
-
-    def restart(self) -> None:
-        """
-        Forget what was counted; the next attempt asks for the whole.
-        """
-        super().restart()
-        self._begin_anew()
-
-    def write(self, chunk: memoryview, /) -> None:
-        """
-        Count the lines of *chunk*; a line cut by its end waits for the next.
-        """
-        self.done += len(chunk)
-        for start in range(0, len(chunk), _PIECE):
-            self._count(bytes(chunk[start : start + _PIECE]))
-
-    def finish(self) -> Tally:
-        """
-        Count a last line without a newline; return what all lines come to.
-        """
-        if self._rest or self._is_skipping:
-            self._count(b"\n")
-        return self.tally
-
-    def _begin_anew(self) -> None:
-        self.tally, self._rest, self._number, self._is_skipping = self.make_tally(), bytearray(), 0, False
-
-    def _count(self, piece: bytes) -> None:
-        end = piece.rfind(b"\n") + 1
-        if not end:
-            self._keep(piece)
-            return
-        if self._is_skipping:
-            first = piece.index(b"\n") + 1
-            self._number, self._is_skipping = self._number + 1, False
-            self.tally.add_problem(self._number, f"This line is longer than {_MAX_LINE_BYTES:,} bytes.")
-            whole = piece[first:end]
-        else:
-            whole = bytes(self._rest) + piece[:end]
-        self._rest.clear()
-        self._number = count_lines(self.tally, whole, self._number)
-        self._keep(piece[end:])
-
-    def _keep(self, rest: bytes) -> None:
-        if self._is_skipping:
-            return
-        self._rest += rest
-        if len(self._rest) > _MAX_LINE_BYTES:
-            self._rest, self._is_skipping = bytearray(), True
-
-
-def count_lines(tally: Tally, lines: bytes, number: int) -> int:
+def _count_lines(tally: Tally, lines: bytes, number: int) -> int:
     """
     Count whole lines, each with its newline, that follow line *number*; return the number of the last.
     """

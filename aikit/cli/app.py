@@ -13,6 +13,8 @@ from typing import Any, Final
 import click
 
 import aikit
+from aikit.cli.batch_results import cost, resubmit, results
+from aikit.cli.batch_run import batch
 from aikit.cli.batches import batches
 from aikit.cli.completion import PROGRAM, VARIABLE, completion
 from aikit.cli.demo import demo
@@ -52,7 +54,12 @@ def app() -> None:
     """
 
 
-for _command in (demo, files, batches, providers, completion):
+_VERBS: Final[tuple[click.Command, ...]] = (results, cost, resubmit)
+_COMMANDS: Final[tuple[click.Command, ...]] = (demo, files, batches, batch, providers, completion)
+
+for _command in _VERBS:
+    batches.add_command(_command)
+for _command in _COMMANDS:
     app.add_command(_command)
 
 

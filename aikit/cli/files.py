@@ -4,12 +4,11 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import click
 
@@ -17,15 +16,12 @@ from aikit.cli.calls import called, card, told
 from aikit.cli.check import Checked, check_inputs, report
 from aikit.cli.inputs import STDIN, inputs_of, is_many
 from aikit.cli.options import Command, Duration, Group, Purpose, settings_of_context, usage_errors
-from aikit.cli.output import Exit, Output, exit_of, forget_stdout
+from aikit.cli.output import Exit, Output, copy_to_stdout, exit_of
 from aikit.cli.progress import bars
 from aikit.cli.shapes import file_to_json
 from aikit.cli.text import counted, safe
 from aikit.cli.upload import Interrupt, Uploads
 from aikit.file_parameters import MAX_LIST_LIMIT, OpenAIFileListParameters, OpenAIFileParameters
-
-_HEAD: Final = 64 * 1024
-_BINARY: Final = frozenset(range(32)) - frozenset(b"\t\n\r\f") | {127}
 
 _paths: Final = click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 _ids: Final = click.argument("file_ids", metavar="ID...", nargs=-1, required=True)
@@ -158,7 +154,7 @@ def content(file_id: str, path: str | None) -> int:
         if not result.success:
             return told(output, result)
         with part.open("rb") as file:
-            return _copy_to_stdout(output, file)
+            return copy_to_stdout(output, file)
 
 
 @files.command(cls=Command)
@@ -209,18 +205,4 @@ def _save(output: Output, file_id: str, path: str) -> int:
         output.line(
             str(result.path) if output.settings.quiet else "\t".join(safe(str(value)) for value in saved.values())
         )
-    return Exit.DONE
-
-
-def _copy_to_stdout(output: Output, file: BinaryIO) -> int:
-    head = file.read(_HEAD)
-    if sys.stdout.isatty() and not _BINARY.isdisjoint(head):
-        output.complain("the content is binary, and stdout is a terminal; save it with -o PATH, or pipe it")
-        return Exit.REFUSED
-    try:
-        sys.stdout.buffer.write(head)
-        shutil.copyfileobj(file, sys.stdout.buffer, 1024 * 1024)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:  # the reader had enough
-        forget_stdout()
     return Exit.DONE

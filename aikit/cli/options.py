@@ -5,7 +5,7 @@ What may be said to every command: which provider, how to reach it, how to print
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -70,11 +70,11 @@ class Settings:
             )
 
     @contextmanager
-    def connected(self) -> Iterator[OpenAIClient]:
+    def connected(self, **more: Any) -> Iterator[OpenAIClient]:
         """
         Yield a client, and close it; but not after Ctrl-C, since closing waits for what is under way.
         """
-        client = self.client()
+        client = self.client(**more)
         try:
             yield client
         except Exception:
@@ -139,6 +139,34 @@ class Pairs(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
         if not key or not sign:
             self.fail(f"{value!r} is no pair; write key=value", param, ctx)
         return key, text
+
+
+class Choices(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    """
+    Some of several words, with commas between them.
+    """
+
+    name = "words"
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self.known = tuple(known)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """
+        Return the words.
+        """
+        words = tuple(word.strip() for word in str(value).split(","))
+        for word in words:
+            if word not in self.known:
+                self.fail(f"{word!r} is not one of {', '.join(self.known)}", param, ctx)
+        return words
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002  click's signature
+        """
+        Return what the last word may become.
+        """
+        begun, comma, last = incomplete.rpartition(",")
+        return [CompletionItem(f"{begun}{comma}{word}") for word in self.known if word.startswith(last)]
 
 
 class ProviderName(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only

@@ -5,11 +5,12 @@ What is printed: data on stdout as a table, as tab-separated lines or as JSON; w
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from enum import IntEnum
-from typing import Any, Final, NoReturn, TextIO
+from typing import Any, BinaryIO, Final, NoReturn, TextIO
 
 import attrs
 
@@ -21,6 +22,8 @@ from aikit.errors import OpenAIError
 INVALID_ID: Final = "invalid_id"
 """Code of what cannot be an id; nothing is sent."""
 
+_HEAD: Final = 64 * 1024
+_BINARY: Final = frozenset(range(32)) - frozenset(b"\t\n\r\f") | {127}
 _DETAILS: Final = ("code", "line", "status", "request_id")
 
 
@@ -227,6 +230,23 @@ def exit_of(answers: Sequence[Answer]) -> Exit:
     exits = {answer.exit for answer in answers}
     order = (Exit.INTERRUPTED, Exit.REFUSED, Exit.PROBLEMS, Exit.USAGE)
     return next((code for code in order if code in exits), Exit.DONE)
+
+
+def copy_to_stdout(output: Output, file: BinaryIO) -> int:
+    """
+    Write the rest of *file* to stdout, unless it is binary and stdout is a terminal; return the exit code.
+    """
+    head = file.read(_HEAD)
+    if sys.stdout.isatty() and not _BINARY.isdisjoint(head):
+        output.complain("the content is binary, and stdout is a terminal; save it with -o PATH, or pipe it")
+        return Exit.REFUSED
+    try:
+        sys.stdout.buffer.write(head)
+        shutil.copyfileobj(file, sys.stdout.buffer, 1024 * 1024)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # the reader had enough
+        forget_stdout()
+    return Exit.DONE
 
 
 def forget_stdout() -> None:

@@ -26,7 +26,7 @@ from aikit.objects import Progress
 
 _GAP: Final = 2
 _NAME_MIN: Final = 8
-_RIGHT: Final = frozenset(("SIZE", "DONE", "FAILED"))
+_RIGHT: Final = frozenset(("SIZE", "DONE", "FAILED", "REQUESTS", "INPUT", "CACHED", "OUTPUT", "REASONING", "COST"))
 _TAIL: Final = re.compile(r"(?:\s|\x1b\[[\d;]*m)+$")
 """Blanks at the end of a line, painted or not; how many there are differs between versions of rich."""
 

@@ -6,15 +6,20 @@ from __future__ import annotations
 
 import os
 import sys
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
+from typing import Final
 
 if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
+
+
+_taken: Final[weakref.WeakSet[FileIO]] = weakref.WeakSet()
 
 
 @contextmanager
@@ -28,6 +33,28 @@ def locked(path: Path) -> Iterator[None]:
         else:
             fcntl.flock(file, fcntl.LOCK_EX)
         yield  # closing lets go
+
+
+def take(path: Path) -> FileIO | None:
+    """
+    Take the lock of that name; ``None`` when anybody has it, another thread of this process too.
+
+    Returns:
+        An open file; closing it lets go. Whoever has it may remove it first, so that no file is left.
+    """
+    while True:
+        file = path.open("ab", buffering=0)
+        try:
+            if not _is_taken_by(file):
+                file.close()
+                return None
+        except BaseException:
+            file.close()
+            raise
+        if os.fstat(file.fileno()).st_nlink:
+            _taken.add(file)
+            return file
+        file.close()  # removed by who had it until just now
 
 
 def mark_as_alive(file: FileIO) -> bool:
@@ -62,3 +89,32 @@ if sys.platform == "win32":
             with suppress(OSError):  # LK_LOCK gives up after ten seconds
                 msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
                 return
+
+    def _is_taken_by(file: FileIO) -> bool:
+        file.seek(0)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+
+    def _is_taken_by(file: FileIO) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def _leave_to_parent() -> None:
+    """
+    In a child made by fork, let go of the parent's locks, which would otherwise outlive the parent.
+    """
+    for file in list(_taken):
+        file.close()  # without unlocking: the parent's own descriptor keeps the lock
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)

@@ -1,3 +1,53 @@
 """
-JSONL files: reading and checking their lines.
+JSONL files: lines built from Python objects, checked, split, and estimated in tokens.
+
+    from aikit import jsonl
+
+    jsonl.write("questions.jsonl", (jsonl.chat_line(text, model="gpt-5-mini") for text in texts))
+    jsonl.check("questions.jsonl")
+    jsonl.split("questions.jsonl", "parts")
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from aikit.errors import Rejected as Rejected
+    from aikit.jsonl.building import chat_line as chat_line
+    from aikit.jsonl.building import embedding_line as embedding_line
+    from aikit.jsonl.building import response_line as response_line
+    from aikit.jsonl.building import stable_id as stable_id
+    from aikit.jsonl.input_check import check as check
+    from aikit.jsonl.parts import Part as Part
+    from aikit.jsonl.splitting import split as split
+    from aikit.jsonl.tokens import TokenEstimate as TokenEstimate
+    from aikit.jsonl.tokens import estimate_tokens as estimate_tokens
+    from aikit.jsonl.writing import Written as Written
+    from aikit.jsonl.writing import write as write
+
+_HOMES: Final = {
+    "aikit.errors": ("Rejected",),
+    "aikit.jsonl.building": ("chat_line", "embedding_line", "response_line", "stable_id"),
+    "aikit.jsonl.input_check": ("check",),
+    "aikit.jsonl.parts": ("Part",),
+    "aikit.jsonl.splitting": ("split",),
+    "aikit.jsonl.tokens": ("TokenEstimate", "estimate_tokens"),
+    "aikit.jsonl.writing": ("Written", "write"),
+}
+_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [*_HOME_OF]  # noqa: PLE0604  the public names, each loaded when it is asked for
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME_OF:
+        value = getattr(import_module(_HOME_OF[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'aikit.jsonl' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__") and name.endswith("__"))})

@@ -4,17 +4,16 @@ Rules for the lines of batch input files.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 
+from aikit.disk.seen import Seen
 from aikit.errors import OpenAIError
 from aikit.jsonl.problems import Problems, add_missing, add_wrong_type, excerpt
 from aikit.limits import Limits
 
-_SHORT: Final = 40  # characters; a longer custom_id is remembered by its digest
 _VIDEOS: Final = "/v1/videos"
 _KEYS: Final = ("custom_id", "method", "url", "body")
 _STORED: Final = {"model": ("prompt",), "input": ("prompt", "conversation", "previous_response_id")}
@@ -56,7 +55,7 @@ class BatchRules:
     _needed: tuple[str, ...] = ()
     _lines: int = 0
     _inputs: int = 0
-    _ids: set[str | bytes] = attrs.field(factory=set)
+    _ids: Seen = attrs.field(factory=Seen)
 
     @classmethod
     def for_endpoint(cls, endpoint: str, limits: Limits, problems: Problems) -> BatchRules:
@@ -119,15 +118,12 @@ class BatchRules:
             message = "Invalid 'custom_id': empty string. Give each request a name of its own."
             self._problems.add_line(number, "invalid_value", message, "custom_id")
             return
-        key = custom_id if len(custom_id) <= _SHORT else _digest(custom_id)
-        if key in self._ids:
+        if self._ids.count(custom_id) > 1:
             message = (
                 f"The custom_id '{excerpt(custom_id)}' for this request is a duplicate of another request. "
                 "The custom_id parameter must be unique for each request in a batch."
             )
             self._problems.add_line(number, "duplicate_custom_id", message, "custom_id")
-        elif self._lines <= self._limits.batch_max_lines:  # beyond, the file is refused anyway; memory stays bounded
-            self._ids.add(key)
 
     def _check_method(self, method: Any, number: int) -> None:
         if type(method) is not str:
@@ -170,7 +166,7 @@ class BatchRules:
         if messages is not None and type(messages) is not list:
             add_wrong_type(self._problems, number, "body.messages", "an array", messages)
         if self._url == "/v1/embeddings":
-            self._inputs += _input_count(body.get("input"))
+            self._inputs += input_count(body.get("input"))
         if "input_reference" in body and self._url == _VIDEOS:
             self._check_reference(body["input_reference"], number)
 
@@ -213,11 +209,7 @@ class BatchRules:
         )
 
 
-def _digest(custom_id: str) -> bytes:
-    return hashlib.blake2b(custom_id.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-def _input_count(value: Any) -> int:
+def input_count(value: Any) -> int:
     """
     Count texts: a string is one, an array of token numbers too.
     """

@@ -5,6 +5,7 @@ Files of known forms, checked line by line in one pass and bounded memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any, Final, Protocol
 
 import attrs
@@ -72,71 +73,74 @@ def check_lines(
     Raises:
         OpenAIError: *reader* cannot be read to its end; *problems* has what was found before.
     """
-    lines = iter_lines(reader, limits.line_max_bytes, on_read)
-    _Check(rules=rules or _RULES[purpose](limits, problems), problems=problems, limits=limits).run(lines)
+    rules = rules or _RULES[purpose](limits, problems)
+    objects = Objects(iter_lines(reader, limits.line_max_bytes, on_read), limits, problems)
+    for number, _, value in objects:
+        rules.check(value, number)
+    if not objects.is_empty:
+        rules.finish()
 
 
-@attrs.define(kw_only=True)
-class _Check:
+@attrs.define
+class Objects:
     """
-    One pass over the lines of a file.
+    The objects on the lines of a file; what is none becomes a problem.
+
+    Iterating, once, gives line number, the line as it is, and the object.
+
+    Attributes:
+        is_empty: Whether there was nothing to judge.
     """
 
-    rules: Rules
-    problems: Problems
-    limits: Limits
-    number: int = 0
-    blanks: int = 0
+    _lines: Iterator[bytes | None]
+    _limits: Limits
+    _problems: Problems
+    _number: int = 0
+    _blanks: int = 0
     is_empty: bool = True
 
-    def run(self, lines: Iterator[bytes | None]) -> None:
-        first = next(lines, b"")
+    def __iter__(self) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
+        first = next(self._lines, b"")
         if first and first.startswith(_UTF16):
             self._add_file("invalid_encoding", "the file is UTF-16, but JSONL is UTF-8; save it as UTF-8 without a BOM")
             return
         if first and first.startswith(_BOM):
             message = "the file begins with a UTF-8 byte order mark (BOM), which providers take for a part of the JSON"
-            self.problems.add_line(1, "bom", f"{message}; save it as UTF-8 without a BOM")
+            self._problems.add_line(1, "bom", f"{message}; save it as UTF-8 without a BOM")
             first = first[len(_BOM) :]
-        self._check(first)
-        for line in lines:
-            self._check(line)
+        for line in chain((first,), self._lines):
+            self._number += 1
+            if line is not None and (not line or line.isspace()):
+                self._blanks += 1
+                continue
+            if self._blanks:
+                self._add_blanks()
+            self.is_empty = False
+            if (value := self._object(line)) is not None:
+                yield self._number, line or b"", value
         if self.is_empty:
             self._add_file("empty_file", "the file has no line with content; put one JSON object on each line")
-        else:
-            self.rules.finish()
 
-    def _check(self, line: bytes | None) -> None:
-        self.number += 1
-        if line is not None and (not line or line.isspace()):
-            self.blanks += 1
-            return
-        if self.blanks:
-            self._add_blanks()
-        self.is_empty = False
-        if line is not None:
-            self._check_json(line)
-            return
-        most = self.limits.line_max_bytes
-        message = f"The line is longer than {most:,} bytes, the most that is checked; make it shorter."
-        self.problems.add_line(self.number, "line_too_long", message)
-
-    def _check_json(self, line: bytes) -> None:
+    def _object(self, line: bytes | None) -> dict[str, Any] | None:
+        if line is None:
+            message = f"The line is longer than {self._limits.line_max_bytes:,} bytes, the most that is taken"
+            self._problems.add_line(self._number, "line_too_long", f"{message}; make it shorter.")
+            return None
         try:
             value = parsed(line)
         except ValueError as error:
-            self.problems.add_line(self.number, "invalid_json_line", f"{_INVALID} {error}")
-            return
+            self._problems.add_line(self._number, "invalid_json_line", f"{_INVALID} {error}")
+            return None
         if type(value) is dict:
-            self.rules.check(value, self.number)
-        else:
-            reason = "A line is one object in braces; write the objects of an array on a line each."
-            self.problems.add_line(self.number, "invalid_json_line", f"{_INVALID} {reason}")
+            return value
+        reason = "A line is one object in braces; write the objects of an array on a line each."
+        self._problems.add_line(self._number, "invalid_json_line", f"{_INVALID} {reason}")
+        return None
 
     def _add_blanks(self) -> None:
-        numbers = range(self.number - self.blanks, self.number)
-        self.problems.add_lines(numbers, "invalid_json_line", f"{_INVALID} It is blank; remove it.")
-        self.blanks = 0
+        numbers = range(self._number - self._blanks, self._number)
+        self._problems.add_lines(numbers, "invalid_json_line", f"{_INVALID} It is blank; remove it.")
+        self._blanks = 0
 
     def _add_file(self, code: str, message: str) -> None:
-        self.problems.add(OpenAIError(message=message, code=code, param="file"))
+        self._problems.add(OpenAIError(message=message, code=code, param="file"))

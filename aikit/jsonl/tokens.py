@@ -33,7 +33,7 @@ _RATES_BEYOND: Final = (
 """The same for characters beyond ASCII, by the first byte of their UTF-8."""
 
 _MANY_PER_WORD: Final = 25  # letters and digits; more are no words but base64, hashes, URLs
-_PER_MESSAGE: Final = (3.0, 4.0)
+_PER_MESSAGE: Final = (4.0, 5.0)  # 3, and 1 for the role
 _PER_REQUEST: Final = (3.0, 3.0)
 _PER_TOOL: Final = 12.0
 _IMAGE: Final = (70.0, 3_779.0)
@@ -90,8 +90,10 @@ def estimate_tokens(text_or_body: str | Mapping[str, Any]) -> TokenEstimate:
         return _estimate(_text_tokens(text_or_body))
     if not isinstance(text_or_body, Mapping):
         raise TypeError(f"text_or_body must be a string or a mapping, not {type(text_or_body).__name__}")
-    body = text_or_body.get("body")
-    return _input_estimate(body if isinstance(body, Mapping) else text_or_body)
+    body, url = text_or_body.get("body"), text_or_body.get("url")
+    if not isinstance(body, Mapping):
+        return _input_estimate("", text_or_body)
+    return _input_estimate(url if isinstance(url, str) else "", body)
 
 
 def estimate_body(url: str, body: Mapping[str, Any]) -> tuple[TokenEstimate, int | None]:
@@ -106,7 +108,7 @@ def estimate_body(url: str, body: Mapping[str, Any]) -> tuple[TokenEstimate, int
     Returns:
         The estimate, and the most tokens that all answers to it together can have; ``None`` when *body* sets no bound.
     """
-    return _input_estimate(body), _output_bound(url, body)
+    return _input_estimate(url, body), _output_bound(url, body)
 
 
 def _output_bound(url: str, body: Mapping[str, Any]) -> int | None:
@@ -126,8 +128,8 @@ def _is_count(value: Any) -> bool:
     return type(value) is int and value >= 0  # so no bool
 
 
-def _input_estimate(body: Mapping[str, Any]) -> TokenEstimate:
-    found = list(_parts(body))
+def _input_estimate(url: str, body: Mapping[str, Any]) -> TokenEstimate:
+    found = [*_frames(url, body), *_parts(body)]
     uncounted = sum(1 for part in found if part is None)
     return _estimate(_sum(part for part in found if part is not None), uncounted)
 
@@ -144,20 +146,25 @@ def _sum(parts: Iterator[tuple[float, float]]) -> tuple[float, float]:
     return low, high
 
 
+def _frames(url: str, body: Mapping[str, Any]) -> Iterator[tuple[float, float]]:
+    """
+    Yield what messages, and the request, cost beside their texts.
+    """
+    # https://developers.openai.com/cookbook/examples/how_to_count_tokens_with_tiktoken (read 2026-11-21)
+    lists = [body[name] for name in _LISTS if isinstance(body.get(name), list)]
+    messages = sum(len(items) for items in lists if any(isinstance(item, dict) for item in items))
+    messages += "instructions" in body
+    messages += url.endswith("/responses") and isinstance(body.get("input"), str)
+    if messages:
+        yield _PER_REQUEST
+        yield _PER_MESSAGE[0] * messages, _PER_MESSAGE[1] * messages
+
+
 def _parts(body: Mapping[str, Any]) -> Iterator[tuple[float, float] | None]:
     """
     Yield the tokens of each part of a request, ``None`` for those that cannot be known.
     """
-    # 3 tokens a message and 3 a request: https://developers.openai.com/cookbook/examples/how_to_count_tokens_with_tiktoken
-    # (read 2026-11-21); tools and schemas are rendered by the service in a way of its own, with fewer signs
-    is_of_messages = False
-    for name in _LISTS:
-        items = body.get(name)
-        if isinstance(items, list) and any(isinstance(item, dict) for item in items):
-            is_of_messages = True
-            yield _PER_MESSAGE[0] * len(items), _PER_MESSAGE[1] * len(items)
-    if is_of_messages or "instructions" in body:
-        yield _PER_REQUEST
+    # tools and schemas are rendered by the service in a way of its own, with fewer signs
     is_4o_mini = str(body.get("model")).startswith("gpt-4o-mini")
     for name in dict.fromkeys((*_LISTS, *_TEXTS)):
         yield from _content(body.get(name), is_4o_mini=is_4o_mini)
@@ -182,7 +189,7 @@ def _content(value: Any, *, is_4o_mini: bool) -> Iterator[tuple[float, float] | 
                 waiting += value
         elif isinstance(value, dict):
             kind = value.get("type")
-            if kind in _IMAGES if isinstance(kind, str) else False:
+            if isinstance(kind, str) and kind in _IMAGES:
                 yield _image_tokens(value, is_4o_mini=is_4o_mini)
             elif (isinstance(kind, str) and kind in _UNKNOWN) or _is_stored_prompt(value):
                 yield None
@@ -196,7 +203,7 @@ def _is_stored_prompt(value: dict[str, Any]) -> bool:
 def _image_tokens(part: dict[str, Any], *, is_4o_mini: bool) -> tuple[float, float]:
     # Base and tiles of 512 px (85 + 170 each, at most 8; gpt-5: 70 + 140; gpt-4o-mini: 2,833 + 5,667), or up to 1,536
     # patches of 32 px, times 2.46 for the smallest models; the image itself is not looked at
-    # https://developers.openai.com/api/docs/guides/images-vision (read 2026-11-21)
+    # https://developers.openai.com/api/docs/guides/images-vision (in copies of it by others, read 2026-11-22)
     if is_4o_mini:
         return _IMAGE_4O_MINI
     image = part.get("image_url")

@@ -24,12 +24,15 @@ class Task:
         url: Where it goes, for example ``"/v1/chat/completions"``.
 
         body: A JSON object, as bytes.
+
+        attempt: 1 for the first try; tries that found nobody at all do not count.
     """
 
     line: int
     custom_id: str
     url: str
     body: bytes = attrs.field(repr=False)
+    attempt: int = 1
 
 
 @attrs.frozen(kw_only=True)
@@ -71,6 +74,21 @@ class Throttled(Exception):  # noqa: N818  a wish, not a fault
 
 
 @attrs.frozen(slots=False)
+class TryAgain(Exception):  # noqa: N818  a wish, not a fault
+    """
+    The request was not answered, and may be when it is asked again; whoever raises this decides how often.
+
+    Attributes:
+        after_s: Seconds after which it is worth it.
+
+        is_overload: Whether less should be asked at once.
+    """
+
+    after_s: float
+    is_overload: bool = False
+
+
+@attrs.frozen(slots=False)
 class Unreachable(Exception):  # noqa: N818  says what is so, for whoever decides how long to go on
     """
     The answerer cannot be reached at all; nothing is wrong with the request.
@@ -92,7 +110,8 @@ class Answerer(Protocol):
         Answer *task*, in one try or as many as it takes.
 
         Raises:
-            Throttled: It was told to wait.
+            Throttled: It was told to wait; it is asked again.
+            TryAgain: It failed in a way that may not last.
             Unreachable: There was nobody to tell it anything.
             CancelledError: *watch* was cancelled.
         """

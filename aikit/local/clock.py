@@ -65,7 +65,8 @@ class SpedUpClock:
         """
         Return Unix seconds by this clock.
         """
-        return self._began_at + (time.monotonic() - self._began) * self.speed + self._advanced_s
+        with self._lock:
+            return self._now(time.monotonic())
 
     def wait(self, seconds: float, event: threading.Event) -> bool:
         """
@@ -87,3 +88,17 @@ class SpedUpClock:
             raise ValueError(f"a clock can only be set forward, not by {seconds!r} seconds")
         with self._lock:
             self._advanced_s += seconds
+
+    def run_at(self, speed: float) -> None:
+        """
+        From now on run *speed* times as fast as the clock of this machine; 0 stands still.
+        """
+        if speed < 0:
+            raise ValueError(f"a clock cannot run backwards: {speed!r}")
+        with self._lock:
+            elapsed = time.monotonic()
+            self._began_at, self._began, self._advanced_s = self._now(elapsed), elapsed, 0.0
+            self.speed = speed
+
+    def _now(self, elapsed: float) -> float:
+        return self._began_at + (elapsed - self._began) * self.speed + self._advanced_s

@@ -45,9 +45,12 @@ class BuiltInModel:
 
     Attributes:
         now: Unix seconds, for ``created``.
+
+        most_at_once: It computes, which more threads would not make faster.
     """
 
     now: Callable[[], float] = time.time
+    most_at_once: int = 1
 
     def answer(self, task: Task, watch: Watch) -> Answer:  # noqa: ARG002  it takes no time that could be cut short
         """

@@ -4,7 +4,7 @@ What OpenAI refuses, and in which words.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import attrs
@@ -90,7 +90,7 @@ def admission(fields: Mapping[str, str], filename: str | None, size_bytes: int |
         Refusal: OpenAI would not have it.
     """
     # https://developers.openai.com/api/reference/resources/files (read 2026-11-21)
-    _require_known(fields, _FIELDS)
+    require_known(fields, _FIELDS)
     purpose = _purpose(fields.get("purpose"))
     expires_after_s = _expiry(fields, purpose)
     name = _name(filename)
@@ -108,12 +108,12 @@ def list_query(fields: Mapping[str, str]) -> ListQuery:
         Refusal: OpenAI would not have it.
     """
     # https://developers.openai.com/api/reference/resources/files (read 2026-11-21)
-    _require_known(fields, _LIST_FIELDS)
+    require_known(fields, _LIST_FIELDS)
     limits = limits_for("local")
-    limit = _integer(fields.get("limit", str(limits.list_max)), "limit", limits.list_min, limits.list_max)
+    limit = integer(fields.get("limit", str(limits.list_max)), "limit", limits.list_min, limits.list_max)
     order = fields.get("order", "desc")
     if order not in {"asc", "desc"}:
-        raise _unsupported(order, "order", ("asc", "desc"))
+        raise unsupported(order, "order", ("asc", "desc"))
     return ListQuery(
         limit=limit,
         newest_first=order == "desc",
@@ -242,7 +242,10 @@ def _no_dictionary(line: int) -> Refusal:
     return Refusal(f"{_FINE_TUNE_FORMAT} Line {line} is not a valid JSON dictionary.", param="file")
 
 
-def _require_known(fields: Mapping[str, str], known: frozenset[str]) -> None:
+def require_known(fields: Iterable[str], known: frozenset[str]) -> None:
+    """
+    Refuse parameters that there are not.
+    """
     for name in fields:
         if name not in known:
             raise Refusal(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
@@ -250,10 +253,10 @@ def _require_known(fields: Mapping[str, str], known: frozenset[str]) -> None:
 
 def _purpose(purpose: str | None) -> str:
     if not purpose:
-        raise _missing("purpose")
+        raise missing("purpose")
     purposes = limits_for("local").purposes
     if purpose not in purposes:
-        raise _unsupported(purpose, "purpose", tuple(purposes))
+        raise unsupported(purpose, "purpose", tuple(purposes))
     return purpose
 
 
@@ -262,13 +265,13 @@ def _expiry(fields: Mapping[str, str], purpose: str) -> int | None:
     if anchor is None and seconds is None:
         return _DEFAULT_EXPIRY_S.get(purpose)
     if anchor is None:
-        raise _missing("expires_after.anchor")
+        raise missing("expires_after.anchor")
     if seconds is None:
-        raise _missing("expires_after.seconds")
+        raise missing("expires_after.seconds")
     if anchor != "created_at":
-        raise _unsupported(anchor, "expires_after.anchor", ("created_at",))
+        raise unsupported(anchor, "expires_after.anchor", ("created_at",))
     limits = limits_for("local")
-    return _integer(seconds, "expires_after.seconds", limits.expires_min_s, limits.expires_max_s)
+    return integer(seconds, "expires_after.seconds", limits.expires_min_s, limits.expires_max_s)
 
 
 def _name(filename: str | None) -> str:
@@ -276,7 +279,7 @@ def _name(filename: str | None) -> str:
     Return *filename* without folders, in characters that can be stored.
     """
     if not filename:
-        raise _missing("file")
+        raise missing("file")
     name = filename.replace("\\", "/").rsplit("/", 1)[-1].encode("utf-8", "replace").decode()
     longest = limits_for("local").filename_max_bytes
     has_control = any(char < " " or char == "\x7f" for char in name)
@@ -297,12 +300,27 @@ def _require_fitting_extension(name: str, purpose: str) -> None:
         raise Refusal(f"Files with extensions [{extension or 'none'}] are not supported for retrieval.")
 
 
-def _integer(text: str, param: str, low: int, high: int) -> int:
+def integer(text: str, param: str, low: int, high: int) -> int:
+    """
+    Return the number that *text* is.
+
+    Raises:
+        Refusal: It is none, or not between *low* and *high*.
+    """
     if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20):
         raise Refusal(
             f"Invalid type for '{param}': expected an integer, but got '{text}' instead.", param, "invalid_type"
         )
-    value = int(text)
+    return bounded(int(text), param, low, high)
+
+
+def bounded(value: int, param: str, low: int, high: int) -> int:
+    """
+    Return *value*.
+
+    Raises:
+        Refusal: It is not between *low* and *high*.
+    """
     if value < low:
         raise Refusal(
             f"Invalid '{param}': integer below minimum value. Expected a value >= {low}, but got {value} instead.",
@@ -318,11 +336,17 @@ def _integer(text: str, param: str, low: int, high: int) -> int:
     return value
 
 
-def _missing(param: str) -> Refusal:
+def missing(param: str) -> Refusal:
+    """
+    Return the answer about a parameter that must be there.
+    """
     return Refusal(f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
 
 
-def _unsupported(value: str, param: str, allowed: tuple[str, ...]) -> Refusal:
+def unsupported(value: str, param: str, allowed: tuple[str, ...]) -> Refusal:
+    """
+    Return the answer about a value that is none of *allowed*.
+    """
     quoted = [f"'{each}'" for each in allowed]
     comma = "," if len(quoted) > 2 else ""
     listed = f"{', '.join(quoted[:-1])}{comma} and {quoted[-1]}" if len(quoted) > 1 else quoted[0]

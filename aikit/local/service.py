@@ -4,82 +4,22 @@ OpenAI's Files API on a store: plain values in, a status, headers and a body out
 
 from __future__ import annotations
 
-import functools
-import json
-import secrets
-import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, ParamSpec
+from collections.abc import Iterable, Mapping
+from typing import Any
 from urllib.parse import quote
 
 import attrs
 
-from aikit.disk.faults import StoreError
 from aikit.local.content import Content, asked_part
+from aikit.local.replies import Reply, answering, json_reply
 from aikit.local.rules import (
     ContentCheck,
-    Refusal,
     admission,
     list_query,
     no_such_file,
     require_downloadable,
 )
 from aikit.local.store import Store, StoredFile
-
-P = ParamSpec("P")
-
-# x-ratelimit-*: 1,000 uploads a minute, the documented rate of POST /files; told, not enforced
-_RATE_LIMIT: Final = {
-    "x-ratelimit-limit-requests": "1000",
-    "x-ratelimit-remaining-requests": "999",
-    "x-ratelimit-reset-requests": "60ms",
-}
-_STATUS_OF_FAULT: Final = {"insufficient_storage": 507, "storage_busy": 503}
-
-
-@attrs.frozen(kw_only=True)
-class Reply:
-    """
-    An answer, before anything carries it.
-
-    Attributes:
-        headers: Names in lower case; the length of the body among them.
-
-        body: Empty when *content* is the body.
-
-        content: The body in a file, to be closed by whoever gets the reply.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = b""
-    content: Content | None = None
-
-
-def _answering(operate: Callable[P, Reply]) -> Callable[P, Reply]:
-    """
-    Let *operate* raise refusals and faults: what they say is its answer, with the headers that all answers have.
-    """
-
-    @functools.wraps(operate)
-    def answer(*args: P.args, **kwargs: P.kwargs) -> Reply:
-        started = time.perf_counter()
-        try:
-            reply = operate(*args, **kwargs)
-        except Refusal as refusal:
-            reply = _json_reply(refusal.status, refusal.to_wire(), refusal.headers)
-        except StoreError as error:
-            reply = _fault_reply(error)
-        headers = {
-            "x-request-id": f"req_{secrets.token_hex(16)}",
-            "openai-version": "2020-10-01",
-            "openai-processing-ms": str(round((time.perf_counter() - started) * 1000)),
-            **_RATE_LIMIT,
-            **reply.headers,
-        }
-        return attrs.evolve(reply, headers=headers)
-
-    return answer
 
 
 @attrs.frozen(kw_only=True)
@@ -92,7 +32,7 @@ class FilesService:
 
     store: Store
 
-    @_answering
+    @answering
     def create(
         self, fields: Mapping[str, str], filename: str | None, chunks: Iterable[bytes], size_bytes: int | None = None
     ) -> Reply:
@@ -116,9 +56,9 @@ class FilesService:
                 incoming.write(chunk)
             check.finish()
             file = self.store.keep(incoming, **attrs.asdict(wanted))
-        return _json_reply(200, file_to_wire(file))
+        return json_reply(200, file_to_wire(file))
 
-    @_answering
+    @answering
     def retrieve(self, file_id: str) -> Reply:
         """
         Describe a file.
@@ -126,9 +66,9 @@ class FilesService:
         file = self.store.retrieve(file_id)
         if file is None:
             raise no_such_file(file_id)
-        return _json_reply(200, file_to_wire(file))
+        return json_reply(200, file_to_wire(file))
 
-    @_answering
+    @answering
     def list(self, query: Mapping[str, str]) -> Reply:
         """
         Describe files, page by page; on an empty page ``first_id`` and ``last_id`` are empty strings.
@@ -151,18 +91,18 @@ class FilesService:
             "last_id": data[-1]["id"] if data else "",
             "has_more": len(found) > wanted.limit,
         }
-        return _json_reply(200, page)
+        return json_reply(200, page)
 
-    @_answering
+    @answering
     def delete(self, file_id: str) -> Reply:
         """
         Delete a file.
         """
         if not self.store.delete(file_id):
             raise no_such_file(file_id)
-        return _json_reply(200, {"id": file_id, "object": "file", "deleted": True})
+        return json_reply(200, {"id": file_id, "object": "file", "deleted": True})
 
-    @_answering
+    @answering
     def content(self, file_id: str, headers: Mapping[str, str]) -> Reply:
         """
         Open a file's content, or the part of it that Range in *headers* (names in lower case) asks for.
@@ -184,14 +124,6 @@ class FilesService:
         return Reply(status=200 if part is None else 206, headers=reply_headers, content=Content(stream, start, size))
 
 
-@_answering
-def refusal_reply(refusal: Refusal) -> Reply:
-    """
-    Return the answer that says no, headers and all.
-    """
-    raise refusal
-
-
 def file_to_wire(file: StoredFile) -> dict[str, Any]:
     """
     Return OpenAI's File object; keys that have no value are left out, as its schema has no null there.
@@ -208,20 +140,6 @@ def file_to_wire(file: StoredFile) -> dict[str, Any]:
     if file.expires_at is not None:
         data["expires_at"] = file.expires_at
     return data
-
-
-def _fault_reply(error: StoreError) -> Reply:
-    status = _STATUS_OF_FAULT.get(error.code, 500)
-    # Only a busy store gets better by asking again.
-    headers = {} if status == 503 else {"x-should-retry": "false"}
-    refusal = Refusal(error.message, code=error.code, status=status, type="server_error")
-    return _json_reply(status, refusal.to_wire(), headers)
-
-
-def _json_reply(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Reply:
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    own = {"content-type": "application/json", "content-length": str(len(body))}
-    return Reply(status=status, headers=own | dict(headers or {}), body=body)
 
 
 def _content_headers(file: StoredFile, size_bytes: int) -> dict[str, str]:

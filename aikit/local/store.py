@@ -1,9 +1,10 @@
 """
 A folder that keeps files: SQLite for what is known, plain files for what is stored.
 
-    <home>/local/files.db       what is known; the schema stands in `aikit.disk.database`
+    <home>/local/files.db       what is known; the schema stands in `aikit.local.schema`
     <home>/local/blobs/<id>     what is stored, one file each
     <home>/local/incoming/<id>  what is being written; its writer holds a lock on it
+    <home>/local/batches/       what batches need that are not ended; see `aikit.local.batch_folder`
     <home>/local/lock           held by the process that is starting
 """
 
@@ -13,8 +14,7 @@ import os
 import sqlite3
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
@@ -25,6 +25,8 @@ import attrs
 from aikit.disk.database import Database
 from aikit.disk.faults import StoreError, telling_faults
 from aikit.disk.locks import locked, remove_if_abandoned
+from aikit.local.batch_folder import BatchFolder
+from aikit.local.clock import Clock, RealClock
 from aikit.local.incoming import Incoming
 from aikit.local.schema import MIGRATIONS
 
@@ -70,11 +72,11 @@ class Store:
     Attributes:
         home: Folder; made, for its owner only, when missing.
 
-        clock: Unix seconds.
+        clock: Tells when files come, and when they expire.
     """
 
     home: Path
-    clock: Callable[[], float] = time.time
+    clock: Clock = attrs.field(factory=RealClock)
     _database: Database = attrs.field(init=False)
     _starting: threading.Lock = attrs.field(factory=threading.Lock)
     _is_started: bool = False
@@ -110,24 +112,51 @@ class Store:
         Raises:
             StoreError: The disk is full or broken.
         """
-        incoming.sync()
-        path = self._blobs / incoming.id
-        sha256 = incoming.sha256
+        (file,) = self.keep_together([(incoming, filename)], purpose=purpose, expires_after_s=expires_after_s)
+        return file
+
+    def keep_together(
+        self,
+        arrivals: Sequence[tuple[Incoming, str]],
+        *,
+        purpose: str,
+        expires_after_s: int | None,
+        note: Callable[[sqlite3.Connection, Sequence[StoredFile]], None] | None = None,
+    ) -> tuple[StoredFile, ...]:
+        """
+        Store all of what was received, or none.
+
+        Args:
+            arrivals: Each with its file name.
+
+            purpose: What they may be used for.
+
+            expires_after_s: Seconds they are kept; ``None`` until deleted.
+
+            note: Writes down what else is so from that moment on, in the same transaction; what it raises undoes all.
+
+        Raises:
+            StoreError: The disk is full or broken.
+        """
+        for incoming, _ in arrivals:
+            incoming.sync()
+        paths = [self._blobs / incoming.id for incoming, _ in arrivals]
         with telling_faults(self.folder):
             try:
                 with self._database.writing() as connection:
-                    created_at = int(self.clock())
-                    expires_at = None if expires_after_s is None else created_at + expires_after_s
-                    file = StoredFile(
-                        incoming.id, filename, purpose, incoming.size_bytes, sha256, created_at, expires_at
-                    )
-                    _insert(connection, file)
-                    incoming.move_to(path)
-                    _sync_folder(self._blobs)
-            except (OSError, sqlite3.Error):
-                path.unlink(missing_ok=True)
+                    files = self._described(arrivals, purpose, expires_after_s)
+                    _insert(connection, files)
+                    if note is not None:
+                        note(connection, files)
+                    for (incoming, _), path in zip(arrivals, paths, strict=True):
+                        incoming.move_to(path)
+                    if paths:
+                        _sync_folder(self._blobs)
+            except BaseException:
+                for path in paths:
+                    path.unlink(missing_ok=True)
                 raise
-        return file
+        return files
 
     def retrieve(self, file_id: str) -> StoredFile | None:
         """
@@ -201,6 +230,23 @@ class Store:
         self._database.close()
 
     @property
+    def database(self) -> Database:
+        """What is known; ready to be asked."""
+        self._start()
+        return self._database
+
+    @property
+    def batch_folder(self) -> BatchFolder:
+        """What batches need that are not ended."""
+        return BatchFolder(self.folder / "batches")
+
+    def blob(self, file_id: str) -> Path:
+        """
+        Return where the content of a file with that id lies, if there is one.
+        """
+        return self._blobs / file_id
+
+    @property
     def _blobs(self) -> Path:
         return self.folder / "blobs"
 
@@ -213,7 +259,7 @@ class Store:
         Return the time, after removing what has expired by then.
         """
         self._start()
-        now = self.clock()
+        now = self.clock.now()
         with suppress(StoreError):  # on a full disk it stays until there is space; nobody is shown it
             self._purge(now)
         return now
@@ -252,7 +298,7 @@ class Store:
         with self._starting, telling_faults(self.folder):
             if self._is_started:
                 return
-            for folder in (self.home, self.folder, self._blobs, self._incoming):
+            for folder in (self.home, self.folder, self._blobs, self._incoming, self.batch_folder.path):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.folder.chmod(0o700)
             with locked(self.folder / "lock"):
@@ -273,11 +319,22 @@ class Store:
             connection.executemany("DELETE FROM files WHERE id = ?", [(file_id,) for file_id in known - stored])
             for name in stored - known:
                 self._remove_blob(name)
+            self.batch_folder.sweep(connection)
+
+    def _described(
+        self, arrivals: Sequence[tuple[Incoming, str]], purpose: str, expires_after_s: int | None
+    ) -> tuple[StoredFile, ...]:
+        now = int(self.clock.now())
+        expires_at = None if expires_after_s is None else now + expires_after_s
+        return tuple(
+            StoredFile(incoming.id, name, purpose, incoming.size_bytes, incoming.sha256, now, expires_at)
+            for incoming, name in arrivals
+        )
 
 
-def _insert(connection: sqlite3.Connection, file: StoredFile) -> None:
+def _insert(connection: sqlite3.Connection, files: Sequence[StoredFile]) -> None:
     query = f"INSERT INTO files ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  constants
-    connection.execute(query, attrs.astuple(file))
+    connection.executemany(query, map(attrs.astuple, files))
 
 
 def _sync_folder(folder: Path) -> None:

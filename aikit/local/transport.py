@@ -5,38 +5,63 @@ Requests in OpenAI's format answered from a store on this machine, without a soc
 from __future__ import annotations
 
 import io
+import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+import attrs
 
 from aikit.disk.database import giving_up
 from aikit.disk.faults import StoreError
 from aikit.errors import OpenAIError
 from aikit.headers import Headers
 from aikit.local import BASE_URL
+from aikit.local.answers import Answers
+from aikit.local.clock import Clock, RealClock
 from aikit.local.content import CHUNK_BYTES, Content
+from aikit.local.replies import Reply, refusal_reply
 from aikit.local.rules import Refusal
-from aikit.local.service import FilesService, Reply, refusal_reply
+from aikit.local.service import FilesService
 from aikit.local.store import Store
 from aikit.multipart import MultipartBody
 from aikit.source import Source
 from aikit.watch import Watch
 from aikit.wire import Request, Response
 
+if TYPE_CHECKING:
+    from aikit.local.batch_service import BatchesService
+
+_MOST_JSON: Final = 1 << 20
+_ACTIONS: Final = {"files": "content", "batches": "cancel"}
+_Routes: TypeAlias = Mapping[tuple[str, bool, bool], Callable[[], Reply]]
+
 
 class LocalTransport:
     """
     A transport whose other end is a store in this process; safe for several threads.
 
+    Batches are worked on in the background from the first request about them until `close`.
+
     Attributes:
         store: What it answers from.
+
+        answers: How lines of batches are answered.
     """
 
-    def __init__(self, store_or_home: Store | Path | str, clock: Callable[[], float] = time.time) -> None:
-        self.store = store_or_home if isinstance(store_or_home, Store) else Store(Path(store_or_home), clock)
+    def __init__(
+        self, store_or_home: Store | Path | str, clock: Clock | None = None, answers: Answers | None = None
+    ) -> None:
+        if not isinstance(store_or_home, Store):
+            store_or_home = Store(Path(store_or_home), clock or RealClock())
+        self.store = store_or_home
+        self.answers = answers or Answers()
         self._service = FilesService(store=self.store)
+        self._batches: BatchesService | None = None
+        self._lock = threading.Lock()
 
     def send(self, request: Request, watch: Watch) -> Response:
         """
@@ -62,26 +87,53 @@ class LocalTransport:
 
     def close(self) -> None:
         """
-        Let go of the store's database.
+        Stop working on batches, and let go of the store's database.
         """
+        with self._lock:
+            batches, self._batches = self._batches, None
+        if batches is not None:
+            batches.engine.stop()
         self.store.close()
 
     def _reply(self, request: Request, watch: Watch) -> Reply:
         url = urlsplit(request.url)
-        place = _place(_storable(f"{url.scheme}://{url.netloc}{url.path}"))
+        place = _Place.of(_storable(f"{url.scheme}://{url.netloc}{url.path}"))
         if place is None:
             return refusal_reply(_unknown_url(request.method, url.path))
-        file_id, is_content = place
-        service = self._service
-        route: dict[tuple[str, bool, bool], Callable[[], Reply]] = {
-            ("POST", False, False): lambda: self._create(request, watch),
-            ("GET", False, False): lambda: service.list(dict(parse_qsl(_storable(url.query), keep_blank_values=True))),
-            ("GET", True, False): lambda: service.retrieve(file_id),
-            ("DELETE", True, False): lambda: service.delete(file_id),
-            ("GET", True, True): lambda: service.content(file_id, _asked(request)),
-        }
-        act = route.get((request.method, bool(file_id), is_content))
+        query = dict(parse_qsl(_storable(url.query), keep_blank_values=True))
+        if place.collection == "files":
+            routes = self._file_routes(place, query, request, watch)
+        else:
+            routes = self._batch_routes(place, query, request)
+        act = routes.get((request.method, bool(place.id), place.is_action))
         return refusal_reply(_wrong_method(request.method, url.path)) if act is None else act()
+
+    def _file_routes(self, place: _Place, query: Mapping[str, str], request: Request, watch: Watch) -> _Routes:
+        service = self._service
+        return {
+            ("POST", False, False): lambda: self._create(request, watch),
+            ("GET", False, False): lambda: service.list(query),
+            ("GET", True, False): lambda: service.retrieve(place.id),
+            ("DELETE", True, False): lambda: service.delete(place.id),
+            ("GET", True, True): lambda: service.content(place.id, _asked(request)),
+        }
+
+    def _batch_routes(self, place: _Place, query: Mapping[str, str], request: Request) -> _Routes:
+        service = self._batches_service()
+        return {
+            ("POST", False, False): lambda: service.create(_json_of(request)),
+            ("GET", False, False): lambda: service.list(query),
+            ("GET", True, False): lambda: service.retrieve(place.id),
+            ("POST", True, True): lambda: service.cancel(place.id),
+        }
+
+    def _batches_service(self) -> BatchesService:
+        from aikit.local.batch_service import BatchesService  # noqa: PLC0415  who has only files need not load it
+
+        with self._lock:
+            if self._batches is None:
+                self._batches = BatchesService.on(self.store, self.answers)
+            return self._batches
 
     def _create(self, request: Request, watch: Watch) -> Reply:
         body = request.body
@@ -92,16 +144,42 @@ class LocalTransport:
             return self._service.create(body.fields, source.name, chunks, source.size_bytes)
 
 
-def _place(address: str) -> tuple[str, bool] | None:
+@attrs.frozen
+class _Place:
     """
-    Return the file id in *address*, empty for all files, and whether its content is meant; ``None`` for other places.
+    What an address names.
+
+    Attributes:
+        collection: ``"files"`` or ``"batches"``.
+
+        id: Of one of them; empty for all.
+
+        is_action: Whether the content of a file is meant, or the cancellation of a batch.
     """
-    path = address.removeprefix(BASE_URL).rstrip("/")
-    if not address.startswith(BASE_URL) or not f"{path}/".startswith("/files/"):
-        return None
-    rest = path.removeprefix("/files").removeprefix("/")
-    file_id = rest.removesuffix("/content")
-    return unquote(file_id), file_id != rest
+
+    collection: str
+    id: str
+    is_action: bool
+
+    @classmethod
+    def of(cls, address: str) -> Self | None:
+        """
+        Read *address*; ``None`` for what is not here.
+        """
+        if not address.startswith(f"{BASE_URL}/"):
+            return None
+        collection, _, item_id = address.removeprefix(f"{BASE_URL}/").rstrip("/").partition("/")
+        if collection not in _ACTIONS:
+            return None
+        rest = item_id.removesuffix(f"/{_ACTIONS[collection]}")
+        return cls(collection, unquote(rest), rest != item_id)
+
+
+def _json_of(request: Request) -> bytes:
+    if request.body is None:
+        return b""
+    with closing(request.body.open()) as reader:
+        return reader.read(_MOST_JSON)  # it is short: a reader of bytes in memory gives all of it
 
 
 def _storable(text: str) -> str:
@@ -167,7 +245,8 @@ def _stream(content: Content, request: Request, status: int, headers: Headers, w
 
 def _unknown_url(method: str, path: str) -> Refusal:
     return Refusal(
-        f"Unknown request URL: {method} {path}. The embedded provider answers at {BASE_URL}/files.",
+        f"Unknown request URL: {method} {path}. The embedded provider answers at "
+        f"{BASE_URL}/files and {BASE_URL}/batches.",
         code="unknown_url",
         status=404,
     )
@@ -175,7 +254,8 @@ def _unknown_url(method: str, path: str) -> Refusal:
 
 def _wrong_method(method: str, path: str) -> Refusal:
     return Refusal(
-        f"Not allowed to {method} on {path}. GET lists and reads files, POST creates one, DELETE deletes one.",
+        f"Not allowed to {method} on {path}. GET lists and reads, POST creates a file or a batch and cancels a batch, "
+        "DELETE deletes a file.",
         code="method_not_supported",
         status=405,
     )

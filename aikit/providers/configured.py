@@ -18,9 +18,13 @@ from aikit.secrecy import redacted
 OPENAI: Final = "openai"
 LOCAL: Final = "local"
 FILE_NAME: Final = "AIProviders.json"
+MAX_CONCURRENCY: Final = 1_000
 _KEYS: Final = {"kind": "kind", "baseURL": "base_url", "apiKey": "api_key"}
-_KEYS_TOO: Final = {name: name for name in ("organization", "project", "home")}
-_OF_BUILT_IN: Final = {OPENAI: ("kind", "apiKey", "organization", "project"), LOCAL: ("kind", "home")}
+_KEYS_TOO: Final = {name: name for name in ("organization", "project", "home", "concurrency")}
+_OF_BUILT_IN: Final = {
+    OPENAI: ("kind", "apiKey", "organization", "project"),
+    LOCAL: ("kind", "home", "concurrency"),
+}
 """What an entry may say of a built-in provider: a file in the working folder must not lead its key or files astray."""
 
 
@@ -66,6 +70,15 @@ def _is_usable(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
         )
 
 
+def _is_count(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
+    if value is None:
+        return
+    if type(value) is not int:  # so no bool
+        raise TypeError(f"{field.name} must be a whole number, not {type(value).__name__}")
+    if not 1 <= value <= MAX_CONCURRENCY:
+        raise ValueError(f"{field.name} must be from 1 to {MAX_CONCURRENCY:,}, not {value:,}")
+
+
 @attrs.frozen(kw_only=True)
 class ProviderSettings:
     """
@@ -74,9 +87,12 @@ class ProviderSettings:
     Attributes:
         kind: ``"openai"`` (and whatever speaks its format) or ``"local"``.
 
-        base_url: ``None`` takes the kind's own.
+        base_url: ``None`` takes the kind's own. For the embedded provider, where the lines of its batches are answered,
+            with *api_key* and *custom_headers*; ``None``: by the built-in model.
 
         home: Folder of the embedded provider.
+
+        concurrency: Lines of its batches that are answered at once.
     """
 
     kind: str = "openai"
@@ -86,6 +102,7 @@ class ProviderSettings:
     project: str | None = attrs.field(default=None, converter=_stripped, validator=_is_usable)
     custom_headers: Mapping[str, str] | None = attrs.field(default=None, repr=False)
     home: Path | None = None
+    concurrency: int | None = attrs.field(default=None, validator=_is_count)
 
     def __reduce__(self) -> Any:
         raise TypeError("settings of a provider cannot be pickled, they may hold a key; load them again there")
@@ -121,7 +138,8 @@ class Providers:
     """
 
     # providers: NAME → baseURL, apiKey, organization, project; models: ALIAS → provider, model; as in 4D AIKit:
-    # https://developer.4d.com/docs/aikit/openaiproviders (read 2026-11-21). "kind" and "home" are ours.
+    # https://developer.4d.com/docs/aikit/openaiproviders (read 2026-11-21). "kind", "home" and
+    # "concurrency" are ours.
 
     path: Path | None = None
     written: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
@@ -222,8 +240,10 @@ def _require_own_kind(path: Path | None, name: str, keys: set[str], kind: Any) -
 
 def _settings(path: Path | None, name: str, entry: Any) -> ProviderSettings:
     known = _KEYS | _KEYS_TOO
-    if not isinstance(entry, dict) or not all(isinstance(value, str | None) for value in entry.values()):
-        raise ValueError(f"{path}: provider {name!r} must be an object of strings")
+    if not isinstance(entry, dict) or not all(
+        isinstance(value, str | None) for key, value in entry.items() if key != "concurrency"
+    ):
+        raise ValueError(f"{path}: provider {name!r} must be an object of strings, and concurrency a whole number")
     unknown = sorted(set(entry) - set(known))
     if unknown:
         raise ValueError(f"{path}: provider {name!r} has unknown keys {', '.join(unknown)}; known: {', '.join(known)}")
@@ -233,5 +253,5 @@ def _settings(path: Path | None, name: str, entry: Any) -> ProviderSettings:
         values["home"] = Path(values["home"]).expanduser()
     try:
         return ProviderSettings(**({"kind": LOCAL} if name == LOCAL else {}) | values)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: provider {name!r}: {error}") from None

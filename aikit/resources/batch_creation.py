@@ -11,6 +11,7 @@ import attrs
 
 from aikit.batch_objects import INTENT_KEY, BatchOrder, BatchPage, OpenAIBatch
 from aikit.errors import CancelledError, ExchangeError, OpenAIError
+from aikit.resources.pages import one_page
 from aikit.retry import RetryPolicy, asked_to_retry, may_have_been_done
 from aikit.wire import Flow, Pause
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _MAX_PAGES: Final = 10
 _PAGE_SIZE: Final = 100
 _CLOCKS_APART_S: Final = 3600
+_ENOUGH_LOOKS: Final = 2
 _GATEWAY_TIMEOUTS: Final = frozenset((504, 524))  # 524: a content network's own
 
 
@@ -32,8 +34,8 @@ def created_once(provider: Provider, order: BatchOrder, policy: RetryPolicy) -> 
     """
     Create the batch of *order*; when the answer is lost, return the batch that was created all the same.
 
-    It is asked for again only when it certainly does not exist, as often as *policy* says. Where that cannot be known,
-    because the provider may still be at it, or cannot be asked, or drops metadata, it is not asked for again.
+    It is asked for again only when looking through all that is new did not find it, as often as *policy* says. Where
+    that proves nothing, because the provider may still be at it, or cannot be asked, or drops metadata, it is not.
 
     Raises:
         OpenAIError: It was refused, or the answer was lost and the batch was not found.
@@ -56,9 +58,11 @@ def created_once(provider: Provider, order: BatchOrder, policy: RetryPolicy) -> 
 
 def _found(search: _Search, failure: OpenAIError, policy: RetryPolicy, attempt: int) -> Flow[OpenAIBatch | None]:
     """
-    Look for the batch after *failure*; return ``None`` if it certainly does not exist.
+    Look for the batch after *failure*; return ``None`` if it does not exist.
+
+    That is believed after two looks: a provider may list a new batch late, or hang up and go on.
     """
-    may_still_come = _may_still_come(failure)
+    may_still_come, needed_looks = _may_still_come(failure), min(_ENOUGH_LOOKS, policy.max_retries + 1)
     for number in range(attempt, attempt + policy.max_retries + 1):
         yield Pause(policy.delay_s(number, failure.headers) or 0.0)
         try:
@@ -67,7 +71,8 @@ def _found(search: _Search, failure: OpenAIError, policy: RetryPolicy, attempt: 
             raise
         except OpenAIError:  # it could not be looked for: there is nothing to be done but to try again
             continue
-        if batch is not None or not may_still_come:
+        needed_looks -= 1
+        if batch is not None or (needed_looks == 0 and not may_still_come):
             return batch
     raise _unresolved(failure, search.order)
 
@@ -94,7 +99,7 @@ class _Search:
         """
         query: Mapping[str, Any] = {"limit": _PAGE_SIZE}
         for _ in range(_MAX_PAGES):
-            page = yield from self.provider.list_batches(query)
+            page = yield from one_page(self.provider.list_batches, query)
             for batch in page.batches:
                 if self._is_it(batch):
                     return batch
@@ -106,7 +111,7 @@ class _Search:
     def _is_it(self, batch: OpenAIBatch) -> bool:
         if batch.metadata.get(INTENT_KEY) == self.order.intent:
             return True
-        is_new = batch.created_at >= self.since
+        is_new = batch.created_at >= self.since or not batch.is_ended  # clocks may be further apart
         if is_new and not batch.metadata and batch.input_file_id == self.order.input_file_id:
             raise OpenAIError(message=f"batch {batch.id} may be it: it has the same input and no metadata")
         return False

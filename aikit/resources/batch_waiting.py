@@ -85,7 +85,7 @@ def _wanted_s(usual_s: float, trouble: OpenAIError | None, troubles: int) -> flo
     """
     if trouble is None:
         return usual_s
-    soon_s = _SOON_S * 2 ** min(troubles, _MAX_DOUBLINGS)
+    soon_s = _SOON_S * 2.0 ** min(troubles, _MAX_DOUBLINGS)
     return max(min(usual_s, soon_s), retry_after_s(trouble.headers, time.time()) or 0.0)
 
 

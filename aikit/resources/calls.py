@@ -15,8 +15,7 @@ import attrs
 from aikit.call import Call
 from aikit.parameters import OpenAIParameters
 from aikit.results import OpenAIResult
-from aikit.retry import RetryPolicy, retried, through
-from aikit.runners import run_inline
+from aikit.retry import RetryPolicy, redirected, retried, through
 from aikit.watch import Watch
 from aikit.wire import Flow, Request, Response
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=OpenAIResult[Any])
 log: Final = logging.getLogger("aikit")
+_ASIDE_S: Final = 20.0  # without a byte; the answer that the caller waits for is there already
 
 Operation = Callable[["Provider", Watch], Flow[Any]]
 """Makes the flow of one call."""
@@ -47,7 +47,7 @@ def start(client: OpenAIClient, result: R, operation: Operation, parameters: Ope
         result._handle = call  # noqa: SLF001  results and calls are one mechanism
         client.running_pool().submit(call)
         return result
-    run_inline(call)
+    client.drive(call)
     return result.throw() if parameters.throw else result
 
 
@@ -70,6 +70,8 @@ def _call(client: OpenAIClient, result: OpenAIResult[Any], operation: Operation,
 def _carried_out(defaults: OpenAIParameters, parameters: OpenAIParameters, request: Request) -> Flow[Response]:
     timeout_s = parameters.timeout or defaults.timeout or request.timeout_s
     headers = request.headers.merged(parameters.extra_headers) if parameters.extra_headers else request.headers
+    if request.is_aside:
+        return redirected(attrs.evolve(request, timeout_s=min(timeout_s, _ASIDE_S), headers=headers))
     request = attrs.evolve(request, timeout_s=timeout_s, headers=headers)
     return retried(request, retry_policy(defaults, parameters))
 

@@ -18,6 +18,7 @@ PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "aikit": ("attrs", "requests"),
     "openai": ("openai",),
     "requests": ("requests",),
+    "litellm": ("litellm",),
 }
 
 

@@ -15,6 +15,7 @@ from tests.bench.stage import Stage
 _CALLS: Final = 2_000
 _AT_A_TIME: Final = 64
 _WAITING: Final = 10_000
+_BATCHES: Final = 5_000
 
 
 def _import(stage: Stage) -> Row:
@@ -153,6 +154,34 @@ def _wait(stage: Stage) -> Row:
     )
 
 
+def _batches(stage: Stage) -> Row:
+    return Row(
+        "5,000 batches waited for at once, to their end",
+        {"aikit": stage.program("aikit", "with_aikit.py", "batches", stage.url("waiting"), _BATCHES)},
+        [
+            Line("threads", "threads", limit=8),
+            Line("peak memory", "rss_mib", limit=60),
+            Line("CPU per batch", "cpu_s", per=_BATCHES),
+        ],
+    )
+
+
+def _cost(stage: Stage) -> Row:
+    path = stage.output_file
+    return Row(
+        "usage and cost of 50,000 output lines, 107 MB",
+        {
+            "aikit": stage.program("aikit", "cost_with_aikit.py", path),
+            "litellm": stage.program("litellm", "cost_with_litellm.py", path),
+        },
+        [
+            Line("counting", "call_s", "litellm", ratio=0.083),
+            Line("peak memory", "rss_mib", "litellm", limit=40),
+            Line("the whole process", "wall_s", "litellm"),
+        ],
+    )
+
+
 ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "import": _import,
     "upload": _upload,
@@ -162,4 +191,6 @@ ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "list": _list,
     "check": _check,
     "wait": _wait,
+    "cost": _cost,
+    "batches": _batches,
 }

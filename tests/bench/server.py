@@ -3,7 +3,7 @@ The neutral server: knows just enough of the Files API to keep every peer conten
 
 It runs as a process of its own, one thread per connection. The first part of a base URL's path says how it behaves:
 ``/ready/v1`` answers at once, ``/slow/v1`` answers uploads after 20 ms, ``/waiting/v1`` has files that never leave
-``"uploaded"``.
+``"uploaded"``, and batches that are complete when they are asked for a second time.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ DELAY_S: Final = 0.020
 _BLOCK: Final = 4 * 1024 * 1024
 _READ: Final = 64 * 1024
 _answered = itertools.count()
+_begun: set[str] = set()
 
 
 class Head(NamedTuple):
@@ -91,6 +92,9 @@ class Connection:
             status = "uploaded" if head.behaviour == b"waiting" else "processed"
             next(_answered)
             self._client.sendall(_json_answer(file_object(head.path[9:].decode(), BULK_BYTES, status)))
+        elif head.path.startswith(b"v1/batches/"):
+            next(_answered)
+            self._client.sendall(_json_answer(batch_object(head.path[11:].decode())))
         elif head.path == b"answered":
             self._client.sendall(_json_answer(next(_answered)))
         else:
@@ -161,6 +165,27 @@ def file_object(file_id: str, size: int, status: str = "processed") -> dict[str,
         "expires_at": None,
         "status": status,
         "status_details": None,
+    }
+
+
+def batch_object(batch_id: str) -> dict[str, object]:
+    """
+    Return a Batch object as OpenAI's API gives it: in progress at first, completed from the second time on.
+    """
+    is_complete = batch_id in _begun
+    _begun.add(batch_id)
+    return {
+        "object": "batch",
+        "id": batch_id,
+        "endpoint": "/v1/chat/completions",
+        "input_file_id": "file-bulk",
+        "completion_window": "24h",
+        "status": "completed" if is_complete else "in_progress",
+        "created_at": 1_790_000_000,
+        "expires_at": 1_790_086_400,
+        "output_file_id": "file-one" if is_complete else None,
+        "request_counts": {"total": 100, "completed": 100 if is_complete else 0, "failed": 0},
+        "metadata": {"aikit_intent": "0123456789abcdef0123456789abcdef"},
     }
 
 

@@ -73,6 +73,15 @@ class Stage:
             file.writelines(_batch_line(number, texts[number % len(texts)]) for number in range(BATCH_LINES))
         return path
 
+    @cached_property
+    def output_file(self) -> Path:
+        """What a batch of 50,000 chat requests gives back: about 100 MB."""
+        path = self.folder / "output.jsonl"
+        texts = _texts(97, 1_300)
+        with path.open("wb", buffering=1024 * 1024) as file:
+            file.writelines(_output_line(number, texts[number % len(texts)]) for number in range(BATCH_LINES))
+        return path
+
 
 @contextmanager
 def server() -> Iterator[tuple[int, int]]:
@@ -101,6 +110,39 @@ def _batch_line(number: int, text: str) -> bytes:
             ],
             "max_tokens": 256,
         },
+    }
+    return json.dumps(line, ensure_ascii=False).encode() + b"\n"
+
+
+def _output_line(number: int, text: str) -> bytes:
+    asked, answered = 200 + number % 300, 200 + number % 177
+    message: dict[str, object] = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
+    body = {
+        "id": f"chatcmpl-{number:029x}",
+        "object": "chat.completion",
+        "created": 1_763_700_000 + number,
+        "model": "gpt-4o-mini-2024-07-18",
+        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
+        "usage": {
+            "prompt_tokens": asked,
+            "completion_tokens": answered,
+            "total_tokens": asked + answered,
+            "prompt_tokens_details": {"cached_tokens": 0 if number % 3 else 128, "audio_tokens": 0},
+            "completion_tokens_details": {
+                "reasoning_tokens": 0,
+                "audio_tokens": 0,
+                "accepted_prediction_tokens": 0,
+                "rejected_prediction_tokens": 0,
+            },
+        },
+        "service_tier": "default",
+        "system_fingerprint": "fp_560af6e559",
+    }
+    line = {
+        "id": f"batch_req_{number:032x}",
+        "custom_id": f"request-{number:05d}",
+        "response": {"status_code": 200, "request_id": f"{number:032x}", "body": body},
+        "error": None,
     }
     return json.dumps(line, ensure_ascii=False).encode() + b"\n"
 

@@ -134,6 +134,8 @@ def test_completion_prints_a_script(aikit: Here, shell: str) -> None:
         ("aikit --provider lo", 2, ["plain,local"]),
         ("aikit files li", 2, ["plain,list"]),
         ("aikit batches w", 2, ["plain,wait"]),
+        ("aikit batch r", 2, ["plain,run"]),
+        ("aikit batches results batch_1 --only ok,fa", 5, ["plain,ok,failed"]),
         ("aikit batches create --endpoint /v1/emb", 4, ["plain,/v1/embeddings"]),
     ],
 )
@@ -155,6 +157,9 @@ def test_completion_knows_purposes_and_providers(words: str, number: int, expect
         *(("files", verb, "--help") for verb in ("create", "list", "retrieve", "content", "delete", "check")),
         ("batches", "--help"),
         *(("batches", verb, "--help") for verb in ("create", "list", "retrieve", "cancel", "wait")),
+        *(("batches", verb, "--help") for verb in ("results", "cost", "resubmit")),
+        ("batch", "--help"),
+        ("batch", "run", "--help"),
         ("providers", "--help"),
         ("completion", "--help"),
     ],

@@ -5,12 +5,14 @@ The checker, the recorder, and clients of both kinds of provider.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from aikit import OpenAIClient
 from tests.conformance.checker import Checker
 from tests.conformance.document import FALSE_ALARMS, STRICTER, amended
+from tests.conformance.embedded import Embedded
 from tests.conformance.recorder import Recorder, recording
 
 
@@ -35,3 +37,11 @@ def client(recorder: Recorder) -> Iterator[OpenAIClient]:
     address = f"{recorder.address}/v1"
     with OpenAIClient("sk-of-a-test", base_url=address, organization="org-1", project="proj-1") as client:
         yield client
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[Embedded]:
+    """Open a store in a new folder."""
+    embedded = Embedded(tmp_path / "home")
+    yield embedded
+    embedded.transport.close()

@@ -78,11 +78,22 @@ def brackets_name_the_fields_of_an_object(document: Document) -> None:
     media["encoding"] = {"expires_after[seconds]": {"contentType": "application/json"}}  # digits are a number there
 
 
+def what_a_batch_has_not_is_null(document: Document) -> None:
+    """
+    The document leaves out what a batch has not (yet); OpenAI sends null, and newer pages say "optional or null".
+    """
+    # https://developers.openai.com/api/reference/resources/batches (read 2026-11-21)
+    batch = document["components"]["schemas"]["Batch"]
+    for name, schema in batch["properties"].items():
+        if name not in batch["required"] and "$ref" not in schema:
+            schema["type"] = [schema["type"], "null"]
+
+
 def nothing_is_sent_that_is_not_described(document: Document) -> None:
     """
     The document lets answers have further fields; the embedded provider is to have none that OpenAI has not.
     """
-    for name in ("OpenAIFile", "ListFilesResponse", "DeleteFileResponse"):
+    for name in ("OpenAIFile", "ListFilesResponse", "DeleteFileResponse", "Batch", "BatchError", "ListBatchesResponse"):
         document["components"]["schemas"][name]["additionalProperties"] = False
 
 
@@ -92,6 +103,7 @@ FALSE_ALARMS: Final[tuple[Amendment, ...]] = (
     evals_is_a_purpose,
     a_file_in_a_form_is_bytes,
     brackets_name_the_fields_of_an_object,
+    what_a_batch_has_not_is_null,
 )
 """What the document as it is complains of, though it is right."""
 

@@ -5,95 +5,19 @@ Every answer that the embedded provider gives is one that OpenAI describes.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
 
 import attrs
 import pytest
 
-from aikit.headers import Headers
 from aikit.limits import limits_for
-from aikit.local.store import Store
-from aikit.local.transport import LocalTransport
 from aikit.multipart import MultipartBody
-from aikit.providers.local import LocalProvider
 from aikit.sink import FileSink
 from aikit.source import BytesSource, source_of
 from aikit.watch import Watch
-from aikit.wire import Flow, Request, Response
+from aikit.wire import Request
 from tests.conformance.checker import Answered, Asked, Checker
-
-T = TypeVar("T")
-
-LINE = b'{"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "m", "messages": []}}\n'
-PROVIDER = LocalProvider(home=Path("unused"))
-BASE = PROVIDER.base_url
-SIGNED = Headers({"Authorization": "Bearer sk-of-a-test"})
-
-
-@attrs.define
-class Embedded:
-    """
-    The embedded provider's transport, with all that went through it.
-
-    Attributes:
-        now: What its clock shows, in Unix seconds.
-    """
-
-    home: Path
-    now: float = 1_795_262_400.0
-    exchanges: list[tuple[Request, Response]] = attrs.field(factory=list)
-    transport: LocalTransport = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.transport = LocalTransport(Store(self.home, lambda: self.now))
-
-    def run(self, flow: Flow[T]) -> T:
-        """Drive *flow* and return what it returns."""
-        try:
-            request = next(flow)
-            for _ in range(100):
-                assert isinstance(request, Request)
-                request = flow.send(self.answer(attrs.evolve(request, headers=request.headers.merged(SIGNED))))
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
-        raise AssertionError("the flow has no end")
-
-    def answer(self, request: Request) -> Response:
-        """Have *request* answered."""
-        response = self.transport.send(request, Watch())
-        self.exchanges.append((request, response))
-        return response
-
-    def ask(self, method: str, path: str, headers: Mapping[str, str] | None = None, **others: Any) -> Response:
-        """Ask for *path* below the base URL."""
-        return self.answer(Request(method=method, url=BASE + path, headers=SIGNED.merged(headers), **others))
-
-    def upload(self, content: Any, filename: str = "a.jsonl", **fields: str) -> Response:
-        """Upload *content* with the form fields given."""
-        source = source_of(content, filename=filename, purpose="batch").resolved()
-        return self.ask("POST", "/files", body=MultipartBody(fields=fields, file_field="file", source=source))
-
-    def stored(self, purpose: str = "batch", content: bytes = LINE) -> str:
-        """Upload *content* and return its id."""
-        file_id: str = self.upload(content, purpose=purpose).json()["id"]
-        return file_id
-
-    def complaints(self, checker: Checker) -> list[str]:
-        """Return what is wrong with any of the answers."""
-        return [
-            complaint
-            for request, response in self.exchanges
-            for complaint in checker.complaints_about(Asked.of(request, BASE), Answered.of(response))
-        ]
-
-
-@pytest.fixture
-def embedded(tmp_path: Path) -> Embedded:
-    """Open a store in a new folder."""
-    return Embedded(tmp_path / "home")
+from tests.conformance.embedded import BASE, LINE, PROVIDER, SIGNED, Embedded
 
 
 @pytest.mark.parametrize("purpose", limits_for("local").purposes)
@@ -179,7 +103,7 @@ def test_an_expired_file_is_missing_as_described(embedded: Embedded, checker: Ch
     fields = {"expires_after[anchor]": "created_at", "expires_after[seconds]": "3600"}
     file = embedded.upload(LINE, purpose="batch", **fields).json()
 
-    embedded.now += 3600
+    embedded.clock.advance(3600)
     gone = embedded.ask("GET", f"/files/{file['id']}")
 
     assert file["expires_at"] == file["created_at"] + 3600

@@ -18,6 +18,19 @@ GET = Asked(method="GET", target="/v1/files/file-1", headers=SIGNED)
 LIST = Asked(method="GET", target="/v1/files", headers=SIGNED)
 DELETE = Asked(method="DELETE", target="/v1/files/file-1", headers=SIGNED)
 CONTENT = Asked(method="GET", target="/v1/files/file-1/content", headers=SIGNED)
+BATCH = Asked(method="GET", target="/v1/batches/batch_1", headers=SIGNED)
+NEW_BATCH = {
+    "id": "batch_1",
+    "object": "batch",
+    "endpoint": "/v1/embeddings",
+    "input_file_id": "file-1",
+    "completion_window": "24h",
+    "status": "validating",
+    "created_at": 1_795_262_400,
+    "output_file_id": None,
+    "errors": None,
+    "completed_at": None,
+}
 DELETED = {"id": "file-1", "object": "file", "deleted": True}
 REFUSAL = {"message": "No such File object: file-1", "type": "invalid_request_error", "param": "id", "code": None}
 PURPOSE = 'name="purpose"\r\n\r\nbatch'
@@ -90,6 +103,7 @@ GOOD_ANSWERS = {
     "content": (CONTENT, Answered(status=200, headers={"Content-Type": "application/octet-stream"}, body=b"\xff")),
     "part": (CONTENT, Answered(status=206, headers={"Content-Type": "application/octet-stream"}, body=b"\xff")),
     "refusal": (GET, json_answer({"error": REFUSAL}, 404)),
+    "batch": (BATCH, json_answer(NEW_BATCH)),
     "fault": (LIST, json_answer({"error": REFUSAL}, 500)),
 }
 
@@ -112,6 +126,8 @@ BAD_ANSWERS = {
     "refusal not wrapped": (GET, json_answer(REFUSAL, 404)),
     "refusal with a number as code": (GET, json_answer({"error": REFUSAL | {"code": 404}}, 404)),
     "file with status 201": (GET, json_answer(FILE, 201)),
+    "batch of no status": (BATCH, json_answer(NEW_BATCH | {"status": None})),
+    "batch with a field of our own": (BATCH, json_answer(NEW_BATCH | {"upstream": None})),
     "no JSON": (GET, Answered(status=200, headers={"Content-Type": "application/json"}, body=b"<html>")),
     "no content type": (GET, Answered(status=200, headers={}, body=json_answer(FILE).body)),
     "content as JSON": (CONTENT, json_answer("content")),
@@ -123,6 +139,7 @@ NEEDED = {
     "evals_is_a_purpose": GOOD_ANSWERS["evals file"],
     "a_file_in_a_form_is_bytes": (form(PURPOSE, UPLOAD), json_answer(FILE)),
     "brackets_name_the_fields_of_an_object": (form(PURPOSE, ANCHOR, SECONDS, UPLOAD), json_answer(FILE)),
+    "what_a_batch_has_not_is_null": GOOD_ANSWERS["batch"],
 }
 
 

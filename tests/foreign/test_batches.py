@@ -5,13 +5,18 @@ Batches of a foreign server: from the input file to the answers, and to every ot
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import requests
 
 from aikit import OpenAIBatchProgress, OpenAIClient
 from tests.foreign.aimock import Aimock
 from tests.foreign.conftest import Manner
+from tests.scripted_server import Exchange, Step, cut, rendered, reset, serving
 
 pytestmark = pytest.mark.foreign
 
@@ -34,6 +39,41 @@ def input_id(client: OpenAIClient) -> str:
 def ending(outcome: str) -> dict[str, Any]:
     """Return the option that makes the server end a batch so."""
     return {"extra_headers": {"X-AIMock-Batch-Outcome": outcome}}
+
+
+def late(exchange: Exchange) -> None:
+    """Keep silent for longer than the caller has patience."""
+    time.sleep(1.2)
+    exchange.sock.close()
+
+
+LOSSES: dict[str, Step] = {
+    "hangs up": cut(),
+    "resets": reset(),
+    "hangs up within the answer": cut(rendered(200, b"{}" * 400)[:-700]),
+    "cannot reach it": cut(rendered(502, b"<html>Bad Gateway</html>", {"Content-Type": "text/html"})),
+    "answers for it": cut(rendered(200, b"<html>Welcome</html>", {"Content-Type": "text/html"})),
+    "is too late": late,
+}
+
+
+@contextmanager
+def losing(aimock: Aimock, ending: str, loss: Step) -> Iterator[OpenAIClient]:
+    """
+    Give a client of a proxy that passes everything on, but loses its first answer about a path with this *ending*.
+    """
+    losses = [loss]
+
+    def passed_on(exchange: Exchange) -> None:
+        asked = proxy.received[-1]
+        headers = {"Authorization": asked.headers["authorization"], "Content-Type": "application/json"}
+        address = aimock.address + asked.path
+        answer = requests.request(asked.method, address, data=asked.body, headers=headers, timeout=10)
+        is_lost = losses and asked.method == "POST" and asked.path.endswith(ending)
+        (losses.pop() if is_lost else cut(rendered(answer.status_code, answer.content)))(exchange)
+
+    with serving(passed_on) as proxy, OpenAIClient("sk-of-a-test", base_url=proxy.url, timeout=1.0) as client:
+        yield client
 
 
 def asked_of(aimock: Aimock) -> list[tuple[str, str]]:
@@ -126,3 +166,51 @@ def test_a_server_that_hangs_up_on_everything_is_asked_once(
     assert [error.code for error in result.errors] == ["connection_error"]
     assert "batches.list()" in result.errors[0].message
     assert [path for method, path in asked_of(aimock) if method == "POST"] == ["/v1/batches"]
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_a_lost_answer_leaves_one_batch_and_the_caller_has_it(
+    client: OpenAIClient, aimock: Aimock, manner: Manner, input_id: str, loss: Step
+) -> None:
+    """When what is between loses the answer after the server acted, the batch is found, and it is the only one."""
+    with losing(aimock, "/batches", loss) as victim:
+        result = manner(victim.batches.create, input_id, ENDPOINT, metadata={"run": "7"})
+
+    assert result.errors == ()
+    assert client.batches.list().batches == (result.batch,)
+    assert result.batch.metadata["run"] == "7"
+    assert [method for method, _ in asked_of(aimock)].count("POST") == 1
+
+
+def test_a_lost_answer_of_cancelling_is_no_failure(client: OpenAIClient, aimock: Aimock, input_id: str) -> None:
+    """Whoever lost the first answer asks again, and hears that the batch is stopping."""
+    batch = client.batches.create(input_id, ENDPOINT).throw().batch
+    assert batch is not None
+
+    with losing(aimock, "/cancel", cut()) as victim:
+        result = victim.batches.cancel(batch.id)
+
+    assert result.errors == ()
+    assert result.batch is not None
+    assert result.batch.status == "cancelling"
+    assert [path.endswith("/cancel") for _, path in asked_of(aimock)] == [False, True, True]
+
+
+def test_a_wait_outlives_a_server_that_is_away(aimock: Aimock, input_id: str) -> None:
+    """The first answers are lost on the way, and the batch is seen to its end all the same."""
+
+    def passed_on(exchange: Exchange) -> None:
+        answer = requests.get(aimock.address + proxy.received[-1].path, timeout=10)
+        exchange.sock.sendall(rendered(answer.status_code, answer.content))
+
+    with (
+        OpenAIClient("k", base_url=aimock.base_url) as direct,
+        serving(reset(), LOSSES["cannot reach it"], cut(), passed_on) as proxy,
+    ):
+        batch = direct.batches.create(input_id, ENDPOINT, ending("expired")).throw().batch
+        assert batch is not None
+        with OpenAIClient("k", base_url=proxy.url) as client:
+            ended = client.batches.wait(batch.id, QUICK)
+
+    assert [error.code for error in ended.errors] == ["batch_expired"]
+    assert len(proxy.received) == 5

@@ -102,10 +102,10 @@ def test_batch_files_expire_after_thirty_days_to_the_second(api: API, clock: Clo
     file = api.upload().json()
     assert file["expires_at"] == NOON + 30 * DAY
     blob = store.folder / "blobs" / file["id"]
-    clock.now = NOON + 30 * DAY - 0.5
+    clock.seconds = NOON + 30 * DAY - 0.5
     assert api.call("GET", f"/files/{file['id']}").status == 200
     assert blob.exists()
-    clock.now = NOON + 30 * DAY
+    clock.seconds = NOON + 30 * DAY
     assert api.call("GET", "/files").json()["data"] == []
     assert not blob.exists()
     for path in ("", "/content"):
@@ -119,7 +119,7 @@ def test_expires_after_decides_when_a_file_expires(api: API, clock: Clock) -> No
     for purpose in ("batch", "vision"):
         file = api.upload(b"{}", purpose, "a.jsonl", anchor="created_at", seconds="3600").json()
         assert file["expires_at"] == NOON + 3600
-    clock.now += 3600
+    clock.seconds += 3600
     assert api.call("GET", "/files").json()["data"] == []
 
 
@@ -128,7 +128,7 @@ def test_expired_files_leave_the_disk_at_the_next_start(api: API, clock: Clock, 
     A store that was closed when a file expired removes it when it is opened again.
     """
     api.stored_id()
-    clock.now += 31 * DAY
+    clock.seconds += 31 * DAY
     store.close()
     other = Store(store.home, clock)
     assert other.list(limit=1) == ()
@@ -347,9 +347,9 @@ def test_lists_are_ordered_by_age_and_then_by_arrival(api: API, clock: Clock) ->
     """
     for name in "abc":
         api.upload(filename=f"{name}.jsonl")
-    clock.now += 1
+    clock.seconds += 1
     api.upload(filename="d.jsonl")
-    clock.now -= 2
+    clock.seconds -= 2
     api.upload(filename="e.jsonl")
     assert names(api) == ["d", "c", "b", "a", "e"]
     assert names(api, "?order=asc") == ["e", "a", "b", "c", "d"]
@@ -361,7 +361,7 @@ def test_pages_make_up_the_whole_list(api: API, clock: Clock, order: str) -> Non
     Going from cursor to cursor shows every file once, whatever the order.
     """
     for number in range(10):
-        clock.now += number % 3 == 0
+        clock.seconds += number % 3 == 0
         api.upload(filename=f"{number}.jsonl")
     seen: list[str] = []
     after, has_more = "", True

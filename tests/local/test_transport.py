@@ -46,7 +46,7 @@ def test_strange_ids_name_no_file(api: API, path: str, shown: str) -> None:
     assert len(api.call("GET", "/files").json()["data"]) == 1
 
 
-@pytest.mark.parametrize("url", [f"{BASE_URL}/filesystem", f"{BASE_URL}/batches", "http://elsewhere/v1/files"])
+@pytest.mark.parametrize("url", [f"{BASE_URL}/filesystem", f"{BASE_URL}/batcheslike", "http://elsewhere/v1/files"])
 def test_other_addresses_are_unknown(store: Store, url: str) -> None:
     """
     What the embedded provider does not have is told as OpenAI tells it.

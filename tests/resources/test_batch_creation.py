@@ -27,6 +27,7 @@ from tests.batch_server import (
     cut_after_acting,
     dropped_after_acting,
     dropped_before_acting,
+    dropped_while_acting,
     late,
     never,
     nonsense_after_acting,
@@ -89,6 +90,17 @@ def test_what_is_created_late_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aikit.retry.RetryPolicy._backoff", lambda *_: 0.4)
     with batch_server(late) as server, OpenAIClient("k", base_url=server.url) as client:
         result = client.batches.create("file-1", _ENDPOINT, {"timeout": 0.2})
+    assert result.success
+    assert (len(server.batches), server.creations) == (1, 1)
+
+
+def test_what_is_created_after_the_connection_broke_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    That it is not there yet is believed at the second look only: who hung up may still be at it.
+    """
+    monkeypatch.setattr("aikit.retry.RetryPolicy._backoff", lambda *_: 0.4)
+    with batch_server(dropped_while_acting) as server, OpenAIClient("k", base_url=server.url) as client:
+        result = client.batches.create("file-1", _ENDPOINT)
     assert result.success
     assert (len(server.batches), server.creations) == (1, 1)
 
@@ -179,6 +191,13 @@ def _looking(flow: Flow[Any], step: Any) -> Request:
     return asked
 
 
+def _missed(flow: Flow[Any], step: Any, page: dict[str, Any] | None = None) -> Any:
+    """
+    The first look finds nothing; return the second one.
+    """
+    return _looking(flow, flow.send(_answer(step, 200, page or _page())))
+
+
 def _returned(flow: Flow[Any], response: Response) -> Any:
     with pytest.raises(StopIteration) as stop:
         flow.send(response)
@@ -202,11 +221,11 @@ def test_lost_answer_is_looked_for_and_found() -> None:
 
 def test_what_was_not_created_is_asked_for_again() -> None:
     """
-    When it certainly does not exist, the very same order is sent again.
+    When two looks did not find it, the very same order is sent again.
     """
     flow = _flow()
     first = _asked(next(flow))
-    search = _looking(flow, flow.send(_answer(first, 503)))
+    search = _missed(flow, _looking(flow, flow.send(_answer(first, 503))), _page(_other(1)))
     second = _asked(flow.send(_answer(search, 200, _page(_other(1)))))
     assert second == first
     assert _returned(flow, _answer(second, 200, _wire())).id == "batch_1"
@@ -238,10 +257,10 @@ def test_what_never_left_or_was_given_up_is_not_looked_for(error: OpenAIError) -
 @pytest.mark.parametrize("headers", [{"x_should_retry": "false"}, {"retry_after": "3600"}])
 def test_provider_that_wants_no_retry_gets_none(headers: dict[str, str]) -> None:
     """
-    It is looked for once, and when it is not there the refusal is the answer.
+    It is looked for, and when it is not there the refusal is the answer.
     """
     flow = _flow()
-    search = _looking(flow, flow.send(_answer(next(flow), 500, **headers)))
+    search = _missed(flow, _looking(flow, flow.send(_answer(next(flow), 500, **headers))))
     with pytest.raises(OpenAIError) as caught:
         flow.send(_answer(search, 200, _page()))
     assert (caught.value.status, "may exist" in caught.value.message) == (500, False)
@@ -305,7 +324,7 @@ def test_search_goes_on_page_after_page_until_it_is_old_enough() -> None:
     """
     flow = _flow()
     next(flow)
-    search = _looking(flow, flow.throw(ExchangeError(message="broke")))
+    search = _missed(flow, _looking(flow, flow.throw(ExchangeError(message="broke"))))
     following = _asked(flow.send(_answer(search, 200, _page(_other(1), _other(3000), has_more=True))))
     assert following.url == f"{_LIST}&after=batch_3000"
     again = _asked(flow.send(_answer(following, 200, _page(_other(3001), _other(3601), has_more=True))))
@@ -321,6 +340,19 @@ def test_oldest_first_is_no_end() -> None:
     search = _looking(flow, flow.throw(ExchangeError(message="broke")))
     following = _asked(flow.send(_answer(search, 200, _page(_other(9999), _other(9998), has_more=True))))
     assert _returned(flow, _answer(following, 200, _page(_other(1), _wire()))).id == "batch_1"
+
+
+def test_search_that_leads_in_a_circle_leaves_doubt() -> None:
+    """
+    A server that gives the same page again hides what follows: it is not asked a third time.
+    """
+    flow = _flow(max_retries=0)
+    next(flow)
+    search = _looking(flow, flow.throw(ExchangeError(message="broke")))
+    page = _page(_other(1), has_more=True)
+    following = _asked(flow.send(_answer(search, 200, page)))
+    with pytest.raises(OpenAIError, match="batch may exist all the same"):
+        flow.send(_answer(following, 200, page))
 
 
 def test_search_without_end_leaves_doubt() -> None:
@@ -342,7 +374,8 @@ def test_search_without_end_leaves_doubt() -> None:
         ({"metadata": None}, True),
         ({"metadata": {}}, True),
         ({"metadata": None, "input_file_id": "file-2"}, False),
-        ({"metadata": None, "created_at": int(_NOW_S) - 4000}, False),
+        ({"metadata": None, "created_at": int(_NOW_S) - 4000}, True),
+        ({"metadata": None, "created_at": int(_NOW_S) - 4000, "status": "completed"}, False),
         ({"metadata": {"a": "b"}}, False),
     ],
 )
@@ -351,7 +384,7 @@ def test_new_batch_of_the_same_input_without_metadata_leaves_doubt(
     is_in_doubt: bool,  # noqa: FBT001  a column
 ) -> None:
     """
-    Some servers drop metadata: what may be the batch is neither taken for it nor overlooked.
+    Some servers drop metadata: what may be the batch is neither taken for it nor overlooked, whatever their clock says.
     """
     flow = _flow(max_retries=0)
     next(flow)

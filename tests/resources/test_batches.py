@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 import aikit
@@ -240,14 +241,20 @@ def test_usage_of_a_batch_is_that_of_the_result() -> None:
     assert result.batch.usage == result.usage == usage
 
 
-def test_embedded_provider_has_no_batches_yet(tmp_path: Path) -> None:
+def test_embedded_provider_runs_batches(tmp_path: Path) -> None:
     """
-    It says so as OpenAI says of an address it does not know.
+    It works on a batch in the background, from creation to its output file.
     """
+    line = b'{"custom_id": "a", "method": "POST", "url": "/v1/embeddings", "body": {"model": "m", "input": "x"}}'
     with OpenAIClient(provider="local", home=tmp_path) as client:
-        result = client.batches.create("file-1", "/v1/embeddings")
-        assert [error.status for error in result.errors] == [404]
-        assert [error.status for error in client.batches.wait("batch_1").errors] == [404]
+        file = client.files.create(line, "batch").throw().file
+        assert file is not None
+        created = client.batches.create(file.id, "/v1/embeddings").throw().batch
+        assert created is not None
+        ended = client.batches.wait(created.id, {"poll_interval": 0.01}).throw().batch
+    assert ended is not None
+    assert (created.status, ended.status) == ("validating", "completed")
+    assert attrs.astuple(ended.request_counts) == (1, 1, 0)
 
 
 def test_clients_of_files_only_do_not_load_batches() -> None:

@@ -2,6 +2,7 @@
 What is measured of aikit: ``with_aikit.py COMMAND URL ...``.
 """
 
+import os
 import sys
 import threading
 import time
@@ -97,6 +98,28 @@ def wait(url: str, count: str) -> None:
     print("threads", threads)
 
 
+def wait_for_batches(url: str, count: str) -> None:
+    """
+    Wait for many batches until each is complete, all of them at once; tell how many threads that took.
+    """
+    ended: list[bool] = []
+    asked_before, threads = answered(url), 0
+    with client_for(url) as client:
+        for number in range(int(count)):
+            options = {"on_terminate": lambda result: ended.append(result.success), "poll_interval": 6}
+            client.batches.wait(f"batch_{os.getpid()}_{number}", options)
+            threads = max(threads, threading.active_count())
+        while answered(url) - asked_before < int(count):
+            threads = max(threads, threading.active_count())
+            time.sleep(0.1)
+        assert not ended, "they did not all wait at once"
+        while len(ended) < int(count):
+            threads = max(threads, threading.active_count())
+            time.sleep(0.01)
+    assert ended.count(True) == int(count)
+    print("threads", threads)
+
+
 def answered(url: str) -> int:
     """
     Ask the server how many requests it has answered.
@@ -111,6 +134,7 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "many": many,
     "list": list_files,
     "wait": wait,
+    "batches": wait_for_batches,
 }
 
 if __name__ == "__main__":

@@ -1,0 +1,292 @@
+"""
+The ledger: that batches were created, and that they have ended, each once, whoever looks and however often.
+
+    <home>/ledger.db     SQLite, one table; other programs may read it at any time
+    <home>/ledger.lock   held by the process that is making or changing the table
+
+Table ``events``, one row for each event; at most one ``created`` and one ``ended`` of each batch at an address:
+
+    kind             TEXT     'created' or 'ended'
+    address          TEXT     base URL of the provider; of the embedded one its folder
+    batch_id         TEXT     the provider's
+    provider         TEXT     'openai', 'local', …
+    at               INTEGER  when it came about, Unix seconds, as the provider says
+    created_at       INTEGER  when the batch was created, likewise
+    booked_at        INTEGER  when the row was written, Unix seconds of this machine
+    status           TEXT     of the batch then
+    endpoint         TEXT     what its lines ask, '/v1/chat/completions'
+    input_file_id    TEXT
+    model            TEXT     where the provider tells, else NULL
+    total, completed, failed                                      INTEGER  request counts
+    input_tokens, cached_tokens, output_tokens, reasoning_tokens  INTEGER  of all models; NULL in 'created'
+    cost             TEXT     US dollars, an exact decimal number; NULL in 'created', and where no price is known
+    is_lower_bound   INTEGER  1 where prices or tokens are missing: it cost at least that
+    models           TEXT     JSON: [{"model", "requests", the four counts of tokens, "cost"}, …]
+    metadata         TEXT     JSON: the batch's own
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from aikit.batch_costs import OpenAIModelCost
+from aikit.batch_events import CREATED, ENDED, OpenAIBatchEvent
+from aikit.batch_objects import OpenAIBatchRequestCounts
+from aikit.disk.database import Database, giving_up
+from aikit.disk.faults import StoreError, telling_faults
+from aikit.disk.locks import locked
+from aikit.usage import Usage
+
+MIGRATIONS: Final = (
+    (
+        """
+        CREATE TABLE events (
+            seq INTEGER PRIMARY KEY,
+            kind TEXT NOT NULL CHECK (kind IN ('created', 'ended')),
+            address TEXT NOT NULL,
+            batch_id TEXT NOT NULL,
+            provider TEXT NOT NULL,
+            at INTEGER NOT NULL,
+            created_at INTEGER NOT NULL,
+            booked_at INTEGER NOT NULL,
+            status TEXT NOT NULL,
+            endpoint TEXT NOT NULL,
+            input_file_id TEXT NOT NULL,
+            model TEXT,
+            total INTEGER NOT NULL,
+            completed INTEGER NOT NULL,
+            failed INTEGER NOT NULL,
+            input_tokens INTEGER,
+            cached_tokens INTEGER,
+            output_tokens INTEGER,
+            reasoning_tokens INTEGER,
+            cost TEXT,
+            is_lower_bound INTEGER NOT NULL,
+            models TEXT NOT NULL,
+            metadata TEXT NOT NULL,
+            UNIQUE (address, batch_id, kind)
+        )
+        """,
+        "CREATE INDEX events_at ON events (at)",
+    ),
+)
+
+_PLAIN: Final = (
+    "kind",
+    "address",
+    "batch_id",
+    "provider",
+    "at",
+    "created_at",
+    "booked_at",
+    "status",
+    "endpoint",
+    "input_file_id",
+    "model",
+)
+_COUNTS: Final = ("total", "completed", "failed")
+_TOKENS: Final = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
+_COLUMNS: Final = (*_PLAIN, *_COUNTS, *_TOKENS, "cost", "is_lower_bound", "models", "metadata")
+_NAMES: Final = ", ".join(_COLUMNS)
+_INSERT: Final = (
+    f"INSERT INTO events ({_NAMES}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608  constants
+    "ON CONFLICT (address, batch_id, kind) DO NOTHING"
+)
+_PAGE: Final = 500
+_PATIENCE_S: Final = 5.0
+_IMPATIENCE_S: Final = 0.2
+_SULK_S: Final = 60.0
+
+
+@attrs.define(eq=False)
+class Ledger:
+    """
+    The events of all batches of one home, for several threads and processes at once; nothing is touched before use.
+
+    Attributes:
+        home: Folder; made, for its owner only, when the first event is booked.
+
+        clock: Unix seconds.
+    """
+
+    home: Path
+    clock: Callable[[], float] = time.time
+    _database: Database = attrs.field(init=False)
+    _starting: Any = attrs.field(factory=threading.Lock, init=False)
+    _is_started: bool = attrs.field(default=False, init=False)
+    _impatient_until: float = attrs.field(default=0.0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._database = Database(self.path, MIGRATIONS)
+
+    @property
+    def path(self) -> Path:
+        """The SQLite file."""
+        return self.home / "ledger.db"
+
+    def events(
+        self, *, batch_id: str | None = None, kind: str | None = None, since: int | None = None
+    ) -> Iterator[OpenAIBatchEvent]:
+        """
+        Read what was booked, in the order in which it was.
+
+        Args:
+            batch_id: Only of that batch.
+
+            kind: Only ``"created"`` or ``"ended"``.
+
+            since: Only what came about from then on, in Unix seconds.
+
+        Raises:
+            ValueError: *kind* is neither.
+            StoreError: The file cannot be read.
+        """
+        if kind not in {None, CREATED, ENDED}:
+            raise ValueError(f'kind must be "{CREATED}" or "{ENDED}", not {kind!r}')
+        wanted = [("batch_id = ?", batch_id), ("kind = ?", kind), ("at >= ?", since)]
+        conditions = ["seq > ?", *(condition for condition, value in wanted if value is not None)]
+        values = [value for _, value in wanted if value is not None]
+        query = f"SELECT seq, {_NAMES} FROM events WHERE {' AND '.join(conditions)} ORDER BY seq LIMIT {_PAGE}"  # noqa: S608  constants
+        return self._pages(query, values)
+
+    def knows(self, kind: str, address: str, batch_id: str) -> bool:
+        """
+        Tell whether that event was booked.
+
+        Raises:
+            StoreError: The file cannot be read.
+        """
+        if not self._is_there():
+            return False
+        query = "SELECT 1 FROM events WHERE address = ? AND batch_id = ? AND kind = ?"
+        with telling_faults(self.home), self._database.reading() as connection:
+            return connection.execute(query, (address, batch_id, kind)).fetchone() is not None
+
+    def book(self, *events: OpenAIBatchEvent) -> tuple[OpenAIBatchEvent, ...]:
+        """
+        Write those of *events* that nobody has written, all or none of them.
+
+        Returns:
+            Those that were written by this very call: of all threads and processes, one gets each event.
+
+        Raises:
+            StoreError: The disk is full or broken, or others have been writing for five seconds.
+        """
+        with self._in_time():
+            self._start()
+            with telling_faults(self.home), self._database.writing() as connection:
+                return tuple(event for event in events if connection.execute(_INSERT, _row(event)).rowcount)
+
+    def close(self) -> None:
+        """
+        Let go of the file; the ledger can be used again.
+        """
+        self._database.close()
+
+    def _pages(self, query: str, values: list[Any]) -> Iterator[OpenAIBatchEvent]:
+        last = 0
+        while self._is_there():
+            with telling_faults(self.home), self._database.reading() as connection:
+                rows = connection.execute(query, (last, *values)).fetchall()
+            for row in rows:
+                yield _event(row[1:])
+            if len(rows) < _PAGE:
+                return
+            last = rows[-1][0]
+
+    def _is_there(self) -> bool:
+        """
+        Tell whether there is anything to read, without making it.
+        """
+        if not self._is_started and self.path.exists():
+            self._start()
+        return self._is_started
+
+    def _start(self) -> None:
+        if self._is_started:
+            return
+        with self._starting, telling_faults(self.home):
+            if not self._is_started:
+                self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with locked(self.home / "ledger.lock"):
+                    self._database.migrate()
+                self._is_started = True
+
+    @contextmanager
+    def _in_time(self) -> Iterator[None]:
+        """
+        Give up waiting for others after five seconds; for a minute after that, nearly at once: calls wait behind it.
+        """
+        is_impatient = time.monotonic() < self._impatient_until
+        ends_at = time.monotonic() + (_IMPATIENCE_S if is_impatient else _PATIENCE_S)
+
+        def check() -> None:
+            if time.monotonic() >= ends_at:
+                self._impatient_until = time.monotonic() + _SULK_S
+                raise StoreError(
+                    message=f"another program has been writing to {self.path} for long", code="storage_busy"
+                )
+
+        with giving_up(check):
+            yield
+
+
+def _row(event: OpenAIBatchEvent) -> tuple[Any, ...]:
+    return (
+        *(getattr(event, name) for name in _PLAIN),
+        *(getattr(event.request_counts, name) for name in _COUNTS),
+        *(None if event.usage is None else _stored(getattr(event.usage, name)) for name in _TOKENS),
+        None if event.cost is None else str(event.cost),
+        event.is_lower_bound,
+        json.dumps([_model_to_json(model) for model in event.models]),
+        json.dumps(dict(event.metadata)),
+    )
+
+
+def _stored(number: int) -> int:
+    """
+    Return what SQLite can hold: a file may say anything.
+    """
+    return min(number, 2**63 - 1)
+
+
+def _event(row: tuple[Any, ...]) -> OpenAIBatchEvent:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    tokens = {name: values[name] for name in _TOKENS}
+    return OpenAIBatchEvent(
+        **{name: values[name] for name in _PLAIN},
+        request_counts=OpenAIBatchRequestCounts(*(values[name] for name in _COUNTS)),
+        usage=None if tokens["input_tokens"] is None else Usage(**tokens),
+        cost=_decimal(values["cost"]),
+        is_lower_bound=bool(values["is_lower_bound"]),
+        models=tuple(_model_from_json(model) for model in json.loads(values["models"])),
+        metadata=json.loads(values["metadata"]),
+    )
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _model_to_json(model: OpenAIModelCost) -> dict[str, Any]:
+    tokens = {name: getattr(model.usage, name) for name in _TOKENS}
+    return {
+        "model": model.model,
+        "requests": model.requests,
+        **tokens,
+        "cost": None if model.cost is None else str(model.cost),
+    }
+
+
+def _model_from_json(data: dict[str, Any]) -> OpenAIModelCost:
+    usage = Usage(**{name: data[name] for name in _TOKENS})
+    return OpenAIModelCost(model=data["model"], requests=data["requests"], usage=usage, cost=_decimal(data["cost"]))

@@ -1,0 +1,384 @@
+"""
+``aikit batch run``: a whole file answered, from its check to its results, however often it is stopped on the way.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+
+from aikit.cli.batch_progress import follow, uploading, waiting
+from aikit.cli.batch_report import Report
+from aikit.cli.batch_results import Tellings, print_rows
+from aikit.cli.batch_text import estimate_text
+from aikit.cli.batches import create_options, wait_options
+from aikit.cli.calls import Refused, command, good, refused
+from aikit.cli.inputs import STDIN
+from aikit.cli.options import Command, Duration, Group, Pairs, settings_of_context, usage_errors
+from aikit.cli.output import Exit, Output
+from aikit.cli.progress import bars
+from aikit.cli.text import counted, human_time, safe
+from aikit.client import OpenAIClient
+from aikit.disk import home_folder
+from aikit.disk.faults import StoreError
+from aikit.errors import OpenAIError, Rejected
+from aikit.objects import Progress
+from aikit.providers.configured import LOCAL
+from aikit.runs.folder import RunFolder
+from aikit.runs.joining import rows_of, written
+from aikit.runs.plan import Fingerprint, fingerprint, planned
+from aikit.runs.state import Part, RunOrder, RunState, identity
+from aikit.runs.steps import Listener, ended, intending_again, submitted
+
+
+@click.group(cls=Group)
+def batch() -> None:
+    """
+    Have a whole file of requests answered.
+    """
+
+
+@batch.command(cls=Command)
+@click.argument("path", metavar="INPUT", type=click.Path(dir_okay=False))
+@click.option(
+    "-o",
+    "--output",
+    "results",
+    type=click.Path(allow_dash=True, dir_okay=False),
+    help="Results: a .jsonl or .csv file, or - for stdout. Default: INPUT.results.jsonl, beside the input.",
+)
+@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Refuse to begin what may cost more.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask about the cost.")
+@click.option("--resubmit", is_flag=True, help="Of a finished run, send again what is not ok, and join all results.")
+@click.option("--again", is_flag=True, help="Begin anew, and pay anew, whatever was done before.")
+@click.option("--metadata", type=Pairs(), metavar="K=V", multiple=True, help="A pair to keep with each batch.")
+@click.option("--output-expires-after", type=Duration(), help="Delete output files that long after they were made.")
+@click.option("--poll-interval", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="As for wait.")
+@click.option("--max-wait", type=Duration(), help="As for wait.")
+@click.option(
+    "--concurrency", type=click.IntRange(1, 1024), metavar="N", help="Embedded provider: requests at once upstream."
+)
+def run(path: str, results: str | None, **asked: Any) -> int:
+    """
+    Have all requests of INPUT answered, and their results in one file, in the input's order.
+
+    The input is checked; what one batch cannot take is split. The cost is estimated, and asked about on a terminal;
+    then it is uploaded, batches are created and waited for, and each line is accounted for. Stopped at any moment, by
+    Ctrl-C or worse, it goes on when called again with the same input, and pays nothing twice. Called again when all is
+    done, it shows the results again. The exit code is 0 when each line is ok, and 4 when some are not.
+
+    With --provider local the requests are answered in this program: by the server at --base-url, or else by a model
+    that is built in.
+    """
+    settings = settings_of_context()
+    output = Output(settings)
+    wishes = Wishes(
+        path=Path(path),
+        results=results,
+        words=_words(path, results, asked),
+        **{name: asked[name] for name in ("max_cost", "yes", "resubmit", "again")},
+    )
+    with usage_errors():
+        options = create_options(metadata=asked["metadata"], output_expires_after=asked["output_expires_after"])
+        pairs, expiry = options.metadata or {}, options.output_expires_after
+    more = {} if asked["concurrency"] is None else {"concurrency": asked["concurrency"]}
+    try:
+        with settings.connected(**more) as client:
+            wait = wait_options(client, poll_interval=asked["poll_interval"], max_wait=asked["max_wait"])
+            waits = {"poll_interval": wait.poll_interval, "max_wait": wait.max_wait}
+            folder = RunFolder.of(settings.home or home_folder())
+            return Run(client, output, folder, wishes, waits).carry_out(pairs, expiry)
+    except Refused as refusal:
+        return refused(output, refusal)
+    except (OpenAIError, StoreError, Rejected) as error:
+        return refused(output, Refused(_errors_of(error), was_sent=True))
+
+
+@attrs.frozen(kw_only=True)
+class Wishes:
+    """
+    What was said on the command line.
+
+    Attributes:
+        path: The input.
+
+        results: Where the results go, as it was said.
+
+        words: The command line, to be shown to whoever goes on.
+
+        max_cost: US dollars.
+    """
+
+    path: Path
+    results: str | None
+    words: tuple[str, ...]
+    max_cost: float | None
+    yes: bool
+    resubmit: bool
+    again: bool
+
+    @property
+    def target(self) -> Path | None:
+        """The file of the results; ``None`` for stdout."""
+        if self.results == STDIN:
+            return None
+        return Path(self.results) if self.results else self.path.with_suffix(".results.jsonl")
+
+
+@attrs.define(eq=False)
+class Run:
+    """
+    One call of the command, step by step.
+    """
+
+    client: OpenAIClient
+    output: Output
+    folder: RunFolder
+    wishes: Wishes
+    wait: Mapping[str, Any]
+
+    def carry_out(self, metadata: Mapping[str, str], expiry: Mapping[str, Any] | None) -> int:
+        """
+        Go from wherever the run stands to its end; return the exit code.
+
+        Raises:
+            Refused: The check found problems, or something else keeps it from beginning.
+            OpenAIError: A step failed, as do *Rejected* and *StoreError*.
+        """
+        self._require_target()
+        mark = self._fingerprint()
+        order = RunOrder(
+            provider=identity(self.client.provider),
+            input=str(self.wishes.path.resolve()),
+            sha256=mark.sha256,
+            size_bytes=mark.size_bytes,
+            metadata=dict(metadata),
+            output_expires_after=expiry and dict(expiry),
+        )
+        with self.folder.held(order.key):
+            self._require_own_target()
+            known = None if self.wishes.again else self.folder.load(order.key)
+            state = self._begun(order) if known is None else self._taken_up(attrs.evolve(known, order=order))
+            if state is None:
+                return Exit.REFUSED
+            return self._went_on(state, mark)
+
+    def _went_on(self, state: RunState, mark: Fingerprint) -> int:
+        try:
+            if not state.is_ended:
+                state = self._submitted(state, mark)
+                state = self._ended(state)
+            return self._told(state)
+        except KeyboardInterrupt:
+            self._say_how_to_go_on(state)
+            raise
+        except (OpenAIError, Rejected):
+            self.output.say(f"what was done is kept; to go on: {command(self.output.settings, *self.wishes.words)}")
+            raise
+
+    def _fingerprint(self) -> Fingerprint:
+        size = _size(self.wishes.path)
+        with bars(self.output, [size]) as shown:
+            bar = shown.file(self.wishes.path.name, size)
+            try:
+                return fingerprint(self.wishes.path, lambda done: bar(Progress(done, size, "checking", 1)))
+            except Rejected as problem:
+                raise Refused(problem.errors, was_sent=False) from problem
+            finally:
+                bar.close()
+
+    def _begun(self, order: RunOrder) -> RunState | None:
+        """
+        Check, split, estimate and ask; return the beginning of a new run, or ``None`` if it is not wanted.
+        """
+        self._say_others(order)
+        parts = self._planned(order)
+        if not self._is_agreed():
+            return None
+        state = RunState(order=order, created_at=int(time.time()), parts=parts)
+        self.folder.keep(state)
+        return state
+
+    def _planned(self, order: RunOrder) -> tuple[Part, ...]:
+        path, size = self.wishes.path.resolve(), order.size_bytes
+        with bars(self.output, [size]) as shown:
+            bar = shown.file(path.name, size)
+            try:
+                limits, folder = self.client.provider.limits, self.folder.parts_of(order.key)
+                parts = planned(path, limits, folder, lambda done: bar(Progress(done, size, "checking", 1)))
+            except (Rejected, OpenAIError) as problem:
+                raise Refused(_errors_of(problem), was_sent=False) from problem
+            finally:
+                bar.close()
+        if len(parts) > 1:
+            self.output.say(f"the input becomes {counted(len(parts), 'batch').replace('batchs', 'batches')}")
+        return parts
+
+    def _is_agreed(self) -> bool:
+        """
+        Tell the estimate, and ask when somebody is there to be asked and it is not for free.
+        """
+        estimate = good(self.client.batches.estimate(self.wishes.path)).estimate
+        is_free = self._is_free()
+        self.output.say(f"estimate: {estimate_text(estimate, is_free=is_free)}")
+        for note in () if is_free else estimate.notes:
+            self.output.say(f"note: {safe(note)}")
+        if self.wishes.max_cost is not None and not is_free:
+            self._require_affordable(estimate, self.wishes.max_cost)
+        if self.wishes.yes or is_free or estimate.cost_high == 0 or not sys.stdin.isatty():
+            return True
+        if click.confirm("Run it?", err=True):
+            return True
+        self.output.say("nothing was sent")
+        return False
+
+    def _is_free(self) -> bool:
+        """
+        Tell whether the built-in model answers.
+        """
+        provider = self.client.provider
+        return provider.kind == LOCAL and getattr(provider, "upstream", None) is None
+
+    @staticmethod
+    def _require_affordable(estimate: Any, max_cost: float) -> None:
+        from aikit.accounts.estimates import refusal  # noqa: PLC0415  only who sets a bound needs it
+
+        problem = refusal(estimate, Decimal(str(max_cost)), "high")
+        if problem is not None:
+            raise Refused([problem], was_sent=False)
+
+    def _taken_up(self, known: RunState) -> RunState:
+        """
+        Say how far an earlier call has come, and what this one does.
+        """
+        if len(known.parts) == 1:  # the same lines may have another name by now
+            known = known.with_part(attrs.evolve(known.parts[0], path=known.order.input))
+        if not known.is_ended:
+            count = len(known.batch_ids)
+            self.output.say(
+                f"this run was begun {human_time(known.created_at)}; it goes on with {count} of {len(known.parts)} "
+                "batches created"
+            )
+            return known
+        state = intending_again(known, is_free_only=not self.wishes.resubmit)
+        if state.is_ended:
+            self.output.say(
+                f"this run is finished since {human_time(known.ended_at)}; here are its results, nothing is paid again "
+                "(--again begins anew)"
+            )
+        elif self.wishes.resubmit:
+            self.output.say("what is not ok is sent again")
+        else:
+            self.output.say("the provider had refused to begin, so nothing was done and nothing paid: tried again")
+        return state
+
+    def _submitted(self, state: RunState, mark: Fingerprint) -> RunState:
+        path = self.wishes.path
+        with uploading(self.output, state) as on_upload:
+            listener = self._listener(on_upload=on_upload)
+            state = submitted(self.client, state, listener)
+        if not mark.is_of(path):
+            self.output.say(f"{safe(str(path))} was changed meanwhile; the run is of what it was before")
+        return state
+
+    def _ended(self, state: RunState) -> RunState:
+        with waiting(self.output, state) as on_wait:
+            return ended(self.client, state, self._listener(on_wait=on_wait), dict(self.wait))
+
+    def _told(self, state: RunState) -> int:
+        """
+        Write the results, and account for every line.
+        """
+        target = self.wishes.target
+        with rows_of(self.client, state) as (done, found):
+            rows = Tellings(found)
+            if target is None:
+                print_rows(self.output, rows)
+            else:
+                written(rows, target)
+        place = None if target is None else str(target.absolute())
+        done = attrs.evolve(done, ended_at=done.ended_at or int(time.time()), results=place)
+        self.folder.keep(done)
+        self.folder.forget_parts(done.order.key)
+        again = command(self.output.settings, *self.wishes.words, "--resubmit")
+        return Report(self.output, self.client, done, rows, target).tell(again)
+
+    def _listener(self, **heard: Any) -> Listener:
+        return Listener(on_state=self.folder.keep, on_batch=follow(self.output), **heard)
+
+    def _require_target(self) -> None:
+        """
+        Find out before anything is paid that the results have a place.
+        """
+        target = self.wishes.target
+        if target is None:
+            if self.output.settings.json:
+                raise click.UsageError("--json and -o - both want stdout; save the results with -o PATH")
+            return
+        if not target.absolute().parent.is_dir():
+            raise click.UsageError(f"{target.parent} is no folder; create it, or say another -o")
+        if target.exists() and target.resolve() == self.wishes.path.resolve():
+            raise click.UsageError("the results would replace the input; say another -o")
+
+    def _require_own_target(self) -> None:
+        """
+        Refuse to replace a file that nobody named, unless a run wrote it.
+        """
+        target = self.wishes.target
+        if target is None or self.wishes.results or not target.exists():
+            return
+        if str(target.absolute()) not in self.folder.results():
+            raise click.UsageError(f"{target} exists, and no run wrote it; move it away, or say where with -o")
+
+    def _say_others(self, order: RunOrder) -> None:
+        """
+        Say that an input was changed, and what became of the run of what it was.
+        """
+        if self.wishes.again:
+            return
+        for other in self.folder.others(order)[-1:]:
+            what = "the input was changed" if other.order.sha256 != order.sha256 else "other options were given"
+            self.output.say(f"{what} since the run of {human_time(other.created_at)}: this is a new run")
+            if not other.is_ended and other.batch_ids:
+                self.output.say(f"batches of that run that may be under way: {', '.join(map(safe, other.batch_ids))}")
+
+    def _say_how_to_go_on(self, state: RunState) -> None:
+        kept = self.folder.load(state.order.key) or state
+        where = "here" if self.client.provider.kind == LOCAL else "at the provider"
+        if kept.batch_ids and self.client.provider.kind != LOCAL:
+            self.output.say(f"\nthe batches go on {where}: {', '.join(map(safe, kept.batch_ids))}")
+        self.output.say(f"\nto go on: {command(self.output.settings, *self.wishes.words)}")
+
+
+def _words(path: str, results: str | None, asked: Mapping[str, Any]) -> tuple[str, ...]:
+    """
+    Return the command line that goes on with this run.
+    """
+    words: list[str] = ["batch", "run", path, *(["-o", results] if results else [])]
+    words += [word for key, text in asked["metadata"] for word in ("--metadata", f"{key}={text}")]
+    for name in ("output_expires_after", "poll_interval", "max_wait", "concurrency"):
+        if asked[name] is not None:
+            words += [f"--{name.replace('_', '-')}", str(asked[name])]
+    return tuple(words)
+
+
+def _errors_of(error: Exception) -> Sequence[OpenAIError]:
+    if isinstance(error, Rejected):
+        return error.errors
+    if isinstance(error, StoreError):
+        return [OpenAIError(message=error.message, code=error.code)]
+    return [error] if isinstance(error, OpenAIError) else []
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # told when it is read
+        return 0

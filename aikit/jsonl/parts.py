@@ -1,0 +1,242 @@
+"""
+The parts of a split file: beside each other in a hidden folder, until all are complete and get their names.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, Self
+
+import attrs
+
+from aikit.errors import OpenAIError
+from aikit.jsonl.tokens import TokenEstimate
+
+WAITING_MAX: Final = 4 * 1024 * 1024  # bytes of all parts that are not on disk yet
+_BUFFER: Final = 256 * 1024
+_STEM_MAX: Final = 200  # bytes, so that with what is appended no name is longer than 255
+_NONE: Final = TokenEstimate()
+
+
+@attrs.frozen(kw_only=True)
+class Part:
+    """
+    One part of a split batch input.
+
+    Attributes:
+        path: Where it is.
+
+        url: What all its requests ask.
+
+        model: The model that all its requests name; ``None`` where they name none.
+
+        lines: How many requests it has.
+
+        bytes: How large it is.
+
+        first_line: Where its first request stood in the input, 1-based.
+
+        tokens: Of its input, where *max_tokens* was asked for.
+    """
+
+    path: Path
+    url: str
+    model: str | None
+    lines: int
+    bytes: int
+    first_line: int
+    tokens: TokenEstimate | None = None
+
+
+@attrs.define(kw_only=True, eq=False)
+class GrowingPart:
+    """
+    A part that lines are still put into.
+
+    Attributes:
+        inputs: Embedding inputs.
+
+        waiting: What is not on disk yet.
+    """
+
+    path: Path
+    url: str
+    model: str | None
+    first_line: int
+    lines: int = 0
+    size_bytes: int = 0
+    inputs: int = 0
+    tokens: TokenEstimate = _NONE
+    waiting: list[bytes] = attrs.field(factory=list)
+
+    def complete(self, path: Path, *, has_tokens: bool) -> Part:
+        """
+        Return the part that now stands at *path*.
+        """
+        return Part(
+            path=path,
+            url=self.url,
+            model=self.model,
+            lines=self.lines,
+            bytes=self.size_bytes,
+            first_line=self.first_line,
+            tokens=self.tokens if has_tokens else None,
+        )
+
+
+@attrs.define(eq=False)
+class PartsFolder:
+    """
+    The folder where parts are to appear, all at once or not at all.
+
+    No part is held open, so there may be any number of them.
+
+    Attributes:
+        folder: Made when it is not there.
+
+        stem: What the parts' names begin with.
+
+        is_replacing: Whether parts of an earlier split may be removed.
+    """
+
+    folder: Path
+    stem: str
+    is_replacing: bool
+    parts: list[GrowingPart] = attrs.field(factory=list)
+    _hidden: Path = attrs.field(init=False)
+    _waiting: int = 0
+    _unwritten: list[GrowingPart] = attrs.field(factory=list)
+    _made: list[Path] = attrs.field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self.stem = self.stem.encode("utf-8", "ignore")[:_STEM_MAX].decode("utf-8", "ignore")
+        self._hidden = self.folder / f".{self.stem}.{os.urandom(4).hex()}.parts"
+
+    def __enter__(self) -> Self:
+        try:
+            with self._disk():
+                self._make()
+                self._refuse_earlier()
+        except BaseException:
+            self.discard()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.discard()
+
+    def begin(self, url: str, model: str | None, line: int) -> GrowingPart:
+        """
+        Return a new part, whose first request stands on *line* of the input.
+        """
+        name = f"{self.stem}.part-{len(self.parts) + 1:05d}.jsonl"
+        self.parts.append(GrowingPart(path=self._hidden / name, url=url, model=model, first_line=line))
+        return self.parts[-1]
+
+    def add(self, part: GrowingPart, line: bytes) -> None:
+        """
+        Append *line*, and a newline, to *part*.
+        """
+        if not part.waiting:
+            self._unwritten.append(part)
+        part.waiting += (line, b"\n")
+        part.lines += 1
+        size = len(line) + 1
+        part.size_bytes += size
+        self._waiting += size
+        if self._waiting >= WAITING_MAX:
+            self.flush()
+
+    def flush(self) -> None:
+        """
+        Write down what waits.
+
+        Raises:
+            OpenAIError: The disk is full or broken (code ``"unwritable_file"``).
+        """
+        with self._disk():
+            for part in self._unwritten:
+                with part.path.open("ab", buffering=_BUFFER) as file:
+                    file.writelines(part.waiting)
+                part.waiting = []
+        self._unwritten = []
+        self._waiting = 0
+
+    def commit(self) -> tuple[Path, ...]:
+        """
+        Give all parts their names, or none; return where they are.
+
+        Raises:
+            OpenAIError: The disk is full or broken (code ``"unwritable_file"``), or there are parts of an earlier
+                split (code ``"file_exists"``).
+        """
+        self.flush()
+        moves = [(part.path, self.folder / part.path.name) for part in self.parts]
+        with self._disk():
+            self._refuse_earlier()
+            aside = self._hidden / "earlier"
+            aside.mkdir()
+            _move([*((path, aside / path.name) for path in self._earlier()), *moves])
+        return tuple(path for _, path in moves)
+
+    def discard(self) -> None:
+        """
+        Remove what has no name yet, and the folder where it was made for nothing.
+        """
+        self._unwritten = []
+        shutil.rmtree(self._hidden, ignore_errors=True)
+        for folder in reversed(self._made):
+            with suppress(OSError):  # it has parts now, or somebody else's files
+                folder.rmdir()
+
+    def _make(self) -> None:
+        missing = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
+        for folder in reversed(missing):
+            folder.mkdir(exist_ok=True)
+            self._made.append(folder)
+        self._hidden.mkdir()
+
+    def _refuse_earlier(self) -> None:
+        earlier = [] if self.is_replacing else self._earlier()
+        if earlier:
+            raise OpenAIError(
+                message=f"{earlier[0]} is there already, from an earlier split; give another folder, or replace=True "
+                "to have all such parts replaced",
+                code="file_exists",
+                param="folder",
+            )
+
+    def _earlier(self) -> list[Path]:
+        name = re.compile(re.escape(self.stem) + r"\.part-\d{5,}\.jsonl", re.ASCII)
+        return sorted(path for path in self.folder.iterdir() if name.fullmatch(path.name))
+
+    @contextmanager
+    def _disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OpenAIError(
+                message=f"{self.folder} cannot be written to: {error.strerror or error}; nothing was left behind",
+                code="unwritable_file",
+                param="folder",
+            ) from error
+
+
+def _move(moves: list[tuple[Path, Path]]) -> None:
+    """
+    Rename all, or none.
+    """
+    done: list[tuple[Path, Path]] = []
+    try:
+        for source, target in moves:
+            source.rename(target)
+            done.append((source, target))
+    except OSError:
+        for source, target in reversed(done):
+            target.rename(source)
+        raise

@@ -1,0 +1,178 @@
+"""
+What works on batches: two threads of whichever process looks at one that is not ended and that nobody works on.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Final
+
+import attrs
+
+from aikit.interpreter_exit import stop_at_the_end
+from aikit.local.answering import Answer, Task
+from aikit.local.answers import Answers
+from aikit.local.batch_store import BatchStore, StoredBatch
+from aikit.local.batch_work import BatchWork, Stopped
+from aikit.local.executor import Executor
+
+_STOP_S: Final = 4.0
+log: Final = logging.getLogger("aikit.local")
+
+
+@attrs.define(eq=False)
+class Engine:
+    """
+    Works on the batches of a store that it is told of; starts no thread before that.
+
+    One thread does what takes moments (looks at inputs, writes output files, carries out cancellations), so that it
+    never waits for the other, which has the lines of one batch answered after those of another. Over all threads and
+    processes one works on a batch at a time: it holds the lock that `BatchFolder` names. Both are daemons: a program
+    ends when it wants to, and what was not done is done by the next that looks.
+
+    Attributes:
+        batches: Where they are.
+
+        answers: How their lines are answered.
+    """
+
+    batches: BatchStore
+    answers: Answers
+    _stop: threading.Event = attrs.field(init=False)
+    _desk: _Worker = attrs.field(init=False)
+    _lines: _Worker = attrs.field(init=False)
+    _pid: int = attrs.field(init=False)
+    _told: set[str] = attrs.field(factory=set, init=False)
+    _executor: Executor | None = attrs.field(default=None, init=False)
+    _opened: ExitStack = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._begin()
+
+    def look(self, batch: StoredBatch) -> None:
+        """
+        Work on *batch* unless it is ended, or somebody does, or its lines are to be answered elsewhere.
+        """
+        if self._pid != os.getpid():
+            self._begin()  # in a child made by fork the threads are not
+        if batch.is_ended or self._stop.is_set():
+            return
+        if self._is_ours(batch):
+            if self._lines.current != batch.id:
+                self._desk.put(batch.id)
+        elif batch.id not in self._told:
+            self._told.add(batch.id)
+            log.warning(
+                "batch %s stays as it is: its lines are to be answered by %s, and here they would be by %s",
+                batch.id,
+                _named(batch.upstream),
+                _named(self.answers.upstream),
+            )
+
+    def stop(self) -> None:
+        """
+        End the threads, soon; what is not done is left to the next who looks.
+        """
+        self._stop.set()
+        if self._pid == os.getpid():
+            self._desk.join(_STOP_S)
+            self._lines.join(_STOP_S)
+            self._opened.close()
+
+    def _begin(self) -> None:
+        self._pid, self._stop = os.getpid(), threading.Event()
+        self._executor, self._opened = None, ExitStack()
+        self._desk = _Worker("aikit-batches", self._do_paperwork, self._stop)
+        self._lines = _Worker("aikit-batch-lines", self._have_answered, self._stop)
+        try:
+            stop_at_the_end(self)
+        except RuntimeError:  # it is the end already: what is asked is answered, and nothing is begun
+            self._stop.set()
+
+    def _is_ours(self, batch: StoredBatch) -> bool:
+        """
+        Tell whether *batch* can go on here: it was made for the same upstream, or needs none any more.
+        """
+        is_out_of_time = batch.is_out_of_time(self.batches.store.clock.now())
+        return self.answers.upstream == batch.upstream or batch.status in {"cancelling", "finalizing"} or is_out_of_time
+
+    def _do_paperwork(self, batch_id: str) -> None:
+        if self._work_on(batch_id, may_answer=False):
+            self._lines.put(batch_id)
+
+    def _have_answered(self, batch_id: str) -> None:
+        self._work_on(batch_id, may_answer=True)
+
+    def _work_on(self, batch_id: str, *, may_answer: bool) -> bool:
+        folder = self.batches.store.batch_folder
+        with folder.working_on(batch_id) as is_mine:
+            if not is_mine:
+                return False
+            return BatchWork(self.batches, batch_id, self._execute, self._stop, may_answer).run()
+
+    def _execute(
+        self, tasks: Iterator[Task], on_answer: Callable[[Task, Answer], None], should_stop: Callable[[], bool]
+    ) -> None:
+        if self._executor is None:
+            answerer = self._opened.enter_context(self.answers.opened())
+            clock, concurrency = self.batches.store.clock, self.answers.concurrency
+            self._executor = Executor(answerer, clock=clock, concurrency=concurrency)
+        self._executor.run(tasks, on_answer, should_stop)
+
+
+@attrs.define(eq=False)
+class _Worker:
+    """
+    A thread that works through ids, one after the other; there is none while there are none.
+
+    Attributes:
+        current: What it is at.
+    """
+
+    _name: str
+    _work: Callable[[str], None]
+    _stop: threading.Event
+    current: str | None = attrs.field(default=None, init=False)
+    _ids: deque[str] = attrs.field(factory=deque, init=False)
+    _thread: threading.Thread | None = attrs.field(default=None, init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+
+    def put(self, batch_id: str) -> None:
+        with self._lock:
+            if batch_id in self._ids or self._stop.is_set():
+                return
+            self._ids.append(batch_id)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
+
+    def join(self, timeout_s: float) -> None:
+        with self._lock:
+            thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while (batch_id := self._next()) is not None:
+            try:
+                self._work(batch_id)
+            except Stopped:
+                pass
+            except Exception:
+                log.exception("batch %s: working on it broke off; it goes on when somebody looks at it", batch_id)
+
+    def _next(self) -> str | None:
+        with self._lock:
+            self.current = self._ids.popleft() if self._ids and not self._stop.is_set() else None
+            if self.current is None:
+                self._thread = None
+            return self.current
+
+
+def _named(upstream: str | None) -> str:
+    return upstream or "the built-in model"

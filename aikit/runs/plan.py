@@ -1,0 +1,175 @@
+"""
+The input of a run: everything that is wrong with it, and the parts that a provider takes at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from aikit.errors import CancelledError, OpenAIError, Rejected
+from aikit.jsonl.batch import BatchRules
+from aikit.jsonl.checking import check_lines
+from aikit.jsonl.lines import iter_lines, parsed
+from aikit.jsonl.problems import Problems
+from aikit.limits import Limits
+from aikit.runs.state import Part
+from aikit.source import Source, source_of
+from aikit.validation import check_file
+
+_CHUNK: Final = 1024 * 1024
+_SPLIT: Final = frozenset(("mismatched_model", "too_many_tasks", "too_many_inputs"))
+_OTHER_URL: Final = "does not match the batch endpoint."
+
+OnRead = Callable[[int], None]
+"""Told the bytes read so far; what it raises ends the reading."""
+
+
+@attrs.frozen(kw_only=True)
+class Fingerprint:
+    """
+    By which a file is known to be what it was.
+
+    Attributes:
+        modified_ns: Time of the last change.
+    """
+
+    sha256: str
+    size_bytes: int
+    modified_ns: int
+
+    def is_of(self, path: Path) -> bool:
+        """
+        Tell whether nothing has been written to the file at *path* since.
+        """
+        status = path.stat()
+        return (status.st_size, status.st_mtime_ns) == (self.size_bytes, self.modified_ns)
+
+
+def fingerprint(path: Path, on_read: OnRead) -> Fingerprint:
+    """
+    Read the file at *path* to its end.
+
+    Raises:
+        Rejected: It cannot be read.
+    """
+    digest, done = hashlib.sha256(), 0
+    try:
+        with path.open("rb", buffering=0) as file:
+            status = os.fstat(file.fileno())
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+                done += len(chunk)
+                on_read(done)
+    except (OSError, ValueError) as error:
+        raise Rejected([_unreadable(path, error)]) from error
+    return Fingerprint(sha256=digest.hexdigest(), size_bytes=done, modified_ns=status.st_mtime_ns)
+
+
+def planned(path: Path, limits: Limits, folder: Path, on_read: OnRead) -> tuple[Part, ...]:
+    """
+    Check the input at *path*, and return its parts: mostly one, the input itself.
+
+    Args:
+        path: The input.
+
+        limits: What the provider takes in one batch.
+
+        folder: Where several parts are written to.
+
+        on_read: Told how far the check has come.
+
+    Raises:
+        Rejected: All problems, each with its line.
+    """
+    source = source_of(path, purpose="batch").resolved()
+    lines, is_one = _checked(source, limits, on_read)
+    if is_one:
+        return (Part(number=1, path=str(path), endpoint=first_url(source) or "", lines=lines),)
+    return _split(path, limits, folder)
+
+
+def first_url(source: Source) -> str | None:
+    """
+    Return what the first request of *source* asks, or ``None`` when that cannot be read.
+    """
+    with closing(source.open()) as reader:
+        first = next(iter_lines(reader, sys.maxsize), None)
+    try:
+        line = parsed(first or b"")
+    except ValueError:
+        return None
+    url = line.get("url") if isinstance(line, dict) else None
+    return url if isinstance(url, str) and url else None
+
+
+@attrs.define
+class _Mendable(Problems):
+    """
+    Problems but for those that splitting mends.
+
+    Attributes:
+        is_mendable: Whether there were some of these.
+    """
+
+    is_mendable: bool = False
+
+    def add(self, error: OpenAIError) -> None:
+        """
+        Take a problem of the whole file.
+        """
+        if error.code in _SPLIT:
+            self.is_mendable = True
+        else:
+            Problems.add(self, error)
+
+    def add_line(self, line: int, code: str, message: str, param: str | None = None) -> None:
+        """
+        Take a problem of a line.
+        """
+        if code in _SPLIT or (code == "invalid_url" and message.endswith(_OTHER_URL)):
+            self.is_mendable = True
+        else:
+            Problems.add_line(self, line, code, message, param)
+
+
+def _checked(source: Source, limits: Limits, on_read: OnRead) -> tuple[int, bool]:
+    """
+    Return how many lines there are, and whether they are one batch.
+    """
+    unbounded = attrs.evolve(limits, batch_max_bytes=sys.maxsize, batch_max_lines=sys.maxsize)
+    problems = _Mendable()
+    for error in check_file(source, "batch", attrs.evolve(unbounded, checked_purposes=())):
+        problems.add(error)
+    rules = BatchRules(unbounded, problems)  # of all lines, so that no custom_id is in two parts
+    if source.size_bytes:
+        with closing(source.open()) as reader:
+            try:
+                check_lines("batch", reader, unbounded, problems, on_read, rules=rules)
+            except CancelledError:
+                raise
+            except OpenAIError as error:
+                problems.add(error)
+    if problems.count:
+        raise Rejected(problems.shown())
+    is_small = (source.size_bytes or 0) <= limits.batch_max_bytes and rules.lines <= limits.batch_max_lines
+    return rules.lines, is_small and not problems.is_mendable
+
+
+def _split(path: Path, limits: Limits, folder: Path) -> tuple[Part, ...]:
+    message = f"{path} is more than one batch of {limits.batch_max_lines:,} lines takes; split it ({folder})"
+    raise Rejected([OpenAIError(message=message, code="too_many_tasks", param="file")])
+
+
+def _unreadable(path: Path, error: Exception) -> OpenAIError:
+    is_missing = isinstance(error, FileNotFoundError)
+    reason = "does not exist" if is_missing else f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    code = "file_not_found" if is_missing else "unreadable_file"
+    return OpenAIError(message=f"{path} {reason}; check the path", code=code, param="file")

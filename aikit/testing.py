@@ -1,0 +1,188 @@
+"""
+Fixtures for the tests of programs that use aikit: a provider of their own, a clock to set forward, and faults.
+
+``pytest_plugins = ["aikit.testing"]`` in a ``conftest.py`` makes them known to pytest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import pytest
+
+from aikit.client import OpenAIClient
+from aikit.local.clock import SpedUpClock
+from aikit.local.script import GARBAGE, CallFault, LineFault, Script, in_force, json_bytes
+
+_DAY_S: Final = 86_400.0
+
+
+@attrs.define(eq=False)
+class EmbeddedProvider:
+    """
+    The embedded provider in a folder of its own, with a clock and faults that a test decides on.
+
+    Attributes:
+        home: The folder; nothing outside it is touched.
+    """
+
+    home: Path
+    _script: Script
+    _clients: list[OpenAIClient] = attrs.field(factory=list, init=False)
+
+    @property
+    def clock(self) -> SpedUpClock:
+        """The time batches live by: ``advance(seconds)`` sets it forward, ``run_at(speed)`` makes it run faster."""
+        return self._script.clock
+
+    def client(self, **options: Any) -> OpenAIClient:
+        """
+        Make a client of it, which is closed after the test.
+
+        Args:
+            options: Of `OpenAIClient`; with *base_url* the lines of batches are answered there.
+        """
+        chosen: dict[str, Any] = {"provider": "local", "home": self.home} | options
+        client = OpenAIClient(**chosen)
+        self._clients.append(client)
+        return client
+
+    def fail(
+        self,
+        method: str | None = None,
+        path: str = "*",
+        *,
+        times: int = 1,
+        status: int | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        delay: float = 0.0,
+        reset: bool = False,
+        garbage: bool = False,
+        acts_first: bool = False,
+    ) -> None:
+        """
+        Have the next calls of the API go wrong.
+
+        Args:
+            method: Of which calls; all without it.
+
+            path: Of which calls, such as ``"/batches"`` or ``"/files/*/content"``.
+
+            times: Of how many.
+
+            status: What is answered; without it, and without *reset* and *garbage*, the call is only delayed.
+
+            body: With it: bytes, a text, or a value that becomes JSON; an error object without it.
+
+            headers: With it, such as ``{"Retry-After": "1"}``.
+
+            delay: Seconds before, by `clock`.
+
+            reset: The connection breaks.
+
+            garbage: What is answered is no JSON, with status 200 unless *status* says otherwise.
+
+            acts_first: The call is carried out, and only its answer is lost.
+        """
+        if times < 1:
+            raise ValueError(f"times must be at least 1, not {times!r}")
+        fault = CallFault(
+            method=method.upper() if method else None,
+            path=path,
+            status=200 if garbage and status is None else status,
+            body=GARBAGE if garbage else None if body is None else json_bytes(body),
+            headers=headers or {},
+            delay_s=delay,
+            is_reset=reset,
+            acts_first=acts_first,
+        )
+        self._script.add_call_fault(fault, times)
+
+    def fail_lines(
+        self,
+        custom_id: str | None = None,
+        *,
+        every: int | None = None,
+        status: int | None = None,
+        body: Any = None,
+        delay: float = 0.0,
+        timeout: bool = False,
+    ) -> None:
+        """
+        Have lines of batches go wrong, from now on; of several rules about a line the last one counts.
+
+        Args:
+            custom_id: Of which line; without it, and without *every*, all.
+
+            every: Of every so-manieth line of the input file.
+
+            status: What the line is answered with; without it, and without *timeout*, it is only delayed.
+
+            body: With it: bytes or a text that is JSON, or a value that becomes JSON; an error object without it.
+
+            delay: Seconds before, by `clock`: a slow model.
+
+            timeout: The line ends without an answer, as after a time-out of the model.
+        """
+        if custom_id is not None and every is not None:
+            raise ValueError("a line is chosen by custom_id or by every, not by both")
+        if every is not None and every < 1:
+            raise ValueError(f"every must be at least 1, not {every!r}")
+        fault = LineFault(
+            custom_id=custom_id,
+            every=every,
+            status=status,
+            body=None if body is None else json_bytes(body),
+            delay_s=delay,
+            is_timeout=timeout,
+        )
+        self._script.add_line_fault(fault)
+
+    def expire_after(self, lines: int) -> None:
+        """
+        After so many lines have been answered, let the window of the batch be over: it expires with what it has.
+        """
+        if lines < 0:
+            raise ValueError(f"lines must be at least 0, not {lines!r}")
+        self._script.expire_after(lines, _DAY_S)
+
+    def heal(self) -> None:
+        """
+        Forget all faults.
+        """
+        self._script.clear()
+
+    def close(self) -> None:
+        """
+        Close the clients; what is under way is cancelled.
+        """
+        for client in self._clients:
+            client.close(cancel=True)
+
+
+@contextmanager
+def embedded_provider(home: Path) -> Iterator[EmbeddedProvider]:
+    """
+    Give an embedded provider in the folder *home*, for tests that want more than one, or no fixture.
+    """
+    script = Script()
+    provider = EmbeddedProvider(home, script)
+    with in_force(home, script):
+        try:
+            yield provider
+        finally:
+            provider.close()
+
+
+@pytest.fixture
+def aikit_provider(tmp_path: Path) -> Iterator[EmbeddedProvider]:
+    """
+    Give a fresh embedded provider in a temporary folder.
+    """
+    with embedded_provider(tmp_path / "aikit-home") as provider:
+        yield provider

@@ -1,0 +1,3 @@
+"""
+Tests of what a batch gives back.
+"""

@@ -1,0 +1,3 @@
+"""
+Tests of what is kept on disk.
+"""
