@@ -82,6 +82,15 @@ class Stage:
             file.writelines(_output_line(number, texts[number % len(texts)]) for number in range(BATCH_LINES))
         return path
 
+    @cached_property
+    def shuffled_file(self) -> Path:
+        """The lines of the output file in another order, as providers give them."""
+        path = self.folder / "shuffled.jsonl"
+        lines = self.output_file.read_bytes().splitlines(keepends=True)
+        random.Random(_SEED).shuffle(lines)  # noqa: S311  the same order in every run is what is wanted
+        path.write_bytes(b"".join(lines))
+        return path
+
 
 @contextmanager
 def server() -> Iterator[tuple[int, int]]:
