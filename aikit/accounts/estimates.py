@@ -160,6 +160,7 @@ def _add_costs(counts: _Counts, low: int, high: int, most: int | None) -> None:
         counts.cost_low = None if cost is None else counts.cost_low + cost
     if counts.cost_high is not None:
         rates = counts.price.batch_rates(counts.price.step(high))
+        most = 0 if most is None and rates.output == 0 else most  # free answers may be as long as they like
         cost = None if most is None else rates.cost(Usage(input_tokens=high, output_tokens=most))
         counts.cost_high = None if cost is None else counts.cost_high + cost
 

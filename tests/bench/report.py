@@ -75,6 +75,8 @@ def _text(value: float | None, figure: str) -> str:
         return f"{value:,.0f} MiB"
     if figure == "mb_per_s":
         return f"{value:.0f} MB/s"
+    if figure == "lines_per_s":
+        return f"{value:,.0f}/s"
     if figure == "threads":
         return f"{value:.0f}"
     return f"{value:.2f} s" if value >= 1 else f"{value * 1e3:.0f} ms" if value >= 0.01 else f"{value * 1e6:.0f} µs"

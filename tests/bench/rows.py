@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from tests.bench.chat_server import DELAY_S
 from tests.bench.environments import curl_path
 from tests.bench.measure import Line, Row
 from tests.bench.server import BULK_BYTES
@@ -15,6 +16,7 @@ from tests.bench.stage import Stage
 _CALLS: Final = 2_000
 _AT_A_TIME: Final = 64
 _WAITING: Final = 10_000
+_LINES: Final = 5_000
 _BATCHES: Final = 5_000
 
 
@@ -166,6 +168,21 @@ def _batches(stage: Stage) -> Row:
     )
 
 
+def _split(stage: Stage) -> Row:
+    path = stage.mixed_file
+    return Row(
+        "splitting and checking a batch input of 1 GB",
+        {
+            "aikit": stage.program("aikit", "split_with_aikit.py", path, stage.folder / "parts"),
+            "json.loads": stage.program("aikit", "check_with_json.py", path),
+        },
+        [
+            Line("speed", "mb_per_s", "json.loads", limit=120, at_least=True),
+            Line("peak memory", "rss_mib", "json.loads", limit=80),
+        ],
+    )
+
+
 def _cost(stage: Stage) -> Row:
     path = stage.output_file
     return Row(
@@ -182,6 +199,38 @@ def _cost(stage: Stage) -> Row:
     )
 
 
+def _join(stage: Stage) -> Row:
+    files = (stage.batch_file, stage.shuffled_file)
+    return Row(
+        "joining 50,000 results, 107 MB, with their input of 200 MB, in its order",
+        {
+            "aikit": stage.program("aikit", "join_with_aikit.py", *files),
+            "json.loads": stage.program("aikit", "join_with_json.py", *files),
+        },
+        [
+            Line("joining, and reading every answer", "call_s", "json.loads", limit=3),
+            Line("peak memory", "rss_mib", "json.loads", limit=100),
+        ],
+    )
+
+
+def _executor(stage: Stage) -> Row:
+    url = stage.chat_url
+    ideal = _AT_A_TIME / DELAY_S
+    return Row(
+        f"a batch of 5,000 lines, 64 at a time, each answered after 50 ms (at best {ideal:,.0f}/s)",
+        {
+            "aikit": stage.program("aikit", "chat_with_aikit.py", url, _LINES, _AT_A_TIME, stage.folder),
+            "bare sockets": stage.raw("chat", url, _LINES, _AT_A_TIME),
+        },
+        [
+            Line("lines a second", "lines_per_s", "bare sockets", limit=0.85 * ideal, at_least=True),
+            Line("CPU per line", "cpu_s", per=_LINES),
+            Line("peak memory", "rss_mib"),
+        ],
+    )
+
+
 ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "import": _import,
     "upload": _upload,
@@ -191,6 +240,9 @@ ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "list": _list,
     "check": _check,
     "wait": _wait,
+    "executor": _executor,
+    "split": _split,
     "cost": _cost,
+    "join": _join,
     "batches": _batches,
 }

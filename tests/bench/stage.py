@@ -4,6 +4,7 @@ What the measured programs find: interpreters, the server's addresses, and files
 
 from __future__ import annotations
 
+import atexit
 import json
 import random
 import subprocess
@@ -19,6 +20,7 @@ from tests.bench.server import BULK_BYTES
 
 BATCH_LINES: Final = 50_000
 BATCH_LINE_BYTES: Final = 4_194  # 50,000 of them fill OpenAI's 209,715,200 bytes but for 15,200
+MIXED_BYTES: Final = 1_000_000_000
 _SEED: Final = 20_261_121
 _HERE: Final = Path(__file__).parent
 
@@ -53,6 +55,15 @@ class Stage:
         return [sys.executable, "-I", "-S", str(_HERE / "peers" / "raw.py"), *map(str, arguments)]
 
     @cached_property
+    def chat_url(self) -> str:
+        """Base URL of a chat server, which is started when a row first asks for it."""
+        command = [sys.executable, "-I", str(_HERE / "chat_server.py")]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        atexit.register(process.terminate)
+        assert process.stdout is not None
+        return f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
+
+    @cached_property
     def bulk_file(self) -> Path:
         """512 MB of text."""
         path = self.folder / "data.txt"
@@ -74,12 +85,33 @@ class Stage:
         return path
 
     @cached_property
+    def mixed_file(self) -> Path:
+        """A batch input of 1 GB and some 300,000 lines of 4 KB or less: three models, three urls."""
+        path = self.folder / "mixed.jsonl"
+        texts = _texts(97, 3_900)
+        size = number = 0
+        with path.open("wb", buffering=1024 * 1024) as file:
+            while size < MIXED_BYTES:
+                size += file.write(_mixed_line(number, texts[number % len(texts)]))
+                number += 1
+        return path
+
+    @cached_property
     def output_file(self) -> Path:
         """What a batch of 50,000 chat requests gives back: about 100 MB."""
         path = self.folder / "output.jsonl"
         texts = _texts(97, 1_300)
         with path.open("wb", buffering=1024 * 1024) as file:
             file.writelines(_output_line(number, texts[number % len(texts)]) for number in range(BATCH_LINES))
+        return path
+
+    @cached_property
+    def shuffled_file(self) -> Path:
+        """The lines of the output file in another order, as providers give them."""
+        path = self.folder / "shuffled.jsonl"
+        lines = self.output_file.read_bytes().splitlines(keepends=True)
+        random.Random(_SEED).shuffle(lines)  # noqa: S311  the same order in every run is what is wanted
+        path.write_bytes(b"".join(lines))
         return path
 
 
@@ -111,6 +143,21 @@ def _batch_line(number: int, text: str) -> bytes:
             "max_tokens": 256,
         },
     }
+    return json.dumps(line, ensure_ascii=False).encode() + b"\n"
+
+
+def _mixed_line(number: int, text: str) -> bytes:
+    kind = number % 10
+    body: dict[str, object]
+    if kind == 9:
+        url, body = "/v1/embeddings", {"input": [text[start : start + 390] for start in range(0, len(text), 390)]}
+    elif kind == 8:
+        url, body = "/v1/responses", {"input": text, "max_output_tokens": 256}
+    else:
+        text = text[:80] if kind == 7 else text
+        url, body = "/v1/chat/completions", {"messages": [{"role": "user", "content": text}], "max_tokens": 256}
+    body["model"] = "text-embedding-3-small" if kind == 9 else ("gpt-4o-mini", "gpt-5-mini")[kind % 2]
+    line = {"custom_id": f"request-{number:07d}", "method": "POST", "url": url, "body": body}
     return json.dumps(line, ensure_ascii=False).encode() + b"\n"
 
 

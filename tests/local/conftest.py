@@ -20,7 +20,7 @@ from aikit.headers import Headers
 from aikit.local import BASE_URL
 from aikit.local.store import Store
 from aikit.local.transport import LocalTransport
-from aikit.multipart import MultipartBody
+from aikit.multipart import MultipartBody, json_body
 from aikit.source import source_of
 from aikit.watch import Watch
 from aikit.wire import Request, Response
@@ -72,6 +72,14 @@ class API:
         assert response.status == 200, response.body
         file_id: str = response.json()["id"]
         return file_id
+
+    def batch(self, input_file_id: str, endpoint: str = "/v1/chat/completions", **others: Any) -> dict[str, Any]:
+        """Create a batch and return it."""
+        order = {"input_file_id": input_file_id, "endpoint": endpoint, "completion_window": "24h"} | others
+        response = self.call("POST", "/batches", body=json_body(order))
+        assert response.status == 200, response.body
+        batch: dict[str, Any] = response.json()
+        return batch
 
     def content(self, file_id: str, headers: Mapping[str, str] | None = None) -> Response:
         """Read a file."""

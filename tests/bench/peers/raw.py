@@ -115,12 +115,37 @@ def many(url: str, count: str, at_a_time: str) -> None:
                 ready.sendall(request)
 
 
+def chat(url: str, count: str, at_a_time: str) -> None:
+    """
+    Ask for completions over many connections at once; tell the answers in a second.
+    """
+    selector = selectors.DefaultSelector()
+    body = b'{"model": "m", "messages": [{"role": "user", "content": "' + b"Why is the sky blue? " * 24 + b'"}]}'
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n" % len(body)
+    left, to_send, buffer = int(count), int(count) - int(at_a_time), bytearray(65536)
+    started = time.perf_counter()
+    for _ in range(int(at_a_time)):
+        connection = connect(url)[0]
+        connection.sendall(head + body)
+        selector.register(connection, selectors.EVENT_READ)
+    while left:
+        for key, _ in selector.select():
+            ready: socket.socket = key.fileobj  # type: ignore[assignment]  # only sockets were registered
+            answer(ready, buffer)
+            left -= 1
+            if to_send > 0:
+                to_send -= 1
+                ready.sendall(head + body)
+    print("lines_per_s", int(count) / (time.perf_counter() - started))
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
     "upload": upload,
     "download": download,
     "retrieve": retrieve,
     "many": many,
     "list": list_files,
+    "chat": chat,
 }
 
 if __name__ == "__main__":

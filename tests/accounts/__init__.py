@@ -1,0 +1,3 @@
+"""
+Tests of prices, estimates, costs and the ledger.
+"""

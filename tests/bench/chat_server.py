@@ -1,0 +1,103 @@
+"""
+The neutral chat server: answers every request after 50 ms with the same completion, and spends almost no time on it.
+
+One thread and one selector for all connections, in a process of its own. ``/chat/v1`` is its base URL.
+"""
+
+from __future__ import annotations
+
+import json
+import selectors
+import socket
+import time
+from collections import deque
+from typing import Final
+
+DELAY_S: Final = 0.050
+_READ: Final = 64 * 1024
+
+
+class Connection:
+    """
+    One client's connection.
+    """
+
+    def __init__(self, client: socket.socket) -> None:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.client = client
+        self._pending = b""
+
+    def has_request(self) -> bool:
+        """
+        Take what came; tell whether a request is whole now.
+        """
+        data = self._pending + self.client.recv(_READ)
+        end = data.find(b"\r\n\r\n")
+        if end >= 0:
+            start = data.lower().find(b"content-length:", 0, end)
+            length = int(data[start + 15 : data.find(b"\r\n", start)]) if start >= 0 else 0
+            if len(data) >= end + 4 + length:
+                self._pending = data[end + 4 + length :]
+                return True
+        if data == self._pending:
+            raise ConnectionResetError
+        self._pending = data
+        return False
+
+
+def _answer() -> bytes:
+    message = {"role": "assistant", "content": "The sky is blue because air scatters blue light most. " * 4}
+    body = json.dumps(
+        {
+            "id": "chatcmpl-bench",
+            "object": "chat.completion",
+            "created": 1_790_000_000,
+            "model": "gpt-4o-mini",
+            "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 20, "completion_tokens": 40, "total_tokens": 60},
+        }
+    ).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def main() -> None:
+    """
+    Serve on a free port of the loopback address, whose number is printed, until killed.
+    """
+    answer = _answer()
+    waiting: deque[tuple[float, socket.socket]] = deque()
+    selector = selectors.DefaultSelector()
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as server:
+        print(server.getsockname()[1], flush=True)
+        selector.register(server, selectors.EVENT_READ)
+        while True:
+            now = time.monotonic()
+            while waiting and waiting[0][0] <= now:
+                _send(waiting.popleft()[1], answer)
+            for key, _ in selector.select(max(0.0, waiting[0][0] - now) if waiting else None):
+                if key.data is None:
+                    client, _ = server.accept()
+                    selector.register(client, selectors.EVENT_READ, Connection(client))
+                elif _has_request(key.data, selector):
+                    waiting.append((time.monotonic() + DELAY_S, key.data.client))
+
+
+def _has_request(connection: Connection, selector: selectors.BaseSelector) -> bool:
+    try:
+        return connection.has_request()
+    except OSError:
+        selector.unregister(connection.client)
+        connection.client.close()
+        return False
+
+
+def _send(client: socket.socket, answer: bytes) -> None:
+    try:
+        client.sendall(answer)
+    except OSError:  # it hung up meanwhile; the selector finds out
+        return
+
+
+if __name__ == "__main__":
+    main()
