@@ -168,7 +168,7 @@ class Ledger:
         if not self._is_there():
             return False
         query = "SELECT 1 FROM events WHERE address = ? AND batch_id = ? AND kind = ?"
-        with telling_faults(self.home), self._database.reading() as connection:
+        with self._telling_faults(), self._database.reading() as connection:
             return connection.execute(query, (address, batch_id, kind)).fetchone() is not None
 
     def book(self, *events: OpenAIBatchEvent) -> tuple[OpenAIBatchEvent, ...]:
@@ -183,7 +183,7 @@ class Ledger:
         """
         with self._in_time():
             self._start()
-            with telling_faults(self.home), self._database.writing() as connection:
+            with self._telling_faults(), self._database.writing() as connection:
                 return tuple(event for event in events if connection.execute(_INSERT, _row(event)).rowcount)
 
     def close(self) -> None:
@@ -195,7 +195,7 @@ class Ledger:
     def _pages(self, query: str, values: list[Any]) -> Iterator[OpenAIBatchEvent]:
         last = 0
         while self._is_there():
-            with telling_faults(self.home), self._database.reading() as connection:
+            with self._telling_faults(), self._database.reading() as connection:
                 rows = connection.execute(query, (last, *values)).fetchall()
             for row in rows:
                 yield _event(row[1:])
@@ -214,12 +214,23 @@ class Ledger:
     def _start(self) -> None:
         if self._is_started:
             return
-        with self._starting, telling_faults(self.home):
+        with self._starting, self._telling_faults():
             if not self._is_started:
                 self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
                 with locked(self.home / "ledger.lock"):
                     self._database.migrate()
                 self._is_started = True
+
+    @contextmanager
+    def _telling_faults(self) -> Iterator[None]:
+        try:
+            with telling_faults(self.home):
+                yield
+        except StoreError as error:
+            if error.code != "storage_damaged":
+                raise
+            message = f"the ledger {self.path} is damaged; move it away, and a new one is begun"
+            raise StoreError(message=message, code=error.code) from error
 
     @contextmanager
     def _in_time(self) -> Iterator[None]:
@@ -242,8 +253,8 @@ class Ledger:
 
 def _row(event: OpenAIBatchEvent) -> tuple[Any, ...]:
     return (
-        *(getattr(event, name) for name in _PLAIN),
-        *(getattr(event.request_counts, name) for name in _COUNTS),
+        *(_stored(getattr(event, name)) for name in _PLAIN),
+        *(_stored(getattr(event.request_counts, name)) for name in _COUNTS),
         *(None if event.usage is None else _stored(getattr(event.usage, name)) for name in _TOKENS),
         None if event.cost is None else str(event.cost),
         event.is_lower_bound,
@@ -252,11 +263,11 @@ def _row(event: OpenAIBatchEvent) -> tuple[Any, ...]:
     )
 
 
-def _stored(number: int) -> int:
+def _stored(value: Any) -> Any:
     """
-    Return what SQLite can hold: a file may say anything.
+    Return what SQLite can hold: a provider may say any number.
     """
-    return min(number, 2**63 - 1)
+    return max(-(2**63), min(value, 2**63 - 1)) if isinstance(value, int) else value
 
 
 def _event(row: tuple[Any, ...]) -> OpenAIBatchEvent:

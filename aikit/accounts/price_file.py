@@ -42,7 +42,7 @@ def read_prices(path: Path, batch_discount: Decimal) -> Mapping[str, Price]:
         data = json.loads(
             path.read_text("utf-8-sig"), parse_float=Decimal
         )  # editors on Windows begin files with a mark
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read as JSON: {error}") from error
