@@ -52,17 +52,24 @@ def joined(
 
 def ended_batch(provider: Provider, batch: OpenAIBatch | str) -> Flow[OpenAIBatch]:
     """
-    Return *batch*, asked for anew unless it is known to be over.
+    Return *batch*, asked for anew unless it is known to be over, and with what.
 
     Raises:
         OpenAIError: It is not (code ``"batch_not_ended"``).
     """
-    if isinstance(batch, str) or not batch.is_ended:
+    if isinstance(batch, str) or not batch.is_ended or lacks_output(batch):
         batch = yield from provider.retrieve_batch(batch if isinstance(batch, str) else batch.id)
     if batch.is_ended:
         return batch
     message = f"batch {batch.id} is {batch.status!r} and has no results yet; use batches.wait(), or come back later"
     raise OpenAIError(message=message, code="batch_not_ended")
+
+
+def lacks_output(batch: OpenAIBatch) -> bool:
+    """
+    Tell whether there must be answers, and no file with them is named: perhaps not yet.
+    """
+    return batch.output_file_id is None and batch.request_counts.completed > 0
 
 
 def _lineage(provider: Provider, batch: OpenAIBatch) -> Flow[list[OpenAIBatch]]:
@@ -113,6 +120,8 @@ def _answers(provider: Provider, batch: OpenAIBatch, folder: Path, number: int) 
     files: list[AnswerFile | Gone] = []
     for kind, file_id in (("output", batch.output_file_id), ("error", batch.error_file_id)):
         if file_id is None:
+            if kind == "output" and lacks_output(batch):
+                files.append(Gone(kind=kind, batch_id=batch.id, message=without_output(batch)))
             continue
         place = folder / f"{kind}-{number}.jsonl"
         try:
@@ -127,6 +136,16 @@ def _answers(provider: Provider, batch: OpenAIBatch, folder: Path, number: int) 
         else:
             files.append(AnswerFile(place, kind, batch.id))
     return files
+
+
+def without_output(batch: OpenAIBatch) -> str:
+    """
+    Return what is to be said of a batch that `lacks_output`.
+    """
+    return (
+        f"batch {batch.id} has {batch.request_counts.completed:,} answers, and the provider names no file with them; "
+        "ask again later"
+    )
 
 
 def _fetched(provider: Provider, file_id: str, place: Path) -> Flow[None]:

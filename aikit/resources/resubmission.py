@@ -18,7 +18,7 @@ from aikit.errors import OpenAIError, Rejected
 from aikit.objects import OpenAIFile
 from aikit.resources.batch_creation import created_once
 from aikit.resources.batch_intent import created_for_intent, new_intent, oldest_with
-from aikit.resources.batch_output import joined
+from aikit.resources.batch_output import joined, lacks_output, without_output
 from aikit.retry import RetryPolicy
 from aikit.source import Source, source_of
 from aikit.watch import Watch
@@ -66,7 +66,8 @@ def resubmitted(
 
     Raises:
         OpenAIError: There are no such lines (code ``"nothing_to_resubmit"``), the metadata has no room for the lineage
-            (``"too_many_metadata"``), or what results, uploads and creations can fail with.
+            (``"too_many_metadata"``), answers that there must be have no file yet (``"output_missing"``), or what
+            results, uploads and creations can fail with.
         Rejected: The provider would refuse the input.
     """
     if options.intent is not None:
@@ -75,6 +76,8 @@ def resubmitted(
             return found
     rows = yield from joined(provider, batch, options.input_file, watch)
     try:
+        if "missing" in statuses and lacks_output(rows.batch):  # they are paid for
+            raise OpenAIError(message=without_output(rows.batch), code="output_missing")
         metadata = _metadata(rows.batch, options)
         place = _copied(rows, statuses)
         yield from affordable(source_of(place))

@@ -146,6 +146,21 @@ def test_output_that_is_gone_is_an_error_and_the_error_file_a_problem(
     assert [error.code for error in client.batches.results("batch_1").errors] == ["file_gone"]
 
 
+def test_output_that_there_must_be_is_a_problem(server: AnsweringServer, client: OpenAIClient) -> None:
+    """
+    Answers are counted, and no file with them is named: the rows are missing; a batch known so is asked for anew.
+    """
+    counts = {"total": 3, "completed": 1, "failed": 1}
+    server.batches["batch_1"] |= {"output_file_id": None, "request_counts": counts}
+    known = OpenAIBatch.from_wire(server.batches["batch_1"])
+    result = client.batches.results(known)
+    assert _ends(result) == [("a", "missing"), ("b", "expired"), ("c", "missing")]
+    assert [(problem.file, problem.code) for problem in result.problems] == [("output", "file_gone")]
+    assert "has 1 answers, and the provider names no file with them; ask again later" in result.problems[0].message
+    server.batches["batch_1"] |= {"output_file_id": "file-out"}
+    assert _ends(client.batches.results(known)) == _ENDS
+
+
 def test_broken_downloads_go_on(server: AnsweringServer, client: OpenAIClient) -> None:
     """
     What is missing after a break is asked for.

@@ -118,6 +118,15 @@ def test_batch_that_is_not_over_is_not_resubmitted(server: AnsweringServer, clie
     assert [error.code for error in client.batches.resubmit("batch_1").errors] == ["batch_not_ended"]
 
 
+def test_answers_that_are_not_there_yet_are_not_paid_for_again(server: AnsweringServer, client: OpenAIClient) -> None:
+    """
+    A provider that counts answers and names no file with them is to be asked later, unless only others are wanted.
+    """
+    server.batches["batch_1"] |= {"output_file_id": None, "request_counts": {"total": 4, "completed": 1, "failed": 1}}
+    assert [error.code for error in client.batches.resubmit("batch_1").errors] == ["output_missing"]
+    assert client.batches.resubmit("batch_1", ("failed",)).success
+
+
 @pytest.mark.parametrize(("count", "is_room"), [(14, True), (15, False)])
 def test_room_for_the_lineage_is_checked(
     server: AnsweringServer,
