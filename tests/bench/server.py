@@ -86,6 +86,8 @@ class Connection:
             if head.behaviour == b"slow":
                 time.sleep(DELAY_S)
             self._client.sendall(_json_answer(file_object(f"file-{next(_answered):024d}", size)))
+        elif head.path == b"v1/files/file-answers/content":
+            self._client.sendall(_ANSWERS)
         elif head.path.endswith(b"/content"):
             self._send_content()
         elif head.path.startswith(b"v1/files/"):
@@ -183,8 +185,8 @@ def batch_object(batch_id: str) -> dict[str, object]:
         "status": "completed" if is_complete else "in_progress",
         "created_at": 1_790_000_000,
         "expires_at": 1_790_086_400,
-        "output_file_id": "file-one" if is_complete else None,
-        "request_counts": {"total": 100, "completed": 100 if is_complete else 0, "failed": 0},
+        "output_file_id": "file-answers" if is_complete else None,
+        "request_counts": {"total": 3, "completed": 3 if is_complete else 0, "failed": 0},
         "metadata": {"aikit_intent": "0123456789abcdef0123456789abcdef"},
     }
 
@@ -201,6 +203,23 @@ def _list_answer() -> bytes:
     return _json_answer(page)
 
 
+def _answers() -> bytes:
+    usage = {"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14}
+    body = {"object": "chat.completion", "model": "gpt-4o-mini", "choices": [], "usage": usage}
+    lines = [
+        {
+            "id": name,
+            "custom_id": name,
+            "response": {"status_code": 200, "request_id": name, "body": body},
+            "error": None,
+        }
+        for name in ("q1", "q2", "q3")
+    ]
+    content = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content
+
+
+_ANSWERS: Final = _answers()
 _LIST: Final = _list_answer()
 
 

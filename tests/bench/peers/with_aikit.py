@@ -4,6 +4,7 @@ What is measured of aikit: ``with_aikit.py COMMAND URL ...``.
 
 import os
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -101,10 +102,12 @@ def wait(url: str, count: str) -> None:
 def wait_for_batches(url: str, count: str) -> None:
     """
     Wait for many batches until each is complete, all of them at once; tell how many threads that took.
+
+    Each end is booked in a ledger, which reads the batch's answers.
     """
     ended: list[bool] = []
     asked_before, threads = answered(url), 0
-    with client_for(url) as client:
+    with tempfile.TemporaryDirectory(prefix="aikit-bench-") as home, client_for(url, home=home) as client:
         for number in range(int(count)):
             options = {"on_terminate": lambda result: ended.append(result.success), "poll_interval": 6}
             client.batches.wait(f"batch_{os.getpid()}_{number}", options)
@@ -116,6 +119,8 @@ def wait_for_batches(url: str, count: str) -> None:
         while len(ended) < int(count):
             threads = max(threads, threading.active_count())
             time.sleep(0.01)
+        booked = len(list(client.ledger.events(kind="ended")))
+        assert booked == int(count), booked
     assert ended.count(True) == int(count)
     print("threads", threads)
 
