@@ -24,7 +24,7 @@ from aikit.cli.inputs import STDIN
 from aikit.cli.options import Command, Duration, Group, Pairs, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.progress import bars
-from aikit.cli.text import counted, human_time, safe
+from aikit.cli.text import human_time, safe
 from aikit.client import OpenAIClient
 from aikit.disk import home_folder
 from aikit.disk.faults import StoreError
@@ -163,8 +163,8 @@ class Run:
             output_expires_after=expiry and dict(expiry),
         )
         with self.folder.held(order.key):
-            self._require_own_target()
             known = None if self.wishes.again else self.folder.load(order.key)
+            self._require_own_target()
             state = self._begun(order) if known is None else self._taken_up(attrs.evolve(known, order=order))
             if state is None:
                 return Exit.REFUSED
@@ -201,8 +201,9 @@ class Run:
         self._say_others(order)
         parts = self._planned(order)
         if not self._is_agreed():
+            self.folder.forget_parts(order.key)
             return None
-        state = RunState(order=order, created_at=int(time.time()), parts=parts)
+        state = RunState(order=order, created_at=time.time(), parts=parts)
         self.folder.keep(state)
         return state
 
@@ -218,7 +219,7 @@ class Run:
             finally:
                 bar.close()
         if len(parts) > 1:
-            self.output.say(f"the input becomes {counted(len(parts), 'batch').replace('batchs', 'batches')}")
+            self.output.say(f"the input becomes {len(parts):,} batches")
         return parts
 
     def _is_agreed(self) -> bool:
@@ -261,17 +262,14 @@ class Run:
         if len(known.parts) == 1:  # the same lines may have another name by now
             known = known.with_part(attrs.evolve(known.parts[0], path=known.order.input))
         if not known.is_ended:
-            count = len(known.batch_ids)
-            self.output.say(
-                f"this run was begun {human_time(known.created_at)}; it goes on with {count} of {len(known.parts)} "
-                "batches created"
-            )
+            created = f"{len(known.batch_ids)} of {len(known.parts)} batches created"
+            self.output.say(f"this run was begun {human_time(int(known.created_at))}; it goes on with {created}")
             return known
         state = intending_again(known, is_free_only=not self.wishes.resubmit)
         if state.is_ended:
+            since = human_time(int(known.ended_at or 0))
             self.output.say(
-                f"this run is finished since {human_time(known.ended_at)}; here are its results, nothing is paid again "
-                "(--again begins anew)"
+                f"this run is finished since {since}; here are its results, nothing is paid again (--again begins anew)"
             )
         elif self.wishes.resubmit:
             self.output.say("what is not ok is sent again")
@@ -304,7 +302,7 @@ class Run:
             else:
                 written(rows, target)
         place = None if target is None else str(target.absolute())
-        done = attrs.evolve(done, ended_at=done.ended_at or int(time.time()), results=place)
+        done = attrs.evolve(done, ended_at=done.ended_at or time.time(), results=place)
         self.folder.keep(done)
         self.folder.forget_parts(done.order.key)
         again = command(self.output.settings, *self.wishes.words, "--resubmit")
@@ -345,7 +343,7 @@ class Run:
             return
         for other in self.folder.others(order)[-1:]:
             what = "the input was changed" if other.order.sha256 != order.sha256 else "other options were given"
-            self.output.say(f"{what} since the run of {human_time(other.created_at)}: this is a new run")
+            self.output.say(f"{what} since the run of {human_time(int(other.created_at))}: this is a new run")
             if not other.is_ended and other.batch_ids:
                 self.output.say(f"batches of that run that may be under way: {', '.join(map(safe, other.batch_ids))}")
 

@@ -19,13 +19,14 @@ from aikit.jsonl.batch import BatchRules
 from aikit.jsonl.checking import check_lines
 from aikit.jsonl.lines import iter_lines, parsed
 from aikit.jsonl.problems import Problems
-from aikit.limits import Limits
+from aikit.limits import Limits, limits_for
 from aikit.runs.state import Part
 from aikit.source import Source, source_of
 from aikit.validation import check_file
 
 _CHUNK: Final = 1024 * 1024
 _SPLIT: Final = frozenset(("mismatched_model", "too_many_tasks", "too_many_inputs"))
+_LIMITS: Final = ("openai", "local", "compatible")
 _OTHER_URL: Final = "does not match the batch endpoint."
 
 OnRead = Callable[[int], None]
@@ -93,7 +94,7 @@ def planned(path: Path, limits: Limits, folder: Path, on_read: OnRead) -> tuple[
     lines, is_one = _checked(source, limits, on_read)
     if is_one:
         return (Part(number=1, path=str(path), endpoint=first_url(source) or "", lines=lines),)
-    return _split(path, limits, folder)
+    return _split(path, limits, folder, on_read)
 
 
 def first_url(source: Source) -> str | None:
@@ -163,9 +164,36 @@ def _checked(source: Source, limits: Limits, on_read: OnRead) -> tuple[int, bool
     return rules.lines, is_small and not problems.is_mendable
 
 
-def _split(path: Path, limits: Limits, folder: Path) -> tuple[Part, ...]:
-    message = f"{path} is more than one batch of {limits.batch_max_lines:,} lines takes; split it ({folder})"
-    raise Rejected([OpenAIError(message=message, code="too_many_tasks", param="file")])
+def _split(path: Path, limits: Limits, folder: Path, on_read: OnRead) -> tuple[Part, ...]:
+    from aikit.jsonl import split  # noqa: PLC0415  most inputs are one batch
+
+    pieces = split(
+        path,
+        folder,
+        provider=_name_of(limits),
+        max_lines=limits.batch_max_lines,
+        max_bytes=limits.batch_max_bytes,
+        replace=True,  # those of a call that was stopped before it had a plan
+        on_progress=lambda progress: on_read(progress.bytes),
+    )
+    for piece in pieces:
+        _sync(piece.path)
+    return tuple(
+        Part(number=number, path=str(piece.path), endpoint=piece.url, lines=piece.lines)
+        for number, piece in enumerate(pieces, 1)
+    )
+
+
+def _name_of(limits: Limits) -> str:
+    return next((name for name in _LIMITS if limits_for(name) == limits), "compatible")
+
+
+def _sync(path: Path) -> None:
+    """
+    Make a part last through a power cut: the state that names it does, too.
+    """
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _unreadable(path: Path, error: Exception) -> OpenAIError:

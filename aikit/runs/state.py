@@ -152,9 +152,9 @@ class RunState:
     """
 
     order: RunOrder
-    created_at: int
+    created_at: float
     parts: tuple[Part, ...]
-    ended_at: int | None = None
+    ended_at: float | None = None
     results: str | None = None
 
     @property

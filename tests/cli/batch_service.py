@@ -36,6 +36,8 @@ class Service:
 
         go_on: Lets it go.
 
+        is_held: Whether it still is.
+
         asked: Method and path of each request.
     """
 
@@ -44,6 +46,7 @@ class Service:
     hold_at: str = ""
     reached: threading.Event = attrs.field(factory=threading.Event)
     go_on: threading.Event = attrs.field(factory=threading.Event)
+    is_held: bool = False
     files: dict[str, bytes] = attrs.field(factory=dict)
     batches: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     asked: list[tuple[str, str]] = attrs.field(factory=list)
@@ -57,8 +60,10 @@ class Service:
         """
         if self.hold_at == moment:
             self.hold_at = ""
+            self.is_held = True
             self.reached.set()
             self.go_on.wait(30)
+            self.is_held = False
 
     def upload(self, content: bytes, filename: str) -> dict[str, Any]:
         """

@@ -146,6 +146,7 @@ def test_retrieve_tells_batches_and_errors(aikit: Here, good: Path, service: Ser
     told = aikit("batches", "retrieve", batch_id, "--json").json
     assert (told["object"], told["id"], told["status"]) == ("batch", batch_id, "completed")
     assert told["request_counts"] == {"total": 5, "completed": 5, "failed": 0}
+    assert list(service.batches) == [batch_id]
 
 
 def test_cancel_prints_the_batch(aikit: Here, good: Path, service: Service) -> None:

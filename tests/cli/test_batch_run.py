@@ -1,0 +1,364 @@
+"""
+``aikit batch run``, in this process, against a server on a real socket and on the embedded provider.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from aikit.disk.locks import take
+from tests.cli.batch_service import Service, serving_batches
+from tests.cli.conftest import Here, batch_lines
+
+QUICK: Final = ("--poll-interval", "0.02")
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """
+    A server that the environment names.
+    """
+    with serving_batches() as service:
+        monkeypatch.setenv("AIKIT_PROVIDER", "openai")
+        monkeypatch.setenv("OPENAI_BASE_URL", service.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+        yield service
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    """
+    Return the rows of a file of results.
+    """
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def ids(path: Path) -> list[str]:
+    """
+    Return their custom_ids.
+    """
+    return [row["custom_id"] for row in rows(path)]
+
+
+def spoilt(path: Path, *numbers: int) -> None:
+    """
+    Let the server refuse some of the lines of *path*.
+    """
+    content = path.read_bytes()
+    for number in numbers:
+        content = content.replace(b'"r-%d"' % number, b'"bad-%d"' % number)
+    path.write_bytes(content)
+
+
+def test_every_line_is_answered_in_the_order_of_the_input(aikit: Here, good: Path, service: Service) -> None:
+    """
+    The results stand beside the input, in its order, though the server answers in another; all ok is exit code 0.
+    """
+    ran = aikit("batch", "run", good, *QUICK)
+    assert ran.code == 0
+    assert ran.fields == [[str(good.with_suffix(".results.jsonl")), *"550000"]]
+    assert ids(good.with_suffix(".results.jsonl")) == [f"r-{number}" for number in range(5)]
+    assert [row["status"] for row in rows(good.with_suffix(".results.jsonl"))] == ["ok"] * 5
+    assert "estimate: 5 requests to m" in ran.err
+    assert "5 requests: 5 ok" in ran.err
+    assert len(service.batches) == 1
+
+
+def test_lines_that_are_not_ok_have_an_exit_code_and_a_command(aikit: Here, good: Path, service: Service) -> None:
+    """
+    Exit code 4; each line is accounted for, with the reasons, and what would send them again is told.
+    """
+    spoilt(good, 1, 3)
+    service.ends = ["completed"]
+    ran = aikit("batch", "run", good, *QUICK, "-q")
+    assert (ran.code, ran.err) == (4, "")
+    told = aikit("batch", "run", good, *QUICK)
+    assert "5 requests: 3 ok, 2 failed (2 bad_line)" in told.err
+    assert re.search(r"aikit batch run \S*good.jsonl .*--resubmit", told.err)
+    assert len(service.batches) == 1
+
+
+def test_a_finished_run_shows_its_results_again(aikit: Here, good: Path, service: Service) -> None:
+    """
+    Called again, also with another place for the results or another name of the input, nothing is created.
+    """
+    aikit("batch", "run", good, *QUICK)
+    again = aikit("batch", "run", good, "-o", "other.csv")
+    assert again.code == 0
+    assert "this run is finished since" in again.err
+    assert Path("other.csv").read_text().splitlines()[1].startswith("1,r-0,ok,200,m,")
+    renamed = good.rename(good.with_name("renamed.jsonl"))
+    assert "finished" in aikit("batch", "run", renamed).err
+    assert len(service.batches) == 1
+
+
+def test_again_begins_anew(aikit: Here, good: Path, service: Service) -> None:
+    """
+    --again creates another batch.
+    """
+    aikit("batch", "run", good, *QUICK)
+    assert aikit("batch", "run", good, *QUICK, "--again").code == 0
+    assert len(service.batches) == 2
+
+
+def test_a_changed_input_is_a_new_run_and_says_so(aikit: Here, good: Path, service: Service) -> None:
+    """
+    Other content, and other options, are other runs.
+    """
+    aikit("batch", "run", good, *QUICK)
+    good.write_bytes(batch_lines(6))
+    ran = aikit("batch", "run", good, *QUICK)
+    assert "the input was changed since the run of" in ran.err
+    assert ran.fields[0][1] == "6"
+    assert "other options were given" in aikit("batch", "run", good, *QUICK, "--metadata", "a=b").err
+    assert len(service.batches) == 3
+
+
+def test_all_problems_are_told_and_nothing_is_sent(aikit: Here, bad: Path, service: Service) -> None:
+    """
+    Every bad line is told, and nothing is kept: exit code 3.
+    """
+    ran = aikit("batch", "run", bad)
+    assert (ran.code, ran.out, service.asked) == (3, "", [])
+    assert "line 1" in ran.err
+    assert "line 2" in ran.err
+    assert "file_not_found" in aikit("batch", "run", "missing.jsonl").err
+
+
+def test_resubmit_sends_only_what_is_not_ok(aikit: Here, good: Path, service: Service) -> None:
+    """
+    The results of both batches are joined: what was ok stays, what is better now takes its place.
+    """
+    service.ends = ["expired", "completed"]
+    first = aikit("batch", "run", good, *QUICK)
+    assert first.fields[0][1:] == ["5", "2", "0", "3", "0", "0"]
+    ran = aikit("batch", "run", good, *QUICK, "--resubmit")
+    assert ran.code == 0
+    assert ran.fields[0][1:] == ["5", "5", "0", "0", "0", "0"]
+    assert "created: what was not ok in batch_1" in ran.err
+    found = rows(good.with_suffix(".results.jsonl"))
+    assert [row["batch_id"] for row in found] == ["batch_1"] * 2 + ["batch_2"] * 3
+    assert ids(good.with_suffix(".results.jsonl")) == [f"r-{number}" for number in range(5)]
+    assert "finished" in aikit("batch", "run", good, *QUICK, "--resubmit").err
+    assert len(service.batches) == 2
+
+
+def test_a_batch_that_was_refused_is_tried_again(aikit: Here, good: Path, service: Service) -> None:
+    """
+    Where the provider refused to begin, nothing was paid: the next call tries again unasked.
+    """
+    service.ends = ["failed", "completed"]
+    assert aikit("batch", "run", good, *QUICK).fields[0][1:] == ["5", "0", "5", "0", "0", "0"]
+    ran = aikit("batch", "run", good, *QUICK)
+    assert ran.code == 0
+    assert "nothing paid: tried again" in ran.err
+    assert ran.fields[0][1:] == ["5", "5", "0", "0", "0", "0"]
+
+
+def test_a_bound_on_the_cost_is_kept(aikit: Here, good: Path, service: Service, tmp_path: Path) -> None:
+    """
+    What may cost more, or nobody knows what, is refused with exit code 3 before anything is sent.
+    """
+    unknown = aikit("batch", "run", good, "--max-cost", "5")
+    assert (unknown.code, service.asked) == (3, [])
+    assert "unknown_cost" in unknown.err
+    prices = {"models": {"m": {"input": 1000, "output": 1000, "max_output_tokens": 1000}}}
+    (tmp_path / "home").mkdir(exist_ok=True)
+    (tmp_path / "home" / "prices.json").write_text(json.dumps(prices))
+    dear = aikit("batch", "run", good, "--max-cost", "0.001")
+    assert (dear.code, service.asked) == (3, [])
+    assert "max_cost_exceeded" in dear.err
+
+
+def test_the_document_tells_everything(aikit: Here, good: Path, service: Service) -> None:
+    """
+    --json is one document with counts, batches, costs and where the results are.
+    """
+    spoilt(good, 4)
+    ran = aikit("batch", "run", good, *QUICK, "--json")
+    told = ran.json
+    assert (ran.code, told["object"], told["requests"]) == (4, "batch.run", 5)
+    assert told["counts"] == {"ok": 4, "failed": 1, "expired": 0, "cancelled": 0, "missing": 0}
+    assert told["batches"] == list(service.batches)
+    assert told["costs"][0]["usage"]["total_tokens"] == 60
+    assert (told["cost"], told["is_lower_bound"]) == (None, True)
+    assert len(rows(Path(told["results"]))) == 5
+
+
+def test_results_can_go_to_stdout(aikit: Here, good: Path, service: Service) -> None:
+    """
+    -o - prints the rows, and the words stay on stderr.
+    """
+    ran = aikit("batch", "run", good, *QUICK, "-o", "-")
+    assert [json.loads(line)["line"] for line in ran.out.splitlines()] == [1, 2, 3, 4, 5]
+    assert "5 ok" in ran.err
+    assert len(service.batches) == 1
+
+
+def test_a_file_that_nobody_named_is_not_replaced(aikit: Here, good: Path, service: Service) -> None:
+    """
+    What stands where the results would go is left alone unless a run wrote it, or -o names it.
+    """
+    target = good.with_suffix(".results.jsonl")
+    target.write_text("mine")
+    ran = aikit("batch", "run", good, *QUICK)
+    assert (ran.code, service.asked, target.read_text()) == (2, [], "mine")
+    assert aikit("batch", "run", good, *QUICK, "-o", target).code == 0
+    assert len(rows(target)) == 5
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("good.jsonl", "-o", "missing/x.jsonl"),
+        ("good.jsonl", "-o", "good.jsonl"),
+        ("good.jsonl", "-o", "-", "--json"),
+        ("good.jsonl", "--metadata", "nothing"),
+        ("good.jsonl", "--concurrency", "0"),
+        ("good.jsonl", "--max-cost", "much"),
+        (".",),
+        (),
+    ],
+)
+def test_wrong_usage_has_exit_code_two(aikit: Here, good: Path, service: Service, argv: tuple[str, ...]) -> None:
+    """
+    What cannot be meant is told before anything is sent.
+    """
+    assert good.exists()
+    ran = aikit("batch", "run", *argv)
+    assert (ran.code, service.asked) == (2, [])
+
+
+def test_two_at_the_same_run_do_not_meet(aikit: Here, good: Path, service: Service, home: Path) -> None:
+    """
+    While one is at it, another says so and does nothing.
+    """
+    aikit("batch", "run", good, *QUICK)
+    (kept,) = (home / "runs").glob("*.json")
+    lock = take(kept.with_suffix(".lock"))
+    assert lock is not None
+    with lock:
+        ran = aikit("batch", "run", good, *QUICK)
+    assert ran.code == 1
+    assert "another process is at this very run" in ran.err
+    assert len(service.batches) == 1
+
+
+def test_a_state_that_cannot_be_read_is_not_overwritten(aikit: Here, good: Path, service: Service, home: Path) -> None:
+    """
+    Where what was paid for cannot be known, nothing is created, and the file is named.
+    """
+    aikit("batch", "run", good, *QUICK)
+    (kept,) = (home / "runs").glob("*.json")
+    kept.write_text("{")
+    ran = aikit("batch", "run", good, *QUICK)
+    assert (ran.code, len(service.batches)) == (1, 1)
+    assert str(kept) in ran.err
+    assert kept.read_text() == "{"
+
+
+def test_nothing_secret_is_kept(aikit: Here, good: Path, service: Service, home: Path) -> None:
+    """
+    The key is in none of the files.
+    """
+    aikit("batch", "run", good, *QUICK)
+    assert service.batches
+    assert all(b"sk-test" not in path.read_bytes() for path in home.rglob("*") if path.is_file())
+
+
+def test_the_embedded_provider_answers_in_this_process(aikit: Here, good: Path) -> None:
+    """
+    With provider local and no server anywhere, each line has an answer, free of charge.
+    """
+    ran = aikit("batch", "run", good, *QUICK)
+    assert ran.code == 0
+    assert "free of charge" in ran.err
+    assert ids(good.with_suffix(".results.jsonl")) == [f"r-{number}" for number in range(5)]
+    assert "$0.00" in ran.err
+
+
+def test_results_can_be_filtered_and_formatted(aikit: Here, good: Path, service: Service) -> None:
+    """
+    ``batches results`` prints rows in order, those asked for, as JSON lines or CSV, or saves them.
+    """
+    spoilt(good, 2)
+    aikit("batch", "run", good, *QUICK)
+    ran = aikit("batches", "results", "batch_1", "--only", "failed,missing")
+    assert ran.code == 4
+    assert [json.loads(line)["custom_id"] for line in ran.out.splitlines()] == ["bad-2"]
+    assert "5 requests: 4 ok, 1 failed" in ran.err
+    assert len(aikit("batches", "results", "batch_1", "--format", "csv").out.splitlines()) == 6
+    saved = aikit("batches", "results", "batch_1", "-o", "all.csv")
+    assert saved.fields == [["all.csv", "5"]]
+    assert aikit("batches", "results", "batch_1", "--only", "good").code == 2
+    assert aikit("batches", "results", "batch_1", "--json").code == 2
+    assert aikit("batches", "results", "batch_none").code == 1
+    assert len(service.batches) == 1
+
+
+def test_resubmitted_batches_keep_their_lineage(aikit: Here, good: Path, service: Service) -> None:
+    """
+    ``batches resubmit`` makes a batch of what came to nothing; --with-lineage shows all lines again.
+    """
+    service.ends = ["expired", "completed"]
+    aikit("batch", "run", good, *QUICK)
+    made = aikit("batches", "resubmit", "batch_1", "--metadata", "round=2")
+    assert made.fields[0][0] == "batch_2"
+    assert service.batches["batch_2"]["metadata"].items() >= {("aikit_parent", "batch_1"), ("round", "2")}
+    aikit("batches", "wait", "batch_2", *QUICK)
+    assert len(aikit("batches", "results", "batch_2").out.splitlines()) == 3
+    whole = aikit("batches", "results", "batch_2", "--with-lineage")
+    assert (whole.code, len(whole.out.splitlines())) == (0, 5)
+    assert aikit("batches", "resubmit", "batch_2").code == 1
+
+
+def test_cost_is_told_per_model(aikit: Here, good: Path, service: Service, home: Path) -> None:
+    """
+    Model, requests, tokens and dollars; what has no price has none, never 0.
+    """
+    aikit("batch", "run", good, *QUICK)
+    ran = aikit("batches", "cost", "batch_1")
+    assert (ran.code, ran.fields) == (0, [["m", "5", "50", "0", "25", "0", ""]])
+    assert "cost unknown, there is no price for m" in ran.err
+    prices = {"models": {"m": {"input": 1000, "output": 1000}}}
+    (home / "prices.json").write_text(json.dumps(prices))
+    assert aikit("batches", "cost", "batch_1", "--json").json["models"][0]["requests"] == 5
+    assert aikit("batches", "cost", "batch_1", "-q").out != "\n"
+    assert service.batches
+
+
+def test_what_is_more_than_one_batch_is_split_and_joined_again(aikit: Here, tmp_path: Path, service: Service) -> None:
+    """
+    Lines of several models become a batch each, and their results stand in the order of the input all the same.
+    """
+    lines = batch_lines(9).splitlines(keepends=True)
+    mixed = [line.replace(b'"m"', b'"m%d"' % (number % 3)) for number, line in enumerate(lines)]
+    (tmp_path / "mixed.jsonl").write_bytes(b"".join(mixed))
+    spoilt(tmp_path / "mixed.jsonl", 4)
+    ran = aikit("batch", "run", "mixed.jsonl", *QUICK)
+    assert ran.code == 4
+    assert "the input becomes 3 batches" in ran.err
+    assert ran.fields[0][1:4] == ["9", "8", "1"]
+    found = rows(tmp_path / "mixed.results.jsonl")
+    assert [row["line"] for row in found] == list(range(1, 10))
+    assert [row["custom_id"] for row in found] == [f"{'bad' if number == 4 else 'r'}-{number}" for number in range(9)]
+    assert [row["batch_id"] for row in found] == [f"batch_{number % 3 + 1}" for number in range(9)]
+    ran = aikit("batch", "run", "mixed.jsonl", *QUICK, "--resubmit", "--json")
+    assert [len(part["attempts"]) for part in ran.json["parts"]] == [1, 2, 1]
+    assert len(service.batches) == 4
+
+
+def test_duplicates_in_different_batches_are_a_problem(aikit: Here, tmp_path: Path, service: Service) -> None:
+    """
+    A custom_id is unique in the whole input, also where it is split: else nobody could tell the answers apart.
+    """
+    line = batch_lines(1)
+    (tmp_path / "twice.jsonl").write_bytes(line + line.replace(b'"m"', b'"n"'))
+    ran = aikit("batch", "run", "twice.jsonl")
+    assert (ran.code, service.asked) == (3, [])
+    assert "duplicate_custom_id" in ran.err

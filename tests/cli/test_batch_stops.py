@@ -1,0 +1,165 @@
+"""
+``aikit batch run`` stopped at every moment, by Ctrl-C and by ``kill -9``: it goes on where it was, and pays once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.cli.batch_service import MOMENTS, Service, serving_batches
+from tests.cli.conftest import batch_lines
+from tests.cli.processes import PROGRAM, Terminal, run
+
+ARGV: Final = ("batch", "run", "good.jsonl", "--poll-interval", "0.02")
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """
+    A server that the environment names.
+    """
+    with serving_batches() as service:
+        monkeypatch.setenv("AIKIT_PROVIDER", "openai")
+        monkeypatch.setenv("OPENAI_BASE_URL", service.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+        yield service
+
+
+def started() -> subprocess.Popen[bytes]:
+    """
+    Start the run.
+    """
+    return subprocess.Popen([*PROGRAM, *ARGV], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def statuses() -> list[str]:
+    """
+    Return what became of each line.
+    """
+    return [json.loads(line)["status"] for line in Path("good.results.jsonl").read_bytes().splitlines()]
+
+
+def settled(service: Service) -> None:
+    """
+    Let the server act on what it was held at, as one does whose client has died meanwhile.
+    """
+    service.go_on.set()
+    deadline = time.monotonic() + 5
+    while service.is_held and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.05)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL], ids=["interrupt", "kill"])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_whenever_it_is_stopped_there_is_one_batch(
+    good: Path, service: Service, moment: str, sign: signal.Signals
+) -> None:
+    """
+    Stopped while it uploads, creates, waits or fetches, and called again, it ends with one batch and every line.
+    """
+    assert good.exists()
+    service.hold_at = moment
+    process = started()
+    assert service.reached.wait(20)
+    pressed = time.monotonic()
+    process.send_signal(sign)
+    _, err = process.communicate(timeout=20)
+    assert time.monotonic() - pressed < 2
+    if sign == signal.SIGINT:
+        assert process.returncode == 130
+        assert "to go on: aikit batch run good.jsonl" in err.decode()
+        assert "Traceback" not in err.decode()
+    settled(service)
+    ran = run(*ARGV)
+    assert ran.returncode == 0, ran.stderr
+    assert len(service.batches) == 1
+    assert statuses() == ["ok"] * 5
+
+
+def test_stopped_between_estimate_and_agreement_nothing_is_there(good: Path, service: Service) -> None:
+    """
+    On a terminal an unknown price is asked about; who says no, or presses Ctrl-C, has sent nothing.
+    """
+    assert good.exists()
+    for code in (1, 130):
+        terminal = Terminal.start(*ARGV)
+        terminal.wait_for("Run it? [y/N]")
+        if code == 1:
+            terminal.type("n\n")
+        else:
+            time.sleep(0.3)  # the question is there a moment before the program listens
+            terminal.process.send_signal(signal.SIGINT)
+        assert terminal.end() == code
+        assert service.asked == []
+    terminal = Terminal.start(*ARGV)
+    terminal.wait_for("Run it? [y/N]")
+    terminal.type("y\n")
+    assert terminal.end() == 0
+    assert "5 of 5" in terminal.seen
+    assert "results  good.results.jsonl" in terminal.text
+    assert max(map(len, terminal.text.split("Run it?")[-1].splitlines())) <= 200
+
+
+def test_a_second_process_says_that_the_first_is_at_it(good: Path, service: Service) -> None:
+    """
+    While one waits, another of the same input leaves at once, and creates nothing.
+    """
+    assert good.exists()
+    service.hold_at = "waiting"
+    first = started()
+    assert service.reached.wait(20)
+    second = run(*ARGV)
+    assert second.returncode == 1
+    assert b"another process is at this very run" in second.stderr
+    service.go_on.set()
+    first.communicate(timeout=20)
+    assert (first.returncode, len(service.batches)) == (0, 1)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_killed_at_any_moment_the_embedded_provider_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    ``kill -9`` again and again while lines are answered: in the end there is one batch, and one row for each line.
+    """
+    monkeypatch.setenv("AIKIT_PROVIDER", "local")
+    (tmp_path / "good.jsonl").write_bytes(batch_lines(3_000))
+    moments = random.Random(3)  # noqa: S311  moments of a test, the same each time
+    for _ in range(4):
+        process = started()
+        time.sleep(0.35 + moments.random() * 0.6)
+        process.kill()
+        process.communicate(timeout=20)
+    ran = run(*ARGV)
+    assert ran.returncode == 0, ran.stderr
+    rows = [json.loads(line) for line in Path("good.results.jsonl").read_bytes().splitlines()]
+    assert [row["custom_id"] for row in rows] == [f"r-{number}" for number in range(3_000)]
+    assert {row["status"] for row in rows} == {"ok"}
+    assert len(run("batches", "list", "-q").stdout.split()) == 1
+
+
+def test_waiting_is_stopped_without_harm(good: Path, service: Service) -> None:
+    """
+    Ctrl-C while ``batches wait`` waits says how to go on, and cancels nothing.
+    """
+    service.looks = 10_000
+    batch_id = run("batches", "create", good.name, "-q").stdout.decode().strip()
+    process = subprocess.Popen([*PROGRAM, "batches", "wait", batch_id], stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 20
+    while ("GET", f"/v1/batches/{batch_id}") not in service.asked and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=5)
+    assert process.returncode == 130
+    assert f"to go on waiting: aikit batches wait {batch_id}" in err.decode()
+    assert service.batches[batch_id]["status"] == "in_progress"
