@@ -18,12 +18,15 @@ import pytest
 import aikit
 from aikit.headers import Headers
 from aikit.local import BASE_URL
+from aikit.local.answering import Answerer
+from aikit.local.clock import SpedUpClock
 from aikit.local.store import Store
 from aikit.local.transport import LocalTransport
 from aikit.multipart import MultipartBody, json_body
 from aikit.source import source_of
 from aikit.watch import Watch
 from aikit.wire import Request, Response
+from tests.local.answerers import answers_of
 
 NOON = 1_795_262_400
 
@@ -107,9 +110,31 @@ def store(home: Path, clock: Clock) -> Iterator[Store]:
 
 
 @pytest.fixture
-def api(store: Store) -> API:
+def api(store: Store) -> Iterator[API]:
     """Put the transport in front of the store."""
-    return API(LocalTransport(store))
+    transport = LocalTransport(store)
+    yield API(transport)
+    transport.close()
+
+
+@pytest.fixture
+def sped() -> SpedUpClock:
+    """Give a clock that stands still until it is set forward."""
+    return SpedUpClock(speed=0)
+
+
+@pytest.fixture
+def served(home: Path, sped: SpedUpClock) -> Iterator[Callable[..., API]]:
+    """Make transports on one home whose lines an answerer has, as others would in other processes."""
+    made: list[LocalTransport] = []
+
+    def make(answerer: Answerer, **options: Any) -> API:
+        made.append(LocalTransport(Store(home, sped), answers=answers_of(answerer, **options)))
+        return API(made[-1])
+
+    yield make
+    for transport in made:
+        transport.close()
 
 
 @pytest.fixture
