@@ -5,6 +5,7 @@ The fixtures for other people's tests: used from outside, by a pytest of their o
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -101,18 +102,22 @@ def ended(client: OpenAIClient, lines: int = 20) -> Any:
     return client.batches.wait(batch.id, {"poll_interval": 0.05, "max_wait": 20}).batch
 
 
+def passed_in(folder: Path, tests: str) -> int:
+    """Run tests in a process of their own; return how many passed, if none failed."""
+    (folder / "test_mine.py").write_text(tests, "utf-8")
+    environment = os.environ | {"PYTHONPATH": str(Path(aikit.__file__).parents[1])}
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "."]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (passed,) = re.findall(r"(\d+) passed", done.stdout)
+    return int(passed)
+
+
 def test_foreign_tests_pass(tmp_path: Path) -> None:
     """
     A test file that knows nothing of ours but the fixtures, in a process of its own, warnings as errors.
     """
-    (tmp_path / "test_mine.py").write_text(FOREIGN_TEST, "utf-8")
-    environment = os.environ | {"PYTHONPATH": str(Path(aikit.__file__).parents[1])}
-    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "."]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "6 passed" in done.stdout
+    assert passed_in(tmp_path, FOREIGN_TEST) == 6
 
 
 def test_pytest_is_loaded_by_nobody_else() -> None:
@@ -303,3 +308,12 @@ def test_a_clock_changes_its_speed_without_a_jump() -> None:
     assert clock.now() == stopped
     with pytest.raises(ValueError, match="backwards"):
         clock.run_at(-1.0)
+
+
+def test_the_readmes_example_passes(tmp_path: Path) -> None:
+    """
+    What the README shows can be copied into a file and run.
+    """
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    (example,) = (block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "aikit_provider" in block)
+    assert passed_in(tmp_path, example) == 3
