@@ -55,7 +55,8 @@ class OpenAIBatchRow:
 
         custom_id: The line's own; ``None`` if it has none that is a string.
 
-        status: ``"ok"``, or ``"failed"``, ``"expired"`` or ``"cancelled"``, or ``"missing"``: neither file tells.
+        status: ``"ok"``, or ``"failed"``, ``"expired"`` or ``"cancelled"``, or ``"missing"``: neither file tells. Where
+            a batch expired or was cancelled and has no error file, lines without an answer are that.
 
         batch_id: The batch that the answer is from.
 

@@ -126,9 +126,13 @@ class BatchRows:
         own = errors.get(line)
         if own is not None:
             return OpenAIError(message=own.message, code=own.code, param=own.param, line=line)
-        if self.root.status != "failed":
+        end = without_answer(self.root)
+        if end == "missing":
             message = f"neither file of batch {self.batch.id}, which is {self.batch.status}, has an answer to this line"
             return OpenAIError(message=message, code="missing", line=line)
+        if end != "failed":
+            message = f"batch {self.root.id} is {end}, and the provider made no file that tells of this line"
+            return OpenAIError(message=message, code=f"batch_{end}", line=line)
         why = errors.get(0) or next(iter(self.root.errors), None)
         said = f": {why.message}" if why is not None else ", and the provider does not say why"
         return OpenAIError(
@@ -197,9 +201,21 @@ def join(
 
 def without_answer(batch: OpenAIBatch) -> str:
     """
-    Return what became of lines that no file of *batch* tells of: one that failed has run nothing.
+    Return what became of lines that no file of *batch* tells of.
+
+    One that failed has run nothing. Of one that expired or was cancelled, some providers make no error file: then its
+    end is that of the lines too.
     """
+    if batch.status in {"expired", "cancelled"} and batch.error_file_id is None and not lacks_output(batch):
+        return batch.status
     return "failed" if batch.status == "failed" else "missing"
+
+
+def lacks_output(batch: OpenAIBatch) -> bool:
+    """
+    Tell whether there must be answers, and no file with them is named: perhaps not yet.
+    """
+    return batch.output_file_id is None and batch.request_counts.completed > 0
 
 
 def _read(file: BinaryIO | FileIO, start: int | None, size: int | None) -> bytes:

@@ -13,7 +13,7 @@ import attrs
 from aikit.batch_objects import PARENT_KEY, OpenAIBatch
 from aikit.batch_output.folder import Folder
 from aikit.batch_output.index import AnswerFile
-from aikit.batch_output.joined import BatchRows, Gone, join
+from aikit.batch_output.joined import BatchRows, Gone, join, lacks_output
 from aikit.errors import OpenAIError
 from aikit.sink import FileSink
 from aikit.source import source_of
@@ -63,13 +63,6 @@ def ended_batch(provider: Provider, batch: OpenAIBatch | str) -> Flow[OpenAIBatc
         return batch
     message = f"batch {batch.id} is {batch.status!r} and has no results yet; use batches.wait(), or come back later"
     raise OpenAIError(message=message, code="batch_not_ended")
-
-
-def lacks_output(batch: OpenAIBatch) -> bool:
-    """
-    Tell whether there must be answers, and no file with them is named: perhaps not yet.
-    """
-    return batch.output_file_id is None and batch.request_counts.completed > 0
 
 
 def _lineage(provider: Provider, batch: OpenAIBatch) -> Flow[list[OpenAIBatch]]:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aikit.batch_objects import INTENT_KEY, PARENT_KEY, BatchOrder, OpenAIBatch
 from aikit.batch_output.folder import telling_faults
-from aikit.batch_output.joined import BatchRows
+from aikit.batch_output.joined import BatchRows, lacks_output
 from aikit.batch_parameters import MAX_METADATA_PAIRS, OpenAIBatchResubmitParameters
 from aikit.batch_rows import STATUSES
 from aikit.errors import OpenAIError, Rejected
 from aikit.objects import OpenAIFile
 from aikit.resources.batch_creation import created_once
 from aikit.resources.batch_intent import created_for_intent, new_intent, oldest_with
-from aikit.resources.batch_output import joined, lacks_output, without_output
+from aikit.resources.batch_output import joined, without_output
 from aikit.retry import RetryPolicy
 from aikit.source import Source, source_of
 from aikit.watch import Watch

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,11 +48,28 @@ def test_rows_come_in_the_order_of_the_input() -> None:
         assert texts[1] == (None, "no")
 
 
+@pytest.mark.parametrize("status", ["expired", "cancelled"])
+def test_end_of_the_batch_is_that_of_lines_of_which_nothing_tells(status: str) -> None:
+    """
+    Where the provider makes no error file; where it does, or answers must be somewhere, they are missing.
+    """
+    of = batch(status=status, output_file_id="f")
+    with joined(_INPUT, told("a"), of=of) as rows:
+        assert [row.status for row in rows] == ["ok", status, status]
+        assert rows.counts[status] == 2
+        assert {row.error.code for row in rows if row.error} == {f"batch_{status}"}
+    with joined(_INPUT, told("a"), b"", of=attrs.evolve(of, error_file_id="e")) as rows:
+        assert rows.counts["missing"] == 2
+    counts = {"total": 3, "completed": 1, "failed": 0}
+    with joined(_INPUT, of=batch(status=status, request_counts=counts)) as rows:
+        assert rows.counts["missing"] == 3
+
+
 def test_missing_line_says_so() -> None:
     """
     Its error names the batch and how that ended.
     """
-    with joined(_INPUT, of=batch(status="cancelled")) as rows:
+    with joined(_INPUT, of=batch(status="cancelled", error_file_id="e")) as rows:
         (error,) = {str(row.error) for row in rows if row.line == 2}
     assert error == "line 2: neither file of batch batch_1, which is cancelled, has an answer to this line"
 
