@@ -208,7 +208,7 @@ class Progress:
 
         total: Bytes in all; ``None`` when nobody knows.
 
-        phase: ``"checking"``, ``"uploading"`` or ``"downloading"``.
+        phase: ``"checking"``, ``"uploading"``, ``"downloading"``, ``"joining"`` or ``"estimating"``.
 
         attempt: 1 for the first try, 2 for the first retry.
     """
