@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from aikit.batch_parameters import OpenAIBatchListParameters, OpenAIBatchParameters, OpenAIBatchWaitParameters
+from aikit.batch_parameters import (
+    OpenAIBatchListParameters,
+    OpenAIBatchParameters,
+    OpenAIBatchResubmitParameters,
+    OpenAIBatchRowsParameters,
+    OpenAIBatchWaitParameters,
+)
 from aikit.parameters import OpenAIParameters
 
 _EXPIRY = {"anchor": "created_at", "seconds": 3600}
@@ -25,6 +31,12 @@ _EXPIRY = {"anchor": "created_at", "seconds": 3600}
         (OpenAIBatchParameters, "completion_window", 24),
         (OpenAIBatchParameters, "output_expires_after", 3600),
         (OpenAIBatchParameters, "validate", "no"),
+        (OpenAIBatchParameters, "intent", 5),
+        (OpenAIBatchRowsParameters, "input_file", 5),
+        (OpenAIBatchRowsParameters, "input_file", b"x"),
+        (OpenAIBatchRowsParameters, "with_lineage", 1),
+        (OpenAIBatchResubmitParameters, "completion_window", None),
+        (OpenAIBatchResubmitParameters, "input_file", 5),
         (OpenAIBatchListParameters, "after", 5),
         (OpenAIBatchListParameters, "limit", "5"),
         (OpenAIBatchListParameters, "limit", True),
@@ -51,6 +63,10 @@ def test_wrong_type_is_refused_by_name(cls: type[OpenAIParameters], field: str, 
         (OpenAIBatchParameters, "metadata", {"\udcff": "a"}),
         (OpenAIBatchParameters, "metadata", {str(number): "" for number in range(16)}),
         (OpenAIBatchParameters, "completion_window", ""),
+        (OpenAIBatchParameters, "intent", ""),
+        (OpenAIBatchParameters, "intent", "x" * 513),
+        (OpenAIBatchRowsParameters, "input_file", ""),
+        (OpenAIBatchRowsParameters, "input_file", "a\0b"),
         (OpenAIBatchParameters, "output_expires_after", {**_EXPIRY, "seconds": 3599}),
         (OpenAIBatchParameters, "output_expires_after", {**_EXPIRY, "seconds": 2_592_001}),
         (OpenAIBatchParameters, "output_expires_after", {"seconds": 3600}),

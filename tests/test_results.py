@@ -16,7 +16,7 @@ import attrs
 import pytest
 
 from aikit.batch_objects import BatchPage, OpenAIBatch
-from aikit.batch_results import OpenAIBatchListResult, OpenAIBatchResult
+from aikit.batch_results import OpenAIBatchListResult, OpenAIBatchResult, OpenAIBatchRowsResult
 from aikit.errors import OpenAIError
 from aikit.headers import Headers
 from aikit.objects import FilePage, OpenAIFile, OpenAIFileDeleted
@@ -50,6 +50,7 @@ _ALL: tuple[type[OpenAIResult[Any]], ...] = (
     OpenAIFileDownloadResult,
     OpenAIBatchResult,
     OpenAIBatchListResult,
+    OpenAIBatchRowsResult,
 )
 
 

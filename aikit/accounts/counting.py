@@ -100,7 +100,8 @@ class CountingSink(ResumingSink, Generic[C]):
         else:
             whole = bytes(self._rest) + piece[:end]
         self._rest.clear()
-        self._number = self.counter.add_lines(whole, self._number)
+        if whole:
+            self._number = self.counter.add_lines(whole, self._number)
         self._keep(piece[end:])
 
     def _keep(self, rest: bytes) -> None:

@@ -1,5 +1,5 @@
 """
-``aikit demo``: a file's whole life on the embedded provider, told as it goes.
+``aikit demo``: a batch's whole life on the embedded provider, told as it goes.
 """
 
 from __future__ import annotations
@@ -7,28 +7,26 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import attrs
 import click
 
+from aikit.cli.demo_batch import answered
 from aikit.cli.options import Command, settings_of_context
-from aikit.cli.output import Exit, Output, error_to_json
+from aikit.cli.output import Exit, Output
 from aikit.cli.progress import bars
 from aikit.cli.shapes import file_to_json
-from aikit.cli.text import counted, human_seconds, human_size
+from aikit.cli.story import INDENT, Story, good
+from aikit.cli.text import counted, human_size
 from aikit.client import OpenAIClient
 from aikit.errors import OpenAIError
 from aikit.objects import OpenAIFile
-from aikit.results import OpenAIResult
 
-_INDENT: Final = 9
 _CHUNK: Final = 1024 * 1024
 _TOPICS: Final = ("tides", "bridges", "bees", "volcanoes", "lighthouses", "sourdough", "comets", "harbours")
 _HINT: Final = """\
@@ -37,10 +35,13 @@ The same in Python:
     from aikit import OpenAIClient
 
     client = OpenAIClient(provider="local")
-    result = client.files.create("requests.jsonl", "batch")
-    print(result.file.id if result.success else result.errors)
+    file = client.files.create("requests.jsonl", "batch").throw().file
+    batch = client.batches.create(file.id, "/v1/chat/completions").throw().batch
+    client.batches.wait(batch.id)
+    for row in client.batches.results(batch.id):
+        print(row.custom_id, row.status, row.text)
 
-Next: aikit files --help
+Next: aikit files --help, aikit batch run --help
 With OPENAI_API_KEY set, the same commands go to OpenAI."""
 
 
@@ -57,8 +58,9 @@ def demo(lines: int) -> int:
     """
     Show the whole job, without key or network.
 
-    On the embedded provider a file is checked, uploaded, listed, fetched, compared and deleted. Nothing is
-    left behind; with --home, store and files stay there.
+    On the embedded provider a file is checked, uploaded, listed, fetched and compared. Then a batch of it is answered
+    by a model that is built in, and its results are read in the input's order. Nothing is left behind; with --home,
+    store and files stay there.
     """
     output = Output(settings_of_context())
     began = time.monotonic()
@@ -69,74 +71,20 @@ def demo(lines: int) -> int:
                 _tell(story, client, lines)
         except OpenAIError as error:
             return story.fail(error)
-        story.end(time.monotonic() - began, is_kept=output.settings.home is not None)
+        story.end(time.monotonic() - began, _HINT, is_kept=output.settings.home is not None)
     return Exit.DONE
 
 
-@attrs.define(eq=False)
-class Story:
-    """
-    Says what happens while it happens; with ``--json``, in one document at the end.
-
-    Attributes:
-        home: Where everything is.
-
-        facts: What the document will have.
-    """
-
-    output: Output
-    home: Path
-    facts: dict[str, Any] = attrs.field(factory=lambda: {"object": "demo", "success": True})
-
-    @property
-    def is_told(self) -> bool:
-        """Whether words are wanted."""
-        return not (self.output.settings.quiet or self.output.settings.json)
-
-    def tell(self, title: str, text: str) -> None:
-        """
-        Say what was done in one step.
-        """
-        padded = title.ljust(_INDENT)
-        self.say(f"\x1b[1m{padded}\x1b[0m{text}" if self.output.has_color(sys.stdout) else padded + text)
-
-    def say(self, text: str = "") -> None:
-        """
-        Say something, at once also when stdout is a pipe.
-        """
-        if self.is_told:
-            self.output.line(text)
-            sys.stdout.flush()
-
-    def fail(self, error: OpenAIError) -> int:
-        """
-        Tell what went wrong, and return the exit code.
-        """
-        if self.output.settings.json:
-            self.output.document(self.facts | {"success": False, "error": error_to_json(error)})
-        else:
-            self.output.error(error)
-        return Exit.REFUSED
-
-    def end(self, seconds: float, *, is_kept: bool) -> None:
-        """
-        Say that all went well, and what to do next.
-        """
-        if self.output.settings.json:
-            self.output.document(self.facts | {"seconds": round(seconds, 3)})
-        where = f"; the files are in {self.home}" if is_kept else ", and nothing is left behind"
-        self.say(f"\nAll well in {human_seconds(seconds)}{where}.\n\n{_HINT}")
-
-
 def _tell(story: Story, client: OpenAIClient, lines: int) -> None:
-    story.say("A batch file's life on aikit's embedded provider: no key, no server, no network.\n")
+    story.say("A batch's life on aikit's embedded provider: no key, no server, no network.\n")
     path = _make(story, lines)
     _mistake(story, client, path)
     file = _upload(story, client, path)
     _list(story, client, file)
     back = _fetch(story, client, file)
     _compare(story, path, back)
-    _delete(story, client, file)
+    batch = answered(story, client, file, path)
+    _delete(story, client, [file.id, *(one for one in (batch.output_file_id, batch.error_file_id) if one)])
 
 
 def _make(story: Story, lines: int) -> Path:
@@ -167,7 +115,7 @@ def _mistake(story: Story, client: OpenAIClient, path: Path) -> None:
         raise OpenAIError(message="a broken file was not found out before it was sent", code="demo_failed")
     error = result.errors[0]
     story.tell("check", "a copy with one custom_id twice is refused, and nothing is sent:")
-    story.say(f"{'':{_INDENT}}line {error.line}, {error.code}")
+    story.say(f"{'':{INDENT}}line {error.line}, {error.code}")
 
 
 def _upload(story: Story, client: OpenAIClient, path: Path) -> OpenAIFile:
@@ -176,15 +124,15 @@ def _upload(story: Story, client: OpenAIClient, path: Path) -> OpenAIFile:
         story.tell("upload", f"{path.name} is checked line by line, then sent")
     with bars(story.output, [size], keeps=True) as shown:
         bar = shown.file(path.name, size)
-        result = _good(client.files.create(path, "batch", {"on_progress": bar}))
+        result = good(client.files.create(path, "batch", {"on_progress": bar}))
     file: OpenAIFile = result.file
     story.facts["file"] = file_to_json(file)
-    story.say(f"{'':{_INDENT}}stored as {file.id}")
+    story.say(f"{'':{INDENT}}stored as {file.id}")
     return file
 
 
 def _list(story: Story, client: OpenAIClient, file: OpenAIFile) -> None:
-    listed = _good(client.files.list()).files
+    listed = good(client.files.list()).files
     if file.id not in [one.id for one in listed]:
         raise OpenAIError(message=f"{file.id} is not in the list", code="demo_failed")
     story.tell("list", f"{counted(len(listed), 'file')}: {file.filename}, {human_size(file.bytes)}, {file.status}")
@@ -192,7 +140,7 @@ def _list(story: Story, client: OpenAIClient, file: OpenAIFile) -> None:
 
 def _fetch(story: Story, client: OpenAIClient, file: OpenAIFile) -> Path:
     path = story.home / "fetched.jsonl"
-    result = _good(client.files.download(file.id, path))
+    result = good(client.files.download(file.id, path))
     story.tell("fetch", f"{human_size(result.bytes_written)} back, to {path.name}")
     return path
 
@@ -205,17 +153,14 @@ def _compare(story: Story, sent: Path, back: Path) -> None:
     story.tell("compare", f"the same byte for byte, sha256 {hashes[0][:16]}…")
 
 
-def _delete(story: Story, client: OpenAIClient, file: OpenAIFile) -> None:
-    _good(client.files.delete(file.id))
-    listed = _good(client.files.list()).files
-    if file.id in [one.id for one in listed]:
-        raise OpenAIError(message=f"{file.id} is still in the list", code="demo_failed")
+def _delete(story: Story, client: OpenAIClient, file_ids: list[str]) -> None:
+    for file_id in file_ids:
+        good(client.files.delete(file_id))
+    left = good(client.files.list()).files
+    if {file.id for file in left} & set(file_ids):
+        raise OpenAIError(message=f"{', '.join(file_ids)} are still in the list", code="demo_failed")
     story.facts["deleted"] = True
-    story.tell("delete", f"gone; the list has {counted(len(listed), 'file')} now")
-
-
-def _good(result: OpenAIResult[Any]) -> Any:
-    return result.throw()
+    story.tell("delete", f"{counted(len(file_ids), 'file')} gone; the list has {counted(len(left), 'file')} now")
 
 
 def _sha256(path: Path) -> str:

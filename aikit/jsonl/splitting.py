@@ -201,14 +201,14 @@ class _Pass:
         return tuple(part.complete(path, has_tokens=has_tokens) for part, path in growing)
 
     def _take(self, number: int, line: bytes, value: dict[str, Any]) -> None:
-        group = self._group_of(value)
+        group, known = self._group_of(value), self.problems.count
         group.rules.check(value, number)
-        if self.problems.count:
+        if self.problems.count > known:
             return
         body = value["body"]
         inputs = input_count(body.get("input")) if value["url"] == _EMBEDDINGS else 0
         tokens = _UNCOUNTED if self.bounds.tokens is None else estimate_body(value["url"], body)[0]
-        if self._is_too_much(inputs, tokens, number):
+        if self._is_too_much(inputs, tokens, number) or self.problems.count:
             return
         part = group.part
         if part is None or not self._has_room(part, len(line) + 1, inputs, tokens.high):

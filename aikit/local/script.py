@@ -286,7 +286,7 @@ def scripted_transport(home: Path, answers: Answers) -> Transport:
 def _scripted_response(fault: CallFault, request: Request) -> Response:
     status = fault.status or 500
     body = _REFUSAL if fault.body is None else fault.body
-    headers = Headers({"content-type": "application/json"}).merged(fault.headers)
+    headers = Headers({"content-type": "application/json", "content-length": str(len(body))}).merged(fault.headers)
     if request.sink is not None and status in {200, 206}:
         request.sink.begin(status, headers)
         request.sink.write(memoryview(body))

@@ -23,7 +23,11 @@ def test_demo_tells_the_whole_job(aikit: Here, tmp_path: Path, monkeypatch: pyte
     ran = aikit("demo", "--lines", "50")
     assert ran.code == 0
     steps = [line.split()[0] for line in ran.out.splitlines() if line[:1].islower()]
-    assert steps == ["make", "check", "upload", "list", "fetch", "compare", "delete"]
+    before, after = ["make", "check", "upload", "list", "fetch", "compare"], ["results", "cost", "delete"]
+    assert steps == [*before, "batch", "wait", *after]
+    assert "completed: 50 of 50 answered, 0 failed" in ran.out
+    assert "in the order of the input, 50 requests: 50 ok" in ran.out
+    assert "$0.00, for the built-in model is free" in ran.out
     assert "line 3, duplicate_custom_id" in ran.out
     assert "the same byte for byte" in ran.out
     assert list((tmp_path / "temporary").iterdir()) == []
@@ -45,6 +49,8 @@ def test_demo_as_json_is_one_document(aikit: Here) -> None:
     assert told["deleted"]
     assert told["sha256_sent"] == told["sha256_fetched"]
     assert told["file"]["filename"] == "requests.jsonl"
+    assert (told["status"], told["counts"]) == ("completed", {"ok": 50})
+    assert (told["cost"]["cost"], told["cost"]["answered"]) == ("0", 50)
 
 
 def test_demo_keeps_its_files_in_a_given_home(aikit: Here, tmp_path: Path) -> None:

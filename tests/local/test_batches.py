@@ -107,11 +107,11 @@ def test_completed_does_not_mean_success(served: Callable[..., API]) -> None:
 
 
 def test_counts_are_told_while_it_runs(served: Callable[..., API]) -> None:
-    """Also to another process, here another transport that never works on it."""
+    """Also to others than those who work on it; no line is asked by both."""
     gate = Gate(free=4)
     api = served(gate)
     batch_id = api.batch(api.stored_id(input_of(10)))["id"]
-    other = served(Gate())
+    other = served(gate)
     seen = until(other, batch_id, lambda batch: batch["request_counts"]["completed"] == 4)
     assert (seen["status"], seen["request_counts"]["total"]) == ("in_progress", 10)
     gate.is_open.set()
