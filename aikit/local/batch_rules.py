@@ -11,7 +11,7 @@ import attrs
 
 from aikit.jsonl.problems import kind_of
 from aikit.limits import limits_for
-from aikit.local.rules import Refusal, bounded, integer, missing, require_known, unsupported
+from aikit.local.rules import Refusal, bounded, integer, missing, require_known, unsupported, wrong_type
 
 _FIELDS: Final = frozenset(("input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after"))
 _LIST_FIELDS: Final = frozenset(("after", "limit"))
@@ -102,7 +102,7 @@ def _text(body: Mapping[str, Any], param: str) -> str:
     if value is None:
         raise missing(param)
     if type(value) is not str:
-        raise _wrong_type(param, "a string", value)
+        raise wrong_type(param, "a string", value)
     return value.encode("utf-8", "replace").decode()  # SQLite takes no lone surrogates
 
 
@@ -117,7 +117,7 @@ def _metadata(value: Any) -> Mapping[str, str] | None:
     if value is None:
         return None
     if type(value) is not dict:
-        raise _wrong_type("metadata", "an object", value)
+        raise wrong_type("metadata", "an object", value)
     if len(value) > _MAX_PAIRS:
         raise Refusal(
             f"Invalid 'metadata': too many properties. Expected an object with at most {_MAX_PAIRS} properties, "
@@ -140,7 +140,7 @@ def _require_pair(key: str, text: Any) -> None:
         )
     param = f"metadata.{key}"
     if type(text) is not str:
-        raise _wrong_type(param, "a string", text)
+        raise wrong_type(param, "a string", text)
     if len(text) > _MAX_VALUE:
         raise Refusal(
             f"Invalid '{param}': string too long. Expected a string with maximum length {_MAX_VALUE}, but got a "
@@ -154,7 +154,7 @@ def _expiry(value: Any) -> int:
     if value is None:
         return _OUTPUT_EXPIRES_AFTER_S
     if type(value) is not dict:
-        raise _wrong_type("output_expires_after", "an object", value)
+        raise wrong_type("output_expires_after", "an object", value)
     for name in value:
         if name not in {"anchor", "seconds"}:
             raise Refusal(
@@ -170,11 +170,6 @@ def _expiry(value: Any) -> int:
     if seconds is None:
         raise missing("output_expires_after.seconds")
     if type(seconds) is not int:
-        raise _wrong_type("output_expires_after.seconds", "an integer", seconds)
+        raise wrong_type("output_expires_after.seconds", "an integer", seconds)
     limits = limits_for("local")
     return bounded(seconds, "output_expires_after.seconds", limits.expires_min_s, limits.expires_max_s)
-
-
-def _wrong_type(param: str, expected: str, value: Any) -> Refusal:
-    message = f"Invalid type for '{param}': expected {expected}, but got {kind_of(value)} instead."
-    return Refusal(message, param, "invalid_type")

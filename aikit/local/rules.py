@@ -10,6 +10,7 @@ from typing import Any, Final
 import attrs
 
 from aikit.jsonl.lines import parsed
+from aikit.jsonl.problems import kind_of
 from aikit.limits import limits_for
 
 _BATCH_FORMAT: Final = "Invalid file format for Batch API. Must be .jsonl"
@@ -122,11 +123,11 @@ def list_query(fields: Mapping[str, str]) -> ListQuery:
     )
 
 
-def require_size(size_bytes: int, purpose: str) -> None:
+def require_size(size_bytes: int, purpose: str, *, in_parts: bool = False) -> None:
     """
     Refuse more bytes than a file of *purpose* may have.
     """
-    limit = limits_for("local").size_limit(purpose)
+    limit = limits_for("local").size_limit(purpose, in_parts=in_parts)
     if size_bytes > limit:
         raise Refusal(
             f"File is too large: files of purpose '{purpose}' may have up to {limit} bytes. Split it, or send less.",
@@ -161,6 +162,7 @@ class ContentCheck:
     """
 
     purpose: str
+    is_in_parts: bool = False
     _size: int = 0
     _line: int = 1
     _start: bytearray = attrs.field(factory=bytearray)
@@ -176,7 +178,7 @@ class ContentCheck:
             Refusal: There are too many, or a line is not what the purpose asks for.
         """
         self._size += len(chunk)
-        require_size(self._size, self.purpose)
+        require_size(self._size, self.purpose, in_parts=self.is_in_parts)
         if not self._is_looking():
             return
         *complete, rest = chunk.split(b"\n")
@@ -334,6 +336,14 @@ def bounded(value: int, param: str, low: int, high: int) -> int:
             "integer_above_max_value",
         )
     return value
+
+
+def wrong_type(param: str, expected: str, value: Any) -> Refusal:
+    """
+    Return the answer about a value of another JSON type than *expected*, which reads like ``"a string"``.
+    """
+    message = f"Invalid type for '{param}': expected {expected}, but got {kind_of(value)} instead."
+    return Refusal(message, param, "invalid_type")
 
 
 def missing(param: str) -> Refusal:

@@ -74,4 +74,18 @@ MIGRATIONS: Final = (
         )""",
         "CREATE INDEX batches_by_age ON batches (created_at, seq)",
     ),
+    (
+        """CREATE TABLE uploads (
+            id TEXT NOT NULL PRIMARY KEY,
+            status TEXT NOT NULL,
+            filename TEXT NOT NULL,
+            purpose TEXT NOT NULL,
+            bytes INTEGER NOT NULL,
+            mime_type TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL,
+            file_expires_after_s INTEGER,
+            file_id TEXT
+        )""",
+    ),
 )

@@ -31,7 +31,10 @@ from aikit.local.incoming import Incoming
 from aikit.local.schema import MIGRATIONS
 
 _COLUMNS: Final = "id, filename, purpose, bytes, sha256, created_at, expires_at"
-_IS_LIVE: Final = "(expires_at IS NULL OR expires_at > ?)"
+PART_PURPOSE: Final = "upload.part"
+"""What the parts of uploads are kept for; they are no files to anybody who asks for files."""
+
+_IS_LIVE: Final = f"(expires_at IS NULL OR expires_at > ?) AND purpose <> '{PART_PURPOSE}'"
 
 
 @attrs.frozen

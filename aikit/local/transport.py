@@ -34,10 +34,11 @@ from aikit.wire import Request, Response
 
 if TYPE_CHECKING:
     from aikit.local.batch_service import BatchesService
+    from aikit.local.upload_service import UploadsService
 
 _MOST_JSON: Final = 1 << 20
-_ACTIONS: Final = {"files": "content", "batches": "cancel"}
-_Routes: TypeAlias = Mapping[tuple[str, bool, bool], Callable[[], Reply]]
+_ACTIONS: Final = {"files": ("content",), "uploads": ("parts", "complete", "cancel"), "batches": ("cancel",)}
+_Routes: TypeAlias = Mapping[tuple[str, bool, str], Callable[[], Reply]]
 
 
 class LocalTransport:
@@ -103,28 +104,42 @@ class LocalTransport:
         query = dict(parse_qsl(_storable(url.query), keep_blank_values=True))
         if place.collection == "files":
             routes = self._file_routes(place, query, request, watch)
+        elif place.collection == "uploads":
+            routes = self._upload_routes(place, request, watch)
         else:
             routes = self._batch_routes(place, query, request)
-        act = routes.get((request.method, bool(place.id), place.is_action))
+        act = routes.get((request.method, bool(place.id), place.action))
         return refusal_reply(_wrong_method(request.method, url.path)) if act is None else act()
 
     def _file_routes(self, place: _Place, query: Mapping[str, str], request: Request, watch: Watch) -> _Routes:
         service = self._service
         return {
-            ("POST", False, False): lambda: self._create(request, watch),
-            ("GET", False, False): lambda: service.list(query),
-            ("GET", True, False): lambda: service.retrieve(place.id),
-            ("DELETE", True, False): lambda: service.delete(place.id),
-            ("GET", True, True): lambda: service.content(place.id, _asked(request)),
+            ("POST", False, ""): lambda: self._create(request, watch),
+            ("GET", False, ""): lambda: service.list(query),
+            ("GET", True, ""): lambda: service.retrieve(place.id),
+            ("DELETE", True, ""): lambda: service.delete(place.id),
+            ("GET", True, "content"): lambda: service.content(place.id, _asked(request)),
+        }
+
+    def _upload_routes(self, place: _Place, request: Request, watch: Watch) -> _Routes:
+        from aikit.local.upload_service import UploadsService  # noqa: PLC0415  who has no uploads need not load it
+        from aikit.local.upload_store import UploadStore  # noqa: PLC0415  likewise
+
+        service = UploadsService(uploads=UploadStore(self.store))
+        return {
+            ("POST", False, ""): lambda: service.create(_json_of(request)),
+            ("POST", True, "parts"): lambda: self._add_part(service, place.id, request, watch),
+            ("POST", True, "complete"): lambda: service.complete(place.id, _json_of(request)),
+            ("POST", True, "cancel"): lambda: service.cancel(place.id),
         }
 
     def _batch_routes(self, place: _Place, query: Mapping[str, str], request: Request) -> _Routes:
         service = self._batches_service()
         return {
-            ("POST", False, False): lambda: service.create(_json_of(request)),
-            ("GET", False, False): lambda: service.list(query),
-            ("GET", True, False): lambda: service.retrieve(place.id),
-            ("POST", True, True): lambda: service.cancel(place.id),
+            ("POST", False, ""): lambda: service.create(_json_of(request)),
+            ("GET", False, ""): lambda: service.list(query),
+            ("GET", True, ""): lambda: service.retrieve(place.id),
+            ("POST", True, "cancel"): lambda: service.cancel(place.id),
         }
 
     def _batches_service(self) -> BatchesService:
@@ -143,6 +158,13 @@ class LocalTransport:
         with closing(_chunks(source, watch, request.attempt)) as chunks:
             return self._service.create(body.fields, source.name, chunks, source.size_bytes)
 
+    def _add_part(self, service: UploadsService, upload_id: str, request: Request, watch: Watch) -> Reply:
+        body = request.body
+        if not isinstance(body, MultipartBody) or body.file_field != "data":
+            return service.add_part(upload_id, None, None)
+        with closing(_chunks(body.source, watch, request.attempt)) as chunks:
+            return service.add_part(upload_id, chunks, body.source.size_bytes)
+
 
 @attrs.frozen
 class _Place:
@@ -150,16 +172,16 @@ class _Place:
     What an address names.
 
     Attributes:
-        collection: ``"files"`` or ``"batches"``.
+        collection: ``"files"``, ``"uploads"`` or ``"batches"``.
 
         id: Of one of them; empty for all.
 
-        is_action: Whether the content of a file is meant, or the cancellation of a batch.
+        action: What is done with it, or which part of it is meant; empty for itself.
     """
 
     collection: str
     id: str
-    is_action: bool
+    action: str
 
     @classmethod
     def of(cls, address: str) -> Self | None:
@@ -171,8 +193,8 @@ class _Place:
         collection, _, item_id = address.removeprefix(f"{BASE_URL}/").rstrip("/").partition("/")
         if collection not in _ACTIONS:
             return None
-        rest = item_id.removesuffix(f"/{_ACTIONS[collection]}")
-        return cls(collection, unquote(rest), rest != item_id)
+        action = next((name for name in _ACTIONS[collection] if item_id.endswith(f"/{name}")), "")
+        return cls(collection, unquote(item_id.removesuffix(f"/{action}")), action)
 
 
 def _json_of(request: Request) -> bytes:
@@ -246,7 +268,7 @@ def _stream(content: Content, request: Request, status: int, headers: Headers, w
 def _unknown_url(method: str, path: str) -> Refusal:
     return Refusal(
         f"Unknown request URL: {method} {path}. The embedded provider answers at "
-        f"{BASE_URL}/files and {BASE_URL}/batches.",
+        f"{BASE_URL}/files, {BASE_URL}/uploads and {BASE_URL}/batches.",
         code="unknown_url",
         status=404,
     )
@@ -254,8 +276,8 @@ def _unknown_url(method: str, path: str) -> Refusal:
 
 def _wrong_method(method: str, path: str) -> Refusal:
     return Refusal(
-        f"Not allowed to {method} on {path}. GET lists and reads, POST creates a file or a batch and cancels a batch, "
-        "DELETE deletes a file.",
+        f"Not allowed to {method} on {path}. GET lists and reads, POST creates, completes and cancels, DELETE "
+        "deletes a file.",
         code="method_not_supported",
         status=405,
     )
