@@ -61,7 +61,8 @@ def split(
 
     All lines are checked on the way, by the rules of the upload. They are copied byte for byte and keep their order
     within the parts. An input that needs no split gives one part. Nothing is held in memory but what waits to be
-    written; parts appear in *folder* all at once, when the last is complete, or not at all.
+    written; parts appear in *folder* all at once, when the last is complete, or not at all (a process that is killed
+    meanwhile leaves a hidden folder in it).
 
     Args:
         file: Path, bytes, or binary stream; a stream is read from where it stands to its end.

@@ -122,11 +122,7 @@ def _completed(line: Any, ids: Seen) -> dict[str, Any]:
     """
     Return *line* with what it lacks, and with a custom_id that no line before has.
     """
-    if not isinstance(line, Mapping):
-        raise UnfitError("invalid_type", f"A line is a mapping with url and body, not {type(line).__name__}.")
-    for key in ("url", "body"):
-        if key not in line:
-            raise UnfitError("missing_required_parameter", f"Missing required parameter: '{key}'.", key)
+    _require_request(line)
     whole: dict[str, Any] = {"custom_id": None, "method": "POST"} | dict(line)
     if whole["custom_id"] is None:
         whole["custom_id"] = _derived_id(whole)
@@ -138,10 +134,19 @@ def _completed(line: Any, ids: Seen) -> dict[str, Any]:
         if custom_id != _derived_id(whole):
             message = f"The custom_id '{excerpt(custom_id)}' is a duplicate of another line's; make each unique."
             raise UnfitError("duplicate_custom_id", message, "custom_id")
-        whole["custom_id"] = next(
-            name for suffix in itertools.count(count) if ids.count(name := f"{custom_id}-{suffix}") == 1
-        )
+        names = (f"{custom_id}-{suffix}" for suffix in itertools.count(count))
+        whole["custom_id"] = next(name for name in names if ids.count(name) == 1)
     return whole
+
+
+def _require_request(line: Any) -> None:
+    if not isinstance(line, Mapping):
+        raise UnfitError("invalid_type", f"A line is a mapping with url and body, not {type(line).__name__}.")
+    for key, kind, expected in (("url", str, "a string"), ("body", Mapping, "a mapping")):
+        if key not in line:
+            raise UnfitError("missing_required_parameter", f"Missing required parameter: '{key}'.", key)
+        if not isinstance(line[key], kind):
+            raise UnfitError("invalid_type", f"'{key}' must be {expected}, not {type(line[key]).__name__}.", key)
 
 
 def _derived_id(line: dict[str, Any]) -> str:

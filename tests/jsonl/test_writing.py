@@ -138,12 +138,15 @@ def test_all_problems_are_told(tmp_path: Path) -> None:
     One pass finds everything that is wrong.
     """
     lines = [5, {"body": {}}, {"url": "u"}, _request(), _request() | {"custom_id": 5}, _request() | {"custom_id": ""}]
+    lines += [{"url": None, "body": {}}, {"url": "u", "body": None}]
     assert [(line, code) for line, code, _ in _refused(tmp_path / "in.jsonl", lines)] == [
         (1, "invalid_type"),
         (2, "missing_required_parameter"),
         (3, "missing_required_parameter"),
         (5, "invalid_type"),
         (6, "invalid_type"),
+        (7, "invalid_type"),
+        (8, "invalid_type"),
     ]
     errors = _refused(tmp_path / "in.jsonl", [5] * 1_000)
     assert (len(errors), errors[-1][1]) == (100, "too_many_errors")
