@@ -33,7 +33,7 @@ def span(low: int, high: int | None) -> str:
     Return a number that lies between two.
     """
     if high is None:
-        return f"at least {low:,}" if low else "without bound"
+        return f"at least {low:,}"
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
@@ -46,8 +46,10 @@ def estimate_text(estimate: OpenAIBatchEstimate, *, is_free: bool = False) -> st
     if is_free:
         return f"{asked}, free of charge: the built-in model answers"
     tokens_in = span(estimate.input_tokens_low, estimate.input_tokens_high)
-    tokens_out = span(estimate.output_tokens_low, estimate.output_tokens_high)
-    return f"{asked}: {tokens_in} tokens in, {tokens_out} out; {price_text(estimate)}"
+    tokens_out = f"{span(estimate.output_tokens_low, estimate.output_tokens_high)} out"
+    if estimate.is_unbounded and not estimate.output_tokens_low:
+        tokens_out = "answers without bound"
+    return f"{asked}: {tokens_in} tokens in, {tokens_out}; {price_text(estimate)}"
 
 
 def price_text(estimate: OpenAIBatchEstimate) -> str:

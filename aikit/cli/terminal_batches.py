@@ -43,7 +43,7 @@ class TerminalBatchBars:
 
     def __attrs_post_init__(self) -> None:
         self._bars = RichProgress(
-            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=38)),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=32)),
             BarColumn(bar_width=None, style="dim", complete_style="cyan", finished_style="green"),
             _Done(table_column=Column(no_wrap=True)),
             LeftColumn(table_column=Column(no_wrap=True)),
@@ -66,7 +66,7 @@ class TerminalBatchBars:
         """
         Return the bar of one batch; it shows at once.
         """
-        return _BatchBar(self._bars, safe(name), self._bars.add_task(f"{safe(name)} waiting", total=None))
+        return _BatchBar(self._bars, safe(name), self._bars.add_task(f"waiting {safe(name)}", total=None))
 
 
 @attrs.define(eq=False)
@@ -83,5 +83,5 @@ class _BatchBar:
         """
         Show how far it has come.
         """
-        title = f"{self._name} {safe(progress.phase).replace('_', ' ')}"
+        title = f"{safe(progress.phase).replace('_', ' ')} {self._name}"  # a long id is cut, what it does is not
         self._bars.update(self._task, description=title, completed=progress.done, total=progress.total)

@@ -1,0 +1,3 @@
+"""
+Tests of runs: a whole file answered, however often the program is stopped.
+"""
