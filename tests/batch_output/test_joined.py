@@ -10,6 +10,7 @@ import pickle
 import sqlite3
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import attrs
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from aikit.batch_output.folder import Folder
 from aikit.batch_output.index import SHOWN_MAX, AnswerFile
 from aikit.batch_output.joined import BatchRows, Gone, join
+from aikit.batch_output.lines import lines_of
 from aikit.errors import CancelledError, OpenAIError
 from aikit.watch import Watch
 from tests.batch_output.files import asked, batch, joined, joined_lineage, never_ran, told, written
@@ -287,6 +289,22 @@ def test_rest_of_the_input_is_copied_byte_for_byte() -> None:
         assert place.read_bytes() == odd + asked("c")
         with place.open("wb") as file:
             assert rows.copy_input(("expired",), file) == 0
+
+
+def test_line_that_is_too_long_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    It has a row without content, and is copied all the same; an answer of that length is a problem.
+    """
+    monkeypatch.setattr("aikit.batch_output.index.lines_of", partial(lines_of, max_bytes=1000))
+    monkeypatch.setattr("aikit.batch_output.joined.LINE_MAX_BYTES", 1000)
+    long = asked("b", "x" * 3_000_000)
+    with joined(asked("a") + long + asked("c"), told("c") + told("a", "y" * 1000)) as rows:
+        assert _statuses(rows) == [(1, "a", "missing"), (2, None, "missing"), (3, "c", "ok")]
+        assert [row.input_line == b"" for row in rows] == [False, True, False]
+        assert _problems(rows) == [("input", 2, "line_too_long"), ("output", 2, "line_too_long")]
+        with (rows.folder / "rest").open("wb") as file:
+            rows.copy_input(("missing",), file)
+        assert (rows.folder / "rest").read_bytes() == asked("a") + long
 
 
 def test_changed_input_is_noticed() -> None:
