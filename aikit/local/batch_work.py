@@ -95,6 +95,8 @@ class BatchWork:
         try:
             if batch.status == "in_progress" and not batch.is_out_of_time(self.batches.store.clock.now()):
                 self._answer(batch, journal)
+            elif batch.status == "finalizing" and journal.left:  # the disk lost what it was to keep
+                self.batches.change(batch, status="in_progress", finalizing_at=None)
             else:
                 conclude(self.batches.store, batch, journal, self._raise_if_stopped)
         finally:
@@ -129,13 +131,27 @@ class BatchWork:
         session = Session(batches=self.batches, batch=batch, journal=journal, stop=self.stop)
         if before:
             session.run(self.execute)
+        self._keep(journal)
+        if journal.left < before:
+            self._pause_s = _PAUSE_S
         if not journal.left:
             now = int(self.batches.store.clock.now())
             self.batches.change(batch, status="finalizing", finalizing_at=now, **tally_columns(journal))
         elif session.trouble is not None:
             self._pause(session.trouble)
-        if journal.left < before:
-            self._pause_s = _PAUSE_S
+
+    def _keep(self, journal: Journal) -> None:
+        """
+        Have the disk keep all answers; where it is full, hold them until there is room.
+        """
+        while True:
+            try:
+                journal.sync()
+            except StoreError as error:
+                self._pause(error)
+                self._raise_if_stopped()
+            else:
+                return
 
     def _pause(self, error: Exception) -> None:
         if str(error) != self._told:
@@ -184,10 +200,6 @@ class Session:
         finally:
             self._ended.set()
             heart.join()
-        try:
-            self.journal.sync()
-        except StoreError as error:
-            self._break_off(error)
 
     def _take(self, task: Task, answer: Answer) -> None:
         text, usage = answered_line(task.custom_id, answer)

@@ -4,17 +4,15 @@ The life of batches, from their creation to their files.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from aikit.local.clock import SpedUpClock
 from aikit.local.transport import LocalTransport
 from tests.local.answerers import Gate
-from tests.local.batches import ENDPOINT, ended, input_of, require_tidy, require_whole, rows
+from tests.local.batches import ENDPOINT, ended, input_of, require_tidy, require_whole, rows, until
 from tests.local.conftest import API
 
 DAY = 86_400
@@ -24,17 +22,6 @@ DAY = 86_400
 def api(served: Callable[..., API]) -> API:
     """Make a transport whose lines are answered at once."""
     return served(Gate(free=1_000_000))
-
-
-def until(api: API, batch_id: str, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """Look at a batch until it is as wanted."""
-    give_up_at = time.monotonic() + 30
-    while True:
-        batch: dict[str, Any] = api.call("GET", f"/batches/{batch_id}").json()
-        if is_so(batch):
-            return batch
-        assert time.monotonic() < give_up_at, batch
-        time.sleep(0.01)
 
 
 def test_a_batch_is_described_as_openai_does(api: API, sped: SpedUpClock) -> None:
