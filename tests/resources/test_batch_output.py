@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import pickle
 import tempfile
@@ -168,6 +169,24 @@ def test_broken_downloads_go_on(server: AnsweringServer, client: OpenAIClient) -
     server.cuts = 3
     assert _ends(client.batches.results("batch_1", {"max_retries": 2})) == _ENDS
     assert sum("from" in line for line in server.asked) == 3
+
+
+def test_disk_without_room_is_an_error(
+    server: AnsweringServer, client: OpenAIClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    It says which folder it is and how to choose another, and nothing is left behind.
+    """
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    server.files["file-out"] = told("a", "x" * 2_000_000)
+    (error,) = client.batches.results("batch_1").errors
+    assert error.code == "temporary_storage"
+    assert "No space left on device; free some space on that disk, or set TMPDIR" in error.message
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_failed_call_does_not_iterate_silently(client: OpenAIClient, tmp_path: Path) -> None:
