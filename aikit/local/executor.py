@@ -23,7 +23,8 @@ from aikit.watch import Watch
 
 _LOOK_S: Final = 0.05
 """Real seconds after which the calling thread looks around: what is due, what takes too long, is it time to stop."""
-_GRACE_S: Final = 2.0
+_GRACE_S: Final = 1.0
+"""Real seconds that what is under way has to end in, when it is time to stop: Ctrl-C is to be obeyed within two."""
 _LONGEST_S: Final = 1_800.0
 _log: Final = logging.getLogger("aikit.local")
 
@@ -72,7 +73,7 @@ class Executor:
             on_answer: Called once for each task that has its answer, by one thread at a time.
 
             should_stop: Asked before each task and twenty times a second, so it must be quick. Once it is true nothing
-                is begun, and what has not ended two seconds later is cut off and not reported.
+                is begun, and what has not ended a second later is cut off and not reported.
 
         Raises:
             Exception: What *tasks*, *on_answer* or *should_stop* raised; nothing was begun afterwards.
