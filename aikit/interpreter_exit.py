@@ -52,8 +52,8 @@ class Engine(Protocol):
     Something that works on without being asked again.
     """
 
-    def stop(self) -> None:
-        """End it, soon."""
+    def stop(self, timeout_s: float = ..., /) -> None:
+        """End it, waiting at most that many seconds for what is under way."""
         ...
 
 
@@ -105,9 +105,10 @@ def _finish() -> None:
 def _stop_engines() -> None:
     with _lock:
         engines = list(_engines)
+    is_hurried = _was_interrupted()
     for engine in engines:
         with suppress(Exception):  # nobody is left to tell, and the others are to be stopped too
-            engine.stop()
+            engine.stop(_GRACE_S) if is_hurried else engine.stop()
 
 
 def _finish_all() -> None:

@@ -5,6 +5,7 @@ Begins a batch and ends, in the way named by the second argument; run as a progr
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 
@@ -13,13 +14,14 @@ from aikit.local.model import BuiltInModel
 from tests.local.batches import ENDPOINT, input_of
 
 _model = BuiltInModel.answer
+_takes_s = [0.02]
 
 
 def slowly(model, task, watch):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201  a replacement
     """
     Take a while for each line.
     """
-    time.sleep(0.02)
+    time.sleep(_takes_s[0])
     return _model(model, task, watch)
 
 
@@ -48,6 +50,11 @@ def main(home: str, way: str) -> None:
         client.close()
     elif way == "exit":
         sys.exit(3)
+    elif way == "interrupt":
+        _takes_s[0] = 30.0
+        time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(30)
     elif way == "raise":
         raise ValueError("the program failed")
     elif way == "wait":

@@ -120,6 +120,23 @@ def test_a_program_ends_though_its_batch_does_not(home: Path, started: Start, wa
     require_tidy(home)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+def test_ctrl_c_ends_a_program_whose_lines_take_long(home: Path, started: Start) -> None:
+    """Nobody waits for a line that is under way; what was answered before is kept."""
+    process = started("leaving.py", home, "interrupt")
+    assert process.stdout is not None
+    batch_id = process.stdout.readline().strip()
+    asked_at = time.monotonic()
+    _, words = process.communicate(timeout=20)
+    assert time.monotonic() - asked_at < 5  # of which the first lines are some
+    assert words.rstrip().endswith("KeyboardInterrupt")
+    assert words.count("Traceback") == 1
+    api = API(LocalTransport(home))
+    require_whole(api, ended(api, batch_id), 80)
+    api.transport.close()
+    require_tidy(home)
+
+
 def test_a_program_that_waits_in_the_background_sees_the_end(home: Path, started: Start) -> None:
     """A call that waits keeps program and batch going until its callback has run."""
     process = started("leaving.py", home, "wait")
