@@ -35,7 +35,7 @@ from aikit.runs.folder import RunFolder
 from aikit.runs.joining import rows_of, written
 from aikit.runs.plan import Fingerprint, fingerprint, planned
 from aikit.runs.state import Part, RunOrder, RunState, identity
-from aikit.runs.steps import Listener, ended, intending_again, submitted
+from aikit.runs.steps import Listener, ended, has_gained_room, intending_again, submitted
 
 
 @click.group(cls=Group)
@@ -172,14 +172,17 @@ class Run:
 
     def _went_on(self, state: RunState, mark: Fingerprint) -> int:
         try:
-            if not state.is_ended:
-                state = self._submitted(state, mark)
-                state = self._ended(state)
+            while not state.is_ended:
+                before, state = state, self._ended(self._submitted(state, mark))
+                if not has_gained_room(before, state):
+                    break
+                self.output.say("some batches were more than the provider keeps waiting; others are over: tried again")
+                state = intending_again(state, is_free_only=True)
             return self._told(state)
         except KeyboardInterrupt:
             self._say_how_to_go_on(state)
             raise
-        except (OpenAIError, Rejected):
+        except (OpenAIError, Rejected, StoreError):
             self.output.say(f"what was done is kept; to go on: {command(self.output.settings, *self.wishes.words)}")
             raise
 
@@ -227,25 +230,18 @@ class Run:
         Tell the estimate, and ask when somebody is there to be asked and it is not for free.
         """
         estimate = good(self.client.batches.estimate(self.wishes.path)).estimate
-        is_free = self._is_free()
-        self.output.say(f"estimate: {estimate_text(estimate, is_free=is_free)}")
+        is_free = estimate.cost_high == 0
+        self.output.say(f"estimate: {estimate_text(estimate)}")
         for note in () if is_free else estimate.notes:
             self.output.say(f"note: {safe(note)}")
-        if self.wishes.max_cost is not None and not is_free:
+        if self.wishes.max_cost is not None:
             self._require_affordable(estimate, self.wishes.max_cost)
-        if self.wishes.yes or is_free or estimate.cost_high == 0 or not sys.stdin.isatty():
+        if self.wishes.yes or is_free or not sys.stdin.isatty():
             return True
         if click.confirm("Run it?", err=True):
             return True
         self.output.say("nothing was sent")
         return False
-
-    def _is_free(self) -> bool:
-        """
-        Tell whether the built-in model answers.
-        """
-        provider = self.client.provider
-        return provider.kind == LOCAL and getattr(provider, "upstream", None) is None
 
     @staticmethod
     def _require_affordable(estimate: Any, max_cost: float) -> None:
@@ -281,7 +277,7 @@ class Run:
         path = self.wishes.path
         with uploading(self.output, state) as on_upload:
             listener = self._listener(on_upload=on_upload)
-            state = submitted(self.client, state, listener)
+            state = submitted(self.client, state, listener, self.wishes.max_cost if self.wishes.resubmit else None)
         if not mark.is_of(path):
             self.output.say(f"{safe(str(path))} was changed meanwhile; the run is of what it was before")
         return state
@@ -295,14 +291,16 @@ class Run:
         Write the results, and account for every line.
         """
         target = self.wishes.target
+        if target is not None:  # kept before, so that who is killed in between finds it his own
+            state = attrs.evolve(state, results=str(target.absolute()))
+            self.folder.keep(state)
         with rows_of(self.client, state) as (done, found):
             rows = Tellings(found)
             if target is None:
                 print_rows(self.output, rows)
             else:
                 written(rows, target)
-        place = None if target is None else str(target.absolute())
-        done = attrs.evolve(done, ended_at=done.ended_at or time.time(), results=place)
+        done = attrs.evolve(done, ended_at=done.ended_at or time.time())
         self.folder.keep(done)
         self.folder.forget_parts(done.order.key)
         again = command(self.output.settings, *self.wishes.words, "--resubmit")

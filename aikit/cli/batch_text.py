@@ -37,14 +37,14 @@ def span(low: int, high: int | None) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def estimate_text(estimate: OpenAIBatchEstimate, *, is_free: bool = False) -> str:
+def estimate_text(estimate: OpenAIBatchEstimate) -> str:
     """
-    Return what a batch will take and cost, on a line; *is_free* when nobody is to be paid.
+    Return what a batch will take and cost, on a line.
     """
     models = named([model.model for model in estimate.models if model.model])
     asked = f"{counted(estimate.requests, 'request')}" + (f" to {models}" if models else "")
-    if is_free:
-        return f"{asked}, free of charge: the built-in model answers"
+    if estimate.cost_high == 0:
+        return f"{asked}, free of charge"
     tokens_in = span(estimate.input_tokens_low, estimate.input_tokens_high)
     tokens_out = f"{span(estimate.output_tokens_low, estimate.output_tokens_high)} out"
     if estimate.is_unbounded and not estimate.output_tokens_low:

@@ -28,8 +28,10 @@ from aikit.providers.configured import LOCAL
 
 _ids: Final = click.argument("batch_ids", metavar="ID...", nargs=-1, required=True)
 
+_AFTERWARDS: Final = {name: f"aikit.cli.batch_results:{name}" for name in ("results", "cost", "resubmit")}
 
-@click.group(cls=Group)
+
+@click.group(cls=Group, on_demand=_AFTERWARDS)
 def batches() -> None:
     """
     Create, list, follow and cancel batches, and read their results.

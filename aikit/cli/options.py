@@ -5,8 +5,9 @@ What may be said to every command: which provider, how to reach it, how to print
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -277,17 +278,33 @@ class Command(SharedOptions):
 
 class Group(SharedOptions, click.Group):
     """
-    A group of commands; they stand in the order in which they were added.
+    A group of commands; they stand in the order in which they were added, those loaded on demand last.
+
+    Attributes:
+        on_demand: Name → module and attribute of a command that is loaded when it is asked for.
     """
 
     command_class = Command
     group_class = type
 
+    def __init__(self, *args: Any, on_demand: Mapping[str, str] | None = None, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.on_demand = dict(on_demand or {})
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
         """
-        Return the names in their order of appearance.
+        Return the names in their order.
         """
-        return list(self.commands)
+        return [*(name for name in self.commands if name not in self.on_demand), *self.on_demand]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """
+        Return the command of that name, loaded if need be.
+        """
+        if cmd_name in self.on_demand and cmd_name not in self.commands:
+            module, _, attribute = self.on_demand[cmd_name].partition(":")
+            self.add_command(getattr(import_module(module), attribute), cmd_name)
+        return super().get_command(ctx, cmd_name)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """

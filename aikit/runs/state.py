@@ -32,11 +32,14 @@ class Attempt:
         batch_id: ``None`` until it is noted.
 
         status: How it ended; ``None`` until it is over.
+
+        code: Why the provider refused it as a whole, if it did.
     """
 
     intent: str
     batch_id: str | None = None
     status: str | None = None
+    code: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -148,7 +151,7 @@ class RunState:
     Attributes:
         created_at: Unix seconds, as *ended_at*.
 
-        results: Path of the file with the rows; ``None`` until it was written.
+        results: Path of the file with the rows; ``None`` until it is about to be written.
     """
 
     order: RunOrder

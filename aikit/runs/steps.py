@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 NOT_OK: Final = ("failed", "expired", "cancelled", "missing")
 """What becomes of lines that are sent again when somebody asks for it."""
 
+_CROWDED: Final = "token_limit_exceeded"
+
 
 @attrs.frozen(kw_only=True)
 class Listener:
@@ -45,18 +47,27 @@ class Listener:
     on_batch: Callable[[Part, OpenAIBatch], object] = lambda _, __: None
 
 
-def submitted(client: OpenAIClient, state: RunState, listener: Listener) -> RunState:
+def submitted(client: OpenAIClient, state: RunState, listener: Listener, max_cost: float | None = None) -> RunState:
     """
     Upload each part that is not at the provider, and create each batch that is not there.
 
     Before a batch is created its intent is kept, so that it is found when this program ends before it knows of it.
+
+    Args:
+        client: Whose provider gets them.
+
+        state: As far as it has come.
+
+        listener: Told what happens.
+
+        max_cost: US dollars that a batch may cost of what is sent again.
 
     Raises:
         Rejected: A step failed; what was done before is kept.
     """
     for number in range(len(state.parts)):
         state = _uploaded(client, state, state.parts[number], listener)
-        state = _created(client, state, state.parts[number], listener)
+        state = _created(client, state, state.parts[number], listener, max_cost)
     return state
 
 
@@ -88,7 +99,8 @@ def ended(client: OpenAIClient, state: RunState, listener: Listener, wait: dict[
         if batch is None or not batch.is_ended:
             failures += result.errors
             continue
-        state = state.with_part(state.parts[number - 1].with_last(status=batch.status))
+        code = batch.errors[0].code if batch.errors else None
+        state = state.with_part(state.parts[number - 1].with_last(status=batch.status, code=code))
         listener.on_state(state)
     if failures:
         raise Rejected(failures)
@@ -110,6 +122,18 @@ def intending_again(state: RunState, *, is_free_only: bool) -> RunState:
     return state
 
 
+def has_gained_room(before: RunState, state: RunState) -> bool:
+    """
+    Tell whether batches were refused because too much was waiting, and others have ended since *before*.
+
+    As long as that is so, trying again gets ahead.
+    """
+    # token_limit_exceeded: https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
+    crowded = [part for part in state.parts if part.is_refused and part.attempts[-1].code == _CROWDED]
+    begun = [part.number for part in before.parts if not part.is_ended]
+    return bool(crowded) and any(part.number in begun and not part.is_refused for part in state.parts)
+
+
 def new_intent() -> str:
     """
     Return a key that nobody else has.
@@ -129,7 +153,7 @@ def _uploaded(client: OpenAIClient, state: RunState, part: Part, listener: Liste
     return state
 
 
-def _created(client: OpenAIClient, state: RunState, part: Part, listener: Listener) -> RunState:
+def _created(client: OpenAIClient, state: RunState, part: Part, listener: Listener, max_cost: float | None) -> RunState:
     if part.is_submitted:
         return state
     if not part.attempts:
@@ -141,7 +165,8 @@ def _created(client: OpenAIClient, state: RunState, part: Part, listener: Listen
     if len(part.attempts) == 1:
         result = client.batches.create(part.file_id or "", part.endpoint, options)
     else:
-        result = client.batches.resubmit(part.attempts[-2].batch_id or "", NOT_OK, options)
+        bound = {} if max_cost is None else {"max_cost": max_cost}
+        result = client.batches.resubmit(part.attempts[-2].batch_id or "", NOT_OK, options | bound)
     _settle(result)
     batch = result.batch
     if batch is None:

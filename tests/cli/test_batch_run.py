@@ -362,3 +362,42 @@ def test_duplicates_in_different_batches_are_a_problem(aikit: Here, tmp_path: Pa
     ran = aikit("batch", "run", "twice.jsonl")
     assert (ran.code, service.asked) == (3, [])
     assert "duplicate_custom_id" in ran.err
+
+
+def test_batches_that_found_no_room_are_tried_again(aikit: Here, tmp_path: Path, service: Service) -> None:
+    """
+    Refused because too many tokens wait, a batch is created again when another is over, in the same call.
+    """
+    lines = batch_lines(3).splitlines(keepends=True)
+    mixed = [line.replace(b'"m"', b'"m%d"' % number) for number, line in enumerate(lines)]
+    (tmp_path / "mixed.jsonl").write_bytes(b"".join(mixed))
+    service.ends = ["completed", "crowded", "crowded", "completed", "crowded"]
+    ran = aikit("batch", "run", "mixed.jsonl", *QUICK)
+    assert ran.code == 0
+    assert ran.fields[0][1:3] == ["3", "3"]
+    assert ran.err.count("tried again") == 2
+    assert len(service.batches) == 6
+
+
+def test_only_crowds_are_waited_for(aikit: Here, good: Path, service: Service) -> None:
+    """
+    Where nothing else is over, nobody tries again and again.
+    """
+    service.ends = ["crowded"] * 10
+    assert aikit("batch", "run", good, *QUICK).code == 4
+    assert len(service.batches) == 1
+
+
+def test_what_cannot_be_created_now_is_created_later(aikit: Here, good: Path, service: Service) -> None:
+    """
+    After a refusal the command to go on is told; the file is not uploaded again.
+    """
+    service.refusals = 1
+    ran = aikit("batch", "run", good, *QUICK)
+    assert ran.code == 1
+    assert "insufficient_quota" in ran.err
+    assert "what was done is kept; to go on: aikit batch run" in ran.err
+    again = aikit("batch", "run", good, *QUICK)
+    assert "it goes on with 0 of 1 batches created" in again.err
+    assert (again.code, len(service.batches)) == (0, 1)
+    assert service.asked.count(("POST", "/v1/files")) == 1

@@ -163,3 +163,30 @@ def test_waiting_is_stopped_without_harm(good: Path, service: Service) -> None:
     assert process.returncode == 130
     assert f"to go on waiting: aikit batches wait {batch_id}" in err.decode()
     assert service.batches[batch_id]["status"] == "in_progress"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_however_often_it_is_killed_each_part_has_one_batch(tmp_path: Path, service: Service, seed: int) -> None:
+    """
+    ``kill -9`` at random moments of a run of several batches: none is there twice, and every line has its row.
+    """
+    lines = batch_lines(12).splitlines(keepends=True)
+    mixed = [line.replace(b'"m"', b'"m%d"' % (number % 4)) for number, line in enumerate(lines)]
+    (tmp_path / "good.jsonl").write_bytes(b"".join(mixed))
+    service.looks = 3
+    moments = random.Random(seed)  # noqa: S311  moments of a test, the same each time
+    for _ in range(5):
+        service.reached.clear()
+        service.go_on.clear()
+        service.hold_at, service.passing = moments.choice(MOMENTS), moments.randrange(4)
+        process = started()
+        while process.poll() is None and not service.reached.wait(0.02):
+            pass
+        process.kill()
+        process.communicate(timeout=20)
+        settled(service)
+    service.hold_at = ""
+    ran = run(*ARGV)
+    assert ran.returncode == 0, ran.stderr
+    assert len(service.batches) == 4
+    assert statuses() == ["ok"] * 12
