@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
@@ -141,11 +142,19 @@ def seen(flow: Flow[OpenAIBatch], provider: Provider, books: Books, *, only_own:
     return batch
 
 
-def noticed(provider: Provider, batch: OpenAIBatch, books: Books, *, only_own: bool = False) -> Flow[None]:
+def noticed(
+    provider: Provider,
+    batch: OpenAIBatch,
+    books: Books,
+    *,
+    only_own: bool = False,
+    here: Mapping[str, Path] = MappingProxyType({}),
+) -> Flow[None]:
     """
     Book the end of *batch* if it has ended and nobody has; whatever goes wrong is only logged.
 
-    Its files are fetched for that, once and aside: what the caller asked does not depend on it.
+    Its files are fetched for that, once and aside, unless they are *here*, by their ids: what the caller asked does not
+    depend on it.
     """
     if not books.is_kept or not batch.is_ended:
         return
@@ -153,7 +162,7 @@ def noticed(provider: Provider, batch: OpenAIBatch, books: Books, *, only_own: b
     try:
         if books.knows(ENDED, account, batch.id) or (only_own and not books.knows(CREATED, account, batch.id)):
             return
-        cost = yield from through(_cost(provider, batch, books.prices(account)), _aside)
+        cost = yield from through(_cost(provider, batch, books.prices(account), here), _aside)
         books.book_ended(account, batch, cost)
     except CancelledError:
         raise
@@ -183,7 +192,9 @@ def _log_trouble(what: str, error: Exception, books: Books) -> None:
     )
 
 
-def _cost(provider: Provider, batch: OpenAIBatch, prices: Prices) -> Flow[OpenAIBatchCost]:
+def _cost(
+    provider: Provider, batch: OpenAIBatch, prices: Prices, here: Mapping[str, Path] = MappingProxyType({})
+) -> Flow[OpenAIBatchCost]:
     def tally() -> Tally:
         return Tally(lambda model: prices.price_of(model, batch.created_at), batch.model or "")
 
@@ -192,7 +203,11 @@ def _cost(provider: Provider, batch: OpenAIBatch, prices: Prices) -> Flow[OpenAI
             raise _without_output(batch)
         total = tally()
         for file_id in (batch.output_file_id, batch.error_file_id):
-            if file_id is not None:
+            if file_id is None:
+                continue
+            if file_id in here:
+                total.merge(_counted_here(source_of(here[file_id]).resolved(), tally(), Watch()))
+            else:
                 total.merge((yield from _counted_in(provider, file_id, tally)))
     except OpenAIError as error:
         usage = Usage.from_wire(batch.usage)
