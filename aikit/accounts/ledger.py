@@ -256,7 +256,7 @@ def _row(event: OpenAIBatchEvent) -> tuple[Any, ...]:
         *(_stored(getattr(event, name)) for name in _PLAIN),
         *(_stored(getattr(event.request_counts, name)) for name in _COUNTS),
         *(None if event.usage is None else _stored(getattr(event.usage, name)) for name in _TOKENS),
-        None if event.cost is None else str(event.cost),
+        _written(event.cost),
         event.is_lower_bound,
         json.dumps([_model_to_json(model) for model in event.models]),
         json.dumps(dict(event.metadata)),
@@ -284,6 +284,13 @@ def _event(row: tuple[Any, ...]) -> OpenAIBatchEvent:
     )
 
 
+def _written(cost: Decimal | None) -> str | None:
+    """
+    Return *cost* without an exponent, as other programs want it.
+    """
+    return None if cost is None else f"{cost:f}"
+
+
 def _decimal(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
 
@@ -294,7 +301,7 @@ def _model_to_json(model: OpenAIModelCost) -> dict[str, Any]:
         "model": model.model,
         "requests": model.requests,
         **tokens,
-        "cost": None if model.cost is None else str(model.cost),
+        "cost": _written(model.cost),
     }
 
 

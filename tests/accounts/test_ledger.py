@@ -76,6 +76,16 @@ def test_what_is_booked_is_read_as_it_was(tmp_path: Path) -> None:
     assert [model.cost for model in next(ledger.events(kind="ended")).models] == [Decimal("0.0"), None]
 
 
+def test_dollars_stand_there_as_plain_numbers(tmp_path: Path) -> None:
+    """
+    Other programs read them without knowing about exponents.
+    """
+    ledger = Ledger(tmp_path)
+    ledger.book(attrs.evolve(_EVENT, cost=Decimal("1.5E-9")))
+    with closing(sqlite3.connect(ledger.path)) as other:
+        assert other.execute("SELECT cost FROM events").fetchall() == [("0.0000000015",)]
+
+
 def test_an_event_is_booked_once(tmp_path: Path) -> None:
     """
     Who comes second writes nothing, and is told so; another address or kind is another event.

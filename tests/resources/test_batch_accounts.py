@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from aikit import OpenAIBatchEvent, OpenAIClient
 from aikit.batch_costs import OpenAIBatchCost
 from aikit.usage import Usage
-from tests.accounts.account_server import AccountServer, account_server, ended_batch
+from tests.accounts.account_server import SILENT, AccountServer, account_server, ended_batch
 from tests.accounts.lines import answer, file_of, never_asked, usage
 
 _PRICES = {"gpt-4o-mini": {"batch": {"input": "1", "cached_input": "0.5", "output": "4"}}}
@@ -217,6 +218,20 @@ def test_trouble_with_the_files_only_delays_the_booking(
     server.files["file-out"] = content
     assert client.batches.wait("batch_1", _QUICK).success
     assert [event.cost for event in _ended(client)] == [Decimal("3.8")]
+
+
+def test_silence_about_the_files_is_not_waited_out(
+    server: AccountServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The answer that the caller waits for is there; what is aside has twenty seconds, here less.
+    """
+    monkeypatch.setattr("aikit.resources.calls._ASIDE_S", 0.1)
+    server.files["file-out"] = SILENT
+    began = time.monotonic()
+    assert _client(server, tmp_path).batches.wait("batch_1", _QUICK).success
+    assert time.monotonic() - began < 0.45
+    assert server.contents == ["file-out"]
 
 
 def test_trouble_with_the_ledger_only_delays_the_booking(
