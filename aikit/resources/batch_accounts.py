@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from aikit.providers import Provider
 
 log: Final = logging.getLogger("aikit")
-_FILE_ID: Final = re.compile(r"file[-_][A-Za-z0-9_-]+")
+_FILE_ID: Final = re.compile(r"[A-Za-z0-9_=-]+")  # whatever the server: without the dot and the slash of paths
 _CHUNK: Final = 256 * 1024
 _GONE: Final = "the batch's files are gone: the tokens are what the provider tells of the whole batch"
 

@@ -347,6 +347,23 @@ def test_an_estimate_has_a_low_and_a_high_end(server: AccountServer, tmp_path: P
     assert 0 < estimate.cost_low < estimate.cost_high
 
 
+def test_a_name_without_dot_and_slash_is_an_id_unless_there_is_such_a_file(
+    server: AccountServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Servers have ids of their own making; what looks like a path and is not there is said not to be there.
+    """
+    monkeypatch.chdir(tmp_path)
+    server.files["bGl0ZWxsbTo"] = _input(3, max_tokens=1)
+    client = _client(server, tmp_path)
+    estimates = [client.batches.estimate("bGl0ZWxsbTo").throw().estimate]
+    (tmp_path / "bGl0ZWxsbTo").write_bytes(_input(1, max_tokens=1))
+    estimates.append(client.batches.estimate("bGl0ZWxsbTo").throw().estimate)
+    assert [estimate and estimate.requests for estimate in estimates] == [3, 1]
+    (error,) = client.batches.estimate("missing.jsonl").errors
+    assert (error.code, error.status) == ("file_not_found", None)
+
+
 def test_a_batch_that_may_cost_too_much_is_not_created(server: AccountServer, tmp_path: Path) -> None:
     """
     The error says how much it may cost and what to do; what is affordable is created.
