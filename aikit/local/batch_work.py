@@ -11,6 +11,7 @@ from typing import Final
 
 import attrs
 
+from aikit.disk.database import giving_up
 from aikit.disk.faults import StoreError
 from aikit.local.answering import Answer, Task
 from aikit.local.batch_files import conclude, tally_columns
@@ -67,6 +68,10 @@ class BatchWork:
         Raises:
             Stopped: It was asked to.
         """
+        with giving_up(self._raise_if_stopped):
+            return self._taken_as_far_as_it_goes()
+
+    def _taken_as_far_as_it_goes(self) -> bool:
         while True:
             self._raise_if_stopped()
             try:
@@ -210,10 +215,11 @@ class Session:
         while not self._ended.wait(_BEAT_S) and not self._is_over:
             beats += 1
             try:
-                self._look_around(beats)
+                with giving_up(self._raise_if_stopped):
+                    self._look_around(beats)
             except StoreError as error:
                 self._break_off(error)
-            except Superseded:
+            except (Superseded, Stopped):
                 self._is_over = True
 
     def _look_around(self, beats: int) -> None:
@@ -223,6 +229,10 @@ class Session:
         (self.journal.flush if beats % _SYNC_EVERY else self.journal.sync)()
         if beats % _COUNTS_EVERY:
             self.batches.change(self.batch, **tally_columns(self.journal))  # also tells whether it was cancelled
+
+    def _raise_if_stopped(self) -> None:
+        if self.stop.is_set():
+            raise Stopped
 
     def _break_off(self, error: Exception) -> None:
         self.trouble, self._is_over = self.trouble or error, True

@@ -4,14 +4,18 @@ The life of batches, from their creation to their files.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aikit.local.clock import SpedUpClock
+from aikit.local.store import Store
 from aikit.local.transport import LocalTransport
-from tests.local.answerers import Gate
+from tests.local.answerers import Gate, answers_of
 from tests.local.batches import ENDPOINT, ended, input_of, require_tidy, require_whole, rows, until
 from tests.local.conftest import API
 
@@ -173,6 +177,35 @@ def test_a_batch_expires_with_what_is_done(served: Callable[..., API], sped: Spe
         }
     ] * 3
     assert api.call("POST", f"/batches/{batch_id}/cancel").status == 409
+
+
+def test_a_day_passes_quickly_on_a_fast_clock(home: Path) -> None:
+    """Without anybody setting it forward, the batch expires by itself."""
+    with closing(LocalTransport(home, SpedUpClock(speed=200_000), answers_of(Gate(free=1)))) as transport:
+        api = API(transport)
+        batch = ended(api, api.batch(api.stored_id(input_of(3)))["id"])
+    assert batch["status"] == "expired"
+    assert batch["expired_at"] >= batch["expires_at"] == batch["created_at"] + DAY
+
+
+def test_cancelling_while_the_files_are_written_cancels(api: API, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written so far is dropped and written again: no file is there twice."""
+    keep_together, is_cancelled = Store.keep_together, threading.Event()
+
+    def cancelled_first(store: Store, arrivals: Any, **others: Any) -> Any:
+        if others["purpose"] == "batch_output" and not is_cancelled.is_set():
+            is_cancelled.set()
+            assert api.call("POST", f"/batches/{batch_id}/cancel").json()["status"] == "cancelling"
+        return keep_together(store, arrivals, **others)
+
+    monkeypatch.setattr(Store, "keep_together", cancelled_first)
+    batch_id = api.batch(api.stored_id(input_of(9)))["id"]
+    batch = ended(api, batch_id)
+    assert (batch["status"], batch["error_file_id"]) == ("cancelled", None)
+    assert batch["finalizing_at"] is not None
+    require_whole(api, batch, 9)
+    assert len(api.call("GET", "/files").json()["data"]) == 2
+    require_tidy(home)
 
 
 def test_small_batches_do_not_wait_for_a_large_one_to_be_looked_at(served: Callable[..., API]) -> None:

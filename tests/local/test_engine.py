@@ -153,7 +153,10 @@ def test_a_forked_child_goes_on_when_its_parent_dies(home: Path, started: Start)
     assert (words, output.split()[1:]) == ("", ["completed"])
 
 
-def test_a_full_disk_costs_no_line(small_disk: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(("filled_bytes", "status"), [(1_900_000, "in_progress"), (1_100_000, "finalizing")])
+def test_a_full_disk_costs_no_line(
+    small_disk: Path, caplog: pytest.LogCaptureFixture, filled_bytes: int, status: str
+) -> None:
     """The batch waits, says why, and goes on when there is room; what is stored can be read meanwhile."""
     gate = Gate(free=10_000)
     with closing(LocalTransport(small_disk / "home", answers=answers_of(gate))) as transport:
@@ -161,11 +164,11 @@ def test_a_full_disk_costs_no_line(small_disk: Path, caplog: pytest.LogCaptureFi
         input_id = api.stored_id(input_of(3_000))
         filling = small_disk / "filling"
         with filling.open("wb", buffering=0) as file, suppress(OSError):
-            file.write(b"x" * 1_200_000)
+            file.write(b"x" * filled_bytes)
         batch_id = api.batch(input_id)["id"]
         wait_until(lambda: bool(caplog.records))
         assert "waits, and goes on by itself: there is no space left" in caplog.records[0].getMessage()
-        assert api.call("GET", f"/batches/{batch_id}").json()["status"] in {"in_progress", "finalizing"}
+        assert api.call("GET", f"/batches/{batch_id}").json()["status"] == status
         assert api.content(input_id).status == 200
         filling.unlink()
         require_whole(api, ended(api, batch_id), 3_000)
