@@ -156,7 +156,7 @@ def cancel(batch_ids: Sequence[str]) -> int:
     "--poll-interval",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="Between the first two questions; later up to ten times that. Default: 10; embedded provider 0.2.",
+    help="Between the first two questions; later up to ten times that. Default: 10; embedded provider 0.1.",
 )
 @click.option("--max-wait", type=Duration(), help="Give up after: 600 (seconds), 12h; else after two days.")
 def wait(batch_ids: Sequence[str], **asked: Any) -> int:
@@ -193,7 +193,7 @@ def wait_options(
     """
     Return the options of waiting as they were said; what is embedded here may be asked more often.
     """
-    quick = 0.2 if client.provider.kind == LOCAL else None
+    quick = 0.1 if client.provider.kind == LOCAL else None
     said: dict[str, Any] = {"poll_interval": poll_interval or quick, "max_wait": max_wait}
     with usage_errors():
         return OpenAIBatchWaitParameters(

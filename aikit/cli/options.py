@@ -5,6 +5,7 @@ What may be said to every command: which provider, how to reach it, how to print
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -22,6 +23,7 @@ from aikit.providers.configured import LOCAL, Providers
 if TYPE_CHECKING:
     from aikit.client import OpenAIClient
 
+_GRACE_S: Final = 1.0
 _DURATION: Final = re.compile(r"(\d+)\s*([smhdw]?)")
 _UNIT_S: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604_800}
 
@@ -81,7 +83,20 @@ class Settings:
         except Exception:
             client.close()
             raise
+        except KeyboardInterrupt:
+            if client.provider.kind == LOCAL:
+                _leave_in_order(client)
+            raise
         client.close()
+
+
+def _leave_in_order(client: OpenAIClient) -> None:
+    """
+    Let the embedded provider write down the answers that are there: who asks again pays again.
+    """
+    leaving = threading.Thread(target=client.close, kwargs={"cancel": True}, daemon=True)
+    leaving.start()
+    leaving.join(_GRACE_S)
 
 
 @contextmanager

@@ -19,7 +19,14 @@ import pytest
 from tests.cli.batch_service import MOMENTS, Service, serving_batches
 from tests.cli.conftest import batch_lines
 from tests.cli.processes import PROGRAM, Terminal, run
+from tests.scripted_server import answer, serving
 
+_ANSWER: Final = {
+    "object": "chat.completion",
+    "model": "m",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
+}
 ARGV: Final = ("batch", "run", "good.jsonl", "--poll-interval", "0.02")
 
 
@@ -190,3 +197,26 @@ def test_however_often_it_is_killed_each_part_has_one_batch(tmp_path: Path, serv
     assert ran.returncode == 0, ran.stderr
     assert len(service.batches) == 4
     assert statuses() == ["ok"] * 12
+
+
+def test_ctrl_c_repeats_no_request_to_the_server_that_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Where a server answers the lines of the embedded provider's batch, it is asked for each of them once.
+    """
+    monkeypatch.setenv("AIKIT_PROVIDER", "local")
+    (tmp_path / "good.jsonl").write_bytes(batch_lines(150))
+    with serving(answer(200, json.dumps(_ANSWER).encode(), after_s=0.02)) as server:
+        argv = (*ARGV, "--base-url", server.url, "--api-key", "sk-x", "--concurrency", "4")
+        process = subprocess.Popen([*PROGRAM, *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 20
+        while len(server.received) < 40 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+        assert process.returncode == 130
+        assert "sk-x" not in err.decode()
+        assert 40 <= len(server.received) < 150
+        ran = run(*argv)
+        assert ran.returncode == 0, ran.stderr
+        assert statuses() == ["ok"] * 150
+        assert len(server.received) == 150
