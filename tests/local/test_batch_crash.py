@@ -82,3 +82,16 @@ def test_kills_at_any_moment_cost_no_line(home: Path, started: Start) -> None:
     require_whole(api, ended(api, batch_id), 3_000)
     api.transport.close()
     require_tidy(home)
+
+
+def test_two_processes_end_one_batch(home: Path, started: Start) -> None:
+    """Both look all the time, one of them works, both see the end; every line is there once."""
+    batch_id = created(home, 2_000)
+    processes = [started("dying_batch.py", home, batch_id) for _ in range(2)]
+    for process in processes:
+        assert process.communicate(timeout=60)[0].split()[-1] == "completed"
+    api = API(LocalTransport(home))
+    require_whole(api, ended(api, batch_id), 2_000)
+    assert len(api.call("GET", "/files").json()["data"]) == 2
+    api.transport.close()
+    require_tidy(home)

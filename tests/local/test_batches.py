@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from aikit.disk.database import Database
 from aikit.local.clock import SpedUpClock
+from aikit.local.schema import MIGRATIONS
 from aikit.local.store import Store
 from aikit.local.transport import LocalTransport
 from tests.local.answerers import Gate, answers_of
@@ -257,3 +259,14 @@ def test_the_built_in_model_takes_any_model_name(home: Path) -> None:
     require_whole(api, batch, 20)
     api.transport.close()
     require_tidy(home)
+
+
+def test_a_store_from_before_there_were_batches_has_some(home: Path) -> None:
+    """What an earlier version wrote is brought to this one's schema."""
+    (home / "local").mkdir(parents=True)
+    older = Database(home / "local" / "files.db", MIGRATIONS[:1])
+    older.migrate()
+    older.close()
+    with closing(LocalTransport(home)) as transport:
+        api = API(transport)
+        require_whole(api, ended(api, api.batch(api.stored_id(input_of(2)))["id"]), 2)
