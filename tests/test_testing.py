@@ -191,6 +191,10 @@ def test_an_answer_is_lost_after_the_call_was_carried_out(provider: EmbeddedProv
     result = client.batches.create(file_id, ENDPOINT)
     assert result.success
     assert len(client.batches.list().batches) == 1
+    provider.fail("DELETE", reset=True, acts_first=True)
+    once = provider.client(max_retries=0)
+    assert once.files.delete(file_id).errors[0].code == "connection_error"
+    assert once.files.list({"purpose": "batch"}).files == ()
 
 
 def test_a_delay_passes_with_the_clock(provider: EmbeddedProvider) -> None:
@@ -212,16 +216,16 @@ def test_a_delay_passes_with_the_clock(provider: EmbeddedProvider) -> None:
 
 def test_lines_fail_by_name_and_by_number(provider: EmbeddedProvider) -> None:
     """
-    With status and body as scripted, or without any answer.
+    With status and body as scripted, or without any answer; the rule that was added last counts.
     """
     provider.fail_lines(every=10, timeout=True)
-    provider.fail_lines("q4", status=422, body={"error": {"message": "no"}})
+    provider.fail_lines("q20", status=422, body={"error": {"message": "no"}})
     client = provider.client()
     batch = ended(client)
-    assert (batch.status, batch.request_counts.failed) == ("completed", 3)
+    assert (batch.status, batch.request_counts.failed) == ("completed", 2)
     rows = {row.custom_id: row for row in client.batches.results(batch) if row.status != "ok"}
-    assert set(rows) == {"q4", "q10", "q20"}
-    refused, late = rows["q4"], rows["q10"].error
+    assert set(rows) == {"q10", "q20"}
+    refused, late = rows["q20"], rows["q10"].error
     assert (refused.status_code, refused.error and refused.error.message) == (422, "no")
     assert late is not None
     assert late.code == "request_timeout"
@@ -247,6 +251,7 @@ def test_a_window_that_is_over_leaves_exactly_so_many(provider: EmbeddedProvider
     client = provider.client(concurrency=16)
     batch = ended(client)
     assert (batch.status, batch.request_counts.completed) == ("expired", lines)
+    assert provider.clock.now() - time.time() < 2 * 86_400
     assert sorted(row.status for row in client.batches.results(batch)) == ["expired"] * (20 - lines) + ["ok"] * lines
 
 
