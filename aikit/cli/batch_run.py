@@ -7,6 +7,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,10 @@ import click
 from aikit.cli.batch_progress import follow, uploading, waiting
 from aikit.cli.batch_report import Report
 from aikit.cli.batch_results import Tellings, print_rows
-from aikit.cli.batch_text import estimate_text
+from aikit.cli.batch_text import estimate_text, list_text
+from aikit.cli.batch_wishes import Wishes, words_of
 from aikit.cli.batches import create_options, wait_options
 from aikit.cli.calls import Refused, command, good, refused
-from aikit.cli.inputs import STDIN
 from aikit.cli.options import Command, Duration, Group, Pairs, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.progress import bars
@@ -82,7 +83,7 @@ def run(path: str, results: str | None, **asked: Any) -> int:
     wishes = Wishes(
         path=Path(path),
         results=results,
-        words=_words(path, results, asked),
+        words=words_of(path, results, asked),
         **{name: asked[name] for name in ("max_cost", "yes", "resubmit", "again")},
     )
     with usage_errors():
@@ -99,37 +100,6 @@ def run(path: str, results: str | None, **asked: Any) -> int:
         return refused(output, refusal)
     except (OpenAIError, StoreError, Rejected) as error:
         return refused(output, Refused(_errors_of(error), was_sent=True))
-
-
-@attrs.frozen(kw_only=True)
-class Wishes:
-    """
-    What was said on the command line.
-
-    Attributes:
-        path: The input.
-
-        results: Where the results go, as it was said.
-
-        words: The command line, to be shown to whoever goes on.
-
-        max_cost: US dollars.
-    """
-
-    path: Path
-    results: str | None
-    words: tuple[str, ...]
-    max_cost: float | None
-    yes: bool
-    resubmit: bool
-    again: bool
-
-    @property
-    def target(self) -> Path | None:
-        """The file of the results; ``None`` for stdout."""
-        if self.results == STDIN:
-            return None
-        return Path(self.results) if self.results else self.path.with_suffix(".results.jsonl")
 
 
 @attrs.define(eq=False)
@@ -152,7 +122,7 @@ class Run:
             Refused: The check found problems, or something else keeps it from beginning.
             OpenAIError: A step failed, as do *Rejected* and *StoreError*.
         """
-        self._require_target()
+        self.wishes.require_place(is_json=self.output.settings.json)
         mark = self._fingerprint()
         order = RunOrder(
             provider=identity(self.client.provider),
@@ -163,12 +133,24 @@ class Run:
             output_expires_after=expiry and dict(expiry),
         )
         with self.folder.held(order.key):
-            known = None if self.wishes.again else self.folder.load(order.key)
-            self._require_own_target()
-            state = self._begun(order) if known is None else self._taken_up(attrs.evolve(known, order=order))
+            known = self._known(order.key)
+            self.wishes.require_own_place(self.folder.results())
+            state = self._begun(order, mark) if known is None else self._taken_up(attrs.evolve(known, order=order))
             if state is None:
                 return Exit.REFUSED
             return self._went_on(state, mark)
+
+    def _known(self, key: str) -> RunState | None:
+        """
+        Return how far an earlier call has come; ``None`` for nothing, and when all is to begin anew.
+        """
+        if not self.wishes.again:
+            return self.folder.load(key)
+        with suppress(OpenAIError):  # nothing of it is needed any more
+            known = self.folder.load(key)
+            if known is not None and not known.is_ended and known.batch_ids:
+                self.output.say(f"batches of the run before may be under way: {list_text(known.batch_ids)}")
+        return None
 
     def _went_on(self, state: RunState, mark: Fingerprint) -> int:
         try:
@@ -197,16 +179,19 @@ class Run:
             finally:
                 bar.close()
 
-    def _begun(self, order: RunOrder) -> RunState | None:
+    def _begun(self, order: RunOrder, mark: Fingerprint) -> RunState | None:
         """
         Check, split, estimate and ask; return the beginning of a new run, or ``None`` if it is not wanted.
         """
         self._say_others(order)
         parts = self._planned(order)
+        mark.require(self.wishes.path)
         if not self._is_agreed():
             self.folder.forget_parts(order.key)
             return None
-        state = RunState(order=order, created_at=time.time(), parts=parts)
+        target = self.wishes.target
+        own = str(target.absolute()) if target is not None and target.exists() else None  # an earlier run's, or named
+        state = RunState(order=order, created_at=time.time(), parts=parts, results=own)
         self.folder.keep(state)
         return state
 
@@ -274,13 +259,9 @@ class Run:
         return state
 
     def _submitted(self, state: RunState, mark: Fingerprint) -> RunState:
-        path = self.wishes.path
         with uploading(self.output, state) as on_upload:
-            listener = self._listener(on_upload=on_upload)
-            state = submitted(self.client, state, listener, self.wishes.max_cost if self.wishes.resubmit else None)
-        if not mark.is_of(path):
-            self.output.say(f"{safe(str(path))} was changed meanwhile; the run is of what it was before")
-        return state
+            listener = self._listener(on_upload=on_upload, on_uploaded=lambda _: mark.require(self.wishes.path))
+            return submitted(self.client, state, listener, self.wishes.max_cost if self.wishes.resubmit else None)
 
     def _ended(self, state: RunState) -> RunState:
         with waiting(self.output, state) as on_wait:
@@ -309,30 +290,6 @@ class Run:
     def _listener(self, **heard: Any) -> Listener:
         return Listener(on_state=self.folder.keep, on_batch=follow(self.output), **heard)
 
-    def _require_target(self) -> None:
-        """
-        Find out before anything is paid that the results have a place.
-        """
-        target = self.wishes.target
-        if target is None:
-            if self.output.settings.json:
-                raise click.UsageError("--json and -o - both want stdout; save the results with -o PATH")
-            return
-        if not target.absolute().parent.is_dir():
-            raise click.UsageError(f"{target.parent} is no folder; create it, or say another -o")
-        if target.exists() and target.resolve() == self.wishes.path.resolve():
-            raise click.UsageError("the results would replace the input; say another -o")
-
-    def _require_own_target(self) -> None:
-        """
-        Refuse to replace a file that nobody named, unless a run wrote it.
-        """
-        target = self.wishes.target
-        if target is None or self.wishes.results or not target.exists():
-            return
-        if str(target.absolute()) not in self.folder.results():
-            raise click.UsageError(f"{target} exists, and no run wrote it; move it away, or say where with -o")
-
     def _say_others(self, order: RunOrder) -> None:
         """
         Say that an input was changed, and what became of the run of what it was.
@@ -343,26 +300,13 @@ class Run:
             what = "the input was changed" if other.order.sha256 != order.sha256 else "other options were given"
             self.output.say(f"{what} since the run of {human_time(int(other.created_at))}: this is a new run")
             if not other.is_ended and other.batch_ids:
-                self.output.say(f"batches of that run that may be under way: {', '.join(map(safe, other.batch_ids))}")
+                self.output.say(f"batches of that run that may be under way: {list_text(other.batch_ids)}")
 
     def _say_how_to_go_on(self, state: RunState) -> None:
         kept = self.folder.load(state.order.key) or state
-        where = "here" if self.client.provider.kind == LOCAL else "at the provider"
         if kept.batch_ids and self.client.provider.kind != LOCAL:
-            self.output.say(f"\nthe batches go on {where}: {', '.join(map(safe, kept.batch_ids))}")
+            self.output.say(f"\nthe batches go on at the provider: {list_text(kept.batch_ids)}")
         self.output.say(f"\nto go on: {command(self.output.settings, *self.wishes.words)}")
-
-
-def _words(path: str, results: str | None, asked: Mapping[str, Any]) -> tuple[str, ...]:
-    """
-    Return the command line that goes on with this run.
-    """
-    words: list[str] = ["batch", "run", path, *(["-o", results] if results else [])]
-    words += [word for key, text in asked["metadata"] for word in ("--metadata", f"{key}={text}")]
-    for name in ("output_expires_after", "poll_interval", "max_wait", "concurrency"):
-        if asked[name] is not None:
-            words += [f"--{name.replace('_', '-')}", str(asked[name])]
-    return tuple(words)
 
 
 def _errors_of(error: Exception) -> Sequence[OpenAIError]:

@@ -46,12 +46,20 @@ class Fingerprint:
     size_bytes: int
     modified_ns: int
 
-    def is_of(self, path: Path) -> bool:
+    def require(self, path: Path) -> None:
         """
-        Tell whether nothing has been written to the file at *path* since.
+        Check that nothing has been written to the file at *path* since.
+
+        Raises:
+            OpenAIError: It was changed (code ``"input_changed"``), or is gone.
         """
-        status = path.stat()
-        return (status.st_size, status.st_mtime_ns) == (self.size_bytes, self.modified_ns)
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if (status.st_size, status.st_mtime_ns) != (self.size_bytes, self.modified_ns):
+            message = f"{path} was changed while it was read; call again when it stays as it is"
+            raise OpenAIError(message=message, code="input_changed", param="file")
 
 
 def fingerprint(path: Path, on_read: OnRead) -> Fingerprint:

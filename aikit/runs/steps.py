@@ -36,6 +36,8 @@ class Listener:
 
         on_upload: Given a part, returns what its upload reports to.
 
+        on_uploaded: Given a part before its upload counts; what it raises ends the run there.
+
         on_wait: Given a part, returns what the waiting for its batch reports to.
 
         on_batch: Told each batch as soon as it is known.
@@ -43,6 +45,7 @@ class Listener:
 
     on_state: Callable[[RunState], object]
     on_upload: Callable[[Part], Callable[[Progress], object] | None] = lambda _: None
+    on_uploaded: Callable[[Part], object] = lambda _: None
     on_wait: Callable[[Part], Callable[[OpenAIBatchProgress], object] | None] = lambda _: None
     on_batch: Callable[[Part, OpenAIBatch], object] = lambda _, __: None
 
@@ -148,6 +151,7 @@ def _uploaded(client: OpenAIClient, state: RunState, part: Part, listener: Liste
     _settle(result)
     if result.file is None:
         raise Rejected(_of_part(part, result.errors, state), result.request)
+    listener.on_uploaded(part)
     state = state.with_part(attrs.evolve(part, file_id=result.file.id))
     listener.on_state(state)
     return state

@@ -104,6 +104,12 @@ def test_again_begins_anew(aikit: Here, good: Path, service: Service) -> None:
     aikit("batch", "run", good, *QUICK)
     assert aikit("batch", "run", good, *QUICK, "--again").code == 0
     assert len(service.batches) == 2
+    service.looks = 1000
+    aikit("batch", "run", good, "--again", "--poll-interval", "0.1", "--max-wait", "1")
+    service.looks = 1
+    ran = aikit("batch", "run", good, *QUICK, "--again")
+    assert (ran.code, len(service.batches)) == (0, 4)
+    assert "batches of the run before may be under way: batch_3" in ran.err
 
 
 def test_a_changed_input_is_a_new_run_and_says_so(aikit: Here, good: Path, service: Service) -> None:

@@ -220,3 +220,20 @@ def test_ctrl_c_repeats_no_request_to_the_server_that_answers(tmp_path: Path, mo
         assert ran.returncode == 0, ran.stderr
         assert statuses() == ["ok"] * 150
         assert len(server.received) == 150
+
+
+def test_an_input_that_changes_while_it_is_sent_is_not_made_a_batch(good: Path, service: Service) -> None:
+    """
+    What was uploaded may be neither the one nor the other: nothing is created, and the next call is a new run.
+    """
+    service.hold_at = "upload"
+    process = started()
+    assert service.reached.wait(20)
+    good.write_bytes(batch_lines(7))
+    service.go_on.set()
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "changed" in err.decode()
+    assert service.batches == {}
+    assert run(*ARGV).returncode == 0
+    assert statuses() == ["ok"] * 7
