@@ -258,10 +258,10 @@ class _Run:
         assert task is not None, "only a worker with a task settles it"  # noqa: S101  for the type checker
         try:
             answer = self._of.answerer.answer(task, worker.watch)
-        except CancelledError:
-            if not worker.is_late:
+        except CancelledError as error:
+            if self._is_stopping and not worker.is_late:
                 return  # the run is being cut off
-            answer = _too_late(self._of.longest_s)
+            answer = _too_late(self._of.longest_s) if worker.is_late else _crashed(error)
             self._note_overload(worker)
         except TryAgain as wish:
             self._ask_again(worker, task, wish)
@@ -274,7 +274,7 @@ class _Run:
             return
         except Exception as error:  # noqa: BLE001  one line must not end the others
             _log.exception("line %d could not be answered", task.line)
-            answer = Answer(status_code=None, error=("server_error", f"{type(error).__name__}: {error}"))
+            answer = _crashed(error)
         else:
             self._note_success()
         with self._reporting:
@@ -350,3 +350,7 @@ class _Run:
 def _too_late(longest_s: float) -> Answer:
     message = f"This request was not answered within {longest_s:g} seconds."
     return Answer(status_code=None, error=("request_timeout", message))
+
+
+def _crashed(error: Exception) -> Answer:
+    return Answer(status_code=None, error=("server_error", f"{type(error).__name__}: {error}"))
