@@ -223,7 +223,8 @@ class Run:
             self._require_affordable(estimate, self.wishes.max_cost)
         if self.wishes.yes or is_free or not sys.stdin.isatty():
             return True
-        if click.confirm("Run it?", err=True):
+        unsaid = f"{estimate_text(estimate)}. " if self.output.settings.quiet else ""
+        if click.confirm(f"{unsaid}Run it?", err=True):
             return True
         self.output.say("nothing was sent")
         return False
