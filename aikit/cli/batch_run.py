@@ -190,7 +190,7 @@ class Run:
             self.folder.forget_parts(order.key)
             return None
         target = self.wishes.target
-        own = str(target.absolute()) if target is not None and target.exists() else None  # an earlier run's, or named
+        own = (str(target.absolute()),) if target is not None and target.exists() else ()  # an earlier run's, or named
         state = RunState(order=order, created_at=time.time(), parts=parts, results=own)
         self.folder.keep(state)
         return state
@@ -274,7 +274,7 @@ class Run:
         """
         target = self.wishes.target
         if target is not None:  # kept before, so that who is killed in between finds it his own
-            state = attrs.evolve(state, results=str(target.absolute()))
+            state = state.with_results(str(target.absolute()))
             self.folder.keep(state)
         with rows_of(self.client, state) as (done, found):
             rows = Tellings(found)

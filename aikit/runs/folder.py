@@ -111,7 +111,7 @@ class RunFolder:
         """
         Return the paths that runs have written results to.
         """
-        return {state.results for state in self._all() if state.results is not None}
+        return {path for state in self._all() for path in state.results}
 
     def parts_of(self, key: str) -> Path:
         """

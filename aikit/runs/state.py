@@ -151,14 +151,14 @@ class RunState:
     Attributes:
         created_at: Unix seconds, as *ended_at*.
 
-        results: Path of the file with the rows; ``None`` until it is about to be written.
+        results: Paths of the files that the rows went to, or were about to go to.
     """
 
     order: RunOrder
     created_at: float
     parts: tuple[Part, ...]
     ended_at: float | None = None
-    results: str | None = None
+    results: tuple[str, ...] = ()
 
     @property
     def is_ended(self) -> bool:
@@ -179,6 +179,12 @@ class RunState:
     def batch_ids(self) -> tuple[str, ...]:
         """The last batch of each part that has one."""
         return tuple(part.batch_id for part in self.parts if part.batch_id is not None)
+
+    def with_results(self, path: str) -> RunState:
+        """
+        Return it with one more path that the rows go to.
+        """
+        return attrs.evolve(self, results=tuple(dict.fromkeys((*self.results, path))))
 
     def with_part(self, part: Part) -> RunState:
         """
@@ -205,7 +211,8 @@ class RunState:
             version, _, order, parts = data.pop("version"), data.pop("key"), data.pop("order"), data.pop("parts")
             if version != VERSION:
                 raise ValueError(f"it is of version {version}, and this aikit knows {VERSION}")
-            return cls(order=RunOrder(**order), parts=tuple(_part(part) for part in parts), **data)
+            results = tuple(data.pop("results"))
+            return cls(order=RunOrder(**order), parts=tuple(_part(part) for part in parts), results=results, **data)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"it is not what a run keeps: {error!r}") from error
 

@@ -92,6 +92,7 @@ def test_a_finished_run_shows_its_results_again(aikit: Here, good: Path, service
     assert again.code == 0
     assert "this run is finished since" in again.err
     assert Path("other.csv").read_text().splitlines()[1].startswith("1,r-0,ok,200,m,")
+    assert aikit("batch", "run", good).code == 0  # the first place is still the run's own
     renamed = good.rename(good.with_name("renamed.jsonl"))
     assert "finished" in aikit("batch", "run", renamed).err
     assert len(service.batches) == 1

@@ -34,10 +34,10 @@ def test_a_run_is_kept_and_loaded(folder: RunFolder) -> None:
     """
     assert folder.load(ORDER.key) is None
     folder.keep(STATE)
-    folder.keep(attrs.evolve(STATE, results="/r"))
-    assert folder.load(ORDER.key) == attrs.evolve(STATE, results="/r")
+    folder.keep(STATE.with_results("/r").with_results("/q").with_results("/r"))
+    assert folder.load(ORDER.key) == attrs.evolve(STATE, results=("/r", "/q"))
     assert [path.name for path in folder.path.iterdir()] == [f"{ORDER.key}.json"]
-    assert folder.results() == {"/r"}
+    assert folder.results() == {"/r", "/q"}
 
 
 def test_a_state_that_cannot_be_read_is_named(folder: RunFolder) -> None:
