@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -186,9 +186,11 @@ class Run:
         self._say_others(order)
         parts = self._planned(order)
         mark.require(self.wishes.path)
-        if not self._is_agreed():
-            self.folder.forget_parts(order.key)
-            return None
+        with ExitStack() as stack:
+            stack.callback(self.folder.forget_parts, order.key)  # unless they are wanted
+            if not self._is_agreed():
+                return None
+            stack.pop_all()
         target = self.wishes.target
         own = (str(target.absolute()),) if target is not None and target.exists() else ()  # an earlier run's, or named
         state = RunState(order=order, created_at=time.time(), parts=parts, results=own)

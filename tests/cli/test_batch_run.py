@@ -408,3 +408,18 @@ def test_what_cannot_be_created_now_is_created_later(aikit: Here, good: Path, se
     assert "it goes on with 0 of 1 batches created" in again.err
     assert (again.code, len(service.batches)) == (0, 1)
     assert service.asked.count(("POST", "/v1/files")) == 1
+
+
+def test_parts_that_nobody_wanted_are_not_left_behind(
+    aikit: Here, tmp_path: Path, home: Path, service: Service
+) -> None:
+    """
+    Where the bound on the cost refuses a run, what was split for it is removed; of a finished one likewise.
+    """
+    line = batch_lines(2)
+    (tmp_path / "mixed.jsonl").write_bytes(line.replace(b'"m"', b'"n"', 1))
+    assert aikit("batch", "run", "mixed.jsonl", "--max-cost", "1").code == 3
+    assert [path.name for path in (home / "runs").iterdir()] == []
+    assert aikit("batch", "run", "mixed.jsonl", *QUICK).code == 0
+    assert [path.suffix for path in (home / "runs").iterdir()] == [".json"]
+    assert len(service.batches) == 2
