@@ -88,11 +88,16 @@ class RunFolder:
         path = self._file(state.order.key)
         part = path.with_name(f".{path.name}.part")  # one at a time: whoever keeps holds the lock
         with telling_faults(self.path):
-            with part.open("w", encoding="utf-8") as file:
-                json.dump(state.to_json(), file, indent=2)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
+            try:
+                with part.open("w", encoding="utf-8") as file:
+                    json.dump(state.to_json(), file, indent=2)
+                    file.flush()
+                    os.fsync(file.fileno())
+                part.replace(path)
+            except OSError:
+                with suppress(OSError):
+                    part.unlink()
+                raise
             _sync(self.path)
 
     def others(self, order: RunOrder) -> list[RunState]:
