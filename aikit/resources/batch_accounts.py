@@ -23,7 +23,7 @@ from aikit.accounts.prices import Prices
 from aikit.accounts.tally import Counts, Tally
 from aikit.batch_costs import OpenAIBatchCost, OpenAIBatchEstimate
 from aikit.batch_events import CREATED, ENDED
-from aikit.batch_objects import UPSTREAM_FIELD, OpenAIBatch
+from aikit.batch_objects import UPSTREAM_FIELD, OpenAIBatch, OpenAIBatchRequestCounts
 from aikit.errors import CancelledError, OpenAIError, Rejected
 from aikit.retry import through
 from aikit.source import Source, source_of
@@ -218,7 +218,15 @@ def _cost(
         if usage is None or not (error.is_not_found_error or error.code == "output_missing"):
             raise
         return cost_of(_as_told(batch, usage, prices), prices, (_GONE,))
-    return cost_of(total, prices)
+    return cost_of(total, prices, missing=_missing(batch.request_counts, total))
+
+
+def _missing(told: OpenAIBatchRequestCounts, found: Tally) -> int:
+    """
+    Return how many answers the provider counts that were not *found*; a line of whatever kind may be one of them.
+    """
+    lines = found.answered + found.failed + found.problem_count
+    return max(min(told.completed - found.answered, max(told.total, told.completed + told.failed) - lines), 0)
 
 
 def _without_output(batch: OpenAIBatch) -> OpenAIError:
