@@ -6,23 +6,27 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import click
 
+from aikit.batch_costs import OpenAIBatchEstimate
+from aikit.batch_rows import STATUSES
 from aikit.cli.batch_progress import follow, uploading, waiting
 from aikit.cli.batch_report import Report
-from aikit.cli.batch_results import Tellings, print_rows
+from aikit.cli.batch_results import Tellings, print_rows, say_problems
 from aikit.cli.batch_text import estimate_text, list_text
 from aikit.cli.batch_wishes import Wishes, words_of
 from aikit.cli.batches import create_options, wait_options
 from aikit.cli.calls import Refused, command, good, refused
-from aikit.cli.options import Command, Duration, Group, Pairs, settings_of_context, usage_errors
+from aikit.cli.options import Command, Dollars, Duration, Group, Pairs, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.progress import bars
 from aikit.cli.text import human_time, safe
@@ -33,10 +37,11 @@ from aikit.errors import OpenAIError, Rejected
 from aikit.objects import Progress
 from aikit.providers.configured import LOCAL
 from aikit.runs.folder import RunFolder
-from aikit.runs.joining import rows_of, written
+from aikit.runs.joining import Joined, written
 from aikit.runs.plan import Fingerprint, fingerprint, planned
 from aikit.runs.state import Part, RunOrder, RunState, identity
-from aikit.runs.steps import Listener, ended, has_gained_room, intending_again, submitted
+from aikit.runs.steps import Listener, answered, intending_again
+from aikit.runs.whole import concluded, taken_up
 
 
 @click.group(cls=Group)
@@ -55,7 +60,7 @@ def batch() -> None:
     type=click.Path(allow_dash=True, dir_okay=False),
     help="Results: a .jsonl or .csv file, or - for stdout. Default: INPUT.results.jsonl, beside the input.",
 )
-@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Refuse to begin what may cost more.")
+@click.option("--max-cost", type=Dollars(), metavar="USD", help="Refuse to begin what may cost more.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask about the cost.")
 @click.option("--resubmit", is_flag=True, help="Of a finished run, send again what is not ok, and join all results.")
 @click.option("--again", is_flag=True, help="Begin anew, and pay anew, whatever was done before.")
@@ -133,34 +138,29 @@ class Run:
             output_expires_after=expiry and dict(expiry),
         )
         with self.folder.held(order.key):
-            known = self._known(order.key)
+            known = self._known(order)
             self.wishes.require_own_place(self.folder.results())
-            state = self._begun(order, mark) if known is None else self._taken_up(attrs.evolve(known, order=order))
+            state = self._begun(order, mark) if known is None else self._gone_on_with(known)
             if state is None:
                 return Exit.REFUSED
             return self._went_on(state, mark)
 
-    def _known(self, key: str) -> RunState | None:
+    def _known(self, order: RunOrder) -> RunState | None:
         """
         Return how far an earlier call has come; ``None`` for nothing, and when all is to begin anew.
         """
         if not self.wishes.again:
-            return self.folder.load(key)
+            return taken_up(self.client, order, self.folder)
         with suppress(OpenAIError):  # nothing of it is needed any more
-            known = self.folder.load(key)
+            known = self.folder.load(order.key)
             if known is not None and not known.is_ended and known.batch_ids:
                 self.output.say(f"batches of the run before may be under way: {list_text(known.batch_ids)}")
         return None
 
     def _went_on(self, state: RunState, mark: Fingerprint) -> int:
         try:
-            while not state.is_ended:
-                before, state = state, self._ended(self._submitted(state, mark))
-                if not has_gained_room(before, state):
-                    break
-                self.output.say("some batches were more than the provider keeps waiting; others are over: tried again")
-                state = intending_again(state, is_free_only=True)
-            return self._told(state)
+            max_cost = self.wishes.max_cost
+            return self._told(answered(self.client, state, self._listener(mark), self.wait, max_cost), mark)
         except KeyboardInterrupt:
             self._say_how_to_go_on(state)
             raise
@@ -216,7 +216,7 @@ class Run:
         """
         Tell the estimate, and ask when somebody is there to be asked and it is not for free.
         """
-        estimate = good(self.client.batches.estimate(self.wishes.path)).estimate
+        estimate = self._estimated()
         is_free = estimate.cost_high == 0
         self.output.say(f"estimate: {estimate_text(estimate)}")
         for note in () if is_free else estimate.notes:
@@ -231,6 +231,9 @@ class Run:
         self.output.say("nothing was sent")
         return False
 
+    def _estimated(self) -> OpenAIBatchEstimate:
+        return cast("OpenAIBatchEstimate", good(self.client.batches.estimate(self.wishes.path)).estimate)
+
     @staticmethod
     def _require_affordable(estimate: Any, max_cost: float) -> None:
         from aikit.accounts.estimates import refusal  # noqa: PLC0415  only who sets a bound needs it
@@ -239,15 +242,15 @@ class Run:
         if problem is not None:
             raise Refused([problem], was_sent=False)
 
-    def _taken_up(self, known: RunState) -> RunState:
+    def _gone_on_with(self, known: RunState) -> RunState:
         """
         Say how far an earlier call has come, and what this one does.
         """
-        if len(known.parts) == 1:  # the same lines may have another name by now
-            known = known.with_part(attrs.evolve(known.parts[0], path=known.order.input))
         if not known.is_ended:
             created = f"{len(known.batch_ids)} of {len(known.parts)} batches created"
             self.output.say(f"this run was begun {human_time(int(known.created_at))}; it goes on with {created}")
+            if self.wishes.max_cost is not None and not all(part.is_begun for part in known.parts):
+                self._require_affordable(self._estimated(), self.wishes.max_cost)
             return known
         state = intending_again(known, is_free_only=not self.wishes.resubmit)
         if state.is_ended:
@@ -261,37 +264,37 @@ class Run:
             self.output.say("the provider had refused to begin, so nothing was done and nothing paid: tried again")
         return state
 
-    def _submitted(self, state: RunState, mark: Fingerprint) -> RunState:
-        with uploading(self.output, state) as on_upload:
-            listener = self._listener(on_upload=on_upload, on_uploaded=lambda _: mark.require(self.wishes.path))
-            return submitted(self.client, state, listener, self.wishes.max_cost if self.wishes.resubmit else None)
-
-    def _ended(self, state: RunState) -> RunState:
-        with waiting(self.output, state) as on_wait:
-            return ended(self.client, state, self._listener(on_wait=on_wait), dict(self.wait))
-
-    def _told(self, state: RunState) -> int:
+    def _told(self, state: RunState, mark: Fingerprint) -> int:
         """
         Write the results, and account for every line.
         """
-        target = self.wishes.target
-        if target is not None:  # kept before, so that who is killed in between finds it his own
-            state = state.with_results(str(target.absolute()))
-            self.folder.keep(state)
-        with rows_of(self.client, state) as (done, found):
-            rows = Tellings(found)
-            if target is None:
-                print_rows(self.output, rows)
-            else:
-                written(rows, target)
-        done = attrs.evolve(done, ended_at=done.ended_at or time.time())
-        self.folder.keep(done)
-        self.folder.forget_parts(done.order.key)
-        again = command(self.output.settings, *self.wishes.words, "--resubmit")
-        return Report(self.output, self.client, done, rows, target).tell(again)
+        target, told = self.wishes.target, list[Tellings]()
 
-    def _listener(self, **heard: Any) -> Listener:
-        return Listener(on_state=self.folder.keep, on_batch=follow(self.output), **heard)
+        def use(found: Joined) -> None:
+            told.append(Tellings(found.rows))
+            if target is None:
+                print_rows(self.output, told[0])
+            else:
+                written(told[0], target)
+            say_problems(self.output, found.problems, found.problem_count)
+
+        done = concluded(self.client, state, mark, self.folder, target=target, use=use)
+        if not told:
+            self.output.say("the provider has their files no more, or not all; the results stay as they were written")
+            told.append(Tellings((), counts=Counter(dict.fromkeys(STATUSES, 0) | dict(done.counts))))
+        again = command(self.output.settings, *self.wishes.words, "--resubmit")
+        return Report(self.output, self.client, done, told[0], target).tell(again)
+
+    def _listener(self, mark: Fingerprint) -> Listener:
+        room = "some batches were more than the provider keeps waiting; others are over: tried again"
+        return Listener(
+            on_state=self.folder.keep,
+            uploading=partial(uploading, self.output),
+            on_uploaded=lambda _: mark.require(self.wishes.path),
+            waiting=partial(waiting, self.output),
+            on_batch=follow(self.output),
+            on_room=lambda: self.output.say(room),
+        )
 
     def _say_others(self, order: RunOrder) -> None:
         """

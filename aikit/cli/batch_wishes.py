@@ -11,7 +11,10 @@ from typing import Any
 import attrs
 import click
 
+from aikit.cli.calls import Refused
 from aikit.cli.inputs import STDIN
+from aikit.errors import OpenAIError
+from aikit.runs.joining import require_writable
 
 
 @attrs.frozen(kw_only=True)
@@ -50,6 +53,7 @@ class Wishes:
 
         Raises:
             click.UsageError: They have none.
+            Refused: They cannot be written there.
         """
         target = self.target
         if target is None:
@@ -58,8 +62,12 @@ class Wishes:
             return
         if not target.absolute().parent.is_dir():
             raise click.UsageError(f"{target.parent} is no folder; create it, or say another -o")
-        if target.exists() and target.resolve() == self.path.resolve():
+        if target.exists() and self.path.exists() and target.samefile(self.path):
             raise click.UsageError("the results would replace the input; say another -o")
+        try:
+            require_writable(target)
+        except OpenAIError as error:
+            raise Refused([error], was_sent=False) from error
 
     def require_own_place(self, own: Collection[str]) -> None:
         """

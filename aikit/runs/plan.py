@@ -46,6 +46,15 @@ class Fingerprint:
     size_bytes: int
     modified_ns: int
 
+    def is_of(self, path: Path) -> bool:
+        """
+        Tell whether the file at *path* is there and nothing has been written to it since.
+        """
+        try:
+            return self._fits(path.stat())
+        except OSError:
+            return False
+
     def require(self, path: Path) -> None:
         """
         Check that nothing has been written to the file at *path* since.
@@ -57,9 +66,12 @@ class Fingerprint:
             status = path.stat()
         except OSError as error:
             raise _unreadable(path, error) from error
-        if (status.st_size, status.st_mtime_ns) != (self.size_bytes, self.modified_ns):
+        if not self._fits(status):
             message = f"{path} was changed while it was read; call again when it stays as it is"
             raise OpenAIError(message=message, code="input_changed", param="file")
+
+    def _fits(self, status: os.stat_result) -> bool:
+        return (status.st_size, status.st_mtime_ns) == (self.size_bytes, self.modified_ns)
 
 
 def fingerprint(path: Path, on_read: OnRead) -> Fingerprint:
