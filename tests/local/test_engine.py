@@ -16,7 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from aikit.errors import CancelledError
+from aikit.local.answering import Answer, Task
 from aikit.local.transport import LocalTransport
+from aikit.watch import Watch
 from tests.local.answerers import Gate, answers_of
 from tests.local.batches import ended, input_of, require_tidy, require_whole, until
 from tests.local.conftest import API
@@ -67,6 +70,31 @@ def test_one_works_on_a_batch_however_many_look(served: Serve) -> None:
     for thread in lookers:
         thread.join()
     assert sorted(gate.asked) == list(range(1, 301))
+
+
+def test_what_is_answered_while_it_stops_is_written_down_at_once(home: Path, served: Serve) -> None:
+    """A program that ends in a hurry does not live until the slowest line is cut off."""
+    both_asked, stopping, written = threading.Barrier(3), threading.Event(), []
+
+    class Slow:
+        def answer(self, task: Task, watch: Watch) -> Answer:
+            both_asked.wait(20)
+            if task.line == 2:
+                stopping.wait(20)
+                time.sleep(0.4)
+                return Answer(status_code=200, body=b"{}")
+            while not watch.is_cancelled:
+                time.sleep(0.01)
+            (journal,) = (home / "local" / "batches").glob("*.journal")
+            written.append(journal.read_bytes().count(b"\n"))
+            raise CancelledError
+
+    api = served(Slow(), concurrency=2)
+    api.batch(api.stored_id(input_of(2)))
+    both_asked.wait(20)
+    stopping.set()
+    api.transport.close()
+    assert written == [1]
 
 
 def test_looking_at_a_list_is_looking(served: Serve) -> None:

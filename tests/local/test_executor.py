@@ -309,6 +309,26 @@ def test_a_clock_that_stands_still_can_be_stopped_and_set_forward() -> None:
     assert run(Scripted(act), 5, clock=clock, should_stop=refused.is_set, concurrency=1) == {}
 
 
+def test_a_clock_that_is_set_back_prolongs_no_pause() -> None:
+    """
+    Daylight saving and time servers do not add an hour to a second.
+    """
+    off_s, began = [0.0], time.monotonic()
+
+    class SetBack(RealClock):
+        def now(self) -> float:
+            return super().now() - off_s[0]
+
+    def act(task: Task, _: Watch) -> Answer:
+        if task.attempt == 1:
+            raise Throttled(0.5)
+        return FINE
+
+    threading.Timer(0.2, off_s.__setitem__, (0, 3600.0)).start()
+    assert len(run(Scripted(act), 4, clock=SetBack(), concurrency=4)) == 4
+    assert time.monotonic() - began < 5
+
+
 def test_nobody_there_burns_no_lines_and_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """
     Pauses grow; when the server is back all lines are answered, and their tries did not count.
