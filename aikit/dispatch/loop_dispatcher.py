@@ -127,7 +127,7 @@ class LoopDispatcher:
             count = len(self._jobs)
             self._jobs.clear()
         if count:
-            log.warning("%s: %d waiting %s dropped", self.loop.gone, count, "was" if count == 1 else "were")
+            log.warning("%s: callbacks were dropped, %d in number", self.loop.gone, count)
 
     def _next(self) -> Job | None:
         with self._lock:

@@ -43,8 +43,9 @@ class TkLoop:
         """
         Look for callbacks from now on, until the window is destroyed.
         """
-        if threading.current_thread() is threading.main_thread():
-            _interpreters.append(getattr(self.root, "tk", None))
+        tcl = getattr(self.root, "tk", None)
+        if threading.current_thread() is threading.main_thread() and all(tcl is not kept for kept in _interpreters):
+            _interpreters.append(tcl)
 
         def poll() -> None:
             if not self._is_gone:

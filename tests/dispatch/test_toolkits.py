@@ -130,3 +130,27 @@ def test_callbacks_are_dropped_and_logged_once_the_window_is_gone(played: Played
     assert "end" not in story["heard"]
     assert story["succeeded"] == [True, True]
     assert "Traceback" not in story["said"]
+
+
+def test_a_window_that_is_forgotten_does_not_end_the_process(screen: Screen) -> None:
+    """Tcl's interpreter is never freed by another thread, which would abort: here a thread of the pool collects."""
+    source = "\n".join(
+        (
+            "import gc, threading, tkinter",
+            "from aikit import dispatch",
+            "def main():",
+            "    root = tkinter.Tk()",
+            "    root.cycle, dispatcher = root, dispatch.tk(root)",
+            "    root.destroy()",
+            "gc.disable()",
+            "main()",
+            "thread = threading.Thread(target=gc.collect)",
+            "thread.start()",
+            "thread.join()",
+        )
+    )
+    tk = found("tk")
+    environment = tk.environment(screen.environment)
+    done = subprocess.run([tk.python, "-c", source], env=environment, capture_output=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -193,7 +193,7 @@ def main(scene: str, toolkit: str, url: str, path: str) -> None:
     """
     window: Window = opened(toolkit)
     client = OpenAIClient("k", base_url=url, dispatcher=window.dispatcher(), ledger=False)
-    print(json.dumps(SCENES[scene](window, client, path)))
+    sys.stdout.write(json.dumps(SCENES[scene](window, client, path)))
 
 
 if __name__ == "__main__":
