@@ -109,14 +109,14 @@ class FileManager:
         keys: dict[str, Callable[[], object]] = {
             "<Control-o>": self.ask_for_files,
             "<Control-q>": self.close,
+            "<Return>": self.download,
+            "<Delete>": self.delete,
             "<F5>": self.refresh,
             "<Escape>": self.transfers.cancel,
         }
         for key, act in keys.items():
             self.root.bind(key, partial(lambda act, _: act(), act))
-        self.list.bind("<Return>", lambda _: self.download())
         self.list.bind("<Double-1>", lambda _: self.download())
-        self.list.bind("<Delete>", lambda _: self.delete())
         self.list.bind("<<TreeviewSelect>>", lambda _: self.show_status())
         self.root.protocol("WM_DELETE_WINDOW", self.close)
         self.list.focus_set()
@@ -266,7 +266,8 @@ class FileManager:
         """
         selected = [self.files[file_id] for file_id in self.list.selection()]
         names = selected[0].filename if len(selected) == 1 else f"these {len(selected)} files"
-        if selected and messagebox.askyesno("Delete", f"Delete {names} at {self.provider.get()}?", parent=self.root):
+        question = f"Delete {names} at {self.provider.get()}?"
+        if selected and messagebox.askyesno("Delete", question, parent=self.root, default="no"):
             for file in selected:
                 self.delete_one(file.id)
 
