@@ -51,8 +51,8 @@ LOOKS = """
     QPushButton:focus, QTableWidget:focus { border: 1px solid #2563eb }
     QPushButton#upload { background: #2563eb; color: white; border-color: #2563eb }
     QPushButton#upload:hover { background: #1d4ed8 }
-    QTableWidget { background: white; border: 1px solid #d9dce2; border-radius: 4px }
-    QTableWidget::item:selected { background: #dbe6fd; color: #1f2430 }
+    QTableWidget { background: white; border: 1px solid #d9dce2; border-radius: 4px; outline: 0;
+        selection-background-color: #dbe6fd; selection-color: #1f2430 }
     QHeaderView::section { background: #e8ebf0; color: #6b7280; border: none; padding: 6px; font-weight: bold }
     QProgressBar { background: #e3e6eb; border: none; border-radius: 4px; max-height: 8px }
     QProgressBar::chunk { background: #2563eb; border-radius: 4px }
@@ -129,12 +129,16 @@ class FileWindow:
         """
         Let everything be done without a mouse.
         """
-        keys = {"Ctrl+O": self.ask_for_files, "F5": self.refresh, "Esc": self.cancel, "Ctrl+Q": self.window.close}
+        keys = {
+            "Ctrl+O": self.ask_for_files,
+            "Return": self.download,
+            "Del": self.delete,
+            "F5": self.refresh,
+            "Esc": self.cancel,
+            "Ctrl+Q": self.window.close,
+        }
         for key, act in keys.items():
             QShortcut(QKeySequence(key), self.window, activated=act)
-        for key, act in {"Return": self.download, "Del": self.delete}.items():
-            context = Qt.ShortcutContext.WidgetShortcut
-            QShortcut(QKeySequence(key), self.table, activated=act, context=context)
 
     def options(self, **more: Any) -> dict[str, Any]:
         """

@@ -7,9 +7,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
@@ -65,7 +67,7 @@ class Kind:
     @property
     def row(self) -> dict[str, int]:
         """The first line of the list."""
-        return {"x": self.first_file[0] - 145, "y": self.first_file[1] - 9, "width": 300, "height": 18}
+        return {"x": 400, "y": self.first_file[1] - 9, "width": 300, "height": 18}
 
 
 TK = Kind(
@@ -90,7 +92,7 @@ QT = Kind(
     ("alt+p", "Down"),
     "#800000",
 )
-LIST = {"x": 50, "y": 116, "width": 700, "height": 230}
+LIST = {"x": 50, "y": 94, "width": 700, "height": 250}
 TRANSFERS = {"x": 40, "y": 385, "width": 640, "height": 150}
 
 Opened = Callable[..., subprocess.Popen[str]]
@@ -184,11 +186,21 @@ def select_first_file(screen: Screen, kind: Kind) -> None:
 
 
 def huge_file(folder: Path, name: str = "huge.bin") -> Path:
-    """Return the path of a file as large as any may be, which takes a moment to store."""
+    """Return the path of a file that takes a moment to store, and hardly any room here."""
     path = folder / name
     with path.open("wb") as file:
-        file.truncate(512 * 1024 * 1024)
+        file.truncate(3 * 1024**3)
     return path
+
+
+@contextmanager
+def held(window: subprocess.Popen[str]) -> Iterator[None]:
+    """Let nothing go on in the window's process meanwhile, however fast it is; what it gets waits for it."""
+    window.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        window.send_signal(signal.SIGCONT)
 
 
 def delete_selected(screen: Screen, key: str) -> None:
@@ -231,11 +243,11 @@ def test_several_files_go_up_at_once_and_one_is_cancelled(
     small = [tmp_path / f"{number}.txt" for number in range(3)]
     for path in small:
         path.write_text(path.name)
-    window = opened(huge_file(tmp_path), *small)
+    window = opened(*small, huge_file(tmp_path))
 
-    screen.until(lambda: names(client) == ["0.txt", "1.txt", "2.txt"], "the small files")
     screen.until(lambda: BLUE in screen.colours(**TRANSFERS), "the bar to move")
-    screen.press(screen.find("aikit files"), "Escape")
+    with held(window):
+        screen.press(screen.find("aikit files"), "Escape")
     screen.until(lambda: RED in screen.colours(**TRANSFERS), "the news that it was cancelled")
 
     assert names(client) == ["0.txt", "1.txt", "2.txt"]
@@ -250,7 +262,8 @@ def test_a_running_upload_is_cancelled_by_its_button(
     window = opened(huge_file(tmp_path))
 
     screen.until(lambda: BLUE in screen.colours(**TRANSFERS), "the bar to move")
-    screen.click(*kind.cancel)
+    with held(window):
+        screen.click(*kind.cancel)
     screen.until(lambda: RED in screen.colours(**TRANSFERS), "the news that it was cancelled")
     assert BLUE not in screen.colours(**TRANSFERS)
     assert names(client) == []
@@ -294,16 +307,16 @@ def test_what_others_store_is_seen_and_downloaded(
 ) -> None:
     """The list is read again on F5, so that a file of another process can be saved and deleted here."""
     window = opened()
-    content = os.urandom(100_000)
-    client.files.create(content, "user_data", {"filename": "other.bin"}).throw()
+    content = b'{"item": {"answer": 42}}\n' * 1_000
+    client.files.create(content, "evals", {"filename": "other.jsonl"}).throw()
     (tmp_path / "saved").mkdir()
 
     screen.press(screen.find("aikit files"), "F5")
     select_first_file(screen, kind)
     screen.press(screen.find("aikit files"), "Return")
-    dialog, target = ("Download", "saved/other.bin") if kind is TK else ("Download to", "saved")
+    dialog, target = ("Download", "saved/other.jsonl") if kind is TK else ("Download to", "saved")
     screen.type(screen.find(dialog), str(tmp_path / target))
-    saved = tmp_path / "saved" / "other.bin"
+    saved = tmp_path / "saved" / "other.jsonl"
     screen.until(lambda: saved.is_file() and saved.read_bytes() == content, "the download")
     delete_selected(screen, "alt+y")
 
