@@ -87,8 +87,8 @@ def _heartbeat(stage: Stage) -> Row:
             "aikit, Qt": stage.program("aikit", "beat_with_aikit.py", "qt", *what, modules),
         },
         [
-            Line("the latest beat in Tk, ms", "late_ms", limit=100),
-            Line("the latest beat in Qt, ms", "late_ms", limit=100, of="aikit, Qt"),
+            Line("the latest beat in Tk", "late_s", limit=0.100),
+            Line("the latest beat in Qt", "late_s", limit=0.100, of="aikit, Qt"),
         ],
     )
 

@@ -237,9 +237,9 @@ def test_a_file_is_uploaded_and_deleted_by_clicks(
 
 
 def test_several_files_go_up_at_once_and_one_is_cancelled(
-    kind: Kind, screen: Screen, opened: Opened, client: OpenAIClient, home: Path, tmp_path: Path
+    screen: Screen, opened: Opened, client: OpenAIClient, home: Path, tmp_path: Path
 ) -> None:
-    """While a large file goes up with its bar moving, small ones are stored; its own button cancels it alone."""
+    """While a large file goes up with its bar moving, small ones are stored; Escape cancels what still runs."""
     small = [tmp_path / f"{number}.txt" for number in range(3)]
     for path in small:
         path.write_text(path.name)

@@ -22,11 +22,11 @@ class Heart:
     """
 
     def __init__(self, later: Later) -> None:
-        self._later, self.latest_ms, self.beats = later, 0.0, 0
+        self._later, self.latest_s, self.beats = later, 0.0, 0
         self._go_on()
 
     def _beat(self) -> None:
-        self.latest_ms = max(self.latest_ms, (time.perf_counter() - self._due_at) * 1000)
+        self.latest_s = max(self.latest_s, time.perf_counter() - self._due_at)
         self.beats += 1
         self._go_on()
 
@@ -80,7 +80,7 @@ def main(toolkit: str, url: str, path: str, times: str, display: str, folder: st
     heart = Heart(later)
     later(50, upload)
     run()
-    print("late_ms", heart.latest_ms, "beats", heart.beats, "reports", len(reports))
+    print("late_s", heart.latest_s, "beats", heart.beats, "reports", len(reports))
 
 
 if __name__ == "__main__":
