@@ -188,8 +188,8 @@ class FileWindow:
         """
         selected = self.selected()
         text = amount(self.files) + (f"  ·  selected: {amount(selected)}" if selected else "")
-        keys = "Ctrl+O upload   Return download   Del delete   F5 refresh   Esc cancel"
-        self.status.setText(f"{text}      {keys}")
+        keys = "Ctrl+O upload  Return download  Del delete  F5 refresh  Esc cancel"
+        self.status.setText(f"{text}     {keys}")
         self.status.setStyleSheet(FAINT)
         for button in (self.download_button, self.delete_button):
             button.setEnabled(bool(selected))
