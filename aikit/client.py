@@ -16,7 +16,7 @@ import attrs
 
 from aikit.connection import Connection
 from aikit.disk import home_folder
-from aikit.parameters import OpenAIParameters, are_headers, is_flag
+from aikit.parameters import OpenAIParameters, are_headers, checked_hooks
 from aikit.providers.configured import LOCAL, Providers, ProviderSettings
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class OpenAIClient:
             home=Path(home) if home is not None else None,
             concurrency=concurrency,
         )
-        self._prices, self._hooks = _checked_prices(prices), _checked_hooks(hooks, is_kept=ledger)
+        self._prices, self._hooks = _checked_prices(prices), checked_hooks(hooks, is_kept=ledger)
         self._is_kept = ledger
         self._max_workers = max_workers
         self._dispatcher = _dispatcher_of(dispatcher) if dispatcher is not None else None
@@ -367,28 +367,11 @@ def _require_workers(count: Any) -> None:
 
 
 def _checked_prices(prices: Any) -> Mapping[str, Any] | None:
-    """
-    Return a copy of *prices* that stays as it was checked.
-    """
     if prices is None:
         return None
-    from aikit.accounts.price_file import require_prices  # noqa: PLC0415  only who gives prices needs to know them
+    from aikit.accounts.price_file import checked_prices  # noqa: PLC0415  only who gives prices needs to know them
 
-    require_prices("prices", prices)
-    return {model: dict(entry) for model, entry in prices.items()}
-
-
-def _checked_hooks(hooks: Any, *, is_kept: Any) -> tuple[Hook, ...]:
-    is_flag("ledger", is_kept)
-    if isinstance(hooks, str) or not isinstance(hooks, Iterable):
-        raise TypeError(f"hooks must be a list of callables, not {type(hooks).__name__}")
-    checked = tuple(hooks)
-    for hook in checked:
-        if not callable(hook):
-            raise TypeError(f"hooks must be a list of callables; {hook!r} is none")
-    if checked and not is_kept:
-        raise ValueError("hooks need the ledger, which decides who calls them; leave out ledger=False, or the hooks")
-    return checked
+    return checked_prices("prices", prices)
 
 
 def _dispatcher_of(value: Any) -> Dispatcher:

@@ -40,18 +40,22 @@ def check_file(source: Source, purpose: str, limits: Limits, watch: Watch | None
     """
     # https://developers.openai.com/api/reference/resources/files (read 2026-11-21)
     problems = Problems()
+    most = limits.size_limit(purpose, in_parts=has_slices(source))
     found = (
         _purpose_problem(purpose, limits),
         _name_problem(source.name),
         _name_size_problem(source.name, limits),
         _extension_problem(source.name, purpose, limits),
-        _size_problem(source.size_bytes, purpose, limits.size_limit(purpose, in_parts=has_slices(source))),
+        _size_problem(source.size_bytes, purpose, most),
     )
     for error in found:
         if error is not None:
             problems.add(error)
     if source.is_replayable and source.size_bytes != 0 and _has_lines_to_check(source.name, purpose, limits):
-        _check_content(source, purpose, limits, watch or Watch(), problems)
+        read = _check_content(source, purpose, limits, watch or Watch(), problems)
+        error = _size_problem(read, purpose, most) if read and source.size_bytes is None else None
+        if error is not None:
+            problems.add(error)
     return problems.shown()
 
 
@@ -103,15 +107,23 @@ def _choice_problem(name: str, value: str, allowed: tuple[str, ...]) -> OpenAIEr
     return OpenAIError(message=message, code="invalid_value", param=name)
 
 
-def _check_content(source: Source, purpose: str, limits: Limits, watch: Watch, problems: Problems) -> None:
+def _check_content(source: Source, purpose: str, limits: Limits, watch: Watch, problems: Problems) -> int:
+    """
+    Put what is wrong with the lines into *problems*; return how many bytes were read.
+    """
     from aikit.jsonl.checking import check_lines  # noqa: PLC0415  most purposes have no lines
+
+    read = 0
+
+    def on_read(done: int) -> None:
+        nonlocal read
+        read = done
+        watch.report("checking", done, source.size_bytes)
 
     try:
         reader = source.open()
         try:
-            check_lines(
-                purpose, reader, limits, problems, lambda done: watch.report("checking", done, source.size_bytes)
-            )
+            check_lines(purpose, reader, limits, problems, on_read)
         finally:
             reader.close()
     except CancelledError:
@@ -121,6 +133,7 @@ def _check_content(source: Source, purpose: str, limits: Limits, watch: Watch, p
     except OSError as error:
         message = f"{source.name} cannot be read: {error.strerror or error}"
         problems.add(OpenAIError(message=message, code="unreadable_file", param="file"))
+    return read
 
 
 def _has_lines_to_check(name: str, purpose: str, limits: Limits) -> bool:

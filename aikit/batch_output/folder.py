@@ -99,12 +99,19 @@ def telling_faults(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise OpenAIError(
-            message=f"the temporary folder {folder} cannot be used: {reason}; free some space on that disk, or set "
-            "TMPDIR to a folder with room for the files of the batch",
-            code="temporary_storage",
-        ) from error
+        raise unusable(folder, error) from error
+
+
+def unusable(folder: Path, error: BaseException) -> OpenAIError:
+    """
+    Return what is to be said when *error* came about in *folder*.
+    """
+    reason = getattr(error, "strerror", None) or error
+    return OpenAIError(
+        message=f"the temporary folder {folder} cannot be used: {reason}; free some space on that disk, or set "
+        "TMPDIR to a folder with room for the files of the batch",
+        code="temporary_storage",
+    )
 
 
 def _removed(path: str, pid: int) -> None:

@@ -13,15 +13,9 @@ from typing import Any, Final
 import click
 
 import aikit
-from aikit.cli.batch_results import cost, resubmit, results
-from aikit.cli.batch_run import batch
-from aikit.cli.batches import batches
-from aikit.cli.completion import PROGRAM, VARIABLE, completion
-from aikit.cli.demo import demo
-from aikit.cli.files import files
+from aikit.cli.completion import PROGRAM, VARIABLE
 from aikit.cli.options import Group
 from aikit.cli.output import Exit, forget_stdout, leave_now
-from aikit.cli.providers import providers
 from aikit.cli.text import safe, safe_json
 
 _EPILOG: Final = """
@@ -44,7 +38,17 @@ Try it, without key or network:    aikit demo
 _HELP_INSTEAD: Final = getattr(click.exceptions, "NoArgsIsHelpError", ())  # since click 8.2
 
 
-@click.group(PROGRAM, cls=Group, epilog=_EPILOG)
+_COMMANDS: Final = {
+    "demo": "aikit.cli.demo:demo",
+    "files": "aikit.cli.files:files",
+    "batches": "aikit.cli.batches:batches",
+    "batch": "aikit.cli.batch_run:batch",
+    "providers": "aikit.cli.providers:providers",
+    "completion": "aikit.cli.completion:completion",
+}
+
+
+@click.group(PROGRAM, cls=Group, on_demand=_COMMANDS, epilog=_EPILOG)
 @click.version_option(aikit.__version__, message="%(prog)s %(version)s")
 def app() -> None:
     """
@@ -52,15 +56,6 @@ def app() -> None:
 
     Ask OpenAI with OPENAI_API_KEY set, another server with --base-url, the embedded provider with --provider local.
     """
-
-
-_VERBS: Final[tuple[click.Command, ...]] = (results, cost, resubmit)
-_COMMANDS: Final[tuple[click.Command, ...]] = (demo, files, batches, batch, providers, completion)
-
-for _command in _VERBS:
-    batches.add_command(_command)
-for _command in _COMMANDS:
-    app.add_command(_command)
 
 
 def run(argv: Sequence[str]) -> int:

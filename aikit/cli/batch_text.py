@@ -37,14 +37,14 @@ def span(low: int, high: int | None) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def estimate_text(estimate: OpenAIBatchEstimate, *, is_free: bool = False) -> str:
+def estimate_text(estimate: OpenAIBatchEstimate) -> str:
     """
-    Return what a batch will take and cost, on a line; *is_free* when nobody is to be paid.
+    Return what a batch will take and cost, on a line.
     """
     models = named([model.model for model in estimate.models if model.model])
     asked = f"{counted(estimate.requests, 'request')}" + (f" to {models}" if models else "")
-    if is_free:
-        return f"{asked}, free of charge: the built-in model answers"
+    if estimate.cost_high == 0:
+        return f"{asked}, free of charge"
     tokens_in = span(estimate.input_tokens_low, estimate.input_tokens_high)
     tokens_out = f"{span(estimate.output_tokens_low, estimate.output_tokens_high)} out"
     if estimate.is_unbounded and not estimate.output_tokens_low:
@@ -60,7 +60,8 @@ def price_text(estimate: OpenAIBatchEstimate) -> str:
     if estimate.unpriced:
         return f"cost unknown, there is no price for {named(list(estimate.unpriced))}"
     if high is None:
-        return f"cost at least {money(low)}, nothing bounds the answers"
+        why = "nothing bounds the answers" if estimate.is_unbounded else "parts of the prompts cannot be counted"
+        return f"cost at least {money(low)}, {why}"
     return f"cost {money(high)}" if low == high else f"cost {money(low)} to {money(high)}"
 
 
@@ -71,7 +72,8 @@ def cost_text(cost: OpenAIBatchCost) -> str:
     usage = cost.usage
     tokens = f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out"
     if cost.total is None:
-        return f"cost unknown, there is no price for {named(list(cost.unpriced))}; {tokens}"
+        why = f"there is no price for {named(list(cost.unpriced))}" if cost.unpriced else "no answer tells its tokens"
+        return f"cost unknown, {why}; {tokens}"
     least = "at least " if cost.is_lower_bound else ""
     return f"cost {least}{money(cost.total)}; {tokens}"
 
@@ -104,7 +106,7 @@ def cost_to_json(cost: OpenAIBatchCost) -> dict[str, Any]:
         for model in cost.models
     ]
     sums = {"cost": _amount(cost.total), "is_lower_bound": cost.is_lower_bound, "unpriced": list(cost.unpriced)}
-    counts = {"answered": cost.answered, "failed": cost.failed, "untold": cost.untold}
+    counts = {name: getattr(cost, name) for name in ("answered", "failed", "untold", "missing")}
     whole = {"usage": cost.usage.to_wire(), "problem_count": cost.problem_count, "notes": list(cost.notes)}
     return {"object": "batch.cost", "currency": "USD"} | sums | counts | whole | {"models": models}
 

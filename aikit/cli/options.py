@@ -4,9 +4,12 @@ What may be said to every command: which provider, how to reach it, how to print
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +24,7 @@ from aikit.providers.configured import LOCAL, Providers
 if TYPE_CHECKING:
     from aikit.client import OpenAIClient
 
+_GRACE_S: Final = 1.0
 _DURATION: Final = re.compile(r"(\d+)\s*([smhdw]?)")
 _UNIT_S: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604_800}
 
@@ -80,7 +84,20 @@ class Settings:
         except Exception:
             client.close()
             raise
+        except KeyboardInterrupt:
+            if client.provider.kind == LOCAL:
+                _leave_in_order(client)
+            raise
         client.close()
+
+
+def _leave_in_order(client: OpenAIClient) -> None:
+    """
+    Let the embedded provider write down the answers that are there: who asks again pays again.
+    """
+    leaving = threading.Thread(target=client.close, kwargs={"cancel": True}, daemon=True)
+    leaving.start()
+    leaving.join(_GRACE_S)
 
 
 @contextmanager
@@ -202,6 +219,26 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since clic
         return int(found[1]) * _UNIT_S[found[2]]
 
 
+class Dollars(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    """
+    An amount of money, 0 or more: 12.50.
+    """
+
+    name = "dollars"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """
+        Return *value* as a number.
+        """
+        try:
+            amount = float(value)
+        except ValueError:
+            amount = -1
+        if not 0 <= amount < math.inf:  # not a number is neither
+            self.fail(f"{value!r} is no amount; write US dollars, 0 or more (12.50)", param, ctx)
+        return amount
+
+
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     settings, name = ctx.ensure_object(Settings), param.name or ""
     if value is None or value is False:
@@ -277,17 +314,33 @@ class Command(SharedOptions):
 
 class Group(SharedOptions, click.Group):
     """
-    A group of commands; they stand in the order in which they were added.
+    A group of commands; they stand in the order in which they were added, those loaded on demand last.
+
+    Attributes:
+        on_demand: Name → module and attribute of a command that is loaded when it is asked for.
     """
 
     command_class = Command
     group_class = type
 
+    def __init__(self, *args: Any, on_demand: Mapping[str, str] | None = None, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.on_demand = dict(on_demand or {})
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
         """
-        Return the names in their order of appearance.
+        Return the names in their order.
         """
-        return list(self.commands)
+        return [*(name for name in self.commands if name not in self.on_demand), *self.on_demand]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """
+        Return the command of that name, loaded if need be.
+        """
+        if cmd_name in self.on_demand and cmd_name not in self.commands:
+            module, _, attribute = self.on_demand[cmd_name].partition(":")
+            self.add_command(getattr(import_module(module), attribute), cmd_name)
+        return super().get_command(ctx, cmd_name)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """

@@ -76,7 +76,8 @@ def split(
 
         max_bytes: Of a part, if fewer than the provider's limit.
 
-        max_tokens: Of a part's input, by the high estimate, for providers that bound the tokens that may be enqueued.
+        max_tokens: Of a part's input, by the high estimate, for providers that bound the tokens that may be enqueued;
+            what cannot be estimated, such as files, counts nothing.
 
         filename: To name the parts after, in place of the input's own.
 

@@ -76,8 +76,14 @@ def write(path: str | os.PathLike[str], lines: Iterable[Mapping[str, Any]]) -> W
                 raise Rejected(problems.shown())
             sink.commit(size)
     except OpenAIError as error:
-        raise Rejected([error]) from error
+        raise Rejected([_of_writing(path, error)]) from error
     return Written(path, count, size)
+
+
+def _of_writing(path: Path, error: OpenAIError) -> OpenAIError:
+    if error.code != "not_a_regular_file":
+        return error
+    return attrs.evolve(error, message=f"{path} is no regular file, and nothing was written; give the path of a file")
 
 
 def _path(path: Any) -> Path:

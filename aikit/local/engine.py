@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections import deque
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Final
@@ -63,7 +63,7 @@ class Engine:
         if batch.is_ended or self._stop.is_set():
             return
         if self._is_ours(batch):
-            if self._lines.current != batch.id:
+            if not self._is_being_answered(batch):
                 self._desk.put(batch.id)
         elif batch.id not in self._told:
             self._told.add(batch.id)
@@ -74,14 +74,24 @@ class Engine:
                 _named(self.answers.upstream),
             )
 
-    def stop(self) -> None:
+    def ask_to_stop(self) -> None:
         """
-        End the threads, soon; what is not done is left to the next who looks.
+        Have the threads end soon, without waiting for that.
         """
         self._stop.set()
+
+    def stop(self, timeout_s: float = _STOP_S) -> None:
+        """
+        End the threads; what is not done is left to the next who looks.
+
+        Args:
+            timeout_s: Seconds after which what is under way is not waited for any longer.
+        """
+        self.ask_to_stop()
         if self._pid == os.getpid():
-            self._desk.join(_STOP_S)
-            self._lines.join(_STOP_S)
+            ends_at = time.monotonic() + timeout_s
+            for worker in (self._desk, self._lines):
+                worker.join(max(ends_at - time.monotonic(), 0.0))
             self._opened.close()
 
     def _begin(self) -> None:
@@ -98,8 +108,18 @@ class Engine:
         """
         Tell whether *batch* can go on here: it was made for the same upstream, or needs none any more.
         """
-        is_out_of_time = batch.is_out_of_time(self.batches.store.clock.now())
-        return self.answers.upstream == batch.upstream or batch.status in {"cancelling", "finalizing"} or is_out_of_time
+        if self.answers.upstream == batch.upstream or batch.status in {"cancelling", "finalizing"}:
+            return True
+        return self.batches.store.clock.now() >= batch.expires_at
+
+    def _is_being_answered(self, batch: StoredBatch) -> bool:
+        """
+        Tell whether its lines are being answered, or wait for that and nothing else is to be done.
+        """
+        if self._lines.current == batch.id:
+            return True
+        is_waiting = batch.status == "in_progress" and not batch.is_out_of_time(self.batches.store.clock.now())
+        return is_waiting and self._lines.has(batch.id)
 
     def _do_paperwork(self, batch_id: str) -> None:
         if self._work_on(batch_id, may_answer=False):
@@ -138,18 +158,29 @@ class _Worker:
     _work: Callable[[str], None]
     _stop: threading.Event
     current: str | None = attrs.field(default=None, init=False)
-    _ids: deque[str] = attrs.field(factory=deque, init=False)
+    _ids: dict[str, None] = attrs.field(factory=dict, init=False)
     _thread: threading.Thread | None = attrs.field(default=None, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
 
+    def has(self, batch_id: str) -> bool:
+        return batch_id in self._ids
+
     def put(self, batch_id: str) -> None:
         with self._lock:
-            if batch_id in self._ids or self._stop.is_set():
+            if self._stop.is_set():
                 return
-            self._ids.append(batch_id)
+            self._ids[batch_id] = None  # once, and where it stood
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
+                self._start()
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the interpreter goes, and takes no more threads
+            self._ids.clear()
+        else:
+            self._thread = thread
 
     def join(self, timeout_s: float) -> None:
         with self._lock:
@@ -168,9 +199,11 @@ class _Worker:
 
     def _next(self) -> str | None:
         with self._lock:
-            self.current = self._ids.popleft() if self._ids and not self._stop.is_set() else None
+            self.current = next(iter(self._ids), None) if not self._stop.is_set() else None
             if self.current is None:
                 self._thread = None
+            else:
+                del self._ids[self.current]
             return self.current
 
 

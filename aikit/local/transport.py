@@ -200,8 +200,11 @@ class _Place:
 def _json_of(request: Request) -> bytes:
     if request.body is None:
         return b""
+    content = bytearray()
     with closing(request.body.open()) as reader:
-        return reader.read(_MOST_JSON)  # it is short: a reader of bytes in memory gives all of it
+        while len(content) <= _MOST_JSON and (chunk := reader.read(_MOST_JSON)):
+            content += chunk
+    return bytes(content)
 
 
 def _storable(text: str) -> str:

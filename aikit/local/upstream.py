@@ -34,6 +34,7 @@ TRIES_TIMED_OUT: Final = 3
 _OVERLOADED: Final = frozenset((429, 503, 529))
 _UNUSABLE: Final = frozenset(("invalid_url", "tls_error", "proxy_error"))
 _FRAMES: Final = frozenset(("content-length", "transfer-encoding"))
+_ANSWERS: Final = ("choices", "data", "output", "results")
 _FOREVER_S: Final = 30 * 86_400.0
 _POLICY: Final = RetryPolicy(max_retries=TRIES - 1, max_delay_s=30.0, max_retry_after_s=_FOREVER_S)
 _PATIENT: Final = RetryPolicy(max_retries=TRIES_THROTTLED - 1, max_delay_s=60.0, max_retry_after_s=_FOREVER_S)
@@ -200,7 +201,19 @@ def _answered(response: Response, content: bytes) -> Answer:
         shown = response.request.headers.hide_in(content[:200].decode("utf-8", "replace"))
         where = f"{redacted(response.request.url)} answered with status {response.status}"
         return _failed("invalid_response", f"{where} and no JSON object, but: {shown}")
-    return Answer(status_code=response.status, request_id=_request_id(response), body=_on_one_line(body))
+    status = _told_status(value) or response.status
+    return Answer(status_code=status, request_id=_request_id(response), body=_on_one_line(body))
+
+
+def _told_status(value: dict[str, Any]) -> int | None:
+    """
+    Return the status of a refusal that came with success, as some gateways send it: an error object and nothing else.
+    """
+    error = value.get("error")
+    if not isinstance(error, dict) or any(name in value for name in _ANSWERS):
+        return None
+    code = error.get("code")
+    return code if type(code) is int and 400 <= code <= 599 else 500
 
 
 def _mended(content: bytes) -> tuple[Any, bytes]:
@@ -219,6 +232,8 @@ def _refused(response: Response) -> Answer:
     Return a refusal with its error object, put into OpenAI's shape where it has another.
     """
     error = error_from(response)
+    if 300 <= response.status <= 399:
+        error = attrs.evolve(error, message=f"{error.message}; redirects are not followed, correct the base URL")
     body = error.body
     if not _has_openais_shape(body):
         body = {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -16,15 +16,13 @@ from aikit.disk import home_folder
 from aikit.headers import Headers
 from aikit.limits import Limits, limits_for
 from aikit.local import BASE_URL
+from aikit.local.answers import CONCURRENCY, Answers
 from aikit.providers.configured import ProviderSettings
 from aikit.providers.openai import OpenAIProvider
 from aikit.wire import Transport
 
 if TYPE_CHECKING:
     from aikit.local.answering import Answerer
-    from aikit.local.answers import Answers
-
-_CONCURRENCY: Final = 16
 
 
 @attrs.frozen(kw_only=True)
@@ -48,7 +46,7 @@ class LocalProvider(OpenAIProvider):
     home: Path = attrs.field(factory=home_folder)
     upstream: str | None = None
     upstream_headers: Headers = attrs.field(factory=Headers)
-    concurrency: int = _CONCURRENCY
+    concurrency: int = CONCURRENCY
 
     @classmethod
     def from_settings(cls, settings: ProviderSettings) -> LocalProvider:
@@ -59,7 +57,7 @@ class LocalProvider(OpenAIProvider):
             home=settings.home or home_folder(),
             upstream=settings.base_url,
             upstream_headers=OpenAIProvider.from_settings(settings).headers if settings.base_url else Headers(),
-            concurrency=settings.concurrency or _CONCURRENCY,
+            concurrency=settings.concurrency or CONCURRENCY,
         )
 
     @property
@@ -76,8 +74,6 @@ class LocalProvider(OpenAIProvider):
         return scripted_transport(self.home, self._answers(http_agent))
 
     def _answers(self, http_agent: Any) -> Answers:
-        from aikit.local.answers import Answers  # noqa: PLC0415  likewise
-
         if self.upstream is None:
             return Answers(concurrency=self.concurrency)
         opened = partial(_upstream, self.upstream, self.upstream_headers, self.concurrency, http_agent)

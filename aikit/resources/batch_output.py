@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aikit.batch_objects import PARENT_KEY, OpenAIBatch
-from aikit.batch_output.folder import Folder
+from aikit.batch_output.folder import Folder, unusable
 from aikit.batch_output.index import AnswerFile
 from aikit.batch_output.joined import BatchRows, Gone, join, lacks_output
 from aikit.errors import OpenAIError
@@ -142,6 +142,11 @@ def without_output(batch: OpenAIBatch) -> str:
 
 
 def _fetched(provider: Provider, file_id: str, place: Path) -> Flow[None]:
-    with FileSink(path=place) as sink:
-        total = yield from provider.download_file(file_id, sink)
-        sink.commit(total)
+    try:
+        with FileSink(path=place) as sink:
+            total = yield from provider.download_file(file_id, sink)
+            sink.commit(total)
+    except OpenAIError as error:
+        if error.code != "unwritable_file":
+            raise
+        raise unusable(place.parent, error.__cause__ or error) from error

@@ -16,7 +16,7 @@ from tests.bench.stage import Stage
 _CALLS: Final = 2_000
 _AT_A_TIME: Final = 64
 _WAITING: Final = 10_000
-_LINES: Final = 5_000
+_LINES: Final = 10_000
 _BATCHES: Final = 5_000
 
 
@@ -249,7 +249,7 @@ def _executor(stage: Stage) -> Row:
     url = stage.chat_url
     ideal = _AT_A_TIME / DELAY_S
     return Row(
-        f"a batch of 5,000 lines, 64 at a time, each answered after 50 ms (at best {ideal:,.0f}/s)",
+        f"a batch of {_LINES:,} lines, 64 at a time, each answered after 50 ms (at best {ideal:,.0f}/s)",
         {
             "aikit": stage.program("aikit", "chat_with_aikit.py", url, _LINES, _AT_A_TIME, stage.folder),
             "bare sockets": stage.raw("chat", url, _LINES, _AT_A_TIME),

@@ -28,7 +28,9 @@ class Service:
     Attributes:
         looks: How often a batch is asked for until it has ended.
 
-        ends: How the batches end, one after the other; then ``"completed"``.
+        ends: How the batches end, one after the other, ``"crowded"`` for too many tokens; then ``"completed"``.
+
+        refusals: How many creations are refused first.
 
         hold_at: The moment at which the next request is held, once.
 
@@ -38,15 +40,19 @@ class Service:
 
         is_held: Whether it still is.
 
+        passing: How many requests of that moment pass before.
+
         asked: Method and path of each request.
     """
 
     looks: int = 1
     ends: list[str] = attrs.field(factory=list)
+    refusals: int = 0
     hold_at: str = ""
     reached: threading.Event = attrs.field(factory=threading.Event)
     go_on: threading.Event = attrs.field(factory=threading.Event)
     is_held: bool = False
+    passing: int = 0
     files: dict[str, bytes] = attrs.field(factory=dict)
     batches: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     asked: list[tuple[str, str]] = attrs.field(factory=list)
@@ -59,6 +65,9 @@ class Service:
         Stand still if this is the moment.
         """
         if self.hold_at == moment:
+            if self.passing:
+                self.passing -= 1
+                return
             self.hold_at = ""
             self.is_held = True
             self.reached.set()
@@ -126,7 +135,8 @@ class Service:
 
     def _end(self, batch: dict[str, Any]) -> None:
         lines = [json.loads(line) for line in self.files[batch["input_file_id"]].splitlines()]
-        status = self.ends.pop(0) if self.ends else "completed"
+        end = self.ends.pop(0) if self.ends else "completed"
+        status = "failed" if end == "crowded" else end
         good = [line for line in lines if "bad" not in line["custom_id"]]
         if status == "expired":
             good = good[: len(good) // 2]
@@ -137,6 +147,8 @@ class Service:
         else:
             output = []
             error = {"code": "invalid_request", "message": "no such model", "line": 1, "param": "body.model"}
+            if end == "crowded":
+                error = {"code": "token_limit_exceeded", "message": "Enqueued token limit reached."}
             batch["errors"] = {"object": "list", "data": [error]}
         for name, rows in (("output_file_id", output[::-1]), ("error_file_id", failures)):
             if rows:
@@ -174,7 +186,7 @@ class _Answers(BaseHTTPRequestHandler):
         service = self.service
         service.asked.append(("GET", self.path))
         parts, query = _split(self.path)
-        if parts[-1] == "content":
+        if parts[-1] == "content" and parts[1] in service.files:
             service.hold("content")
             self._send(200, service.files[parts[1]])
         elif parts == ["batches"]:
@@ -192,6 +204,9 @@ class _Answers(BaseHTTPRequestHandler):
         parts, _ = _split(self.path)
         if parts == ["files"]:
             self._answer(self.service.upload(*_uploaded(self.headers["content-type"], body)))
+        elif parts == ["batches"] and self.service.refusals:
+            self.service.refusals -= 1
+            self._answer({"error": {"message": "You exceeded your quota.", "code": "insufficient_quota"}}, 403)
         elif parts == ["batches"]:
             self._answer(self.service.create(json.loads(body)))
         else:

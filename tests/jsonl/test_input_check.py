@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from aikit.errors import CancelledError, OpenAIError
-from aikit.jsonl import chat_line, check
+from aikit.jsonl import chat_line, check, input_check
 from aikit.limits import limits_for
 from aikit.source import source_of
 from aikit.validation import check_file
@@ -56,6 +57,20 @@ def test_a_pipe_is_read(content: bytes, codes: list[str]) -> None:
     os.close(start)
     with open(end, "rb") as file:  # noqa: PTH123  a descriptor has no path
         assert [error.code for error in check(file, filename="in.jsonl")] == codes
+
+
+def test_a_stream_of_unknown_size_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The limit of bytes holds for a pipe too, once it has been read.
+    """
+    limits = attrs.evolve(limits_for("openai"), batch_max_bytes=len(_GOOD))
+    monkeypatch.setattr(input_check, "limits_for", lambda _: limits)
+    for content, codes in ((_GOOD, []), (_GOOD + b"\n", ["file_too_large"])):
+        end, start = os.pipe()
+        os.write(start, content)
+        os.close(start)
+        with open(end, "rb") as file:  # noqa: PTH123  a descriptor has no path
+            assert [error.code for error in check(file, filename="in.jsonl")] == codes
 
 
 def test_names_are_checked_too(tmp_path: Path) -> None:

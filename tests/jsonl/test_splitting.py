@@ -6,12 +6,8 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import resource
-import subprocess
-import sys
 import tracemalloc
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -22,33 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aikit.errors import CancelledError
-from aikit.jsonl import Part, Rejected, TokenEstimate, check, estimate_tokens, parts, split, splitting
+from aikit.jsonl import Part, check, estimate_tokens, split, splitting
 from aikit.limits import limits_for
 from aikit.watch import Watch
-
-_CHAT = "/v1/chat/completions"
-_EMBEDDINGS = "/v1/embeddings"
-
-
-def _line(custom_id: object, url: str = _CHAT, model: str = "m", **body: Any) -> bytes:
-    name = "messages" if url == _CHAT else "input"
-    body = {"model": model, name: [{"role": "user", "content": "Hi"}] if url == _CHAT else "Hi"} | body
-    line = {"custom_id": str(custom_id), "method": "POST", "url": url, "body": body}
-    return json.dumps(line, ensure_ascii=False).encode()
-
-
-def _jsonl(*lines: bytes) -> bytes:
-    return b"".join(line + b"\n" for line in lines)
-
-
-def _names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.rglob("*"))
-
-
-def _refused(file: Any, folder: Path, **options: Any) -> list[tuple[int | None, str | None]]:
-    with pytest.raises(Rejected) as caught:
-        split(file, folder, **options)
-    return [(error.line, error.code) for error in caught.value.errors]
+from tests.jsonl.split_cases import CHAT, EMBEDDINGS, jsonl_of, names_in, refused_split, request_line
 
 
 def test_an_input_that_needs_no_split_is_one_part(tmp_path: Path) -> None:
@@ -56,35 +29,42 @@ def test_an_input_that_needs_no_split_is_one_part(tmp_path: Path) -> None:
     Its part is a copy, byte for byte, named after it.
     """
     path = tmp_path / "big.jsonl"
-    path.write_bytes(_jsonl(*(_line(number) for number in range(10))))
+    path.write_bytes(jsonl_of(*(request_line(number) for number in range(10))))
     (part,) = split(path, tmp_path / "parts")
     assert part == Part(
         path=tmp_path / "parts" / "big.part-00001.jsonl",
-        url=_CHAT,
+        url=CHAT,
         model="m",
         lines=10,
         bytes=path.stat().st_size,
         first_line=1,
     )
     assert part.path.read_bytes() == path.read_bytes()
-    assert _names(tmp_path / "parts") == ["big.part-00001.jsonl"]
+    assert names_in(tmp_path / "parts") == ["big.part-00001.jsonl"]
 
 
 def test_each_part_has_one_url_and_one_model(tmp_path: Path) -> None:
     """
     Parts come in the order in which they begin in the input, whose order their lines keep.
     """
-    lines = [_line(0), _line(1, model="n"), _line(2, _EMBEDDINGS), _line(3), _line(4, _EMBEDDINGS), _line(5, model="n")]
-    found = split(_jsonl(*lines), tmp_path)
+    lines = [
+        request_line(0),
+        request_line(1, model="n"),
+        request_line(2, EMBEDDINGS),
+        request_line(3),
+        request_line(4, EMBEDDINGS),
+        request_line(5, model="n"),
+    ]
+    found = split(jsonl_of(*lines), tmp_path)
     assert [(part.url, part.model, part.lines, part.first_line) for part in found] == [
-        (_CHAT, "m", 2, 1),
-        (_CHAT, "n", 2, 2),
-        (_EMBEDDINGS, "m", 2, 3),
+        (CHAT, "m", 2, 1),
+        (CHAT, "n", 2, 2),
+        (EMBEDDINGS, "m", 2, 3),
     ]
     assert [part.path.read_bytes() for part in found] == [
-        _jsonl(lines[0], lines[3]),
-        _jsonl(lines[1], lines[5]),
-        _jsonl(lines[2], lines[4]),
+        jsonl_of(lines[0], lines[3]),
+        jsonl_of(lines[1], lines[5]),
+        jsonl_of(lines[2], lines[4]),
     ]
     assert [part.path.name for part in found] == [f"file.part-0000{number}.jsonl" for number in (1, 2, 3)]
     assert [check(part.path) for part in found] == [()] * 3
@@ -92,7 +72,7 @@ def test_each_part_has_one_url_and_one_model(tmp_path: Path) -> None:
 
 @settings(deadline=None)
 @given(
-    kinds=st.lists(st.tuples(st.sampled_from([_CHAT, _EMBEDDINGS]), st.sampled_from("abc"), st.text()), min_size=1),
+    kinds=st.lists(st.tuples(st.sampled_from([CHAT, EMBEDDINGS]), st.sampled_from("abc"), st.text()), min_size=1),
     max_lines=st.integers(1, 5),
     max_bytes=st.integers(1_000, 2_000),
     ending=st.sampled_from([b"", b"\n", b"\n\n \n", b"\r\n"]),
@@ -107,7 +87,7 @@ def test_no_line_is_lost_or_changed(
     """
     The lines of the parts are those of the input, in its order for each kind, and no part is beyond its bounds.
     """
-    lines = [_line(number, url, model, user=text[:20]) for number, (url, model, text) in enumerate(kinds)]
+    lines = [request_line(number, url, model, user=text[:20]) for number, (url, model, text) in enumerate(kinds)]
     folder = tmp_path_factory.mktemp("parts")
     found = split(b"\n".join(lines) + ending, folder, max_lines=max_lines, max_bytes=max_bytes)
     expected: dict[tuple[str, str | None], list[bytes]] = defaultdict(list)
@@ -121,7 +101,7 @@ def test_no_line_is_lost_or_changed(
         assert part.lines <= max_lines
         written[part.url, part.model] += content.rstrip(b"\r\n").split(b"\n")
     assert written == expected
-    assert _names(folder) == [part.path.name for part in found]
+    assert names_in(folder) == [part.path.name for part in found]
 
 
 def test_lines_are_copied_byte_for_byte(tmp_path: Path) -> None:
@@ -134,7 +114,7 @@ def test_lines_are_copied_byte_for_byte(tmp_path: Path) -> None:
     )
     (part,) = split(odd, tmp_path)
     assert part.path.read_bytes() == odd + b"\n"
-    assert (part.url, part.bytes) == (_EMBEDDINGS, len(odd) + 1)
+    assert (part.url, part.bytes) == (EMBEDDINGS, len(odd) + 1)
 
 
 def test_embedding_inputs_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,22 +123,22 @@ def test_embedding_inputs_are_bounded(tmp_path: Path, monkeypatch: pytest.Monkey
     """
     limits = attrs.evolve(limits_for("openai"), embeddings_batch_max_inputs=5)
     monkeypatch.setattr(splitting, "limits_for", lambda _: limits)
-    lines = [_line(number, _EMBEDDINGS, input=["a"] * count) for number, count in enumerate((2, 3, 1, 5))]
-    assert [part.lines for part in split(_jsonl(*lines), tmp_path)] == [2, 1, 1]
-    assert _refused(_line(9, _EMBEDDINGS, input=["a"] * 6), tmp_path / "more") == [(1, "too_many_inputs")]
+    lines = [request_line(number, EMBEDDINGS, input=["a"] * count) for number, count in enumerate((2, 3, 1, 5))]
+    assert [part.lines for part in split(jsonl_of(*lines), tmp_path)] == [2, 1, 1]
+    assert refused_split(request_line(9, EMBEDDINGS, input=["a"] * 6), tmp_path / "more") == [(1, "too_many_inputs")]
 
 
 def test_tokens_are_bounded_by_the_high_estimate(tmp_path: Path) -> None:
     """
     Where the provider bounds what may be enqueued, parts tell what they hold; a line that is too much is an error.
     """
-    lines = [_line(number, messages=[{"role": "user", "content": "word " * 100}]) for number in range(10)]
+    lines = [request_line(number, messages=[{"role": "user", "content": "word " * 100}]) for number in range(10)]
     one = estimate_tokens(json.loads(lines[0]))
-    found = split(_jsonl(*lines), tmp_path / "a", max_tokens=one.high * 3)
+    found = split(jsonl_of(*lines), tmp_path / "a", max_tokens=one.high * 3)
     assert [part.lines for part in found] == [3, 3, 3, 1]
     assert found[0].tokens == one + one + one
-    assert split(_jsonl(*lines), tmp_path / "b")[0].tokens is None
-    assert _refused(_jsonl(*lines), tmp_path / "c", max_tokens=one.high - 1) == [
+    assert split(jsonl_of(*lines), tmp_path / "b")[0].tokens is None
+    assert refused_split(jsonl_of(*lines), tmp_path / "c", max_tokens=one.high - 1) == [
         (number, "too_many_tokens") for number in range(1, 11)
     ]
 
@@ -168,19 +148,19 @@ def test_all_that_cannot_be_in_a_part_is_told(tmp_path: Path) -> None:
     Bad lines of every kind are errors with their numbers, and nothing is left behind, not even the folder.
     """
     lines = [
-        _line("a"),
+        request_line("a"),
         b"{",
         b"[]",
         b"",
-        _line("a", model="n"),
-        _line("b", "/v1/none"),
-        _line("c", model=""),
+        request_line("a", model="n"),
+        request_line("b", "/v1/none"),
+        request_line("c", model=""),
         b'{"custom_id": "d", "method": "POST"}',
-        _line("e", stream=True),
-        _line("f", user="x" * 1_000),
-        _line("g") + b"\xff",
+        request_line("e", stream=True),
+        request_line("f", user="x" * 1_000),
+        request_line("g") + b"\xff",
     ]
-    assert _refused(_jsonl(*lines), tmp_path / "deep" / "parts", max_bytes=500) == [
+    assert refused_split(jsonl_of(*lines), tmp_path / "deep" / "parts", max_bytes=500) == [
         (2, "invalid_json_line"),
         (3, "invalid_json_line"),
         (4, "invalid_json_line"),
@@ -193,7 +173,7 @@ def test_all_that_cannot_be_in_a_part_is_told(tmp_path: Path) -> None:
         (10, "line_too_long"),
         (11, "invalid_json_line"),
     ]
-    assert _names(tmp_path) == []
+    assert names_in(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -201,122 +181,32 @@ def test_all_that_cannot_be_in_a_part_is_told(tmp_path: Path) -> None:
     [
         (b"", ["empty_file"]),
         (b"\n \n", ["empty_file"]),
-        (b"\xef\xbb\xbf" + _line("a"), ["bom"]),
-        (_line("a").decode().encode("utf-16"), ["invalid_encoding"]),
-        (_line("a").decode().encode("utf-16-le"), ["invalid_json_line"]),
-        (_line("a").replace(b'"m"', b'["m"]'), ["invalid_type"]),
-        (_line("a").replace(b'"/v1/chat/completions"', b'{"a": 1}'), ["invalid_type"]),
-        (_line("a")[:-20], ["invalid_json_line"]),
-        (_line("\ud800".encode("utf-8", "replace").decode()) + b"\n" + _line("?"), ["duplicate_custom_id"]),
+        (b"\xef\xbb\xbf" + request_line("a"), ["bom"]),
+        (request_line("a").decode().encode("utf-16"), ["invalid_encoding"]),
+        (request_line("a").decode().encode("utf-16-le"), ["invalid_json_line"]),
+        (request_line("a").replace(b'"m"', b'["m"]'), ["invalid_type"]),
+        (request_line("a").replace(b'"/v1/chat/completions"', b'{"a": 1}'), ["invalid_type"]),
+        (request_line("a")[:-20], ["invalid_json_line"]),
+        (
+            request_line("\ud800".encode("utf-8", "replace").decode()) + b"\n" + request_line("?"),
+            ["duplicate_custom_id"],
+        ),
     ],
 )
 def test_what_is_no_batch_input_is_refused(tmp_path: Path, content: bytes, codes: list[str]) -> None:
     """
     Empty files, marks and other encodings, values that are no url or model: told, and nothing is written.
     """
-    assert [code for _, code in _refused(content, tmp_path / "parts")] == codes
-    assert _names(tmp_path) == []
+    assert [code for _, code in refused_split(content, tmp_path / "parts")] == codes
+    assert names_in(tmp_path) == []
 
 
 def test_at_most_a_hundred_problems_are_told(tmp_path: Path) -> None:
     """
     A file full of mistakes gives a list that can be read.
     """
-    errors = _refused(b"x\n" * 5_000, tmp_path)
+    errors = refused_split(b"x\n" * 5_000, tmp_path)
     assert (len(errors), errors[-1]) == (100, (None, "too_many_errors"))
-
-
-def test_parts_of_an_earlier_split_are_not_overwritten(tmp_path: Path) -> None:
-    """
-    Whoever wants them replaced says so; then those that are too many go too, and other files stay.
-    """
-    content = _jsonl(_line(0), _line(1), _line(2))
-    (tmp_path / "file.part-1.jsonl").write_text("mine")
-    assert len(split(content, tmp_path, max_lines=1)) == 3
-    assert _refused(content, tmp_path) == [(None, "file_exists")]
-    assert (tmp_path / "file.part-00003.jsonl").read_bytes() == _jsonl(_line(2))
-    (part,) = split(content, tmp_path, replace=True)
-    assert part.path.read_bytes() == content
-    assert _names(tmp_path) == ["file.part-00001.jsonl", "file.part-1.jsonl"]
-
-
-def test_a_failed_replacement_leaves_what_was_there(tmp_path: Path) -> None:
-    """
-    When a part cannot get its name, all earlier ones have theirs again.
-    """
-    content = _jsonl(_line(0), _line(1))
-    split(content, tmp_path, max_lines=1)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    watch = Watch(on_progress=lambda _: None)
-    real = parts._move
-
-    def failing(moves: list[tuple[Path, Path]]) -> None:
-        real([*moves, (tmp_path / "none", tmp_path / "nowhere")])
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parts, "_move", failing)
-        assert _refused(content, tmp_path, replace=True, watch=watch) == [(None, "unwritable_file")]
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-
-
-def test_the_input_may_stand_where_the_parts_go(tmp_path: Path) -> None:
-    """
-    A part that is split again gives parts of its own, and stays.
-    """
-    (part,) = split(_jsonl(_line(0), _line(1)), tmp_path)
-    again = split(part.path, tmp_path, max_lines=1)
-    assert [one.path.name for one in again] == [
-        "file.part-00001.part-00001.jsonl",
-        "file.part-00001.part-00002.jsonl",
-    ]
-    assert part.path.exists()
-
-
-@pytest.mark.parametrize(
-    ("name", "stem"),
-    [
-        ("a.b.JSONL", "a.b"),
-        ("in.txt", "in"),
-        ("in.v2", "in.v2"),
-        ("é" * 120 + ".jsonl", "é" * 100),
-        (".jsonl", ".jsonl"),
-    ],
-)
-def test_parts_are_named_after_the_input(tmp_path: Path, name: str, stem: str) -> None:
-    """
-    An ending that says it is text is taken off; long names are cut, so that the parts' names are none too long.
-    """
-    (part,) = split(_line(0), tmp_path, filename=name)
-    assert part.path.name == f"{stem}.part-00001.jsonl"
-
-
-def test_many_models_need_few_descriptors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    Hundreds of parts grow at once, and none is held open.
-    """
-    monkeypatch.setattr(parts, "WAITING_MAX", 20_000)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    used = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 50  # noqa: PTH208  no files, numbers
-    lines = [_line(number, model=f"m{number % 500}") for number in range(2_000)]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 10, hard))
-    try:
-        found = split(_jsonl(*lines), tmp_path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert Counter(part.lines for part in found) == {4: 500}
-
-
-def test_far_too_many_parts_are_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    A model that differs from line to line is no reason to fill a disk with files.
-    """
-    monkeypatch.setattr(splitting, "_PARTS_MAX", 50)
-    lines = [_line(number, model=f"m{number}") for number in range(60)]
-    assert _refused(_jsonl(*lines), tmp_path) == [(None, "too_many_parts")]
-    assert _refused(_jsonl(*(_line(number) for number in range(60))), tmp_path, max_lines=1) == [
-        (None, "too_many_parts")
-    ]
-    assert _names(tmp_path) == []
 
 
 class _Lines(io.BytesIO):
@@ -344,7 +234,7 @@ def test_large_inputs_need_little_memory(tmp_path: Path) -> None:
     """
     A stream of 60 MB is read once and never held.
     """
-    lines = (_line(number, model=f"m{number % 7}", user="x" * 20_000) for number in range(3_000))
+    lines = (request_line(number, model=f"m{number % 7}", user="x" * 20_000) for number in range(3_000))
     tracemalloc.start()
     try:
         found = split(_Lines(lines), tmp_path, max_bytes=1_000_000)
@@ -367,7 +257,7 @@ def test_a_line_beyond_the_bound_is_not_held(tmp_path: Path) -> None:
 
     tracemalloc.start()
     try:
-        assert _refused(_Endless(blocks), tmp_path, max_bytes=5_000_000) == [(1, "line_too_long")]
+        assert refused_split(_Endless(blocks), tmp_path, max_bytes=5_000_000) == [(1, "line_too_long")]
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -378,7 +268,7 @@ def test_splitting_can_be_watched_and_stopped(tmp_path: Path) -> None:
     """
     Progress is told in bytes of the input; who cancels finds nothing left behind.
     """
-    content = _jsonl(*(_line(number, user="x" * 1_000) for number in range(2_000)))
+    content = jsonl_of(*(request_line(number, user="x" * 1_000) for number in range(2_000)))
     seen: list[Any] = []
     split(content, tmp_path / "a", on_progress=seen.append)
     assert (seen[-1].phase, seen[-1].bytes, seen[-1].total) == ("splitting", len(content), len(content))
@@ -387,44 +277,6 @@ def test_splitting_can_be_watched_and_stopped(tmp_path: Path) -> None:
     with pytest.raises(CancelledError):
         split(content, tmp_path / "b", watch=watch)
     assert not (tmp_path / "b").exists()
-
-
-def test_trouble_with_the_disk_is_told(tmp_path: Path) -> None:
-    """
-    An input that is not there, a folder that is a file: errors like any other.
-    """
-    assert _refused(tmp_path / "none.jsonl", tmp_path / "parts") == [(None, "file_not_found")]
-    (tmp_path / "file").write_text("mine")
-    assert _refused(_line(0), tmp_path / "file") == [(None, "unwritable_file")]
-    assert _refused(_line(0), tmp_path / "file" / "parts") == [(None, "unwritable_file")]
-    assert _names(tmp_path) == ["file"]
-
-
-def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
-    """
-    The error says so; there are neither parts nor their hidden folder.
-    """
-    program = (
-        "import resource, signal, sys\n"
-        "from aikit import jsonl\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
-        "try:\n"
-        "    jsonl.split(sys.stdin.buffer, 'parts')\n"
-        "except jsonl.Rejected as rejected:\n"
-        "    print([error.code for error in rejected.errors], rejected)\n"
-    )
-    content = _jsonl(*(_line(number, user="x" * 1_000) for number in range(200)))
-    printed = subprocess.run(
-        [sys.executable, "-c", program],
-        input=content,
-        check=True,
-        capture_output=True,
-        cwd=tmp_path,
-        env={"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])},
-    ).stdout.decode()
-    assert printed.startswith("['unwritable_file'] parts cannot be written to: File too large")
-    assert _names(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -447,21 +299,14 @@ def test_wrong_arguments_are_refused_at_once(
     The caller's fault is told before anything is read.
     """
     with pytest.raises(error, match=words):
-        split(**cast("Any", {"file": _line(0), "folder": tmp_path} | options))
-    assert _names(tmp_path) == []
+        split(**cast("Any", {"file": request_line(0), "folder": tmp_path} | options))
+    assert names_in(tmp_path) == []
 
 
 def test_other_servers_take_what_they_take(tmp_path: Path) -> None:
     """
     Servers in OpenAI's format have urls of their own and no known bounds.
     """
-    content = _jsonl(_line(0, "/v4/rerank"), _line(1, "/v4/rerank"))
-    assert _refused(content, tmp_path) == [(1, "invalid_url"), (2, "invalid_url")]
+    content = jsonl_of(request_line(0, "/v4/rerank"), request_line(1, "/v4/rerank"))
+    assert refused_split(content, tmp_path) == [(1, "invalid_url"), (2, "invalid_url")]
     assert [part.url for part in split(content, tmp_path, provider="compatible")] == ["/v4/rerank"]
-
-
-def test_the_estimate_of_nothing_is_nothing() -> None:
-    """
-    Parts begin with no tokens.
-    """
-    assert TokenEstimate() == TokenEstimate(0, 0, 0)

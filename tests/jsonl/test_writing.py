@@ -204,6 +204,8 @@ def test_trouble_with_the_disk_is_told(tmp_path: Path) -> None:
     ((line, code, message),) = _refused(tmp_path / "none" / "in.jsonl", [_request()])
     assert (line, code) == (None, "unwritable_file")
     assert "No such file or directory" in message
+    ((_, code, message),) = _refused(Path("/dev/null"), [_request()])
+    assert (code, message.endswith("give the path of a file")) == ("not_a_regular_file", True)
 
 
 @pytest.mark.parametrize(

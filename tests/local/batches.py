@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,17 +40,24 @@ def input_of(count: int) -> bytes:
     return jsonl([line(f"q{number}", f"question {number}") for number in range(count)])
 
 
-def ended(api: API, batch_id: str, timeout_s: float = 60) -> dict[str, Any]:
+def until(api: API, batch_id: str, is_so: Callable[[dict[str, Any]], bool], timeout_s: float = 60) -> dict[str, Any]:
     """
-    Look at a batch until it has ended.
+    Look at a batch until it is as wanted.
     """
     give_up_at = time.monotonic() + timeout_s
     while True:
         batch: dict[str, Any] = api.call("GET", f"/batches/{batch_id}").json()
-        if batch["status"] in ENDED:
+        if is_so(batch):
             return batch
         assert time.monotonic() < give_up_at, batch
         time.sleep(0.01)
+
+
+def ended(api: API, batch_id: str) -> dict[str, Any]:
+    """
+    Look at a batch until it has ended.
+    """
+    return until(api, batch_id, lambda batch: batch["status"] in ENDED)
 
 
 def rows(api: API, file_id: str | None) -> Iterator[dict[str, Any]]:

@@ -5,6 +5,7 @@ A store in a temporary folder, a clock that is set by hand, and calls on the tra
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -155,6 +156,24 @@ def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for process in running:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """
+    Give a disk of three megabytes, where we may make one.
+    """
+    mount, unmount = shutil.which("mount"), shutil.which("umount")
+    place = tmp_path / "disk"
+    place.mkdir()
+    if mount is None or unmount is None:
+        pytest.skip("there is no mount")
+    if subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=3m", "tmpfs", place], check=False, capture_output=True
+    ).returncode:
+        pytest.skip("only root may mount")
+    yield place
+    subprocess.run([unmount, place], check=True)
 
 
 def files_below(folder: Path) -> list[str]:

@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -138,24 +137,6 @@ def test_a_full_disk_is_an_answer_and_leaves_nothing(home: Path, started: Start)
     assert "free some space" in error["message"]
     assert stored.startswith("200 ")
     assert [file.bytes for file in restarted(home)] == [1_000]
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """
-    Give a disk of three megabytes, where we may make one.
-    """
-    mount, unmount = shutil.which("mount"), shutil.which("umount")
-    place = tmp_path / "disk"
-    place.mkdir()
-    if mount is None or unmount is None:
-        pytest.skip("there is no mount")
-    if subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=3m", "tmpfs", place], check=False, capture_output=True
-    ).returncode:
-        pytest.skip("only root may mount")
-    yield place
-    subprocess.run([unmount, place], check=True)
 
 
 def test_a_file_that_does_not_fit_is_refused_unread(small_disk: Path) -> None:

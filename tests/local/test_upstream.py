@@ -162,6 +162,17 @@ def test_other_shapes_of_errors_are_put_into_openais(body: bytes, message: str) 
     assert message in error["message"]
 
 
+@pytest.mark.parametrize(("code", "status"), [(429, 429), ("rate_limited", 500), (7, 500)])
+def test_a_refusal_that_calls_itself_a_success_is_a_refusal(code: Any, status: int) -> None:
+    """
+    Some gateways answer 200 with nothing but an error object; an error beside an answer is the answer's.
+    """
+    found = asked(answer(200, json.dumps({"error": {"message": "no", "code": code}}).encode()))
+    assert (found.status_code, error_of(found)["message"]) == (status, "no")
+    assert asked(answer(200, b'{"output": [], "error": {"message": "no"}}')).is_ok
+    assert asked(answer(200, b'{"choices": [], "error": null}')).is_ok
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirect_is_not_followed(status: int) -> None:
     """
@@ -171,6 +182,7 @@ def test_a_redirect_is_not_followed(status: int) -> None:
         found = asked(answer(status, b"", {"Location": elsewhere.url}))
     assert found.status_code == status
     assert not found.is_ok
+    assert "correct the base URL" in error_of(found)["message"]
     assert elsewhere.received == []
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import pickle
 import tempfile
@@ -20,6 +21,7 @@ from aikit.batch_objects import OpenAIBatch
 from aikit.errors import OpenAIError
 from aikit.providers.openai import OpenAIProvider
 from aikit.resources.batch_output import joined
+from aikit.usage import Usage
 from aikit.watch import Watch
 from tests.answering_server import AnsweringServer, answering_server
 from tests.batch_output.files import WIRE, asked, batch, never_ran, told
@@ -63,12 +65,22 @@ def test_rows_are_joined_from_three_files(server: AnsweringServer, client: OpenA
         assert (result.problems, result.problem_count) == ((), 0)
         assert len(list(tmp_path.iterdir())) == 1
     assert list(tmp_path.iterdir()) == []
-    assert server.asked[:4] == [
+    assert server.asked == [
         "GET /v1/batches/batch_1",
         *(f"GET /v1/files/file-{name}/content" for name in ("in", "out", "err")),
     ]
     with pytest.raises(ValueError, match="closed"):
         iter(result)
+
+
+def test_ledger_counts_what_was_fetched(server: AnsweringServer, client: OpenAIClient) -> None:
+    """
+    The end is booked with the usage of the answers, and nothing is fetched twice for that.
+    """
+    client.batches.results("batch_1").close()
+    (event,) = client.ledger.events(kind="ended")
+    assert (event.status, event.usage) == ("expired", Usage(input_tokens=1, output_tokens=2))
+    assert len(server.asked) == len(set(server.asked)) == 4
 
 
 def test_batch_that_is_known_to_be_over_is_not_asked_for(server: AnsweringServer, client: OpenAIClient) -> None:
@@ -168,6 +180,24 @@ def test_broken_downloads_go_on(server: AnsweringServer, client: OpenAIClient) -
     server.cuts = 3
     assert _ends(client.batches.results("batch_1", {"max_retries": 2})) == _ENDS
     assert sum("from" in line for line in server.asked) == 3
+
+
+def test_disk_without_room_is_an_error(
+    server: AnsweringServer, client: OpenAIClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    It says which folder it is and how to choose another, and nothing is left behind.
+    """
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    server.files["file-out"] = told("a", "x" * 2_000_000)
+    (error,) = client.batches.results("batch_1").errors
+    assert error.code == "temporary_storage"
+    assert "No space left on device; free some space on that disk, or set TMPDIR" in error.message
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_failed_call_does_not_iterate_silently(client: OpenAIClient, tmp_path: Path) -> None:
