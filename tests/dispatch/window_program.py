@@ -98,19 +98,19 @@ def upload(window: Window, client: OpenAIClient, path: str) -> Story:
 
 def slow(window: Window, client: OpenAIClient, path: str) -> Story:
     """
-    Take longer for each report than there is time until the next.
+    Take longer for each report than there is time until the next; note which came when the upload was over.
     """
     heard: list[Any] = []
 
     def show(progress: Any) -> None:
+        heard.append((progress.bytes, result.terminated))
         time.sleep(0.4)
-        heard.append(progress.bytes)
 
     def end(_: Any) -> None:
         heard.append("end")
         window.close()
 
-    client.files.create(path, "user_data", {"on_progress": show, "on_terminate": end})
+    result = client.files.create(path, "user_data", {"on_progress": show, "on_terminate": end})
     window.run()
     return {"heard": heard}
 
