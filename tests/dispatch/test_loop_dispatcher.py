@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -271,6 +272,17 @@ def test_a_toolkit_without_an_application_is_refused(monkeypatch: pytest.MonkeyP
         dispatch.qt()
     with pytest.raises(RuntimeError, match=r"no wx\.App yet"):
         dispatch.wx()
+
+
+def test_no_toolkit_is_imported_by_who_does_not_ask_for_it() -> None:
+    """A client with callbacks on the pool's threads or in pump() loads no toolkit, and no asyncio."""
+    source = (
+        "import sys, aikit; client = aikit.OpenAIClient('k', dispatcher='queue'); client.dispatcher; "
+        "sys.exit(' '.join({'tkinter', 'PySide6', 'PyQt6', 'wx', 'asyncio'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(("make", "wanted"), [(dispatch.tk, r"tkinter\.Tk"), (dispatch.qt, "QObject")])
