@@ -122,6 +122,8 @@ class Uploads:
             if self.interrupt.is_over:
                 self.is_stuck = True
                 return Answer(subject=one.name, errors=(CancelledError(),))
+        for note in result.notes:
+            self.output.say(note)
         was_sent = result.request is not None
         return Answer(subject=one.name, value=result.file, errors=result.errors, was_sent=was_sent)
 
@@ -153,4 +155,4 @@ def _cancel(results: Sequence[OpenAIFileResult]) -> None:
 
 def _cancel_each(results: Sequence[OpenAIFileResult]) -> None:
     for result in results:
-        result.cancel()
+        result.cancel(keep=True)

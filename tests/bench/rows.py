@@ -11,7 +11,7 @@ from tests.bench.chat_server import DELAY_S
 from tests.bench.environments import curl_path
 from tests.bench.measure import Line, Row
 from tests.bench.server import BULK_BYTES
-from tests.bench.stage import Stage
+from tests.bench.stage import LARGE_BYTES, Stage
 
 _CALLS: Final = 2_000
 _AT_A_TIME: Final = 64
@@ -58,6 +58,25 @@ def _upload(stage: Stage) -> Row:
             Line("peak memory", "rss_mib", "openai", limit=38),
             Line("wall", "wall_s", "requests"),
             Line("peak memory", "rss_mib", "requests"),
+        ],
+    )
+
+
+def _parts(stage: Stage) -> Row:
+    url, path = stage.url("parts"), stage.large_file
+    return Row(
+        "upload of 1 GB in parts, each answered after 50 ms",
+        {
+            "aikit": stage.program("aikit", "with_aikit.py", "parts", url, path, LARGE_BYTES),
+            "unhashed": stage.program("aikit", "with_aikit.py", "parts", url, path, LARGE_BYTES, "unhashed"),
+            "openai": stage.program("openai", "with_openai.py", "parts", url, path, LARGE_BYTES),
+        },
+        [
+            Line("wall", "wall_s", "openai", ratio=0.35),
+            Line("wall, hashing nothing, as openai", "wall_s", "openai", ratio=0.35, of="unhashed"),
+            Line("CPU", "cpu_s", "openai"),
+            Line("CPU, hashing nothing, as openai", "cpu_s", "openai", of="unhashed"),
+            Line("peak memory", "rss_mib", "openai", limit=60),
         ],
     )
 
@@ -234,6 +253,7 @@ def _executor(stage: Stage) -> Row:
 ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "import": _import,
     "upload": _upload,
+    "parts": _parts,
     "download": _download,
     "retrieve": _retrieve,
     "many": _many,
