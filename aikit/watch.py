@@ -97,11 +97,14 @@ class Watch:
         Raises:
             CancelledError: It is time to stop.
         """
-        while self.is_paused or (self.whole is not None and self.whole.is_paused):
+        while self._is_held():
             self.raise_if_cancelled()
             time.sleep(_LOOK_S)
         if self.bandwidth is not None:
             self.bandwidth.wait(direction, count, self.raise_if_cancelled)
+
+    def _is_held(self) -> bool:
+        return self.is_paused or (self.whole is not None and self.whole._is_held())  # noqa: SLF001  its own kind
 
     @contextmanager
     def aborting(self, abort: Callable[[], None]) -> Iterator[None]:

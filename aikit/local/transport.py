@@ -130,7 +130,7 @@ class LocalTransport:
         return {
             ("POST", False, ""): lambda: service.create(_json_of(request)),
             ("POST", True, "parts"): lambda: self._add_part(service, place.id, request, watch),
-            ("POST", True, "complete"): lambda: service.complete(place.id, _json_of(request)),
+            ("POST", True, "complete"): lambda: service.complete(place.id, _json_of(request), watch.raise_if_cancelled),
             ("POST", True, "cancel"): lambda: service.cancel(place.id),
         }
 

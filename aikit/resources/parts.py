@@ -4,7 +4,6 @@ A file that goes up in parts, side by side, because it is larger than what the p
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -93,7 +92,7 @@ def _shipped(shipment: Shipment, entry: Entry, *, was_there: bool) -> Flow[OpenA
         try:
             file = yield from _made(shipment, entry, was_ending=was_ending)
         except (OpenAIError, Rejected) as error:
-            if _stays(error) and entry.is_kept:
+            if _stays(error) and entry.is_kept and entry.parts:
                 shipment.watch.note(_can_go_on(shipment, entry))
                 raise
             with suppress(OpenAIError):  # what went wrong before is what counts
@@ -130,16 +129,21 @@ def _sent(shipment: Shipment, entry: Entry) -> Flow[str | None]:
     """
     Send the parts that are not there yet; return the MD5 of the whole.
     """
-    source, size = shipment.source, shipment.order.bytes
+    if not shipment.is_hashed:
+        yield from _all_parts(shipment, entry)
+        return None
+    flows: tuple[Flow[Any], ...] = (_hashed(shipment.source), _all_parts(shipment, entry))
+    # one beside the other; the parts have the places of four, also when the hash is ready
+    at_a_time = _AT_A_TIME + 1 if are_apart(shipment.source) else 1
+    md5, _ = yield Together(flows, at_a_time, total_bytes=shipment.order.bytes)
+    return str(md5)
+
+
+def _all_parts(shipment: Shipment, entry: Entry) -> Flow[None]:
     missing = [number for number in range(shipment.part_count) if number not in entry.parts]
     done = sum(shipment.extent(number)[1] for number in entry.parts)
-    if not shipment.is_hashed:
-        yield Together(_parts(shipment, entry, missing), _AT_A_TIME if are_apart(source) else 1, total_bytes=size)
-        return None
-    flows: Iterator[Flow[Any]] = itertools.chain((_hashed(source),), _parts(shipment, entry, missing))
-    at_a_time = _AT_A_TIME + 1 if are_apart(source) else 1  # the hash is one of them
-    md5, *_ = yield Together(flows, at_a_time, total_bytes=size, done_bytes=done)
-    return str(md5)
+    at_a_time = _AT_A_TIME if are_apart(shipment.source) else 1
+    yield Together(_parts(shipment, entry, missing), at_a_time, total_bytes=shipment.order.bytes, done_bytes=done)
 
 
 def _parts(shipment: Shipment, entry: Entry, numbers: list[int]) -> Iterator[Flow[None]]:

@@ -78,6 +78,7 @@ def mended(server: UploadServer) -> int:
     """
     Let nothing go wrong any more; return how many parts have arrived.
     """
+    time.sleep(0.1)  # what was on its way arrives
     server.faults.clear()
     server.asked.clear()
     return len(server.parts)
@@ -246,6 +247,16 @@ def test_an_explicit_cancel_gives_up_unless_told_to_keep(keep: bool, server: Upl
     assert created(server, path).success
     assert (server.asked.count("parts") < 10) == keep
     assert server.open_uploads == []
+
+
+def test_where_nothing_has_arrived_nothing_is_kept(path: Path) -> None:
+    """
+    An upload without parts is worth nothing, and is given up.
+    """
+    with upload_server(part_1=hung_up, part_2=hung_up, part_3=hung_up, part_4=hung_up) as server:
+        result = created(server, path)
+        assert (result.success, result.notes) == (False, ())
+        assert server.open_uploads == []
 
 
 def test_a_refusal_leaves_nothing_to_go_on_with(path: Path) -> None:
