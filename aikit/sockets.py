@@ -99,7 +99,10 @@ class Exchange:
             return
         timer = threading.Timer(self.grace_s, self._cut)
         timer.daemon = True
-        timer.start()
+        try:
+            timer.start()
+        except RuntimeError:  # the interpreter is ending: there is no time to be kind
+            self._cut()
 
     def _cut(self) -> None:
         with self._lock:

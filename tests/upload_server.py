@@ -37,6 +37,8 @@ class UploadServer:
 
         part_s: Seconds until a part is answered.
 
+        complete_s: Seconds until the file is made and that is answered.
+
         can_list: Whether files can be listed.
 
         answers_cancels: Whether giving up an upload is answered soon.
@@ -44,6 +46,8 @@ class UploadServer:
         uploads: What there is, by id.
 
         parts: Content of each part that arrived, by id.
+
+        begun: Uploads that parts arrived for.
 
         asked: The last segment of each request's path.
     """
@@ -53,10 +57,12 @@ class UploadServer:
     orders: list[dict[str, Any]] = attrs.field(factory=list)
     announce_s: float = 0.0
     part_s: float = 0.0
+    complete_s: float = 0.0
     can_list: bool = True
     answers_cancels: bool = True
     uploads: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     parts: dict[str, bytes] = attrs.field(factory=dict)
+    begun: set[str] = attrs.field(factory=set)
     files: dict[str, bytes] = attrs.field(factory=dict)
     asked: list[str] = attrs.field(factory=list)
     reads_no_body: bool = True
@@ -108,6 +114,7 @@ class UploadServer:
             fault = self.at_completion.pop(0) if self.at_completion else None
         if fault is not None and not fault(exchange, b""):
             return
+        time.sleep(self.complete_s)
         with self._lock:
             answer = self._completed(upload_id, order)
         if fault is None:
@@ -143,6 +150,7 @@ class UploadServer:
         with self._lock:
             part_id = f"part_{len(self.parts)}"
             self.parts[part_id] = content
+            self.begun.add(upload_id)
         if fault is None:
             time.sleep(self.part_s)
             part = {"id": part_id, "object": "upload.part", "created_at": int(time.time()), "upload_id": upload_id}

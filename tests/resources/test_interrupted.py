@@ -74,14 +74,23 @@ def created(server: UploadServer, file: Any, key: str = "k", **options: Any) -> 
         return client.files.create(file, "user_data", {"max_retries": 0, **options})
 
 
-def mended(server: UploadServer) -> int:
+def mended(server: UploadServer) -> None:
     """
-    Let nothing go wrong any more; return how many parts have arrived.
+    Let nothing go wrong any more.
     """
     time.sleep(0.1)  # what was on its way arrives
     server.faults.clear()
     server.asked.clear()
-    return len(server.parts)
+
+
+def arrived_in(result: Any) -> int:
+    """
+    Return how many parts had arrived when the call was interrupted: of those under way nobody knows.
+    """
+    (note,) = result.notes
+    count = int(note.partition(" of ")[0].replace(",", "")) // PART
+    assert 1 <= count < 10
+    return count
 
 
 def stored(server: UploadServer) -> list[bytes]:
@@ -98,8 +107,8 @@ def test_only_what_is_missing_travels(server: UploadServer, path: Path) -> None:
     first = created(server, path)
     assert first.errors[0].code == "connection_error"
     assert "stay at the provider for an hour" in first.notes[0]
-    arrived = mended(server)
-    assert 1 <= arrived < 10
+    arrived = arrived_in(first)
+    mended(server)
     second = created(server, path)
     assert second.errors == ()
     assert server.asked.count("parts") == 10 - arrived
@@ -113,8 +122,8 @@ def test_progress_begins_where_it_was(server: UploadServer, path: Path) -> None:
     """
     What is there is checked, and then counts as sent.
     """
-    created(server, path)
-    arrived, seen = mended(server) * PART, list[Progress]()
+    arrived, seen = arrived_in(created(server, path)) * PART, list[Progress]()
+    mended(server)
     created(server, path, on_progress=seen.append).throw()
     told = [progress.bytes for progress in seen if progress.phase == "uploading"]
     assert seen[0].phase == "checking"
@@ -133,9 +142,8 @@ def test_what_is_no_file_on_disk_goes_on_too(kind: str, server: UploadServer, pa
     def made() -> Any:
         return content if kind == "bytes" else io.BytesIO(content)
 
-    created(server, made(), filename="large.bin")
-    arrived = mended(server)
-    assert arrived
+    arrived = arrived_in(created(server, made(), filename="large.bin"))
+    mended(server)
     assert created(server, made(), filename="large.bin").success
     assert server.asked.count("parts") == 10 - arrived
     assert stored(server) == [content]
@@ -161,8 +169,8 @@ def test_what_changed_where_nothing_was_sent_yet_is_no_change(server: UploadServ
     """
     A change in a part that did not travel yet is no change of what has arrived.
     """
-    created(server, path)
-    arrived = mended(server)
+    arrived = arrived_in(created(server, path))
+    mended(server)
     content = bytearray(path.read_bytes())
     content[-10:] = os.urandom(10)
     path.write_bytes(content)
@@ -275,8 +283,8 @@ def test_two_calls_at_once_do_not_share_an_upload(server: UploadServer, path: Pa
     """
     One goes on with what is there, the other begins anew; each has its own file.
     """
-    created(server, path)
-    arrived = mended(server)
+    arrived = arrived_in(created(server, path))
+    mended(server)
     with OpenAIClient("k", base_url=server.url) as client, OpenAIClient("k", base_url=server.url) as other:
         results = [one.files.create(path, "user_data", {"background": True}) for one in (client, other)]
         for result in results:
@@ -366,6 +374,42 @@ def test_cancelling_while_the_upload_is_announced_leaves_none_open(is_background
         assert result.errors[0].code == "cancelled"
         assert (len(server.uploads), server.open_uploads) == (1, [])
         client.close()
+
+
+def close_after(client: OpenAIClient, server: UploadServer, seconds: float) -> None:
+    """
+    Close the client so long after its first request.
+    """
+    deadline = time.monotonic() + 5
+    while not server.asked and time.monotonic() < deadline:
+        time.sleep(0.005)
+    time.sleep(seconds)
+    client.close(cancel=True)
+
+
+@pytest.mark.parametrize("is_background", [False, True])
+def test_cancelling_at_any_moment_leaves_none_open(is_background: bool, path: Path) -> None:  # noqa: FBT001  a parameter of pytest
+    """
+    From the announcement to the completion: the call is over at once, and the file is there or given up, not both.
+    """
+    for moment_s in (0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.24, 0.28, 0.32, 0.36):
+        with upload_server() as server:
+            server.announce_s = server.part_s = server.complete_s = 0.06
+            client = OpenAIClient("k", base_url=server.url)
+            started = time.monotonic()
+            if is_background:
+                result = client.files.create(path, "user_data", {"background": True})
+                time.sleep(moment_s)
+                result.cancel()
+                assert result.wait(3)
+            else:
+                threading.Thread(target=close_after, args=(client, server, moment_s)).start()
+                result = client.files.create(path, "user_data")
+            assert time.monotonic() - started < moment_s + 1.2
+            time.sleep(0.1)
+            assert server.open_uploads == []
+            assert len(server.files) == result.success
+            client.close()
 
 
 def test_a_provider_that_does_not_answer_a_cancel_holds_nobody_up(path: Path) -> None:
