@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
 
-from aikit.client_arguments import bandwidth_of, checked_hooks, checked_prices, require_workers
+from aikit.client_arguments import bandwidth_of, checked_prices, require_workers
 from aikit.connection import Connection
 from aikit.disk import home_folder
 from aikit.errors import CancelledError
-from aikit.parameters import OpenAIParameters, are_headers
+from aikit.parameters import OpenAIParameters, are_headers, checked_hooks
 from aikit.providers.configured import LOCAL, Providers, ProviderSettings
 
 if TYPE_CHECKING:

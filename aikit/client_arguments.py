@@ -4,14 +4,10 @@ What a client is made with, checked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from aikit.bandwidth import Bandwidth
-from aikit.parameters import is_flag
-
-if TYPE_CHECKING:
-    from aikit.accounts.books import Hook
 
 MAX_WORKERS: Final = 1_000
 _LEAST_BANDWIDTH: Final = 1_024
@@ -34,30 +30,9 @@ def checked_prices(prices: Any) -> Mapping[str, Any] | None:
     """
     if prices is None:
         return None
-    from aikit.accounts.price_file import require_prices  # noqa: PLC0415  only who gives prices needs to know them
+    from aikit.accounts import price_file  # noqa: PLC0415  only who gives prices needs to know them
 
-    require_prices("prices", prices)
-    return {model: dict(entry) for model, entry in prices.items()}
-
-
-def checked_hooks(hooks: Any, *, is_kept: Any) -> tuple[Hook, ...]:
-    """
-    Return *hooks*, which are called for what is kept only.
-
-    Raises:
-        TypeError: They are no list of callables.
-        ValueError: There are some, and nothing is kept.
-    """
-    is_flag("ledger", is_kept)
-    if isinstance(hooks, str) or not isinstance(hooks, Iterable):
-        raise TypeError(f"hooks must be a list of callables, not {type(hooks).__name__}")
-    checked = tuple(hooks)
-    for hook in checked:
-        if not callable(hook):
-            raise TypeError(f"hooks must be a list of callables; {hook!r} is none")
-    if checked and not is_kept:
-        raise ValueError("hooks need the ledger, which decides who calls them; leave out ledger=False, or the hooks")
-    return checked
+    return price_file.checked_prices("prices", prices)
 
 
 def bandwidth_of(value: Any) -> Bandwidth | None:

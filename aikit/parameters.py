@@ -5,7 +5,7 @@ What a caller may ask of a call, checked once, when it is said.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
@@ -136,6 +136,26 @@ def are_headers(name: str, value: Any) -> None:
             raise ValueError(
                 f"{name} has a field {header!r} whose value no header can carry: allowed is Latin-1, one line"
             )
+
+
+def checked_hooks(hooks: Any, *, is_kept: Any) -> tuple[Callable[[Any], object], ...]:
+    """
+    Return what is to be called with each event of a ledger, if one is kept.
+
+    Raises:
+        TypeError: *hooks* are no callables, or *is_kept* is no truth value.
+        ValueError: There are hooks, and no ledger.
+    """
+    is_flag("ledger", is_kept)
+    if isinstance(hooks, str) or not isinstance(hooks, Iterable):
+        raise TypeError(f"hooks must be a list of callables, not {type(hooks).__name__}")
+    checked = tuple(hooks)
+    for hook in checked:
+        if not callable(hook):
+            raise TypeError(f"hooks must be a list of callables; {hook!r} is none")
+    if checked and not is_kept:
+        raise ValueError("hooks need the ledger, which decides who calls them; leave out ledger=False, or the hooks")
+    return checked
 
 
 def _headers(value: Any) -> Headers | None:

@@ -36,7 +36,7 @@ def log_event(event: OpenAIBatchEvent) -> None:
         "batch_id": event.batch_id,
         "batch_kind": event.kind,
         "batch_status": event.status,
-        "batch_cost": None if event.cost is None else str(event.cost),
+        "batch_cost": None if event.cost is None else f"{event.cost:f}",
         "batch_input_tokens": None if usage is None else usage.input_tokens,
         "batch_output_tokens": None if usage is None else usage.output_tokens,
     }
@@ -47,7 +47,7 @@ def _said(event: OpenAIBatchEvent) -> str:
     if event.usage is None:
         return f"{event.endpoint}, input {event.input_file_id}"
     counts, usage = event.request_counts, event.usage
-    cost = "cost unknown" if event.cost is None else f"{'at least ' if event.is_lower_bound else ''}${event.cost}"
+    cost = "cost unknown" if event.cost is None else f"{'at least ' if event.is_lower_bound else ''}${event.cost:f}"
     return (
         f"{event.status}, {counts.completed:,} of {counts.total:,} requests succeeded, "
         f"{usage.input_tokens:,} input and {usage.output_tokens:,} output tokens, {cost}"

@@ -52,15 +52,16 @@ def read_prices(path: Path, batch_discount: Decimal) -> Mapping[str, Price]:
     return user_prices(str(path), models, batch_discount)
 
 
-def require_prices(where: str, entries: Any) -> None:
+def checked_prices(where: str, entries: Any) -> Mapping[str, Any]:
     """
-    Check what the user says models cost.
+    Return a copy of what the user says models cost, which stays as it was checked.
 
     Raises:
         TypeError: Something has the wrong type.
         ValueError: A price cannot be one.
     """
     user_prices(where, entries, Decimal(0))
+    return {model: dict(entry) for model, entry in entries.items()}
 
 
 def user_prices(where: str, entries: Any, batch_discount: Decimal) -> Mapping[str, Price]:

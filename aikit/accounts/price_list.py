@@ -20,6 +20,7 @@ _IN_BATCHES: Final = {"processing": "batch"}
 _NAMES: Final = {"input": "input_mtok", "cached_input": "cache_read_mtok", "output": "output_mtok"}
 _OTHER_KINDS: Final = ("image", "audio", "video", "mchars")
 _DAY_S: Final = 86_400
+_LAST_DAY: Final = 2_932_896  # the year 9999: a provider may say any number
 
 
 @functools.cache
@@ -39,7 +40,7 @@ def listed_price(list_name: str, model: str, at: int | None, batch_discount: Dec
     """
     if not is_installed():
         return None
-    day = int(time.time() if at is None else at) // _DAY_S
+    day = max(0, min(int(time.time() if at is None else at) // _DAY_S, _LAST_DAY))
     return _priced(list_name, model, day, batch_discount)
 
 

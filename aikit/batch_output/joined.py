@@ -75,6 +75,14 @@ class BatchRows:
         """Where the files are, until `close`."""
         return self._folder.path
 
+    def files(self) -> dict[str, Path]:
+        """
+        Return where the output and the error file of the batch are, until `close`, by the provider's ids.
+        """
+        ids = {"output": self.batch.output_file_id, "error": self.batch.error_file_id}
+        own = [file for file in self._files if file.batch_id == self.batch.id]
+        return {file_id: file.path for file in own if (file_id := ids[file.kind]) is not None}
+
     def close(self) -> None:
         """
         Remove the files, as soon as nobody reads from them.

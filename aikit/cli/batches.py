@@ -18,7 +18,17 @@ from aikit.batch_parameters import (
 )
 from aikit.cli.batch_input import BatchInput
 from aikit.cli.calls import Refused, called, card, command, good, refused, told
-from aikit.cli.options import Command, Duration, Endpoint, Group, Pairs, Settings, settings_of_context, usage_errors
+from aikit.cli.options import (
+    Command,
+    Dollars,
+    Duration,
+    Endpoint,
+    Group,
+    Pairs,
+    Settings,
+    settings_of_context,
+    usage_errors,
+)
 from aikit.cli.output import Answer, Exit, Output, exit_of
 from aikit.cli.progress import batch_bars
 from aikit.cli.shapes import batch_to_json
@@ -48,7 +58,7 @@ def batches() -> None:
 @click.option(
     "--output-expires-after", type=Duration(), help="Delete the output file that long after it was made: 30d."
 )
-@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Refuse what may cost more.")
+@click.option("--max-cost", type=Dollars(), metavar="USD", help="Refuse what may cost more.")
 @click.option("--intent", metavar="KEY", help="Your own key: a batch that has it already is found, not created again.")
 def create(source: str, endpoint: str | None, **asked: Any) -> int:
     """
@@ -156,7 +166,7 @@ def cancel(batch_ids: Sequence[str]) -> int:
     "--poll-interval",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="Between the first two questions; later up to ten times that. Default: 10; embedded provider 0.2.",
+    help="Between the first two questions; later up to ten times that. Default: 10; embedded provider 0.1.",
 )
 @click.option("--max-wait", type=Duration(), help="Give up after: 600 (seconds), 12h; else after two days.")
 def wait(batch_ids: Sequence[str], **asked: Any) -> int:
@@ -193,7 +203,7 @@ def wait_options(
     """
     Return the options of waiting as they were said; what is embedded here may be asked more often.
     """
-    quick = 0.2 if client.provider.kind == LOCAL else None
+    quick = 0.1 if client.provider.kind == LOCAL else None
     said: dict[str, Any] = {"poll_interval": poll_interval or quick, "max_wait": max_wait}
     with usage_errors():
         return OpenAIBatchWaitParameters(

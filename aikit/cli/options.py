@@ -4,7 +4,9 @@ What may be said to every command: which provider, how to reach it, how to print
 
 from __future__ import annotations
 
+import math
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -22,6 +24,7 @@ from aikit.providers.configured import LOCAL, Providers
 if TYPE_CHECKING:
     from aikit.client import OpenAIClient
 
+_GRACE_S: Final = 1.0
 _DURATION: Final = re.compile(r"(\d+)\s*([smhdw]?)")
 _UNIT_S: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604_800}
 
@@ -81,7 +84,20 @@ class Settings:
         except Exception:
             client.close()
             raise
+        except KeyboardInterrupt:
+            if client.provider.kind == LOCAL:
+                _leave_in_order(client)
+            raise
         client.close()
+
+
+def _leave_in_order(client: OpenAIClient) -> None:
+    """
+    Let the embedded provider write down the answers that are there: who asks again pays again.
+    """
+    leaving = threading.Thread(target=client.close, kwargs={"cancel": True}, daemon=True)
+    leaving.start()
+    leaving.join(_GRACE_S)
 
 
 @contextmanager
@@ -201,6 +217,26 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since clic
         if found is None:
             self.fail(f"{value!r} is no duration; write seconds (3600) or a number with m, h, d or w (30d)", param, ctx)
         return int(found[1]) * _UNIT_S[found[2]]
+
+
+class Dollars(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    """
+    An amount of money, 0 or more: 12.50.
+    """
+
+    name = "dollars"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """
+        Return *value* as a number.
+        """
+        try:
+            amount = float(value)
+        except ValueError:
+            amount = -1
+        if not 0 <= amount < math.inf:  # not a number is neither
+            self.fail(f"{value!r} is no amount; write US dollars, 0 or more (12.50)", param, ctx)
+        return amount
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 
 import attrs
 
+from aikit.disk.database import giving_up
 from aikit.disk.faults import StoreError
 from aikit.local.answering import Answer, Task
 from aikit.local.batch_files import conclude, tally_columns
@@ -67,6 +68,10 @@ class BatchWork:
         Raises:
             Stopped: It was asked to.
         """
+        with giving_up(self._raise_if_stopped):
+            return self._taken_as_far_as_it_goes()
+
+    def _taken_as_far_as_it_goes(self) -> bool:
         while True:
             self._raise_if_stopped()
             try:
@@ -190,8 +195,8 @@ class Session:
         heart.start()
         try:
             with self.batches.store.batch_folder.input(self.batch.id).open("rb", buffering=0) as file:
-                execute(tasks(file, self.journal.is_done), self._take, lambda: self._is_over)
-            if self.journal.left and not self._is_over:
+                execute(tasks(file, self.journal.is_done, self.batch.id), self._take, self._should_stop)
+            if self.journal.left and not self._should_stop():
                 self._break_off(RuntimeError("lines are left that were not answered"))
         except Exception as error:
             if not self.stop.is_set():
@@ -205,24 +210,31 @@ class Session:
         text, usage = answered_line(task.custom_id, answer)
         self.journal.add(Record(task.line, answer.is_ok, usage or Usage(), text))
 
+    def _should_stop(self) -> bool:
+        return self._is_over or self.stop.is_set()
+
     def _beat(self) -> None:
         beats = 0
-        while not self._ended.wait(_BEAT_S) and not self._is_over:
+        while not self._ended.wait(_BEAT_S):
             beats += 1
             try:
-                self._look_around(beats)
-            except StoreError as error:
-                self._break_off(error)
-            except Superseded:
+                with giving_up(self._raise_if_stopped):
+                    self._look_around(beats)
+            except (Superseded, Stopped):
                 self._is_over = True
+            except Exception as error:  # noqa: BLE001  it is told as trouble; without a beat nothing would be written
+                self._break_off(error)
 
     def _look_around(self, beats: int) -> None:
-        store = self.batches.store
-        if self.stop.is_set() or self.batch.is_out_of_time(store.clock.now()):
+        if self.batch.is_out_of_time(self.batches.store.clock.now()):
             self._is_over = True
-        (self.journal.flush if beats % _SYNC_EVERY else self.journal.sync)()
-        if beats % _COUNTS_EVERY:
+        (self.journal.flush if beats % _SYNC_EVERY else self.journal.sync)()  # what ends in its last second, too
+        if beats % _COUNTS_EVERY and not self._should_stop():
             self.batches.change(self.batch, **tally_columns(self.journal))  # also tells whether it was cancelled
+
+    def _raise_if_stopped(self) -> None:
+        if self.stop.is_set():
+            raise Stopped
 
     def _break_off(self, error: Exception) -> None:
         self.trouble, self._is_over = self.trouble or error, True

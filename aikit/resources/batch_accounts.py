@@ -5,10 +5,12 @@ What batches cost, before and after, as flows; and the ledger's eye on batches t
 from __future__ import annotations
 
 import logging
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
@@ -21,7 +23,7 @@ from aikit.accounts.prices import Prices
 from aikit.accounts.tally import Counts, Tally
 from aikit.batch_costs import OpenAIBatchCost, OpenAIBatchEstimate
 from aikit.batch_events import CREATED, ENDED
-from aikit.batch_objects import OpenAIBatch
+from aikit.batch_objects import UPSTREAM_FIELD, OpenAIBatch, OpenAIBatchRequestCounts
 from aikit.errors import CancelledError, OpenAIError, Rejected
 from aikit.retry import through
 from aikit.source import Source, source_of
@@ -33,18 +35,19 @@ if TYPE_CHECKING:
     from aikit.providers import Provider
 
 log: Final = logging.getLogger("aikit")
-_FILE_ID: Final = re.compile(r"file[-_][A-Za-z0-9_-]+")
+_FILE_ID: Final = re.compile(r"[A-Za-z0-9_=-]+")  # whatever the server: without the dot and the slash of paths
 _CHUNK: Final = 256 * 1024
 _GONE: Final = "the batch's files are gone: the tokens are what the provider tells of the whole batch"
 
 
-def account_of(provider: Provider) -> Account:
+def account_of(provider: Provider, batch: OpenAIBatch | None = None) -> Account:
     """
-    Return where the batches of *provider* are booked.
+    Return where the batches of *provider* are booked; *batch*, or else the next one, may be answered for nothing.
     """
     if provider.kind == "local":
-        is_free = getattr(provider, "upstream", None) is None  # the built-in model answers
-        return Account("local", str(getattr(provider, "home", provider.base_url)), is_free)
+        server = getattr(provider, "upstream", None) if batch is None else batch.extra.get(UPSTREAM_FIELD)
+        home = os.path.realpath(getattr(provider, "home", provider.base_url))  # however the caller names it
+        return Account("local", home, is_free=server is None)  # the built-in model answers
     return Account(provider.kind, provider.base_url)
 
 
@@ -100,8 +103,8 @@ def costed(provider: Provider, batch: OpenAIBatch | str, books: Books) -> Flow[O
     """
     from aikit.resources.batch_output import ended_batch  # noqa: PLC0415  waiting needs nothing of what is there
 
-    account = account_of(provider)
     over = yield from ended_batch(provider, batch)
+    account = account_of(provider, over)
     cost = yield from _cost(provider, over, books.prices(account))
     if books.is_kept:
         _try_to(lambda: books.book_ended(account, over, cost), f"that batch {over.id} has ended", books)
@@ -114,7 +117,9 @@ def created(flow: Flow[OpenAIBatch], provider: Provider, books: Books) -> Flow[O
     """
     batch = yield from flow
     if books.is_kept:
-        _try_to(lambda: books.book_created(account_of(provider), batch), f"that batch {batch.id} was created", books)
+        _try_to(
+            lambda: books.book_created(account_of(provider, batch), batch), f"that batch {batch.id} was created", books
+        )
     return batch
 
 
@@ -141,19 +146,27 @@ def seen(flow: Flow[OpenAIBatch], provider: Provider, books: Books, *, only_own:
     return batch
 
 
-def noticed(provider: Provider, batch: OpenAIBatch, books: Books, *, only_own: bool = False) -> Flow[None]:
+def noticed(
+    provider: Provider,
+    batch: OpenAIBatch,
+    books: Books,
+    *,
+    only_own: bool = False,
+    here: Mapping[str, Path] = MappingProxyType({}),
+) -> Flow[None]:
     """
     Book the end of *batch* if it has ended and nobody has; whatever goes wrong is only logged.
 
-    Its files are fetched for that, once and aside: what the caller asked does not depend on it.
+    Its files are fetched for that, once and aside, unless they are *here*, by their ids: what the caller asked does not
+    depend on it.
     """
     if not books.is_kept or not batch.is_ended:
         return
-    account = account_of(provider)
+    account = account_of(provider, batch)
     try:
         if books.knows(ENDED, account, batch.id) or (only_own and not books.knows(CREATED, account, batch.id)):
             return
-        cost = yield from through(_cost(provider, batch, books.prices(account)), _aside)
+        cost = yield from through(_cost(provider, batch, books.prices(account), here), _aside)
         books.book_ended(account, batch, cost)
     except CancelledError:
         raise
@@ -183,7 +196,9 @@ def _log_trouble(what: str, error: Exception, books: Books) -> None:
     )
 
 
-def _cost(provider: Provider, batch: OpenAIBatch, prices: Prices) -> Flow[OpenAIBatchCost]:
+def _cost(
+    provider: Provider, batch: OpenAIBatch, prices: Prices, here: Mapping[str, Path] = MappingProxyType({})
+) -> Flow[OpenAIBatchCost]:
     def tally() -> Tally:
         return Tally(lambda model: prices.price_of(model, batch.created_at), batch.model or "")
 
@@ -192,14 +207,26 @@ def _cost(provider: Provider, batch: OpenAIBatch, prices: Prices) -> Flow[OpenAI
             raise _without_output(batch)
         total = tally()
         for file_id in (batch.output_file_id, batch.error_file_id):
-            if file_id is not None:
+            if file_id is None:
+                continue
+            if file_id in here:
+                total.merge(_counted_here(source_of(here[file_id]).resolved(), tally(), Watch()))
+            else:
                 total.merge((yield from _counted_in(provider, file_id, tally)))
     except OpenAIError as error:
         usage = Usage.from_wire(batch.usage)
         if usage is None or not (error.is_not_found_error or error.code == "output_missing"):
             raise
         return cost_of(_as_told(batch, usage, prices), prices, (_GONE,))
-    return cost_of(total, prices)
+    return cost_of(total, prices, missing=_missing(batch.request_counts, total))
+
+
+def _missing(told: OpenAIBatchRequestCounts, found: Tally) -> int:
+    """
+    Return how many answers the provider counts that were not *found*; a line of whatever kind may be one of them.
+    """
+    lines = found.answered + found.failed + found.problem_count
+    return max(min(told.completed - found.answered, max(told.total, told.completed + told.failed) - lines), 0)
 
 
 def _without_output(batch: OpenAIBatch) -> OpenAIError:

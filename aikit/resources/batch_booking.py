@@ -46,7 +46,7 @@ def rows_looked_at(client: OpenAIClient, flow: Flow[BatchRows], provider: Provid
 
     rows = yield from flow
     try:
-        yield from noticed(provider, rows.batch, client.books)
+        yield from noticed(provider, rows.batch, client.books, here=rows.files())
     except BaseException:
         rows.close()
         raise

@@ -6,13 +6,17 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from tests.scripted_server import Exchange, ScriptedServer, rendered, serving
+
+SILENT: Final = 0
+"""Content of a file of which nothing ever comes."""
 
 
 @attrs.define
@@ -75,6 +79,10 @@ class AccountServer:
 
     def _send_content(self, exchange: Exchange, file_id: str, headers: dict[str, str]) -> None:
         content = self.files.get(file_id, 404)
+        if content == SILENT:
+            time.sleep(0.5)
+            exchange.sock.close()
+            return
         if isinstance(content, int):
             self._say(exchange, content, {"error": {"message": f"No such File object: {file_id}"}})
             return

@@ -95,6 +95,14 @@ def test_long_requests_cost_more_where_the_list_says_so(tmp_path: Path) -> None:
     assert (price.batch.input, rates.input) == (Decimal("1.25"), Decimal("2.5"))
 
 
+@pytest.mark.parametrize("at", [-(10**30), 0, 10**30])
+def test_any_time_has_a_price(tmp_path: Path, at: int) -> None:
+    """
+    A provider may say any number for when a batch was created.
+    """
+    assert _prices(tmp_path).price_of("gpt-4o-mini", at) is not None
+
+
 @pytest.mark.parametrize("model", ["no-such-model", "", "gpt-image-1", "omni-moderation-latest"])
 def test_what_the_list_does_not_say_is_unknown(tmp_path: Path, model: str) -> None:
     """

@@ -169,17 +169,17 @@ def test_the_checker_has_an_eye_on_batches(client: OpenAIClient, recorder: Recor
 
 def test_the_search_for_a_lost_batch_is_described(client: OpenAIClient, recorder: Recorder, checker: Checker) -> None:
     """Looking for a batch whose creation was not answered, and asking for it again, are described too."""
-    recorder.answers += [json_answer({}, 500), json_answer(batch_page() | {"data": []})]
+    recorder.answers += [json_answer({}, 500), *[json_answer(batch_page() | {"data": []})] * 2]
 
     client.batches.create("file-1", "/v1/responses").throw()
 
     assert [(asked.method, asked.target) for asked in recorder.asked] == [
         ("POST", "/v1/batches"),
-        ("GET", "/v1/batches?limit=100"),
+        *[("GET", "/v1/batches?limit=100")] * 2,
         ("POST", "/v1/batches"),
     ]
-    assert [checker.complaints_of(asked) for asked in recorder.asked] == [[], [], []]
-    assert recorder.asked[0].body == recorder.asked[2].body
+    assert [checker.complaints_of(asked) for asked in recorder.asked] == [[], [], [], []]
+    assert recorder.asked[0].body == recorder.asked[3].body
 
 
 def test_a_form_of_unknown_size_is_described(client: OpenAIClient, recorder: Recorder, checker: Checker) -> None:
@@ -196,7 +196,7 @@ def test_a_form_of_unknown_size_is_described(client: OpenAIClient, recorder: Rec
 
 def test_following_pages_are_described(client: OpenAIClient, recorder: Recorder, checker: Checker) -> None:
     """The cursor of the page before goes with the question for the next, whoever asks it."""
-    recorder.answers += [json_answer(page(has_more=True))] * 3 + [json_answer(page() | {"last_id": "file-2"})]
+    recorder.answers += [json_answer(page(has_more=True)), json_answer(page() | {"last_id": "file-2"})]
 
     first = client.files.list({"limit": 1, "order": "asc", "purpose": "batch"})
     first.next_page().throw()

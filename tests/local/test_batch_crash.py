@@ -55,6 +55,19 @@ def test_a_kill_at_a_named_moment_costs_no_line(home: Path, started: Start, mome
     require_tidy(home)
 
 
+def test_answers_that_the_disk_lost_are_asked_for_again(home: Path, started: Start) -> None:
+    """A journal that is shorter than it was when the files were about to be written costs time, and no line."""
+    batch_id = created(home, 2_000)
+    assert started("dying_batch.py", home, batch_id, "finalizing").wait(60) == -signal.SIGKILL
+    journal = home / "local" / "batches" / f"{batch_id}.journal"
+    with journal.open("r+b") as file:
+        file.truncate(journal.stat().st_size // 2)
+    api = API(LocalTransport(home))
+    require_whole(api, ended(api, batch_id), 2_000)
+    api.transport.close()
+    require_tidy(home)
+
+
 def test_kills_at_any_moment_cost_no_line(home: Path, started: Start) -> None:
     """A process after the other is killed at another moment; in the end every line is there, once."""
     batch_id = created(home, 3_000)
@@ -67,5 +80,18 @@ def test_kills_at_any_moment_cost_no_line(home: Path, started: Start) -> None:
         process.wait()
     api = API(LocalTransport(home))
     require_whole(api, ended(api, batch_id), 3_000)
+    api.transport.close()
+    require_tidy(home)
+
+
+def test_two_processes_end_one_batch(home: Path, started: Start) -> None:
+    """Both look all the time, one of them works, both see the end; every line is there once."""
+    batch_id = created(home, 2_000)
+    processes = [started("dying_batch.py", home, batch_id) for _ in range(2)]
+    for process in processes:
+        assert process.communicate(timeout=60)[0].split()[-1] == "completed"
+    api = API(LocalTransport(home))
+    require_whole(api, ended(api, batch_id), 2_000)
+    assert len(api.call("GET", "/files").json()["data"]) == 2
     api.transport.close()
     require_tidy(home)

@@ -4,16 +4,22 @@ The life of batches, from their creation to their files.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from aikit.disk.database import Database
 from aikit.local.clock import SpedUpClock
+from aikit.local.schema import MIGRATIONS
+from aikit.local.store import Store
 from aikit.local.transport import LocalTransport
-from tests.local.answerers import Gate
+from tests.local.answerers import Gate, answers_of
 from tests.local.batches import ENDPOINT, ended, input_of, require_tidy, require_whole, rows, until
-from tests.local.conftest import API
+from tests.local.conftest import API, Clock
 
 DAY = 86_400
 
@@ -175,6 +181,35 @@ def test_a_batch_expires_with_what_is_done(served: Callable[..., API], sped: Spe
     assert api.call("POST", f"/batches/{batch_id}/cancel").status == 409
 
 
+def test_a_day_passes_quickly_on_a_fast_clock(home: Path) -> None:
+    """Without anybody setting it forward, the batch expires by itself."""
+    with closing(LocalTransport(home, SpedUpClock(speed=200_000), answers_of(Gate(free=1)))) as transport:
+        api = API(transport)
+        batch = ended(api, api.batch(api.stored_id(input_of(3)))["id"])
+    assert batch["status"] == "expired"
+    assert batch["expired_at"] >= batch["expires_at"] == batch["created_at"] + DAY
+
+
+def test_cancelling_while_the_files_are_written_cancels(api: API, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written so far is dropped and written again: no file is there twice."""
+    keep_together, is_cancelled = Store.keep_together, threading.Event()
+
+    def cancelled_first(store: Store, arrivals: Any, **others: Any) -> Any:
+        if others["purpose"] == "batch_output" and not is_cancelled.is_set():
+            is_cancelled.set()
+            assert api.call("POST", f"/batches/{batch_id}/cancel").json()["status"] == "cancelling"
+        return keep_together(store, arrivals, **others)
+
+    monkeypatch.setattr(Store, "keep_together", cancelled_first)
+    batch_id = api.batch(api.stored_id(input_of(9)))["id"]
+    batch = ended(api, batch_id)
+    assert (batch["status"], batch["error_file_id"]) == ("cancelled", None)
+    assert batch["finalizing_at"] is not None
+    require_whole(api, batch, 9)
+    assert len(api.call("GET", "/files").json()["data"]) == 2
+    require_tidy(home)
+
+
 def test_small_batches_do_not_wait_for_a_large_one_to_be_looked_at(served: Callable[..., API]) -> None:
     """While the lines of one are answered, others are validated, fail, and are cancelled."""
     gate = Gate()
@@ -224,3 +259,27 @@ def test_the_built_in_model_takes_any_model_name(home: Path) -> None:
     require_whole(api, batch, 20)
     api.transport.close()
     require_tidy(home)
+
+
+def test_a_store_from_before_there_were_batches_has_some(home: Path) -> None:
+    """What an earlier version wrote is brought to this one's schema."""
+    (home / "local").mkdir(parents=True)
+    older = Database(home / "local" / "files.db", MIGRATIONS[:1])
+    older.migrate()
+    older.close()
+    with closing(LocalTransport(home)) as transport:
+        api = API(transport)
+        require_whole(api, ended(api, api.batch(api.stored_id(input_of(2)))["id"]), 2)
+
+
+def test_no_moment_lies_before_an_earlier_one(home: Path) -> None:
+    """Whoever subtracts them gets no negative seconds, also where the clock was set back meanwhile."""
+    clock, gate = Clock(), Gate()
+    api = API(LocalTransport(Store(home, clock), answers=answers_of(gate)))
+    batch_id = api.batch(api.stored_id(input_of(1)))["id"]
+    until(api, batch_id, lambda batch: batch["status"] == "in_progress")
+    clock.seconds -= 3600
+    gate.is_open.set()
+    batch = ended(api, batch_id)
+    api.transport.close()
+    assert batch["created_at"] <= batch["in_progress_at"] <= batch["finalizing_at"] <= batch["completed_at"]

@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 import pytest
 
+from aikit.errors import CancelledError
 from aikit.local.answering import Answer, Task, Throttled, TryAgain, Unreachable
 from aikit.local.clock import Clock, RealClock, SpedUpClock
 from aikit.local.executor import Executor
@@ -244,20 +245,39 @@ def test_a_storm_of_refusals_passes() -> None:
 
 def test_a_wish_to_wait_holds_new_lines_too() -> None:
     """
-    One refusal with Retry-After, and nothing is begun until then.
+    One refusal with Retry-After, and nothing is begun by anybody until then.
     """
-    clock, begun = SpedUpClock(100.0), []
-    first = threading.Event()
+    clock, begun, refused_at = SpedUpClock(100.0), [], []
 
-    def act(_: Task, __: Watch) -> Answer:
+    def act(task: Task, watch: Watch) -> Answer:
         begun.append(clock.now())
-        if not first.is_set():
-            first.set()
+        found = waiting(0.02)(task, watch)
+        if task.line == 20 and task.attempt == 1:
+            refused_at.append(clock.now())
             raise Throttled(30.0)
-        return FINE
+        return found
 
-    assert len(run(Scripted(act), 20, clock=clock, concurrency=1)) == 20
-    assert begun[1] - begun[0] >= 30.0
+    assert len(run(Scripted(act), 100, clock=clock, concurrency=4)) == 100
+    after_s = [moment - refused_at[0] for moment in begun]
+    assert [seconds for seconds in after_s if 1.0 < seconds < 30.0] == []
+    assert sum(seconds >= 30.0 for seconds in after_s) > 60
+
+
+def test_after_a_pause_all_go_on_at_once() -> None:
+    """
+    Whoever waits is woken when there is room, not one by one.
+    """
+    all_at_once = threading.Barrier(64)
+
+    def act(task: Task, watch: Watch) -> Answer:
+        if task.attempt == 1:
+            all_at_once.wait(PATIENCE_S)
+            raise Throttled(0.2)
+        return waiting(0.3)(task, watch)
+
+    started = time.monotonic()
+    assert len(run(Scripted(act), 64, concurrency=64)) == 64
+    assert time.monotonic() - started < 1.5  # 32 at a time after the refusals: two rounds, and room for a busy machine
 
 
 def test_cancelling_ends_an_hour_of_waiting_at_once() -> None:
@@ -287,6 +307,26 @@ def test_a_clock_that_stands_still_can_be_stopped_and_set_forward() -> None:
     assert len(run(Scripted(act), 5, clock=clock, concurrency=1)) == 5
     refused.clear()
     assert run(Scripted(act), 5, clock=clock, should_stop=refused.is_set, concurrency=1) == {}
+
+
+def test_a_clock_that_is_set_back_prolongs_no_pause() -> None:
+    """
+    Daylight saving and time servers do not add an hour to a second.
+    """
+    off_s, began = [0.0], time.monotonic()
+
+    class SetBack(RealClock):
+        def now(self) -> float:
+            return super().now() - off_s[0]
+
+    def act(task: Task, _: Watch) -> Answer:
+        if task.attempt == 1:
+            raise Throttled(0.5)
+        return FINE
+
+    threading.Timer(0.2, off_s.__setitem__, (0, 3600.0)).start()
+    assert len(run(Scripted(act), 4, clock=SetBack(), concurrency=4)) == 4
+    assert time.monotonic() - began < 5
 
 
 def test_nobody_there_burns_no_lines_and_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -353,9 +393,10 @@ def test_a_try_that_drips_for_too_long_is_cut_off() -> None:
     """
 
     def act(task: Task, watch: Watch) -> Answer:
-        return waiting(60.0)(task, watch) if task.line % 10 == 1 else FINE
+        return waiting(60.0)(task, watch) if task.line % 10 == 1 else waiting(0.001)(task, watch)
 
     answers = run(Scripted(act), 40, longest_s=0.2)
+    assert len(answers) == 40
     late = {line for line, answer in answers.items() if answer.error is not None}
     assert late == {1, 11, 21, 31}
     assert answers[1].error == ("request_timeout", "This request was not answered within 0.2 seconds.")
@@ -370,6 +411,15 @@ def test_an_answerer_that_crashes_fails_its_line_only(caplog: pytest.LogCaptureF
     assert answers[3].error == ("server_error", "ZeroDivisionError: by zero")
     assert sum(answer.is_ok for answer in answers.values()) == 9
     assert caplog.records[0].exc_info
+
+
+def test_an_answerer_that_says_cancelled_by_itself_fails_its_line_only() -> None:
+    """
+    Nobody cancelled it, so the line is not forgotten.
+    """
+    answers = run(Scripted(lambda task, _: _raise(CancelledError()) if task.line == 3 else FINE), 10)
+    assert len(answers) == 10
+    assert answers[3].error is not None
 
 
 @pytest.mark.parametrize("where", ["on_answer", "tasks", "should_stop"])
@@ -389,6 +439,19 @@ def test_what_the_caller_raises_ends_it_and_is_raised(where: str) -> None:
             on_answer=(lambda *_: _raise(OSError("broken"))) if where == "on_answer" else (lambda *_: None),
             should_stop=(lambda: _raise(OSError("broken"))) if where == "should_stop" else (lambda: False),
         )
+
+
+def test_what_cannot_be_reported_is_not_waited_for() -> None:
+    """
+    Answers that nobody takes are cut off at once.
+    """
+    started = time.monotonic()
+    with pytest.raises(OSError, match="disk full"):
+        run(
+            Scripted(lambda task, watch: FINE if task.line == 5 else waiting(60.0)(task, watch)),
+            on_answer=lambda *_: _raise(OSError("disk full")),
+        )
+    assert time.monotonic() - started < 0.7
 
 
 def test_nothing_is_reported_after_reporting_failed() -> None:

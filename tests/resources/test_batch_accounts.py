@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from aikit import OpenAIBatchEvent, OpenAIClient
 from aikit.batch_costs import OpenAIBatchCost
 from aikit.usage import Usage
-from tests.accounts.account_server import AccountServer, account_server, ended_batch
+from tests.accounts.account_server import SILENT, AccountServer, account_server, ended_batch
 from tests.accounts.lines import answer, file_of, never_asked, usage
 
 _PRICES = {"gpt-4o-mini": {"batch": {"input": "1", "cached_input": "0.5", "output": "4"}}}
@@ -94,6 +95,31 @@ def test_garbage_and_silence_are_told(server: AccountServer, tmp_path: Path) -> 
     assert (cost.problem_count, [problem.line for problem in cost.problems], cost.untold) == (2, [2, 4], 1)
     assert cost.is_lower_bound
     assert len(cost.notes) == 3
+
+
+@pytest.mark.parametrize(
+    ("output", "counts", "missing", "total"),
+    [
+        (b"", {"total": 2, "completed": 2}, 2, None),
+        (file_of(answer(told=usage(1_000_000, 0))), {"total": 3, "completed": 2, "failed": 1}, 1, Decimal(1)),
+        (file_of(answer(told=usage(1_000_000, 0))), {"total": 2, "completed": 1}, 0, Decimal(1)),
+        (file_of(answer(told=usage(1_000_000, 0)), answer(status=500)), {"total": 2, "completed": 2}, 0, Decimal(1)),
+        (file_of(answer()), {"total": 2, "completed": 1}, 0, None),
+    ],
+)
+def test_answers_that_are_in_no_file_are_not_for_nothing(
+    server: AccountServer, tmp_path: Path, output: bytes, counts: dict[str, int], missing: int, total: Decimal | None
+) -> None:
+    """
+    What the provider counts and its files lack makes the total a lower bound; where no token is told, it is unknown.
+
+    There are providers that count what failed as completed: an answer of whatever kind is enough.
+    """
+    server.files["file-out"] = output
+    server.batches["batch_1"] |= {"request_counts": counts, "error_file_id": None}
+    cost = _cost(_client(server, tmp_path))
+    assert (cost.missing, cost.total, cost.is_lower_bound) == (missing, total, bool(missing or cost.untold))
+    assert len(cost.notes) == 2 * cost.is_lower_bound
 
 
 @pytest.mark.parametrize("cut", [1, 200, 500])
@@ -219,6 +245,20 @@ def test_trouble_with_the_files_only_delays_the_booking(
     assert [event.cost for event in _ended(client)] == [Decimal("3.8")]
 
 
+def test_silence_about_the_files_is_not_waited_out(
+    server: AccountServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The answer that the caller waits for is there; what is aside has twenty seconds, here less.
+    """
+    monkeypatch.setattr("aikit.resources.calls._ASIDE_S", 0.1)
+    server.files["file-out"] = SILENT
+    began = time.monotonic()
+    assert _client(server, tmp_path).batches.wait("batch_1", _QUICK).success
+    assert time.monotonic() - began < 0.45
+    assert server.contents == ["file-out"]
+
+
 def test_trouble_with_the_ledger_only_delays_the_booking(
     server: AccountServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -332,6 +372,23 @@ def test_an_estimate_has_a_low_and_a_high_end(server: AccountServer, tmp_path: P
     assert 0 < estimate.cost_low < estimate.cost_high
 
 
+def test_a_name_without_dot_and_slash_is_an_id_unless_there_is_such_a_file(
+    server: AccountServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Servers have ids of their own making; what looks like a path and is not there is said not to be there.
+    """
+    monkeypatch.chdir(tmp_path)
+    server.files["bGl0ZWxsbTo"] = _input(3, max_tokens=1)
+    client = _client(server, tmp_path)
+    estimates = [client.batches.estimate("bGl0ZWxsbTo").throw().estimate]
+    (tmp_path / "bGl0ZWxsbTo").write_bytes(_input(1, max_tokens=1))
+    estimates.append(client.batches.estimate("bGl0ZWxsbTo").throw().estimate)
+    assert [estimate and estimate.requests for estimate in estimates] == [3, 1]
+    (error,) = client.batches.estimate("missing.jsonl").errors
+    assert (error.code, error.status) == ("file_not_found", None)
+
+
 def test_a_batch_that_may_cost_too_much_is_not_created(server: AccountServer, tmp_path: Path) -> None:
     """
     The error says how much it may cost and what to do; what is affordable is created.
@@ -349,13 +406,17 @@ def test_a_batch_that_may_cost_too_much_is_not_created(server: AccountServer, tm
 
 @pytest.mark.parametrize(
     ("body", "what_to_do"),
-    [({}, "max_completion_tokens"), ({"model": "my-model", "max_tokens": 1}, "prices.json")],
+    [
+        ({}, "max_completion_tokens"),
+        ({"model": "my-model", "max_tokens": 1}, "prices.json"),
+        ({"messages": [{"content": [{"type": "file", "file": {"file_id": "f"}}]}], "max_tokens": 1}, "max_cost_of"),
+    ],
 )
 def test_what_may_cost_anything_is_not_created(
     server: AccountServer, tmp_path: Path, body: dict[str, Any], what_to_do: str
 ) -> None:
     """
-    No bound of the answers, or no price: nothing is created under any *max_cost*, and the error says what to do.
+    No bound of the answers, no price, a file in the prompt: nothing is created under any bound, and what to do is said.
     """
     server.files["file-in"] = _input(**body)
     result = _client(server, tmp_path).batches.create("file-in", "/v1/chat/completions", {"max_cost": 1_000_000})

@@ -21,6 +21,7 @@ from aikit.batch_objects import OpenAIBatch
 from aikit.errors import OpenAIError
 from aikit.providers.openai import OpenAIProvider
 from aikit.resources.batch_output import joined
+from aikit.usage import Usage
 from aikit.watch import Watch
 from tests.answering_server import AnsweringServer, answering_server
 from tests.batch_output.files import WIRE, asked, batch, never_ran, told
@@ -64,12 +65,22 @@ def test_rows_are_joined_from_three_files(server: AnsweringServer, client: OpenA
         assert (result.problems, result.problem_count) == ((), 0)
         assert len(list(tmp_path.iterdir())) == 1
     assert list(tmp_path.iterdir()) == []
-    assert server.asked[:4] == [
+    assert server.asked == [
         "GET /v1/batches/batch_1",
         *(f"GET /v1/files/file-{name}/content" for name in ("in", "out", "err")),
     ]
     with pytest.raises(ValueError, match="closed"):
         iter(result)
+
+
+def test_ledger_counts_what_was_fetched(server: AnsweringServer, client: OpenAIClient) -> None:
+    """
+    The end is booked with the usage of the answers, and nothing is fetched twice for that.
+    """
+    client.batches.results("batch_1").close()
+    (event,) = client.ledger.events(kind="ended")
+    assert (event.status, event.usage) == ("expired", Usage(input_tokens=1, output_tokens=2))
+    assert len(server.asked) == len(set(server.asked)) == 4
 
 
 def test_batch_that_is_known_to_be_over_is_not_asked_for(server: AnsweringServer, client: OpenAIClient) -> None:
