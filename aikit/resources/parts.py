@@ -113,6 +113,7 @@ def _made(shipment: Shipment, entry: Entry, *, was_ending: bool) -> Flow[OpenAIF
     entry.end()
     try:
         completed = yield from shipment.provider.complete_upload(entry.upload_id, part_ids, md5)
+        return _file_of(completed, shipment.order.bytes)
     except CancelledError:
         raise
     except OpenAIError as error:
@@ -122,7 +123,6 @@ def _made(shipment: Shipment, entry: Entry, *, was_ending: bool) -> Flow[OpenAIF
         if file is None:
             raise
         return file
-    return _file_of(completed, shipment.order.bytes)
 
 
 def _sent(shipment: Shipment, entry: Entry) -> Flow[str | None]:

@@ -20,7 +20,7 @@ from aikit import OpenAIClient, Progress
 from aikit.limits import limits_for
 from aikit.transfers.journal import Journal
 from tests.scripted_server import Exchange
-from tests.upload_server import UploadServer, answer_lost, refused, slow, upload_server
+from tests.upload_server import UploadServer, answer_lost, refused, say, slow, upload_server
 
 PART: Final = 100_000
 SIZE: Final = 950_000
@@ -321,6 +321,23 @@ def test_a_lost_answer_to_completion_is_no_error_where_the_file_is_there(times: 
         assert result.file is not None
         assert server.files == {result.file.id: path.read_bytes()}
         assert server.open_uploads == []
+
+
+def test_a_completion_that_names_no_file_is_looked_after(path: Path) -> None:
+    """
+    A provider that says "completed" without saying what it became has the file all the same.
+    """
+
+    with upload_server() as running:
+
+        def nameless(exchange: Exchange, _: bytes) -> bool:
+            say(exchange, 200, {**running.uploads["upload_0"], "status": "completed"})
+            return True
+
+        running.at_completion = [nameless]
+        result = created(running, path)
+        assert result.errors == ()
+        assert list(running.files) == [result.file.id]
 
 
 def test_a_file_of_another_call_is_not_taken_for_the_lost_one(path: Path) -> None:
