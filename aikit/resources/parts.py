@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -95,9 +94,9 @@ def _shipped(shipment: Shipment, entry: Entry, *, was_there: bool) -> Flow[OpenA
             if _stays(error) and entry.is_kept and entry.parts:
                 shipment.watch.note(_can_go_on(shipment, entry))
                 raise
-            with suppress(OpenAIError):  # what went wrong before is what counts
-                yield from shipment.provider.cancel_upload(entry.upload_id)
-            entry.forget()
+            is_given_up = yield from _given_up(shipment, entry)
+            if is_given_up or not _stays(error):
+                entry.forget()
             if was_there and getattr(error, "status", None) in _OVER:
                 raise _GoneError from error
             raise
@@ -105,6 +104,17 @@ def _shipped(shipment: Shipment, entry: Entry, *, was_there: bool) -> Flow[OpenA
         return file
     finally:
         entry.release()
+
+
+def _given_up(shipment: Shipment, entry: Entry) -> Flow[bool]:
+    """
+    Give an upload up at the provider; tell whether it heard of it.
+    """
+    try:
+        yield from shipment.provider.cancel_upload(entry.upload_id)
+    except OpenAIError as error:  # what went wrong before is what counts
+        return not _stays(error)
+    return True
 
 
 def _made(shipment: Shipment, entry: Entry, *, was_ending: bool) -> Flow[OpenAIFile]:

@@ -327,7 +327,6 @@ def test_a_completion_that_names_no_file_is_looked_after(path: Path) -> None:
     """
     A provider that says "completed" without saying what it became has the file all the same.
     """
-
     with upload_server() as running:
 
         def nameless(exchange: Exchange, _: bytes) -> bool:
