@@ -51,8 +51,8 @@ def unanswered_line(custom_id: str, code: str, message: str) -> bytes:
 
 
 def _new_id(prefix: str) -> str:
-    # No secret. The system's own numbers would cost each line a turn among all threads; a child made by fork has others.
-    return f"{prefix}{random.getrandbits(128):032x}"  # noqa: S311  see above
+    # No secret. The system's own numbers would cost each line a turn among all threads; a forked child has others too.
+    return f"{prefix}{random.getrandbits(128):032x}"
 
 
 def _as_line(body: bytes) -> tuple[bytes, Any]:
