@@ -15,13 +15,14 @@ import attrs
 from aikit.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected, strip
 from aikit.results import Outcome
 from aikit.watch import Watch
-from aikit.wire import Flow, Pause, Request, Response, Step, Together, Transport
+from aikit.wire import Flow, Pause, Request, Response, Step, Together, Transport, Work
 
 if TYPE_CHECKING:
     from aikit.runners import Pool
     from aikit.side_by_side import Group
 
 log: Final = logging.getLogger("aikit")
+_FAREWELL_S: Final = 0.9  # for undoing what a cancelled call has begun; more likely than not it is done by then
 
 
 @attrs.define(eq=False)
@@ -58,20 +59,26 @@ class Call:
     _response: Response | None = None
     _baton: Any = attrs.field(factory=threading.Lock)
 
-    def cancel(self) -> None:
+    def cancel(self, why: CancelledError | None = None) -> None:
         """
         Ask the call to stop.
         """
         if self.pool is not None:
-            self.pool.cancel(self)
+            self.pool.cancel(self, why)
         else:
-            self.stop()
+            self.stop(why)
 
-    def stop(self) -> None:
+    def pause(self, *, is_on: bool) -> None:
+        """
+        Let no bytes move, or let them move again.
+        """
+        self.watch.is_paused = is_on
+
+    def stop(self, why: CancelledError | None = None) -> None:
         """
         Let it notice at its next step, or in the exchange that it is in, that it is to end.
         """
-        self.watch.cancel()
+        self.watch.cancel(why)
         group = self.group
         if group is not None:
             group.cancel()
@@ -105,9 +112,9 @@ class Call:
         Drive the flow until it wants to wait; return what for, ``None`` when it is over.
         """
         try:
-            step = self.flow.throw(CancelledError()) if self.watch.is_cancelled else self._started_or_resumed()
-            while isinstance(step, Request):
-                step = self._exchange(step)
+            step = self.flow.throw(self.watch.stopped()) if self.watch.is_cancelled else self._started_or_resumed()
+            while isinstance(step, Request | Work):
+                step = self._exchange(step) if isinstance(step, Request) else self._work(step)
         except StopIteration as stop:
             self._end(stop.value)
         except Rejected as rejected:
@@ -140,7 +147,9 @@ class Call:
         self._end(None, (_unexpected(error),))
 
     def _exchange(self, request: Request) -> Step:
-        watch = Watch() if request.is_cleanup and self.watch.is_cancelled else self.watch
+        watch = self.watch
+        if request.is_cleanup and watch.is_cancelled:
+            watch, request = Watch(), attrs.evolve(request, timeout_s=min(request.timeout_s, _FAREWELL_S))
         try:
             watch.raise_if_cancelled()
             if request.is_aside:
@@ -153,10 +162,20 @@ class Call:
             return self.flow.throw(error)
         return self.flow.send(response)
 
+    def _work(self, work: Work) -> Step:
+        try:
+            self.watch.raise_if_cancelled()
+            value = work.run(self.watch)
+        except Exception as error:  # noqa: BLE001  likewise
+            return self.flow.throw(error)
+        return self.flow.send(value)
+
     def _end(self, value: Any, errors: tuple[OpenAIError, ...] = ()) -> None:
         for error in errors:
             strip(error)
-        self.outcome = Outcome(value=value, errors=errors, request=self._request, response=self._response)
+        self.outcome = Outcome(
+            value=value, errors=errors, request=self._request, response=self._response, notes=self.watch.notes
+        )
 
 
 def _unexpected(error: BaseException) -> OpenAIError:

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
 
+from aikit.client_arguments import bandwidth_of, checked_prices, require_workers
 from aikit.connection import Connection
 from aikit.disk import home_folder
+from aikit.errors import CancelledError
 from aikit.parameters import OpenAIParameters, are_headers, checked_hooks
 from aikit.providers.configured import LOCAL, Providers, ProviderSettings
 
@@ -29,9 +31,9 @@ if TYPE_CHECKING:
     from aikit.resources.files import FilesAPI
     from aikit.resources.uploads import UploadsAPI
     from aikit.runners import Pool
+    from aikit.transfers.journal import Journal
 
 
-_MAX_WORKERS: Final = 1_000
 _GRACE_S: Final = 0.5
 _clients: Final[weakref.WeakSet[OpenAIClient]] = weakref.WeakSet()
 
@@ -67,6 +69,7 @@ class OpenAIClient:
         prices: Mapping[str, Any] | None = None,
         ledger: bool = True,
         hooks: Iterable[Hook] = (),
+        bandwidth: float | None = None,
     ) -> None:
         """
         Make a client; nothing is sent and nothing is opened yet.
@@ -109,13 +112,16 @@ class OpenAIClient:
 
             hooks: Called with each `OpenAIBatchEvent` that this client books, in the thread that books it.
 
+            bandwidth: Bytes a second that all calls together may send, and as many that they may fetch; at least
+                1,024. Without it, as many as the line takes.
+
         Raises:
             TypeError: An argument has the wrong type.
             ValueError: An argument cannot be used, or no such provider is configured.
             RuntimeError: The dispatcher is ``"asyncio"``, and no loop is running; or a toolkit's, without application.
             ModuleNotFoundError: The dispatcher is that of a toolkit that is not installed.
         """
-        _require_workers(max_workers)
+        require_workers(max_workers)
         are_headers("custom_headers", custom_headers)
         self.defaults = OpenAIParameters(timeout=timeout, max_retries=max_retries, http_agent=http_agent)
         self._given = ProviderSettings(
@@ -127,8 +133,9 @@ class OpenAIClient:
             home=Path(home) if home is not None else None,
             concurrency=concurrency,
         )
-        self._prices, self._hooks = _checked_prices(prices), checked_hooks(hooks, is_kept=ledger)
+        self._prices, self._hooks = checked_prices(prices), checked_hooks(hooks, is_kept=ledger)
         self._is_kept = ledger
+        self.bandwidth = bandwidth_of(bandwidth)
         self._max_workers = max_workers
         self._dispatcher = _dispatcher_of(dispatcher) if dispatcher is not None else None
         self._lock = threading.Lock()
@@ -141,6 +148,7 @@ class OpenAIClient:
         self._batches: BatchesAPI | None = None
         self._providers: Providers | None = None
         self._books: Books | None = None
+        self._journal: Journal | None = None
         _clients.add(self)
         self._main = self._connections[provider] = self._connection_to(self._main_settings(provider))
 
@@ -215,6 +223,17 @@ class OpenAIClient:
         return self._books
 
     @property
+    def journal(self) -> Journal:
+        """What has arrived of files in parts, for interrupted uploads to go on with."""
+        if self._journal is None:
+            from aikit.transfers.journal import Journal  # noqa: PLC0415  likewise, of those without large files
+
+            journal = Journal(self._given.home or home_folder())
+            with self._lock:
+                self._journal = self._journal or journal
+        return self._journal
+
+    @property
     def dispatcher(self) -> Dispatcher:
         """Where callbacks run."""
         if self._dispatcher is None:
@@ -255,22 +274,23 @@ class OpenAIClient:
             connections = list(self._connections.values())
         for connection in connections:
             connection.close()
-        if self._books is not None:
-            self._books.close()
+        for kept in (self._books, self._journal):
+            if kept is not None:
+                kept.close()
 
     def _stop(self) -> None:
         """
         Cancel what is pending because of Ctrl-C, and wait no longer than the user would.
         """
-        self._cancel_all()
+        self._cancel_all(keep=True)
         self._each_pool(lambda pool: pool.wait(_GRACE_S))
         self.pump()
 
-    def _cancel_all(self) -> None:
+    def _cancel_all(self, *, keep: bool = False) -> None:
         self._is_closed = self._is_cancelled = True
         for call in list(self._inline):
-            call.cancel()
-        self._each_pool(lambda pool: pool.cancel_all())
+            call.cancel(CancelledError(keeps=keep))
+        self._each_pool(lambda pool: pool.cancel_all(keep=keep))
 
     def _finish(self) -> None:
         """
@@ -285,7 +305,9 @@ class OpenAIClient:
         """
         In a child made by fork, leave the parent's threads and sockets to the parent.
         """
-        self._lock, self._pool, self._books = threading.Lock(), None, None
+        self._lock, self._pool, self._books, self._journal = threading.Lock(), None, None, None
+        if self.bandwidth is not None:
+            self.bandwidth.start_over()
         for connection in self._connections.values():
             connection.start_over()
 
@@ -359,19 +381,6 @@ class OpenAIClient:
             self._given, recurse=False, filter=lambda field, value: value is not None and field.name != "kind"
         )
         return attrs.evolve(self.providers.get(name), **fields)
-
-
-def _require_workers(count: Any) -> None:
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= _MAX_WORKERS:
-        raise ValueError(f"max_workers must be a whole number from 1 to {_MAX_WORKERS:,}, not {count!r}")
-
-
-def _checked_prices(prices: Any) -> Mapping[str, Any] | None:
-    if prices is None:
-        return None
-    from aikit.accounts.price_file import checked_prices  # noqa: PLC0415  only who gives prices needs to know them
-
-    return checked_prices("prices", prices)
 
 
 def _dispatcher_of(value: Any) -> Dispatcher:

@@ -119,11 +119,15 @@ class ExchangeError(OpenAIError):
 @attrs.frozen(kw_only=True, slots=False, str=False)
 class CancelledError(OpenAIError):
     """
-    The caller asked to stop.
+    The caller asked to stop, or the call has had all its time (code ``"deadline_exceeded"``).
+
+    Attributes:
+        keeps: Whether what has arrived stays at the provider, for the same call to go on with.
     """
 
     message: str = "the call was cancelled before it was complete"
     code: str | None = "cancelled"
+    keeps: bool = False
 
 
 class Rejected(Exception):  # noqa: N818  it carries errors, it is not one

@@ -55,10 +55,14 @@ class OpenAIFileParameters(OpenAIParameters):
         filename: Name to store it under; needed for bytes that do not show their type.
 
         validate: ``False`` sends it unchecked.
+
+        checksum: ``False`` sends a file in parts without hashing it: the provider compares nothing, and what was
+            interrupted cannot go on.
     """
 
     expires_after: Mapping[str, Any] | None = attrs.field(default=None, validator=by(is_expiry), converter=copied)
     filename: str | None = attrs.field(default=None, validator=by(is_text))
+    checksum: bool = attrs.field(default=True, validator=by(is_flag))
     validate: bool = attrs.field(default=True, validator=by(is_flag))
 
 

@@ -41,8 +41,8 @@ class Pool(Protocol):
         """Wait until every call is over; tell whether they are."""
         ...
 
-    def cancel_all(self) -> None:
-        """Ask every call to stop."""
+    def cancel_all(self, *, keep: bool = False) -> None:
+        """Ask every call to stop; *keep* lets what has arrived stay."""
         ...
 
     def pump(self) -> int:
@@ -171,7 +171,7 @@ def _cancel_all() -> None:
     deadline = time.monotonic() + _GRACE_S
     try:
         for pool in _all():
-            pool.cancel_all()
+            pool.cancel_all(keep=True)  # the program may be started again
         is_over = all(pool.wait(max(0.0, deadline - time.monotonic())) for pool in _all())
         _pumped()
     except (KeyboardInterrupt, SystemExit):

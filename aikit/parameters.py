@@ -192,6 +192,9 @@ class OpenAIParameters:
 
         timeout: Seconds without a byte after which an attempt fails; ``None`` takes the client's.
 
+        deadline: Seconds after which the whole call, with all its attempts and pauses, is stopped (code
+            ``"deadline_exceeded"``); ``None`` gives it as long as it takes.
+
         max_retries: Tries after the first; ``None`` takes the client's.
 
         extra_headers: Win over the client's custom headers, which win over built-in ones.
@@ -211,6 +214,7 @@ class OpenAIParameters:
     )
     background: bool = attrs.field(default=False, validator=by(is_flag))
     timeout: float | None = attrs.field(default=None, validator=by(_is_positive))
+    deadline: float | None = attrs.field(default=None, validator=by(_is_positive))
     max_retries: int | None = attrs.field(default=None, validator=by(is_count))
     extra_headers: Mapping[str, str] | None = attrs.field(default=None, converter=_headers, repr=False)
     http_agent: Any = attrs.field(default=None, validator=by(_is_agent))

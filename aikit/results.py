@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
 import attrs
 
-from aikit.errors import OpenAIError
+from aikit.errors import CancelledError, OpenAIError
 from aikit.objects import OpenAIFile, OpenAIFileDeleted, Page
 from aikit.rate_limit import RateLimit, rate_limit_of
 from aikit.wire import Request, Response
@@ -33,8 +33,12 @@ class Handle(Protocol):
     The hold a result has on its running call.
     """
 
-    def cancel(self) -> None:
+    def cancel(self, why: CancelledError | None = None) -> None:
         """Ask the call to stop."""
+        ...
+
+    def pause(self, *, is_on: bool) -> None:
+        """Let no bytes move, or let them move again."""
         ...
 
     def assist(self, until: float | None) -> bool:
@@ -53,12 +57,15 @@ class Outcome:
 
     Attributes:
         value: What the flow returned, or came with errors all the same.
+
+        notes: What is worth knowing beside it.
     """
 
     value: Any = None
     errors: tuple[OpenAIError, ...] = ()
     request: Request | None = None
     response: Response | None = None
+    notes: tuple[str, ...] = ()
 
 
 _RUNNING: Final = Outcome()
@@ -103,6 +110,11 @@ class OpenAIResult(Generic[T]):
     def response(self) -> Response | None:
         """The last answer; ``None`` while running and when none came."""
         return self._outcome.response
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is worth knowing beside the answer: that an interrupted upload was gone on with, or can be."""
+        return self._outcome.notes
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -162,9 +174,13 @@ class OpenAIResult(Generic[T]):
         with _settled:
             return _settled.wait_for(lambda: self._is_delivered, min(bounds, default=None))
 
-    def cancel(self) -> bool:
+    def cancel(self, *, keep: bool = False) -> bool:
         """
         Ask a running call to stop; its result then has an error with code ``"cancelled"``.
+
+        Args:
+            keep: ``True`` leaves what has arrived of a file in parts at the provider: within the hour, the same call
+                goes on with it.
 
         Returns:
             Whether there was still something to stop.
@@ -172,7 +188,28 @@ class OpenAIResult(Generic[T]):
         handle = self._handle
         if self.terminated or handle is None:
             return False
-        handle.cancel()
+        handle.cancel(CancelledError(keeps=keep))
+        return True
+
+    def pause(self) -> bool:
+        """
+        Let no bytes of a running call move until `resume`; return whether it was running.
+
+        A provider that hears nothing for long hangs up; what was under way is then sent or asked for again.
+        """
+        return self._set_paused(is_on=True)
+
+    def resume(self) -> bool:
+        """
+        Let the bytes of a running call move again; return whether it was running.
+        """
+        return self._set_paused(is_on=False)
+
+    def _set_paused(self, *, is_on: bool) -> bool:
+        handle = self._handle
+        if self.terminated or handle is None:
+            return False
+        handle.pause(is_on=is_on)
         return True
 
     def __await__(self) -> Generator[Any, None, Self]:

@@ -15,7 +15,7 @@ import attrs
 
 from aikit.errors import ExchangeError, OpenAIError
 from aikit.secrecy import redacted
-from aikit.wire import Flow, Pause, Request, Response, Together
+from aikit.wire import Flow, Pause, Request, Response, Together, Work
 
 T = TypeVar("T")
 
@@ -119,11 +119,11 @@ def through(flow: Flow[T], carry_out: Callable[[Request], Flow[Response]]) -> Fl
         flow.close()
 
 
-def _each(step: Pause | Together, carry_out: Callable[[Request], Flow[Response]]) -> Pause | Together:
+def _each(step: Pause | Work | Together, carry_out: Callable[[Request], Flow[Response]]) -> Pause | Work | Together:
     """
     Return *step*; the requests of flows side by side are seen to like all others.
     """
-    if isinstance(step, Pause):
+    if not isinstance(step, Together):
         return step
     return attrs.evolve(step, flows=(through(flow, carry_out) for flow in step.flows))
 

@@ -115,22 +115,22 @@ class Pool:
             self._pending.add(call)
         self.go_on(call)
 
-    def cancel(self, call: Call) -> None:
+    def cancel(self, call: Call, why: CancelledError | None = None) -> None:
         """
         Ask *call* to stop, also while it is parked.
         """
-        call.stop()
+        call.stop(why)
         if self._timer.unpark(call):
             self.go_on(call)
 
-    def cancel_all(self) -> None:
+    def cancel_all(self, *, keep: bool = False) -> None:
         """
-        Ask every call to stop.
+        Ask every call to stop; with *keep*, what has arrived stays where it is for the same calls to go on with.
         """
         with self._changed:
             calls = list(self._pending)
         for call in calls:
-            self.cancel(call)
+            self.cancel(call, CancelledError(keeps=keep))
 
     def is_driving(self, call: Call) -> bool:
         """

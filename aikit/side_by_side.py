@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from aikit.call import Call
-from aikit.errors import CancelledError, Rejected
+from aikit.errors import Rejected
 from aikit.results import Outcome
 from aikit.watch import Shares
 from aikit.wire import Flow, Together
@@ -66,7 +66,7 @@ class Group:
         Ask those under way to stop; no further one begins.
         """
         with self._lock:
-            self.error = self.error or CancelledError()
+            self.error = self.error or self.call.watch.stopped()
             under_way = list(self._under_way.values())
         for part in under_way:
             self.pool.cancel(part)

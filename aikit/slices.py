@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -58,6 +58,96 @@ def md5_of(source: Source, on_read: Callable[[], None]) -> str:
     finally:
         reader.close()
     return digest.hexdigest()
+
+
+def digest_of(source: Source, on_read: Callable[[int], None]) -> str:
+    """
+    Return what `Fingerprinted` would tell of *source* after it was read to its end; see `md5_of`.
+
+    Args:
+        source: Read to its end.
+
+        on_read: Called with the size of each chunk; what it raises ends the reading.
+
+    Raises:
+        OpenAIError: It cannot be read to its end.
+    """
+    digest = _fingerprint()
+    reader = source.open()
+    try:
+        while chunk := reader.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            on_read(len(chunk))
+    finally:
+        reader.close()
+    text: str = digest.hexdigest()
+    return text
+
+
+def _fingerprint() -> Any:
+    return hashlib.sha256(usedforsecurity=False)
+
+
+@attrs.define(eq=False)
+class Fingerprinted:
+    """
+    A source that is hashed while it is read, whoever reads it.
+    """
+
+    source: Source
+    _digest: Any = attrs.field(factory=_fingerprint)
+
+    @property
+    def name(self) -> str:
+        """The source's."""
+        return self.source.name
+
+    @property
+    def size_bytes(self) -> int | None:
+        """The source's."""
+        return self.source.size_bytes
+
+    @property
+    def is_replayable(self) -> bool:
+        """The source's."""
+        return self.source.is_replayable
+
+    @property
+    def digest(self) -> str:
+        """Of what was read since it was opened last, in hexadecimal."""
+        digest: str = self._digest.hexdigest()
+        return digest
+
+    def resolved(self) -> Fingerprinted:
+        """
+        Return itself.
+        """
+        return self
+
+    def open(self, start: int = 0) -> Reader:
+        """
+        Start from byte *start*; see `aikit.source.Source.open`.
+        """
+        self._digest = _fingerprint()
+        return _HashingReader(self.source.open(start), self._digest)
+
+
+@attrs.define
+class _HashingReader:
+    """
+    Hashes what it reads.
+    """
+
+    _reader: Reader
+    _digest: Any
+
+    def read(self, size: int, /) -> bytes:
+        chunk = self._reader.read(size)
+        self._digest.update(chunk)
+        return chunk
+
+    def close(self) -> None:
+        self._reader.close()
 
 
 @attrs.frozen(kw_only=True)

@@ -37,11 +37,17 @@ class Exchange:
 
     Attributes:
         needs_fresh: Whether a connection that rested in the pool must not be used: it may just be closed.
+
+        grace_s: Seconds from being cancelled to being cut off.
+
+        is_cut: Whether it was cut off.
     """
 
     watch: Watch
     timeout_s: float
     needs_fresh: bool
+    grace_s: float = 0.0
+    is_cut: bool = False
     sock: socket.socket | None = None
     _is_own: bool = False
     _lock: Any = attrs.field(factory=threading.Lock)
@@ -88,8 +94,20 @@ class Exchange:
         """
         Cut the exchange off; called by another thread.
         """
+        if not self.grace_s:
+            self._cut()
+            return
+        timer = threading.Timer(self.grace_s, self._cut)
+        timer.daemon = True
+        try:
+            timer.start()
+        except RuntimeError:  # the interpreter is ending: there is no time to be kind
+            self._cut()
+
+    def _cut(self) -> None:
         with self._lock:
             if self.sock is not None:
+                self.is_cut = True
                 socket.socket.shutdown(self.sock, socket.SHUT_RDWR)  # below TLS, whose own shutdown would wait
 
 
@@ -184,7 +202,8 @@ class _Abortable(HTTPConnection):
             super().send(data)
             return
         self._held += data
-        if len(self._held) >= _SMALL_BYTES:
+        exchange = current_exchange()
+        if len(self._held) >= _SMALL_BYTES or (exchange is not None and exchange.watch.bandwidth is not None):
             self._flush()
             self._held = b""
 

@@ -21,7 +21,8 @@ from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_environ_proxies
 
-from aikit.errors import CancelledError, ExchangeError, OpenAIError
+from aikit.bandwidth import DOWN, UP
+from aikit.errors import ExchangeError, OpenAIError
 from aikit.headers import Headers
 from aikit.secrecy import redacted
 from aikit.sockets import BLOCK_BYTES, Adapter, Exchange, origin_of
@@ -55,11 +56,13 @@ class HTTPTransport:
         started = time.monotonic()
         reader = _Metered(request.body, request, watch) if request.body is not None else None
         is_replayable = request.body is None or request.body.is_replayable
-        exchange = Exchange(watch, request.timeout_s, needs_fresh=not is_replayable)
+        exchange = Exchange(watch, request.timeout_s, needs_fresh=not is_replayable, grace_s=request.grace_s)
         try:
             with _translated(request, watch), exchange.entered():
                 answer = self._answer(request, reader)
                 response = _read(request, answer, watch)
+                if exchange.is_cut:  # what ends with the connection would pass for whole
+                    raise watch.stopped()
         finally:
             if reader is not None:
                 reader.close()
@@ -125,7 +128,8 @@ class _Metered:
         self._done = -_envelope_bytes(body)
 
     def read(self, size: int = BLOCK_BYTES) -> bytes:
-        chunk = self._reader.read(max(size, BLOCK_BYTES))
+        chunk = self._reader.read(self._watch.portion(max(size, BLOCK_BYTES)))
+        self._watch.admit(UP, len(chunk))
         self._done += len(chunk)
         self._watch.report("uploading", max(0, self._done), self._total, self._request.attempt)
         return chunk
@@ -154,11 +158,22 @@ def _read(request: Request, answer: requests.Response, watch: Watch) -> Response
         elif answer.status_code >= 400:
             body = raw.read(_MAX_REFUSAL_BYTES, decode_content=True)
         else:
-            body = raw.read(decode_content=True)
+            body = raw.read(decode_content=True) if watch.bandwidth is None else _sipped(raw, watch)
             _require_whole_head(answer.status_code, headers, body)
     finally:
         _let_go(raw)
     return Response(status=answer.status_code, headers=headers, body=body, request=request)
+
+
+def _sipped(raw: Any, watch: Watch) -> bytes:
+    """
+    Read a body into memory no faster than the client's bandwidth allows.
+    """
+    body, block = bytearray(), watch.portion(BLOCK_BYTES)
+    while chunk := raw.read(block, decode_content=True):
+        watch.admit(DOWN, len(chunk))
+        body += chunk
+    return bytes(body)
 
 
 def _require_whole_head(status: int, headers: Headers, body: bytes) -> None:
@@ -185,7 +200,9 @@ def _pour(request: Request, status: int, headers: Headers, raw: Any, watch: Watc
     done = sink.begin(status, headers)
     length = headers.get("content-length", "")
     total = done + int(length) if _LENGTH.fullmatch(length) and "content-encoding" not in headers else None
-    while chunk := raw.read1(BLOCK_BYTES, decode_content=True):  # what is there: a break loses nothing that came
+    block = watch.portion(BLOCK_BYTES)
+    while chunk := raw.read1(block, decode_content=True):  # what is there: a break loses nothing that came
+        watch.admit(DOWN, len(chunk))
         sink.write(memoryview(chunk))
         done += len(chunk)
         watch.report("downloading", done, total, request.attempt)
@@ -199,7 +216,7 @@ def _translated(request: Request, watch: Watch) -> Iterator[None]:
     try:
         yield
     except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-        raise (CancelledError() if watch.is_cancelled else _error_from(request, error)) from None
+        raise (watch.stopped() if watch.is_cancelled else _error_from(request, error)) from None
 
 
 def _error_from(request: Request, error: Exception) -> OpenAIError:

@@ -1,5 +1,5 @@
 """
-The eye on a running call: its progress and its being cancelled.
+The eye on a running call: its progress, its pace, and its being cancelled.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from typing import Any, Final
 
 import attrs
 
+from aikit.bandwidth import Bandwidth
 from aikit.errors import CancelledError
 from aikit.objects import Progress
 
 _GAP_S: Final = 0.11  # at most ten reports a second, the last one included
+_LOOK_S: Final = 0.05
 
 
 @attrs.define(eq=False, slots=True)
@@ -27,11 +29,23 @@ class Watch:
         on_progress: Gets a value at most ten times a second; a `Progress` never goes backwards within a phase.
 
         clock: Monotonic seconds.
+
+        bandwidth: What the bytes of this call share with those of others.
+
+        whole: The eye on the call that this is a part of.
+
+        notes: What whoever called should know beside the answer.
+
+        is_paused: Whether no bytes are to move for now.
     """
 
     on_progress: Callable[[Any], None] | None = None
     clock: Callable[[], float] = time.monotonic
-    _is_cancelled: bool = False
+    bandwidth: Bandwidth | None = None
+    whole: Watch | None = None
+    notes: tuple[str, ...] = ()
+    is_paused: bool = False
+    _stop: CancelledError | None = None
     _abort: Callable[[], None] | None = None
     _last: Progress | None = None
     _last_at: float = float("-inf")
@@ -39,13 +53,13 @@ class Watch:
     @property
     def is_cancelled(self) -> bool:
         """Whether the call was asked to stop."""
-        return self._is_cancelled
+        return self._stop is not None
 
-    def cancel(self) -> None:
+    def cancel(self, why: CancelledError | None = None) -> None:
         """
-        Ask the call to stop; a blocked exchange is cut off.
+        Ask the call to stop; a blocked exchange is cut off. The first reason counts.
         """
-        self._is_cancelled = True
+        self._stop = self._stop or why or CancelledError()
         abort = self._abort
         if abort is not None:
             with suppress(Exception):  # it may end by itself at this very moment
@@ -55,8 +69,42 @@ class Watch:
         """
         Raise `CancelledError` once the call was asked to stop.
         """
-        if self._is_cancelled:
-            raise CancelledError
+        if self._stop is not None:
+            raise self.stopped()
+
+    def stopped(self) -> CancelledError:
+        """
+        Return why the call stops, made anew for each who raises it.
+        """
+        return attrs.evolve(self._stop or CancelledError())
+
+    def note(self, text: str) -> None:
+        """
+        Tell whoever called something beside the answer.
+        """
+        self.notes = (*self.notes, text)
+
+    def portion(self, most: int) -> int:
+        """
+        Return how many bytes to move at once, *most* at most.
+        """
+        return most if self.bandwidth is None else self.bandwidth.portion(most)
+
+    def admit(self, direction: str, count: int) -> None:
+        """
+        Wait until *count* bytes may move: while the call is paused, and as the client's bandwidth says.
+
+        Raises:
+            CancelledError: It is time to stop.
+        """
+        while self._is_held():
+            self.raise_if_cancelled()
+            time.sleep(_LOOK_S)
+        if self.bandwidth is not None:
+            self.bandwidth.wait(direction, count, self.raise_if_cancelled)
+
+    def _is_held(self) -> bool:
+        return self.is_paused or (self.whole is not None and self.whole._is_held())  # noqa: SLF001  its own kind
 
     @contextmanager
     def aborting(self, abort: Callable[[], None]) -> Iterator[None]:
@@ -134,7 +182,7 @@ class Shares:
         """
         Return the watch of one more part.
         """
-        watch = Watch(clock=self.whole.clock)
+        watch = Watch(clock=self.whole.clock, bandwidth=self.whole.bandwidth, whole=self.whole)
         if self.whole.on_progress is not None:
             watch.on_progress = _Share(self).tell
         return watch

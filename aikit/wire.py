@@ -5,7 +5,7 @@ One exchange with a provider, as values: what is asked, what is answered, and th
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import attrs
@@ -113,6 +113,8 @@ class Request:
             progress nor the result shows it.
 
         is_cleanup: Sent, once, also when the call was cancelled: it undoes what the call has begun.
+
+        grace_s: Seconds for which a call that was cancelled still waits for the answer: it tells what is to be undone.
     """
 
     method: str
@@ -127,6 +129,7 @@ class Request:
     final_statuses: frozenset[int] = frozenset()
     is_aside: bool = False
     is_cleanup: bool = False
+    grace_s: float = 0.0
 
     @property
     def is_replayable(self) -> bool:
@@ -228,6 +231,18 @@ class Pause:
 
 
 @attrs.frozen
+class Work:
+    """
+    Something to be worked out here that takes a while; answered with what it returns.
+
+    Attributes:
+        run: Given the eye on the flow, which tells when to stop.
+    """
+
+    run: Callable[[Watch], Any]
+
+
+@attrs.frozen
 class Together:
     """
     Flows that may run side by side; answered with what each returned, in their order.
@@ -250,11 +265,11 @@ class Together:
     done_bytes: int = 0
 
 
-Step: TypeAlias = Request | Pause | Together
+Step: TypeAlias = Request | Pause | Work | Together
 """What a flow yields."""
 
 Flow: TypeAlias = Generator[Step, Any, T]
-"""An operation: yields requests, pauses and flows, is sent responses, returns its object; what fails is thrown in."""
+"""An operation: yields steps, is sent what answers them, returns its object; what fails is thrown in."""
 
 
 class Transport(Protocol):

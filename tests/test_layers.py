@@ -35,6 +35,7 @@ _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
     # watch: the eye of whoever moves bytes; sink: bodies down, as source is bodies up; refusal: what an answer says
     "wire": (
         "wire",
+        "bandwidth",
         "watch",
         "retry",
         "multipart",
@@ -51,7 +52,8 @@ _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
     "disk": ("disk", "interpreter_exit"),
     "checks": ("validation", "limits", "jsonl"),
     # accounts: prices, estimates, costs, the ledger; batch_output: a batch's files joined line by line
-    "accounts": ("accounts", "batch_output"),
+    # transfers: what has arrived of interrupted uploads
+    "accounts": ("accounts", "batch_output", "transfers"),
     "embedded": ("local",),
     # providers.configured: what a provider file says belongs to those it is about
     "providers": ("providers",),
@@ -66,9 +68,9 @@ _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
         "upload_parameters",
     ),
     # connection: a provider with its transport, which calls share
-    "running": ("runners", "call", "side_by_side", "timer", "dispatch", "connection"),
+    "running": ("runners", "call", "deadline", "side_by_side", "timer", "dispatch", "connection"),
     # runs: a whole file answered, over and above single calls
-    "client": ("client", "resources", "runs"),
+    "client": ("client", "client_arguments", "resources", "runs"),
     "doors": ("cli", "gateway", "testing", "__main__"),
 }
 _FLOORS: Final = {module: floor for floor, modules in enumerate(_ROOMS.values()) for module in modules}

@@ -17,7 +17,7 @@ import pytest
 
 from aikit.batch_objects import BatchPage, OpenAIBatch
 from aikit.batch_results import OpenAIBatchListResult, OpenAIBatchResult, OpenAIBatchRowsResult
-from aikit.errors import OpenAIError
+from aikit.errors import CancelledError, OpenAIError
 from aikit.headers import Headers
 from aikit.objects import FilePage, OpenAIFile, OpenAIFileDeleted
 from aikit.rate_limit import RateLimit
@@ -74,9 +74,14 @@ class _Hold:
 
     cancelled: int = 0
     assisted: int = 0
+    is_paused: bool = False
 
-    def cancel(self) -> None:
+    def cancel(self, why: CancelledError | None = None) -> None:
+        assert isinstance(why, CancelledError)
         self.cancelled += 1
+
+    def pause(self, *, is_on: bool) -> None:
+        self.is_paused = is_on
 
     def assist(self, _: float | None) -> bool:
         self.assisted += 1

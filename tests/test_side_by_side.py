@@ -22,7 +22,7 @@ from aikit.results import OpenAIResult, Outcome
 from aikit.retry import RetryPolicy, retried, through
 from aikit.runners import Pool, run_inline
 from aikit.watch import Watch
-from aikit.wire import Flow, Pause, Request, Response, Together
+from aikit.wire import Flow, Pause, Request, Response, Together, Work
 
 REQUEST = Request(method="GET", url="http://here/")
 Drive = Callable[[Call], Outcome]
@@ -254,6 +254,43 @@ def test_cancelling_reaches_all(threads: int, pause_s: float) -> None:
     assert call.outcome is not None
     assert isinstance(call.outcome.errors[0], CancelledError)
     pool.close()
+
+
+@pytest.mark.parametrize("drive", ["inline", "pool"])
+def test_work_is_answered_with_what_it_gives_and_can_be_stopped(drive: str) -> None:
+    """
+    A flow that works something out gets what came of it; the failure of another flow stops it soon.
+    """
+
+    def adding(number: int) -> Flow[int]:
+        return number + int((yield Work(lambda watch: 0 if watch.is_cancelled else 1)))
+
+    def endless(watch: Watch) -> None:
+        while True:
+            watch.raise_if_cancelled()
+            time.sleep(0.01)
+
+    def working() -> Flow[None]:
+        yield Work(endless)
+
+    run = inline if drive == "inline" else on_pool(3)
+    assert run(call_of(together([adding(1), adding(2)]), Busy(0.0))).value == [2, 3]
+    started = time.monotonic()
+    outcome = run(call_of(together([working(), asking(7)]), Busy(0.05, iter([500]))))
+    assert time.monotonic() - started < 1
+    assert [error.message for error in outcome.errors] == ["flow 7 got 500"]
+
+
+def test_a_group_may_have_groups() -> None:
+    """
+    Flows side by side may wait for others side by side, also on one thread, with one progress of all.
+    """
+    seen: list[Progress] = []
+    inner = together([asking(number) for number in range(4)], 2, total_bytes=40)
+    call = call_of(together([asking(9), inner], 3, total_bytes=50), Busy(0.05), Watch(on_progress=seen.append))
+    outcome = on_pool(1)(call)
+    assert outcome.value == [9, [0, 1, 2, 3]]
+    assert [progress.bytes for progress in seen] == sorted(progress.bytes for progress in seen)
 
 
 def test_a_callback_may_wait_for_a_group_on_a_pool_of_one() -> None:

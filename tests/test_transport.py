@@ -881,3 +881,39 @@ def test_transport_of_a_foreign_adapter_is_not_its_owner() -> None:
     """
     assert http_transport(HTTPAdapter()).is_owner is False
     assert isinstance(http_transport(), HTTPTransport)
+
+
+def test_a_body_without_a_length_that_was_cut_off_is_not_taken_for_whole() -> None:
+    """
+    An answer that ends with its connection is no answer when it was cancelled who ended it.
+    """
+
+    def endless(exchange: Exchange) -> None:
+        exchange.sock.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf")
+        time.sleep(2)
+
+    watch = Watch()
+    with serving(endless) as server:
+        threading.Timer(0.2, watch.cancel).start()
+        started = time.monotonic()
+        with pytest.raises(CancelledError):
+            http_transport().send(Request(method="GET", url=f"{server.url}/files"), watch)
+        assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize(("answered_s", "is_answered"), [(0.3, True), (3, False)])
+def test_a_cancelled_call_waits_a_moment_for_what_is_to_be_undone(answered_s: float, is_answered: bool) -> None:  # noqa: FBT001  a parameter of pytest
+    """
+    Where the request says so, the answer still counts; but it is not waited for long.
+    """
+    watch = Watch()
+    with serving(answer(200, FILE, after_s=answered_s)) as server:
+        threading.Timer(0.1, watch.cancel).start()
+        started = time.monotonic()
+        request = Request(method="POST", url=f"{server.url}/uploads", grace_s=0.6)
+        if is_answered:
+            assert http_transport().send(request, watch).body == FILE
+        else:
+            with pytest.raises(CancelledError):
+                http_transport().send(request, watch)
+        assert time.monotonic() - started < 1

@@ -18,7 +18,7 @@ import attrs
 from aikit.cli.inputs import Input
 from aikit.cli.output import Answer, Exit, Output, exit_of, leave_now
 from aikit.cli.progress import Bar, bars
-from aikit.cli.text import counted, human_seconds, human_size, named
+from aikit.cli.text import counted, human_seconds, human_size, named, safe
 from aikit.client import OpenAIClient
 from aikit.errors import CancelledError
 from aikit.file_parameters import OpenAIFileParameters
@@ -73,6 +73,8 @@ class Uploads:
         interrupt: Asked whether to stop.
 
         is_stuck: Whether one did not end in time after Ctrl-C.
+
+        notes: What is worth knowing beside what came of them.
     """
 
     client: OpenAIClient
@@ -81,6 +83,7 @@ class Uploads:
     output: Output
     interrupt: Interrupt
     is_stuck: bool = False
+    notes: list[str] = attrs.field(factory=list)
     _is_cancelled: bool = False
 
     def run(self, inputs: Sequence[Input], *, is_many: bool) -> int:
@@ -90,6 +93,8 @@ class Uploads:
         began = time.monotonic()
         answers = self.output.answers(self.answers(inputs), is_many=is_many)
         self.output.say(summary(answers, time.monotonic() - began))
+        for note in self.notes:
+            self.output.say(safe(note))
         if self.is_stuck:
             leave_now(Exit.INTERRUPTED)
         self.client.close()
@@ -122,6 +127,7 @@ class Uploads:
             if self.interrupt.is_over:
                 self.is_stuck = True
                 return Answer(subject=one.name, errors=(CancelledError(),))
+        self.notes += result.notes
         was_sent = result.request is not None
         return Answer(subject=one.name, value=result.file, errors=result.errors, was_sent=was_sent)
 
@@ -153,4 +159,4 @@ def _cancel(results: Sequence[OpenAIFileResult]) -> None:
 
 def _cancel_each(results: Sequence[OpenAIFileResult]) -> None:
     for result in results:
-        result.cancel()
+        result.cancel(keep=True)

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import attrs
 
+from aikit.bandwidth import DOWN, UP
 from aikit.disk.database import giving_up
 from aikit.disk.faults import StoreError
 from aikit.errors import OpenAIError
@@ -129,7 +130,7 @@ class LocalTransport:
         return {
             ("POST", False, ""): lambda: service.create(_json_of(request)),
             ("POST", True, "parts"): lambda: self._add_part(service, place.id, request, watch),
-            ("POST", True, "complete"): lambda: service.complete(place.id, _json_of(request)),
+            ("POST", True, "complete"): lambda: service.complete(place.id, _json_of(request), watch.raise_if_cancelled),
             ("POST", True, "cancel"): lambda: service.cancel(place.id),
         }
 
@@ -218,7 +219,8 @@ def _chunks(source: Source, watch: Watch, attempt: int) -> Generator[bytes]:
     with closing(source.open()) as reader:
         done = 0
         watch.report("uploading", done, source.size_bytes, attempt)
-        while chunk := reader.read(CHUNK_BYTES):
+        while chunk := reader.read(watch.portion(CHUNK_BYTES)):
+            watch.admit(UP, len(chunk))
             yield chunk
             done += len(chunk)
             watch.report("uploading", done, source.size_bytes, attempt)
@@ -260,6 +262,7 @@ def _stream(content: Content, request: Request, status: int, headers: Headers, w
 
     def write(chunk: memoryview) -> None:
         nonlocal done
+        watch.admit(DOWN, len(chunk))
         sink.write(chunk)
         done += len(chunk)
         watch.report("downloading", done, total, request.attempt)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from typing import Any, Final
 
@@ -72,15 +72,22 @@ class UploadsService:
         return json_reply(200, wire)
 
     @answering
-    def complete(self, upload_id: str, body: bytes) -> Reply:
+    def complete(self, upload_id: str, body: bytes, on_read: Callable[[], None] = lambda: None) -> Reply:
         """
         Make the file of the parts that the JSON in *body* names, in their order.
+
+        Args:
+            upload_id: The upload.
+
+            body: What is asked.
+
+            on_read: Called between two chunks; what it raises ends the work, and nothing is made.
         """
         upload = self._pending(upload_id)
         asked = _decoded(body)
         require_known(asked, frozenset(("part_ids", "md5")))
         with self.uploads.store.receiving(upload.bytes) as incoming:
-            md5 = self._joined(upload, _part_ids(asked), incoming)
+            md5 = self._joined(upload, _part_ids(asked), incoming, on_read)
             _require_whole(upload, incoming.size_bytes, md5, asked.get("md5"))
             try:
                 file = self.uploads.complete(upload, incoming)
@@ -113,7 +120,9 @@ class UploadsService:
             raise _over(upload_id, upload.status)
         return upload
 
-    def _joined(self, upload: StoredUpload, part_ids: list[str], incoming: Incoming) -> str:
+    def _joined(
+        self, upload: StoredUpload, part_ids: list[str], incoming: Incoming, on_read: Callable[[], None]
+    ) -> str:
         """
         Write the parts into *incoming*, looking at them as at any file; return their MD5.
         """
@@ -127,6 +136,7 @@ class UploadsService:
                     check.feed(chunk)
                     digest.update(chunk)
                     incoming.write(chunk)
+                    on_read()
         check.finish()
         return digest.hexdigest()
 

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 import attrs
 
 from aikit import __version__
+from aikit.errors import ExchangeError
 from aikit.headers import Headers
 from aikit.limits import Limits, limits_for
 from aikit.multipart import MultipartBody, json_body
@@ -30,6 +31,8 @@ OPENAI_URL: Final = "https://api.openai.com/v1"
 
 _CONFLICT: Final = frozenset((409,))
 _REFUSED_TO_STOP: Final = frozenset((400, 409))  # OpenAI says 409, others 400
+_OVER: Final = frozenset((400, 404, 409, 410))
+_GRACE_S: Final = 0.6
 _STOPPED: Final = frozenset(("cancelling", "cancelled"))
 
 
@@ -173,7 +176,8 @@ class OpenAIProvider:
         """
         Announce a file that will come in parts.
         """
-        return _upload((yield self._request("POST", "/uploads", body=json_body(order.to_wire()))))
+        body = json_body(order.to_wire())
+        return _upload((yield self._request("POST", "/uploads", body=body, grace_s=_GRACE_S)))
 
     def add_upload_part(self, upload_id: str, source: Source) -> Flow[OpenAIUploadPart]:
         """
@@ -188,9 +192,18 @@ class OpenAIProvider:
     def complete_upload(self, upload_id: str, part_ids: Sequence[str], md5: str | None) -> Flow[OpenAIUpload]:
         """
         Make the file of its parts.
+
+        Raises:
+            ExchangeError: An answer was lost, and asked again the provider refused (code ``"answer_lost"``): the file
+                may be there.
         """
         order = {"part_ids": list(part_ids)} | ({"md5": md5} if md5 else {})
-        return _upload((yield self._request("POST", _path("/uploads", upload_id, "/complete"), body=json_body(order))))
+        path = _path("/uploads", upload_id, "/complete")
+        response = yield self._request("POST", path, body=json_body(order), grace_s=_GRACE_S)
+        if response.request.is_repeat and response.status in _OVER:
+            message = f"the answer to completing upload {upload_id} was lost; look for the file in files.list()"
+            raise ExchangeError(message=message, code="answer_lost", status=response.status)
+        return _upload(response)
 
     def cancel_upload(self, upload_id: str) -> Flow[OpenAIUpload]:
         """

@@ -14,7 +14,7 @@ import attrs
 
 from aikit.call import Call
 from aikit.parameters import OpenAIParameters
-from aikit.results import OpenAIResult
+from aikit.results import OpenAIResult, Outcome
 from aikit.retry import RetryPolicy, redirected, retried, through
 from aikit.watch import Watch
 from aikit.wire import Flow, Request, Response
@@ -45,9 +45,14 @@ def start(client: OpenAIClient, result: R, operation: Operation, parameters: Ope
     call = _call(client, result, operation, parameters)
     if parameters.is_background:
         result._handle = call  # noqa: SLF001  results and calls are one mechanism
+        _begin_deadline(call, parameters)
         client.running_pool().submit(call)
         return result
-    client.drive(call)
+    end_deadline = _begin_deadline(call, parameters)
+    try:
+        client.drive(call)
+    finally:
+        end_deadline()
     return result.throw() if parameters.throw else result
 
 
@@ -61,10 +66,29 @@ def retry_policy(defaults: OpenAIParameters, parameters: OpenAIParameters) -> Re
 
 def _call(client: OpenAIClient, result: OpenAIResult[Any], operation: Operation, parameters: OpenAIParameters) -> Call:
     connection = client.connection_for(parameters)
-    watch = Watch(on_progress=_progress(client, parameters.on_progress))
+    watch = Watch(on_progress=_progress(client, parameters.on_progress), bandwidth=client.bandwidth)
     flow = through(operation(connection.provider, watch), partial(_carried_out, client.defaults, parameters))
     deliver = partial(_deliver, client, result, parameters)
     return Call(flow, connection.transport, watch, partial(result._settle, deliver))  # noqa: SLF001  likewise
+
+
+def _begin_deadline(call: Call, parameters: OpenAIParameters) -> Callable[[], None]:
+    """
+    Let the call's time run, if it has an end; return what lets go of it, which its end does too.
+    """
+    if parameters.deadline is None:
+        return lambda: None
+    from aikit.deadline import Deadline  # noqa: PLC0415  most calls have all the time there is
+
+    deadline, finish = Deadline(call, parameters.deadline), call.finish
+
+    def finish_in_time(outcome: Outcome) -> None:
+        deadline.end()
+        finish(outcome)
+
+    call.finish = finish_in_time
+    deadline.begin()
+    return deadline.end
 
 
 def _carried_out(defaults: OpenAIParameters, parameters: OpenAIParameters, request: Request) -> Flow[Response]:
@@ -72,6 +96,8 @@ def _carried_out(defaults: OpenAIParameters, parameters: OpenAIParameters, reque
     headers = request.headers.merged(parameters.extra_headers) if parameters.extra_headers else request.headers
     if request.is_aside:
         return redirected(attrs.evolve(request, timeout_s=min(timeout_s, _ASIDE_S), headers=headers))
+    if request.is_cleanup:
+        timeout_s = min(timeout_s, _ASIDE_S)
     request = attrs.evolve(request, timeout_s=timeout_s, headers=headers)
     return retried(request, retry_policy(defaults, parameters))
 

@@ -84,7 +84,9 @@ class FilesAPI:
         return start(
             self._client,
             OpenAIFileResult(),
-            lambda provider, watch: _checked_create(provider, source, purpose, options, watch),
+            lambda provider, watch: _checked_create(
+                provider, source, purpose, options, client=self._client, watch=watch
+            ),
             options,
         )
 
@@ -227,7 +229,13 @@ class FilesAPI:
 
 
 def _checked_create(
-    provider: Provider, source: Source, purpose: str, options: OpenAIFileParameters, watch: Watch
+    provider: Provider,
+    source: Source,
+    purpose: str,
+    options: OpenAIFileParameters,
+    *,
+    client: OpenAIClient,
+    watch: Watch,
 ) -> Flow[OpenAIFile]:
     source = source.resolved()
     if options.validate:
@@ -240,7 +248,9 @@ def _checked_create(
         from aikit.resources.parts import created_in_parts, goes_in_parts  # noqa: PLC0415  most files are small
 
         if goes_in_parts(source, purpose, provider.limits):
-            return (yield from created_in_parts(provider, source, purpose, options.expires_after, watch))
+            return (
+                yield from created_in_parts(provider, source, purpose, options, journal=client.journal, watch=watch)
+            )
     return (yield from provider.create_file(source, purpose, options.expires_after))
 
 

@@ -4,27 +4,34 @@ A file that goes up in parts, side by side, because it is larger than what the p
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from aikit.errors import OpenAIError, Rejected
+from aikit.errors import CancelledError, ExchangeError, OpenAIError, Rejected
 from aikit.multipart import media_type
-from aikit.slices import are_apart, has_slices, md5_of, slice_of
+from aikit.resources.interrupted import Shipment, gone_on_with
+from aikit.resources.lost_files import found_after
+from aikit.retry import may_have_been_done
+from aikit.slices import Fingerprinted, are_apart, has_slices, md5_of, slice_of
+from aikit.transfers.entry import Entry, SentPart
 from aikit.upload_objects import OpenAIUpload, UploadOrder
-from aikit.wire import Flow, Together
+from aikit.wire import Flow, Together, Work
 
 if TYPE_CHECKING:
+    from aikit.file_parameters import OpenAIFileParameters
     from aikit.limits import Limits
     from aikit.objects import OpenAIFile
     from aikit.providers import Provider
     from aikit.source import Source
+    from aikit.transfers.journal import Journal
     from aikit.watch import Watch
 
 _AT_A_TIME: Final = 4
+_OVER: Final = frozenset((400, 404, 409, 410, 422))
+"""What providers may answer about an upload that they do not know, or that is over."""
 
 
 def goes_in_parts(source: Source, purpose: str, limits: Limits) -> bool:
@@ -36,56 +43,167 @@ def goes_in_parts(source: Source, purpose: str, limits: Limits) -> bool:
 
 
 def created_in_parts(
-    provider: Provider, source: Source, purpose: str, expires_after: Mapping[str, Any] | None, watch: Watch
+    provider: Provider, source: Source, purpose: str, options: OpenAIFileParameters, *, journal: Journal, watch: Watch
 ) -> Flow[OpenAIFile]:
     """
     Upload *source*, whose size is known and which can be read from anywhere, in parts side by side.
 
-    The provider compares the MD5 of the whole. When it fails or is cancelled, the upload is given up at the provider.
+    The provider compares the MD5 of the whole. What was interrupted within the hour is gone on with. When it is refused
+    or cancelled, the upload is given up at the provider; where the network or the provider fails, or the call is only
+    interrupted, it stays, for the same call to go on with.
 
     Raises:
         OpenAIError: It was refused, or a part did not arrive.
     """
-    size = source.size_bytes or 0
     order = UploadOrder(
         filename=source.name,
         purpose=purpose,
-        bytes=size,
+        bytes=source.size_bytes or 0,
         mime_type=media_type(source.name),
-        expires_after=expires_after,
+        expires_after=options.expires_after,
     )
+    kept = journal if options.checksum else None
+    shipment = Shipment.of(provider, source, order, options, journal=kept, watch=watch)
+    entry = yield from gone_on_with(shipment)
+    if entry is not None:
+        try:
+            return (yield from _shipped(shipment, entry, was_there=True))
+        except _GoneError:
+            watch.note(f"the upload of {order.filename} that was interrupted is over at the provider; it began anew")
+    began_at = time.time()
     upload = yield from provider.create_upload(order)
+    entry = shipment.begun(upload, began_at)
+    return (yield from _shipped(shipment, entry, was_there=False))
+
+
+class _GoneError(Exception):
+    """
+    An upload that was interrupted cannot be gone on with.
+    """
+
+
+def _shipped(shipment: Shipment, entry: Entry, *, was_there: bool) -> Flow[OpenAIFile]:
+    """
+    Send what is missing, and have the file made; leave nothing open that nobody will go on with.
+    """
+    was_ending = entry.is_ending
     try:
-        completed = yield from _sent(provider, upload.id, source, watch)
-    except (OpenAIError, Rejected):
-        with suppress(OpenAIError):  # what went wrong before is what counts
-            yield from provider.cancel_upload(upload.id)
+        try:
+            file = yield from _made(shipment, entry, was_ending=was_ending)
+        except (OpenAIError, Rejected) as error:
+            if _stays(error) and entry.is_kept and entry.parts:
+                shipment.watch.note(_can_go_on(shipment, entry))
+                raise
+            is_given_up = yield from _given_up(shipment, entry)
+            if is_given_up or not _stays(error):
+                entry.forget()
+            if was_there and getattr(error, "status", None) in _OVER:
+                raise _GoneError from error
+            raise
+        entry.forget(file.id)
+        return file
+    finally:
+        entry.release()
+
+
+def _given_up(shipment: Shipment, entry: Entry) -> Flow[bool]:
+    """
+    Give an upload up at the provider; tell whether it heard of it.
+    """
+    try:
+        yield from shipment.provider.cancel_upload(entry.upload_id)
+    except OpenAIError as error:  # what went wrong before is what counts
+        return not _stays(error)
+    return True
+
+
+def _made(shipment: Shipment, entry: Entry, *, was_ending: bool) -> Flow[OpenAIFile]:
+    md5 = yield from _sent(shipment, entry)
+    part_ids = [entry.parts[number].id for number in range(shipment.part_count)]
+    entry.end()
+    try:
+        completed = yield from shipment.provider.complete_upload(entry.upload_id, part_ids, md5)
+        return _file_of(completed, shipment.order.bytes)
+    except CancelledError:
         raise
-    return _file_of(completed, size)
+    except OpenAIError as error:
+        if not (_may_have_been_done(error) or (was_ending and error.status in _OVER)):
+            raise
+        file = yield from found_after(shipment, entry)
+        if file is None:
+            raise
+        return file
 
 
-def _sent(provider: Provider, upload_id: str, source: Source, watch: Watch) -> Flow[OpenAIUpload]:
-    parts = (
-        provider.add_upload_part(upload_id, part) for part in _parts(source, provider.limits.upload_part_max_bytes)
+def _sent(shipment: Shipment, entry: Entry) -> Flow[str | None]:
+    """
+    Send the parts that are not there yet; return the MD5 of the whole.
+    """
+    if not shipment.is_hashed:
+        yield from _all_parts(shipment, entry)
+        return None
+    flows: tuple[Flow[Any], ...] = (_hashed(shipment.source), _all_parts(shipment, entry))
+    # one beside the other; the parts have the places of four, also when the hash is ready
+    at_a_time = _AT_A_TIME + 1 if are_apart(shipment.source) else 1
+    md5, _ = yield Together(flows, at_a_time, total_bytes=shipment.order.bytes)
+    return str(md5)
+
+
+def _all_parts(shipment: Shipment, entry: Entry) -> Flow[None]:
+    missing = [number for number in range(shipment.part_count) if number not in entry.parts]
+    done = sum(shipment.extent(number)[1] for number in entry.parts)
+    at_a_time = _AT_A_TIME if are_apart(shipment.source) else 1
+    yield Together(_parts(shipment, entry, missing), at_a_time, total_bytes=shipment.order.bytes, done_bytes=done)
+
+
+def _parts(shipment: Shipment, entry: Entry, numbers: list[int]) -> Iterator[Flow[None]]:
+    for number in numbers:
+        yield _part(shipment, entry, number)
+
+
+def _part(shipment: Shipment, entry: Entry, number: int) -> Flow[None]:
+    part = slice_of(shipment.source, *shipment.extent(number))
+    if not shipment.is_hashed:
+        sent = yield from shipment.provider.add_upload_part(entry.upload_id, part)
+        entry.add(number, SentPart(sent.id, ""))
+        return
+    hashed = Fingerprinted(part)
+    sent = yield from shipment.provider.add_upload_part(entry.upload_id, hashed)
+    entry.add(number, SentPart(sent.id, hashed.digest))
+
+
+def _hashed(source: Source) -> Flow[str]:
+    """
+    Return the MD5 of the whole, which is read beside the parts.
+    """
+    md5: str = yield Work(lambda watch: md5_of(source, watch.raise_if_cancelled))
+    return md5
+
+
+def _stays(error: Exception) -> bool:
+    """
+    Tell whether an upload is worth keeping after *error*: it came to no harm itself.
+    """
+    if isinstance(error, CancelledError):
+        return error.keeps
+    if isinstance(error, ExchangeError):
+        return True
+    status = getattr(error, "status", None)
+    return status is not None and (may_have_been_done(status) or status == 429)
+
+
+def _may_have_been_done(error: OpenAIError) -> bool:
+    if isinstance(error, ExchangeError):
+        return error.is_ambiguous
+    return error.code == "invalid_response" or (error.status is not None and may_have_been_done(error.status))
+
+
+def _can_go_on(shipment: Shipment, entry: Entry) -> str:
+    there = sum(shipment.extent(number)[1] for number in entry.parts)
+    return (
+        f"{there:,} of {shipment.order.bytes:,} bytes of {shipment.order.filename} have arrived, and stay at the "
+        "provider for an hour: the same call goes on there"
     )
-    flows: Iterator[Flow[Any]] = itertools.chain((_hashed(source, watch),), parts)
-    at_a_time = _AT_A_TIME + 1 if are_apart(source) else 1  # the hash is one of them, and ends before the last part
-    md5, *sent = yield Together(flows, at_a_time, total_bytes=source.size_bytes)
-    return (yield from provider.complete_upload(upload_id, [part.id for part in sent], md5))
-
-
-def _parts(source: Source, part_bytes: int) -> Iterator[Source]:
-    size = source.size_bytes or 0
-    for start in range(0, size, part_bytes):
-        yield slice_of(source, start, min(part_bytes, size - start))
-
-
-def _hashed(source: Source, watch: Watch) -> Flow[str]:
-    """
-    Return the MD5 of the whole, which is read beside the parts: no request is needed for that.
-    """
-    yield from ()
-    return md5_of(source, watch.raise_if_cancelled)
 
 
 def _file_of(upload: OpenAIUpload, size_bytes: int) -> OpenAIFile:

@@ -11,7 +11,7 @@ from tests.bench.chat_server import DELAY_S
 from tests.bench.environments import curl_path, modules_of
 from tests.bench.measure import Line, Row
 from tests.bench.server import BULK_BYTES
-from tests.bench.stage import Stage
+from tests.bench.stage import LARGE_BYTES, Stage
 
 _CALLS: Final = 2_000
 _AT_A_TIME: Final = 64
@@ -89,6 +89,25 @@ def _heartbeat(stage: Stage) -> Row:
         [
             Line("the latest beat in Tk", "late_s", limit=0.100),
             Line("the latest beat in Qt", "late_s", limit=0.100, of="aikit, Qt"),
+        ],
+    )
+
+
+def _parts(stage: Stage) -> Row:
+    url, path = stage.url("parts"), stage.large_file
+    return Row(
+        "upload of 1 GB in parts, each answered after 50 ms",
+        {
+            "aikit": stage.program("aikit", "with_aikit.py", "parts", url, path, LARGE_BYTES),
+            "unhashed": stage.program("aikit", "with_aikit.py", "parts", url, path, LARGE_BYTES, "unhashed"),
+            "openai": stage.program("openai", "with_openai.py", "parts", url, path, LARGE_BYTES),
+        },
+        [
+            Line("wall", "wall_s", "openai", ratio=0.35),
+            Line("wall, hashing nothing, as openai", "wall_s", "openai", ratio=0.35, of="unhashed"),
+            Line("CPU", "cpu_s", "openai"),
+            Line("CPU, hashing nothing, as openai", "cpu_s", "openai", of="unhashed"),
+            Line("peak memory", "rss_mib", "openai", limit=60),
         ],
     )
 
@@ -267,6 +286,7 @@ ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "upload": _upload,
     "progress": _progress,
     "heartbeat": _heartbeat,
+    "parts": _parts,
     "download": _download,
     "retrieve": _retrieve,
     "many": _many,

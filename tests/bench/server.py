@@ -3,7 +3,8 @@ The neutral server: knows just enough of the Files API to keep every peer conten
 
 It runs as a process of its own, one thread per connection. The first part of a base URL's path says how it behaves:
 ``/ready/v1`` answers at once, ``/slow/v1`` answers uploads after 20 ms, ``/waiting/v1`` has files that never leave
-``"uploaded"``, and batches that are complete when they are asked for a second time.
+``"uploaded"``, and batches that are complete when they are asked for a second time. ``/parts/v1`` takes uploads in
+parts, and answers each part after 50 ms.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Final, NamedTuple
 BULK_BYTES: Final = 512 * 1024 * 1024
 LISTED_FILES: Final = 10_000
 DELAY_S: Final = 0.020
+PART_DELAY_S: Final = 0.050
 
 _BLOCK: Final = 4 * 1024 * 1024
 _READ: Final = 64 * 1024
@@ -81,7 +83,9 @@ class Connection:
                     return
 
     def _answer(self, head: Head) -> None:
-        if head.method == b"POST":
+        if head.method == b"POST" and head.path.startswith(b"v1/uploads"):
+            self._client.sendall(_json_answer(self._uploaded(head)))
+        elif head.method == b"POST":
             size = self._file_size(head)
             if head.behaviour == b"slow":
                 time.sleep(DELAY_S)
@@ -101,6 +105,22 @@ class Connection:
             self._client.sendall(_json_answer(next(_answered)))
         else:
             self._client.sendall(_LIST)
+
+    def _uploaded(self, head: Head) -> dict[str, object]:
+        """
+        Take what one request about an upload brings; its id tells the size that was announced.
+        """
+        if head.path.endswith(b"/parts"):
+            size = self._file_size(head)
+            time.sleep(PART_DELAY_S)
+            part = {"id": f"part_{next(_answered)}_{size}", "object": "upload.part", "created_at": 1_790_000_000}
+            return part | {"upload_id": head.path.split(b"/")[2].decode()}
+        asked = json.loads(self._take(head.content_length) or b"{}")
+        if head.path == b"v1/uploads":
+            return upload_object(f"upload_{next(_answered)}_{asked['bytes']}", None)
+        upload_id = head.path.split(b"/")[2].decode()
+        size = sum(int(part_id.rpartition("_")[2]) for part_id in asked.get("part_ids", ()))
+        return upload_object(upload_id, file_object("file-of-parts", size))
 
     def _send_content(self) -> None:
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {BULK_BYTES}\r\n\r\n"
@@ -167,6 +187,23 @@ def file_object(file_id: str, size: int, status: str = "processed") -> dict[str,
         "expires_at": None,
         "status": status,
         "status_details": None,
+    }
+
+
+def upload_object(upload_id: str, file: dict[str, object] | None) -> dict[str, object]:
+    """
+    Return an Upload object as OpenAI's API gives it: completed with its file, else pending.
+    """
+    return {
+        "object": "upload",
+        "id": upload_id,
+        "bytes": int(upload_id.rpartition("_")[2]),
+        "created_at": 1_790_000_000,
+        "expires_at": 1_790_003_600,
+        "filename": "data.txt",
+        "purpose": "user_data",
+        "status": "pending" if file is None else "completed",
+        "file": file,
     }
 
 

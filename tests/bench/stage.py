@@ -7,6 +7,7 @@ from __future__ import annotations
 import atexit
 import json
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ from tests.bench.server import BULK_BYTES
 
 BATCH_LINES: Final = 50_000
 BATCH_LINE_BYTES: Final = 4_194  # 50,000 of them fill OpenAI's 209,715,200 bytes but for 15,200
+LARGE_BYTES: Final = 1 << 30
 MIXED_BYTES: Final = 1_000_000_000
 _SEED: Final = 20_261_121
 _HERE: Final = Path(__file__).parent
@@ -81,6 +83,17 @@ class Stage:
         with path.open("wb", buffering=0) as file:
             for _ in range(BULK_BYTES // len(block)):
                 file.write(block)
+        return path
+
+    @cached_property
+    def large_file(self) -> Path:
+        """1 GB of text: the bulk file twice."""
+        path = self.folder / "large.txt"
+        content = self.bulk_file
+        with path.open("wb") as file:
+            for _ in range(LARGE_BYTES // BULK_BYTES):
+                with content.open("rb") as source:
+                    shutil.copyfileobj(source, file, 1024 * 1024)
         return path
 
     @cached_property

@@ -2,6 +2,7 @@
 What is measured of aikit: ``with_aikit.py COMMAND URL ...``.
 """
 
+import importlib
 import os
 import sys
 import tempfile
@@ -52,6 +53,20 @@ def upload_watched(url: str, path: str) -> None:
     Send a file from disk with a callback for progress.
     """
     upload_in_background(url, path, is_watched=True)
+
+
+def upload_in_parts(url: str, path: str, size: str, checksum: str = "checksum") -> None:
+    """
+    Send a file that is larger than what the provider takes at once, four parts side by side, as it is by default.
+    """
+    limits = importlib.import_module("aikit.limits").limits_for("openai")
+    provider: Any = importlib.import_module("aikit.providers.openai")
+    provider.limits_for = lambda _: limits  # the server here has OpenAI's
+    options = {"checksum": checksum == "checksum"}
+    with tempfile.TemporaryDirectory(prefix="aikit-bench-") as home, client_for(url, home=home) as client:
+        file = client.files.create(path, "user_data", options).throw().file
+    assert file is not None
+    assert (file.id, file.bytes) == ("file-of-parts", int(size))
 
 
 def download(url: str, path: str, size: str) -> None:
@@ -158,6 +173,7 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "upload": upload,
     "unwatched": upload_in_background,
     "watched": upload_watched,
+    "parts": upload_in_parts,
     "download": download,
     "retrieve": retrieve,
     "many": many,

@@ -30,6 +30,15 @@ def upload(url: str, path: str, size: str) -> None:
     assert stored.bytes == int(size)
 
 
+def upload_in_parts(url: str, path: str, size: str) -> None:
+    """
+    Send a file in parts of 64 MB, with the helper that the library has for that.
+    """
+    uploads = client_for(url).uploads
+    upload = uploads.upload_file_chunked(file=Path(path), mime_type="text/plain", purpose="user_data")
+    assert upload.file.bytes == int(size)
+
+
 def download(url: str, path: str, size: str) -> None:
     """
     Save a file to disk, streamed.
@@ -76,6 +85,7 @@ def list_files(url: str) -> None:
 
 COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "upload": upload,
+    "parts": upload_in_parts,
     "download": download,
     "retrieve": retrieve,
     "many": many,

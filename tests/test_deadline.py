@@ -1,0 +1,106 @@
+"""
+Deadlines: a call is over in time, whatever it is doing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aikit import OpenAIClient
+from tests.scripted_server import FILE, answer, cut, serving, silent
+
+
+def code_of(result: Any) -> str | None:
+    """
+    Return the code of the only error.
+    """
+    (error,) = result.errors
+    code: str | None = error.code
+    return code
+
+
+@pytest.mark.parametrize("is_background", [False, True])
+def test_a_silent_server_is_left_in_time(is_background: bool) -> None:  # noqa: FBT001  a parameter of pytest
+    """
+    The deadline counts where no byte comes, long before the time-out of the socket.
+    """
+    with serving(silent()) as server, OpenAIClient("k", base_url=server.url) as client:
+        started = time.monotonic()
+        result = client.files.retrieve("file-1", {"deadline": 0.3, "background": is_background})
+        assert result.wait(3)
+        assert 0.25 <= time.monotonic() - started <= 1.3
+    assert code_of(result) == "deadline_exceeded"
+    assert "0.3 s" in result.errors[0].message
+
+
+@pytest.mark.parametrize("is_background", [False, True])
+def test_all_attempts_and_pauses_are_in_it(is_background: bool) -> None:  # noqa: FBT001  a parameter of pytest
+    """
+    Retries do not begin the time anew, and a pause before one is cut short.
+    """
+    with serving(cut()) as server, OpenAIClient("k", base_url=server.url, max_retries=50) as client:
+        started = time.monotonic()
+        result = client.files.retrieve("file-1", {"deadline": 0.7, "background": is_background})
+        assert result.wait(3)
+        assert 0.6 <= time.monotonic() - started <= 1.6
+    assert code_of(result) == "deadline_exceeded"
+
+
+@pytest.mark.parametrize("is_background", [False, True])
+def test_waiting_ends_with_it(is_background: bool) -> None:  # noqa: FBT001  a parameter of pytest
+    """
+    Where a call only waits, it waits no longer than its deadline.
+    """
+    unready = FILE.replace(b"processed", b"uploaded")
+    with serving(answer(200, unready)) as server, OpenAIClient("k", base_url=server.url) as client:
+        started = time.monotonic()
+        options = {"deadline": 0.3, "poll_interval": 60, "background": is_background}
+        result = client.files.wait("file-1", options)
+        assert result.wait(3)
+        assert time.monotonic() - started <= 1.3
+    assert code_of(result) == "deadline_exceeded"
+
+
+def test_a_body_is_cut_in_its_middle(tmp_path: Path) -> None:
+    """
+    An upload and a download that would take a minute end with it, and nothing half is left.
+    """
+    with serving(answer(200, bytes(1_000_000))) as server:
+        client = OpenAIClient("k", base_url=server.url, bandwidth=16_000)
+        for call in (
+            lambda: client.files.create(bytes(1_000_000), "user_data", {"filename": "a.bin", "deadline": 0.4}),
+            lambda: client.files.download("file-1", tmp_path / "a", {"deadline": 0.4}),
+        ):
+            started = time.monotonic()
+            assert code_of(call()) == "deadline_exceeded"
+            assert time.monotonic() - started <= 1.4
+        client.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_call_that_is_over_in_time_leaves_nothing_behind() -> None:
+    """
+    No thread waits for a deadline that cannot come any more.
+    """
+    with serving(answer(200, FILE)) as server, OpenAIClient("k", base_url=server.url) as client:
+        before = {thread for thread in threading.enumerate() if thread.name == "aikit-timer"}
+        assert client.files.retrieve("file-1", {"deadline": 60}).success
+        result = client.files.retrieve("file-1", {"deadline": 60, "background": True})
+        assert result.wait(3)
+        assert result.success
+        time.sleep(0.1)
+        assert {thread for thread in threading.enumerate() if thread.name == "aikit-timer"} <= before
+
+
+@pytest.mark.parametrize("value", [0, -1, "1", True])
+def test_what_is_no_deadline_is_refused(value: Any) -> None:
+    """
+    A mistake is told before anything is sent.
+    """
+    with OpenAIClient("k", base_url="http://127.0.0.1:1/v1") as client, pytest.raises((TypeError, ValueError)):
+        client.files.list({"deadline": value})

@@ -1,0 +1,191 @@
+"""
+The journal of uploads in parts: what was noted is found again, by one at a time, for an hour.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from aikit.transfers.entry import Entry, SentPart, Wanted
+from aikit.transfers.journal import Journal
+
+WANTED = Wanted(
+    account="a" * 64,
+    purpose="user_data",
+    filename="large.bin",
+    options="{}",
+    part_bytes=100,
+    size_bytes=950,
+    place="/data/large.bin",
+)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    """
+    A journal in a home that is not there yet.
+    """
+    return Journal(tmp_path / "home")
+
+
+def begun(journal: Journal, upload_id: str = "upload_1", **changes: Any) -> Entry:
+    """
+    Note an upload with two parts.
+    """
+    entry = journal.begun(attrs.evolve(WANTED, **changes), upload_id, 1_790_000_000, journal.clock())
+    entry.add(0, SentPart("part_a", "d0"))
+    entry.add(3, SentPart("part_b", "d3"))
+    return entry
+
+
+def only(journal: Journal, **changes: Any) -> Entry | None:
+    """
+    Claim the first that may be of what is wanted.
+    """
+    return next(journal.claimed(attrs.evolve(WANTED, **changes)), None)
+
+
+def test_what_was_noted_is_found_again(journal: Journal) -> None:
+    """
+    Another process, later, has the parts, their digests and how far it was.
+    """
+    entry = begun(journal)
+    entry.end()
+    entry.release()
+    found = only(Journal(journal.home))
+    assert found is not None
+    assert (found.upload_id, found.created_at, found.size_bytes) == ("upload_1", 1_790_000_000, 950)
+    assert (found.place, found.is_ending, found.is_kept) == ("/data/large.bin", True, True)
+    assert found.parts == {0: SentPart("part_a", "d0"), 3: SentPart("part_b", "d3")}
+    found.release()
+
+
+def test_one_has_it_at_a_time(journal: Journal) -> None:
+    """
+    While somebody has it, others do not find it, in this process or another one.
+    """
+    entry = begun(journal)
+    assert only(journal) is None
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom tests.transfers.test_journal import Journal, only\n"
+        "print(only(Journal(Path(sys.argv[1]))))"
+    )
+    argv = [sys.executable, "-c", program, str(journal.home)]
+    assert subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30).stdout == "None\n"
+    entry.release()
+    found = only(journal)
+    assert found is not None
+    found.release()
+
+
+def test_what_is_forgotten_is_not_found(journal: Journal) -> None:
+    """
+    After success nothing is left but which file it became.
+    """
+    entry = begun(journal)
+    entry.forget("file-1")
+    assert only(journal) is None
+    assert journal.knows(WANTED.account, "file-1")
+    assert not journal.knows(WANTED.account, "file-2")
+    assert not journal.knows("b" * 64, "file-1")
+    assert list((journal.home / "transfers").iterdir()) == []
+    assert not entry.is_kept
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"account": "b"}, {"purpose": "vision"}, {"filename": "b"}, {"options": "[]"}, {"part_bytes": 99}],
+)
+def test_what_is_asked_otherwise_does_not_find_it(changes: dict[str, Any], journal: Journal) -> None:
+    """
+    Account, purpose, name, options and the size of parts must be the same.
+    """
+    begun(journal).release()
+    assert only(journal, **changes) is None
+
+
+def test_size_and_place_may_differ(journal: Journal) -> None:
+    """
+    That the file has changed is for those to see who can read it.
+    """
+    begun(journal).release()
+    found = only(journal, size_bytes=1, place="/elsewhere")
+    assert found is not None
+    found.release()
+
+
+def test_after_an_hour_it_is_gone(journal: Journal) -> None:
+    """
+    What is about to end is not found, and what has ended is swept up with the next one.
+    """
+    begun(journal).release()
+    late = Journal(journal.home, clock=lambda: time.time() + 3_560)
+    assert only(late) is None
+    later = Journal(journal.home, clock=lambda: time.time() + 3_700)
+    begun(later, "upload_2").release()
+    with sqlite3.connect(journal.home / "transfers.db") as connection:
+        assert connection.execute("SELECT upload_id FROM uploads").fetchall() == [("upload_2",)]
+        assert connection.execute("SELECT COUNT(*) FROM parts").fetchone() == (2,)
+    connection.close()
+
+
+def test_the_newest_comes_first_and_all_come(journal: Journal) -> None:
+    """
+    Several that may be it are offered one after the other.
+    """
+    for number in range(3):
+        begun(journal, f"upload_{number}").release()
+    found = list(journal.claimed(WANTED))
+    assert sorted(entry.upload_id for entry in found) == ["upload_0", "upload_1", "upload_2"]
+    for entry in found:
+        entry.release()
+
+
+def test_nothing_is_made_before_it_is_needed_and_then_for_the_owner_only(journal: Journal) -> None:
+    """
+    A client that has no large files leaves no trace, and who else is on the machine sees nothing.
+    """
+    assert not journal.home.exists()
+    begun(journal).release()
+    assert stat.S_IMODE((journal.home / "transfers").stat().st_mode) == 0o700
+
+
+def test_a_damaged_file_is_logged_and_fails_nobody(journal: Journal, caplog: pytest.LogCaptureFixture) -> None:
+    """
+    The upload goes on, and cannot be gone on with.
+    """
+    journal.home.mkdir()
+    (journal.home / "transfers.db").write_bytes(b"no database at all" * 100)
+    with caplog.at_level(logging.WARNING, "aikit"):
+        entry = begun(journal)
+        assert only(journal) is None
+        assert not journal.knows("a", "b")
+        entry.end()
+        entry.forget("file-1")
+    assert "in the journal" in caplog.text
+    assert (entry.is_kept, len(entry.parts)) == (False, 2)
+
+
+def test_a_part_that_cannot_be_noted_fails_nobody(journal: Journal, caplog: pytest.LogCaptureFixture) -> None:
+    """
+    It is sent again some day, and that is all.
+    """
+    entry = begun(journal)
+    with sqlite3.connect(journal.home / "transfers.db") as connection:
+        connection.execute("DROP TABLE parts")
+    connection.close()
+    with caplog.at_level(logging.WARNING, "aikit"):
+        entry.add(5, SentPart("part_c", "d5"))
+    assert entry.parts[5].id == "part_c"
+    assert "in the journal" in caplog.text
+    entry.release()
