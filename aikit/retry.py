@@ -134,6 +134,8 @@ def retried(request: Request, policy: RetryPolicy) -> Flow[Response]:
     """
     tries, received = request.attempt, 0
     while True:
+        if request.turn is not None and (wait_s := request.turn()) > 0:
+            yield Pause(wait_s)
         is_repeat = request.is_repeat
         try:
             response = yield from redirected(request)

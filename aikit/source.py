@@ -94,7 +94,7 @@ class PathSource:
     path: Path
     name: str
     size_bytes: int | None = None
-    _modified_ns: int | None = None
+    modified_ns: int | None = None
     is_replayable: bool = True
 
     def resolved(self) -> PathSource:
@@ -139,7 +139,7 @@ class PathSource:
         if self.size_bytes is None:
             return True
         status = os.fstat(file.fileno())
-        return (status.st_size, status.st_mtime_ns) == (self.size_bytes, self._modified_ns)
+        return (status.st_size, status.st_mtime_ns) == (self.size_bytes, self.modified_ns)
 
 
 @attrs.define

@@ -5,7 +5,7 @@ One exchange with a provider, as values: what is asked, what is answered, and th
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import attrs
@@ -113,6 +113,8 @@ class Request:
             progress nor the result shows it.
 
         is_cleanup: Sent, once, also when the call was cancelled: it undoes what the call has begun.
+
+        turn: Asked before each attempt; gives the seconds until it may be sent.
     """
 
     method: str
@@ -127,6 +129,7 @@ class Request:
     final_statuses: frozenset[int] = frozenset()
     is_aside: bool = False
     is_cleanup: bool = False
+    turn: Callable[[], float] | None = attrs.field(default=None, repr=False)
 
     @property
     def is_replayable(self) -> bool:
@@ -134,7 +137,12 @@ class Request:
         return self.body is None or self.body.is_replayable
 
     def __getstate__(self) -> dict[str, Any]:
-        return attrs.asdict(self, recurse=False) | {"url": redacted(self.url), "body": None, "sink": None}
+        return attrs.asdict(self, recurse=False) | {
+            "url": redacted(self.url),
+            "body": None,
+            "sink": None,
+            "turn": None,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
@@ -242,12 +250,16 @@ class Together:
         total_bytes: What all of them move, for one progress of the whole; ``None`` when nobody knows.
 
         done_bytes: What was moved before.
+
+        on_progress: Gets the number of a flow, from 0 on, and its own `Progress`, instead of the call that of the
+            whole; called by the thread that moves the bytes.
     """
 
     flows: Iterable[Generator[Any, Any, Any]]
     at_a_time: int = 4
     total_bytes: int | None = None
     done_bytes: int = 0
+    on_progress: Callable[[int, Any], None] | None = None
 
 
 Step: TypeAlias = Request | Pause | Together

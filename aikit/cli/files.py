@@ -18,7 +18,6 @@ from aikit.cli.inputs import STDIN, inputs_of, is_many
 from aikit.cli.options import Command, Duration, Group, Purpose, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output, copy_to_stdout, exit_of
 from aikit.cli.progress import bars
-from aikit.cli.shapes import file_to_json
 from aikit.cli.text import counted, safe
 from aikit.cli.upload import Interrupt, Uploads
 from aikit.file_parameters import MAX_LIST_LIMIT, OpenAIFileListParameters, OpenAIFileParameters
@@ -87,7 +86,7 @@ def list_(**asked: Any) -> int:
         return told(output, result)
     if settings.json:
         ids = {"first_id": result.first_id, "last_id": result.last_id, "has_more": result.has_more}
-        output.document({"object": "list", "data": [file_to_json(file) for file in result.files]} | ids)
+        output.document({"object": "list", "data": [file.to_wire() for file in result.files]} | ids)
         return Exit.DONE
     if output.is_plain:
         for file in result.files:
