@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import tempfile
 import threading
+import weakref
 from array import array
 from collections.abc import Iterator
 from typing import IO, Any, Final
@@ -35,6 +36,9 @@ class Spool:
     _starts: array[int] = attrs.field(factory=lambda: array("q"), init=False)
     _end: int = attrs.field(default=0, init=False)
     _lock: Any = attrs.field(factory=threading.Lock, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        weakref.finalize(self, self._file.close)  # a file that is just forgotten brings a warning
 
     def __len__(self) -> int:
         return len(self._starts)

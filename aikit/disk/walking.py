@@ -44,6 +44,13 @@ def is_one(paths: Any) -> bool:
     )
 
 
+def is_folder(one: Any) -> bool:
+    """
+    Tell whether *one* is the path of a folder.
+    """
+    return isinstance(one, str | os.PathLike) and os.path.isdir(one)  # noqa: PTH112  a Path for each costs more
+
+
 def can_be_walked_twice(paths: Any) -> bool:
     """
     Tell whether *paths* is there again after it was walked through.
@@ -84,7 +91,7 @@ def walked(paths: Any, *, recursive: bool) -> Iterator[Found]:
         except (TypeError, ValueError) as error:
             yield Found(str(one), OpenAIError(message=str(error), code="invalid_path", param="file"))
             continue
-        if isinstance(one, str | os.PathLike) and os.path.isdir(one):  # noqa: PTH112  a Path for each costs more
+        if is_folder(one):
             yield from _in_folder(os.fspath(one), recursive=recursive)
         else:
             yield Found(one)

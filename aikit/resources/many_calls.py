@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from aikit.disk.walking import is_one, require_paths
+from aikit.disk.walking import is_folder, is_one, require_paths
+from aikit.filenames import require_plain_name
 from aikit.many_parameters import OpenAIFileManyParameters, OpenAIFilePruneParameters, OpenAIFileUsageParameters
 from aikit.many_results import (
     ManyOutcome,
@@ -55,8 +56,8 @@ class ManyCalls:
         options = OpenAIFileManyParameters.of(parameters)
         require_text("purpose", purpose)
         require_paths(paths)
-        if options.filename is not None and not is_one(paths):
-            raise ValueError("filename names one file; give its path alone, or leave filename out")
+        if options.filename is not None:
+            _require_one(options.filename, paths)
         tally, result = Tally(), OpenAIFileManyResult()
         result._now = tally.outcome  # noqa: SLF001  results and calls are one mechanism
 
@@ -138,3 +139,9 @@ class ManyCalls:
         for event in self.client.ledger.events(kind=CREATED):
             if event.address == address:
                 yield event.input_file_id
+
+
+def _require_one(filename: str, paths: Any) -> None:
+    require_plain_name(filename)
+    if not is_one(paths) or is_folder(paths):
+        raise ValueError("filename names one file; give its path alone, or leave filename out")
