@@ -117,19 +117,21 @@ class PathSource:
                 code="not_a_regular_file",
                 param="file",
             )
-        return attrs.evolve(self, size_bytes=status.st_size, modified_ns=status.st_mtime_ns)
+        return PathSource(path=self.path, name=self.name, size_bytes=status.st_size, modified_ns=status.st_mtime_ns)
 
     def open(self, start: int = 0) -> Reader:
         """
         Start from byte *start*; see `Source.open`.
         """
         try:
-            file = self.path.open("rb", buffering=0)
-            file.seek(start)
+            file = io.FileIO(self.path)
+            if start:
+                file.seek(start)
         except OSError as error:
             raise _unreadable(self.path, error) from error
         reader = _PathReader(file, self, start)
-        reader.check()
+        if self.size_bytes is None or self.size_bytes > _SMALL:
+            reader.check()  # a small one is read at once, and checked after that, before any of it is sent
         return reader
 
     def is_unchanged(self, file: io.FileIO) -> bool:

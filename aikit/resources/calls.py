@@ -72,7 +72,8 @@ def _carried_out(defaults: OpenAIParameters, parameters: OpenAIParameters, reque
     headers = request.headers.merged(parameters.extra_headers) if parameters.extra_headers else request.headers
     if request.is_aside:
         return redirected(attrs.evolve(request, timeout_s=min(timeout_s, _ASIDE_S), headers=headers))
-    request = attrs.evolve(request, timeout_s=timeout_s, headers=headers)
+    if timeout_s != request.timeout_s or headers is not request.headers:
+        request = attrs.evolve(request, timeout_s=timeout_s, headers=headers)
     return retried(request, retry_policy(defaults, parameters))
 
 

@@ -15,7 +15,7 @@ import attrs
 
 from aikit.disk.walking import Found, can_be_walked_twice, measured, walked
 from aikit.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected
-from aikit.many_objects import CANCELLED, FAILED, KEPT, UPLOADED, OpenAIFileItem
+from aikit.many_objects import CANCELLED, FAILED, IDENTICAL, KEPT, UPLOADED, OpenAIFileItem
 from aikit.many_results import ManyOutcome
 from aikit.resources.many_progress import Tally
 from aikit.retry import through
@@ -141,11 +141,11 @@ class Many:
         """
         Upload one file, and keep what came of it; only cancelling ends more than this one.
         """
-        one = _One(many=self, number=number, item=OpenAIFileItem(path=found.path, status=FAILED))
+        one = _One(self, number, found.path)
         try:
             yield from one.run(found)
         except CancelledError as error:
-            one.item = attrs.evolve(one.item, status=CANCELLED, errors=(error,))
+            one.fail(error, status=CANCELLED)
         except Rejected as rejected:
             one.fail(*rejected.errors)
         except OpenAIError as error:
@@ -156,14 +156,15 @@ class Many:
         self._end(one)
 
     def _end(self, one: _One) -> None:
+        item = one.item()
         with self._lock:
             room = _ERRORS_MAX - len(self._errors)
-            self._errors += _of_file(one.item)[:room] if one.item.status == FAILED else ()
+            self._errors += _of_file(item)[:room] if item.status == FAILED else ()
         try:
-            if self._manifest is not None and one.state is not None and one.item.status not in {KEPT, CANCELLED}:
-                self._manifest.note(one.item, one.state)
+            if self._manifest is not None and one.state is not None and item.status not in {KEPT, CANCELLED}:
+                self._manifest.note(item, one.state)
         finally:
-            self.tally.end(one.number, one.item)
+            self.tally.end(one.number, item)
 
     def kept(self, state: FileState, sha256: Callable[[], str]) -> OpenAIFileItem | None:
         """
@@ -188,27 +189,45 @@ class Many:
         )
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False)
 class _One:
     """
-    One of them.
+    One of them, and what is known of it so far.
 
     Attributes:
-        item: What is known of it so far.
-
         state: For the manifest.
     """
 
     many: Many
     number: int
-    item: OpenAIFileItem
+    path: str | None
     state: FileState | None = None
+    status: str = FAILED
+    file: OpenAIFile | None = None
+    errors: tuple[OpenAIError, ...] = ()
+    size_bytes: int = 0
+    sha256: str | None = None
+    was_sent: bool = False
 
-    def fail(self, *errors: OpenAIError) -> None:
+    def item(self) -> OpenAIFileItem:
+        """
+        Return what became of it.
+        """
+        return OpenAIFileItem(
+            path=self.path,
+            status=self.status,
+            file=self.file,
+            errors=self.errors,
+            bytes=self.size_bytes,
+            sha256=self.sha256,
+            was_sent=self.was_sent,
+        )
+
+    def fail(self, *errors: OpenAIError, status: str = FAILED) -> None:
         """
         Keep why it failed.
         """
-        self.item = attrs.evolve(self.item, status=FAILED, errors=errors)
+        self.status, self.file, self.errors = status, None, errors
 
     def run(self, found: Found) -> Flow[None]:
         """
@@ -216,45 +235,44 @@ class _One:
         """
         many = self.many
         source = _source(found, many.options.filename, many.purpose)
-        size = source.size_bytes or 0
+        self.size_bytes = source.size_bytes or 0
         many.tally.measure(self.number, source.size_bytes)
-        self.item = attrs.evolve(self.item, bytes=size) if size else self.item
         self.state = many.state_of(source)
-        if self.state is not None and (kept := many.kept(self.state, partial(self._sha256, source))) is not None:
-            self.item = attrs.evolve(kept, path=self.item.path)
+        if self.state is not None and (kept := many.kept(self.state, partial(self._hashed, source))) is not None:
+            self.status, self.file, self.sha256 = KEPT, kept.file, kept.sha256
             return
         if self.state is not None or (many.identical is not None and source.is_replayable):
-            self.item = attrs.evolve(self.item, sha256=self._sha256(source))
-        yield from self._sent(source)
+            self._hashed(source)
+        if many.identical is not None and self.sha256 is not None:
+            self.file = yield from many.identical.found(source, self.sha256)
+        if self.file is not None:
+            self.status = IDENTICAL
+        else:
+            yield from self._upload(source)
 
-    def _sent(self, source: Source) -> Flow[None]:
-        many, identical = self.many, self.many.identical
-        sha256 = self.item.sha256
-        if identical is not None and sha256 is not None:
-            stored = yield from identical.found(source, sha256)
-            if stored is not None:
-                self.item = attrs.evolve(self.item, file=stored, status="identical")
-                return
+    def _upload(self, source: Source) -> Flow[None]:
+        many = self.many
         eye = _Eye(whole=many.watch, on_progress=self._checked)
         flow = many.create(many.provider, source, many.purpose, many.options, eye)
-        file = yield from through(flow, self._asked)
-        self.item = attrs.evolve(self.item, file=file, status=UPLOADED)
-        if identical is not None and sha256 is not None:
-            identical.note(source, sha256, file.id)
+        self.file = yield from through(flow, self._asked)
+        self.status = UPLOADED
+        if many.identical is not None and self.sha256 is not None:
+            many.identical.note(source, self.sha256, self.file.id)
 
     def _asked(self, request: Request) -> Flow[Response]:
         """
         Pass on a request; the first one waits for its turn.
         """
-        if not self.item.was_sent:
-            self.item = attrs.evolve(self.item, was_sent=True)
-            if self.many.pace is not None:
-                request = attrs.evolve(request, turn=self.many.pace.turn)
+        if not self.was_sent and self.many.pace is not None:
+            request = attrs.evolve(request, turn=self.many.pace.turn)
+        self.was_sent = True
         response: Response = yield request
         return response
 
-    def _sha256(self, source: Source) -> str:
-        return self.item.sha256 or sha256_of(source, self.many.watch.raise_if_cancelled)
+    def _hashed(self, source: Source) -> str:
+        if self.sha256 is None:
+            self.sha256 = sha256_of(source, self.many.watch.raise_if_cancelled)
+        return self.sha256
 
     def _checked(self, progress: Any) -> None:
         self.many.tally.moved(self.number, progress)

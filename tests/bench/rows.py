@@ -11,7 +11,7 @@ from tests.bench.chat_server import DELAY_S
 from tests.bench.environments import curl_path
 from tests.bench.measure import Line, Row
 from tests.bench.server import BULK_BYTES
-from tests.bench.stage import Stage
+from tests.bench.stage import SMALL_FILES, Stage
 
 _CALLS: Final = 2_000
 _AT_A_TIME: Final = 64
@@ -108,6 +108,23 @@ def _many(stage: Stage) -> Row:
             "aikit": stage.program("aikit", "with_aikit.py", "many", url, _CALLS, _AT_A_TIME),
             "openai": stage.program("openai", "with_openai.py", "many", url, _CALLS, _AT_A_TIME),
             "bare socket": stage.raw("many", url, _CALLS, _AT_A_TIME),
+        },
+        [
+            Line("wall", "wall_s", "openai", ratio=0.35),
+            Line("CPU", "cpu_s", "openai"),
+            Line("peak memory", "rss_mib", "openai"),
+        ],
+    )
+
+
+def _folder(stage: Stage) -> Row:
+    url, path = stage.url("slow"), stage.small_files
+    return Row(
+        f"{SMALL_FILES:,} files of 10 KB in a folder, 64 at a time, answered after 20 ms",
+        {
+            "aikit": stage.program("aikit", "with_aikit.py", "folder", url, path, SMALL_FILES, _AT_A_TIME),
+            "openai": stage.program("openai", "with_openai.py", "folder", url, path, SMALL_FILES, _AT_A_TIME),
+            "bare socket": stage.raw("many", url, SMALL_FILES, _AT_A_TIME),
         },
         [
             Line("wall", "wall_s", "openai", ratio=0.35),
@@ -237,6 +254,7 @@ ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "download": _download,
     "retrieve": _retrieve,
     "many": _many,
+    "folder": _folder,
     "list": _list,
     "check": _check,
     "wait": _wait,
