@@ -49,6 +49,8 @@ class OpenAIBatchCost:
 
         untold: Answered lines that do not tell their tokens; what they cost is missing here.
 
+        missing: Answers that the provider counts, and that are in neither file; what they cost is missing here.
+
         problem_count: Lines that could not be read; what they cost is missing here.
 
         problems: The first 100 of these, each with its line.
@@ -60,6 +62,7 @@ class OpenAIBatchCost:
     answered: int = 0
     failed: int = 0
     untold: int = 0
+    missing: int = 0
     problem_count: int = 0
     problems: tuple[OpenAIError, ...] = ()
     notes: tuple[str, ...] = ()
@@ -71,8 +74,9 @@ class OpenAIBatchCost:
 
     @property
     def total(self) -> Decimal | None:
-        """US dollars of all models whose price is known; ``None`` if there are models and no price at all."""
-        return _total(model.cost for model in self.models)
+        """US dollars of all models whose price is known; ``None`` if there is no price, or nothing tells its tokens."""
+        is_unknown = not self.models and self.is_lower_bound
+        return None if is_unknown else _total(model.cost for model in self.models)
 
     @property
     def unpriced(self) -> tuple[str, ...]:
@@ -82,7 +86,7 @@ class OpenAIBatchCost:
     @property
     def is_lower_bound(self) -> bool:
         """Whether it cost more than *total*, or may have: prices or tokens are missing."""
-        return bool(self.unpriced or self.untold or self.problem_count)
+        return bool(self.unpriced or self.untold or self.missing or self.problem_count)
 
 
 @attrs.frozen(kw_only=True)
@@ -105,7 +109,7 @@ class OpenAIModelEstimate:
 
         cost_low: US dollars; ``None`` where no price is known.
 
-        cost_high: Likewise; ``None`` also where *output_tokens_high* is.
+        cost_high: Likewise; ``None`` also where *output_tokens_high* is, or where nobody knows how much a prompt has.
     """
 
     model: str
@@ -171,7 +175,7 @@ class OpenAIBatchEstimate:
 
     @property
     def cost_high(self) -> Decimal | None:
-        """US dollars, at most; ``None`` where a price is not known or nothing bounds the answers."""
+        """US dollars, at most; ``None`` where a price is not known, or nothing bounds prompts or answers."""
         costs = [model.cost_high for model in self.models]
         return None if None in costs else _total(costs)
 

@@ -18,6 +18,9 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 _GRACE_S: Final = 1.0
+_HURRIED_S: Final = 1.7
+"""Seconds that Ctrl-C leaves to all of it: what engines have under way has one second to end, and is written down."""
+_UNHURRIED_S: Final = 4.0
 _pools: Final[weakref.WeakSet[Pool]] = weakref.WeakSet()
 _engines: Final[weakref.WeakSet[Engine]] = weakref.WeakSet()
 _lock = threading.Lock()
@@ -51,6 +54,10 @@ class Engine(Protocol):
     """
     Something that works on without being asked again.
     """
+
+    def ask_to_stop(self) -> None:
+        """Have it end soon."""
+        ...
 
     def stop(self, timeout_s: float = ..., /) -> None:
         """End it, waiting at most that many seconds for what is under way."""
@@ -96,39 +103,49 @@ def _all() -> list[Pool]:
 
 
 def _finish() -> None:
-    try:
-        _finish_all()
-    finally:
-        _stop_engines()
-
-
-def _stop_engines() -> None:
-    with _lock:
-        engines = list(_engines)
-    is_hurried = _was_interrupted()
-    for engine in engines:
-        with suppress(Exception):  # nobody is left to tell, and the others are to be stopped too
-            engine.stop(_GRACE_S) if is_hurried else engine.stop()
-
-
-def _finish_all() -> None:
     """
     Wait for all pools; Ctrl-C, before or now, cancels their calls and ends the process within two seconds.
     """
     try:
         if _was_interrupted():
-            _cancel_all()
+            _end_in_a_hurry()
             return
         while (pool := _busy_pool()) or _pumped():
             if pool:
                 pool.wait(60)
+        _stop_engines(time.monotonic() + _UNHURRIED_S)
     except KeyboardInterrupt:
-        _cancel_all()
+        _end_in_a_hurry()
         _die_of_interrupt()
     except SystemExit as stop:  # a handler of another signal wants the end
-        _cancel_all()
+        _end_in_a_hurry()
         _flush()
         os._exit(stop.code if isinstance(stop.code, int) else int(stop.code is not None))
+
+
+def _end_in_a_hurry() -> None:
+    ends_at = time.monotonic() + _HURRIED_S
+    _ask_engines_to_stop()
+    _cancel_all()
+    with suppress(KeyboardInterrupt, SystemExit):  # asked once more
+        _stop_engines(ends_at)
+
+
+def _stop_engines(ends_at: float) -> None:
+    """
+    Stop all engines at once: together they have until then.
+    """
+    for engine in _ask_engines_to_stop():
+        with suppress(Exception):  # nobody is left to tell, and the others are to be stopped too
+            engine.stop(max(ends_at - time.monotonic(), 0.0))
+
+
+def _ask_engines_to_stop() -> list[Engine]:
+    with _lock:
+        engines = list(_engines)
+    for engine in engines:
+        engine.ask_to_stop()
+    return engines
 
 
 def _busy_pool() -> Pool | None:

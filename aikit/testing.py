@@ -6,13 +6,12 @@ Fixtures for the tests of programs that use aikit: a provider of their own, a cl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
-import pytest
 
 from aikit.client import OpenAIClient
 from aikit.local.clock import SpedUpClock
@@ -146,6 +145,8 @@ class EmbeddedProvider:
     def expire_after(self, lines: int) -> None:
         """
         After so many lines have been answered, let the window of the batch be over: it expires with what it has.
+
+        Once: batches that are made afterwards have their own day.
         """
         if lines < 0:
             raise ValueError(f"lines must be at least 0, not {lines!r}")
@@ -179,7 +180,18 @@ def embedded_provider(home: Path) -> Iterator[EmbeddedProvider]:
             provider.close()
 
 
-@pytest.fixture
+def _fixture(function: Callable[[Path], Iterator[EmbeddedProvider]]) -> Any:
+    """
+    Make a fixture of *function* where there is pytest; others need none.
+    """
+    try:
+        import pytest  # noqa: PLC0415  tests of other kinds go without
+    except ModuleNotFoundError:
+        return function
+    return pytest.fixture(function)
+
+
+@_fixture
 def aikit_provider(tmp_path: Path) -> Iterator[EmbeddedProvider]:
     """
     Give a fresh embedded provider in a temporary folder.

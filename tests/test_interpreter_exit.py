@@ -46,13 +46,14 @@ def dead() -> Iterator[ScriptedServer]:
         yield server
 
 
-def started(server: ScriptedServer, script: str, **environ: str) -> subprocess.Popen[str]:
+def started(server: ScriptedServer, script: str, folder: Path | None = None, **environ: str) -> subprocess.Popen[str]:
     """
-    Start a program against *server*.
+    Start a program against *server*, in *folder*.
     """
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-c", START + textwrap.dedent(script)],
         env=os.environ | {"SERVER": server.url, "PYTHONPATH": str(Path(__file__).parent.parent)} | environ,
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -197,6 +198,30 @@ def test_ctrl_c_with_a_stuck_callback_ends_it_all_the_same(slow: ScriptedServer)
     code, _, _, seconds = interrupted(started(slow, script), "ready")
     assert seconds < 2
     assert code in {-signal.SIGINT, 130}
+
+
+@pytest.mark.parametrize("rest", ["time.sleep(60)", ""])
+def test_ctrl_c_stops_all_that_works_on_by_itself_at_once(dead: ScriptedServer, tmp_path: Path, rest: str) -> None:
+    """
+    Five clients whose batches take long end together, not one after the other, wherever the program is.
+    """
+    script = f"""
+        from aikit import jsonl
+        jsonl.write("in.jsonl", [jsonl.chat_line("why", model="m")])
+        for number in range(5):
+            local = OpenAIClient(provider="local", home=str(number), base_url=os.environ["SERVER"])
+            file = local.files.create("in.jsonl", "batch").throw().file
+            batch = local.batches.create(file.id, "/v1/chat/completions").throw().batch
+            while local.batches.retrieve(batch.id).batch.status == "validating":
+                time.sleep(0.01)
+            local.batches.wait(batch.id, {{"on_terminate": done}})
+        print("ready", flush=True)
+        {rest}
+    """
+    code, out, _, seconds = interrupted(started(dead, script, folder=tmp_path), "ready")
+    assert seconds < 2
+    assert code in {-signal.SIGINT, 130}
+    assert out.count("done False ['cancelled']") == 5
 
 
 def test_ctrl_c_in_wait_is_an_ordinary_interrupt(dead: ScriptedServer) -> None:

@@ -129,6 +129,28 @@ def test_pytest_is_loaded_by_nobody_else() -> None:
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(aikit.__file__).parents[1], timeout=30)
 
 
+def test_tests_of_other_kinds_need_no_pytest(tmp_path: Path) -> None:
+    """
+    With unittest, where pytest is not installed, the context manager is there.
+    """
+    program = "import sys; from pathlib import Path; sys.modules['pytest'] = None\n"
+    program += "from aikit.testing import embedded_provider\n"
+    program += f"with embedded_provider(Path({str(tmp_path)!r})) as p: assert p.client().files.list().success"
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(aikit.__file__).parents[1], timeout=30)
+
+
+def test_a_provider_within_another_on_one_folder(tmp_path: Path) -> None:
+    """
+    The inner script is in force while it is, and then the outer one again.
+    """
+    with embedded_provider(tmp_path) as outer:
+        with embedded_provider(tmp_path) as inner:
+            inner.fail(status=418)
+            assert not inner.client(max_retries=0).files.list().success
+        outer.fail(status=418)
+        assert not outer.client(max_retries=0).files.list().success
+
+
 def test_calls_fail_as_often_as_said(provider: EmbeddedProvider) -> None:
     """
     Status, body and headers are as scripted; the call after that is a call like others.
@@ -253,6 +275,20 @@ def test_a_window_that_is_over_leaves_exactly_so_many(provider: EmbeddedProvider
     assert (batch.status, batch.request_counts.completed) == ("expired", lines)
     assert provider.clock.now() - time.time() < 2 * 86_400
     assert sorted(row.status for row in client.batches.results(batch)) == ["expired"] * (20 - lines) + ["ok"] * lines
+
+
+def test_batches_after_the_window_have_their_own_day(provider: EmbeddedProvider) -> None:
+    """
+    What expired is sent again and answered, as a program under test would.
+    """
+    provider.expire_after(4)
+    client = provider.client(concurrency=16)
+    first = ended(client)
+    again = client.batches.resubmit(first.id, only=("expired",)).throw().batch
+    assert again is not None
+    batch = client.batches.wait(again.id, {"poll_interval": 0.05, "max_wait": 20}).batch
+    assert batch is not None
+    assert (first.status, batch.status, batch.request_counts.completed) == ("expired", "completed", 16)
 
 
 def test_heal_ends_all_faults(provider: EmbeddedProvider) -> None:

@@ -13,9 +13,9 @@ from aikit.batch_costs import OpenAIBatchCost, OpenAIModelCost
 from aikit.usage import Usage
 
 
-def cost_of(tally: Tally, prices: Prices, notes: tuple[str, ...] = ()) -> OpenAIBatchCost:
+def cost_of(tally: Tally, prices: Prices, notes: tuple[str, ...] = (), missing: int = 0) -> OpenAIBatchCost:
     """
-    Return what the lines of *tally* cost.
+    Return what the lines of *tally* cost, beside which so many answers are *missing*.
     """
     models = tuple(sorted(_models(tally), key=lambda model: -model.requests))
     unpriced = [model.model for model in models if model.cost is None]
@@ -24,15 +24,18 @@ def cost_of(tally: Tally, prices: Prices, notes: tuple[str, ...] = ()) -> OpenAI
         answered=tally.answered,
         failed=tally.failed,
         untold=tally.untold,
+        missing=missing,
         problem_count=tally.problem_count,
         problems=tuple(tally.problems),
-        notes=(*notes, *_notes(tally, [prices.why_unknown(unpriced)] if unpriced else [])),
+        notes=(*notes, *_notes(tally, missing, [prices.why_unknown(unpriced)] if unpriced else [])),
     )
 
 
-def _notes(tally: Tally, notes: list[str]) -> list[str]:
+def _notes(tally: Tally, missing: int, notes: list[str]) -> list[str]:
     if tally.untold:
         notes.append(f"{tally.untold:,} answers do not tell their tokens")
+    if missing:
+        notes.append(f"{missing:,} answers that the provider counts are in neither file")
     if tally.problem_count:
         notes.append(f"{tally.problem_count:,} lines could not be read, see problems")
     if notes:

@@ -15,7 +15,7 @@ from aikit.accounts.rates import Price, Rates
 from aikit.batch_costs import OpenAIBatchEstimate, OpenAIModelEstimate
 from aikit.errors import OpenAIError
 from aikit.jsonl.lines import parsed
-from aikit.jsonl.tokens import estimate_body
+from aikit.jsonl.tokens import TokenEstimate, answer_count, estimate_body, prompt_count
 from aikit.usage import Usage
 
 _MAX_PROBLEMS: Final = 100
@@ -42,7 +42,8 @@ class Estimator:
     What the lines of an input will take; its size does not grow with them.
 
     An answer has no tokens at least, and at most what its line allows; where that allows any, what its model can say:
-    the user's ``max_output_tokens``, else what of its context the prompt leaves.
+    the user's ``max_output_tokens``, else what of its context the prompt leaves. What of a prompt cannot be counted
+    costs at most as much as fills the context.
     """
 
     prices: Prices
@@ -104,7 +105,8 @@ class Estimator:
         counts.input_high += tokens.high
         counts.uncounted += tokens.uncounted
         counts.output_high = None if most is None or counts.output_high is None else counts.output_high + most
-        _add_costs(counts, tokens.low, tokens.high, most)
+        read = _with_uncounted(counts.price, tokens, body) if tokens.uncounted else tokens.high
+        _add_costs(counts, tokens.low, read, most)
 
     def _counts(self, model: Any) -> _Counts:
         name = model if isinstance(model, str) else ""
@@ -130,7 +132,10 @@ class Estimator:
             )
         uncounted = sum(counts.uncounted for counts in self._by_model.values())
         if uncounted:
-            notes.append(f"{uncounted:,} parts (files, audio, what is stored at the provider) could not be counted")
+            notes.append(
+                f"{uncounted:,} parts (files, audio, what is stored at the provider) could not be counted: the highest "
+                "cost takes them for all that fits into the model's context, and is not known where that is not"
+            )
         if self._problem_count:
             notes.append(f"{self._problem_count:,} lines could not be read, see problems; they are not in it")
         return notes
@@ -140,14 +145,22 @@ def _model_limit(price: Price, input_tokens: int, body: Mapping[str, Any]) -> in
     if price.max_output_tokens is not None:
         limit = price.max_output_tokens
     elif price.context_tokens is not None:
-        limit = max(price.context_tokens - input_tokens, 0)
+        limit = max(price.context_tokens - (input_tokens if prompt_count(body) == 1 else 0), 0)
     else:
         return None
-    count = body.get("n")
-    return limit * (count if type(count) is int and count > 1 else 1)
+    return limit * answer_count(body)
 
 
-def _add_costs(counts: _Counts, low: int, high: int, most: int | None) -> None:
+def _with_uncounted(price: Price | None, tokens: TokenEstimate, body: Mapping[str, Any]) -> int | None:
+    """
+    Return the most tokens that a prompt can have some parts of which cannot be counted; ``None`` if nobody knows.
+    """
+    if price is None or price.context_tokens is None:
+        return None
+    return max(tokens.high, price.context_tokens * prompt_count(body))
+
+
+def _add_costs(counts: _Counts, low: int, high: int | None, most: int | None) -> None:
     """
     Add one request's dollars: at least without an answer, at most with the longest, and nothing read before.
     """
@@ -159,9 +172,11 @@ def _add_costs(counts: _Counts, low: int, high: int, most: int | None) -> None:
         cost = Rates(input=_least(rates.input, rates.cached_input)).cost(Usage(input_tokens=low))
         counts.cost_low = None if cost is None else counts.cost_low + cost
     if counts.cost_high is not None:
-        rates = counts.price.batch_rates(counts.price.step(high))
-        most = 0 if most is None and rates.output == 0 else most  # free answers may be as long as they like
-        cost = None if most is None else rates.cost(Usage(input_tokens=high, output_tokens=most))
+        rates = counts.price.batch_rates(counts.price.step(high or 0))
+        high = 0 if high is None and rates.input == 0 else high  # what is free may be as long as it likes
+        most = 0 if most is None and rates.output == 0 else most
+        is_known = high is not None and most is not None
+        cost = rates.cost(Usage(input_tokens=high or 0, output_tokens=most or 0)) if is_known else None
         counts.cost_high = None if cost is None else counts.cost_high + cost
 
 

@@ -34,17 +34,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 
 from aikit.batch_costs import OpenAIModelCost
 from aikit.batch_events import CREATED, ENDED, OpenAIBatchEvent
 from aikit.batch_objects import OpenAIBatchRequestCounts
-from aikit.disk.database import Database, giving_up
+from aikit.disk.database import Database
 from aikit.disk.faults import StoreError, telling_faults
-from aikit.disk.locks import locked
+from aikit.disk.locks import take
 from aikit.usage import Usage
+
+T = TypeVar("T")
 
 MIGRATIONS: Final = (
     (
@@ -105,6 +107,8 @@ _PAGE: Final = 500
 _PATIENCE_S: Final = 5.0
 _IMPATIENCE_S: Final = 0.2
 _SULK_S: Final = 60.0
+_TRY_S: Final = 0.1
+_PAUSE_S: Final = 0.02
 
 
 @attrs.define(eq=False)
@@ -120,13 +124,10 @@ class Ledger:
 
     home: Path
     clock: Callable[[], float] = time.time
-    _database: Database = attrs.field(init=False)
-    _starting: Any = attrs.field(factory=threading.Lock, init=False)
-    _is_started: bool = attrs.field(default=False, init=False)
+    _database: Database | None = attrs.field(default=None, init=False)
+    _is_on: tuple[int, int] | None = attrs.field(default=None, init=False)
+    _opening: Any = attrs.field(factory=threading.Lock, init=False)
     _impatient_until: float = attrs.field(default=0.0, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._database = Database(self.path, MIGRATIONS)
 
     @property
     def path(self) -> Path:
@@ -165,11 +166,8 @@ class Ledger:
         Raises:
             StoreError: The file cannot be read.
         """
-        if not self._is_there():
-            return False
         query = "SELECT 1 FROM events WHERE address = ? AND batch_id = ? AND kind = ?"
-        with self._telling_faults(), self._database.reading() as connection:
-            return connection.execute(query, (address, batch_id, kind)).fetchone() is not None
+        return bool(self._rows(query, [address, batch_id, kind]))
 
     def book(self, *events: OpenAIBatchEvent) -> tuple[OpenAIBatchEvent, ...]:
         """
@@ -179,47 +177,87 @@ class Ledger:
             Those that were written by this very call: of all threads and processes, one gets each event.
 
         Raises:
-            StoreError: The disk is full or broken, or others have been writing for five seconds.
+            StoreError: The disk is full or broken, or others have had the file for five seconds.
         """
-        with self._in_time():
-            self._start()
-            with self._telling_faults(), self._database.writing() as connection:
+
+        def book() -> tuple[OpenAIBatchEvent, ...]:
+            with self._opened().writing() as connection:
                 return tuple(event for event in events if connection.execute(_INSERT, _row(event)).rowcount)
+
+        return self._patiently(book)
 
     def close(self) -> None:
         """
         Let go of the file; the ledger can be used again.
         """
-        self._database.close()
+        if self._database is not None:
+            self._database.close()
 
     def _pages(self, query: str, values: list[Any]) -> Iterator[OpenAIBatchEvent]:
         last = 0
-        while self._is_there():
-            with self._telling_faults(), self._database.reading() as connection:
-                rows = connection.execute(query, (last, *values)).fetchall()
+        while rows := self._rows(query, [last, *values]):
             for row in rows:
-                yield _event(row[1:])
-            if len(rows) < _PAGE:
-                return
+                yield self._read(row)
             last = rows[-1][0]
 
-    def _is_there(self) -> bool:
-        """
-        Tell whether there is anything to read, without making it.
-        """
-        if not self._is_started and self.path.exists():
-            self._start()
-        return self._is_started
+    def _read(self, row: tuple[Any, ...]) -> OpenAIBatchEvent:
+        try:
+            return _event(row[1:])
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            message = f"event {row[0]} of the ledger {self.path} cannot be read: {error}; some other program wrote it"
+            raise StoreError(message=message, code="storage_damaged") from error
 
-    def _start(self) -> None:
-        if self._is_started:
-            return
-        with self._starting, self._telling_faults():
-            if not self._is_started:
+    def _rows(self, query: str, values: list[Any]) -> list[tuple[Any, ...]]:
+        """
+        Return what is there; where there is no file there is nothing, and none is made.
+        """
+
+        def read() -> list[tuple[Any, ...]]:
+            if _identity(self.path) is None:
+                return []
+            with self._opened().reading() as connection:
+                return connection.execute(query, values).fetchall()
+
+        return self._patiently(read)
+
+    def _opened(self) -> Database:
+        """
+        Return the database that stands under the ledger's name now: who moved it away has begun a new one.
+        """
+        with self._opening:
+            if self._database is None or self._is_on is None or self._is_on != _identity(self.path):
                 self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-                with locked(self.home / "ledger.lock"):
+                self._database, self._is_on = Database(self.path, MIGRATIONS, _TRY_S), None
+                lock = take(self.home / "ledger.lock")
+                if lock is None:
+                    raise self._busy()
+                with lock:
                     self._database.migrate()
-                self._is_started = True
+                self._is_on = _identity(self.path)
+            return self._database
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        """
+        Do *work*, for five seconds again while others have the file, and for a minute after that hardly at all.
+
+        Calls of the client wait behind it.
+        """
+        is_impatient = time.monotonic() < self._impatient_until
+        ends_at = time.monotonic() + (_IMPATIENCE_S if is_impatient else _PATIENCE_S)
+        while True:
+            try:
+                with self._telling_faults():
+                    return work()
+            except StoreError as error:
+                if error.code != "storage_busy":
+                    raise
+                if time.monotonic() >= ends_at:
+                    self._impatient_until = time.monotonic() + _SULK_S
+                    raise self._busy() from error
+            time.sleep(_PAUSE_S)
+
+    def _busy(self) -> StoreError:
+        return StoreError(message=f"another program has been writing to {self.path} for long", code="storage_busy")
 
     @contextmanager
     def _telling_faults(self) -> Iterator[None]:
@@ -232,23 +270,13 @@ class Ledger:
             message = f"the ledger {self.path} is damaged; move it away, and a new one is begun"
             raise StoreError(message=message, code=error.code) from error
 
-    @contextmanager
-    def _in_time(self) -> Iterator[None]:
-        """
-        Give up waiting for others after five seconds; for a minute after that, nearly at once: calls wait behind it.
-        """
-        is_impatient = time.monotonic() < self._impatient_until
-        ends_at = time.monotonic() + (_IMPATIENCE_S if is_impatient else _PATIENCE_S)
 
-        def check() -> None:
-            if time.monotonic() >= ends_at:
-                self._impatient_until = time.monotonic() + _SULK_S
-                raise StoreError(
-                    message=f"another program has been writing to {self.path} for long", code="storage_busy"
-                )
-
-        with giving_up(check):
-            yield
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _row(event: OpenAIBatchEvent) -> tuple[Any, ...]:
@@ -265,8 +293,10 @@ def _row(event: OpenAIBatchEvent) -> tuple[Any, ...]:
 
 def _stored(value: Any) -> Any:
     """
-    Return what SQLite can hold: a provider may say any number.
+    Return what SQLite can hold: a provider may say any number, and lone surrogates.
     """
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
     return max(-(2**63), min(value, 2**63 - 1)) if isinstance(value, int) else value
 
 

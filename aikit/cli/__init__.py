@@ -8,8 +8,10 @@ installed · 3 the local check found problems, and nothing was sent · 4 some re
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 __all__ = ["main"]
 
@@ -18,10 +20,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     Run the command line with *argv*, by default the program's own arguments, and return its exit code.
     """
+    _open_what_is_closed()
     try:
         return _run(argv)
     except KeyboardInterrupt:  # pressed before anything began
         return 130
+
+
+def _open_what_is_closed() -> None:
+    """
+    Give the streams that were closed for this program nothing to read, and nowhere to write.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  for the whole program
 
 
 def _run(argv: Sequence[str] | None) -> int:

@@ -5,7 +5,6 @@ What a batch is made of: a file on this machine, which is uploaded first, or one
 from __future__ import annotations
 
 import tempfile
-from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -18,11 +17,10 @@ from aikit.cli.output import Output
 from aikit.cli.progress import bars
 from aikit.client import OpenAIClient
 from aikit.errors import OpenAIError
-from aikit.jsonl.lines import iter_lines, parsed
-from aikit.source import Source, source_of
+from aikit.runs.plan import first_url
+from aikit.source import source_of
 
 _MARKS: Final = ("/", "\\", ".")
-_LINE_MAX: Final = 64 * 1024 * 1024
 
 
 @attrs.frozen
@@ -78,30 +76,16 @@ class BatchInput:
             Refused: There is none to be read, or the file cannot be fetched.
         """
         if self.here is not None and self.here.source is not None:
-            found = endpoint_of(self.here.source.resolved())
+            found = first_url(self.here.source.resolved())
         else:
             with tempfile.TemporaryDirectory(prefix="aikit-") as folder:
                 path = Path(folder) / "input.jsonl"
                 good(client.files.download(self.word, path))
-                found = endpoint_of(source_of(path).resolved())
+                found = first_url(source_of(path).resolved())
         if found is not None:
             return found
         message = f"the first line of {self.word} does not say what it asks (url); mend it, or say --endpoint"
         raise Refused([OpenAIError(message=message, code="missing_endpoint", param="endpoint", line=1)], was_sent=False)
-
-
-def endpoint_of(source: Source) -> str | None:
-    """
-    Return the ``url`` of the first request of *source*, or ``None`` when it cannot be read.
-    """
-    with closing(source.open()) as reader:
-        first = next(iter_lines(reader, _LINE_MAX), None)
-    try:
-        line = parsed(first or b"")
-    except ValueError:
-        return None
-    url = line.get("url") if isinstance(line, dict) else None
-    return url if isinstance(url, str) and url else None
 
 
 def _is_path(word: str) -> bool:

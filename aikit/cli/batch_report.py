@@ -18,6 +18,7 @@ from aikit.cli.output import Exit, Output, error_to_json
 from aikit.cli.text import safe
 from aikit.client import OpenAIClient
 from aikit.errors import OpenAIError
+from aikit.runs.costs import costs_of
 from aikit.runs.state import RunState
 
 
@@ -42,7 +43,7 @@ class Report:
         """
         Print it; *again* is the command that sends what is not ok once more. Return the exit code.
         """
-        costs, problems = self._costs()
+        costs, problems = costs_of(self.client, self.state)
         if self.output.settings.json:
             self.output.document(self._document(costs, problems))
         elif self.target is not None:
@@ -71,21 +72,6 @@ class Report:
         else:
             bold = ("\x1b[1m", "\x1b[0m") if self.output.has_color(sys.stdout) else ("", "")
             self.output.line(f"results  {bold[0]}{place}{bold[1]}")
-
-    def _costs(self) -> tuple[list[OpenAIBatchCost], list[OpenAIError]]:
-        """
-        Return what each batch cost that was not refused, and why that cannot be told.
-        """
-        costs, problems = [], []
-        for part in self.state.parts:
-            for attempt in part.attempts:
-                if attempt.batch_id is None or attempt.status == "failed":
-                    continue
-                result = self.client.batches.cost(attempt.batch_id)
-                problems += list(result.errors)
-                if result.cost is not None:
-                    costs.append(result.cost)
-        return costs, problems
 
     def _document(self, costs: list[OpenAIBatchCost], problems: list[OpenAIError]) -> dict[str, Any]:
         order, counts = self.state.order, self.rows.counts

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ import click
 from aikit.batch_costs import OpenAIBatchCost
 from aikit.batch_output.writing import write_csv, write_jsonl
 from aikit.batch_results import OpenAIBatchRowsResult
-from aikit.batch_rows import STATUSES, OpenAIBatchRow
+from aikit.batch_rows import STATUSES, OpenAIBatchProblem, OpenAIBatchRow
 from aikit.cli.batch_text import (
     COST_TITLES,
     cost_cells,
@@ -29,7 +29,7 @@ from aikit.cli.batch_text import (
 from aikit.cli.batches import create_options
 from aikit.cli.calls import Refused, command, good, refused, told
 from aikit.cli.inputs import STDIN
-from aikit.cli.options import Choices, Command, Duration, Pairs, settings_of_context, usage_errors
+from aikit.cli.options import Choices, Command, Dollars, Duration, Pairs, settings_of_context, usage_errors
 from aikit.cli.output import Answer, Exit, Output, copy_to_stdout, exit_of
 from aikit.cli.text import counted, safe
 from aikit.client import OpenAIClient
@@ -126,17 +126,21 @@ def _print_results(
     else:
         code = Exit(print_rows(output, rows, form))
     output.say(rows.text())
-    if result.problems:
-        first = result.problems[0]
-        place = first.file if first.line is None else f"{first.file} line {first.line}"
-        output.say(
-            f"{counted(result.problem_count, 'problem')} in the files, the first: {place}: {safe(first.message)}"
-        )
+    say_problems(output, result.problems, result.problem_count)
     if rows.is_all_ok:
         return code
     batch_id = result.batch.id if result.batch is not None else "ID"
     output.say(f"to send again what is not ok: {command(output.settings, 'batches', 'resubmit', batch_id)}")
     return code or Exit.SOME_NOT_OK
+
+
+def say_problems(output: Output, problems: Sequence[OpenAIBatchProblem], count: int) -> None:
+    """
+    Say how many lines of the files could not be joined, and why the first.
+    """
+    for first in problems[:1]:
+        place = first.file if first.line is None else f"{first.file} line {first.line}"
+        output.say(f"{counted(count, 'problem')} in the files, the first: {place}: {safe(first.message)}")
 
 
 def write_rows(rows: Iterable[OpenAIBatchRow], path: Path, form: str | None = None) -> int:
@@ -207,7 +211,7 @@ def print_cost(output: Output, cost: OpenAIBatchCost) -> None:
 @click.option("--only", type=Choices(STATUSES), default=_REDO, show_default=True, help="Which lines.")
 @click.option("--metadata", type=Pairs(), metavar="K=V", multiple=True, help="Pairs beside those of the batch.")
 @click.option("--output-expires-after", type=Duration(), help="As for create.")
-@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Refuse what may cost more.")
+@click.option("--max-cost", type=Dollars(), metavar="USD", help="Refuse what may cost more.")
 @click.option("--intent", metavar="KEY", help="As for create.")
 @_input
 def resubmit(batch_id: str, only: tuple[str, ...], input_file: str | None, **asked: Any) -> int:

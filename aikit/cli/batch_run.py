@@ -6,22 +6,27 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import click
 
+from aikit.batch_costs import OpenAIBatchEstimate
+from aikit.batch_rows import STATUSES
 from aikit.cli.batch_progress import follow, uploading, waiting
 from aikit.cli.batch_report import Report
-from aikit.cli.batch_results import Tellings, print_rows
-from aikit.cli.batch_text import estimate_text
+from aikit.cli.batch_results import Tellings, print_rows, say_problems
+from aikit.cli.batch_text import estimate_text, list_text
+from aikit.cli.batch_wishes import Wishes, words_of
 from aikit.cli.batches import create_options, wait_options
 from aikit.cli.calls import Refused, command, good, refused
-from aikit.cli.inputs import STDIN
-from aikit.cli.options import Command, Duration, Group, Pairs, settings_of_context, usage_errors
+from aikit.cli.options import Command, Dollars, Duration, Group, Pairs, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.progress import bars
 from aikit.cli.text import human_time, safe
@@ -32,10 +37,11 @@ from aikit.errors import OpenAIError, Rejected
 from aikit.objects import Progress
 from aikit.providers.configured import LOCAL
 from aikit.runs.folder import RunFolder
-from aikit.runs.joining import rows_of, written
+from aikit.runs.joining import Joined, written
 from aikit.runs.plan import Fingerprint, fingerprint, planned
 from aikit.runs.state import Part, RunOrder, RunState, identity
-from aikit.runs.steps import Listener, ended, has_gained_room, intending_again, submitted
+from aikit.runs.steps import Listener, answered, intending_again
+from aikit.runs.whole import concluded, taken_up
 
 
 @click.group(cls=Group)
@@ -54,7 +60,7 @@ def batch() -> None:
     type=click.Path(allow_dash=True, dir_okay=False),
     help="Results: a .jsonl or .csv file, or - for stdout. Default: INPUT.results.jsonl, beside the input.",
 )
-@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Refuse to begin what may cost more.")
+@click.option("--max-cost", type=Dollars(), metavar="USD", help="Refuse to begin what may cost more.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask about the cost.")
 @click.option("--resubmit", is_flag=True, help="Of a finished run, send again what is not ok, and join all results.")
 @click.option("--again", is_flag=True, help="Begin anew, and pay anew, whatever was done before.")
@@ -82,7 +88,7 @@ def run(path: str, results: str | None, **asked: Any) -> int:
     wishes = Wishes(
         path=Path(path),
         results=results,
-        words=_words(path, results, asked),
+        words=words_of(path, results, asked),
         **{name: asked[name] for name in ("max_cost", "yes", "resubmit", "again")},
     )
     with usage_errors():
@@ -99,37 +105,6 @@ def run(path: str, results: str | None, **asked: Any) -> int:
         return refused(output, refusal)
     except (OpenAIError, StoreError, Rejected) as error:
         return refused(output, Refused(_errors_of(error), was_sent=True))
-
-
-@attrs.frozen(kw_only=True)
-class Wishes:
-    """
-    What was said on the command line.
-
-    Attributes:
-        path: The input.
-
-        results: Where the results go, as it was said.
-
-        words: The command line, to be shown to whoever goes on.
-
-        max_cost: US dollars.
-    """
-
-    path: Path
-    results: str | None
-    words: tuple[str, ...]
-    max_cost: float | None
-    yes: bool
-    resubmit: bool
-    again: bool
-
-    @property
-    def target(self) -> Path | None:
-        """The file of the results; ``None`` for stdout."""
-        if self.results == STDIN:
-            return None
-        return Path(self.results) if self.results else self.path.with_suffix(".results.jsonl")
 
 
 @attrs.define(eq=False)
@@ -152,7 +127,7 @@ class Run:
             Refused: The check found problems, or something else keeps it from beginning.
             OpenAIError: A step failed, as do *Rejected* and *StoreError*.
         """
-        self._require_target()
+        self.wishes.require_place(is_json=self.output.settings.json)
         mark = self._fingerprint()
         order = RunOrder(
             provider=identity(self.client.provider),
@@ -163,22 +138,29 @@ class Run:
             output_expires_after=expiry and dict(expiry),
         )
         with self.folder.held(order.key):
-            known = None if self.wishes.again else self.folder.load(order.key)
-            self._require_own_target()
-            state = self._begun(order) if known is None else self._taken_up(attrs.evolve(known, order=order))
+            known = self._known(order)
+            self.wishes.require_own_place(self.folder.results())
+            state = self._begun(order, mark) if known is None else self._gone_on_with(known)
             if state is None:
                 return Exit.REFUSED
             return self._went_on(state, mark)
 
+    def _known(self, order: RunOrder) -> RunState | None:
+        """
+        Return how far an earlier call has come; ``None`` for nothing, and when all is to begin anew.
+        """
+        if not self.wishes.again:
+            return taken_up(self.client, order, self.folder)
+        with suppress(OpenAIError):  # nothing of it is needed any more
+            known = self.folder.load(order.key)
+            if known is not None and not known.is_ended and known.batch_ids:
+                self.output.say(f"batches of the run before may be under way: {list_text(known.batch_ids)}")
+        return None
+
     def _went_on(self, state: RunState, mark: Fingerprint) -> int:
         try:
-            while not state.is_ended:
-                before, state = state, self._ended(self._submitted(state, mark))
-                if not has_gained_room(before, state):
-                    break
-                self.output.say("some batches were more than the provider keeps waiting; others are over: tried again")
-                state = intending_again(state, is_free_only=True)
-            return self._told(state)
+            max_cost = self.wishes.max_cost
+            return self._told(answered(self.client, state, self._listener(mark), self.wait, max_cost), mark)
         except KeyboardInterrupt:
             self._say_how_to_go_on(state)
             raise
@@ -197,16 +179,21 @@ class Run:
             finally:
                 bar.close()
 
-    def _begun(self, order: RunOrder) -> RunState | None:
+    def _begun(self, order: RunOrder, mark: Fingerprint) -> RunState | None:
         """
         Check, split, estimate and ask; return the beginning of a new run, or ``None`` if it is not wanted.
         """
         self._say_others(order)
         parts = self._planned(order)
-        if not self._is_agreed():
-            self.folder.forget_parts(order.key)
-            return None
-        state = RunState(order=order, created_at=time.time(), parts=parts)
+        mark.require(self.wishes.path)
+        with ExitStack() as stack:
+            stack.callback(self.folder.forget_parts, order.key)  # unless they are wanted
+            if not self._is_agreed():
+                return None
+            stack.pop_all()
+        target = self.wishes.target
+        own = (str(target.absolute()),) if target is not None and target.exists() else ()  # an earlier run's, or named
+        state = RunState(order=order, created_at=time.time(), parts=parts, results=own)
         self.folder.keep(state)
         return state
 
@@ -229,7 +216,7 @@ class Run:
         """
         Tell the estimate, and ask when somebody is there to be asked and it is not for free.
         """
-        estimate = good(self.client.batches.estimate(self.wishes.path)).estimate
+        estimate = self._estimated()
         is_free = estimate.cost_high == 0
         self.output.say(f"estimate: {estimate_text(estimate)}")
         for note in () if is_free else estimate.notes:
@@ -238,10 +225,14 @@ class Run:
             self._require_affordable(estimate, self.wishes.max_cost)
         if self.wishes.yes or is_free or not sys.stdin.isatty():
             return True
-        if click.confirm("Run it?", err=True):
+        unsaid = f"{estimate_text(estimate)}. " if self.output.settings.quiet else ""
+        if click.confirm(f"{unsaid}Run it?", err=True):
             return True
         self.output.say("nothing was sent")
         return False
+
+    def _estimated(self) -> OpenAIBatchEstimate:
+        return cast("OpenAIBatchEstimate", good(self.client.batches.estimate(self.wishes.path)).estimate)
 
     @staticmethod
     def _require_affordable(estimate: Any, max_cost: float) -> None:
@@ -251,15 +242,15 @@ class Run:
         if problem is not None:
             raise Refused([problem], was_sent=False)
 
-    def _taken_up(self, known: RunState) -> RunState:
+    def _gone_on_with(self, known: RunState) -> RunState:
         """
         Say how far an earlier call has come, and what this one does.
         """
-        if len(known.parts) == 1:  # the same lines may have another name by now
-            known = known.with_part(attrs.evolve(known.parts[0], path=known.order.input))
         if not known.is_ended:
             created = f"{len(known.batch_ids)} of {len(known.parts)} batches created"
             self.output.say(f"this run was begun {human_time(int(known.created_at))}; it goes on with {created}")
+            if self.wishes.max_cost is not None and not all(part.is_begun for part in known.parts):
+                self._require_affordable(self._estimated(), self.wishes.max_cost)
             return known
         state = intending_again(known, is_free_only=not self.wishes.resubmit)
         if state.is_ended:
@@ -273,65 +264,37 @@ class Run:
             self.output.say("the provider had refused to begin, so nothing was done and nothing paid: tried again")
         return state
 
-    def _submitted(self, state: RunState, mark: Fingerprint) -> RunState:
-        path = self.wishes.path
-        with uploading(self.output, state) as on_upload:
-            listener = self._listener(on_upload=on_upload)
-            state = submitted(self.client, state, listener, self.wishes.max_cost if self.wishes.resubmit else None)
-        if not mark.is_of(path):
-            self.output.say(f"{safe(str(path))} was changed meanwhile; the run is of what it was before")
-        return state
-
-    def _ended(self, state: RunState) -> RunState:
-        with waiting(self.output, state) as on_wait:
-            return ended(self.client, state, self._listener(on_wait=on_wait), dict(self.wait))
-
-    def _told(self, state: RunState) -> int:
+    def _told(self, state: RunState, mark: Fingerprint) -> int:
         """
         Write the results, and account for every line.
         """
-        target = self.wishes.target
-        if target is not None:  # kept before, so that who is killed in between finds it his own
-            state = attrs.evolve(state, results=str(target.absolute()))
-            self.folder.keep(state)
-        with rows_of(self.client, state) as (done, found):
-            rows = Tellings(found)
+        target, told = self.wishes.target, list[Tellings]()
+
+        def use(found: Joined) -> None:
+            told.append(Tellings(found.rows))
             if target is None:
-                print_rows(self.output, rows)
+                print_rows(self.output, told[0])
             else:
-                written(rows, target)
-        done = attrs.evolve(done, ended_at=done.ended_at or time.time())
-        self.folder.keep(done)
-        self.folder.forget_parts(done.order.key)
+                written(told[0], target)
+            say_problems(self.output, found.problems, found.problem_count)
+
+        done = concluded(self.client, state, mark, self.folder, target=target, use=use)
+        if not told:
+            self.output.say("the provider has their files no more, or not all; the results stay as they were written")
+            told.append(Tellings((), counts=Counter(dict.fromkeys(STATUSES, 0) | dict(done.counts))))
         again = command(self.output.settings, *self.wishes.words, "--resubmit")
-        return Report(self.output, self.client, done, rows, target).tell(again)
+        return Report(self.output, self.client, done, told[0], target).tell(again)
 
-    def _listener(self, **heard: Any) -> Listener:
-        return Listener(on_state=self.folder.keep, on_batch=follow(self.output), **heard)
-
-    def _require_target(self) -> None:
-        """
-        Find out before anything is paid that the results have a place.
-        """
-        target = self.wishes.target
-        if target is None:
-            if self.output.settings.json:
-                raise click.UsageError("--json and -o - both want stdout; save the results with -o PATH")
-            return
-        if not target.absolute().parent.is_dir():
-            raise click.UsageError(f"{target.parent} is no folder; create it, or say another -o")
-        if target.exists() and target.resolve() == self.wishes.path.resolve():
-            raise click.UsageError("the results would replace the input; say another -o")
-
-    def _require_own_target(self) -> None:
-        """
-        Refuse to replace a file that nobody named, unless a run wrote it.
-        """
-        target = self.wishes.target
-        if target is None or self.wishes.results or not target.exists():
-            return
-        if str(target.absolute()) not in self.folder.results():
-            raise click.UsageError(f"{target} exists, and no run wrote it; move it away, or say where with -o")
+    def _listener(self, mark: Fingerprint) -> Listener:
+        room = "some batches were more than the provider keeps waiting; others are over: tried again"
+        return Listener(
+            on_state=self.folder.keep,
+            uploading=partial(uploading, self.output),
+            on_uploaded=lambda _: mark.require(self.wishes.path),
+            waiting=partial(waiting, self.output),
+            on_batch=follow(self.output),
+            on_room=lambda: self.output.say(room),
+        )
 
     def _say_others(self, order: RunOrder) -> None:
         """
@@ -343,26 +306,13 @@ class Run:
             what = "the input was changed" if other.order.sha256 != order.sha256 else "other options were given"
             self.output.say(f"{what} since the run of {human_time(int(other.created_at))}: this is a new run")
             if not other.is_ended and other.batch_ids:
-                self.output.say(f"batches of that run that may be under way: {', '.join(map(safe, other.batch_ids))}")
+                self.output.say(f"batches of that run that may be under way: {list_text(other.batch_ids)}")
 
     def _say_how_to_go_on(self, state: RunState) -> None:
         kept = self.folder.load(state.order.key) or state
-        where = "here" if self.client.provider.kind == LOCAL else "at the provider"
         if kept.batch_ids and self.client.provider.kind != LOCAL:
-            self.output.say(f"\nthe batches go on {where}: {', '.join(map(safe, kept.batch_ids))}")
+            self.output.say(f"\nthe batches go on at the provider: {list_text(kept.batch_ids)}")
         self.output.say(f"\nto go on: {command(self.output.settings, *self.wishes.words)}")
-
-
-def _words(path: str, results: str | None, asked: Mapping[str, Any]) -> tuple[str, ...]:
-    """
-    Return the command line that goes on with this run.
-    """
-    words: list[str] = ["batch", "run", path, *(["-o", results] if results else [])]
-    words += [word for key, text in asked["metadata"] for word in ("--metadata", f"{key}={text}")]
-    for name in ("output_expires_after", "poll_interval", "max_wait", "concurrency"):
-        if asked[name] is not None:
-            words += [f"--{name.replace('_', '-')}", str(asked[name])]
-    return tuple(words)
 
 
 def _errors_of(error: Exception) -> Sequence[OpenAIError]:

@@ -60,7 +60,8 @@ def price_text(estimate: OpenAIBatchEstimate) -> str:
     if estimate.unpriced:
         return f"cost unknown, there is no price for {named(list(estimate.unpriced))}"
     if high is None:
-        return f"cost at least {money(low)}, nothing bounds the answers"
+        why = "nothing bounds the answers" if estimate.is_unbounded else "parts of the prompts cannot be counted"
+        return f"cost at least {money(low)}, {why}"
     return f"cost {money(high)}" if low == high else f"cost {money(low)} to {money(high)}"
 
 
@@ -71,7 +72,8 @@ def cost_text(cost: OpenAIBatchCost) -> str:
     usage = cost.usage
     tokens = f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out"
     if cost.total is None:
-        return f"cost unknown, there is no price for {named(list(cost.unpriced))}; {tokens}"
+        why = f"there is no price for {named(list(cost.unpriced))}" if cost.unpriced else "no answer tells its tokens"
+        return f"cost unknown, {why}; {tokens}"
     least = "at least " if cost.is_lower_bound else ""
     return f"cost {least}{money(cost.total)}; {tokens}"
 
@@ -104,7 +106,7 @@ def cost_to_json(cost: OpenAIBatchCost) -> dict[str, Any]:
         for model in cost.models
     ]
     sums = {"cost": _amount(cost.total), "is_lower_bound": cost.is_lower_bound, "unpriced": list(cost.unpriced)}
-    counts = {"answered": cost.answered, "failed": cost.failed, "untold": cost.untold}
+    counts = {name: getattr(cost, name) for name in ("answered", "failed", "untold", "missing")}
     whole = {"usage": cost.usage.to_wire(), "problem_count": cost.problem_count, "notes": list(cost.notes)}
     return {"object": "batch.cost", "currency": "USD"} | sums | counts | whole | {"models": models}
 

@@ -18,7 +18,17 @@ from aikit.batch_parameters import (
 )
 from aikit.cli.batch_input import BatchInput
 from aikit.cli.calls import Refused, called, card, command, good, refused, told
-from aikit.cli.options import Command, Duration, Endpoint, Group, Pairs, Settings, settings_of_context, usage_errors
+from aikit.cli.options import (
+    Command,
+    Dollars,
+    Duration,
+    Endpoint,
+    Group,
+    Pairs,
+    Settings,
+    settings_of_context,
+    usage_errors,
+)
 from aikit.cli.output import Answer, Exit, Output, exit_of
 from aikit.cli.progress import batch_bars
 from aikit.cli.shapes import batch_to_json
@@ -48,7 +58,7 @@ def batches() -> None:
 @click.option(
     "--output-expires-after", type=Duration(), help="Delete the output file that long after it was made: 30d."
 )
-@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Refuse what may cost more.")
+@click.option("--max-cost", type=Dollars(), metavar="USD", help="Refuse what may cost more.")
 @click.option("--intent", metavar="KEY", help="Your own key: a batch that has it already is found, not created again.")
 def create(source: str, endpoint: str | None, **asked: Any) -> int:
     """

@@ -4,6 +4,7 @@ What may be said to every command: which provider, how to reach it, how to print
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -216,6 +217,26 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since clic
         if found is None:
             self.fail(f"{value!r} is no duration; write seconds (3600) or a number with m, h, d or w (30d)", param, ctx)
         return int(found[1]) * _UNIT_S[found[2]]
+
+
+class Dollars(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    """
+    An amount of money, 0 or more: 12.50.
+    """
+
+    name = "dollars"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """
+        Return *value* as a number.
+        """
+        try:
+            amount = float(value)
+        except ValueError:
+            amount = -1
+        if not 0 <= amount < math.inf:  # not a number is neither
+            self.fail(f"{value!r} is no amount; write US dollars, 0 or more (12.50)", param, ctx)
+        return amount
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:

@@ -35,10 +35,13 @@ class Database:
     Attributes:
         migrations: Statements, version by version. ``PRAGMA user_version`` counts how many versions were carried out:
             never change one that was released, append.
+
+        busy_s: How long to wait for others, to read or to write; a minute without it.
     """
 
     path: Path
     migrations: Sequence[Sequence[str]]
+    busy_s: float = attrs.field(factory=lambda: _BUSY_S)
     _idle: deque[sqlite3.Connection] = attrs.field(factory=deque)
     _pid: int = attrs.field(factory=os.getpid)
 
@@ -64,7 +67,7 @@ class Database:
         Lend a connection inside the one write transaction of all threads and processes; undone when an error leaves it.
         """
         with self.reading() as connection:
-            _begin(connection)
+            _begin(connection, self.busy_s)
             try:
                 yield connection
                 connection.execute("COMMIT")
@@ -110,7 +113,7 @@ class Database:
         try:
             return self._idle.pop()
         except IndexError:
-            return sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+            return sqlite3.connect(self.path, timeout=self.busy_s, isolation_level=None, check_same_thread=False)
 
 
 @contextmanager
@@ -125,13 +128,13 @@ def giving_up(raise_if_unwanted: Callable[[], None]) -> Iterator[None]:
         _raise_if_unwanted.reset(token)
 
 
-def _begin(connection: sqlite3.Connection) -> None:
+def _begin(connection: sqlite3.Connection, busy_s: float) -> None:
     """
     Begin to write as soon as nobody else does; Ctrl-C, and who cancels the call, need not wait for that.
     """
-    ends_at = time.monotonic() + _BUSY_S
+    ends_at = time.monotonic() + busy_s
     check = _raise_if_unwanted.get()
-    _set_timeout(connection, _TRY_S)
+    _set_timeout(connection, min(_TRY_S, busy_s))
     while True:
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -141,7 +144,7 @@ def _begin(connection: sqlite3.Connection) -> None:
                 raise
         if check is not None:
             check()
-    _set_timeout(connection, _BUSY_S)
+    _set_timeout(connection, busy_s)
 
 
 def _set_timeout(connection: sqlite3.Connection, seconds: float) -> None:

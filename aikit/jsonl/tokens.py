@@ -46,7 +46,14 @@ _ELSEWHERE: Final = ("previous_response_id", "conversation")
 _INSIDE: Final = ("content", "text", "name", "arguments", "output", "refusal", "tool_calls", "function", "variables")
 _IMAGES: Final = frozenset(("image_url", "input_image", "computer_screenshot"))
 _UNKNOWN: Final = frozenset(("input_audio", "file", "input_file", "item_reference", "video_url"))
-_BOUNDS: Final = ("max_completion_tokens", "max_output_tokens", "max_tokens")
+_BOUNDS: Final = (
+    ("/chat/completions", ("max_completion_tokens", "max_tokens")),
+    ("/completions", ("max_tokens",)),
+    ("/responses", ("max_output_tokens",)),
+    ("", ("max_completion_tokens", "max_output_tokens", "max_tokens")),
+)
+"""What bounds the answers of the endpoint whose path ends so; servers ignore the others' names, or refuse them."""
+
 _ANSWERED_WITHOUT_TOKENS: Final = ("/embeddings", "/moderations")
 
 
@@ -114,14 +121,25 @@ def estimate_body(url: str, body: Mapping[str, Any]) -> tuple[TokenEstimate, int
 def _output_bound(url: str, body: Mapping[str, Any]) -> int | None:
     if url.endswith(_ANSWERED_WITHOUT_TOKENS):
         return 0
-    bound = next((body[name] for name in _BOUNDS if _is_count(body.get(name))), None)
-    if bound is None:
-        return None
+    names = next(names for end, names in _BOUNDS if url.endswith(end))
+    bound = next((body[name] for name in names if _is_count(body.get(name))), None)
+    return None if bound is None else int(bound) * answer_count(body)
+
+
+def answer_count(body: Mapping[str, Any]) -> int:
+    """
+    Return how many answers *body* asks for, at most.
+    """
     answers: int = max((body[name] for name in ("n", "best_of") if _is_count(body.get(name))), default=1)
+    return max(answers, 1) * prompt_count(body)
+
+
+def prompt_count(body: Mapping[str, Any]) -> int:
+    """
+    Return how many prompts *body* has, each with answers of its own.
+    """
     prompt = body.get("prompt")
-    if isinstance(prompt, list) and prompt and not _is_count(prompt[0]):
-        answers *= len(prompt)
-    return int(bound) * max(answers, 1)
+    return len(prompt) if isinstance(prompt, list) and prompt and not _is_count(prompt[0]) else 1
 
 
 def _is_count(value: Any) -> bool:

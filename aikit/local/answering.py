@@ -26,6 +26,8 @@ class Task:
         body: A JSON object, as bytes.
 
         attempt: 1 for the first try; tries that found nobody at all do not count.
+
+        batch_id: The batch it belongs to.
     """
 
     line: int
@@ -33,6 +35,7 @@ class Task:
     url: str
     body: bytes = attrs.field(repr=False)
     attempt: int = 1
+    batch_id: str = ""
 
 
 @attrs.frozen(kw_only=True)

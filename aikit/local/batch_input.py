@@ -84,14 +84,15 @@ def unfit_input(purpose: str) -> Verdict:
     return _refused(OpenAIError(message=message, code="invalid_request", param="file_id"))
 
 
-def tasks(file: FileIO, is_done: Callable[[int], bool]) -> Iterator[Task]:
+def tasks(file: FileIO, is_done: Callable[[int], bool], batch_id: str = "") -> Iterator[Task]:
     """
-    Yield what is to be done of the lines of *file*, which is read from where it stands.
+    Yield what is to be done of the lines of *file*, the input of that batch, which is read from where it stands.
     """
     for number, line in _requests(file):
         if not is_done(number):
             value = parsed(line)
-            yield Task(line=number, custom_id=value["custom_id"], url=value["url"], body=_json(value["body"]))
+            custom_id, url, body = value["custom_id"], value["url"], _json(value["body"])
+            yield Task(line=number, custom_id=custom_id, url=url, body=body, batch_id=batch_id)
 
 
 def custom_ids(file: FileIO, is_done: Callable[[int], bool]) -> Iterator[tuple[int, str]]:

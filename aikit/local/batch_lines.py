@@ -5,7 +5,7 @@ The lines of a batch's output and error files.
 from __future__ import annotations
 
 import json
-import os
+import random
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -34,9 +34,9 @@ def answered_line(custom_id: str, answer: Answer) -> tuple[bytes, Usage | None]:
         return unanswered_line(custom_id, *(answer.error or ("no_answer", "There was no answer."))), None
     body, value = _as_line(answer.body)
     usage = Usage.from_wire(value.get("usage")) if isinstance(value, dict) else None
-    request_id = answer.request_id or f"req_{os.urandom(16).hex()}"
+    request_id = answer.request_id or _new_id("req_")
     head = (
-        f'{{"id": "{_new_id()}", "custom_id": {json.dumps(custom_id)}, "response": {{"status_code": '
+        f'{{"id": "{_new_id("batch_req_")}", "custom_id": {json.dumps(custom_id)}, "response": {{"status_code": '
         f'{answer.status_code}, "request_id": {json.dumps(request_id)}, "body": '
     )
     return b"".join((head.encode(), body, b'}, "error": null}')), usage
@@ -47,11 +47,12 @@ def unanswered_line(custom_id: str, code: str, message: str) -> bytes:
     Return the line, without its newline, about a request that got no answer.
     """
     error = {"code": code, "message": message}
-    return json.dumps({"id": _new_id(), "custom_id": custom_id, "response": None, "error": error}).encode()
+    return json.dumps({"id": _new_id("batch_req_"), "custom_id": custom_id, "response": None, "error": error}).encode()
 
 
-def _new_id() -> str:
-    return f"batch_req_{os.urandom(16).hex()}"
+def _new_id(prefix: str) -> str:
+    # No secret. The system's own numbers would cost each line a turn among all threads; a forked child has others too.
+    return f"{prefix}{random.getrandbits(128):032x}"
 
 
 def _as_line(body: bytes) -> tuple[bytes, Any]:

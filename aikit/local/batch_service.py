@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import attrs
 
+from aikit.batch_objects import UPSTREAM_FIELD
 from aikit.local.answers import Answers
 from aikit.local.batch_rules import batch_list_query, no_such_batch, not_cancellable, wanted_batch
 from aikit.local.batch_store import BatchStore, StoredBatch
@@ -122,7 +123,7 @@ class BatchesService:
 
 def batch_to_wire(batch: StoredBatch) -> dict[str, Any]:
     """
-    Return OpenAI's Batch object; what has no value is null.
+    Return OpenAI's Batch object; what has no value is null. One of our own says which server answers, if one does.
     """
     counts = {"total": batch.total or 0, "completed": batch.completed, "failed": batch.failed}
     errors = None if batch.errors is None else {"object": "list", "data": json.loads(batch.errors)}
@@ -134,4 +135,5 @@ def batch_to_wire(batch: StoredBatch) -> dict[str, Any]:
         "request_counts": counts,
         "usage": batch.usage.to_wire(),
         "metadata": None if batch.metadata is None else json.loads(batch.metadata),
+        **({} if batch.upstream is None else {UPSTREAM_FIELD: batch.upstream}),
     }

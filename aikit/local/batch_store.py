@@ -77,6 +77,11 @@ class StoredBatch:
             reasoning_tokens=self.reasoning_tokens,
         )
 
+    @property
+    def latest_at(self) -> int:
+        """When the last of what came about until now did."""
+        return max(getattr(self, name) or 0 for name in _MOMENTS)
+
     def is_out_of_time(self, now: float) -> bool:
         """
         Tell whether its lines are given up.
@@ -84,6 +89,9 @@ class StoredBatch:
         return self.status == "in_progress" and now >= self.expires_at
 
 
+_MOMENTS: Final = tuple(
+    field.name for field in attrs.fields(StoredBatch) if field.name.endswith("_at") and field.name != "expires_at"
+)
 _NAMES: Final = tuple(field.name for field in attrs.fields(StoredBatch))
 _COLUMNS: Final = ", ".join(_NAMES)
 
@@ -190,11 +198,14 @@ class BatchStore:
 
 def change(connection: sqlite3.Connection, batch: StoredBatch, columns: Mapping[str, Any]) -> None:
     """
-    Write *columns* down inside a transaction.
+    Write *columns* down inside a transaction; no moment lies before those that are known, whatever the clock says.
 
     Raises:
         Superseded: The batch has another status than *batch* says.
     """
+    columns = {
+        name: max(value, batch.latest_at) if name in _MOMENTS and value else value for name, value in columns.items()
+    }
     assignments = ", ".join(f"{name} = ?" for name in columns)
     query = f"UPDATE batches SET {assignments} WHERE id = ? AND status = ?"  # noqa: S608  names from code
     if not connection.execute(query, (*columns.values(), batch.id, batch.status)).rowcount:

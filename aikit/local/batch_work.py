@@ -195,8 +195,8 @@ class Session:
         heart.start()
         try:
             with self.batches.store.batch_folder.input(self.batch.id).open("rb", buffering=0) as file:
-                execute(tasks(file, self.journal.is_done), self._take, lambda: self._is_over)
-            if self.journal.left and not self._is_over:
+                execute(tasks(file, self.journal.is_done, self.batch.id), self._take, self._should_stop)
+            if self.journal.left and not self._should_stop():
                 self._break_off(RuntimeError("lines are left that were not answered"))
         except Exception as error:
             if not self.stop.is_set():
@@ -210,24 +210,26 @@ class Session:
         text, usage = answered_line(task.custom_id, answer)
         self.journal.add(Record(task.line, answer.is_ok, usage or Usage(), text))
 
+    def _should_stop(self) -> bool:
+        return self._is_over or self.stop.is_set()
+
     def _beat(self) -> None:
         beats = 0
-        while not self._ended.wait(_BEAT_S) and not self._is_over:
+        while not self._ended.wait(_BEAT_S):
             beats += 1
             try:
                 with giving_up(self._raise_if_stopped):
                     self._look_around(beats)
-            except StoreError as error:
-                self._break_off(error)
             except (Superseded, Stopped):
                 self._is_over = True
+            except Exception as error:  # noqa: BLE001  it is told as trouble; without a beat nothing would be written
+                self._break_off(error)
 
     def _look_around(self, beats: int) -> None:
-        store = self.batches.store
-        if self.stop.is_set() or self.batch.is_out_of_time(store.clock.now()):
+        if self.batch.is_out_of_time(self.batches.store.clock.now()):
             self._is_over = True
-        (self.journal.flush if beats % _SYNC_EVERY else self.journal.sync)()
-        if beats % _COUNTS_EVERY:
+        (self.journal.flush if beats % _SYNC_EVERY else self.journal.sync)()  # what ends in its last second, too
+        if beats % _COUNTS_EVERY and not self._should_stop():
             self.batches.change(self.batch, **tally_columns(self.journal))  # also tells whether it was cancelled
 
     def _raise_if_stopped(self) -> None:

@@ -47,6 +47,28 @@ class RealClock:
 
 
 @attrs.define(eq=False)
+class ForwardTime:
+    """
+    The time of a clock that may be set back, for pauses: when it is, time goes on from where it was.
+    """
+
+    _clock: Clock
+    _last: float = attrs.field(default=float("-inf"), init=False)
+    _lost_s: float = attrs.field(default=0.0, init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+
+    def now(self) -> float:
+        """
+        Return seconds, never fewer than before.
+        """
+        with self._lock:
+            now = self._clock.now()
+            self._lost_s += max(self._last - now, 0.0)
+            self._last = now
+            return now + self._lost_s
+
+
+@attrs.define(eq=False)
 class SpedUpClock:
     """
     A clock that runs *speed* times as fast as that of this machine, from now on, and can be set forward.

@@ -74,6 +74,12 @@ class Engine:
                 _named(self.answers.upstream),
             )
 
+    def ask_to_stop(self) -> None:
+        """
+        Have the threads end soon, without waiting for that.
+        """
+        self._stop.set()
+
     def stop(self, timeout_s: float = _STOP_S) -> None:
         """
         End the threads; what is not done is left to the next who looks.
@@ -81,7 +87,7 @@ class Engine:
         Args:
             timeout_s: Seconds after which what is under way is not waited for any longer.
         """
-        self._stop.set()
+        self.ask_to_stop()
         if self._pid == os.getpid():
             ends_at = time.monotonic() + timeout_s
             for worker in (self._desk, self._lines):

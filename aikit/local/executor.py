@@ -16,7 +16,7 @@ import attrs
 
 from aikit.errors import CancelledError
 from aikit.local.answering import Answer, Answerer, Task, Throttled, TryAgain, Unreachable
-from aikit.local.clock import Clock
+from aikit.local.clock import Clock, ForwardTime
 from aikit.local.pace import Pace
 from aikit.retry import RetryPolicy
 from aikit.watch import Watch
@@ -79,7 +79,7 @@ class Executor:
             Exception: What *tasks*, *on_answer* or *should_stop* raised; nothing was begun afterwards.
         """
         most = min(self.concurrency, getattr(self.answerer, "most_at_once", self.concurrency))
-        _Run(self, tasks, on_answer, should_stop, Pace(most)).to_its_end()
+        _Run(self, tasks, on_answer, should_stop, Pace(most), ForwardTime(self.clock)).to_its_end()
 
 
 @attrs.define(eq=False)
@@ -114,6 +114,7 @@ class _Run:
     _on_answer: Callable[[Task, Answer], None]
     _should_stop: Callable[[], bool]
     _pace: Pace
+    _time: ForwardTime
     _backoff: RetryPolicy = attrs.field(factory=lambda: RetryPolicy(max_delay_s=30.0))
     _state: threading.Condition = attrs.field(factory=threading.Condition)
     _reporting: Any = attrs.field(factory=threading.Lock)
@@ -218,7 +219,7 @@ class _Run:
         """
         Tell whether something can be begun now.
         """
-        now = self._of.clock.now()
+        now = self._time.now()
         if self._is_stopping or not self._pace.may_begin(self._under_way, now):
             return False
         is_due = bool(self._parked) and self._parked[0][0] <= now
@@ -236,7 +237,7 @@ class _Run:
         """
         Return what is to be begun now: what is due before what is new, and little new while much is parked.
         """
-        now = self._of.clock.now()
+        now = self._time.now()
         if not self._pace.may_begin(self._under_way, now):
             return None
         if self._should_stop():
@@ -258,10 +259,10 @@ class _Run:
         assert task is not None, "only a worker with a task settles it"  # noqa: S101  for the type checker
         try:
             answer = self._of.answerer.answer(task, worker.watch)
-        except CancelledError:
-            if not worker.is_late:
+        except CancelledError as error:
+            if self._is_stopping and not worker.is_late:
                 return  # the run is being cut off
-            answer = _too_late(self._of.longest_s)
+            answer = _too_late(self._of.longest_s) if worker.is_late else _crashed(error)
             self._note_overload(worker)
         except TryAgain as wish:
             self._ask_again(worker, task, wish)
@@ -274,7 +275,7 @@ class _Run:
             return
         except Exception as error:  # noqa: BLE001  one line must not end the others
             _log.exception("line %d could not be answered", task.line)
-            answer = Answer(status_code=None, error=("server_error", f"{type(error).__name__}: {error}"))
+            answer = _crashed(error)
         else:
             self._note_success()
         with self._reporting:
@@ -293,12 +294,12 @@ class _Run:
 
     def _ask_again(self, worker: _Worker, task: Task, wish: TryAgain) -> None:
         worker.task = attrs.evolve(task, attempt=task.attempt + 1)
-        worker.again_at = self._of.clock.now() + wish.after_s
+        worker.again_at = self._time.now() + wish.after_s
         if wish.is_overload:
             self._note_overload(worker)
 
     def _ask_later(self, worker: _Worker, task: Task, wish: Throttled) -> None:
-        now = self._of.clock.now()
+        now = self._time.now()
         after_s = wish.retry_after_s
         worker.task = attrs.evolve(task, attempt=task.attempt + 1)
         worker.again_at = now + (after_s if after_s is not None else self._backoff.delay_s(task.attempt, {}) or 0.0)
@@ -306,7 +307,7 @@ class _Run:
 
     def _wait_for_somebody(self, worker: _Worker, fault: Unreachable) -> None:
         with self._state:
-            is_first = self._pace.ended_nowhere(self._of.clock.now())
+            is_first = self._pace.ended_nowhere(self._time.now())
             worker.again_at = self._pace.held_until
         if is_first:
             _log.warning("no line of the batch can be answered: %s; it goes on when that is mended", fault.message)
@@ -350,3 +351,7 @@ class _Run:
 def _too_late(longest_s: float) -> Answer:
     message = f"This request was not answered within {longest_s:g} seconds."
     return Answer(status_code=None, error=("request_timeout", message))
+
+
+def _crashed(error: Exception) -> Answer:
+    return Answer(status_code=None, error=("server_error", f"{type(error).__name__}: {error}"))

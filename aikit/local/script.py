@@ -120,6 +120,7 @@ class Script:
     _lines: list[LineFault] = attrs.field(factory=list, init=False)
     _lines_left: int | None = attrs.field(default=None, init=False)
     _window_s: float = attrs.field(default=0.0, init=False)
+    _over: set[str] = attrs.field(factory=set, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     def add_call_fault(self, fault: CallFault, times: int) -> None:
@@ -151,6 +152,7 @@ class Script:
             self._calls.clear()
             self._lines.clear()
             self._lines_left = None
+            self._over.clear()
 
     def call_fault(self, request: Request) -> CallFault | None:
         """
@@ -168,12 +170,14 @@ class Script:
         Return what *task* meets.
 
         Raises:
-            TryAgain: The window is over, and this line is not to be answered any more.
+            TryAgain: The window of its batch is over, and this line is not to be answered any more.
         """
         with self._lock:
             if self._lines_left == 0:
                 self.clock.advance(self._window_s)
-                self._window_s = 0.0
+                self._lines_left = None  # batches that come later have a window of their own
+                self._over.add(task.batch_id)
+            if task.batch_id in self._over:
                 raise TryAgain(_NEVER_S)
             if self._lines_left is not None:
                 self._lines_left -= 1
@@ -260,11 +264,14 @@ def in_force(home: Path, script: Script) -> Iterator[None]:
     While inside, what opens *home* in this process follows *script*.
     """
     place = home.resolve()
+    before = _scripts.get(place)
     _scripts[place] = script
     try:
         yield
     finally:
         del _scripts[place]
+        if before is not None:
+            _scripts[place] = before
 
 
 def scripted_transport(home: Path, answers: Answers) -> Transport:

@@ -5,6 +5,7 @@ What batches cost, before and after, as flows; and the ledger's eye on batches t
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -22,7 +23,7 @@ from aikit.accounts.prices import Prices
 from aikit.accounts.tally import Counts, Tally
 from aikit.batch_costs import OpenAIBatchCost, OpenAIBatchEstimate
 from aikit.batch_events import CREATED, ENDED
-from aikit.batch_objects import OpenAIBatch
+from aikit.batch_objects import UPSTREAM_FIELD, OpenAIBatch, OpenAIBatchRequestCounts
 from aikit.errors import CancelledError, OpenAIError, Rejected
 from aikit.retry import through
 from aikit.source import Source, source_of
@@ -39,13 +40,14 @@ _CHUNK: Final = 256 * 1024
 _GONE: Final = "the batch's files are gone: the tokens are what the provider tells of the whole batch"
 
 
-def account_of(provider: Provider) -> Account:
+def account_of(provider: Provider, batch: OpenAIBatch | None = None) -> Account:
     """
-    Return where the batches of *provider* are booked.
+    Return where the batches of *provider* are booked; *batch*, or else the next one, may be answered for nothing.
     """
     if provider.kind == "local":
-        is_free = getattr(provider, "upstream", None) is None  # the built-in model answers
-        return Account("local", str(getattr(provider, "home", provider.base_url)), is_free)
+        server = getattr(provider, "upstream", None) if batch is None else batch.extra.get(UPSTREAM_FIELD)
+        home = os.path.realpath(getattr(provider, "home", provider.base_url))  # however the caller names it
+        return Account("local", home, is_free=server is None)  # the built-in model answers
     return Account(provider.kind, provider.base_url)
 
 
@@ -101,8 +103,8 @@ def costed(provider: Provider, batch: OpenAIBatch | str, books: Books) -> Flow[O
     """
     from aikit.resources.batch_output import ended_batch  # noqa: PLC0415  waiting needs nothing of what is there
 
-    account = account_of(provider)
     over = yield from ended_batch(provider, batch)
+    account = account_of(provider, over)
     cost = yield from _cost(provider, over, books.prices(account))
     if books.is_kept:
         _try_to(lambda: books.book_ended(account, over, cost), f"that batch {over.id} has ended", books)
@@ -115,7 +117,9 @@ def created(flow: Flow[OpenAIBatch], provider: Provider, books: Books) -> Flow[O
     """
     batch = yield from flow
     if books.is_kept:
-        _try_to(lambda: books.book_created(account_of(provider), batch), f"that batch {batch.id} was created", books)
+        _try_to(
+            lambda: books.book_created(account_of(provider, batch), batch), f"that batch {batch.id} was created", books
+        )
     return batch
 
 
@@ -158,7 +162,7 @@ def noticed(
     """
     if not books.is_kept or not batch.is_ended:
         return
-    account = account_of(provider)
+    account = account_of(provider, batch)
     try:
         if books.knows(ENDED, account, batch.id) or (only_own and not books.knows(CREATED, account, batch.id)):
             return
@@ -214,7 +218,15 @@ def _cost(
         if usage is None or not (error.is_not_found_error or error.code == "output_missing"):
             raise
         return cost_of(_as_told(batch, usage, prices), prices, (_GONE,))
-    return cost_of(total, prices)
+    return cost_of(total, prices, missing=_missing(batch.request_counts, total))
+
+
+def _missing(told: OpenAIBatchRequestCounts, found: Tally) -> int:
+    """
+    Return how many answers the provider counts that were not *found*; a line of whatever kind may be one of them.
+    """
+    lines = found.answered + found.failed + found.problem_count
+    return max(min(told.completed - found.answered, max(told.total, told.completed + told.failed) - lines), 0)
 
 
 def _without_output(batch: OpenAIBatch) -> OpenAIError:

@@ -88,11 +88,16 @@ class RunFolder:
         path = self._file(state.order.key)
         part = path.with_name(f".{path.name}.part")  # one at a time: whoever keeps holds the lock
         with telling_faults(self.path):
-            with part.open("w", encoding="utf-8") as file:
-                json.dump(state.to_json(), file, indent=2)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
+            try:
+                with part.open("w", encoding="utf-8") as file:
+                    json.dump(state.to_json(), file, indent=2)
+                    file.flush()
+                    os.fsync(file.fileno())
+                part.replace(path)
+            except OSError:
+                with suppress(OSError):
+                    part.unlink()
+                raise
             _sync(self.path)
 
     def others(self, order: RunOrder) -> list[RunState]:
@@ -111,7 +116,7 @@ class RunFolder:
         """
         Return the paths that runs have written results to.
         """
-        return {state.results for state in self._all() if state.results is not None}
+        return {path for state in self._all() for path in state.results}
 
     def parts_of(self, key: str) -> Path:
         """

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from aikit.batch_rows import OpenAIBatchRow
+from aikit.batch_rows import OpenAIBatchProblem, OpenAIBatchRow
 from aikit.errors import OpenAIError, Rejected
 from aikit.jsonl.lines import iter_lines, parsed
+from aikit.runs.plan import Fingerprint
 from aikit.runs.state import Part, RunState
+from aikit.sink import FileSink
 from aikit.source import source_of
 
 if TYPE_CHECKING:
@@ -23,23 +25,64 @@ if TYPE_CHECKING:
 _LINE_MAX: Final = 1 << 40
 
 
-@contextmanager
-def rows_of(client: OpenAIClient, state: RunState) -> Iterator[tuple[RunState, Iterator[OpenAIBatchRow]]]:
+@attrs.frozen(kw_only=True)
+class Joined:
     """
-    Yield *state* with what became of its lines, and a row for each of them, in the order of the input.
+    What became of the lines of a run.
+
+    Attributes:
+        state: The run, with the counts.
+
+        rows: One for each line, in the order of the input.
+
+        problems: What could not be joined, of each batch the first 100.
+
+        problem_count: How many there are.
+    """
+
+    state: RunState
+    rows: Iterator[OpenAIBatchRow]
+    problems: tuple[OpenAIBatchProblem, ...] = ()
+    problem_count: int = 0
+
+
+@contextmanager
+def joined(client: OpenAIClient, state: RunState, mark: Fingerprint) -> Iterator[Joined]:
+    """
+    Yield what became of the lines of *state*, whose input *mark* is of.
 
     Raises:
         Rejected: The results of a batch cannot be had.
+        OpenAIError: The input of several batches is not what it was (code ``"input_changed"``), also while it is read.
     """
+    if len(state.parts) > 1:
+        _require_same(state, mark)
     with ExitStack() as stack:
         results = []
         for part in state.parts:
-            result = client.batches.results(part.batch_id or "", {"with_lineage": True} | _input_of(part))
+            options = {"with_lineage": True} | _input_of(part, state, mark)
+            result = client.batches.results(part.batch_id or "", options)
             if result.errors:
                 raise Rejected(result.errors)
             results.append(stack.enter_context(result))
             state = state.with_part(attrs.evolve(part, counts=dict(result.counts)))
-        yield state, iter(results[0]) if len(results) == 1 else merged(Path(state.order.input), results)
+        yield Joined(
+            state=state,
+            rows=iter(results[0]) if len(results) == 1 else _merged_of(state, mark, results),
+            problems=tuple(problem for result in results for problem in result.problems),
+            problem_count=sum(result.problem_count for result in results),
+        )
+
+
+def require_writable(path: Path) -> None:
+    """
+    Find out, before anything is paid, that rows can be written to *path*.
+
+    Raises:
+        OpenAIError: They cannot (codes ``"unwritable_file"`` and ``"not_a_regular_file"``).
+    """
+    with FileSink(path=path):
+        pass
 
 
 def written(rows: Iterable[OpenAIBatchRow], path: Path) -> int:
@@ -84,6 +127,26 @@ def merged(path: Path, parts: Iterable[Iterable[OpenAIBatchRow]]) -> Iterator[Op
         advance(rows)
 
 
+def _merged_of(
+    state: RunState, mark: Fingerprint, parts: Iterable[Iterable[OpenAIBatchRow]]
+) -> Iterator[OpenAIBatchRow]:
+    yield from merged(Path(state.order.input), parts)
+    _require_same(state, mark)
+
+
+def _require_same(state: RunState, mark: Fingerprint) -> None:
+    """
+    Check that the input still tells the order of the lines.
+    """
+    path = Path(state.order.input)
+    if not mark.is_of(path):
+        message = (
+            f"{path} was changed while its batches were under way, and the order of their lines is lost with it; "
+            "nothing else is: put back what it was, and call again"
+        )
+        raise OpenAIError(message=message, code="input_changed", param="file")
+
+
 def _custom_ids(path: Path) -> Iterator[tuple[int, str | None]]:
     with closing(source_of(path).resolved().open()) as reader:
         for number, line in enumerate(iter_lines(reader, _LINE_MAX), 1):
@@ -91,8 +154,10 @@ def _custom_ids(path: Path) -> Iterator[tuple[int, str | None]]:
                 yield number, parsed(line).get("custom_id")
 
 
-def _input_of(part: Part) -> dict[str, str]:
+def _input_of(part: Part, state: RunState, mark: Fingerprint) -> dict[str, str]:
     """
-    Spare the provider to send back what is still here.
+    Spare the provider to send back what is still here, and is what it was: it may have been a day.
     """
-    return {"input_file": part.path} if Path(part.path).is_file() else {}
+    path = Path(part.path)
+    is_here = mark.is_of(path) if part.path == state.order.input else path.is_file()
+    return {"input_file": part.path} if is_here else {}

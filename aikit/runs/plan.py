@@ -48,9 +48,29 @@ class Fingerprint:
 
     def is_of(self, path: Path) -> bool:
         """
-        Tell whether nothing has been written to the file at *path* since.
+        Tell whether the file at *path* is there and nothing has been written to it since.
         """
-        status = path.stat()
+        try:
+            return self._fits(path.stat())
+        except OSError:
+            return False
+
+    def require(self, path: Path) -> None:
+        """
+        Check that nothing has been written to the file at *path* since.
+
+        Raises:
+            OpenAIError: It was changed (code ``"input_changed"``), or is gone.
+        """
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if not self._fits(status):
+            message = f"{path} was changed while it was read; call again when it stays as it is"
+            raise OpenAIError(message=message, code="input_changed", param="file")
+
+    def _fits(self, status: os.stat_result) -> bool:
         return (status.st_size, status.st_mtime_ns) == (self.size_bytes, self.modified_ns)
 
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
@@ -75,6 +76,11 @@ class Part:
     def batch_id(self) -> str | None:
         """The last batch; ``None`` until there is one."""
         return self.attempts[-1].batch_id if self.attempts else None
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether its first batch is known, so that its lines are being paid."""
+        return bool(self.attempts) and self.attempts[0].batch_id is not None
 
     @property
     def is_submitted(self) -> bool:
@@ -151,14 +157,17 @@ class RunState:
     Attributes:
         created_at: Unix seconds, as *ended_at*.
 
-        results: Path of the file with the rows; ``None`` until it is about to be written.
+        results: Paths of the files that the rows went to, or were about to go to.
+
+        marks: Of those that were written to their end, by which they are known to be what they were, see `mark_of`.
     """
 
     order: RunOrder
     created_at: float
     parts: tuple[Part, ...]
     ended_at: float | None = None
-    results: str | None = None
+    results: tuple[str, ...] = ()
+    marks: Mapping[str, str] = attrs.field(default=NOTHING, hash=False)
 
     @property
     def is_ended(self) -> bool:
@@ -179,6 +188,23 @@ class RunState:
     def batch_ids(self) -> tuple[str, ...]:
         """The last batch of each part that has one."""
         return tuple(part.batch_id for part in self.parts if part.batch_id is not None)
+
+    @property
+    def intact_results(self) -> tuple[str, ...]:
+        """Paths of the files with its rows that nobody has written to since."""
+        return tuple(path for path, mark in self.marks.items() if mark_of(Path(path)) == mark)
+
+    def with_results(self, path: str) -> RunState:
+        """
+        Return it with one more path that the rows go to.
+        """
+        return attrs.evolve(self, results=tuple(dict.fromkeys((*self.results, path))))
+
+    def with_written(self, path: str) -> RunState:
+        """
+        Return it with the rows written to *path*.
+        """
+        return attrs.evolve(self, marks={**self.marks, path: mark_of(Path(path)) or ""})
 
     def with_part(self, part: Part) -> RunState:
         """
@@ -205,9 +231,21 @@ class RunState:
             version, _, order, parts = data.pop("version"), data.pop("key"), data.pop("order"), data.pop("parts")
             if version != VERSION:
                 raise ValueError(f"it is of version {version}, and this aikit knows {VERSION}")
-            return cls(order=RunOrder(**order), parts=tuple(_part(part) for part in parts), **data)
+            results = tuple(data.pop("results"))
+            return cls(order=RunOrder(**order), parts=tuple(_part(part) for part in parts), results=results, **data)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"it is not what a run keeps: {error!r}") from error
+
+
+def mark_of(path: Path) -> str | None:
+    """
+    Return the size of the file at *path* and the time of its last change; ``None`` if that cannot be told.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return f"{status.st_size} bytes, {status.st_mtime_ns} ns"
 
 
 def identity(provider: Provider) -> str:

@@ -5,7 +5,8 @@ The steps of a run after its plan: each takes how far it has come, and returns h
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +17,7 @@ from aikit.runs.state import Part, RunState
 
 if TYPE_CHECKING:
     from aikit.batch_objects import OpenAIBatch, OpenAIBatchProgress
+    from aikit.batch_results import OpenAIBatchResult
     from aikit.client import OpenAIClient
     from aikit.objects import Progress
     from aikit.results import OpenAIResult
@@ -24,6 +26,16 @@ NOT_OK: Final = ("failed", "expired", "cancelled", "missing")
 """What becomes of lines that are sent again when somebody asks for it."""
 
 _CROWDED: Final = "token_limit_exceeded"
+
+OnUpload = Callable[[Part], "Callable[[Progress], object] | None"]
+"""Given a part, returns what its upload reports to."""
+
+OnWait = Callable[[Part], "Callable[[OpenAIBatchProgress], object] | None"]
+"""Given a part, returns what the waiting for its batch reports to."""
+
+
+def _to_nobody(_: RunState) -> AbstractContextManager[Callable[[Part], None]]:
+    return nullcontext(lambda _: None)
 
 
 @attrs.frozen(kw_only=True)
@@ -34,17 +46,56 @@ class Listener:
     Attributes:
         on_state: Keeps the state, before and after each step that counts.
 
-        on_upload: Given a part, returns what its upload reports to.
+        uploading: Inside of it parts are uploaded; it tells each where to report to.
 
-        on_wait: Given a part, returns what the waiting for its batch reports to.
+        on_uploaded: Given a part before its upload counts; what it raises ends the run there.
+
+        waiting: Inside of it batches are waited for, likewise.
 
         on_batch: Told each batch as soon as it is known.
+
+        on_room: Called before batches are tried again that found no room.
     """
 
     on_state: Callable[[RunState], object]
-    on_upload: Callable[[Part], Callable[[Progress], object] | None] = lambda _: None
-    on_wait: Callable[[Part], Callable[[OpenAIBatchProgress], object] | None] = lambda _: None
+    uploading: Callable[[RunState], AbstractContextManager[OnUpload]] = _to_nobody
+    on_uploaded: Callable[[Part], object] = lambda _: None
+    waiting: Callable[[RunState], AbstractContextManager[OnWait]] = _to_nobody
     on_batch: Callable[[Part, OpenAIBatch], object] = lambda _, __: None
+    on_room: Callable[[], object] = lambda: None
+
+
+def answered(
+    client: OpenAIClient,
+    state: RunState,
+    listener: Listener,
+    wait: Mapping[str, Any],
+    max_cost: float | None = None,
+) -> RunState:
+    """
+    Go on from *state* until all batches are over; those that found no room are tried again as long as others end.
+
+    Args:
+        client: Whose provider answers.
+
+        state: As far as it has come.
+
+        listener: Told what happens.
+
+        wait: *poll_interval* and *max_wait*, as for ``batches.wait``.
+
+        max_cost: US dollars that a batch may cost of what is sent again.
+
+    Raises:
+        Rejected: A step failed; what was done before is kept.
+    """
+    while not state.is_ended:
+        before, state = state, ended(client, submitted(client, state, listener, max_cost), listener, wait)
+        if not has_gained_room(before, state):
+            break
+        listener.on_room()
+        state = intending_again(state, is_free_only=True)
+    return state
 
 
 def submitted(client: OpenAIClient, state: RunState, listener: Listener, max_cost: float | None = None) -> RunState:
@@ -65,13 +116,14 @@ def submitted(client: OpenAIClient, state: RunState, listener: Listener, max_cos
     Raises:
         Rejected: A step failed; what was done before is kept.
     """
-    for number in range(len(state.parts)):
-        state = _uploaded(client, state, state.parts[number], listener)
-        state = _created(client, state, state.parts[number], listener, max_cost)
+    with listener.uploading(state) as on_upload:
+        for number in range(len(state.parts)):
+            state = _uploaded(client, state, state.parts[number], listener, on_upload)
+            state = _created(client, state, state.parts[number], listener, max_cost)
     return state
 
 
-def ended(client: OpenAIClient, state: RunState, listener: Listener, wait: dict[str, Any]) -> RunState:
+def ended(client: OpenAIClient, state: RunState, listener: Listener, wait: Mapping[str, Any]) -> RunState:
     """
     Wait until all batches are over, side by side.
 
@@ -87,21 +139,17 @@ def ended(client: OpenAIClient, state: RunState, listener: Listener, wait: dict[
     Raises:
         Rejected: One could not be waited for; which of the others are over is kept.
     """
-    waiting = [
-        (part.number, client.batches.wait(part.batch_id or "", _in_background(wait | _heard(listener, part))))
-        for part in state.parts
-        if not part.is_ended
-    ]
     failures: list[OpenAIError] = []
-    for number, result in waiting:
-        _settle(result)
-        batch = result.batch
-        if batch is None or not batch.is_ended:
-            failures += result.errors
-            continue
-        code = batch.errors[0].code if batch.errors else None
-        state = state.with_part(state.parts[number - 1].with_last(status=batch.status, code=code))
-        listener.on_state(state)
+    with listener.waiting(state) as on_wait:
+        for number, result in [_awaited(client, part, wait, on_wait) for part in state.parts if not part.is_ended]:
+            _settle(result)
+            batch = result.batch
+            if batch is None or not batch.is_ended:
+                failures += result.errors
+                continue
+            code = batch.errors[0].code if batch.errors else None
+            state = state.with_part(state.parts[number - 1].with_last(status=batch.status, code=code))
+            listener.on_state(state)
     if failures:
         raise Rejected(failures)
     return state
@@ -141,13 +189,14 @@ def new_intent() -> str:
     return os.urandom(16).hex()
 
 
-def _uploaded(client: OpenAIClient, state: RunState, part: Part, listener: Listener) -> RunState:
+def _uploaded(client: OpenAIClient, state: RunState, part: Part, listener: Listener, on_upload: OnUpload) -> RunState:
     if part.file_id is not None:
         return state
-    result = client.files.create(Path(part.path), "batch", _in_background({"on_progress": listener.on_upload(part)}))
+    result = client.files.create(Path(part.path), "batch", _in_background({"on_progress": on_upload(part)}))
     _settle(result)
     if result.file is None:
         raise Rejected(_of_part(part, result.errors, state), result.request)
+    listener.on_uploaded(part)
     state = state.with_part(attrs.evolve(part, file_id=result.file.id))
     listener.on_state(state)
     return state
@@ -183,8 +232,11 @@ def _options(state: RunState) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _heard(listener: Listener, part: Part) -> dict[str, Any]:
-    return {"on_progress": listener.on_wait(part)}
+def _awaited(
+    client: OpenAIClient, part: Part, wait: Mapping[str, Any], on_wait: OnWait
+) -> tuple[int, OpenAIBatchResult]:
+    options = _in_background({**wait, "on_progress": on_wait(part)})
+    return part.number, client.batches.wait(part.batch_id or "", options)
 
 
 def _in_background(options: dict[str, Any]) -> dict[str, Any]:

@@ -64,6 +64,34 @@ def test_what_nobody_bounds_is_unbounded() -> None:
     assert "max_completion_tokens" in estimate.notes[0]
 
 
+@pytest.mark.parametrize("body", [{"prompt": ["a"] * 4}, {"prompt": "a", "best_of": 4}, {"prompt": ["a"] * 2, "n": 2}])
+def test_each_answer_of_a_request_counts(body: dict[str, Any]) -> None:
+    """
+    Of several prompts, of several tries, whether the line sets the bound or the model has one.
+    """
+    line = {"url": "/v1/completions", "body": {"model": "m", **body}}
+    assert _estimate(line, price=attrs.evolve(_PRICE, max_output_tokens=50)).output_tokens_high == 200
+    bounded = {"url": "/v1/completions", "body": {"model": "m", "max_tokens": 50, **body}}
+    assert _estimate(bounded).output_tokens_high == 200
+
+
+_FILE = [{"type": "file", "file": {"file_id": "file-1"}}]
+
+
+def test_what_cannot_be_counted_fills_the_context_at_most() -> None:
+    """
+    A file in the prompt is not taken for nothing: where no context is known, nobody knows what it costs.
+    """
+    line = _line(messages=[{"role": "user", "content": _FILE}], max_tokens=1)
+    unknown = _estimate(line)
+    assert (unknown.cost_high, unknown.unpriced) == (None, ())
+    assert unknown.cost_low is not None
+    assert "could not be counted" in unknown.notes[0]
+    known = _estimate(line, price=attrs.evolve(_PRICE, context_tokens=1_000))
+    assert known.cost_high == 1_000 + 2
+    assert _estimate(line, price=attrs.evolve(_PRICE, batch=FREE)).cost_high == 0
+
+
 def test_free_answers_need_no_bound() -> None:
     """
     However long they are, they cost nothing.

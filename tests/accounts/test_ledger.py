@@ -22,6 +22,7 @@ from aikit.batch_costs import OpenAIModelCost
 from aikit.batch_events import OpenAIBatchEvent
 from aikit.batch_objects import OpenAIBatchRequestCounts
 from aikit.disk.faults import StoreError
+from aikit.disk.locks import take
 from aikit.usage import Usage
 
 _EVENT = OpenAIBatchEvent(
@@ -180,6 +181,76 @@ def test_a_ledger_that_others_write_to_is_not_waited_for_long(tmp_path: Path, mo
     assert len(ledger.book(event_number(2))) == 1
 
 
+def test_a_ledger_that_another_program_holds_is_not_waited_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Neither one that stopped while it was making the table, nor one that lets nobody read, holds anything up.
+    """
+    monkeypatch.setattr("aikit.accounts.ledger._PATIENCE_S", 0.3)
+    lock = take(tmp_path / "ledger.lock")
+    assert lock is not None
+    with lock:
+        _assert_gives_up(Ledger(tmp_path))
+    Ledger(tmp_path).book(_EVENT)
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("DELETE FROM events")
+        _assert_gives_up(Ledger(tmp_path))
+    assert not Ledger(tmp_path).knows("ended", _EVENT.address, "batch_1")
+
+
+def _assert_gives_up(ledger: Ledger) -> None:
+    for call in (lambda: ledger.book(_EVENT), lambda: ledger.knows("ended", _EVENT.address, "batch_1")):
+        began = time.monotonic()
+        ledger.path.touch()
+        with pytest.raises(StoreError, match=r"ledger\.db") as caught:
+            call()
+        assert caught.value.code == "storage_busy"
+        assert time.monotonic() - began < 2
+
+
+def test_a_new_ledger_is_begun_where_the_old_one_was_moved_away(tmp_path: Path) -> None:
+    """
+    Also by programs that had the old one open; nothing more goes into that.
+    """
+    ledger = Ledger(tmp_path)
+    ledger.book(_EVENT)
+    (tmp_path / "ledger.db").rename(tmp_path / "old.db")
+    assert not ledger.knows("ended", _EVENT.address, "batch_1")
+    assert ledger.book(_EVENT, event_number(2)) == (_EVENT, event_number(2))
+    assert list(Ledger(tmp_path).events()) == [_EVENT, event_number(2)]
+
+
+def test_a_damaged_ledger_that_was_moved_away_is_begun_anew(tmp_path: Path) -> None:
+    """
+    As the error says, and without starting the program again.
+    """
+    ledger = Ledger(tmp_path)
+    ledger.book(_EVENT)
+    ledger.close()
+    ledger.path.write_bytes(b"no database at all " * 500)
+    with pytest.raises(StoreError, match="move it away"):
+        ledger.book(_EVENT)
+    ledger.path.rename(tmp_path / "damaged.db")
+    assert ledger.book(_EVENT) == (_EVENT,)
+    assert list(ledger.events()) == [_EVENT]
+
+
+def test_an_event_that_another_program_spoilt_is_said_to_be_so(tmp_path: Path) -> None:
+    """
+    The error names the event; others are booked and read all the same.
+    """
+    ledger = Ledger(tmp_path)
+    ledger.book(_EVENT)
+    with closing(sqlite3.connect(ledger.path, isolation_level=None)) as other:
+        other.execute("UPDATE events SET models = 'spoilt'")
+    with pytest.raises(StoreError, match=r"event 1 of the ledger .*ledger\.db cannot be read"):
+        list(ledger.events())
+    ledger.book(event_number(2))
+    assert list(ledger.events(batch_id="batch_2")) == [event_number(2)]
+
+
 def test_all_events_of_a_call_are_booked_or_none(tmp_path: Path) -> None:
     """
     When one cannot be written, the others are not there either.
@@ -208,6 +279,15 @@ def test_numbers_beyond_sqlites_are_kept_as_its_largest(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.book(attrs.evolve(_EVENT, usage=Usage(input_tokens=2**80)))
     assert next(ledger.events()).usage == Usage(input_tokens=2**63 - 1)
+
+
+def test_lone_surrogates_are_booked_as_question_marks(tmp_path: Path) -> None:
+    """
+    JSON can name them and SQLite cannot keep them; the event is booked all the same.
+    """
+    ledger = Ledger(tmp_path)
+    ledger.book(attrs.evolve(_EVENT, model="\ud800"))
+    assert next(ledger.events()).model == "?"
 
 
 def test_a_damaged_ledger_is_said_to_be_damaged(tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ class _Answers(BaseHTTPRequestHandler):
         service = self.service
         service.asked.append(("GET", self.path))
         parts, query = _split(self.path)
-        if parts[-1] == "content":
+        if parts[-1] == "content" and parts[1] in service.files:
             service.hold("content")
             self._send(200, service.files[parts[1]])
         elif parts == ["batches"]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,9 +93,136 @@ def test_a_finished_run_shows_its_results_again(aikit: Here, good: Path, service
     assert again.code == 0
     assert "this run is finished since" in again.err
     assert Path("other.csv").read_text().splitlines()[1].startswith("1,r-0,ok,200,m,")
+    assert aikit("batch", "run", good).code == 0  # the first place is still the run's own
     renamed = good.rename(good.with_name("renamed.jsonl"))
     assert "finished" in aikit("batch", "run", renamed).err
     assert len(service.batches) == 1
+
+
+def test_results_stay_when_the_provider_has_their_files_no_more(aikit: Here, good: Path, service: Service) -> None:
+    """
+    A finished run tells what it wrote, with its counts and its exit code; what it did not write it cannot give.
+    """
+    spoilt(good, 2)
+    aikit("batch", "run", good, *QUICK)
+    target = good.with_suffix(".results.jsonl")
+    whole = target.read_bytes()
+    for name in [name for name in service.files if "err" in name]:  # first those, as if they came to nothing
+        del service.files[name]
+    for _ in range(2):
+        again = aikit("batch", "run", good)
+        assert (again.code, again.fields) == (4, [[str(target), "5", "4", "1", "0", "0", "0"]])
+        assert "the results stay as they were written" in again.err
+        assert target.read_bytes() == whole
+        service.files.clear()
+    other = aikit("batch", "run", good, "-o", "other.csv")
+    assert (other.code, Path("other.csv").exists()) == (1, False)
+    assert f"this run wrote its results to {target}" in other.err
+    target.write_bytes(b"something else")
+    assert aikit("batch", "run", good).code == 1
+    assert target.read_bytes() == b"something else"
+
+
+@pytest.mark.parametrize("change", [b"", batch_lines(7)], ids=["removed", "changed"])
+def test_an_input_that_changes_while_its_batch_runs_is_not_joined(
+    aikit: Here, good: Path, service: Service, monkeypatch: pytest.MonkeyPatch, change: bytes
+) -> None:
+    """
+    In a day somebody has written to it: the lines that were sent are fetched, and have a row each.
+    """
+
+    def look(service: Service, batch_id: str) -> dict[str, Any]:
+        good.write_bytes(change) if change else good.unlink(missing_ok=True)
+        return looked(service, batch_id)
+
+    looked = Service.look
+    monkeypatch.setattr(Service, "look", look)
+    ran = aikit("batch", "run", good, *QUICK)
+    assert (ran.code, ran.fields[0][1:]) == (0, ["5", "5", "0", "0", "0", "0"])
+    assert len(service.batches) == 1
+
+
+def test_the_order_of_several_batches_is_not_guessed(
+    aikit: Here, tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Where the input was changed that tells the order, the run says so, and ends when it is put back.
+    """
+    path, line = tmp_path / "mixed.jsonl", batch_lines(2)
+    content = line.replace(b'"m"', b'"n"', 1)
+    path.write_bytes(content)
+
+    def look(service: Service, batch_id: str) -> dict[str, Any]:
+        path.write_bytes(line)
+        return looked(service, batch_id)
+
+    looked = Service.look
+    monkeypatch.setattr(Service, "look", look)
+    ran = aikit("batch", "run", path, *QUICK)
+    assert (ran.code, path.with_suffix(".results.jsonl").exists()) == (1, False)
+    assert "put back what it was, and call again" in ran.err
+    monkeypatch.setattr(Service, "look", looked)
+    path.write_bytes(content)
+    assert aikit("batch", "run", path, *QUICK).code == 0
+    assert len(service.batches) == 2
+
+
+def test_parts_that_are_gone_are_made_again(aikit: Here, tmp_path: Path, home: Path, service: Service) -> None:
+    """
+    Whoever removed them, or declined to begin anew: a run that was begun goes on.
+    """
+    (tmp_path / "mixed.jsonl").write_bytes(batch_lines(2).replace(b'"m"', b'"n"', 1))
+    service.refusals = 1
+    assert aikit("batch", "run", "mixed.jsonl", *QUICK).code == 1
+    assert aikit("batch", "run", "mixed.jsonl", "--again", "--max-cost", "1").code == 3
+    assert [path.suffix for path in (home / "runs").iterdir()] == [".json"]
+    assert aikit("batch", "run", "mixed.jsonl", *QUICK).code == 0
+    assert service.asked.count(("POST", "/v1/files")) == 2
+
+
+def test_a_bound_counts_also_for_who_goes_on(aikit: Here, good: Path, service: Service) -> None:
+    """
+    As long as a batch is not created, what may cost more than the bound is refused.
+    """
+    service.refusals = 1
+    aikit("batch", "run", good, *QUICK)
+    ran = aikit("batch", "run", good, *QUICK, "--max-cost", "5")
+    assert (ran.code, len(service.batches)) == (3, 0)
+    assert "unknown_cost" in ran.err
+    assert aikit("batch", "run", good, *QUICK).code == 0
+
+
+def test_the_answers_are_fetched_no_oftener_than_needed(aikit: Here, good: Path, service: Service, home: Path) -> None:
+    """
+    Once to book what they cost, and once to join them; what is booked is not counted anew.
+    """
+    home.mkdir()
+    (home / "prices.json").write_text(json.dumps({"models": {"m": {"input": 1000, "output": 1000}}}))
+    ran = aikit("batch", "run", good, *QUICK, "--json")
+    assert ran.json["cost"] == ran.json["costs"][0]["cost"] == "0.075"
+    assert sum(path.endswith("/content") for _, path in service.asked) == 2
+
+
+def test_a_price_that_was_not_known_then_is_asked_for_anew(
+    aikit: Here, good: Path, service: Service, home: Path
+) -> None:
+    """
+    What was booked without the whole cost is counted again, with the prices of today.
+    """
+    assert "cost unknown, there is no price for m" in aikit("batch", "run", good, *QUICK).err
+    (home / "prices.json").write_text(json.dumps({"models": {"m": {"input": 1000, "output": 1000}}}))
+    assert "cost $0.075" in aikit("batch", "run", good).err
+    assert len(service.batches) == 1
+
+
+def test_what_could_not_be_joined_is_told(aikit: Here, good: Path, service: Service) -> None:
+    """
+    A file with a line that is no JSON is said to have it.
+    """
+    aikit("batch", "run", good, *QUICK)
+    (output,) = [name for name in service.files if "out" in name]
+    service.files[output] += b'{"cut'
+    assert "1 problem in the files, the first: output line 6" in aikit("batch", "run", good).err
 
 
 def test_again_begins_anew(aikit: Here, good: Path, service: Service) -> None:
@@ -104,6 +232,12 @@ def test_again_begins_anew(aikit: Here, good: Path, service: Service) -> None:
     aikit("batch", "run", good, *QUICK)
     assert aikit("batch", "run", good, *QUICK, "--again").code == 0
     assert len(service.batches) == 2
+    service.looks = 1000
+    aikit("batch", "run", good, "--again", "--poll-interval", "0.1", "--max-wait", "1")
+    service.looks = 1
+    ran = aikit("batch", "run", good, *QUICK, "--again")
+    assert (ran.code, len(service.batches)) == (0, 4)
+    assert "batches of the run before may be under way: batch_3" in ran.err
 
 
 def test_a_changed_input_is_a_new_run_and_says_so(aikit: Here, good: Path, service: Service) -> None:
@@ -221,6 +355,7 @@ def test_a_file_that_nobody_named_is_not_replaced(aikit: Here, good: Path, servi
         ("good.jsonl", "--metadata", "nothing"),
         ("good.jsonl", "--concurrency", "0"),
         ("good.jsonl", "--max-cost", "much"),
+        ("good.jsonl", "--max-cost", "nan"),
         (".",),
         (),
     ],
@@ -232,6 +367,20 @@ def test_wrong_usage_has_exit_code_two(aikit: Here, good: Path, service: Service
     assert good.exists()
     ran = aikit("batch", "run", *argv)
     assert (ran.code, service.asked) == (2, [])
+
+
+@pytest.mark.parametrize("place", ["pipe", "dangling.jsonl", "loop.csv"])
+def test_results_without_a_place_are_told_first(aikit: Here, good: Path, service: Service, place: str) -> None:
+    """
+    What cannot be written in the end is tried before anything is sent.
+    """
+    os.mkfifo("pipe")
+    Path("dangling.jsonl").symlink_to("nowhere/there.jsonl")
+    Path("loop.csv").symlink_to("loop.csv")
+    names = sorted(Path().iterdir())
+    ran = aikit("batch", "run", good, "-o", place)
+    assert (ran.code, service.asked, sorted(Path().iterdir())) == (3, [], names)
+    assert place in ran.err
 
 
 def test_two_at_the_same_run_do_not_meet(aikit: Here, good: Path, service: Service, home: Path) -> None:
@@ -401,3 +550,18 @@ def test_what_cannot_be_created_now_is_created_later(aikit: Here, good: Path, se
     assert "it goes on with 0 of 1 batches created" in again.err
     assert (again.code, len(service.batches)) == (0, 1)
     assert service.asked.count(("POST", "/v1/files")) == 1
+
+
+def test_parts_that_nobody_wanted_are_not_left_behind(
+    aikit: Here, tmp_path: Path, home: Path, service: Service
+) -> None:
+    """
+    Where the bound on the cost refuses a run, what was split for it is removed; of a finished one likewise.
+    """
+    line = batch_lines(2)
+    (tmp_path / "mixed.jsonl").write_bytes(line.replace(b'"m"', b'"n"', 1))
+    assert aikit("batch", "run", "mixed.jsonl", "--max-cost", "1").code == 3
+    assert [path.name for path in (home / "runs").iterdir()] == []
+    assert aikit("batch", "run", "mixed.jsonl", *QUICK).code == 0
+    assert [path.suffix for path in (home / "runs").iterdir()] == [".json"]
+    assert len(service.batches) == 2

@@ -220,3 +220,56 @@ def test_ctrl_c_repeats_no_request_to_the_server_that_answers(tmp_path: Path, mo
         assert ran.returncode == 0, ran.stderr
         assert statuses() == ["ok"] * 150
         assert len(server.received) == 150
+
+
+def test_an_input_that_changes_while_it_is_sent_is_not_made_a_batch(good: Path, service: Service) -> None:
+    """
+    What was uploaded may be neither the one nor the other: nothing is created, and the next call is a new run.
+    """
+    service.hold_at = "upload"
+    process = started()
+    assert service.reached.wait(20)
+    good.write_bytes(batch_lines(7))
+    service.go_on.set()
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "changed" in err.decode()
+    assert service.batches == {}
+    assert run(*ARGV).returncode == 0
+    assert statuses() == ["ok"] * 7
+
+
+def test_batches_fit_eighty_columns(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    On a terminal the list is a table with whole ids, one batch is a card, and costs are a table.
+    """
+    monkeypatch.setenv("AIKIT_PROVIDER", "local")
+    run("batch", "run", good.name, "-q")
+    batch_id = run("batches", "list", "-q").stdout.decode().strip()
+    listed = Terminal.start("batches", "list")
+    assert listed.end() == 0
+    title, row = listed.text.splitlines()
+    assert title.split() == ["ID", "STATUS", "DONE", "CREATED"]
+    assert row.startswith(f"{batch_id}  completed   5/5")
+    assert max(len(title), len(row)) <= 80
+    card = Terminal.start("batches", "retrieve", batch_id)
+    assert card.end() == 0
+    fields = dict(line.split(None, 1) for line in card.text.splitlines())
+    assert (fields["id"], fields["request_counts"]) == (batch_id, "5: 5 completed, 0 failed")
+    cost = Terminal.start("batches", "cost", batch_id)
+    assert cost.end() == 0
+    assert cost.text.splitlines()[1].split()[:2] == ["m", "5"]
+    assert "$0.00" in cost.text
+
+
+def test_a_quiet_question_says_what_it_is_about(good: Path, service: Service) -> None:
+    """
+    With -q the estimate is part of the question, for nobody agrees to what was not said.
+    """
+    assert good.exists()
+    terminal = Terminal.start(*ARGV, "-q")
+    terminal.wait_for("Run it? [y/N]")
+    assert "cost unknown" in terminal.text
+    terminal.type("n\n")
+    assert terminal.end() == 1
+    assert service.asked == []

@@ -43,6 +43,16 @@ def test_missing_extra_is_one_sentence(name: str) -> None:
     assert ran.stderr.decode() == f"error: the command line needs {name}; install it with: pip install 'aikit[cli]'\n"
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_change_nothing(good: Path, closed: str) -> None:
+    """
+    Started without stdin, stdout or stderr, as by some schedulers, a run writes its results.
+    """
+    ran = run(*PROGRAM, "batch", "run", str(good), program=("sh", "-c", f'"$@" {closed}', "sh"))
+    assert (ran.returncode, ran.stderr.count(b"error")) == (0, 0)
+    assert len(good.with_suffix(".results.jsonl").read_bytes().splitlines()) == 5
+
+
 def test_closed_pipe_ends_the_list_quietly(tmp_path: Path) -> None:
     """
     A reader that has had enough, as head, brings neither words nor a bad exit code.

@@ -22,6 +22,15 @@ saved    copy.jsonl, 535 bytes
 deleted  True
 left     0 files
 """,
+    "batch": """\
+written   4 lines, 748 bytes
+completed 4 of 4 requests are through
+ok        sky: Why is the sky blue?
+ok        sea: Why is the sea salty?
+ok        odd: Why is seven odd?
+failed    wind: line 4: Invalid 'temperature': decimal above maximum value. Expected a value <= 2, but got 7 instead.
+cost      $0.000008, 38 tokens in, 17 out
+""",
     "fire_and_forget": """\
 the script is at its end
 stored zeros.bin, 33,554,432 bytes

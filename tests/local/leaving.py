@@ -1,9 +1,12 @@
 """
-Begins a batch and ends, in the way named by the second argument; run as a program. Prints the batch's id.
+Begins a batch and ends, in the way named by the second argument; run as a program.
+
+Prints the batch's id, and at its very end how many lines were answered.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -15,6 +18,7 @@ from tests.local.batches import ENDPOINT, input_of
 
 _model = BuiltInModel.answer
 _takes_s = [0.02]
+_answered = [0]
 
 
 def slowly(model, task, watch):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201  a replacement
@@ -22,6 +26,7 @@ def slowly(model, task, watch):  # type: ignore[no-untyped-def]  # noqa: ANN001,
     Take a while for each line.
     """
     time.sleep(_takes_s[0])
+    _answered[0] += 1
     return _model(model, task, watch)
 
 
@@ -36,6 +41,7 @@ def main(home: str, way: str) -> None:
     """
     Begin, and end.
     """
+    atexit.register(lambda: sys.stdout.write(f"{_answered[0]}\n"))
     BuiltInModel.answer = slowly  # type: ignore[method-assign]
     client = OpenAIClient(provider="local", home=home)
     file = client.files.create(input_of(80), "batch").throw().file

@@ -19,7 +19,7 @@ from aikit.local.store import Store
 from aikit.local.transport import LocalTransport
 from tests.local.answerers import Gate, answers_of
 from tests.local.batches import ENDPOINT, ended, input_of, require_tidy, require_whole, rows, until
-from tests.local.conftest import API
+from tests.local.conftest import API, Clock
 
 DAY = 86_400
 
@@ -270,3 +270,16 @@ def test_a_store_from_before_there_were_batches_has_some(home: Path) -> None:
     with closing(LocalTransport(home)) as transport:
         api = API(transport)
         require_whole(api, ended(api, api.batch(api.stored_id(input_of(2)))["id"]), 2)
+
+
+def test_no_moment_lies_before_an_earlier_one(home: Path) -> None:
+    """Whoever subtracts them gets no negative seconds, also where the clock was set back meanwhile."""
+    clock, gate = Clock(), Gate()
+    api = API(LocalTransport(Store(home, clock), answers=answers_of(gate)))
+    batch_id = api.batch(api.stored_id(input_of(1)))["id"]
+    until(api, batch_id, lambda batch: batch["status"] == "in_progress")
+    clock.seconds -= 3600
+    gate.is_open.set()
+    batch = ended(api, batch_id)
+    api.transport.close()
+    assert batch["created_at"] <= batch["in_progress_at"] <= batch["finalizing_at"] <= batch["completed_at"]

@@ -9,7 +9,9 @@ import time
 
 import pytest
 
-from aikit.local.clock import Clock, RealClock, SpedUpClock
+from aikit.local.clock import Clock, ForwardTime, RealClock, SpedUpClock
+from tests.local.conftest import NOON
+from tests.local.conftest import Clock as SetByHand
 
 
 def test_the_real_clock_tells_unix_seconds() -> None:
@@ -56,3 +58,14 @@ def test_no_clock_goes_backwards() -> None:
         SpedUpClock().advance(-1)
     with pytest.raises(ValueError, match="speed"):
         SpedUpClock(speed=-1)
+
+
+def test_time_goes_on_when_a_clock_is_set_back() -> None:
+    """What has passed has passed; from there on it goes as the clock does, forwards too."""
+    clock = SetByHand()
+    time_of = ForwardTime(clock)
+    seen = []
+    for step in (0, 10, -3600, 5, -1, 3600):
+        clock.seconds += step
+        seen.append(time_of.now() - NOON)
+    assert seen == [0, 10, 10, 15, 15, 3615]

@@ -16,7 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from aikit.errors import CancelledError
+from aikit.local.answering import Answer, Task
 from aikit.local.transport import LocalTransport
+from aikit.watch import Watch
 from tests.local.answerers import Gate, answers_of
 from tests.local.batches import ended, input_of, require_tidy, require_whole, until
 from tests.local.conftest import API
@@ -69,6 +72,31 @@ def test_one_works_on_a_batch_however_many_look(served: Serve) -> None:
     assert sorted(gate.asked) == list(range(1, 301))
 
 
+def test_what_is_answered_while_it_stops_is_written_down_at_once(home: Path, served: Serve) -> None:
+    """A program that ends in a hurry does not live until the slowest line is cut off."""
+    both_asked, stopping, written = threading.Barrier(3), threading.Event(), []
+
+    class Slow:
+        def answer(self, task: Task, watch: Watch) -> Answer:
+            both_asked.wait(20)
+            if task.line == 2:
+                stopping.wait(20)
+                time.sleep(0.4)
+                return Answer(status_code=200, body=b"{}")
+            while not watch.is_cancelled:
+                time.sleep(0.01)
+            (journal,) = (home / "local" / "batches").glob("*.journal")
+            written.append(journal.read_bytes().count(b"\n"))
+            raise CancelledError
+
+    api = served(Slow(), concurrency=2)
+    api.batch(api.stored_id(input_of(2)))
+    both_asked.wait(20)
+    stopping.set()
+    api.transport.close()
+    assert written == [1]
+
+
 def test_looking_at_a_list_is_looking(served: Serve) -> None:
     """Whoever lists the batches of a store goes on with those that nobody works on."""
     gate = Gate()
@@ -106,13 +134,13 @@ def test_lines_go_to_the_address_they_were_meant_for(served: Serve, caplog: pyte
 
 @pytest.mark.parametrize(("way", "code"), [("end", 0), ("close", 0), ("exit", 3), ("raise", 1)])
 def test_a_program_ends_though_its_batch_does_not(home: Path, started: Start, way: str, code: int) -> None:
-    """It is not held, nothing crashes at its end, and the next program goes on."""
+    """It is not held, nothing crashes at its end, no answer is lost, and the next program goes on."""
     process = started("leaving.py", home, way)
-    assert process.stdout is not None
-    batch_id = process.stdout.readline().strip()
-    _, words = process.communicate(timeout=20)
+    output, words = process.communicate(timeout=20)
+    batch_id, answered = output.split()
     assert process.returncode == code
     assert words.count("Traceback") == (way == "raise")
+    assert (home / "local" / "batches" / f"{batch_id}.journal").read_bytes().count(b"\n") == int(answered)
     api = API(LocalTransport(home))
     assert api.call("GET", f"/batches/{batch_id}").json()["status"] == "in_progress"
     require_whole(api, ended(api, batch_id), 80)
@@ -141,7 +169,7 @@ def test_a_program_that_waits_in_the_background_sees_the_end(home: Path, started
     """A call that waits keeps program and batch going until its callback has run."""
     process = started("leaving.py", home, "wait")
     output, words = process.communicate(timeout=60)
-    assert (process.returncode, words, output.split()[1:]) == (0, "", ["completed"])
+    assert (process.returncode, words, output.split()[1:]) == (0, "", ["completed", "80"])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="fork is POSIX")
@@ -150,7 +178,7 @@ def test_a_forked_child_goes_on_when_its_parent_dies(home: Path, started: Start)
     process = started("leaving.py", home, "fork")
     output, words = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
-    assert (words, output.split()[1:]) == ("", ["completed"])
+    assert (words, output.split()[1]) == ("", "completed")
 
 
 @pytest.mark.parametrize(("filled_bytes", "status"), [(1_900_000, "in_progress"), (1_100_000, "finalizing")])

@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 import pytest
 
+from aikit.errors import CancelledError
 from aikit.local.answering import Answer, Task, Throttled, TryAgain, Unreachable
 from aikit.local.clock import Clock, RealClock, SpedUpClock
 from aikit.local.executor import Executor
@@ -308,6 +309,26 @@ def test_a_clock_that_stands_still_can_be_stopped_and_set_forward() -> None:
     assert run(Scripted(act), 5, clock=clock, should_stop=refused.is_set, concurrency=1) == {}
 
 
+def test_a_clock_that_is_set_back_prolongs_no_pause() -> None:
+    """
+    Daylight saving and time servers do not add an hour to a second.
+    """
+    off_s, began = [0.0], time.monotonic()
+
+    class SetBack(RealClock):
+        def now(self) -> float:
+            return super().now() - off_s[0]
+
+    def act(task: Task, _: Watch) -> Answer:
+        if task.attempt == 1:
+            raise Throttled(0.5)
+        return FINE
+
+    threading.Timer(0.2, off_s.__setitem__, (0, 3600.0)).start()
+    assert len(run(Scripted(act), 4, clock=SetBack(), concurrency=4)) == 4
+    assert time.monotonic() - began < 5
+
+
 def test_nobody_there_burns_no_lines_and_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """
     Pauses grow; when the server is back all lines are answered, and their tries did not count.
@@ -375,6 +396,7 @@ def test_a_try_that_drips_for_too_long_is_cut_off() -> None:
         return waiting(60.0)(task, watch) if task.line % 10 == 1 else waiting(0.001)(task, watch)
 
     answers = run(Scripted(act), 40, longest_s=0.2)
+    assert len(answers) == 40
     late = {line for line, answer in answers.items() if answer.error is not None}
     assert late == {1, 11, 21, 31}
     assert answers[1].error == ("request_timeout", "This request was not answered within 0.2 seconds.")
@@ -389,6 +411,15 @@ def test_an_answerer_that_crashes_fails_its_line_only(caplog: pytest.LogCaptureF
     assert answers[3].error == ("server_error", "ZeroDivisionError: by zero")
     assert sum(answer.is_ok for answer in answers.values()) == 9
     assert caplog.records[0].exc_info
+
+
+def test_an_answerer_that_says_cancelled_by_itself_fails_its_line_only() -> None:
+    """
+    Nobody cancelled it, so the line is not forgotten.
+    """
+    answers = run(Scripted(lambda task, _: _raise(CancelledError()) if task.line == 3 else FINE), 10)
+    assert len(answers) == 10
+    assert answers[3].error is not None
 
 
 @pytest.mark.parametrize("where", ["on_answer", "tasks", "should_stop"])

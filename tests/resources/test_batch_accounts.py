@@ -97,6 +97,31 @@ def test_garbage_and_silence_are_told(server: AccountServer, tmp_path: Path) -> 
     assert len(cost.notes) == 3
 
 
+@pytest.mark.parametrize(
+    ("output", "counts", "missing", "total"),
+    [
+        (b"", {"total": 2, "completed": 2}, 2, None),
+        (file_of(answer(told=usage(1_000_000, 0))), {"total": 3, "completed": 2, "failed": 1}, 1, Decimal(1)),
+        (file_of(answer(told=usage(1_000_000, 0))), {"total": 2, "completed": 1}, 0, Decimal(1)),
+        (file_of(answer(told=usage(1_000_000, 0)), answer(status=500)), {"total": 2, "completed": 2}, 0, Decimal(1)),
+        (file_of(answer()), {"total": 2, "completed": 1}, 0, None),
+    ],
+)
+def test_answers_that_are_in_no_file_are_not_for_nothing(
+    server: AccountServer, tmp_path: Path, output: bytes, counts: dict[str, int], missing: int, total: Decimal | None
+) -> None:
+    """
+    What the provider counts and its files lack makes the total a lower bound; where no token is told, it is unknown.
+
+    There are providers that count what failed as completed: an answer of whatever kind is enough.
+    """
+    server.files["file-out"] = output
+    server.batches["batch_1"] |= {"request_counts": counts, "error_file_id": None}
+    cost = _cost(_client(server, tmp_path))
+    assert (cost.missing, cost.total, cost.is_lower_bound) == (missing, total, bool(missing or cost.untold))
+    assert len(cost.notes) == 2 * cost.is_lower_bound
+
+
 @pytest.mark.parametrize("cut", [1, 200, 500])
 def test_a_broken_download_is_gone_on_with(server: AccountServer, tmp_path: Path, cut: int) -> None:
     """
@@ -381,13 +406,17 @@ def test_a_batch_that_may_cost_too_much_is_not_created(server: AccountServer, tm
 
 @pytest.mark.parametrize(
     ("body", "what_to_do"),
-    [({}, "max_completion_tokens"), ({"model": "my-model", "max_tokens": 1}, "prices.json")],
+    [
+        ({}, "max_completion_tokens"),
+        ({"model": "my-model", "max_tokens": 1}, "prices.json"),
+        ({"messages": [{"content": [{"type": "file", "file": {"file_id": "f"}}]}], "max_tokens": 1}, "max_cost_of"),
+    ],
 )
 def test_what_may_cost_anything_is_not_created(
     server: AccountServer, tmp_path: Path, body: dict[str, Any], what_to_do: str
 ) -> None:
     """
-    No bound of the answers, or no price: nothing is created under any *max_cost*, and the error says what to do.
+    No bound of the answers, no price, a file in the prompt: nothing is created under any bound, and what to do is said.
     """
     server.files["file-in"] = _input(**body)
     result = _client(server, tmp_path).batches.create("file-in", "/v1/chat/completions", {"max_cost": 1_000_000})

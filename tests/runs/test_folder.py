@@ -4,6 +4,7 @@ Where runs are kept.
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import attrs
@@ -34,10 +35,10 @@ def test_a_run_is_kept_and_loaded(folder: RunFolder) -> None:
     """
     assert folder.load(ORDER.key) is None
     folder.keep(STATE)
-    folder.keep(attrs.evolve(STATE, results="/r"))
-    assert folder.load(ORDER.key) == attrs.evolve(STATE, results="/r")
+    folder.keep(STATE.with_results("/r").with_results("/q").with_results("/r"))
+    assert folder.load(ORDER.key) == attrs.evolve(STATE, results=("/r", "/q"))
     assert [path.name for path in folder.path.iterdir()] == [f"{ORDER.key}.json"]
-    assert folder.results() == {"/r"}
+    assert folder.results() == {"/r", "/q"}
 
 
 def test_a_state_that_cannot_be_read_is_named(folder: RunFolder) -> None:
@@ -81,3 +82,21 @@ def test_other_runs_of_the_same_file_are_found(folder: RunFolder) -> None:
     folder.keep(attrs.evolve(STATE, order=attrs.evolve(changed, input="/elsewhere")))
     found = folder.others(changed)
     assert [state.created_at for state in found] == [0.5, 1.5]
+
+
+def test_a_state_that_cannot_be_written_leaves_the_one_before(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    On a full disk nothing is lost, nothing is left over, and the error says what to do.
+    """
+    folder.keep(STATE)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(StoreError, match="no space left"):
+        folder.keep(STATE.with_results("/r"))
+    assert folder.load(ORDER.key) == STATE
+    assert [path.name for path in folder.path.iterdir()] == [f"{ORDER.key}.json"]

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
-from aikit.errors import Rejected
+from aikit.errors import OpenAIError, Rejected
 from aikit.limits import limits_for
 from aikit.runs.plan import fingerprint, first_url, planned
 from aikit.runs.state import Part
@@ -112,10 +112,14 @@ def test_a_changed_file_is_noticed(tmp_path: Path) -> None:
     path.write_bytes(lines({}))
     seen: list[int] = []
     mark = fingerprint(path, seen.append)
-    assert mark.is_of(path)
+    mark.require(path)
     assert seen == [path.stat().st_size]
     path.write_bytes(lines({}, {}))
-    assert not mark.is_of(path)
+    with pytest.raises(OpenAIError, match="was changed"):
+        mark.require(path)
+    path.unlink()
+    with pytest.raises(OpenAIError, match="does not exist"):
+        mark.require(path)
 
 
 @pytest.mark.parametrize(("content", "url"), [(b'{"url": "/v1/x"}\n{}', "/v1/x"), (b"[]", None), (b"\xff", None)])

@@ -44,7 +44,7 @@ _states = st.builds(
     created_at=st.floats(0, 1e10),
     parts=st.lists(_parts, max_size=3).map(tuple),
     ended_at=st.none() | st.floats(0, 1e10),
-    results=st.none() | _texts,
+    results=st.lists(_texts, max_size=2).map(tuple),
 )
 
 
