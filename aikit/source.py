@@ -99,8 +99,10 @@ class PathSource:
 
     def resolved(self) -> PathSource:
         """
-        Return it with its size; see `Source.resolved`.
+        Return it with its size; see `Source.resolved`. One that has it stays what it is.
         """
+        if self.modified_ns is not None:
+            return self
         try:
             status = self.path.stat()
         except OSError as error:
