@@ -224,7 +224,7 @@ def test_a_running_call_tells_what_is_done(client: OpenAIClient, server: FilesSe
     while not result.counts.uploaded:
         time.sleep(0.005)
     assert not result.terminated
-    assert result.items[0].success
+    assert next(iter(result.items)).success
     with pytest.raises(IndexError):
         result.items[7]
     assert result.progress.files < 8
