@@ -61,7 +61,11 @@ def checked_prices(where: str, entries: Any) -> Mapping[str, Any]:
         ValueError: A price cannot be one.
     """
     user_prices(where, entries, Decimal(0))
-    return {model: dict(entry) for model, entry in entries.items()}
+    return {model: {key: _copied(value) for key, value in entry.items()} for model, entry in entries.items()}
+
+
+def _copied(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def user_prices(where: str, entries: Any, batch_discount: Decimal) -> Mapping[str, Price]:

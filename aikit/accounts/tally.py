@@ -16,6 +16,7 @@ from aikit.jsonl.lines import parsed
 
 PriceOf = Callable[[str], Price | None]
 
+_BOM: Final = b"\xef\xbb\xbf"
 _MAX_PROBLEMS: Final = 100
 _MAX_MODELS: Final = 1_000
 OTHER_MODELS: Final = "(more models)"
@@ -219,6 +220,8 @@ def _count_slowly(tally: Tally, lines: bytes, number: int) -> int:
 
 
 def _count_fully(tally: Tally, line: bytes, number: int) -> None:
+    if number == 1:
+        line = line.removeprefix(_BOM)
     if not line.strip():
         return
     try:

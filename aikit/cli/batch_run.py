@@ -4,32 +4,30 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import attrs
 import click
 
-from aikit.batch_costs import OpenAIBatchEstimate
 from aikit.batch_rows import STATUSES
+from aikit.cli.batch_agreement import is_agreed
 from aikit.cli.batch_progress import follow, uploading, waiting
 from aikit.cli.batch_report import Report
 from aikit.cli.batch_results import Tellings, print_rows, say_problems
-from aikit.cli.batch_text import estimate_text, list_text
+from aikit.cli.batch_text import list_text
 from aikit.cli.batch_wishes import Wishes, words_of
 from aikit.cli.batches import create_options, wait_options
-from aikit.cli.calls import Refused, command, good, refused
+from aikit.cli.calls import Refused, command, refused
 from aikit.cli.options import Command, Dollars, Duration, Group, Pairs, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.progress import bars
-from aikit.cli.text import human_time, safe
+from aikit.cli.text import human_time
 from aikit.client import OpenAIClient
 from aikit.disk import home_folder
 from aikit.disk.faults import StoreError
@@ -41,6 +39,7 @@ from aikit.runs.joining import Joined, written
 from aikit.runs.plan import Fingerprint, fingerprint, planned
 from aikit.runs.state import Part, RunOrder, RunState, identity
 from aikit.runs.steps import Listener, answered, intending_again
+from aikit.runs.unsent import unsent
 from aikit.runs.whole import concluded, taken_up
 
 
@@ -140,7 +139,7 @@ class Run:
         with self.folder.held(order.key):
             known = self._known(order)
             self.wishes.require_own_place(self.folder.results())
-            state = self._begun(order, mark) if known is None else self._gone_on_with(known)
+            state = self._begun(order, mark) if known is None else self._gone_on_with(known, mark)
             if state is None:
                 return Exit.REFUSED
             return self._went_on(state, mark)
@@ -159,8 +158,7 @@ class Run:
 
     def _went_on(self, state: RunState, mark: Fingerprint) -> int:
         try:
-            max_cost = self.wishes.max_cost
-            return self._told(answered(self.client, state, self._listener(mark), self.wait, max_cost), mark)
+            return self._told(answered(self.client, state, self._listener(mark), self.wait), mark)
         except KeyboardInterrupt:
             self._say_how_to_go_on(state)
             raise
@@ -188,7 +186,7 @@ class Run:
         mark.require(self.wishes.path)
         with ExitStack() as stack:
             stack.callback(self.folder.forget_parts, order.key)  # unless they are wanted
-            if not self._is_agreed():
+            if not is_agreed(self.client, self.output, self.wishes, self.wishes.path):
                 return None
             stack.pop_all()
         target = self.wishes.target
@@ -212,45 +210,23 @@ class Run:
             self.output.say(f"the input becomes {len(parts):,} batches")
         return parts
 
-    def _is_agreed(self) -> bool:
+    def _gone_on_with(self, known: RunState, mark: Fingerprint) -> RunState | None:
         """
-        Tell the estimate, and ask when somebody is there to be asked and it is not for free.
+        Say how far an earlier call has come, and what this one does; return ``None`` if that is not wanted.
+
+        What is sent again is estimated and asked about; a bound counts for whatever has no batch yet.
         """
-        estimate = self._estimated()
-        is_free = estimate.cost_high == 0
-        self.output.say(f"estimate: {estimate_text(estimate)}")
-        for note in () if is_free else estimate.notes:
-            self.output.say(f"note: {safe(note)}")
-        if self.wishes.max_cost is not None:
-            self._require_affordable(estimate, self.wishes.max_cost)
-        if self.wishes.yes or is_free or not sys.stdin.isatty():
-            return True
-        unsaid = f"{estimate_text(estimate)}. " if self.output.settings.quiet else ""
-        if click.confirm(f"{unsaid}Run it?", err=True):
-            return True
-        self.output.say("nothing was sent")
-        return False
+        state = self._next_of(known)
+        is_asked = self.wishes.max_cost is not None or (known.is_ended and self.wishes.resubmit)
+        if not is_asked or all(part.is_submitted for part in state.parts):
+            return state
+        with unsent(self.client, state, mark) as path:
+            return state if is_agreed(self.client, self.output, self.wishes, path) else None
 
-    def _estimated(self) -> OpenAIBatchEstimate:
-        return cast("OpenAIBatchEstimate", good(self.client.batches.estimate(self.wishes.path)).estimate)
-
-    @staticmethod
-    def _require_affordable(estimate: Any, max_cost: float) -> None:
-        from aikit.accounts.estimates import refusal  # noqa: PLC0415  only who sets a bound needs it
-
-        problem = refusal(estimate, Decimal(str(max_cost)), "high")
-        if problem is not None:
-            raise Refused([problem], was_sent=False)
-
-    def _gone_on_with(self, known: RunState) -> RunState:
-        """
-        Say how far an earlier call has come, and what this one does.
-        """
+    def _next_of(self, known: RunState) -> RunState:
         if not known.is_ended:
             created = f"{len(known.batch_ids)} of {len(known.parts)} batches created"
             self.output.say(f"this run was begun {human_time(int(known.created_at))}; it goes on with {created}")
-            if self.wishes.max_cost is not None and not all(part.is_begun for part in known.parts):
-                self._require_affordable(self._estimated(), self.wishes.max_cost)
             return known
         state = intending_again(known, is_free_only=not self.wishes.resubmit)
         if state.is_ended:

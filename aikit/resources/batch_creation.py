@@ -40,17 +40,30 @@ def created_once(provider: Provider, order: BatchOrder, policy: RetryPolicy) -> 
     Raises:
         OpenAIError: It was refused, or the answer was lost and the batch was not found.
     """
+    batch, _ = yield from created_or_found(provider, order, policy)
+    return batch
+
+
+def created_or_found(provider: Provider, order: BatchOrder, policy: RetryPolicy) -> Flow[tuple[OpenAIBatch, bool]]:
+    """
+    Create the batch of *order* as `created_once`, and tell whether it is known to be the one that was created here.
+
+    After a lost answer it is one with the same intent, which may be another creator's if the intent is the caller's.
+
+    Raises:
+        OpenAIError: As `created_once`.
+    """
     search = _Search(provider, order, policy.now() - _CLOCKS_APART_S)
     for attempt in itertools.count(1):
         try:
-            return (yield from provider.create_batch(order))
+            return (yield from provider.create_batch(order)), attempt == 1
         except OpenAIError as error:
             if not _may_have_been_done(error):
                 raise
             failure = error
         batch = yield from _found(search, failure, policy, attempt)
         if batch is not None:
-            return batch
+            return batch, False
         if not _is_worth_a_retry(failure, policy, attempt):
             raise failure
     raise AssertionError  # pragma: no cover  counting has no end

@@ -3,8 +3,9 @@ One batch for one intent of the caller, however often and from wherever it is as
 
 The API has no idempotency, so this is as safe as looking can make it. It is looked for before it is created; after it
 was created it is looked for again, and where another process was as quick, the older batch stays and the creator of the
-younger one cancels its own. Two can stay only if the provider lists a new batch so late that neither creator sees the
-other's, or if a process dies, or loses the provider, between creating and looking.
+younger one cancels its own; who got no answer, and so does not know its own, cancels all younger ones. Two can stay
+only if the provider lists a new batch so late that neither creator sees the other's, or if a process dies, or loses the
+provider, between creating and looking.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aikit.batch_objects import INTENT_KEY, BatchOrder, OpenAIBatch
 from aikit.errors import CancelledError, OpenAIError, Rejected
-from aikit.resources.batch_creation import created_once
+from aikit.resources.batch_creation import created_or_found
 from aikit.retry import RetryPolicy
 from aikit.wire import Flow
 
@@ -44,22 +45,30 @@ def created_for_intent(provider: Provider, order: BatchOrder, policy: RetryPolic
     found = yield from oldest_with(provider, order.intent)
     if found is not None:
         return found
-    created = yield from created_once(provider, order, policy)
+    created, is_ours = yield from created_or_found(provider, order, policy)
     try:
-        older = yield from oldest_with(provider, order.intent, since=created.created_at - _QUICK_S)
+        oldest, *younger = (yield from all_with(provider, order.intent, created.created_at - _QUICK_S)) or [created]
     except CancelledError:
         raise
     except OpenAIError:  # it exists, and whoever asks again finds it
         return created
-    if older is None or older.id == created.id:
-        return created
-    yield from _cancelled(provider, created, older)
-    return older
+    if oldest.id != created.id and is_ours:
+        yield from _cancelled(provider, [created], oldest)
+    if not is_ours:  # one of them is, or none
+        yield from _cancelled(provider, [batch for batch in younger if not _is_stopping(batch)], oldest)
+    return created if oldest.id == created.id else oldest
 
 
-def oldest_with(provider: Provider, intent: str, since: float = float("-inf")) -> Flow[OpenAIBatch | None]:
+def oldest_with(provider: Provider, intent: str) -> Flow[OpenAIBatch | None]:
     """
     Return the oldest of the newest 1,000 batches that carry *intent*.
+    """
+    return next(iter((yield from all_with(provider, intent))), None)
+
+
+def all_with(provider: Provider, intent: str, since: float = float("-inf")) -> Flow[list[OpenAIBatch]]:
+    """
+    Return those of the newest 1,000 batches that carry *intent*, the oldest first.
 
     Args:
         provider: Whose batches.
@@ -77,17 +86,25 @@ def oldest_with(provider: Provider, intent: str, since: float = float("-inf")) -
             break
         query["after"] = page.last_id
     found.reverse()  # the newest came first: of those created in the same second, the first is the oldest now
-    return min(found, key=lambda batch: batch.created_at, default=None)
+    return sorted(found, key=lambda batch: batch.created_at)
 
 
-def _cancelled(provider: Provider, created: OpenAIBatch, older: OpenAIBatch) -> Flow[None]:
-    try:
-        yield from provider.cancel_batch(created.id)
-    except OpenAIError as error:
-        if error.is_conflict_error:  # it is over already
-            return
-        message = (
-            f"batch {older.id} was created for the same intent at the same time, and {created.id}, which is one too "
-            f"many, could not be cancelled: {error.message}; cancel it"
-        )
-        raise Rejected([OpenAIError(message=message, code="created_twice")], older) from error
+def _is_stopping(batch: OpenAIBatch) -> bool:
+    return batch.is_ended or batch.status == "cancelling"
+
+
+def _cancelled(provider: Provider, too_many: list[OpenAIBatch], oldest: OpenAIBatch) -> Flow[None]:
+    problems = []
+    for batch in too_many:
+        try:
+            yield from provider.cancel_batch(batch.id)
+        except OpenAIError as error:
+            if error.is_conflict_error:  # it is over already
+                continue
+            message = (
+                f"batch {oldest.id} was created for the same intent at the same time, and {batch.id}, which is one too "
+                f"many, could not be cancelled: {error.message}; cancel it"
+            )
+            problems.append(OpenAIError(message=message, code="created_twice"))
+    if problems:
+        raise Rejected(problems, oldest)

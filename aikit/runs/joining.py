@@ -60,7 +60,7 @@ def joined(client: OpenAIClient, state: RunState, mark: Fingerprint) -> Iterator
     with ExitStack() as stack:
         results = []
         for part in state.parts:
-            options = {"with_lineage": True} | _input_of(part, state, mark)
+            options = {"with_lineage": True} | input_of(part, state, mark)
             result = client.batches.results(part.batch_id or "", options)
             if result.errors:
                 raise Rejected(result.errors)
@@ -154,7 +154,7 @@ def _custom_ids(path: Path) -> Iterator[tuple[int, str | None]]:
                 yield number, parsed(line).get("custom_id")
 
 
-def _input_of(part: Part, state: RunState, mark: Fingerprint) -> dict[str, str]:
+def input_of(part: Part, state: RunState, mark: Fingerprint) -> dict[str, str]:
     """
     Spare the provider to send back what is still here, and is what it was: it may have been a day.
     """

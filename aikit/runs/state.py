@@ -78,11 +78,6 @@ class Part:
         return self.attempts[-1].batch_id if self.attempts else None
 
     @property
-    def is_begun(self) -> bool:
-        """Whether its first batch is known, so that its lines are being paid."""
-        return bool(self.attempts) and self.attempts[0].batch_id is not None
-
-    @property
     def is_submitted(self) -> bool:
         """Whether there is a batch, and none is still to be created."""
         return self.batch_id is not None

@@ -65,13 +65,7 @@ class Listener:
     on_room: Callable[[], object] = lambda: None
 
 
-def answered(
-    client: OpenAIClient,
-    state: RunState,
-    listener: Listener,
-    wait: Mapping[str, Any],
-    max_cost: float | None = None,
-) -> RunState:
+def answered(client: OpenAIClient, state: RunState, listener: Listener, wait: Mapping[str, Any]) -> RunState:
     """
     Go on from *state* until all batches are over; those that found no room are tried again as long as others end.
 
@@ -84,13 +78,11 @@ def answered(
 
         wait: *poll_interval* and *max_wait*, as for ``batches.wait``.
 
-        max_cost: US dollars that a batch may cost of what is sent again.
-
     Raises:
         Rejected: A step failed; what was done before is kept.
     """
     while not state.is_ended:
-        before, state = state, ended(client, submitted(client, state, listener, max_cost), listener, wait)
+        before, state = state, ended(client, submitted(client, state, listener), listener, wait)
         if not has_gained_room(before, state):
             break
         listener.on_room()
@@ -98,7 +90,7 @@ def answered(
     return state
 
 
-def submitted(client: OpenAIClient, state: RunState, listener: Listener, max_cost: float | None = None) -> RunState:
+def submitted(client: OpenAIClient, state: RunState, listener: Listener) -> RunState:
     """
     Upload each part that is not at the provider, and create each batch that is not there.
 
@@ -111,15 +103,13 @@ def submitted(client: OpenAIClient, state: RunState, listener: Listener, max_cos
 
         listener: Told what happens.
 
-        max_cost: US dollars that a batch may cost of what is sent again.
-
     Raises:
         Rejected: A step failed; what was done before is kept.
     """
     with listener.uploading(state) as on_upload:
         for number in range(len(state.parts)):
             state = _uploaded(client, state, state.parts[number], listener, on_upload)
-            state = _created(client, state, state.parts[number], listener, max_cost)
+            state = _created(client, state, state.parts[number], listener)
     return state
 
 
@@ -202,7 +192,7 @@ def _uploaded(client: OpenAIClient, state: RunState, part: Part, listener: Liste
     return state
 
 
-def _created(client: OpenAIClient, state: RunState, part: Part, listener: Listener, max_cost: float | None) -> RunState:
+def _created(client: OpenAIClient, state: RunState, part: Part, listener: Listener) -> RunState:
     if part.is_submitted:
         return state
     if not part.attempts:
@@ -214,8 +204,7 @@ def _created(client: OpenAIClient, state: RunState, part: Part, listener: Listen
     if len(part.attempts) == 1:
         result = client.batches.create(part.file_id or "", part.endpoint, options)
     else:
-        bound = {} if max_cost is None else {"max_cost": max_cost}
-        result = client.batches.resubmit(part.attempts[-2].batch_id or "", NOT_OK, options | bound)
+        result = client.batches.resubmit(part.attempts[-2].batch_id or "", NOT_OK, options)
     _settle(result)
     batch = result.batch
     if batch is None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from aikit.accounts import price_list
-from aikit.accounts.price_file import read_prices, user_prices
+from aikit.accounts.price_file import checked_prices, read_prices, user_prices
 from aikit.accounts.prices import Prices, prices_for
 from aikit.accounts.rates import Price, Rates
 from aikit.usage import Usage
@@ -64,6 +64,16 @@ def test_more_cached_than_input_tokens_cost_no_more_than_all() -> None:
     """
     rates = Rates(input=Decimal(2), cached_input=Decimal(1))
     assert rates.cost(Usage(input_tokens=1_000_000, cached_tokens=9_000_000)) == 1
+
+
+def test_prices_stay_as_they_were_checked() -> None:
+    """
+    What the caller does to the mapping later changes nothing, however deep.
+    """
+    given: dict[str, Any] = {"m": {"batch": {"input": 1}}}
+    checked = checked_prices("prices", given)
+    given["m"]["batch"]["input"] = "much"
+    assert checked == {"m": {"batch": {"input": 1}}}
 
 
 def test_the_list_has_batch_prices_of_its_own(tmp_path: Path) -> None:

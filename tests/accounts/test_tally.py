@@ -41,7 +41,7 @@ def _read_fully(content: bytes) -> Any:
     counts: dict[tuple[str, int], tuple[int, ...]] = {}
     answered = failed = untold = 0
     bad = []
-    for number, line in enumerate(content.split(b"\n")[:-1], 1):
+    for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n")[:-1], 1):
         if not line.strip():
             continue
         try:
@@ -64,6 +64,14 @@ def _read_fully(content: bytes) -> Any:
         more = (1, told.input_tokens, told.cached_tokens, told.output_tokens, told.reasoning_tokens)
         counts[key] = tuple(a + b for a, b in zip(counts.get(key, (0,) * 5), more, strict=True))
     return counts, answered, failed, untold, len(bad), bad[:100]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
+    """
+    As where results are joined.
+    """
+    marked = _tally(b"\xef\xbb\xbf" + file_of(answer("m", usage(3)), answer("m", usage(4))))
+    assert _found(marked) == _found(_tally(file_of(answer("m", usage(3)), answer("m", usage(4)))))
 
 
 def _is_line(value: Any) -> bool:

@@ -215,6 +215,26 @@ def test_a_price_that_was_not_known_then_is_asked_for_anew(
     assert len(service.batches) == 1
 
 
+def test_a_bound_counts_for_all_that_is_sent_again(aikit: Here, tmp_path: Path, home: Path, service: Service) -> None:
+    """
+    Of several batches together, and before anything is kept: who is refused has a finished run as before.
+    """
+    home.mkdir()
+    price = {"input": 1, "output": 1_000_000, "max_output_tokens": 1}  # half a dollar for a line
+    (home / "prices.json").write_text(json.dumps({"models": {"m": price, "n": price}}))
+    lines = batch_lines(6).splitlines(keepends=True)
+    (tmp_path / "mixed.jsonl").write_bytes(b"".join(lines[:3]) + b"".join(lines[3:]).replace(b'"m"', b'"n"'))
+    spoilt(tmp_path / "mixed.jsonl", 1, 2, 4, 5)
+    assert aikit("batch", "run", "mixed.jsonl", *QUICK, "--max-cost", "6.1").code == 4
+    ran = aikit("batch", "run", "mixed.jsonl", *QUICK, "--resubmit", "--max-cost", "1.1")
+    assert (ran.code, len(service.batches)) == (3, 2)
+    assert "estimate: 4 requests to m, n" in ran.err
+    assert "finished" in aikit("batch", "run", "mixed.jsonl", *QUICK).err
+    assert len(service.batches) == 2
+    assert aikit("batch", "run", "mixed.jsonl", *QUICK, "--resubmit", "--max-cost", "4.1").code == 4
+    assert len(service.batches) == 4
+
+
 def test_what_could_not_be_joined_is_told(aikit: Here, good: Path, service: Service) -> None:
     """
     A file with a line that is no JSON is said to have it.

@@ -17,7 +17,7 @@ from aikit import OpenAIBatch, OpenAIBatchParameters, OpenAIClient
 from aikit.batch_objects import BatchOrder
 from aikit.errors import CancelledError, ExchangeError, OpenAIError, Rejected
 from aikit.providers.openai import OpenAIProvider
-from aikit.resources.batch_intent import created_for_intent, oldest_with
+from aikit.resources.batch_intent import all_with, created_for_intent, oldest_with
 from aikit.retry import RetryPolicy
 from aikit.wire import Flow, Request, Response
 from tests.answering_server import AnsweringServer, answering_server
@@ -178,6 +178,30 @@ def test_younger_batch_is_cancelled(times: tuple[int, int], status: int) -> None
     assert _returned(flow, _answer(cancel, status, _wire("ours", 100))).id == "theirs"
 
 
+@pytest.mark.parametrize("status", [200, 403])
+def test_who_got_no_answer_leaves_none_but_the_oldest(status: int) -> None:
+    """
+    Which of several is its own nobody knows, so all younger ones are cancelled that nobody has; what cannot be is told.
+    """
+    begun = {"status": "validating"}
+    stopping, *others = (_wire(name, at) | begun for name, at in (("d", 102), ("c", 101), ("b", 101), ("a", 100)))
+    listed = _page(stopping | {"status": "cancelling"}, *others)
+    flow = _flow()
+    flow.send(_answer(_request(next(flow)), 200, _page()))
+    assert not isinstance(flow.throw(ExchangeError(message="broke")), Request)  # a pause
+    looking_again = flow.send(_answer(_request(flow.send(0.0)), 200, listed))
+    cancels = [_request(flow.send(_answer(_request(looking_again), 200, listed)))]
+    cancels.append(_request(flow.send(_answer(cancels[0], status, _wire("b", 101)))))
+    assert [cancel.url.split("/")[-2:] for cancel in cancels] == [["b", "cancel"], ["c", "cancel"]]
+    last = _answer(cancels[1], 200, _wire("c", 101))
+    if status == 200:
+        assert _returned(flow, last).id == "a"
+        return
+    with pytest.raises(Rejected, match="and b, which is one too many, could not be cancelled") as caught:
+        flow.send(last)
+    assert caught.value.value.id == "a"
+
+
 def test_one_too_many_that_cannot_be_cancelled_is_told() -> None:
     """
     The older one comes along, and the error says what is to be done.
@@ -207,10 +231,10 @@ def test_looking_again_ends_where_all_is_older() -> None:
     """
     A page that reaches back beyond the hour before the creation is the last, unless the list begins with the oldest.
     """
-    flow = oldest_with(_PROVIDER, "mine", since=100)
+    flow = all_with(_PROVIDER, "mine", since=100)
     page = _page(_wire("b", 100, "other"), _wire("c", 99, "other"), has_more=True)
-    assert _returned(flow, _answer(_request(next(flow)), 200, page)) is None
-    flow = oldest_with(_PROVIDER, "mine", since=100)
+    assert _returned(flow, _answer(_request(next(flow)), 200, page)) == []
+    flow = all_with(_PROVIDER, "mine", since=100)
     page = _page(_wire("b", 10, "other"), _wire("c", 20, "other"), has_more=True)
     assert _request(flow.send(_answer(_request(next(flow)), 200, page))).url.endswith("after=c")
 
