@@ -42,6 +42,20 @@ if TYPE_CHECKING:
     from aikit.file_parameters import OpenAIFileListParameters as OpenAIFileListParameters
     from aikit.file_parameters import OpenAIFileParameters as OpenAIFileParameters
     from aikit.file_parameters import OpenAIFileWaitParameters as OpenAIFileWaitParameters
+    from aikit.housekeeping_objects import OpenAIFilePruneCounts as OpenAIFilePruneCounts
+    from aikit.housekeeping_objects import OpenAIFilePruneItem as OpenAIFilePruneItem
+    from aikit.housekeeping_objects import OpenAIFileTotals as OpenAIFileTotals
+    from aikit.housekeeping_objects import OpenAIFileUsage as OpenAIFileUsage
+    from aikit.many_objects import OpenAIFileItem as OpenAIFileItem
+    from aikit.many_objects import OpenAIFileManyCounts as OpenAIFileManyCounts
+    from aikit.many_objects import OpenAIFileManyProgress as OpenAIFileManyProgress
+    from aikit.many_objects import OpenAIFileUnderWay as OpenAIFileUnderWay
+    from aikit.many_parameters import OpenAIFileManyParameters as OpenAIFileManyParameters
+    from aikit.many_parameters import OpenAIFilePruneParameters as OpenAIFilePruneParameters
+    from aikit.many_parameters import OpenAIFileUsageParameters as OpenAIFileUsageParameters
+    from aikit.many_results import OpenAIFileManyResult as OpenAIFileManyResult
+    from aikit.many_results import OpenAIFilePruneResult as OpenAIFilePruneResult
+    from aikit.many_results import OpenAIFileUsageResult as OpenAIFileUsageResult
     from aikit.objects import OpenAIFile as OpenAIFile
     from aikit.objects import OpenAIFileDeleted as OpenAIFileDeleted
     from aikit.objects import Progress as Progress
@@ -84,6 +98,24 @@ _HOMES: Final = {
     "aikit.batch_rows": ("OpenAIBatchProblem", "OpenAIBatchRow"),
     "aikit.client": ("OpenAIClient",),
     "aikit.errors": ("CancelledError", "ExchangeError", "OpenAIError"),
+    "aikit.housekeeping_objects": (
+        "OpenAIFilePruneCounts",
+        "OpenAIFilePruneItem",
+        "OpenAIFileTotals",
+        "OpenAIFileUsage",
+    ),
+    "aikit.many_objects": (
+        "OpenAIFileItem",
+        "OpenAIFileManyCounts",
+        "OpenAIFileManyProgress",
+        "OpenAIFileUnderWay",
+    ),
+    "aikit.many_parameters": (
+        "OpenAIFileManyParameters",
+        "OpenAIFilePruneParameters",
+        "OpenAIFileUsageParameters",
+    ),
+    "aikit.many_results": ("OpenAIFileManyResult", "OpenAIFilePruneResult", "OpenAIFileUsageResult"),
     "aikit.objects": ("OpenAIFile", "OpenAIFileDeleted", "Progress"),
     "aikit.file_parameters": ("OpenAIFileListParameters", "OpenAIFileParameters", "OpenAIFileWaitParameters"),
     "aikit.parameters": ("OpenAIParameters",),

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 
 _GRACE_S: Final = 0.5
+_MIN_CONNECTIONS: Final = 16
 _clients: Final[weakref.WeakSet[OpenAIClient]] = weakref.WeakSet()
 
 
@@ -175,6 +176,21 @@ class OpenAIClient:
         return self._main.provider
 
     @property
+    def max_workers(self) -> int:
+        """Calls with callbacks that are under way at once."""
+        return self._max_workers
+
+    @property
+    def max_connections(self) -> int:
+        """Connections that are kept for further requests."""
+        return max(self._max_workers, _MIN_CONNECTIONS)
+
+    @property
+    def home(self) -> Path:
+        """The folder where this client keeps things."""
+        return self._given.home or home_folder()
+
+    @property
     def files(self) -> FilesAPI:
         """The Files API."""
         if self._files is None:
@@ -213,7 +229,7 @@ class OpenAIClient:
             from aikit.accounts.books import Books  # noqa: PLC0415  likewise
 
             books = Books(
-                home=self._given.home or home_folder(),
+                home=self.home,
                 own_prices=self._prices,
                 is_kept=self._is_kept,
                 hooks=self._hooks,
@@ -366,7 +382,7 @@ class OpenAIClient:
             return self._connections[name]
 
     def _connection_to(self, settings: ProviderSettings) -> Connection:
-        return Connection(settings, max(self._max_workers, 16), self.defaults.http_agent)
+        return Connection(settings, self.max_connections, self.defaults.http_agent)
 
     def _main_settings(self, name: str | None) -> ProviderSettings:
         settings = self._settings_of(name)

@@ -53,6 +53,10 @@ class Limits:
         line_max_bytes: The longest JSONL line that is read.
 
         filename_max_bytes: Of a name in UTF-8.
+
+        creations_per_minute: Files that may be created in a minute.
+
+        deletions_per_minute: Files that may be deleted in a minute.
     """
 
     purposes: tuple[str, ...] = attrs.field(converter=tuple)
@@ -71,6 +75,8 @@ class Limits:
     fine_tune_max_images: int
     line_max_bytes: int
     filename_max_bytes: int
+    creations_per_minute: int = attrs.field(converter=_bound)
+    deletions_per_minute: int = attrs.field(converter=_bound)
     expires_min_s: int
     expires_max_s: int
     list_min: int

@@ -9,7 +9,7 @@ import json
 import mimetypes
 import os
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import attrs
@@ -150,7 +150,11 @@ def media_type(filename: str) -> str:
     """
     Return the media type that *filename*'s extension stands for.
     """
-    extension = filename[filename.rfind(".") :].lower() if "." in filename else ""
+    return _type_of(filename[filename.rfind(".") :].lower() if "." in filename else "")
+
+
+@lru_cache(maxsize=256)
+def _type_of(extension: str) -> str:
     kind = mimetypes.guess_type(f"file{extension}", strict=False)[0]  # of the extension alone: data:, x is no name
     return _TYPES.get(extension) or kind or "application/octet-stream"
 

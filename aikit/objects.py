@@ -95,6 +95,25 @@ class OpenAIFile:
             NOTHING if data.keys() <= _FILE_KEYS else others(data, _FILE_KEYS),
         )
 
+    def to_wire(self) -> dict[str, Any]:
+        """
+        Return it as the API gives it, fields that we do not know included.
+        """
+        values: dict[str, Any] = {
+            "object": "file",
+            "id": self.id,
+            "bytes": self.bytes,
+            "created_at": self.created_at,
+            "expires_at": self.expires_at,
+            "filename": self.filename,
+            "purpose": self.purpose,
+            "status": self.status,
+            "status_details": self.status_details,
+        }
+        return {name: value for name, value in values.items() if value is not None or name == "bytes"} | dict(
+            self.extra
+        )
+
 
 @attrs.frozen
 class OpenAIFileDeleted:

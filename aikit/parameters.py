@@ -13,6 +13,7 @@ import attrs
 
 if TYPE_CHECKING:
     from aikit.batch_objects import OpenAIBatchProgress
+    from aikit.many_objects import OpenAIFileManyProgress
     from aikit.objects import Progress
 from aikit.headers import Headers
 
@@ -185,8 +186,8 @@ class OpenAIParameters:
 
         on_terminate: Called with the result in any case, after the other.
 
-        on_progress: Called with a `Progress`, or by ``batches.wait`` with an `OpenAIBatchProgress`, at most ten times
-            a second.
+        on_progress: Called with a `Progress`, by ``batches.wait`` with an `OpenAIBatchProgress`, by
+            ``files.create_many`` with an `OpenAIFileManyProgress`, at most ten times a second.
 
         background: ``True`` returns at once also without a callback; *on_progress* alone does not.
 
@@ -209,9 +210,12 @@ class OpenAIParameters:
     on_response: Callback | None = attrs.field(default=None, validator=by(_is_callback))
     on_error: Callback | None = attrs.field(default=None, validator=by(_is_callback))
     on_terminate: Callback | None = attrs.field(default=None, validator=by(_is_callback))
-    on_progress: Callable[[Progress], object] | Callable[[OpenAIBatchProgress], object] | None = attrs.field(
-        default=None, validator=by(_is_callback)
-    )
+    on_progress: (
+        Callable[[Progress], object]
+        | Callable[[OpenAIBatchProgress], object]
+        | Callable[[OpenAIFileManyProgress], object]
+        | None
+    ) = attrs.field(default=None, validator=by(_is_callback))
     background: bool = attrs.field(default=False, validator=by(is_flag))
     timeout: float | None = attrs.field(default=None, validator=by(_is_positive))
     deadline: float | None = attrs.field(default=None, validator=by(_is_positive))

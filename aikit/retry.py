@@ -134,6 +134,8 @@ def retried(request: Request, policy: RetryPolicy) -> Flow[Response]:
     """
     tries, received = request.attempt, 0
     while True:
+        if request.turn is not None and (wait_s := request.turn()) > 0:
+            yield Pause(wait_s)
         is_repeat = request.is_repeat
         try:
             response = yield from redirected(request)
@@ -145,7 +147,8 @@ def retried(request: Request, policy: RetryPolicy) -> Flow[Response]:
                 raise
             is_repeat |= error.is_ambiguous
         else:
-            delay_s = policy.delay_after_response(attrs.evolve(request, attempt=tries), response)
+            counted = request if tries == request.attempt else attrs.evolve(request, attempt=tries)
+            delay_s = policy.delay_after_response(counted, response)
             if delay_s is None:
                 return response
             is_repeat |= may_have_been_done(response.status)

@@ -14,7 +14,7 @@ import attrs
 from aikit.call import Call
 from aikit.errors import Rejected
 from aikit.results import Outcome
-from aikit.watch import Shares
+from aikit.watch import Shares, Watch
 from aikit.wire import Flow, Together
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Group:
     _flows: Iterator[Flow[Any]] = attrs.field(init=False)
     _at_a_time: int = attrs.field(init=False)
     _shares: Shares = attrs.field(init=False)
+    _on_progress: Callable[[int, Any], None] | None = attrs.field(default=None, init=False)
     _under_way: dict[int, Call] = attrs.field(factory=dict, init=False)
     _is_over: bool = attrs.field(default=False, init=False)
     _lock: Any = attrs.field(factory=threading.Lock, init=False)
@@ -59,6 +60,7 @@ class Group:
         """
         self._flows, self._at_a_time = iter(step.flows), max(step.at_a_time, 1)
         self._shares = Shares(self.call.watch, step.total_bytes, step.done_bytes)
+        self._on_progress = step.on_progress
         self._go_on()
 
     def cancel(self) -> None:
@@ -97,9 +99,14 @@ class Group:
             return None
         if flow is None:
             return None
+        number = len(self.results)
         self.results.append(None)
-        finish = partial(self._ended, len(self.results) - 1)
-        return Call(flow, self.call.transport, self._shares.new(), finish, self.pool)
+        return Call(flow, self.call.transport, self._watch(number), partial(self._ended, number), self.pool)
+
+    def _watch(self, number: int) -> Watch:
+        if self._on_progress is None:
+            return self._shares.new()
+        return Watch(on_progress=partial(self._on_progress, number), clock=self.call.watch.clock)
 
     def _ended(self, number: int, outcome: Outcome) -> None:
         with self._lock:

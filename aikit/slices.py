@@ -39,7 +39,14 @@ def slice_of(source: Source, start: int, size_bytes: int) -> Source:
 
 def md5_of(source: Source, on_read: Callable[[], None]) -> str:
     """
-    Return the MD5 of the whole content, in hexadecimal.
+    Return the MD5 of the whole content, in hexadecimal; see `sha256_of`.
+    """
+    return _digest_of(source, hashlib.md5(usedforsecurity=False), on_read)
+
+
+def sha256_of(source: Source, on_read: Callable[[], None]) -> str:
+    """
+    Return the SHA-256 of the whole content, in hexadecimal.
 
     Args:
         source: Read to its end.
@@ -49,7 +56,10 @@ def md5_of(source: Source, on_read: Callable[[], None]) -> str:
     Raises:
         OpenAIError: It cannot be read to its end.
     """
-    digest = hashlib.md5(usedforsecurity=False)
+    return _digest_of(source, hashlib.sha256(usedforsecurity=False), on_read)
+
+
+def _digest_of(source: Source, digest: hashlib._Hash, on_read: Callable[[], None]) -> str:
     reader = source.open()
     try:
         while chunk := reader.read(_CHUNK_BYTES):

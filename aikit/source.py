@@ -94,13 +94,15 @@ class PathSource:
     path: Path
     name: str
     size_bytes: int | None = None
-    _modified_ns: int | None = None
+    modified_ns: int | None = None
     is_replayable: bool = True
 
     def resolved(self) -> PathSource:
         """
-        Return it with its size; see `Source.resolved`.
+        Return it with its size; see `Source.resolved`. One that has it stays what it is.
         """
+        if self.modified_ns is not None:
+            return self
         try:
             status = self.path.stat()
         except OSError as error:
@@ -117,19 +119,21 @@ class PathSource:
                 code="not_a_regular_file",
                 param="file",
             )
-        return attrs.evolve(self, size_bytes=status.st_size, modified_ns=status.st_mtime_ns)
+        return PathSource(path=self.path, name=self.name, size_bytes=status.st_size, modified_ns=status.st_mtime_ns)
 
     def open(self, start: int = 0) -> Reader:
         """
         Start from byte *start*; see `Source.open`.
         """
         try:
-            file = self.path.open("rb", buffering=0)
-            file.seek(start)
+            file = io.FileIO(self.path)
+            if start:
+                file.seek(start)
         except OSError as error:
             raise _unreadable(self.path, error) from error
         reader = _PathReader(file, self, start)
-        reader.check()
+        if self.size_bytes is None or self.size_bytes > _SMALL:
+            reader.check()  # a small one is read at once, and checked after that, before any of it is sent
         return reader
 
     def is_unchanged(self, file: io.FileIO) -> bool:
@@ -139,7 +143,7 @@ class PathSource:
         if self.size_bytes is None:
             return True
         status = os.fstat(file.fileno())
-        return (status.st_size, status.st_mtime_ns) == (self.size_bytes, self._modified_ns)
+        return (status.st_size, status.st_mtime_ns) == (self.size_bytes, self.modified_ns)
 
 
 @attrs.define

@@ -60,13 +60,13 @@ class HTTPTransport:
         try:
             with _translated(request, watch), exchange.entered():
                 answer = self._answer(request, reader)
-                response = _read(request, answer, watch)
+                response = _read(request, answer, watch, started)
                 if exchange.is_cut:  # what ends with the connection would pass for whole
                     raise watch.stopped()
         finally:
             if reader is not None:
                 reader.close()
-        return attrs.evolve(response, elapsed_s=time.monotonic() - started)
+        return response
 
     def close(self) -> None:
         """
@@ -145,7 +145,7 @@ def _envelope_bytes(body: Body) -> int:
     return 0 if body.size_bytes is None or body.payload_bytes is None else body.size_bytes - body.payload_bytes
 
 
-def _read(request: Request, answer: requests.Response, watch: Watch) -> Response:
+def _read(request: Request, answer: requests.Response, watch: Watch, started: float) -> Response:
     """
     Read the body into the request's sink or into memory, and give the connection back to the pool.
     """
@@ -162,7 +162,8 @@ def _read(request: Request, answer: requests.Response, watch: Watch) -> Response
             _require_whole_head(answer.status_code, headers, body)
     finally:
         _let_go(raw)
-    return Response(status=answer.status_code, headers=headers, body=body, request=request)
+    elapsed_s = time.monotonic() - started
+    return Response(status=answer.status_code, headers=headers, body=body, request=request, elapsed_s=elapsed_s)
 
 
 def _sipped(raw: Any, watch: Watch) -> bytes:

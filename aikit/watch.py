@@ -16,6 +16,7 @@ from aikit.bandwidth import Bandwidth
 from aikit.errors import CancelledError
 from aikit.objects import Progress
 
+_noting: Final = threading.Lock()
 _GAP_S: Final = 0.11  # at most ten reports a second, the last one included
 _LOOK_S: Final = 0.05
 
@@ -82,7 +83,8 @@ class Watch:
         """
         Tell whoever called something beside the answer.
         """
-        self.notes = (*self.notes, text)
+        with _noting:  # parts and files side by side
+            self.notes = (*self.notes, text)
 
     def portion(self, most: int) -> int:
         """

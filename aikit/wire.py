@@ -115,6 +115,8 @@ class Request:
         is_cleanup: Sent, once, also when the call was cancelled: it undoes what the call has begun.
 
         grace_s: Seconds for which a call that was cancelled still waits for the answer: it tells what is to be undone.
+
+        turn: Asked before each attempt; gives the seconds until it may be sent.
     """
 
     method: str
@@ -130,6 +132,7 @@ class Request:
     is_aside: bool = False
     is_cleanup: bool = False
     grace_s: float = 0.0
+    turn: Callable[[], float] | None = attrs.field(default=None, repr=False)
 
     @property
     def is_replayable(self) -> bool:
@@ -137,7 +140,12 @@ class Request:
         return self.body is None or self.body.is_replayable
 
     def __getstate__(self) -> dict[str, Any]:
-        return attrs.asdict(self, recurse=False) | {"url": redacted(self.url), "body": None, "sink": None}
+        return attrs.asdict(self, recurse=False) | {
+            "url": redacted(self.url),
+            "body": None,
+            "sink": None,
+            "turn": None,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
@@ -257,12 +265,16 @@ class Together:
         total_bytes: What all of them move, for one progress of the whole; ``None`` when nobody knows.
 
         done_bytes: What was moved before.
+
+        on_progress: Gets the number of a flow, from 0 on, and its own `Progress`, instead of the call that of the
+            whole; called by the thread that moves the bytes.
     """
 
     flows: Iterable[Generator[Any, Any, Any]]
     at_a_time: int = 4
     total_bytes: int | None = None
     done_bytes: int = 0
+    on_progress: Callable[[int, Any], None] | None = None
 
 
 Step: TypeAlias = Request | Pause | Work | Together

@@ -27,16 +27,20 @@ _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
         "batch_events",
         "batch_rows",
         "upload_objects",
+        "many_objects",
+        "housekeeping_objects",
         "usage",
         "errors",
         "headers",
         "secrecy",
     ),
-    # watch: the eye of whoever moves bytes; sink: bodies down, as source is bodies up; refusal: what an answer says
+    # watch: the eye of whoever moves bytes; pace: how often something may be asked
+    # sink: bodies down, as source is bodies up; refusal: what an answer says
     "wire": (
         "wire",
         "bandwidth",
         "watch",
+        "pace",
         "retry",
         "multipart",
         "filenames",
@@ -60,12 +64,14 @@ _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
     "answers": (
         "results",
         "batch_results",
+        "many_results",
         "upload_results",
         "rate_limit",
         "parameters",
         "file_parameters",
         "batch_parameters",
         "upload_parameters",
+        "many_parameters",
     ),
     # connection: a provider with its transport, which calls share
     "running": ("runners", "call", "deadline", "side_by_side", "timer", "dispatch", "connection"),

@@ -44,9 +44,18 @@ def test_only_batch_files_have_a_size_limit_of_their_own(purpose: str) -> None:
 
 def test_embedded_provider_keeps_the_limits_of_openai() -> None:
     """
-    What passes the embedded provider passes OpenAI.
+    What passes the embedded provider passes OpenAI; how often something is asked is no matter on this machine.
     """
-    assert limits_for("local") == limits_for("openai")
+    openai = limits_for("openai")
+    assert limits_for("local") == attrs.evolve(openai, creations_per_minute=None, deletions_per_minute=None)
+
+
+def test_openai_takes_a_thousand_files_a_minute() -> None:
+    """
+    The documented rate is there, and other servers have none that is known.
+    """
+    assert limits_for("openai").creations_per_minute == 1_000
+    assert limits_for("compatible").creations_per_minute == sys.maxsize
 
 
 def test_unknown_servers_refuse_nothing_that_is_unknown() -> None:

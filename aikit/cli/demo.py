@@ -20,7 +20,6 @@ from aikit.cli.demo_batch import answered
 from aikit.cli.options import Command, settings_of_context
 from aikit.cli.output import Exit, Output
 from aikit.cli.progress import bars
-from aikit.cli.shapes import file_to_json
 from aikit.cli.story import INDENT, Story, good
 from aikit.cli.text import counted, human_size
 from aikit.client import OpenAIClient
@@ -126,7 +125,7 @@ def _upload(story: Story, client: OpenAIClient, path: Path) -> OpenAIFile:
         bar = shown.file(path.name, size)
         result = good(client.files.create(path, "batch", {"on_progress": bar}))
     file: OpenAIFile = result.file
-    story.facts["file"] = file_to_json(file)
+    story.facts["file"] = file.to_wire()
     story.say(f"{'':{INDENT}}stored as {file.id}")
     return file
 

@@ -14,14 +14,14 @@ import click
 
 from aikit.cli.calls import called, card, told
 from aikit.cli.check import Checked, check_inputs, report
-from aikit.cli.inputs import STDIN, inputs_of, is_many
+from aikit.cli.inputs import STDIN, files_of, inputs_of, is_many
 from aikit.cli.options import Command, Duration, Group, Purpose, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output, copy_to_stdout, exit_of
 from aikit.cli.progress import bars
-from aikit.cli.shapes import file_to_json
 from aikit.cli.text import counted, safe
 from aikit.cli.upload import Interrupt, Uploads
-from aikit.file_parameters import MAX_LIST_LIMIT, OpenAIFileListParameters, OpenAIFileParameters
+from aikit.file_parameters import MAX_LIST_LIMIT, OpenAIFileListParameters
+from aikit.many_parameters import MAX_RATE, OpenAIFileManyParameters
 
 _paths: Final = click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 _ids: Final = click.argument("file_ids", metavar="ID...", nargs=-1, required=True)
@@ -29,7 +29,10 @@ _purpose: Final = click.option("-p", "--purpose", type=Purpose(), required=True,
 _filename: Final = click.option("--filename", metavar="NAME", help="Name to send it under; one file only.")
 
 
-@click.group(cls=Group)
+_HOUSEKEEPING: Final = {name: f"aikit.cli.housekeeping:{name}" for name in ("usage", "prune")}
+
+
+@click.group(cls=Group, on_demand=_HOUSEKEEPING)
 def files() -> None:
     """
     Upload, list, fetch, delete and check files.
@@ -47,26 +50,37 @@ def files() -> None:
 @click.option(
     "--workers", type=click.IntRange(1, 64), metavar="N", default=4, show_default=True, help="Uploads at once."
 )
+@click.option(
+    "--rate", type=click.IntRange(1, MAX_RATE), metavar="N", help="Files a minute; else the provider's limit."
+)
+@click.option("-r", "--recursive", is_flag=True, help="Also the files of a folder's folders.")
+@click.option("--skip-identical", is_flag=True, help="Do not send what is there with this name and content already.")
+@click.option(
+    "--manifest",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Note what becomes of each there; said again, what is done is not sent again.",
+)
 def create(paths: Sequence[str], purpose: str, workers: int, **asked: Any) -> int:
     """
     Upload files, and print what the provider made of them.
 
-    PATH is a file, a folder (its own files, sorted; not hidden ones, nor those of folders in it) or - for standard
-    input. Each file is checked before its first byte is sent; one that fails does not stop the others.
+    PATH is a file, a folder (its own files, sorted; not hidden ones, nor those of folders in it unless -r is said) or -
+    for standard input. Each file is checked before its first byte is sent; one that fails does not stop the others.
     """
     settings = settings_of_context()
     with usage_errors():
-        options = _create_options(**asked)
-    inputs = inputs_of(paths, filename=options.filename, purpose=purpose)
+        options = _create_options(at_a_time=workers, **asked)
+    given = files_of(paths, filename=options.filename, purpose=purpose)
     client = settings.client(max_workers=workers)
     with Interrupt() as interrupt:
         uploads = Uploads(client, purpose, options, Output(settings), interrupt)
-        return uploads.run(inputs, is_many=is_many(paths))
+        return uploads.run(given, is_many=is_many(paths))
 
 
-def _create_options(*, expires_after: int | None, filename: str | None, no_validate: bool) -> OpenAIFileParameters:
+def _create_options(*, expires_after: int | None, no_validate: bool, **asked: Any) -> OpenAIFileManyParameters:
     expiry = None if expires_after is None else {"anchor": "created_at", "seconds": expires_after}
-    return OpenAIFileParameters(expires_after=expiry, filename=filename, validate=not no_validate)
+    return OpenAIFileManyParameters(expires_after=expiry, validate=not no_validate, **asked)
 
 
 @files.command("list", cls=Command)
@@ -87,7 +101,7 @@ def list_(**asked: Any) -> int:
         return told(output, result)
     if settings.json:
         ids = {"first_id": result.first_id, "last_id": result.last_id, "has_more": result.has_more}
-        output.document({"object": "list", "data": [file_to_json(file) for file in result.files]} | ids)
+        output.document({"object": "list", "data": [file.to_wire() for file in result.files]} | ids)
         return Exit.DONE
     if output.is_plain:
         for file in result.files:

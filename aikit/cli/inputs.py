@@ -19,7 +19,7 @@ from aikit.errors import OpenAIError
 from aikit.source import FileSource, Source, source_of
 
 STDIN: Final = "-"
-_STDIN_NAME: Final = "<stdin>"
+STDIN_NAME: Final = "<stdin>"
 _CHUNK: Final = 1024 * 1024
 
 
@@ -66,6 +66,24 @@ def inputs_of(paths: Sequence[str], *, filename: str | None, purpose: str) -> li
         return [_with_source(one, filename, purpose) for one in found]
 
 
+def files_of(paths: Sequence[str], *, filename: str | None, purpose: str) -> list[FileSource]:
+    """
+    Return what *paths* name, as they are but for one ``-``, which is read to its end into a temporary file.
+
+    Raises:
+        click.UsageError: Standard input is named twice, or has no name.
+    """
+    if paths.count(STDIN) > 1:
+        raise click.UsageError("- (standard input) can be read only once")
+    files: list[FileSource] = []
+    for path in paths:
+        one = _spooled_stdin() if path == STDIN else None
+        if one is not None and filename is None:
+            _stdin_filename(one, purpose)
+        files.append(path if one is None else one.file)
+    return files
+
+
 def is_many(paths: Sequence[str]) -> bool:
     """
     Tell whether *paths* ask for a list: several of them, or a folder.
@@ -92,7 +110,7 @@ def _expanded(path: str) -> Iterator[Input]:
 def _with_source(one: Input, filename: str | None, purpose: str) -> Input:
     if one.error is not None:
         return one
-    if filename is None and one.name == _STDIN_NAME:
+    if filename is None and one.name == STDIN_NAME:
         filename = _stdin_filename(one, purpose)
     return attrs.evolve(one, source=source_of(one.file, filename=filename, purpose=purpose))
 
@@ -116,7 +134,7 @@ def _spooled_stdin() -> Input:
     shutil.copyfileobj(sys.stdin.buffer, file, _CHUNK)
     size = file.tell()
     file.seek(0)
-    return Input(name=_STDIN_NAME, file=file, size_bytes=size)
+    return Input(name=STDIN_NAME, file=file, size_bytes=size)
 
 
 def _size(path: str | Path) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from enum import IntEnum
 from typing import Any, BinaryIO, Final, NoReturn, TextIO
@@ -122,6 +122,16 @@ class Output:
             self.table([answer.value for answer in seen if answer.value is not None])
         return seen
 
+    def streamed(self, answers: Iterable[Answer], *, is_many: bool) -> None:
+        """
+        Print *answers* as they come, and hold none of them where lines are printed.
+        """
+        if self.settings.json or not self.is_plain:
+            self.answers(answers, is_many=is_many)
+            return
+        for answer in answers:
+            self.answers([answer], is_many=is_many)
+
     def row(self, value: Any) -> None:
         """
         Print one value as a tab-separated line, or only its id.
@@ -227,7 +237,13 @@ def exit_of(answers: Sequence[Answer]) -> Exit:
     """
     Return the exit code of several answers: interrupted, else refused, problems, wrong usage, done.
     """
-    exits = {answer.exit for answer in answers}
+    return worst({answer.exit for answer in answers})
+
+
+def worst(exits: Collection[Exit]) -> Exit:
+    """
+    Return the exit code of all that have these; see `exit_of`.
+    """
     order = (Exit.INTERRUPTED, Exit.REFUSED, Exit.PROBLEMS, Exit.USAGE)
     return next((code for code in order if code in exits), Exit.DONE)
 

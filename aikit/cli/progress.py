@@ -11,6 +11,7 @@ from typing import Protocol
 
 from aikit.batch_objects import OpenAIBatchProgress
 from aikit.cli.output import Output
+from aikit.many_objects import OpenAIFileManyProgress
 from aikit.objects import Progress
 
 
@@ -59,6 +60,10 @@ class _NoBars:
         return _NoBar()
 
 
+def _unseen(_: OpenAIFileManyProgress) -> None:
+    pass
+
+
 class BatchBars(Protocol):
     """
     What shows how far batches have come.
@@ -87,6 +92,17 @@ def bars(output: Output, sizes: list[int], *, keeps: bool = False) -> AbstractCo
     from aikit.cli.terminal import TerminalBars  # noqa: PLC0415  rich is loaded for terminals only
 
     return TerminalBars(sum(sizes), len(sizes), output.has_color(sys.stderr), keeps=keeps)
+
+
+def many_bars(output: Output) -> AbstractContextManager[Callable[[OpenAIFileManyProgress], None]]:
+    """
+    Return what shows the progress of many files.
+    """
+    if output.settings.quiet or not sys.stderr.isatty():
+        return nullcontext(_unseen)
+    from aikit.cli.terminal_many import ManyBars  # noqa: PLC0415  rich is loaded for terminals only
+
+    return ManyBars(output.has_color(sys.stderr))
 
 
 def batch_bars(output: Output, *, keeps: bool = False) -> AbstractContextManager[BatchBars]:

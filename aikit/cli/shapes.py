@@ -62,15 +62,6 @@ def shape_of(value: Any) -> Shape:
     return _SHAPES[type(value)]
 
 
-def file_to_json(file: OpenAIFile) -> dict[str, Any]:
-    """
-    Return *file* as the API gives it, fields that we do not know included.
-    """
-    names = ("object", "id", "bytes", "created_at", "expires_at", "filename", "purpose", "status", "status_details")
-    values = {name: getattr(file, name) for name in names}
-    return {name: value for name, value in values.items() if value is not None or name == "bytes"} | dict(file.extra)
-
-
 def batch_to_json(batch: OpenAIBatch) -> dict[str, Any]:
     """
     Return *batch* as the API gives it, fields that we do not know included.
@@ -110,7 +101,7 @@ def _file_columns(files: Sequence[OpenAIFile]) -> Mapping[str, Cell]:
 
 
 def _file_details(file: OpenAIFile) -> Mapping[str, str]:
-    details = {name: str(value) for name, value in file_to_json(file).items() if name != "object"}
+    details = {name: str(value) for name, value in file.to_wire().items() if name != "object"}
     if file.bytes is not None and file.bytes >= 1024:
         details["bytes"] = f"{file.bytes:,} ({human_size(file.bytes)})"
     return _with_times(details, file, ("created_at", "expires_at"))
@@ -162,7 +153,7 @@ def _with_times(details: dict[str, str], value: Any, names: Sequence[str]) -> Ma
 
 _SHAPES: Final[Mapping[type, Shape]] = {
     OpenAIFile: Shape(
-        to_json=file_to_json,
+        to_json=OpenAIFile.to_wire,
         fields=_file_fields,
         columns=_file_columns,
         flexible="NAME",

@@ -111,6 +111,23 @@ class LeftColumn(ProgressColumn):
         return Text("" if left_s is None else f"{human_seconds(left_s)} left")
 
 
+def file_bars(*, has_color: bool, keeps: bool = False) -> RichProgress:
+    """
+    Return bars on stderr that show bytes; *keeps* leaves the finished ones.
+    """
+    return RichProgress(
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=24)),
+        BarColumn(bar_width=None, style="dim", complete_style="cyan", finished_style="green"),
+        _Amount(table_column=Column(no_wrap=True)),
+        _Rate(table_column=Column(no_wrap=True)),
+        LeftColumn(table_column=Column(no_wrap=True)),
+        console=console_on(sys.stderr, has_color=has_color),
+        transient=not keeps,
+        redirect_stdout=False,  # data may go to a pipe while bars are on the terminal
+        expand=True,
+    )
+
+
 @attrs.define(eq=False)
 class TerminalBars:
     """
@@ -134,17 +151,7 @@ class TerminalBars:
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
 
     def __attrs_post_init__(self) -> None:
-        self._bars = RichProgress(
-            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=24)),
-            BarColumn(bar_width=None, style="dim", complete_style="cyan", finished_style="green"),
-            _Amount(table_column=Column(no_wrap=True)),
-            _Rate(table_column=Column(no_wrap=True)),
-            LeftColumn(table_column=Column(no_wrap=True)),
-            console=console_on(sys.stderr, has_color=self.has_color),
-            transient=not self.keeps,
-            redirect_stdout=False,  # data may go to a pipe while bars are on the terminal
-            expand=True,
-        )
+        self._bars = file_bars(has_color=self.has_color, keeps=self.keeps)
 
     def __enter__(self) -> Self:
         self._bars.start()

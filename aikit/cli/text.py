@@ -83,12 +83,13 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def named(names: list[str], most: int = 5) -> str:
+def named(names: list[str], most: int = 5, *, total: int | None = None) -> str:
     """
-    Return the first of *names*, and how many more there are.
+    Return the first of *names*, and how many more there are, of *total* where only the first are at hand.
     """
+    count = len(names) if total is None else total
     shown = ", ".join(safe(name) for name in names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
+    return shown if count <= most else f"{shown} and {count - most:,} more"
 
 
 def _datetime(timestamp: int | None) -> datetime | None:

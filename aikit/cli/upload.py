@@ -8,22 +8,26 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
 import attrs
 
-from aikit.cli.inputs import Input
-from aikit.cli.output import Answer, Exit, Output, exit_of, leave_now
-from aikit.cli.progress import Bar, bars
+from aikit.cli.inputs import STDIN_NAME
+from aikit.cli.options import usage_errors
+from aikit.cli.output import Answer, Exit, Output, leave_now, worst
+from aikit.cli.progress import many_bars
 from aikit.cli.text import counted, human_seconds, human_size, named, safe
 from aikit.client import OpenAIClient
-from aikit.errors import CancelledError
-from aikit.file_parameters import OpenAIFileParameters
-from aikit.results import OpenAIFileResult
+from aikit.errors import CancelledError, OpenAIError
+from aikit.many_objects import CANCELLED, FAILED, UPLOADED, OpenAIFileItem
+from aikit.many_parameters import OpenAIFileManyParameters
+from aikit.many_results import OpenAIFileManyResult
+from aikit.source import FileSource
 
+_NAMED: Final = 5
 _GRACE_S: Final = 1.2
 _POLL_S: Final = 0.1
 
@@ -39,6 +43,7 @@ class Interrupt:
 
     asked_at: float | None = None
     _before: Any = None
+    _is_done: bool = False
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # signals are handled there only
@@ -56,20 +61,97 @@ class Interrupt:
         """Whether what was stopped had its time to end."""
         return self.asked_at is not None and time.monotonic() > self.asked_at + _GRACE_S
 
+    def once(self, stop: Callable[[], object]) -> None:
+        """
+        Stop what is to be stopped, once; in a thread of its own, for cutting off an exchange may block.
+        """
+        if not self._is_done:
+            self._is_done = True
+            threading.Thread(target=stop, daemon=True).start()
+
     def _press(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  signal's signature
         if self.asked_at is not None:
             os._exit(Exit.INTERRUPTED)
         self.asked_at = time.monotonic()
 
 
+@attrs.define
+class Names:
+    """
+    How many there are, and the first of their names.
+    """
+
+    count: int = 0
+    first: list[str] = attrs.field(factory=list)
+
+    def add(self, name: str) -> None:
+        """
+        Count one more.
+        """
+        self.count += 1
+        if len(self.first) < _NAMED:
+            self.first.append(name)
+
+    def __str__(self) -> str:
+        return named(self.first, total=self.count)
+
+
+@attrs.define
+class Told:
+    """
+    What became of files so far, in as little as a summary needs.
+
+    Attributes:
+        already: Files that were not sent because they are there.
+
+        size_bytes: Of those that were uploaded.
+    """
+
+    uploaded: Names = attrs.field(factory=Names)
+    stopped: Names = attrs.field(factory=Names)
+    already: int = 0
+    failed: int = 0
+    size_bytes: int = 0
+    exits: set[Exit] = attrs.field(factory=set)
+
+    def add(self, answer: Answer, status: str) -> None:
+        """
+        Count one more.
+        """
+        self.exits.add(answer.exit)
+        if status == UPLOADED:
+            self.uploaded.add(answer.subject)
+            self.size_bytes += answer.value.bytes or 0
+        elif status == CANCELLED:
+            self.stopped.add(answer.subject)
+        elif status == FAILED:
+            self.failed += 1
+        else:
+            self.already += 1
+
+    def summary(self, seconds: float) -> str:
+        """
+        Return in words how it went.
+        """
+        rest = f", {self.already:,} there already" if self.already else ""
+        rest += f", {self.failed:,} failed" if self.failed else ""
+        if self.stopped.count:
+            those = f" ({self.uploaded})" if self.uploaded.count else ""
+            stopped = f"{self.stopped.count:,} not ({self.stopped})"
+            return f"stopped by Ctrl-C: {self.uploaded.count:,} uploaded{those}{rest}, {stopped}"
+        told = f"{counted(self.uploaded.count, 'file')} uploaded{rest}"
+        if not self.uploaded.count:  # no bytes, in a time that nobody wants to know
+            return told
+        rate = f" ({human_size(self.size_bytes / seconds)}/s)" if seconds >= 1 else ""
+        return f"{told}: {human_size(self.size_bytes)} in {human_seconds(seconds)}{rate}"
+
+
 @attrs.define(eq=False)
 class Uploads:
     """
-    Several uploads under way.
+    Many uploads under way.
 
     Attributes:
-        options: Those of each.
-
         interrupt: Asked whether to stop.
 
         is_stuck: Whether one did not end in time after Ctrl-C.
@@ -79,84 +161,78 @@ class Uploads:
 
     client: OpenAIClient
     purpose: str
-    options: OpenAIFileParameters
+    options: OpenAIFileManyParameters
     output: Output
     interrupt: Interrupt
     is_stuck: bool = False
-    notes: list[str] = attrs.field(factory=list)
-    _is_cancelled: bool = False
+    told: Told = attrs.field(factory=Told)
+    notes: tuple[str, ...] = ()
 
-    def run(self, inputs: Sequence[Input], *, is_many: bool) -> int:
+    def run(self, files: Sequence[FileSource], *, is_many: bool) -> int:
         """
         Upload all, print what came of them and a summary; return the exit code.
         """
         began = time.monotonic()
-        answers = self.output.answers(self.answers(inputs), is_many=is_many)
-        self.output.say(summary(answers, time.monotonic() - began))
+        self.output.streamed(self._answers(files), is_many=is_many)
+        self.output.say(self.told.summary(time.monotonic() - began))
         for note in self.notes:
             self.output.say(safe(note))
+        if self.told.stopped.count and self.options.manifest is not None:
+            self.output.say("to go on, say the same again: what is done stands in the manifest")
         if self.is_stuck:
             leave_now(Exit.INTERRUPTED)
         self.client.close()
-        return exit_of(answers)
+        return worst(self.told.exits)
 
-    def answers(self, inputs: Sequence[Input]) -> Iterator[Answer]:
+    def _answers(self, files: Sequence[FileSource]) -> Iterator[Answer]:
         """
         Start all, and yield what came of each, in their order, as soon as it is known.
         """
-        with bars(self.output, [one.size_bytes for one in inputs]) as shown:
-            started = [(one, self._started(one, shown.file(one.name, one.size_bytes))) for one in inputs]
-            results = [result for _, result in started if result is not None]
-            for one, result in started:
-                yield self._answer(one, result, results)
+        with many_bars(self.output) as on_progress:
+            options = attrs.evolve(self.options, background=True, on_progress=on_progress)
+            with usage_errors():
+                result = self.client.files.create_many(files[0] if len(files) == 1 else files, self.purpose, options)
+            yield from self._ended(result)
 
-    def _started(self, one: Input, bar: Bar) -> OpenAIFileResult | None:
-        if one.error is not None or self.interrupt.asked_at is not None:
-            bar.close()
-            return None
-        own = attrs.evolve(self.options, on_progress=bar, on_terminate=lambda _: bar.close())
-        return self.client.files.create(one.file, self.purpose, own)
+    def _ended(self, result: OpenAIFileManyResult) -> Iterator[Answer]:
+        number, is_over = 0, False
+        while not self.is_stuck:
+            item = result.items.get(number)
+            if item is not None:
+                number += 1
+                yield self._answer(item)
+            elif is_over:
+                break
+            else:
+                is_over = self._waited(result)
+        if self.is_stuck:
+            yield from self._left(result)
+        elif not number:  # a manifest that cannot be used, and the like
+            yield self._failed(result.errors)
 
-    def _answer(self, one: Input, result: OpenAIFileResult | None, results: list[OpenAIFileResult]) -> Answer:
-        if result is None:
-            return Answer(subject=one.name, errors=(one.error or CancelledError(),), was_sent=False)
-        while not result.wait(0 if self.interrupt.is_over else _POLL_S):
-            if self.interrupt.asked_at is not None and not self._is_cancelled:
-                self._is_cancelled = True
-                _cancel(results)
-            if self.interrupt.is_over:
-                self.is_stuck = True
-                return Answer(subject=one.name, errors=(CancelledError(),))
-        self.notes += result.notes
-        was_sent = result.request is not None
-        return Answer(subject=one.name, value=result.file, errors=result.errors, was_sent=was_sent)
+    def _waited(self, result: OpenAIFileManyResult) -> bool:
+        """
+        Wait for a moment; tell whether all is over.
+        """
+        if result.wait(0 if self.interrupt.is_over else _POLL_S):
+            self.notes = result.notes
+            return True
+        if self.interrupt.asked_at is not None:
+            self.interrupt.once(partial(result.cancel, keep=True))
+        self.is_stuck = self.interrupt.is_over
+        return False
 
+    def _answer(self, item: OpenAIFileItem) -> Answer:
+        subject = item.path or STDIN_NAME
+        answer = Answer(subject=subject, value=item.file, errors=item.errors, was_sent=item.was_sent)
+        self.told.add(answer, item.status)
+        return answer
 
-def summary(answers: Sequence[Answer], seconds: float) -> str:
-    """
-    Return in words how *answers* went.
-    """
-    done = [answer for answer in answers if not answer.errors]
-    size = sum(answer.value.bytes or 0 for answer in done)
-    stopped = [answer.subject for answer in answers if answer.is_cancelled]
-    failed = len(answers) - len(done) - len(stopped)
-    if stopped:
-        those = f" ({named([answer.subject for answer in done])})" if done else ""
-        failures = f", {failed:,} failed" if failed else ""
-        return f"stopped by Ctrl-C: {len(done):,} uploaded{those}{failures}, {len(stopped):,} not ({named(stopped)})"
-    failures = f", {failed:,} failed" if failed else ""
-    told = f"{counted(len(done), 'file')} uploaded{failures}"
-    if not done:  # no bytes, in a time that nobody wants to know
-        return told
-    rate = f" ({human_size(size / seconds)}/s)" if seconds >= 1 else ""
-    return f"{told}: {human_size(size)} in {human_seconds(seconds)}{rate}"
+    def _failed(self, errors: Sequence[OpenAIError]) -> Answer:
+        answer = Answer(subject="", errors=tuple(errors), was_sent=False)
+        self.told.add(answer, CANCELLED if answer.is_cancelled else FAILED)
+        return answer
 
-
-def _cancel(results: Sequence[OpenAIFileResult]) -> None:
-    # In a thread of its own: cutting off an exchange may block, and Ctrl-C may not.
-    threading.Thread(target=partial(_cancel_each, list(results)), daemon=True).start()
-
-
-def _cancel_each(results: Sequence[OpenAIFileResult]) -> None:
-    for result in results:
-        result.cancel(keep=True)
+    def _left(self, result: OpenAIFileManyResult) -> Iterator[Answer]:
+        for one in result.progress.under_way:
+            yield self._answer(OpenAIFileItem(path=one.path, status=CANCELLED, errors=(CancelledError(),)))

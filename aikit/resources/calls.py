@@ -98,7 +98,8 @@ def _carried_out(defaults: OpenAIParameters, parameters: OpenAIParameters, reque
         return redirected(attrs.evolve(request, timeout_s=min(timeout_s, _ASIDE_S), headers=headers))
     if request.is_cleanup:
         timeout_s = min(timeout_s, _ASIDE_S)
-    request = attrs.evolve(request, timeout_s=timeout_s, headers=headers)
+    if timeout_s != request.timeout_s or headers is not request.headers:
+        request = attrs.evolve(request, timeout_s=timeout_s, headers=headers)
     return retried(request, retry_policy(defaults, parameters))
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,14 +33,25 @@ from aikit.watch import Watch
 from aikit.wire import Flow, Pause
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from aikit.client import OpenAIClient
+    from aikit.many_parameters import (
+        OpenAIFileManyParameters,
+        OpenAIFilePruneParameters,
+        OpenAIFileUsageParameters,
+    )
+    from aikit.many_results import OpenAIFileManyResult, OpenAIFilePruneResult, OpenAIFileUsageResult
     from aikit.providers import Provider
+    from aikit.resources.many_calls import ManyCalls
 
+    FileSources = FileSource | Iterable[FileSource]
     FileOptions = OpenAIFileParameters | OpenAIParameters | Mapping[str, Any]
     FileListOptions = OpenAIFileListParameters | OpenAIParameters | Mapping[str, Any]
     FileWaitOptions = OpenAIFileWaitParameters | OpenAIParameters | Mapping[str, Any]
+    FileManyOptions = OpenAIFileManyParameters | OpenAIFileParameters | OpenAIParameters | Mapping[str, Any]
+    FileUsageOptions = OpenAIFileUsageParameters | OpenAIParameters | Mapping[str, Any]
+    FilePruneOptions = OpenAIFilePruneParameters | OpenAIParameters | Mapping[str, Any]
     Options = OpenAIParameters | Mapping[str, Any]
 
 _ENDED: Final = frozenset(("processed", "error", "deleted", None))  # deprecated, so a server may leave it out
@@ -56,6 +68,7 @@ class FilesAPI:
 
     def __init__(self, client: OpenAIClient) -> None:
         self._client = client
+        self._many_calls: ManyCalls | None = None
 
     def create(self, file: FileSource, purpose: str, parameters: FileOptions | None = None) -> OpenAIFileResult:
         """
@@ -84,11 +97,77 @@ class FilesAPI:
         return start(
             self._client,
             OpenAIFileResult(),
-            lambda provider, watch: _checked_create(
-                provider, source, purpose, options, client=self._client, watch=watch
-            ),
+            lambda provider, watch: _checked_create(provider, source, purpose, options, watch, client=self._client),
             options,
         )
+
+    def create_many(
+        self, paths: FileSources, purpose: str, parameters: FileManyOptions | None = None
+    ) -> OpenAIFileManyResult:
+        """
+        Upload many files; each has an outcome of its own, and one that fails does not stop the others.
+
+        Args:
+            paths: A path, or an iterable of paths, taken as late as there is room. Of a folder its files are sent,
+                those of its folders too, sorted by name; not hidden ones, and not through links to folders. Bytes and
+                binary streams may be among them.
+
+            purpose: See `create`.
+
+            parameters: Options of this call, `OpenAIFileManyParameters`. *on_progress* gets an
+                `OpenAIFileManyProgress`.
+
+        Returns:
+            A result with ``items``, one for each file in the order in which they were given, ``counts`` and
+            ``progress``, all of them also while it runs. Its memory does not grow with the number of files. When it is
+            cancelled, what was stored stays, and what was not is among the items.
+
+        Raises:
+            TypeError: *paths* is no path and no iterable, or a path in a list is none. Nothing was sent.
+            ValueError: *purpose* or a path is empty, or *filename* is given for several files. Nothing was sent.
+        """
+        # POST {base}/files for each, at most 1,000 a minute at OpenAI
+        # https://developers.openai.com/api/reference/resources/files/methods/create (read 2026-11-21)
+        return self._many.create_many(paths, purpose, parameters)
+
+    def usage(self, parameters: FileUsageOptions | None = None) -> OpenAIFileUsageResult:
+        """
+        Sum up what is stored: by purpose, age and size, and what expires soon; page by page, in constant memory.
+
+        Returns:
+            A result whose ``stored`` is the `OpenAIFileUsage`, or ``None`` while running and after errors.
+        """
+        # GET {base}/files?limit&after, all pages
+        # https://developers.openai.com/api/reference/resources/files/methods/list (read 2026-11-21)
+        return self._many.usage(parameters)
+
+    def prune(self, parameters: FilePruneOptions) -> OpenAIFilePruneResult:
+        """
+        Delete files by age, purpose, name or because no batch names them; unless ``dry_run`` is false, only list them.
+
+        What is to go is listed to its end before the first is deleted.
+
+        Args:
+            parameters: What must fit, all of it, `OpenAIFilePruneParameters`.
+
+        Returns:
+            A result with ``items``, the files that are to go, each with its reasons and what became of it, and
+            ``counts``. A file that could not be deleted does not stop the others.
+
+        Raises:
+            ValueError: Nothing says which files are to go. Nothing was sent.
+        """
+        # GET {base}/files, GET {base}/batches, DELETE {base}/files/{file_id}
+        # https://developers.openai.com/api/reference/resources/files/methods/delete (read 2026-11-21)
+        return self._many.prune(parameters)
+
+    @property
+    def _many(self) -> ManyCalls:
+        if self._many_calls is None:
+            from aikit.resources.many_calls import ManyCalls  # noqa: PLC0415  who has one file needs none of it
+
+            self._many_calls = ManyCalls(self._client, partial(_checked_create, client=self._client))
+        return self._many_calls
 
     def retrieve(self, file_id: str, parameters: Options | None = None) -> OpenAIFileResult:
         """
@@ -233,9 +312,9 @@ def _checked_create(
     source: Source,
     purpose: str,
     options: OpenAIFileParameters,
+    watch: Watch,
     *,
     client: OpenAIClient,
-    watch: Watch,
 ) -> Flow[OpenAIFile]:
     source = source.resolved()
     if options.validate:

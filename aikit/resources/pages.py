@@ -24,18 +24,37 @@ def all_pages(list_page: Callable[[Mapping[str, Any]], Flow[P]], query: Mapping[
             as one, which another follows.
     """
     items: list[Any] = []
+    pages: list[P] = []
+
+    def take(page: P) -> None:
+        items.extend(page.items)
+        pages[:] = [page]
+
+    try:
+        yield from each_page(list_page, query, take)
+    except OpenAIError as error:
+        if not pages:
+            raise
+        raise Rejected([error], pages[0].of(items, pages[0].last_id)) from error
+    return pages[0].of(items)
+
+
+def each_page(
+    list_page: Callable[[Mapping[str, Any]], Flow[P]], query: Mapping[str, Any], take: Callable[[P], None]
+) -> Flow[None]:
+    """
+    Ask for page after page, from *query* on, and give each to *take*; none is held.
+
+    Raises:
+        OpenAIError: A page failed, or the pages have no end (code ``"invalid_response"``).
+    """
     cursors: set[str] = set()
     while True:
-        try:
-            page = yield from list_page(query)
-            cursor = _cursor(page, cursors) if page.has_more else None
-        except OpenAIError as error:
-            if not cursors:
-                raise
-            raise Rejected([error], page.of(items, query["after"])) from error
-        items += page.items
+        page = yield from list_page(query)
+        cursor = _cursor(page, cursors) if page.has_more else None
+        take(page)
         if cursor is None:
-            return page.of(items)
+            return
         query = {**query, "after": cursor}
 
 

@@ -11,10 +11,11 @@ from tests.bench.chat_server import DELAY_S
 from tests.bench.environments import curl_path, modules_of
 from tests.bench.measure import Line, Row
 from tests.bench.server import BULK_BYTES
-from tests.bench.stage import LARGE_BYTES, Stage
+from tests.bench.stage import LARGE_BYTES, SMALL_FILES, Stage
 
 _CALLS: Final = 2_000
 _AT_A_TIME: Final = 64
+_FEW_AT_A_TIME: Final = 16
 _WAITING: Final = 10_000
 _LINES: Final = 10_000
 _BATCHES: Final = 5_000
@@ -167,6 +168,23 @@ def _many(stage: Stage) -> Row:
     )
 
 
+def _folder(stage: Stage) -> Row:
+    url, path = stage.url("ready"), stage.small_files
+    return Row(
+        f"{SMALL_FILES:,} files of 10 KB in a folder, 16 at a time",
+        {
+            "aikit": stage.program("aikit", "with_aikit.py", "folder", url, path, SMALL_FILES, _FEW_AT_A_TIME),
+            "openai": stage.program("openai", "with_openai.py", "folder", url, path, SMALL_FILES, _FEW_AT_A_TIME),
+            "bare socket": stage.raw("many", url, SMALL_FILES, _FEW_AT_A_TIME),
+        },
+        [
+            Line("wall", "wall_s", "openai", ratio=0.35),
+            Line("CPU", "cpu_s", "openai"),
+            Line("peak memory", "rss_mib", "openai"),
+        ],
+    )
+
+
 def _list(stage: Stage) -> Row:
     url = stage.url("ready")
     return Row(
@@ -290,6 +308,7 @@ ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "download": _download,
     "retrieve": _retrieve,
     "many": _many,
+    "folder": _folder,
     "list": _list,
     "check": _check,
     "wait": _wait,

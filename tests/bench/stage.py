@@ -23,6 +23,8 @@ BATCH_LINES: Final = 50_000
 BATCH_LINE_BYTES: Final = 4_194  # 50,000 of them fill OpenAI's 209,715,200 bytes but for 15,200
 LARGE_BYTES: Final = 1 << 30
 MIXED_BYTES: Final = 1_000_000_000
+SMALL_FILES: Final = 5_000
+SMALL_BYTES: Final = 10_000
 _SEED: Final = 20_261_121
 _HERE: Final = Path(__file__).parent
 
@@ -95,6 +97,16 @@ class Stage:
                 with content.open("rb") as source:
                     shutil.copyfileobj(source, file, 1024 * 1024)
         return path
+
+    @cached_property
+    def small_files(self) -> Path:
+        """A folder with thousands of files of 10 KB."""
+        folder = self.folder / "small"
+        folder.mkdir()
+        texts = _texts(97, SMALL_BYTES)
+        for number in range(SMALL_FILES):
+            (folder / f"note-{number:05d}.txt").write_text(texts[number % len(texts)])
+        return folder
 
     @cached_property
     def batch_file(self) -> Path:

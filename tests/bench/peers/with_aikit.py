@@ -100,6 +100,19 @@ def many(url: str, count: str, at_a_time: str) -> None:
     assert succeeded.count(True) == int(count)
 
 
+def folder(url: str, path: str, count: str, at_a_time: str) -> None:
+    """
+    Send the files of a folder, many at a time.
+    """
+    with client_for(url, max_workers=int(at_a_time)) as client:
+        result = client.files.create_many(path, "user_data")
+    assert result.success, result.errors
+    assert result.counts.uploaded == int(count)
+    first = result.items[0]
+    assert first.file is not None
+    assert first.bytes == first.file.bytes
+
+
 def list_files(url: str) -> None:
     """
     Get the long list several times and tell the median time.
@@ -177,6 +190,7 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "download": download,
     "retrieve": retrieve,
     "many": many,
+    "folder": folder,
     "list": list_files,
     "wait": wait,
     "batches": wait_for_batches,

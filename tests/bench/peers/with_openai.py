@@ -70,6 +70,19 @@ def many(url: str, count: str, at_a_time: str) -> None:
     assert all(call.result().bytes == 2048 for call in calls)
 
 
+def folder(url: str, path: str, count: str, at_a_time: str) -> None:
+    """
+    Send the files of a folder, many at a time.
+    """
+    client = client_for(url)
+    paths = sorted(Path(path).iterdir())
+    with ThreadPoolExecutor(int(at_a_time)) as pool:
+        calls = [pool.submit(client.files.create, file=one, purpose="user_data") for one in paths]
+    stored = [call.result() for call in calls]
+    assert len(stored) == int(count)
+    assert all(file.bytes == one.stat().st_size for file, one in zip(stored, paths, strict=True))
+
+
 def list_files(url: str) -> None:
     """
     Get the long list several times and tell the median time.
@@ -89,6 +102,7 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "download": download,
     "retrieve": retrieve,
     "many": many,
+    "folder": folder,
     "list": list_files,
 }
 

@@ -1,0 +1,263 @@
+"""
+What is stored, summed up page by page, and what of it is to go.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from aikit.errors import CancelledError, OpenAIError, Rejected
+from aikit.housekeeping_objects import (
+    AGES,
+    DAY_S,
+    SIZES,
+    OpenAIFilePruneCounts,
+    OpenAIFilePruneItem,
+    OpenAIFileTotals,
+    OpenAIFileUsage,
+)
+from aikit.many_objects import CANCELLED, DELETED, FAILED, LISTED
+from aikit.many_results import Items, PruneOutcome
+from aikit.resources.pages import each_page
+from aikit.retry import through
+from aikit.wire import Flow, Request, Response, Together
+
+if TYPE_CHECKING:
+    from aikit.batch_objects import BatchPage
+    from aikit.many_parameters import OpenAIFilePruneParameters, OpenAIFileUsageParameters
+    from aikit.objects import FilePage, OpenAIFile
+    from aikit.pace import Pace
+    from aikit.providers import Provider
+
+_ERRORS_MAX: Final = 100
+_YOUNG_S: Final = 3_600  # the batch of such a file may be yet to come
+_BATCHES_A_PAGE: Final = 100
+_LARGEST: Final = list(SIZES)[-1]
+
+
+@attrs.define
+class _Sum:
+    files: int = 0
+    bytes: int = 0
+    oldest: int | None = None
+
+    def add(self, file: OpenAIFile) -> None:
+        self.files += 1
+        self.bytes += file.bytes or 0
+        self.oldest = file.created_at if self.oldest is None else min(self.oldest, file.created_at)
+
+    def totals(self) -> OpenAIFileTotals:
+        return OpenAIFileTotals(files=self.files, bytes=self.bytes, oldest=self.oldest)
+
+
+@attrs.define
+class _Sums:
+    """
+    Sums of files that come one by one.
+    """
+
+    now: float
+    expiring_within: float
+    total: _Sum = attrs.field(factory=_Sum)
+    expiring: _Sum = attrs.field(factory=_Sum)
+    never_expiring: _Sum = attrs.field(factory=_Sum)
+    by_purpose: dict[str, _Sum] = attrs.field(factory=dict)
+    by_age: dict[str, _Sum] = attrs.field(factory=lambda: {title: _Sum() for title in AGES})
+    by_size: dict[str, _Sum] = attrs.field(factory=lambda: {title: _Sum() for title in SIZES})
+
+    def take(self, page: FilePage) -> None:
+        for file in page.items:
+            self._add(file)
+
+    def _add(self, file: OpenAIFile) -> None:
+        self.total.add(file)
+        self.by_purpose.setdefault(file.purpose, _Sum()).add(file)
+        age_s = self.now - file.created_at
+        self.by_age[next(title for title, end in AGES.items() if age_s < end)].add(file)
+        self.by_size[next((title for title, end in SIZES.items() if (file.bytes or 0) < end), _LARGEST)].add(file)
+        if file.expires_at is None:
+            self.never_expiring.add(file)
+        elif file.expires_at <= self.now + self.expiring_within:
+            self.expiring.add(file)
+
+    def summed_up(self) -> OpenAIFileUsage:
+        purposes = sorted(self.by_purpose.items(), key=lambda entry: (-entry[1].bytes, entry[0]))
+        return OpenAIFileUsage(
+            total=self.total.totals(),
+            expiring=self.expiring.totals(),
+            never_expiring=self.never_expiring.totals(),
+            by_purpose={purpose: one.totals() for purpose, one in purposes},
+            by_age={title: one.totals() for title, one in self.by_age.items()},
+            by_size={title: one.totals() for title, one in self.by_size.items()},
+        )
+
+
+def summed_up(provider: Provider, options: OpenAIFileUsageParameters, now: float) -> Flow[OpenAIFileUsage]:
+    """
+    Sum up all files, page by page; none is held.
+    """
+    sums = _Sums(now, options.expiring_within)
+    yield from each_page(provider.list_files, _query(provider, options.purpose), sums.take)
+    return sums.summed_up()
+
+
+@attrs.define(eq=False, kw_only=True)
+class Prune:
+    """
+    A call that deletes files, or lists which would go.
+
+    Attributes:
+        now: Unix seconds.
+
+        booked: Files that batches were booked with in this home; asked for only where it matters.
+
+        at_a_time: How many deletions may be under way.
+
+        pace: Gives each its turn; ``None`` where nothing bounds how many go in a minute.
+    """
+
+    provider: Provider
+    options: OpenAIFilePruneParameters
+    now: float
+    booked: Iterator[str]
+    at_a_time: int
+    pace: Pace | None = None
+    _items: Items[OpenAIFilePruneItem] = attrs.field(factory=lambda: Items(OpenAIFilePruneItem.from_json), init=False)
+    _counts: Counter[str] = attrs.field(factory=Counter, init=False)
+    _used: set[str] = attrs.field(factory=set, init=False)
+    _errors: list[OpenAIError] = attrs.field(factory=list, init=False)
+    _pattern: re.Pattern[str] | None = attrs.field(init=False)
+    _lock: Any = attrs.field(factory=threading.Lock, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        name = self.options.name
+        self._pattern = re.compile(fnmatch.translate(name)) if name is not None else None
+
+    def run(self) -> Flow[PruneOutcome]:
+        """
+        Find what is to go, all of it before the first is deleted; then delete it, unless it is a dry run.
+
+        Raises:
+            OpenAIError: What there is could not be listed to its end; nothing was deleted.
+            Rejected: Some could not be deleted, or the call was cancelled; what became of each comes along.
+        """
+        if self.options.unused:
+            yield from each_page(self.provider.list_batches, {"limit": _BATCHES_A_PAGE}, self._note_batches)
+            self._used.update(self.booked)
+        query = _query(self.provider, self.options.purpose)
+        yield from each_page(self.provider.list_files, query, self._choose)
+        ended_by: tuple[OpenAIError, ...] = ()
+        if not self.options.dry_run:
+            try:
+                yield Together(self._deletions(), self.at_a_time)
+            except CancelledError as error:
+                ended_by = (error,)
+            self._tell_the_rest()
+        outcome = PruneOutcome(self._items, OpenAIFilePruneCounts(**self._counts))
+        if errors := (*ended_by, *self._errors):
+            raise Rejected(errors, outcome)
+        return outcome
+
+    def _note_batches(self, page: BatchPage) -> None:
+        for batch in page.items:
+            ids = (batch.input_file_id, batch.output_file_id, batch.error_file_id)
+            self._used.update(file_id for file_id in ids if file_id)
+
+    def _choose(self, page: FilePage) -> None:
+        for file in page.items:
+            self._counts["seen"] += 1
+            reasons = self._reasons(file)
+            if reasons:
+                item = OpenAIFilePruneItem(file=file, status=LISTED, reasons=reasons)
+                self._items.spool.put(len(self._items), item.to_json())
+                if self.options.dry_run:
+                    self._count(item)
+
+    def _reasons(self, file: OpenAIFile) -> tuple[str, ...]:
+        """
+        Return why *file* is to go; nothing if something that was asked for does not fit.
+        """
+        asked, age_s, reasons = self.options, self.now - file.created_at, []
+        if asked.older_than is not None:
+            if age_s <= asked.older_than:
+                return ()
+            reasons.append(f"created {_days(age_s)} ago")
+        if asked.purpose is not None:
+            if file.purpose != asked.purpose:
+                return ()
+            reasons.append(f"purpose {file.purpose}")
+        if self._pattern is not None:
+            if not self._pattern.match(file.filename):
+                return ()
+            reasons.append(f"named like {asked.name}")
+        if asked.unused:
+            if file.id in self._used or (asked.older_than is None and age_s < _YOUNG_S):
+                return ()
+            reasons.append("no batch names it")
+        return tuple(reasons)
+
+    def _deletions(self) -> Iterator[Flow[None]]:
+        for number in range(len(self._items)):
+            yield self._deleted(number, self._items[number])
+
+    def _deleted(self, number: int, item: OpenAIFilePruneItem) -> Flow[None]:
+        """
+        Delete one file, and keep what came of it; only cancelling ends more than this one.
+        """
+        try:
+            answer = yield from through(self.provider.delete_file(item.file.id), self._in_turn)
+        except CancelledError:
+            return
+        except OpenAIError as error:
+            if not error.is_not_found_error:  # gone is what it was to be
+                self._end(number, attrs.evolve(item, status=FAILED, errors=(error,)))
+                return
+        else:
+            if not answer.deleted:
+                wrong = OpenAIError(message=f"the provider did not delete {item.file.id}", code="not_deleted")
+                self._end(number, attrs.evolve(item, status=FAILED, errors=(wrong,)))
+                return
+        self._end(number, attrs.evolve(item, status=DELETED))
+
+    def _in_turn(self, request: Request) -> Flow[Response]:
+        response: Response = yield attrs.evolve(request, turn=self.pace.turn) if self.pace is not None else request
+        return response
+
+    def _end(self, number: int, item: OpenAIFilePruneItem) -> None:
+        with self._lock:
+            self._count(item)
+            self._errors += item.errors[: _ERRORS_MAX - len(self._errors)] if item.status == FAILED else ()
+        self._items.spool.put(number, item.to_json())
+
+    def _count(self, item: OpenAIFilePruneItem) -> None:
+        self._counts[item.status] += 1
+        self._counts["bytes"] += (item.file.bytes or 0) if item.status in {LISTED, DELETED} else 0
+
+    def _tell_the_rest(self) -> None:
+        """
+        Mark what was not deleted because the call was cancelled.
+        """
+        for number in range(len(self._items)):
+            item = self._items[number]
+            if item.status == LISTED:
+                self._end(number, attrs.evolve(item, status=CANCELLED, errors=(CancelledError(),)))
+
+
+def _query(provider: Provider, purpose: str | None) -> Mapping[str, Any]:
+    limit = {"limit": min(provider.limits.list_max, 1_000)}  # a page is held whole
+    return limit if purpose is None else limit | {"purpose": purpose}
+
+
+def _days(seconds: float) -> str:
+    days = int(seconds // DAY_S)
+    if days:
+        return "1 day" if days == 1 else f"{days:,} days"
+    hours = int(seconds // 3_600)
+    return "less than an hour" if not hours else "1 hour" if hours == 1 else f"{hours} hours"

@@ -1,0 +1,147 @@
+"""
+Calls about many files: what is asked of them, checked and made ready to run.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from aikit.disk.walking import is_folder, is_one, require_paths
+from aikit.filenames import require_plain_name
+from aikit.many_parameters import OpenAIFileManyParameters, OpenAIFilePruneParameters, OpenAIFileUsageParameters
+from aikit.many_results import (
+    ManyOutcome,
+    OpenAIFileManyResult,
+    OpenAIFilePruneResult,
+    OpenAIFileUsageResult,
+    PruneOutcome,
+)
+from aikit.pace import Pace
+from aikit.parameters import require_text
+from aikit.providers.account import account_key
+from aikit.resources.calls import start
+from aikit.resources.many_progress import Tally
+
+if TYPE_CHECKING:
+    from aikit.client import OpenAIClient
+    from aikit.providers import Provider
+    from aikit.resources.identical import Identical
+    from aikit.resources.many import Create
+    from aikit.watch import Watch
+    from aikit.wire import Flow
+
+
+@attrs.define(eq=False)
+class ManyCalls:
+    """
+    The calls of a client about many files.
+
+    Attributes:
+        create: What is done with each file.
+    """
+
+    client: OpenAIClient
+    create: Create
+    _paces: dict[tuple[str, str, int], Pace] = attrs.field(factory=dict, init=False)
+
+    def create_many(self, paths: Any, purpose: str, parameters: Any) -> OpenAIFileManyResult:
+        """
+        Upload many files; see `aikit.resources.files.FilesAPI.create_many`.
+        """
+        options = OpenAIFileManyParameters.of(parameters)
+        require_text("purpose", purpose)
+        require_paths(paths)
+        if options.filename is not None:
+            _require_one(options.filename, paths)
+        tally, result = Tally(), OpenAIFileManyResult()
+        result._now = tally.outcome  # noqa: SLF001  results and calls are one mechanism
+
+        def flow(provider: Provider, watch: Watch) -> Flow[ManyOutcome]:
+            from aikit.resources.many import Many  # noqa: PLC0415  loaded by the first call
+
+            tally.watch = watch
+            account = account_key(provider, options.extra_headers)
+            return Many(
+                provider=provider,
+                account=account,
+                paths=paths,
+                purpose=purpose,
+                options=options,
+                watch=watch,
+                create=self.create,
+                at_a_time=self._at_a_time(options.at_a_time),
+                tally=tally,
+                pace=self._pace("create", provider, options.rate or provider.limits.creations_per_minute),
+                identical=self._identical(provider, account, purpose) if options.skip_identical else None,
+            ).run()
+
+        return start(self.client, result, flow, options)
+
+    def usage(self, parameters: Any) -> OpenAIFileUsageResult:
+        """
+        Sum up what is stored; see `aikit.resources.files.FilesAPI.usage`.
+        """
+        from aikit.resources.housekeeping import summed_up  # noqa: PLC0415  only here
+
+        options = OpenAIFileUsageParameters.of(parameters)
+        result = OpenAIFileUsageResult()
+        return start(self.client, result, lambda provider, _: summed_up(provider, options, time.time()), options)
+
+    def prune(self, parameters: Any) -> OpenAIFilePruneResult:
+        """
+        Delete files, or list which would go; see `aikit.resources.files.FilesAPI.prune`.
+        """
+        from aikit.resources.housekeeping import Prune  # noqa: PLC0415  only here
+
+        options = OpenAIFilePruneParameters.of(parameters)
+        if not (options.unused or options.older_than or options.purpose or options.name):
+            raise ValueError("nothing says which files are to go; give older_than, purpose, name or unused=True")
+
+        def flow(provider: Provider, _: Watch) -> Flow[PruneOutcome]:
+            return Prune(
+                provider=provider,
+                options=options,
+                now=time.time(),
+                booked=self._booked(provider),
+                at_a_time=self._at_a_time(options.at_a_time),
+                pace=self._pace("delete", provider, options.rate or provider.limits.deletions_per_minute),
+            ).run()
+
+        return start(self.client, OpenAIFilePruneResult(), flow, options)
+
+    def _at_a_time(self, asked: int | None) -> int:
+        return min(asked or self.client.max_workers, self.client.max_connections)
+
+    def _pace(self, what: str, provider: Provider, per_minute: int) -> Pace | None:
+        """
+        Return what gives turns, the same for all calls of a client that ask alike.
+        """
+        if per_minute == sys.maxsize:
+            return None
+        return self._paces.setdefault((what, provider.base_url, per_minute), Pace(per_minute))
+
+    def _identical(self, provider: Provider, account: str, purpose: str) -> Identical:
+        from aikit.disk.uploaded import Uploaded  # noqa: PLC0415  SQLite is loaded for those who use it
+        from aikit.resources.identical import Identical  # noqa: PLC0415  likewise
+
+        return Identical(provider=provider, account=account, purpose=purpose, journal=Uploaded(self.client.home))
+
+    def _booked(self, provider: Provider) -> Iterator[str]:
+        from aikit.batch_events import CREATED  # noqa: PLC0415  likewise
+        from aikit.resources.batch_accounts import account_of  # noqa: PLC0415  likewise
+
+        address = account_of(provider).address
+        for event in self.client.ledger.events(kind=CREATED):
+            if event.address == address:
+                yield event.input_file_id
+
+
+def _require_one(filename: str, paths: Any) -> None:
+    require_plain_name(filename)
+    if not is_one(paths) or is_folder(paths):
+        raise ValueError("filename names one file; give its path alone, or leave filename out")

@@ -1,0 +1,205 @@
+"""
+Housekeeping: what is stored is summed up, and only what fits everything that is asked goes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aikit import OpenAIClient
+from tests.files_server import FilesServer, files_server
+
+DAY = 86_400
+
+
+@pytest.fixture(autouse=True)
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Nobody waits between two tries.
+    """
+    monkeypatch.setattr("aikit.retry.RetryPolicy._backoff", lambda *_: 0.001)
+
+
+@pytest.fixture
+def server() -> Iterator[FilesServer]:
+    """
+    A server with four files.
+    """
+    now = int(time.time())
+    with files_server() as running:
+        running.add("file-old", bytes=2_000_000, created_at=now - 40 * DAY, filename="tmp-1.txt")
+        running.add("file-in", bytes=500, created_at=now - 20 * DAY, purpose="batch", filename="in.jsonl")
+        running.add("file-soon", bytes=30, created_at=now - 2 * DAY, expires_at=now + DAY, filename="tmp-2.txt")
+        running.add("file-new", bytes=None, created_at=now - 60, expires_at=now + 20 * DAY, purpose="batch")
+        yield running
+
+
+@pytest.fixture
+def client(server: FilesServer, tmp_path: Path) -> Iterator[OpenAIClient]:
+    """
+    A client of that server, with a home of its own.
+    """
+    with OpenAIClient("k", base_url=server.url, home=tmp_path) as made:
+        yield made
+
+
+def test_usage_sums_up_what_is_stored(client: OpenAIClient) -> None:
+    """
+    By purpose, age and size, with what expires within a week; a size that nobody knows counts as none.
+    """
+    stored = client.files.usage().throw().stored
+    assert stored is not None
+    assert (stored.total.files, stored.total.bytes) == (4, 2_000_530)
+    assert {name: (one.files, one.bytes) for name, one in stored.by_purpose.items()} == {
+        "user_data": (2, 2_000_030),
+        "batch": (2, 500),
+    }
+    assert {name: one.files for name, one in stored.by_age.items()} == {
+        "under a day": 1,
+        "1 to 7 days": 1,
+        "7 to 30 days": 1,
+        "30 to 90 days": 1,
+        "over 90 days": 0,
+    }
+    assert [one.files for one in stored.by_size.values()] == [3, 1, 0, 0]
+    assert (stored.expiring.files, stored.never_expiring.files) == (1, 2)
+    assert stored.total.oldest == stored.by_age["30 to 90 days"].oldest
+
+
+def test_usage_of_a_purpose_and_another_span(client: OpenAIClient) -> None:
+    """
+    *purpose* narrows it, *expiring_within* says what is soon.
+    """
+    stored = client.files.usage({"purpose": "batch", "expiring_within": 30 * DAY}).stored
+    assert stored is not None
+    assert (stored.total.files, stored.expiring.files) == (2, 1)
+
+
+def test_usage_walks_all_pages(client: OpenAIClient, server: FilesServer) -> None:
+    """
+    However many there are.
+    """
+    for number in range(2_500):
+        server.add(f"file-{number}")
+    stored = client.files.usage().stored
+    assert stored is not None
+    assert stored.total.files == 2_504
+    assert server.asked.count("GET files") == 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "ids"),
+    [
+        ({"older_than": 30 * DAY}, ["file-old"]),
+        ({"purpose": "batch"}, ["file-new", "file-in"]),
+        ({"name": "tmp-*"}, ["file-soon", "file-old"]),
+        ({"name": "TMP-*"}, []),
+        ({"name": "tmp-*", "older_than": DAY, "purpose": "user_data"}, ["file-soon", "file-old"]),
+        ({"name": "tmp-*", "older_than": 3 * DAY}, ["file-old"]),
+        ({"unused": True}, ["file-soon", "file-old"]),
+        ({"unused": True, "older_than": 10}, ["file-new", "file-soon", "file-old"]),
+    ],
+)
+def test_a_dry_run_lists_what_fits_everything_and_deletes_nothing(
+    client: OpenAIClient, server: FilesServer, asked: dict[str, Any], ids: list[str]
+) -> None:
+    """
+    It is the default; each file comes with a reason for each thing that was asked.
+    """
+    server.batches = [
+        {"id": "batch_1", "endpoint": "/v1/chat/completions", "input_file_id": "file-in", "created_at": 1}
+        | {"status": "completed", "completion_window": "24h", "object": "batch"}
+    ]
+    result = client.files.prune(asked)
+    assert result.success
+    assert [item.file.id for item in result.items] == ids
+    assert {len(item.reasons) for item in result.items} <= {len(asked)}
+    assert {item.status for item in result.items} <= {"listed"}
+    assert (result.counts.listed, result.counts.deleted) == (len(ids), 0)
+    assert not [one for one in server.asked if one.startswith("DELETE")]
+
+
+@pytest.mark.parametrize("asked", [{}, {"dry_run": False}])
+def test_nothing_asked_deletes_nothing(client: OpenAIClient, server: FilesServer, asked: dict[str, Any]) -> None:
+    """
+    A prune that would take everything is the caller's mistake.
+    """
+    with pytest.raises(ValueError, match="nothing says which files"):
+        client.files.prune(asked)
+    assert server.asked == []
+
+
+def test_files_that_batches_name_are_used(client: OpenAIClient, server: FilesServer) -> None:
+    """
+    As input, output or errors of any batch that the provider lists.
+    """
+    server.batches = [
+        {"id": "batch_1", "endpoint": "/v1/chat/completions", "input_file_id": "file-in", "created_at": 1}
+        | {"status": "completed", "completion_window": "24h", "object": "batch"}
+        | {"output_file_id": "file-old", "error_file_id": "file-soon"}
+    ]
+    assert [item.file.id for item in client.files.prune({"unused": True, "older_than": 1}).items] == ["file-new"]
+
+
+def test_files_of_booked_batches_are_used(tmp_path: Path) -> None:
+    """
+    Also when the provider lists the batch no more: the ledger of this home has it.
+    """
+    from aikit import jsonl  # noqa: PLC0415  here only
+
+    path = tmp_path / "in.jsonl"
+    jsonl.write(path, [jsonl.chat_line("why?", model="m")])
+    with OpenAIClient(provider="local", home=tmp_path / "home") as client:
+        used = client.files.create(path, "batch").throw().file
+        client.files.create(path, "batch").throw()
+        assert used is not None
+        client.batches.create(used.id, "/v1/chat/completions").throw()
+        time.sleep(1.1)
+        listed = client.files.prune({"unused": True, "older_than": 0.001, "purpose": "batch"})
+        booked = [event.input_file_id for event in client.ledger.events(kind="created")]
+    assert booked == [used.id]
+    assert used.id not in {item.file.id for item in listed.items}
+    assert listed.counts.listed == 1
+
+
+def test_pruning_deletes_and_one_failure_stops_nobody(client: OpenAIClient, server: FilesServer) -> None:
+    """
+    What a second try mends is no failure, what is gone already is as it was to be, and the rest is told.
+    """
+    for number in range(30):
+        server.add(f"file-{number}", filename="cache.bin")
+    server.refusals = {"file-1": [500], "file-2": [403], "file-3": [404]}
+    result = client.files.prune({"name": "cache.*", "dry_run": False})
+    assert [item.file.id for item in result.items if item.status != "deleted"] == ["file-2"]
+    assert (result.counts.deleted, result.counts.failed, result.counts.seen) == (29, 1, 34)
+    assert [error.status for error in result.errors] == [403]
+    assert sorted(server.files) == sorted(["file-2", "file-3", "file-old", "file-in", "file-soon", "file-new"])
+
+
+def test_a_list_that_breaks_off_deletes_nothing(client: OpenAIClient, server: FilesServer) -> None:
+    """
+    Without the whole list of batches nobody knows what is unused.
+    """
+    server.batches = [{"id": 7}]
+    result = client.files.prune({"unused": True, "dry_run": False})
+    assert [error.code for error in result.errors] == ["invalid_response"]
+    assert len(server.files) == 4
+
+
+def test_cancelling_tells_what_is_still_there(client: OpenAIClient, server: FilesServer) -> None:
+    """
+    Deletions keep the rate that was asked for; those that had no turn yet are cancelled.
+    """
+    result = client.files.prune({"older_than": 1, "dry_run": False, "rate": 1, "background": True})
+    while len(server.files) == 4:
+        time.sleep(0.005)
+    time.sleep(0.05)
+    result.cancel()
+    assert result.wait(1)
+    assert (result.counts.deleted, result.counts.cancelled) == (1, 3)
+    assert [error.code for error in result.errors] == ["cancelled"]
