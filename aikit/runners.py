@@ -129,8 +129,9 @@ class Pool:
         """
         with self._changed:
             calls = list(self._pending)
+        why = CancelledError(keeps=keep)  # one for all: there may be ten thousand
         for call in calls:
-            self.cancel(call, CancelledError(keeps=keep))
+            self.cancel(call, why)
 
     def is_driving(self, call: Call) -> bool:
         """
