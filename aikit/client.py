@@ -95,7 +95,7 @@ class OpenAIClient:
                 the main thread, six make eight threads.
 
             dispatcher: Where callbacks run: ``"immediate"`` (the pool's threads), ``"queue"`` (in `pump`),
-                ``"asyncio"`` (the running loop), or one of `aikit.dispatch`.
+                ``"asyncio"`` (the running loop), ``"qt"``, ``"wx"``, or one of `aikit.dispatch`.
 
             home: Folder of the embedded provider, the ledger and ``prices.json``; else ``AIKIT_HOME``, else
                 ``~/.aikit``.
@@ -113,7 +113,8 @@ class OpenAIClient:
         Raises:
             TypeError: An argument has the wrong type.
             ValueError: An argument cannot be used, or no such provider is configured.
-            RuntimeError: The dispatcher is ``"asyncio"``, and no loop is running.
+            RuntimeError: The dispatcher is ``"asyncio"``, and no loop is running; or a toolkit's, without application.
+            ModuleNotFoundError: The dispatcher is that of a toolkit that is not installed.
         """
         _require_workers(max_workers)
         are_headers("custom_headers", custom_headers)

@@ -189,7 +189,7 @@ def test_unknown_dispatcher_is_refused() -> None:
     """
     A misspelt name and an object that cannot deliver are the caller's fault.
     """
-    with pytest.raises(ValueError, match="immediate, queue, asyncio"):
+    with pytest.raises(ValueError, match="immediate, queue, asyncio, qt, wx"):
         OpenAIClient("k", dispatcher="imediate")
     with pytest.raises(TypeError, match=r"aikit\.dispatch"):
         OpenAIClient("k", dispatcher=5)

@@ -18,6 +18,7 @@ from typing import Final
 import attrs
 
 from aikit.disk.faults import StoreError
+from aikit.disk.forks import forks_let_through, unforked
 
 _BUSY_S: Final = 60.0
 _TRY_S: Final = 0.1  # SQLite waits without looking at signals, so it waits in small steps
@@ -53,13 +54,14 @@ class Database:
         """
         Lend a connection for one query.
         """
-        connection = self._taken()
-        try:
-            yield connection
-        except BaseException:
-            connection.close()
-            raise
-        self._idle.append(connection)
+        with unforked():
+            connection = self._taken()
+            try:
+                yield connection
+            except BaseException:
+                connection.close()
+                raise
+            self._idle.append(connection)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -103,7 +105,8 @@ class Database:
         """
         Let go of resting connections; it can be used again.
         """
-        _close_all(self._idle, self._pid)
+        with unforked():
+            _close_all(self._idle, self._pid)
 
     def _taken(self) -> sqlite3.Connection:
         if self._pid != os.getpid():
@@ -142,8 +145,9 @@ def _begin(connection: sqlite3.Connection, busy_s: float) -> None:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= ends_at:
                 raise
-        if check is not None:
-            check()
+        with forks_let_through():
+            if check is not None:
+                check()
     _set_timeout(connection, busy_s)
 
 

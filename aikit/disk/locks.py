@@ -32,7 +32,11 @@ def locked(path: Path) -> Iterator[None]:
             _wait_for_first_byte(file)
         else:
             fcntl.flock(file, fcntl.LOCK_EX)
-        yield  # closing lets go
+        try:
+            yield
+        finally:
+            if sys.platform != "win32":  # closing would not let go while a child made by fork has it open, too
+                fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def take(path: Path) -> FileIO | None:

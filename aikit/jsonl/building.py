@@ -78,7 +78,10 @@ def stable_id(url: str, body: Mapping[str, Any]) -> str:
         TypeError: JSON cannot carry *body*.
         ValueError: Likewise: NaN, Infinity, or a value that holds itself.
     """
-    text = json.dumps([url, body], ensure_ascii=True, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    content = json.loads(
+        json.dumps([url, body], allow_nan=False)
+    )  # keys of any kind are strings there, and can be sorted
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return f"req-{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"
 
 

@@ -24,6 +24,7 @@ import attrs
 
 from aikit.disk.database import Database
 from aikit.disk.faults import StoreError, telling_faults
+from aikit.disk.forks import unforked
 from aikit.disk.locks import locked, remove_if_abandoned
 from aikit.local.batch_folder import BatchFolder
 from aikit.local.clock import Clock, RealClock
@@ -298,7 +299,7 @@ class Store:
             self._prepare()
 
     def _prepare(self) -> None:
-        with self._starting, telling_faults(self.folder):
+        with unforked(), self._starting, telling_faults(self.folder):
             if self._is_started:
                 return
             for folder in (self.home, self.folder, self._blobs, self._incoming, self.batch_folder.path):

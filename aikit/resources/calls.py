@@ -87,7 +87,9 @@ def _deliver(client: OpenAIClient, result: OpenAIResult[Any], parameters: OpenAI
 def _progress(client: OpenAIClient, on_progress: Callable[[Any], object] | None) -> Callable[[Any], None] | None:
     if on_progress is None:
         return None
-    return lambda progress: client.dispatcher.deliver(partial(_run, [on_progress], progress))
+    from aikit.dispatch import Newest  # noqa: PLC0415  only those who watch need it
+
+    return Newest(client.dispatcher, partial(_run, [on_progress])).tell
 
 
 def _run(callbacks: list[Callable[[Any], object]], value: Any) -> None:

@@ -19,6 +19,7 @@ PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "openai": ("openai",),
     "requests": ("requests",),
     "litellm": ("litellm",),
+    "qt": ("PySide6-Essentials",),
 }
 
 
@@ -43,6 +44,13 @@ def prepare(cache: Path, package: Path, *, fresh: bool) -> dict[str, str]:
     shutil.copytree(package, installed, ignore=shutil.ignore_patterns("__pycache__"))
     compileall.compile_dir(installed, quiet=2)
     return {name: str(cache / name / "bin" / "python") for name in PACKAGES}
+
+
+def modules_of(python: str) -> Path:
+    """
+    Return the folder of an environment's modules, for a program of another one.
+    """
+    return _site_packages(Path(python).parents[1])
 
 
 def versions(cache: Path) -> list[str]:

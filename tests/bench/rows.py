@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from tests.bench.chat_server import DELAY_S
-from tests.bench.environments import curl_path
+from tests.bench.environments import curl_path, modules_of
 from tests.bench.measure import Line, Row
 from tests.bench.server import BULK_BYTES
 from tests.bench.stage import SMALL_FILES, Stage
@@ -59,6 +59,37 @@ def _upload(stage: Stage) -> Row:
             Line("peak memory", "rss_mib", "openai", limit=38),
             Line("wall", "wall_s", "requests"),
             Line("peak memory", "rss_mib", "requests"),
+        ],
+    )
+
+
+def _progress(stage: Stage) -> Row:
+    arguments = (stage.url("ready"), stage.bulk_file)
+    return Row(
+        "upload of 512 MB with a callback for progress, and without",
+        {
+            "aikit": stage.program("aikit", "with_aikit.py", "watched", *arguments),
+            "unwatched": stage.program("aikit", "with_aikit.py", "unwatched", *arguments),
+        },
+        [
+            Line("wall", "wall_s", "unwatched", ratio=1.03),
+            Line("CPU", "cpu_s", "unwatched", ratio=1.03),
+        ],
+    )
+
+
+def _heartbeat(stage: Stage) -> Row:
+    what = (stage.url("ready"), stage.bulk_file, 2, stage.display)
+    modules = modules_of(stage.pythons["qt"])
+    return Row(
+        "a window's timer of 10 ms while 1 GB goes up, in two files of 512 MB, with progress",
+        {
+            "aikit": stage.program("aikit", "beat_with_aikit.py", "tk", *what),
+            "aikit, Qt": stage.program("aikit", "beat_with_aikit.py", "qt", *what, modules),
+        },
+        [
+            Line("the latest beat in Tk", "late_s", limit=0.100),
+            Line("the latest beat in Qt", "late_s", limit=0.100, of="aikit, Qt"),
         ],
     )
 
@@ -252,6 +283,8 @@ def _executor(stage: Stage) -> Row:
 ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "import": _import,
     "upload": _upload,
+    "progress": _progress,
+    "heartbeat": _heartbeat,
     "download": _download,
     "retrieve": _retrieve,
     "many": _many,

@@ -66,6 +66,15 @@ class Stage:
         return f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
 
     @cached_property
+    def display(self) -> str:
+        """A screen that nobody looks at, which is made when a row first asks for it."""
+        command = ["Xvfb", "-displayfd", "1", "-screen", "0", "640x480x24", "-nolisten", "tcp", "-noreset"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        atexit.register(process.terminate)
+        assert process.stdout is not None
+        return f":{int(process.stdout.readline())}"
+
+    @cached_property
     def bulk_file(self) -> Path:
         """512 MB of text."""
         path = self.folder / "data.txt"

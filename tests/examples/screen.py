@@ -63,6 +63,14 @@ class Screen:
         """
         self._do("xdotool", "windowfocus", window, "key", keys)
 
+    def type(self, window: str, text: str) -> None:
+        """
+        Type *text* and Return in a window.
+        """
+        time.sleep(0.3)  # a dialog is visible before it is ready for what is typed
+        self._do("xdotool", "windowfocus", window, "type", "--delay", "5", text)
+        self._do("xdotool", "windowfocus", window, "key", "Return")
+
     def photograph(self, path: Path) -> None:
         """
         Save what the screen shows.
@@ -101,7 +109,7 @@ def shown(environment: Mapping[str, str]) -> Iterator[Screen]:
     """
     Run a screen with a number that is free.
     """
-    command = ["Xvfb", "-displayfd", "1", "-screen", "0", SIZE, "-nolisten", "tcp"]
+    command = ["Xvfb", "-displayfd", "1", "-screen", "0", SIZE, "-nolisten", "tcp", "-noreset"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout is not None

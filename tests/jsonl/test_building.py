@@ -136,3 +136,12 @@ def test_front_loads_nothing_by_itself() -> None:
     program = "import sys, aikit; aikit.jsonl; print(sorted(name for name in sys.modules if name.startswith('aikit.')))"
     printed = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
     assert printed.strip() == "['aikit.jsonl']"
+
+
+def test_keys_that_json_makes_strings_of_make_no_difference() -> None:
+    """
+    Numbers as keys, also beside strings, are the same content as the strings they become.
+    """
+    texts, numbers, both = {"9": 1, "10": 2}, {9: 1, 10: 2}, {10: 2, "9": 1}
+    ids = {chat_line("Hi", model="m", logit_bias=bias)["custom_id"] for bias in (texts, numbers, both)}
+    assert len(ids) == 1

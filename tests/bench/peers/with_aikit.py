@@ -32,6 +32,28 @@ def upload(url: str, path: str, size: str) -> None:
     assert file.bytes == int(size)
 
 
+def upload_in_background(url: str, path: str, *, is_watched: bool = False) -> None:
+    """
+    Send a file from disk with callbacks, also for progress or not.
+    """
+    ended: list[bool] = []
+    reports: list[float] = []
+    options: dict[str, Any] = {"on_terminate": lambda result: ended.append(result.success)}
+    if is_watched:
+        options["on_progress"] = lambda progress: reports.append(progress.fraction)
+    with client_for(url) as client:
+        client.files.create(path, "user_data", options)
+    assert ended == [True]
+    assert bool(reports) == is_watched
+
+
+def upload_watched(url: str, path: str) -> None:
+    """
+    Send a file from disk with a callback for progress.
+    """
+    upload_in_background(url, path, is_watched=True)
+
+
 def download(url: str, path: str, size: str) -> None:
     """
     Save a file to disk.
@@ -147,6 +169,8 @@ def answered(url: str) -> int:
 
 COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "upload": upload,
+    "unwatched": upload_in_background,
+    "watched": upload_watched,
     "download": download,
     "retrieve": retrieve,
     "many": many,

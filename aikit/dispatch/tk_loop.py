@@ -1,0 +1,84 @@
+"""
+Tk's main loop.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+if TYPE_CHECKING:
+    from aikit.dispatch.loop_dispatcher import LoopDispatcher
+
+_POLL_MS: Final = 15
+_interpreters: Final[list[Any]] = []
+"""Tcl ends the process when its interpreter is freed by another thread, and Python's collector runs in any."""
+
+
+@attrs.define(eq=False)
+class TkLoop:
+    """
+    The main loop of a Tk window.
+
+    Attributes:
+        root: A ``tkinter.Tk``, or any widget.
+    """
+
+    # Tcl is asked only from its own thread: a poll, since Tk's after() from other threads needs a running main loop.
+
+    root: Any = attrs.field()
+    gone: str = attrs.field(default="the window is gone", init=False)
+    _is_gone: bool = attrs.field(default=False, init=False)
+    _thread: int = attrs.field(factory=threading.get_ident, init=False)
+
+    @root.validator
+    def _is_widget(self, _: Any, root: Any) -> None:
+        if not (callable(getattr(root, "after", None)) and callable(getattr(root, "bind", None))):
+            raise TypeError(f"dispatch.tk() needs a tkinter.Tk or another widget, not {type(root).__name__}")
+
+    def attach(self, dispatcher: LoopDispatcher, /) -> None:
+        """
+        Look for callbacks from now on, until the window is destroyed.
+        """
+        tcl = getattr(self.root, "tk", None)
+        if threading.current_thread() is threading.main_thread() and all(tcl is not kept for kept in _interpreters):
+            _interpreters.append(tcl)
+
+        def poll() -> None:
+            if not self._is_gone:
+                self.root.after(_POLL_MS, poll)
+                dispatcher.turn()
+
+        def on_destroy(event: Any) -> None:
+            if event.widget is self.root:
+                self._is_gone = True
+                dispatcher.end()
+
+        self.root.bind("<Destroy>", on_destroy, add="+")
+        poll()
+
+    def wake(self, _: Callable[[], None], /) -> None:
+        """
+        Do nothing: the next poll will see.
+        """
+
+    def later(self, delay_ms: int, turn: Callable[[], None], /) -> object:
+        """
+        Have *turn* called after a while.
+        """
+        return self.root.after(delay_ms, turn)
+
+    def is_here(self) -> bool:
+        """
+        Tell whether this is the thread that the window was made in.
+        """
+        return threading.get_ident() == self._thread
+
+    def is_gone(self) -> bool:
+        """
+        Tell whether the window is destroyed.
+        """
+        return self._is_gone

@@ -1,0 +1,88 @@
+"""
+wxPython's main loop.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Self
+
+import attrs
+
+if TYPE_CHECKING:
+    from aikit.dispatch.loop_dispatcher import LoopDispatcher
+
+
+@attrs.define(eq=False)
+class WxLoop:
+    """
+    The main loop of a wxPython application.
+
+    Attributes:
+        toolkit: The module ``wx``.
+
+        application: The ``wx.App``.
+    """
+
+    toolkit: Any
+    application: Any
+    gone: str = attrs.field(default="the main loop is over", init=False)
+    _has_run: bool = attrs.field(default=False, init=False)
+    _thread: int = attrs.field(factory=threading.get_ident, init=False)
+
+    @classmethod
+    def found(cls) -> Self:
+        """
+        Return the loop of the application that there is.
+
+        Raises:
+            ModuleNotFoundError: wxPython is not installed.
+            RuntimeError: There is no application yet, or this is not its thread.
+        """
+        try:
+            toolkit = import_module("wx")
+        except ModuleNotFoundError as error:
+            text = "dispatch.wx() needs wxPython, which is not installed; pip install wxPython"
+            raise ModuleNotFoundError(text, name=error.name) from None
+        application = toolkit.GetApp()
+        if application is None:
+            raise RuntimeError("there is no wx.App yet; make it first, and then dispatch.wx()")
+        if not toolkit.IsMainThread():
+            raise RuntimeError("dispatch.wx() must be called in the thread of the wx.App")
+        return cls(toolkit, application)
+
+    def attach(self, _: LoopDispatcher, /) -> None:
+        """
+        Notice when the loop begins.
+        """
+        # The first CallAfter of an application also prepares it, which is better not done by two threads at once.
+        self.toolkit.CallAfter(self._note)
+
+    def _note(self) -> None:
+        self._has_run = True
+
+    def wake(self, turn: Callable[[], None], /) -> None:
+        """
+        Post *turn* to the loop.
+        """
+        self.toolkit.CallAfter(turn)
+
+    def later(self, delay_ms: int, turn: Callable[[], None], /) -> object:
+        """
+        Have *turn* called after a while.
+        """
+        return self.toolkit.CallLater(delay_ms, turn)
+
+    def is_here(self) -> bool:
+        """
+        Tell whether this is the application's thread.
+        """
+        return threading.get_ident() == self._thread
+
+    def is_gone(self) -> bool:
+        """
+        Tell whether the loop has run and is over, or the application is deleted.
+        """
+        return not self.application or (self._has_run and not self.application.IsMainLoopRunning())

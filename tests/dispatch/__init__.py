@@ -1,0 +1,3 @@
+"""
+Tests of the dispatchers, and the windows that they are tried in.
+"""

@@ -1,0 +1,151 @@
+"""
+The same small window in each toolkit, as much of it as the tried programs need.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, Protocol
+
+from aikit import dispatch
+
+TITLE = "a window"
+
+
+class Window(Protocol):
+    """
+    A window of some toolkit, shown, whose main loop does not run yet.
+    """
+
+    def dispatcher(self) -> dispatch.LoopDispatcher:
+        """Return the dispatcher of this toolkit."""
+        ...
+
+    def later(self, delay_ms: int, work: Callable[[], None]) -> None:
+        """Do *work* in the main loop after a while."""
+        ...
+
+    def wait(self, delay_ms: int) -> None:
+        """Stay in a loop of one's own for a while, as a dialog does."""
+        ...
+
+    def run(self) -> None:
+        """Run the main loop until the window is closed."""
+        ...
+
+    def close(self) -> None:
+        """Close the window, and thereby end its main loop."""
+        ...
+
+
+class TkWindow:
+    """
+    Tk's.
+    """
+
+    def __init__(self) -> None:
+        self._root = import_module("tkinter").Tk()
+        self._root.title(TITLE)
+        self.later = self._root.after
+        self.run, self.close = self._root.mainloop, self._root.destroy
+
+    def dispatcher(self) -> dispatch.LoopDispatcher:
+        """Return the dispatcher of this toolkit."""
+        return dispatch.tk(self._root)
+
+    def wait(self, delay_ms: int) -> None:
+        """Stay in a loop of one's own for a while, as a dialog does."""
+        is_over = import_module("tkinter").BooleanVar(self._root)
+        self._root.after(delay_ms, lambda: is_over.set(True))
+        self._root.wait_variable(is_over)
+
+
+class QtWindow:
+    """
+    Qt's, with either binding.
+    """
+
+    def __init__(self, binding: str) -> None:
+        self._core, widgets = import_module(f"{binding}.QtCore"), import_module(f"{binding}.QtWidgets")
+        self._application = widgets.QApplication([])
+        self._window = widgets.QWidget(windowTitle=TITLE)
+        self._window.setAttribute(self._core.Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._window.show()
+        self.close = self._window.close
+        self.run = self._application.exec
+
+    def dispatcher(self) -> dispatch.LoopDispatcher:
+        """Return the dispatcher of this toolkit."""
+        return dispatch.qt(self._window)
+
+    def later(self, delay_ms: int, work: Callable[[], None]) -> None:
+        """Do *work* in the main loop after a while."""
+        self._core.QTimer.singleShot(delay_ms, work)
+
+    def wait(self, delay_ms: int) -> None:
+        """Stay in a loop of one's own for a while, as a dialog does."""
+        loop = self._core.QEventLoop()
+        self._core.QTimer.singleShot(delay_ms, loop.quit)
+        loop.exec()
+
+
+class WxWindow:
+    """
+    wxPython's.
+    """
+
+    def __init__(self) -> None:
+        self._wx = import_module("wx")
+        self._application = self._wx.App()
+        self._frame = self._wx.Frame(None, title=TITLE)
+        self._frame.Show()
+        self.later = self._wx.CallLater
+        self.run, self.close = self._application.MainLoop, self._frame.Close
+
+    def dispatcher(self) -> dispatch.LoopDispatcher:
+        """Return the dispatcher of this toolkit."""
+        return dispatch.wx()
+
+    def wait(self, delay_ms: int) -> None:
+        """Stay in a loop of one's own for a while, as a dialog does."""
+        with self._wx.Dialog(self._frame) as dialog:
+            self._wx.CallLater(delay_ms, dialog.EndModal, 0)
+            dialog.ShowModal()
+
+
+def opened(toolkit: str) -> Any:
+    """
+    Open the window.
+    """
+    kinds = {"tk": TkWindow, "wx": WxWindow}
+    return kinds[toolkit]() if toolkit in kinds else QtWindow(toolkit)
+
+
+class Heartbeat:
+    """
+    A timer of the window that notices how late it is called.
+
+    Attributes:
+        latest_ms: How late it was at the worst.
+
+        beats: How often it was called.
+    """
+
+    GAP_MS = 10
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self.latest_ms, self.beats = 0.0, 0
+        self._due_at = time.perf_counter()
+        self._go_on()
+
+    def _beat(self) -> None:
+        self.latest_ms = max(self.latest_ms, (time.perf_counter() - self._due_at) * 1000)
+        self.beats += 1
+        self._go_on()
+
+    def _go_on(self) -> None:
+        self._due_at = time.perf_counter() + self.GAP_MS / 1000
+        self._window.later(self.GAP_MS, self._beat)
