@@ -68,10 +68,11 @@ class Group:
         Ask those under way to stop; no further one begins.
         """
         with self._lock:
-            self.error = self.error or self.call.watch.stopped()
+            why = self.call.watch.stopped()
+            self.error = self.error or why
             under_way = list(self._under_way.values())
         for part in under_way:
-            self.pool.cancel(part)
+            self.pool.cancel(part, why)
 
     def _go_on(self) -> None:
         while True:
@@ -104,9 +105,10 @@ class Group:
         return Call(flow, self.call.transport, self._watch(number), partial(self._ended, number), self.pool)
 
     def _watch(self, number: int) -> Watch:
-        if self._on_progress is None:
-            return self._shares.new()
-        return Watch(on_progress=partial(self._on_progress, number), clock=self.call.watch.clock)
+        watch = self._shares.new()
+        if self._on_progress is not None:
+            watch.on_progress = partial(self._on_progress, number)
+        return watch
 
     def _ended(self, number: int, outcome: Outcome) -> None:
         with self._lock:

@@ -314,8 +314,8 @@ def _path_source(file: str | os.PathLike[str], filename: str | None) -> PathSour
         raise ValueError("file must not be an empty path")
     if "\0" in path:
         raise ValueError("file must not be a path with a NUL character")
-    name = filename or Path(path).name or Path(path).resolve().name
-    return PathSource(path=Path(path), name=encodable(name))
+    place = Path(path)
+    return PathSource(path=place, name=encodable(filename or place.name or place.resolve().name))
 
 
 def _stream_source(stream: Any, filename: str | None, purpose: str) -> StreamSource:

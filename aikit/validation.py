@@ -168,7 +168,7 @@ def _plain(purpose: str) -> str:
 
 
 def _name_problem(name: str) -> OpenAIError | None:
-    has_control = any(char < " " or char == "\x7f" for char in name)
+    has_control = not name.isprintable() and any(char < " " or char == "\x7f" for char in name)
     if not has_control and name.replace("\\", "/").rsplit("/", 1)[-1] not in {"", ".", ".."}:
         return None
     reason = "has control characters" if has_control else "is that of a folder"

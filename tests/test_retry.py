@@ -5,6 +5,7 @@ Retries and redirects: flows driven bare, without a clock, a sleep or a socket.
 from __future__ import annotations
 
 import io
+import pickle
 import time
 from typing import Any
 
@@ -192,6 +193,27 @@ def test_jitter_is_random_by_itself() -> None:
     pauses = {RetryPolicy().delay_after_error(_GET, _BROKE) for _ in range(20)}
     assert len(pauses) > 1
     assert all(pause is not None and 0.375 <= pause <= 0.5 for pause in pauses)
+
+
+def test_each_attempt_waits_for_its_turn() -> None:
+    """
+    A request that has turns is sent when its turn comes, tries again after their own pause too.
+    """
+    waits = iter((0.0, 7.0))
+    flow = retried(attrs.evolve(_POST, turn=lambda: next(waits)), _POLICY)
+    first = _asked(next(flow))
+    assert flow.send(_answer(first, 429)) == Pause(0.5)
+    second = _after(flow, 7.0, flow.send(0.5))
+    assert second.attempt == 2
+    assert _returned(flow, _answer(second, 200)).status == 200
+
+
+def test_turns_are_left_out_of_pickles() -> None:
+    """
+    Who gives turns has a lock, which no pickle can hold.
+    """
+    request = attrs.evolve(_POST, body=None, turn=lambda: 0.0)
+    assert pickle.loads(pickle.dumps(request)).turn is None  # noqa: S301  our own
 
 
 def test_the_same_is_sent_until_the_retries_are_used_up() -> None:

@@ -236,6 +236,22 @@ def test_progress_is_one(drive: Drive) -> None:
     assert (told[-1], seen[-1].total) == (50, 50)
 
 
+@EVERYWHERE
+def test_progress_of_each_can_be_had(drive: Drive) -> None:
+    """
+    Who asks for it is told of every flow by its number, and the whole is told nothing.
+    """
+    seen: list[tuple[int, int]] = []
+    whole: list[Progress] = []
+    flow = together(
+        [asking(number) for number in range(3)], on_progress=lambda number, one: seen.append((number, one.bytes))
+    )
+    drive(call_of(flow, Busy(0.0), Watch(on_progress=whole.append)))
+    assert {number for number, _ in seen} == {0, 1, 2}
+    assert {(number, 10) for number in range(3)} <= set(seen)
+    assert whole == []
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("pause_s", [0.0, 60.0])
 def test_cancelling_reaches_all(threads: int, pause_s: float) -> None:
