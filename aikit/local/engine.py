@@ -65,14 +65,8 @@ class Engine:
         if self._is_ours(batch):
             if not self._is_being_answered(batch):
                 self._desk.put(batch.id)
-        elif batch.id not in self._told:
-            self._told.add(batch.id)
-            log.warning(
-                "batch %s stays as it is: its lines are to be answered by %s, and here they would be by %s",
-                batch.id,
-                _named(batch.upstream),
-                _named(self.answers.upstream),
-            )
+        else:
+            self._leave_alone(batch)
 
     def ask_to_stop(self) -> None:
         """
@@ -121,9 +115,24 @@ class Engine:
         is_waiting = batch.status == "in_progress" and not batch.is_out_of_time(self.batches.store.clock.now())
         return is_waiting and self._lines.has(batch.id)
 
+    def _leave_alone(self, batch: StoredBatch) -> None:
+        if batch.id not in self._told:
+            self._told.add(batch.id)
+            log.warning(
+                "batch %s stays as it is: its lines are to be answered by %s, and here they would be by %s",
+                batch.id,
+                _named(batch.upstream),
+                _named(self.answers.upstream),
+            )
+
     def _do_paperwork(self, batch_id: str) -> None:
-        if self._work_on(batch_id, may_answer=False):
+        if not self._work_on(batch_id, may_answer=False):
+            return
+        batch = self.batches.retrieve(batch_id)
+        if batch is None or self._is_ours(batch):
             self._lines.put(batch_id)
+        else:  # it needed nobody's answers until the disk was found to have lost some
+            self._leave_alone(batch)
 
     def _have_answered(self, batch_id: str) -> None:
         self._work_on(batch_id, may_answer=True)

@@ -18,6 +18,7 @@ import pytest
 
 from aikit.errors import CancelledError
 from aikit.local.answering import Answer, Task
+from aikit.local.batch_store import BatchStore
 from aikit.local.transport import LocalTransport
 from aikit.watch import Watch
 from tests.local.answerers import Gate, answers_of
@@ -129,6 +130,28 @@ def test_lines_go_to_the_address_they_were_meant_for(served: Serve, caplog: pyte
     )
     elsewhere.call("POST", f"/batches/{batch_id}/cancel")
     assert ended(elsewhere, batch_id)["status"] == "cancelled"
+    assert gate.asked == []
+
+
+def test_lines_that_the_disk_lost_go_to_the_address_they_were_meant_for(
+    served: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever writes a batch's files because that needs no answers does not answer what turns out to be missing."""
+    there = served(Gate(), upstream="http://127.0.0.1:1/v1")
+    batch_id = there.batch(there.stored_id(input_of(3)))["id"]
+    until(there, batch_id, lambda batch: batch["status"] == "in_progress")
+    there.transport.close()
+    batches = BatchStore(there.transport.store)
+    batch = batches.retrieve(batch_id)
+    assert batch is not None
+    batches.change(batch, status="finalizing")
+    gate = Gate(free=10)
+    elsewhere = served(gate)
+    with caplog.at_level(logging.WARNING, "aikit.local"):
+        until(elsewhere, batch_id, lambda batch: batch["status"] == "in_progress")
+        until(elsewhere, batch_id, lambda _: bool(caplog.records))
+    elsewhere.transport.close()
+    assert "stays as it is" in caplog.text
     assert gate.asked == []
 
 
