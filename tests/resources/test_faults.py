@@ -27,14 +27,14 @@ _RUNS: Final = int(os.environ.get("AIKIT_FAULT_RUNS", "40"))
 
 
 @pytest.fixture(autouse=True)
-def small_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_and_quick(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """
     What is large is small here, and nobody waits long.
     """
     monkeypatch.setattr("aikit.providers.openai.limits_for", lambda _: LIMITS)
     monkeypatch.setattr("aikit.retry.RetryPolicy._backoff", lambda *_: 0.001)
     monkeypatch.setattr("aikit.resources.lost_files._LOOKS_AFTER_S", (0.0, 0.01))
-    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    caplog.set_level(logging.ERROR, "urllib3")  # undone after each test
 
 
 def stored(server: UploadServer, name: str) -> list[bytes]:

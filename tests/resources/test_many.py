@@ -257,7 +257,7 @@ def test_cancelling_keeps_what_is_done_and_tells_the_rest(
         result = client.files.create_many(folder, "user_data", options)
     assert [error.code for error in result.errors] == ["cancelled", "refused"]
     assert len(result.items) == result.counts.total == 200
-    assert 5 <= result.counts.uploaded <= len(server.contents)
+    assert 3 <= result.counts.uploaded <= len(server.contents)  # two may have arrived whose answers had not
     assert result.counts.cancelled == 199 - result.counts.uploaded
     assert {item.errors[0].code for item in result.items if item.status == "cancelled"} == {"cancelled"}
 
