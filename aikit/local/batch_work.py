@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from aikit.disk.database import giving_up
-from aikit.disk.faults import StoreError
+from aikit.disk.faults import StoreError, telling_faults
 from aikit.local.answering import Answer, Task
 from aikit.local.batch_files import conclude, tally_columns
 from aikit.local.batch_input import Verdict, judged, missing_input, tasks, unfit_input
@@ -133,6 +133,10 @@ class BatchWork:
 
     def _answer(self, batch: StoredBatch, journal: Journal) -> None:
         before = journal.left
+        if before and not self._finds_input(batch):
+            failure = missing_input(batch.input_file_id).errors()
+            conclude(self.batches.store, batch, journal, self._raise_if_stopped, failure)
+            return
         session = Session(batches=self.batches, batch=batch, journal=journal, stop=self.stop)
         if before:
             session.run(self.execute)
@@ -144,6 +148,11 @@ class BatchWork:
             self.batches.change(batch, status="finalizing", finalizing_at=now, **tally_columns(journal))
         elif session.trouble is not None:
             self._pause(session.trouble)
+
+    def _finds_input(self, batch: StoredBatch) -> bool:
+        store = self.batches.store
+        with telling_faults(store.folder):
+            return store.batch_folder.finds_input(batch.id, store.blob(batch.input_file_id))
 
     def _keep(self, journal: Journal) -> None:
         """
