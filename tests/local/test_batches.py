@@ -270,6 +270,30 @@ def test_a_batch_whose_requests_are_gone_ends_and_holds_up_no_other(
     require_tidy(home)
 
 
+@pytest.mark.parametrize("rest", [b"", b"no JSON\n"])
+@pytest.mark.parametrize(("path", "status"), [("", "failed"), ("/cancel", "cancelled")])
+def test_a_batch_whose_requests_are_damaged_ends_and_holds_up_no_other(
+    served: Callable[..., API], home: Path, rest: bytes, path: str, status: str
+) -> None:
+    """A disk that has no hard links and loses power may leave half of them; what was answered is in the output."""
+    before = served(Gate(free=2))
+    batch_id = before.batch(before.stored_id(input_of(6)))["id"]
+    until(before, batch_id, lambda batch: batch["request_counts"]["completed"] == 2)
+    before.transport.close()
+    held = home / "local" / "batches" / f"{batch_id}.input"
+    held.unlink()
+    held.write_bytes(input_of(3) + rest)
+    api = served(Gate(free=100))
+    api.call("POST" if path else "GET", f"/batches/{batch_id}{path}")
+    other_id = api.batch(api.stored_id(input_of(3)))["id"]
+    batch = ended(api, batch_id)
+    assert batch["status"] == status
+    assert batch["request_counts"]["completed"] == len(list(rows(api, batch["output_file_id"])))
+    assert bool(batch["errors"]) == (status == "failed")
+    require_whole(api, ended(api, other_id), 3)
+    require_tidy(home)
+
+
 def test_requests_that_are_gone_are_taken_from_the_file(served: Callable[..., API], home: Path) -> None:
     """As long as nobody has deleted that."""
     before = served(Gate(free=2))
