@@ -26,7 +26,7 @@ from aikit.cli.batches import create_options, wait_options
 from aikit.cli.calls import Refused, command, refused
 from aikit.cli.options import Command, Dollars, Duration, Group, Pairs, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
-from aikit.cli.progress import bars
+from aikit.cli.progress import bars, telling_troubles
 from aikit.cli.text import human_time
 from aikit.client import OpenAIClient
 from aikit.disk import home_folder
@@ -95,7 +95,7 @@ def run(path: str, results: str | None, **asked: Any) -> int:
         pairs, expiry = options.metadata or {}, options.output_expires_after
     more = {} if asked["concurrency"] is None else {"concurrency": asked["concurrency"]}
     try:
-        with settings.connected(**more) as client:
+        with telling_troubles(output), settings.connected(**more) as client:
             wait = wait_options(client, poll_interval=asked["poll_interval"], max_wait=asked["max_wait"])
             waits = {"poll_interval": wait.poll_interval, "max_wait": wait.max_wait}
             folder = RunFolder.of(settings.home or home_folder())
@@ -203,7 +203,8 @@ class Run:
                 limits, folder = self.client.provider.limits, self.folder.parts_of(order.key)
                 parts = planned(path, limits, folder, lambda done: bar(Progress(done, size, "checking", 1)))
             except (Rejected, OpenAIError) as problem:
-                raise Refused(_errors_of(problem), was_sent=False) from problem
+                is_disk = getattr(problem, "code", None) == "unwritable_file"
+                raise Refused(_errors_of(problem), was_sent=is_disk) from problem
             finally:
                 bar.close()
         if len(parts) > 1:

@@ -67,7 +67,7 @@ class Wishes:
         try:
             require_writable(target)
         except OpenAIError as error:
-            raise Refused([error], was_sent=False) from error
+            raise Refused([error], was_sent=True) from error  # it is the disk that refuses
 
     def require_own_place(self, own: Collection[str]) -> None:
         """

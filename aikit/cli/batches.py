@@ -30,7 +30,7 @@ from aikit.cli.options import (
     usage_errors,
 )
 from aikit.cli.output import Answer, Exit, Output, exit_of
-from aikit.cli.progress import batch_bars
+from aikit.cli.progress import batch_bars, telling_troubles
 from aikit.cli.shapes import batch_to_json
 from aikit.cli.text import counted, safe
 from aikit.client import OpenAIClient
@@ -179,7 +179,7 @@ def wait(batch_ids: Sequence[str], **asked: Any) -> int:
     settings = settings_of_context()
     output = Output(settings)
     try:
-        with settings.connected() as client, batch_bars(output) as shown:
+        with telling_troubles(output), settings.connected() as client, batch_bars(output) as shown:
             options = wait_options(client, **asked)
 
             def start(one: str) -> Any:

@@ -4,15 +4,19 @@ Progress on stderr: bars on a terminal, nothing elsewhere.
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Final, Protocol
 
 from aikit.batch_objects import OpenAIBatchProgress
 from aikit.cli.output import Output
+from aikit.cli.text import safe
 from aikit.many_objects import OpenAIFileManyProgress
 from aikit.objects import Progress
+
+_LOCAL: Final = logging.getLogger("aikit.local")
 
 
 class Bar(Protocol):
@@ -114,3 +118,34 @@ def batch_bars(output: Output, *, keeps: bool = False) -> AbstractContextManager
     from aikit.cli.terminal_batches import TerminalBatchBars  # noqa: PLC0415  rich is loaded for terminals only
 
     return TerminalBatchBars(output.has_color(sys.stderr), keeps=keeps)
+
+
+@contextmanager
+def telling_troubles(output: Output) -> Iterator[None]:
+    """
+    Where batches are answered in this program, say what they wait for.
+    """
+    told, level = _Words(output), _LOCAL.level
+    _LOCAL.addHandler(told)
+    _LOCAL.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        _LOCAL.removeHandler(told)
+        _LOCAL.setLevel(level)
+
+
+class _Words(logging.Handler):
+    """
+    Says what the embedded provider logs, but not the same twice in a row.
+    """
+
+    def __init__(self, output: Output) -> None:
+        super().__init__()
+        self._output, self._last = output, ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if text != self._last:
+            self._last = text
+            self._output.say(f"note: {safe(text)}")

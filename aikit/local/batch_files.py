@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import attrs
 
+from aikit.disk.faults import telling_faults
 from aikit.local.batch_input import custom_ids
 from aikit.local.batch_journal import Journal
 from aikit.local.batch_lines import NEVER_RUN, unanswered_line
@@ -19,22 +20,29 @@ from aikit.local.incoming import Incoming
 from aikit.local.store import Store, StoredFile
 
 _BLOCK: Final = 256 * 1024
+_MOST: Final = 2**63 - 1  # SQLite has no larger number, and a server may say any
 _STATUS_AFTER: Final = {"finalizing": "completed", "cancelling": "cancelled", "in_progress": "expired"}
 
 
-def conclude(store: Store, batch: StoredBatch, journal: Journal, raise_if_unwanted: Callable[[], None]) -> None:
+def conclude(
+    store: Store,
+    batch: StoredBatch,
+    journal: Journal,
+    raise_if_unwanted: Callable[[], None],
+    failure: str | None = None,
+) -> None:
     """
-    Write the files of *batch* and give it its last status: that which follows the one it has.
+    Write the files of *batch* and give it its last status: that which follows the one it has, or "failed".
 
-    A crash at any moment leaves either the batch as it was, or all of it done.
+    A crash at any moment leaves either the batch as it was, or all of it done. *failure* is what its row has then.
 
     Raises:
         Superseded: The batch has another status by now; nothing was done.
         StoreError: The disk is full or broken; nothing was done.
     """
     journal.sync()
-    end = _STATUS_AFTER[batch.status]
-    with ExitStack() as stack:
+    end = _STATUS_AFTER[batch.status] if failure is None else "failed"
+    with telling_faults(store.folder), ExitStack() as stack:
         output = _Part(stack.enter_context(store.receiving()))
         errors = _Part(stack.enter_context(store.receiving()))
         for count, (is_ok, text) in enumerate(_lines(store, batch, journal, end)):
@@ -49,7 +57,7 @@ def conclude(store: Store, batch: StoredBatch, journal: Journal, raise_if_unwant
 
         def note(connection: sqlite3.Connection, files: Sequence[StoredFile]) -> None:
             ids = {column: file.id for column, file in zip(kept, files, strict=True)}
-            change(connection, batch, ids | tally_columns(journal) | _ended(end, store))
+            change(connection, batch, ids | tally_columns(journal) | _ended(end, store) | {"errors": failure})
 
         arrivals = list(kept.values())
         store.keep_together(arrivals, purpose="batch_output", expires_after_s=batch.output_expires_after_s, note=note)
@@ -63,7 +71,7 @@ def tally_columns(journal: Journal) -> dict[str, Any]:
     return {
         "completed": tally.completed,
         "failed": tally.failed,
-        **{name: getattr(tally.usage, name) for name in attrs.fields_dict(type(tally.usage))},
+        **{name: min(getattr(tally.usage, name), _MOST) for name in attrs.fields_dict(type(tally.usage))},
     }
 
 
@@ -77,9 +85,10 @@ def _lines(store: Store, batch: StoredBatch, journal: Journal, end: str) -> Iter
     """
     for record in journal.records():
         yield record.is_ok, record.text
-    if journal.left:
+    folder = store.batch_folder
+    if journal.left and end in NEVER_RUN and folder.finds_input(batch.id, store.blob(batch.input_file_id)):
         code, message = NEVER_RUN[end]
-        with store.batch_folder.input(batch.id).open("rb", buffering=0) as file:
+        with folder.input(batch.id).open("rb", buffering=0) as file:
             for _, custom_id in custom_ids(file, journal.is_done):
                 yield False, unanswered_line(custom_id, code, message)
 

@@ -55,6 +55,17 @@ class BatchFolder:
         except OSError:  # there are file systems without
             shutil.copyfile(blob, place)
 
+    def finds_input(self, batch_id: str, blob: Path) -> bool:
+        """
+        Tell whether the requests of a batch are there; where they are not any more, *blob* may still have them.
+
+        A folder that was brought back from a copy knows of batches whose requests went when they ended.
+        """
+        place = self.input(batch_id)
+        if not place.exists():
+            self.hold_input(batch_id, blob)
+        return place.exists()
+
     @contextmanager
     def working_on(self, batch_id: str) -> Iterator[bool]:
         """

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from io import FileIO
 from typing import Any, Final
 
@@ -21,6 +22,12 @@ from aikit.limits import limits_for
 from aikit.local.answering import Task
 
 _ORGANIZATION: Final = "org-local"
+
+
+class DamagedInput(Exception):  # noqa: N818  a state of things
+    """
+    The input is not any more what it was when it was looked at.
+    """
 
 
 @attrs.frozen(kw_only=True)
@@ -76,6 +83,14 @@ def missing_input(file_id: str) -> Verdict:
     return _refused(OpenAIError(message=message, code="invalid_request", param="file_id"))
 
 
+def damaged_input(file_id: str, trouble: DamagedInput) -> Verdict:
+    """
+    Return the verdict about an input that could be read, and cannot be any more.
+    """
+    message = f"File {file_id} cannot be read any more: {trouble}."
+    return _refused(OpenAIError(message=message, code="invalid_request", param="file_id"))
+
+
 def unfit_input(purpose: str) -> Verdict:
     """
     Return the verdict about a file that was uploaded for something else.
@@ -87,21 +102,29 @@ def unfit_input(purpose: str) -> Verdict:
 def tasks(file: FileIO, is_done: Callable[[int], bool], batch_id: str = "") -> Iterator[Task]:
     """
     Yield what is to be done of the lines of *file*, the input of that batch, which is read from where it stands.
+
+    Raises:
+        DamagedInput: A line is none any more.
     """
     for number, line in _requests(file):
-        if not is_done(number):
+        try:
+            if is_done(number):
+                continue
             value = parsed(line)
             custom_id, url, body = value["custom_id"], value["url"], _json(value["body"])
-            yield Task(line=number, custom_id=custom_id, url=url, body=body, batch_id=batch_id)
+        except (LookupError, TypeError, ValueError) as error:
+            raise DamagedInput(f"line {number} of it is damaged") from error
+        yield Task(line=number, custom_id=custom_id, url=url, body=body, batch_id=batch_id)
 
 
 def custom_ids(file: FileIO, is_done: Callable[[int], bool]) -> Iterator[tuple[int, str]]:
     """
-    Yield number and custom_id of the lines of *file* that are not done; it is read from where it stands.
+    Yield number and custom_id of the lines of *file* that are neither done nor damaged, from where it stands.
     """
     for number, line in _requests(file):
-        if not is_done(number):
-            yield number, parsed(line)["custom_id"]
+        with suppress(LookupError, TypeError, ValueError):
+            if not is_done(number):
+                yield number, str(parsed(line)["custom_id"])
 
 
 def _requests(file: FileIO) -> Iterator[tuple[int, bytes]]:

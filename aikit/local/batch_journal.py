@@ -59,7 +59,7 @@ class Record:
         Return what was written; ``None`` if it is damaged.
         """
         checksum, _, rest = line.partition(b" ")
-        if checksum != b"%08x" % zlib.crc32(rest):
+        if not rest or checksum != b"%08x" % zlib.crc32(rest):  # the checksum of nothing is right, too
             return None
         number, place, *tokens, text = rest.split(b" ", _FIELDS - 2)
         asked, cached, answered, reasoning = map(int, tokens)

@@ -12,10 +12,10 @@ from typing import Final
 import attrs
 
 from aikit.disk.database import giving_up
-from aikit.disk.faults import StoreError
+from aikit.disk.faults import StoreError, telling_faults
 from aikit.local.answering import Answer, Task
 from aikit.local.batch_files import conclude, tally_columns
-from aikit.local.batch_input import Verdict, judged, missing_input, tasks, unfit_input
+from aikit.local.batch_input import DamagedInput, Verdict, damaged_input, judged, missing_input, tasks, unfit_input
 from aikit.local.batch_journal import Journal, Record
 from aikit.local.batch_lines import answered_line
 from aikit.local.batch_store import BatchStore, StoredBatch, Superseded
@@ -133,6 +133,10 @@ class BatchWork:
 
     def _answer(self, batch: StoredBatch, journal: Journal) -> None:
         before = journal.left
+        if before and not self._finds_input(batch):
+            failure = missing_input(batch.input_file_id).errors()
+            conclude(self.batches.store, batch, journal, self._raise_if_stopped, failure)
+            return
         session = Session(batches=self.batches, batch=batch, journal=journal, stop=self.stop)
         if before:
             session.run(self.execute)
@@ -142,8 +146,16 @@ class BatchWork:
         if not journal.left:
             now = int(self.batches.store.clock.now())
             self.batches.change(batch, status="finalizing", finalizing_at=now, **tally_columns(journal))
+        elif isinstance(session.trouble, DamagedInput):
+            failure = damaged_input(batch.input_file_id, session.trouble).errors()
+            conclude(self.batches.store, batch, journal, self._raise_if_stopped, failure)
         elif session.trouble is not None:
             self._pause(session.trouble)
+
+    def _finds_input(self, batch: StoredBatch) -> bool:
+        store = self.batches.store
+        with telling_faults(store.folder):
+            return store.batch_folder.finds_input(batch.id, store.blob(batch.input_file_id))
 
     def _keep(self, journal: Journal) -> None:
         """
@@ -197,7 +209,7 @@ class Session:
             with self.batches.store.batch_folder.input(self.batch.id).open("rb", buffering=0) as file:
                 execute(tasks(file, self.journal.is_done, self.batch.id), self._take, self._should_stop)
             if self.journal.left and not self._should_stop():
-                self._break_off(RuntimeError("lines are left that were not answered"))
+                self._break_off(DamagedInput("lines of it are missing"))
         except Exception as error:
             if not self.stop.is_set():
                 log.exception("batch %s: answering its lines broke off", self.batch.id)

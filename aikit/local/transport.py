@@ -63,6 +63,7 @@ class LocalTransport:
         self.answers = answers or Answers()
         self._service = FilesService(store=self.store)
         self._batches: BatchesService | None = None
+        self._is_closed = False
         self._lock = threading.Lock()
 
     def send(self, request: Request, watch: Watch) -> Response:
@@ -89,10 +90,10 @@ class LocalTransport:
 
     def close(self) -> None:
         """
-        Stop working on batches, and let go of the store's database.
+        Stop working on batches, and let go of the store's database; a call that comes later begins no work.
         """
         with self._lock:
-            batches, self._batches = self._batches, None
+            self._is_closed, batches = True, self._batches
         if batches is not None:
             batches.engine.stop()
         self.store.close()
@@ -149,6 +150,8 @@ class LocalTransport:
         with self._lock:
             if self._batches is None:
                 self._batches = BatchesService.on(self.store, self.answers)
+                if self._is_closed:
+                    self._batches.engine.ask_to_stop()
             return self._batches
 
     def _create(self, request: Request, watch: Watch) -> Reply:

@@ -7,7 +7,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -399,7 +401,7 @@ def test_results_without_a_place_are_told_first(aikit: Here, good: Path, service
     Path("loop.csv").symlink_to("loop.csv")
     names = sorted(Path().iterdir())
     ran = aikit("batch", "run", good, "-o", place)
-    assert (ran.code, service.asked, sorted(Path().iterdir())) == (3, [], names)
+    assert (ran.code, service.asked, sorted(Path().iterdir())) == (1, [], names)
     assert place in ran.err
 
 
@@ -449,6 +451,19 @@ def test_the_embedded_provider_answers_in_this_process(aikit: Here, good: Path) 
     assert "free of charge" in ran.err
     assert ids(good.with_suffix(".results.jsonl")) == [f"r-{number}" for number in range(5)]
     assert "$0.00" in ran.err
+
+
+def test_a_server_that_is_not_there_is_told(aikit: Here, good: Path) -> None:
+    """
+    A run of the embedded provider that waits for what answers its lines says so, once, and only to who wants words.
+    """
+    with closing(socket.socket()) as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unheard.getsockname()[1]}/v1"
+        argv = ("batch", "run", good, *QUICK, "--base-url", url, "--provider", "local", "--max-wait", "1")
+        ran = aikit(*argv)
+        assert (ran.code, ran.err.count("note: no line of the batch can be answered")) == (1, 1)
+        assert "no line of the batch" not in aikit(*argv, "-q").err
 
 
 def test_results_can_be_filtered_and_formatted(aikit: Here, good: Path, service: Service) -> None:

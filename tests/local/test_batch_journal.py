@@ -95,6 +95,15 @@ def test_damage_in_the_middle_costs_what_follows(tmp_path: Path) -> None:
     assert path.stat().st_size == len(_record(1).packed())
 
 
+def test_a_record_of_nothing_is_damage(tmp_path: Path) -> None:
+    """Though its checksum is right."""
+    path = tmp_path / "journal"
+    path.write_bytes(_record(1).packed() + b"00000000 \n00000000\n" + _record(2).packed())
+    journal = Journal.open(path, 50)
+    assert [journal.is_done(line) for line in (1, 2)] == [True, False]
+    journal.close()
+
+
 def test_a_line_that_the_batch_has_not_is_damage(tmp_path: Path) -> None:
     """A journal of another batch is not taken for this one's."""
     _written(tmp_path / "journal", [_record(40)])

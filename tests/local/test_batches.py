@@ -4,6 +4,7 @@ The life of batches, from their creation to their files.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -13,10 +14,12 @@ from typing import Any
 import pytest
 
 from aikit.disk.database import Database
+from aikit.local.answering import Answer, Task
 from aikit.local.clock import SpedUpClock
 from aikit.local.schema import MIGRATIONS
 from aikit.local.store import Store
 from aikit.local.transport import LocalTransport
+from aikit.watch import Watch
 from tests.local.answerers import Gate, answers_of
 from tests.local.batches import ENDPOINT, ended, input_of, require_tidy, require_whole, rows, until
 from tests.local.conftest import API, Clock
@@ -239,6 +242,83 @@ def test_deleting_the_input_harms_no_batch(served: Callable[..., API], home: Pat
     require_whole_rows = ended(served(gate), batch_id)
     assert require_whole_rows["request_counts"] == {"total": 6, "completed": 6, "failed": 0}
     require_tidy(home)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "codes"), [("", "failed", ["invalid_request"]), ("/cancel", "cancelled", None)]
+)
+def test_a_batch_whose_requests_are_gone_ends_and_holds_up_no_other(
+    served: Callable[..., API], home: Path, path: str, status: str, codes: list[str] | None
+) -> None:
+    """What was answered is in its output; a folder that is brought back from a copy may have such batches."""
+    before = served(Gate(free=2))
+    input_id = before.stored_id(input_of(6))
+    batch_id = before.batch(input_id)["id"]
+    until(before, batch_id, lambda batch: batch["request_counts"]["completed"] == 2)
+    before.transport.close()
+    before.call("DELETE", f"/files/{input_id}")
+    (home / "local" / "batches" / f"{batch_id}.input").unlink()
+    api = served(Gate(free=100))
+    api.call("POST" if path else "GET", f"/batches/{batch_id}{path}")
+    other_id = api.batch(api.stored_id(input_of(3)))["id"]
+    batch = ended(api, batch_id)
+    assert (batch["status"], batch["request_counts"]) == (status, {"total": 6, "completed": 2, "failed": 0})
+    assert len(list(rows(api, batch["output_file_id"]))) == 2
+    assert batch["error_file_id"] is None
+    assert (batch["errors"] and [error["code"] for error in batch["errors"]["data"]]) == codes
+    require_whole(api, ended(api, other_id), 3)
+    require_tidy(home)
+
+
+@pytest.mark.parametrize("rest", [b"", b"no JSON\n"])
+@pytest.mark.parametrize(("path", "status"), [("", "failed"), ("/cancel", "cancelled")])
+def test_a_batch_whose_requests_are_damaged_ends_and_holds_up_no_other(
+    served: Callable[..., API], home: Path, rest: bytes, path: str, status: str
+) -> None:
+    """A disk that has no hard links and loses power may leave half of them; what was answered is in the output."""
+    before = served(Gate(free=2))
+    batch_id = before.batch(before.stored_id(input_of(6)))["id"]
+    until(before, batch_id, lambda batch: batch["request_counts"]["completed"] == 2)
+    before.transport.close()
+    held = home / "local" / "batches" / f"{batch_id}.input"
+    held.unlink()
+    held.write_bytes(input_of(3) + rest)
+    api = served(Gate(free=100))
+    api.call("POST" if path else "GET", f"/batches/{batch_id}{path}")
+    other_id = api.batch(api.stored_id(input_of(3)))["id"]
+    batch = ended(api, batch_id)
+    assert batch["status"] == status
+    assert batch["request_counts"]["completed"] == len(list(rows(api, batch["output_file_id"])))
+    assert bool(batch["errors"]) == (status == "failed")
+    require_whole(api, ended(api, other_id), 3)
+    require_tidy(home)
+
+
+def test_requests_that_are_gone_are_taken_from_the_file(served: Callable[..., API], home: Path) -> None:
+    """As long as nobody has deleted that."""
+    before = served(Gate(free=2))
+    batch_id = before.batch(before.stored_id(input_of(6)))["id"]
+    until(before, batch_id, lambda batch: batch["request_counts"]["completed"] == 2)
+    before.transport.close()
+    (home / "local" / "batches" / f"{batch_id}.input").unlink()
+    api = served(Gate(free=100))
+    require_whole(api, ended(api, batch_id), 6)
+    require_tidy(home)
+
+
+@pytest.mark.parametrize("tokens", [2**63 - 1, 10**4_000], ids=["most", "more"])
+def test_a_server_may_count_any_number_of_tokens(served: Callable[..., API], tokens: int) -> None:
+    """The sums stop at what SQLite can hold; no batch stays open for that."""
+
+    class Boaster:
+        def answer(self, task: Task, watch: Watch) -> Answer:  # noqa: ARG002  it is quick
+            usage = {"prompt_tokens": tokens, "completion_tokens": 1}
+            return Answer(status_code=200, body=json.dumps({"usage": usage}).encode())
+
+    api = served(Boaster())
+    batch = ended(api, api.batch(api.stored_id(input_of(3)))["id"])
+    assert (batch["status"], batch["request_counts"]["completed"]) == ("completed", 3)
+    assert (batch["usage"]["input_tokens"], batch["usage"]["output_tokens"]) == (2**63 - 1, 3)
 
 
 def test_lists_are_pages_newest_first(api: API) -> None:

@@ -60,6 +60,18 @@ def test_closing_stops_soon_and_the_next_goes_on(served: Serve) -> None:
     assert sorted(again.asked) == sorted(set(range(1, 21)) - done)
 
 
+@pytest.mark.parametrize("before", ["/files", "/batches"])
+def test_a_call_that_comes_after_closing_begins_no_work(served: Serve, before: str) -> None:
+    """Nobody could stop it; the batch is there for the next who looks."""
+    api = served(Gate())
+    input_id = api.stored_id(input_of(1))
+    api.call("GET", before)
+    api.transport.close()
+    batch_id = api.batch(input_id)["id"]
+    assert _threads() == set()
+    require_whole(api, ended(served(Gate(free=1)), batch_id), 1)
+
+
 def test_one_works_on_a_batch_however_many_look(served: Serve) -> None:
     """Several transports look all the time; each line is asked once."""
     gate = Gate(free=1_000)
