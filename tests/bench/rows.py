@@ -79,10 +79,10 @@ def _progress(stage: Stage) -> Row:
 
 
 def _heartbeat(stage: Stage) -> Row:
-    what = (stage.url("ready"), stage.bulk_file, 2, stage.display)
+    what = (stage.url("parts"), stage.large_file, stage.display)
     modules = modules_of(stage.pythons["qt"])
     return Row(
-        "a window's timer of 10 ms while 1 GB goes up, in two files of 512 MB, with progress",
+        "a window's timer of 10 ms while 1 GB goes up in parts, with progress",
         {
             "aikit": stage.program("aikit", "beat_with_aikit.py", "tk", *what),
             "aikit, Qt": stage.program("aikit", "beat_with_aikit.py", "qt", *what, modules),
