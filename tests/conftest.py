@@ -10,6 +10,11 @@ from collections.abc import Generator
 from typing import Any, Final
 
 import pytest
+from hypothesis import settings
+
+# Hypothesis' own bound of 200 ms an example says how busy the machine is; what is to be fast, the benchmark measures.
+settings.register_profile("aikit", deadline=None)
+settings.load_profile("aikit")
 
 _numbers: Final = itertools.count(1)
 
