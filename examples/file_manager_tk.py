@@ -41,6 +41,7 @@ class FileManager:
         self.files: dict[str, OpenAIFile] = {}
         self.troubles: dict[str, str] = {}
         self.sorted_by: tuple[str, bool] = ("age", False)
+        self.is_refresh_due = False
         root.title("aikit files")
         root.geometry("780x560+30+10")
         root.minsize(640, 400)
@@ -145,10 +146,19 @@ class FileManager:
         """
         return {"provider": self.provider.get(), **more}
 
+    def refresh_soon(self) -> None:
+        """
+        Ask for the list once for all that change it in a moment; a window that is closed meanwhile does not.
+        """
+        if not self.is_refresh_due:
+            self.is_refresh_due = True
+            self.root.after(200, self.refresh)
+
     def refresh(self) -> None:
         """
         Ask for the list.
         """
+        self.is_refresh_due = False
         provider = self.provider.get()
 
         def show(result: OpenAIFileListResult) -> None:
@@ -242,9 +252,8 @@ class FileManager:
         seconds = KEPT[self.kept.get()]
         expiry = {"expires_after": {"anchor": "created_at", "seconds": seconds}} if seconds else {}
         for path in paths:
-            transfer = self.transfers.new(f"↑ {Path(path).name}", self.refresh)
-            options = self.options(on_progress=transfer.show, on_terminate=transfer.end, **expiry)
-            transfer.start(partial(self.client.files.create, path, self.purpose.get(), options))
+            call = partial(self.client.files.create, path, self.purpose.get())
+            self.transfers.add(f"↑ {Path(path).name}", call, self.options(**expiry), self.refresh_soon)
 
     def download(self) -> None:
         """
@@ -256,9 +265,8 @@ class FileManager:
         else:
             target = filedialog.askdirectory(parent=self.root, title="Download to") if selected else ""
         for file in selected if target else ():
-            transfer = self.transfers.new(f"↓ {file.filename}", lambda: None)
-            options = self.options(on_progress=transfer.show, on_terminate=transfer.end)
-            transfer.start(partial(self.client.files.download, file.id, target, options))
+            call = partial(self.client.files.download, file.id, target)
+            self.transfers.add(f"↓ {file.filename}", call, self.options(), lambda: None)
 
     def delete(self) -> None:
         """

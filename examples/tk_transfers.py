@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import time
 import tkinter as tk
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from tkinter import ttk
 from typing import Any
 
@@ -14,18 +16,19 @@ from in_words import size
 
 from aikit import Progress
 
-LINES = 4
+LINES, MOST = 4, 50
 PAPER, SHEET, INK, FAINT, LINE = "#f4f5f7", "#ffffff", "#1f2430", "#6b7280", "#d9dce2"
 BLUE, RED, GREEN = "#2563eb", "#b91c1c", "#15803d"
 
 
 class Transfers:
     """
-    What is going up and down, a line each; more than a few scroll.
+    What is going up and down, a line each; more than a few scroll, and more than fifty wait: no widget is that high.
     """
 
     def __init__(self, root: tk.Tk) -> None:
         self.lines: list[Transfer] = []
+        self.waiting: deque[Callable[[], None]] = deque()
         self.frame = ttk.Frame(root)
         self.frame.columnconfigure(0, weight=1)
         self.canvas = tk.Canvas(self.frame, background=PAPER, highlightthickness=0, height=1)
@@ -37,19 +40,52 @@ class Transfers:
         window = self.canvas.create_window(0, 0, window=self.inside, anchor="nw")
         self.canvas.bind("<Configure>", lambda event: self.canvas.itemconfigure(window, width=event.width))
         self.inside.bind("<Configure>", lambda _: self.fit())
+        self.more = ttk.Label(self.frame, style="Faint.TLabel")
 
-    def new(self, name: str, then: Callable[[], object]) -> Transfer:
+    def add(
+        self, name: str, call: Callable[[dict[str, Any]], Any], options: dict[str, Any], then: Callable[[], object]
+    ) -> None:
         """
-        Add a line; *then* runs when its transfer went well.
+        Make *call* with *options* as soon as there is room for its line; *then* runs when it went well.
         """
-        transfer = Transfer(self.inside, name, then, self.lines.remove)
+        self.waiting.append(partial(self.begin, name, call, options, then))
+        self.fill()
+
+    def begin(
+        self, name: str, call: Callable[[dict[str, Any]], Any], options: dict[str, Any], then: Callable[[], object]
+    ) -> None:
+        """
+        Add a line, and make its call.
+        """
+        transfer = Transfer(self.inside, name, then, self.remove)
         self.lines.append(transfer)
-        return transfer
+        transfer.start(partial(call, {**options, "on_progress": transfer.show, "on_terminate": transfer.end}))
+
+    def fill(self) -> None:
+        """
+        Begin what there is room for, and say how many wait.
+        """
+        while self.waiting and len(self.lines) < MOST:
+            self.waiting.popleft()()
+        if self.waiting:
+            self.more.configure(text=f"{len(self.waiting):,} more wait for a line; Esc cancels them too")
+            self.more.grid(row=1, column=0, sticky="w")
+        else:
+            self.more.grid_remove()
+
+    def remove(self, transfer: Transfer) -> None:
+        """
+        Give the room of a line that went away to what waits.
+        """
+        self.lines.remove(transfer)
+        self.fill()
 
     def cancel(self) -> None:
         """
-        Cancel what is running, and clear away what went wrong.
+        Cancel what is running or waits, and clear away what went wrong.
         """
+        self.waiting.clear()
+        self.fill()
         for transfer in list(self.lines):
             transfer.stop()
 

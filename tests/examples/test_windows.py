@@ -288,6 +288,21 @@ def test_closing_the_window_ends_a_running_upload(
     assert names(client) == []
 
 
+def test_a_thousand_files_go_up_a_few_lines_at_a_time(
+    screen: Screen, opened: Opened, client: OpenAIClient, tmp_path: Path
+) -> None:
+    """As many lines at once would be higher than a window can be, which ends the program: most wait for theirs."""
+    paths = [tmp_path / f"{number}.txt" for number in range(1_000)]
+    for path in paths:
+        path.write_text(path.name)
+    window = opened(*paths)
+
+    screen.until(lambda: len(names(client)) > 60, "more files than there are lines")
+    screen.press(screen.find("aikit files"), "Escape")
+    assert closed(screen, window) == (0, "")
+    assert len(names(client)) < 1_000
+
+
 @pytest.mark.parametrize("name", ["missing.txt", "empty.txt"])
 def test_an_error_is_shown_in_its_line(
     screen: Screen, opened: Opened, client: OpenAIClient, tmp_path: Path, name: str
