@@ -32,6 +32,7 @@ class TkLoop:
     root: Any = attrs.field()
     gone: str = attrs.field(default="the window is gone", init=False)
     _is_gone: bool = attrs.field(default=False, init=False)
+    _is_timed: bool = attrs.field(default=False, init=False)
     _thread: int = attrs.field(factory=threading.get_ident, init=False)
 
     @root.validator
@@ -50,7 +51,8 @@ class TkLoop:
         def poll() -> None:
             if not self._is_gone:
                 self.root.after(_POLL_MS, poll)
-                dispatcher.turn()
+                if not self._is_timed:  # else each poll would begin one more chain of timers
+                    dispatcher.turn()
 
         def on_destroy(event: Any) -> None:
             if event.widget is self.root:
@@ -67,9 +69,16 @@ class TkLoop:
 
     def later(self, delay_ms: int, turn: Callable[[], None], /) -> object:
         """
-        Have *turn* called after a while.
+        Have *turn* called after a while, and let polls wait for it.
         """
-        return self.root.after(delay_ms, turn)
+
+        def on_time() -> None:
+            self._is_timed = False
+            turn()
+
+        timer = self.root.after(delay_ms, on_time)
+        self._is_timed = True
+        return timer
 
     def is_here(self) -> bool:
         """
