@@ -39,7 +39,8 @@ class Group:
     """
 
     # Whoever ends a flow, begins the next: no thread watches over them. The lock guards all fields; nothing that may
-    # block or drive a flow is done while it is held.
+    # block or drive a flow is done while it is held. The next flow is taken without it, by one thread at a time: the
+    # caller's own iterable may be behind it, which may be slow, or cancel the call.
 
     call: Call
     pool: Pool
@@ -51,6 +52,8 @@ class Group:
     _shares: Shares = attrs.field(init=False)
     _on_progress: Callable[[int, Any], None] | None = attrs.field(default=None, init=False)
     _under_way: dict[int, Call] = attrs.field(factory=dict, init=False)
+    _is_taking: bool = attrs.field(default=False, init=False)
+    _is_exhausted: bool = attrs.field(default=False, init=False)
     _is_over: bool = attrs.field(default=False, init=False)
     _lock: Any = attrs.field(factory=threading.Lock, init=False)
 
@@ -75,34 +78,46 @@ class Group:
             self.pool.cancel(part, why)
 
     def _go_on(self) -> None:
-        while True:
-            with self._lock:
-                part = self._next()
-                if part is None:
-                    is_last = not self._under_way and not self._is_over
-                    self._is_over |= is_last
-                    break
-                self._under_way[len(self.results) - 1] = part
-            self.pool.go_on(part)
+        while self._may_take():
+            part = self._taken()
+            if part is not None:
+                self.pool.go_on(part)
+        with self._lock:
+            is_last = not self._under_way and not self._is_taking and not self._is_over
+            self._is_over |= is_last
         if is_last:
             self.when_over()
 
-    def _next(self) -> Call | None:
+    def _may_take(self) -> bool:
         """
-        Return the next to begin, ``None`` if there is none, or no room, or one has failed.
+        Claim the taking of the next flow; false if there is none, or no room, or one has failed, or others are at it.
         """
-        if self.error is not None or self.call.watch.is_cancelled or len(self._under_way) >= self._at_a_time:
-            return None
+        with self._lock:
+            is_ending = self._is_exhausted or self.error is not None or self.call.watch.is_cancelled
+            if is_ending or self._is_taking or len(self._under_way) >= self._at_a_time:
+                return False
+            self._is_taking = True
+            return True
+
+    def _taken(self) -> Call | None:
+        """
+        Take the next flow; ``None`` if there is none, or it is not wanted any more.
+        """
+        flow, failure = None, None
         try:
             flow = next(self._flows, None)
         except Exception as error:  # noqa: BLE001  the waiting flow's to know, like all that goes wrong with a flow
-            self.error = error
-            return None
-        if flow is None:
-            return None
-        number = len(self.results)
-        self.results.append(None)
-        return Call(flow, self.call.transport, self._watch(number), partial(self._ended, number), self.pool)
+            failure = error
+        with self._lock:
+            self._is_taking, self._is_exhausted = False, flow is None
+            self.error = self.error or failure
+            if flow is None or self.error is not None or self.call.watch.is_cancelled:
+                return None
+            number = len(self.results)
+            self.results.append(None)
+            part = Call(flow, self.call.transport, self._watch(number), partial(self._ended, number), self.pool)
+            self._under_way[number] = part
+            return part
 
     def _watch(self, number: int) -> Watch:
         watch = self._shares.new()

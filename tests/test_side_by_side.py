@@ -309,6 +309,47 @@ def test_a_group_may_have_groups() -> None:
     assert [progress.bytes for progress in seen] == sorted(progress.bytes for progress in seen)
 
 
+@EVERYWHERE
+def test_whoever_makes_the_flows_may_cancel_the_call(drive: Drive) -> None:
+    """
+    The iterable of flows is not run under a lock: it may stop the very call that asks it, and that ends soon.
+    """
+
+    def flows() -> Iterator[Flow[int]]:
+        yield asking(0)
+        call.cancel()
+        yield asking(1)
+
+    transport = Busy()
+    call = call_of(together(flows()), transport)
+    assert [error.code for error in drive(call).errors] == ["cancelled"]
+    assert transport.sent <= 1
+
+
+def test_cancelling_waits_for_no_slow_maker_of_flows() -> None:
+    """
+    While the iterable of flows takes its time, the call can be cancelled, and flows under way end.
+    """
+    is_slow, may_go_on, over = threading.Event(), threading.Event(), threading.Event()
+
+    def flows() -> Iterator[Flow[int]]:
+        yield asking(0, 60)
+        is_slow.set()
+        may_go_on.wait(8)
+
+    pool = Pool(2, lambda: 0)
+    call = call_of(together(flows()), Busy())
+    call.finish = lambda _: over.set()
+    pool.submit(call)
+    assert is_slow.wait(5)
+    started = time.monotonic()
+    call.cancel()
+    assert time.monotonic() - started < 1
+    may_go_on.set()
+    assert over.wait(5)
+    pool.close()
+
+
 def test_a_callback_may_wait_for_a_group_on_a_pool_of_one() -> None:
     """
     The only thread, waiting in a callback for a call with flows side by side, drives them itself.
