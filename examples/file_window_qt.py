@@ -10,13 +10,14 @@ Files named here are uploaded at once. Keys: Ctrl+O upload, Return download, Del
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from in_words import amount, cells, size
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -40,7 +41,7 @@ from aikit import OpenAIClient, OpenAIFile, OpenAIFileDeletedResult, OpenAIFileL
 
 PURPOSES = ("user_data", "assistants", "batch", "evals", "fine-tune", "vision")
 COLUMNS = ("Name", "Purpose", "Size", "Age", "Expires")
-SHOWN = 1_000
+SHOWN, LINES = 1_000, 6
 RED, FAINT = "color: #b91c1c", "color: #6b7280"
 LOOKS = """
     QWidget { background: #f4f5f7; color: #1f2430; font-size: 13px }
@@ -68,6 +69,8 @@ class FileWindow:
         self.window, self.client = window, client
         self.files: list[OpenAIFile] = []
         self.transfers: list[Transfer] = []
+        self.waiting: deque[Callable[[], None]] = deque()
+        self.refresh_timer = QTimer(singleShot=True, interval=200, timeout=self.refresh)
         window.setWindowTitle("aikit files")
         window.setStyleSheet(LOOKS)
         window.setGeometry(30, 10, 780, 560)
@@ -76,12 +79,13 @@ class FileWindow:
         self.provider.setCurrentText("local")
         self.provider.currentTextChanged.connect(self.refresh)
         self.purpose.addItems(PURPOSES)
-        self.lines = QVBoxLayout()
+        self.lines, self.more = QVBoxLayout(), QLabel(styleSheet=FAINT, visible=False)
         layout = QVBoxLayout(window)
         layout.setContentsMargins(16, 12, 16, 10)
         layout.addLayout(self.bar())
         layout.addWidget(self.table, 1)
         layout.addLayout(self.lines)
+        layout.addWidget(self.more)
         layout.addWidget(self.status)
         self.status.setMinimumWidth(1)  # a long line widens no window
         self.prepare_table()
@@ -145,6 +149,13 @@ class FileWindow:
         Return options of a call to the chosen provider.
         """
         return {"provider": self.provider.currentText(), **more}
+
+    def refresh_soon(self) -> None:
+        """
+        Ask for the list once for all that change it in a moment.
+        """
+        if not self.refresh_timer.isActive():
+            self.refresh_timer.start()
 
     def refresh(self, *_: Any) -> None:
         """
@@ -212,9 +223,9 @@ class FileWindow:
         Upload files, all at once.
         """
         for path in paths:
-            transfer = self.new_transfer(f"↑ {Path(path).name}", self.refresh)
-            options = self.options(on_progress=transfer.show, on_terminate=transfer.end)
-            transfer.start(partial(self.client.files.create, path, self.purpose.currentText(), options))
+            call = partial(self.client.files.create, path, self.purpose.currentText())
+            self.waiting.append(partial(self.begin, f"↑ {Path(path).name}", call, self.options(), self.refresh_soon))
+        self.fill()
 
     def download(self) -> None:
         """
@@ -223,9 +234,9 @@ class FileWindow:
         selected = self.selected()
         folder = QFileDialog.getExistingDirectory(self.window, "Download to") if selected else ""
         for file in selected if folder else ():
-            transfer = self.new_transfer(f"↓ {file.filename}", lambda: None)
-            options = self.options(on_progress=transfer.show, on_terminate=transfer.end)
-            transfer.start(partial(self.client.files.download, file.id, folder, options))
+            call = partial(self.client.files.download, file.id, folder)
+            self.waiting.append(partial(self.begin, f"↓ {file.filename}", call, self.options(), lambda: None))
+        self.fill()
 
     def delete(self) -> None:
         """
@@ -250,22 +261,41 @@ class FileWindow:
             item.setText(f"{file.filename}  — not deleted: {result.errors[0]}")
             item.setForeground(Qt.GlobalColor.darkRed)
 
-    def new_transfer(self, name: str, then: Callable[[], object]) -> Transfer:
+    def begin(
+        self, name: str, call: Callable[[dict[str, Any]], Any], options: dict[str, Any], then: Callable[[], object]
+    ) -> None:
         """
-        Add a line; *then* runs when its transfer went well.
+        Add a line and make its call; *then* runs when it went well.
         """
-        transfer = Transfer(name, then)
+        transfer = Transfer(name, then, self.removed)
         self.transfers.append(transfer)
         self.lines.addWidget(transfer.line)
-        return transfer
+        transfer.start(partial(call, {**options, "on_progress": transfer.show, "on_terminate": transfer.end}))
+
+    def fill(self) -> None:
+        """
+        Begin what there is room for, and say how many wait: a window is only so high.
+        """
+        while self.waiting and len(self.transfers) < LINES:
+            self.waiting.popleft()()
+        self.more.setText(f"{len(self.waiting):,} more wait for a line; Esc cancels them too")
+        self.more.setVisible(bool(self.waiting))
+
+    def removed(self, transfer: Transfer) -> None:
+        """
+        Give the room of a line that went away to what waits.
+        """
+        self.transfers.remove(transfer)
+        self.fill()
 
     def cancel(self) -> None:
         """
-        Cancel what is running, and clear away what went wrong.
+        Cancel what is running or waits, and clear away what went wrong.
         """
-        for transfer in self.transfers:
+        self.waiting.clear()
+        self.fill()
+        for transfer in list(self.transfers):
             transfer.stop()
-        self.transfers = [transfer for transfer in self.transfers if transfer.running is not None]
 
 
 class Transfer:
@@ -273,8 +303,8 @@ class Transfer:
     One line: a name, a bar, how far it is or what went wrong, and a button to stop it or to clear it away.
     """
 
-    def __init__(self, name: str, then: Callable[[], object]) -> None:
-        self.then, self.is_over = then, False
+    def __init__(self, name: str, then: Callable[[], object], gone: Callable[[Transfer], None]) -> None:
+        self.then, self.gone, self.is_over = then, gone, False
         self.running: Any = None
         self.line, self.bar, self.text = QWidget(), QProgressBar(maximum=1000, textVisible=False), QLabel("waiting")
         self.button = QPushButton("Cancel", clicked=self.stop)
@@ -342,6 +372,7 @@ class Transfer:
             self.is_over = True
             self.line.hide()
             self.line.deleteLater()
+            self.gone(self)
 
 
 def cell(text: str, *, is_number: bool = False) -> QTableWidgetItem:
