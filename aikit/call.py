@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -42,6 +42,8 @@ class Call:
         ticket: Its number on the timer while it is parked.
 
         group: Flows side by side that it waits for.
+
+        whole: What waits for it, if it is one of several side by side.
     """
 
     flow: Flow[Any]
@@ -52,12 +54,21 @@ class Call:
     due: float = 0.0
     ticket: int | None = None
     group: Group | None = None
+    whole: Call | None = None
     outcome: Outcome | None = None
     _began: float = attrs.field(factory=time.monotonic)
     _is_waiting: bool = False
     _request: Request | None = None
     _response: Response | None = None
     _baton: Any = attrs.field(factory=threading.Lock)
+
+    @property
+    def line(self) -> Iterator[Call]:
+        """Itself, what waits for it, and so on."""
+        one: Call | None = self
+        while one is not None:
+            yield one
+            one = one.whole
 
     def cancel(self, why: CancelledError | None = None) -> None:
         """

@@ -58,7 +58,7 @@ def _run_beside(call: Call, step: Together) -> None:
         group.start(step)
         is_over.wait()
     except BaseException:  # Ctrl-C
-        group.cancel()
+        call.stop(CancelledError(keeps=True))
         raise
     finally:
         pool.close()
@@ -135,9 +135,9 @@ class Pool:
 
     def is_driving(self, call: Call) -> bool:
         """
-        Tell whether this thread is driving *call*.
+        Tell whether this thread is driving *call*, or a flow that it waits for.
         """
-        return call in getattr(_here, "calls", ())
+        return any(call in one.line for one in getattr(_here, "calls", ()))
 
     def assist(self, call: Call, until: float | None) -> bool:
         """
@@ -163,7 +163,7 @@ class Pool:
         """
         Wait until every call is over, save those whose callbacks this thread is in; tell whether they are.
         """
-        own = frozenset(getattr(_here, "calls", ()))
+        own = frozenset(call for one in getattr(_here, "calls", ()) for call in one.line)
         if own:
             return self._work_until_over(own, timeout)
         with self._changed:

@@ -350,6 +350,48 @@ def test_cancelling_waits_for_no_slow_maker_of_flows() -> None:
     pool.close()
 
 
+@pytest.mark.parametrize("threads", [1, 6])
+def test_who_is_told_of_progress_may_wait_for_the_call_and_for_all(threads: int) -> None:
+    """
+    The call cannot end before whoever is told of one of its flows returns, so neither waiting holds it up.
+    """
+    pool, over, told = Pool(threads, lambda: 0), threading.Event(), list[Any]()
+    result: OpenAIResult[Any] = OpenAIResult()
+    watch = Watch(on_progress=lambda _: told.append((result.wait(5), pool.wait(5))))
+    inner = together([asking(0)], total_bytes=10)
+    call = call_of(together([inner], total_bytes=10), Busy(0.0), watch)
+    call.finish = lambda _: over.set()
+    result._handle = call
+    pool.submit(call)
+    assert over.wait(8)
+    pool.close()
+    assert set(told) == {(False, True)}
+
+
+def test_ctrl_c_gives_nothing_up() -> None:
+    """
+    Flows side by side are asked to stop, and told that what has arrived stays.
+    """
+    is_begun, keeps = threading.Event(), list[bool]()
+
+    def interrupted() -> Flow[None]:
+        is_begun.set()
+        try:
+            yield Pause(60)
+        except CancelledError as error:
+            keeps.append(error.keeps)
+            raise
+
+    def flows() -> Iterator[Flow[None]]:
+        yield interrupted()
+        assert is_begun.wait(5)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_inline(call_of(together(flows()), Busy()))
+    assert keeps == [True]
+
+
 def test_a_callback_may_wait_for_a_group_on_a_pool_of_one() -> None:
     """
     The only thread, waiting in a callback for a call with flows side by side, drives them itself.
