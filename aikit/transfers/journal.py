@@ -102,14 +102,17 @@ class Journal:
         """
         Claim, one after the other, the interrupted uploads that may be of what is *wanted*, the newest first.
 
+        Those of the same place come before all others: files of one name in several folders, sent side by side, each
+        find their own, and do not hold those of their namesakes meanwhile.
+
         Nobody else gets one that is claimed until it is released. Those of another size, or which did not begin with
         what is there, are among them.
         """
         with self._forgiven("looked at"):
             self._start()
-            query = f"SELECT {_COLUMNS} FROM uploads WHERE {_SAME} AND ends_at > ? ORDER BY ends_at DESC"  # noqa: S608  constants
+            query = f"SELECT key FROM uploads WHERE {_SAME} AND ends_at > ? ORDER BY place IS ? DESC, ends_at DESC"  # noqa: S608  constants
             with self._database.reading() as connection:
-                rows = connection.execute(query, (*wanted.same, self.clock() + _MARGIN_S)).fetchall()
+                rows = connection.execute(query, (*wanted.same, self.clock() + _MARGIN_S, wanted.place)).fetchall()
             for row in rows:
                 entry = self._claimed(row[0])
                 if entry is not None:

@@ -151,6 +151,19 @@ def test_the_newest_comes_first_and_all_come(journal: Journal) -> None:
         entry.release()
 
 
+def test_the_same_place_comes_before_newer_ones(journal: Journal) -> None:
+    """
+    Files of one name in several folders each find their own first, and hold no other meanwhile.
+    """
+    for place in ("/a/x.bin", None, "/b/x.bin"):
+        begun(journal, f"upload of {place}", place=place).release()
+    for place in ("/a/x.bin", None, "/b/x.bin"):
+        entry = only(journal, place=place)
+        assert entry is not None
+        assert entry.upload_id == f"upload of {place}"
+        entry.release()
+
+
 def test_nothing_is_made_before_it_is_needed_and_then_for_the_owner_only(journal: Journal) -> None:
     """
     A client that has no large files leaves no trace, and who else is on the machine sees nothing.
