@@ -42,6 +42,7 @@ from aikit import OpenAIClient, OpenAIFile, OpenAIFileDeletedResult, OpenAIFileL
 PURPOSES = ("user_data", "assistants", "batch", "evals", "fine-tune", "vision")
 COLUMNS = ("Name", "Purpose", "Size", "Age", "Expires")
 SHOWN, LINES = 1_000, 6
+PLAIN = Qt.TextFormat.PlainText
 RED, FAINT = "color: #b91c1c", "color: #6b7280"
 LOOKS = """
     QWidget { background: #f4f5f7; color: #1f2430; font-size: 13px }
@@ -306,14 +307,14 @@ class Transfer:
     def __init__(self, name: str, then: Callable[[], object], gone: Callable[[Transfer], None]) -> None:
         self.then, self.gone, self.is_over = then, gone, False
         self.running: Any = None
-        self.line, self.bar, self.text = QWidget(), QProgressBar(maximum=1000, textVisible=False), QLabel("waiting")
+        self.line, self.bar = QWidget(), QProgressBar(maximum=1000, textVisible=False)
+        # A name such as "<b>.txt" is no markup, and a long one widens no window.
+        label, self.text = (QLabel(text, textFormat=PLAIN, minimumWidth=1) for text in (name, "waiting"))
         self.button = QPushButton("Cancel", clicked=self.stop)
         layout = QGridLayout(self.line)
         layout.setContentsMargins(0, 0, 0, 0)
         self.text.setWordWrap(True)
-        for column, (widget, stretch) in enumerate(
-            ((QLabel(name), 4), (self.bar, 4), (self.text, 5), (self.button, 0))
-        ):
+        for column, (widget, stretch) in enumerate(((label, 4), (self.bar, 4), (self.text, 5), (self.button, 0))):
             layout.addWidget(widget, 0, column)
             layout.setColumnStretch(column, stretch)
 

@@ -303,6 +303,18 @@ def test_a_thousand_files_go_up_a_few_lines_at_a_time(
     assert len(names(client)) < 1_000
 
 
+def test_a_long_name_widens_no_window(kind: Kind, screen: Screen, opened: Opened, tmp_path: Path) -> None:
+    """What went wrong with a file stands beside its name, however long that is, and can be cleared away."""
+    (tmp_path / ("x" * 250)).touch()
+    window = opened(tmp_path / ("x" * 250))
+
+    screen.until(lambda: RED in screen.colours(**TRANSFERS), "the news of the error")
+    screen.click(*kind.cancel)
+    screen.until(lambda: RED not in screen.colours(**TRANSFERS), "the line to be cleared away")
+
+    assert closed(screen, window) == (0, "")
+
+
 @pytest.mark.parametrize("name", ["missing.txt", "empty.txt"])
 def test_an_error_is_shown_in_its_line(
     screen: Screen, opened: Opened, client: OpenAIClient, tmp_path: Path, name: str
