@@ -36,6 +36,7 @@ class FileManager:
 
     def __init__(self, root: tk.Tk, client: OpenAIClient) -> None:
         self.root, self.client = root, client
+        self.quick = OpenAIClient(provider="local", dispatcher=client.dispatcher)  # its calls wait for no upload
         self.provider = tk.StringVar(value="local")
         self.purpose, self.kept = tk.StringVar(value=PURPOSES[0]), tk.StringVar(value=next(iter(KEPT)))
         self.files: dict[str, OpenAIFile] = {}
@@ -167,7 +168,7 @@ class FileManager:
 
         self.notice.configure(text="" if self.files else "Asking…", foreground=FAINT)
         try:
-            self.client.files.list(self.options(limit=SHOWN, on_terminate=show))
+            self.quick.files.list(self.options(limit=SHOWN, on_terminate=show))
         except ValueError as error:  # the provider file says something of it that cannot be used
             self.notice.configure(text=str(error), foreground=RED)
         self.place_notice()
@@ -292,13 +293,14 @@ class FileManager:
             self.show_files()
 
         self.troubles.pop(file_id, None)
-        self.client.files.delete(file_id, self.options(on_terminate=deleted))
+        self.quick.files.delete(file_id, self.options(on_terminate=deleted))
 
     def close(self) -> None:
         """
         Stop what is running and close the window.
         """
-        self.client.close(cancel=True)
+        for client in (self.client, self.quick):
+            client.close(cancel=True)
         self.root.destroy()
 
 

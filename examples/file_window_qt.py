@@ -68,6 +68,7 @@ class FileWindow:
 
     def __init__(self, window: QWidget, client: OpenAIClient) -> None:
         self.window, self.client = window, client
+        self.quick = OpenAIClient(provider="local", dispatcher=client.dispatcher)  # its calls wait for no upload
         self.files: list[OpenAIFile] = []
         self.transfers: list[Transfer] = []
         self.waiting: deque[Callable[[], None]] = deque()
@@ -169,7 +170,7 @@ class FileWindow:
                 self.show_files(result.files, result.errors[0] if result.errors else None)
 
         try:
-            self.client.files.list(self.options(limit=SHOWN, on_terminate=show))
+            self.quick.files.list(self.options(limit=SHOWN, on_terminate=show))
         except ValueError as error:  # the provider file says something of it that cannot be used
             self.show_files((), error)
 
@@ -249,7 +250,7 @@ class FileWindow:
         question = f"Delete {names} at {self.provider.currentText()}?"
         answer = selected and QMessageBox.question(self.window, "Delete", question, yes | no, no)
         for file in selected if answer == yes else ():
-            self.client.files.delete(file.id, self.options(on_terminate=partial(self.deleted, file)))
+            self.quick.files.delete(file.id, self.options(on_terminate=partial(self.deleted, file)))
 
     def deleted(self, file: OpenAIFile, result: OpenAIFileDeletedResult) -> None:
         """
@@ -297,6 +298,13 @@ class FileWindow:
         self.fill()
         for transfer in list(self.transfers):
             transfer.stop()
+
+    def close(self) -> None:
+        """
+        Stop what is running.
+        """
+        for client in (self.client, self.quick):
+            client.close(cancel=True)
 
 
 class Transfer:
@@ -400,10 +408,11 @@ def main() -> None:
     application.setStyle("Fusion")
     window = QWidget()
     client = OpenAIClient(provider="local", dispatcher=dispatch.qt(window))
-    FileWindow(window, client).upload(sys.argv[1:])
+    files = FileWindow(window, client)
+    files.upload(sys.argv[1:])
     window.show()
     application.exec()
-    client.close(cancel=True)
+    files.close()
 
 
 if __name__ == "__main__":

@@ -303,6 +303,21 @@ def test_a_thousand_files_go_up_a_few_lines_at_a_time(
     assert len(names(client)) < 1_000
 
 
+def test_the_list_waits_for_no_upload(
+    kind: Kind, screen: Screen, opened: Opened, client: OpenAIClient, tmp_path: Path
+) -> None:
+    """While as many uploads run as a client makes at once, and more, the list is read on F5 all the same."""
+    window = opened(*(huge_file(tmp_path, f"{number}.bin") for number in range(7)))
+    client.files.create(b"content", "user_data", {"filename": "here.txt"}).throw()
+
+    screen.press(screen.find("aikit files"), "F5")
+    screen.until(lambda: len(screen.colours(**kind.row)) > 1, "a file in the list")
+    assert names(client) == ["here.txt"]
+    screen.press(screen.find("aikit files"), "Escape")
+
+    assert closed(screen, window) == (0, "")
+
+
 def test_a_long_name_widens_no_window(kind: Kind, screen: Screen, opened: Opened, tmp_path: Path) -> None:
     """What went wrong with a file stands beside its name, however long that is, and can be cleared away."""
     (tmp_path / ("x" * 250)).touch()
