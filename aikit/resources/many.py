@@ -90,11 +90,11 @@ class Many:
                 yield Together(self._flows(), self.at_a_time, on_progress=self.tally.moved)
                 self.tally.tell(is_last=True)
             except CancelledError as error:
-                self._tell_open()
-                self._tell_the_rest()
+                self._tell_open(error)
+                self._tell_the_rest(error)
                 ended_by = (error,)
             except Exception as error:  # noqa: BLE001  of the caller's own iterable, too
-                self._tell_open()
+                self._tell_open(CancelledError())
                 ended_by = (error if isinstance(error, OpenAIError) else _broken_off(error),)
         if errors := (*ended_by, *self._errors):
             raise Rejected(errors, self.tally.outcome())
@@ -121,21 +121,21 @@ class Many:
             yield self._one(number, found)
         self.tally.expect_no_more()
 
-    def _tell_open(self) -> None:
+    def _tell_open(self, why: CancelledError) -> None:
         """
         List what was under way when the call ended early.
         """
         for number, path in self.tally.unfinished():
-            self.tally.end(number, _cancelled(path))
+            self.tally.end(number, _cancelled(path, why))
 
-    def _tell_the_rest(self) -> None:
+    def _tell_the_rest(self, why: CancelledError) -> None:
         """
         List what was not begun when the call was cancelled.
         """
         if can_be_walked_twice(self.paths):
             begun = self.tally.begun
             for number, found in zip(range(begun, begun + _TOLD_MAX), self._found, strict=False):
-                self.tally.end(number, _cancelled(found.path))
+                self.tally.end(number, _cancelled(found.path, why))
 
     def _one(self, number: int, found: Found) -> Flow[None]:
         """
@@ -293,8 +293,8 @@ class _Eye(Watch):
         self.whole.note(text)
 
 
-def _cancelled(path: str | None) -> OpenAIFileItem:
-    return OpenAIFileItem(path=path, status=CANCELLED, errors=(CancelledError(),))
+def _cancelled(path: str | None, why: CancelledError) -> OpenAIFileItem:
+    return OpenAIFileItem(path=path, status=CANCELLED, errors=(why,))
 
 
 def _of_file(item: OpenAIFileItem) -> list[OpenAIError]:

@@ -439,3 +439,14 @@ def test_files_in_parts_are_among_them(client: OpenAIClient, tmp_path: Path, mon
     assert result.items[0].file is not None
     assert server.files[result.items[0].file.id] == bytes(range(256)) * 8
     assert client is not other
+
+
+def test_when_the_time_is_over_each_file_says_so(client: OpenAIClient, server: FilesServer, tmp_path: Path) -> None:
+    """
+    Those that were not begun tell the same reason as those that were under way.
+    """
+    server.delay_s = 3
+    result = client.files.create_many(folder_of(tmp_path, 3), "user_data", {"deadline": 0.3, "at_a_time": 1})
+    codes = [[error.code for error in item.errors] for item in result.items]
+    assert [error.code for error in result.errors] == ["deadline_exceeded"]
+    assert codes == [["deadline_exceeded"]] * 3
