@@ -22,7 +22,7 @@ from aikit.disk.places import Places
 from aikit.errors import OpenAIError
 from aikit.many_objects import IDENTICAL, KEPT, UPLOADED, OpenAIFileItem
 
-_DONE: Final = frozenset((UPLOADED, KEPT, IDENTICAL))
+_DONE: Final = (UPLOADED, KEPT, IDENTICAL)  # no set: what stands in a damaged line may have no hash
 
 
 @attrs.frozen(kw_only=True)

@@ -450,3 +450,16 @@ def test_when_the_time_is_over_each_file_says_so(client: OpenAIClient, server: F
     codes = [[error.code for error in item.errors] for item in result.items]
     assert [error.code for error in result.errors] == ["deadline_exceeded"]
     assert codes == [["deadline_exceeded"]] * 3
+
+
+@pytest.mark.parametrize("key", ["path", "status", "size", "sha256", "file", "errors", "purpose", "account"])
+@pytest.mark.parametrize("value", [[], {}, None, 5])
+def test_a_damaged_line_of_a_manifest_fails_nothing(key: str, value: Any, client: OpenAIClient, tmp_path: Path) -> None:
+    """
+    What a line says that no line can say is not believed, and the file is sent again or kept.
+    """
+    folder, manifest = folder_of(tmp_path, 1), tmp_path / "manifest.jsonl"
+    client.files.create_many(folder, "user_data", {"manifest": manifest}).throw()
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {key: value}) + "\n")
+    for _ in range(2):
+        assert client.files.create_many(folder, "user_data", {"manifest": manifest}).errors == ()
