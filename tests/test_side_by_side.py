@@ -183,7 +183,7 @@ def test_the_first_failure_ends_all(drive: Drive) -> None:
         return "went on"
 
     assert drive(call_of(waiting(), busy)).value == "went on"
-    assert [str(error) for error in caught] == ["flow 0 got 500"]
+    assert [str(error).partition(" got ")[2] for error in caught] == ["500"]  # whichever of them sent first
     assert busy.sent <= 4
 
 

@@ -166,7 +166,7 @@ def _holds(shipment: Shipment, entry: Entry) -> bool:
         shipment.watch.report("checking", done, total)
 
     for number, part in sorted(entry.parts.items()):
-        if number >= shipment.part_count or part.digest != digest_of(
+        if not 0 <= number < shipment.part_count or part.digest != digest_of(
             slice_of(shipment.source, *shipment.extent(number)), tell
         ):
             return False

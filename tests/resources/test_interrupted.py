@@ -7,9 +7,11 @@ from __future__ import annotations
 import io
 import logging
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +19,7 @@ import attrs
 import pytest
 
 from aikit import OpenAIClient, Progress
+from aikit.disk import home_folder
 from aikit.limits import limits_for
 from aikit.transfers.journal import Journal
 from tests.scripted_server import Exchange
@@ -201,6 +204,18 @@ def test_what_is_not_the_same_call_begins_anew(other: str, server: UploadServer,
     assert (result.errors, result.notes) == ((), ())
     assert server.asked.count("parts") == 10
     assert len(server.open_uploads) == 1
+
+
+def test_a_part_that_cannot_be_is_no_part(server: UploadServer, path: Path) -> None:
+    """
+    A journal that somebody has changed makes the file go up anew, and fails no call.
+    """
+    created(server, path)
+    mended(server)
+    with closing(sqlite3.connect(home_folder() / "transfers.db")) as connection, connection:
+        assert connection.execute("UPDATE parts SET number = -number - 1").rowcount
+    assert created(server, path).errors == ()
+    assert stored(server) == [path.read_bytes()]
 
 
 def test_an_upload_that_is_over_at_the_provider_begins_anew(server: UploadServer, path: Path) -> None:
