@@ -42,6 +42,11 @@ if TYPE_CHECKING:
     from aikit.file_parameters import OpenAIFileListParameters as OpenAIFileListParameters
     from aikit.file_parameters import OpenAIFileParameters as OpenAIFileParameters
     from aikit.file_parameters import OpenAIFileWaitParameters as OpenAIFileWaitParameters
+    from aikit.file_results import OpenAIFileContentResult as OpenAIFileContentResult
+    from aikit.file_results import OpenAIFileDeletedResult as OpenAIFileDeletedResult
+    from aikit.file_results import OpenAIFileDownloadResult as OpenAIFileDownloadResult
+    from aikit.file_results import OpenAIFileListResult as OpenAIFileListResult
+    from aikit.file_results import OpenAIFileResult as OpenAIFileResult
     from aikit.housekeeping_objects import OpenAIFilePruneCounts as OpenAIFilePruneCounts
     from aikit.housekeeping_objects import OpenAIFilePruneItem as OpenAIFilePruneItem
     from aikit.housekeeping_objects import OpenAIFileTotals as OpenAIFileTotals
@@ -62,11 +67,6 @@ if TYPE_CHECKING:
     from aikit.parameters import OpenAIParameters as OpenAIParameters
     from aikit.providers.configured import Providers as Providers
     from aikit.rate_limit import RateLimit as RateLimit
-    from aikit.results import OpenAIFileContentResult as OpenAIFileContentResult
-    from aikit.results import OpenAIFileDeletedResult as OpenAIFileDeletedResult
-    from aikit.results import OpenAIFileDownloadResult as OpenAIFileDownloadResult
-    from aikit.results import OpenAIFileListResult as OpenAIFileListResult
-    from aikit.results import OpenAIFileResult as OpenAIFileResult
     from aikit.results import OpenAIResult as OpenAIResult
     from aikit.upload_objects import OpenAIUpload as OpenAIUpload
     from aikit.upload_objects import OpenAIUploadPart as OpenAIUploadPart
@@ -121,14 +121,14 @@ _HOMES: Final = {
     "aikit.parameters": ("OpenAIParameters",),
     "aikit.providers.configured": ("Providers",),
     "aikit.rate_limit": ("RateLimit",),
-    "aikit.results": (
+    "aikit.file_results": (
         "OpenAIFileContentResult",
         "OpenAIFileDeletedResult",
         "OpenAIFileDownloadResult",
         "OpenAIFileListResult",
         "OpenAIFileResult",
-        "OpenAIResult",
     ),
+    "aikit.results": ("OpenAIResult",),
     "aikit.upload_objects": ("OpenAIUpload", "OpenAIUploadPart"),
     "aikit.upload_parameters": ("OpenAIUploadCompleteParameters", "OpenAIUploadParameters"),
     "aikit.upload_results": ("OpenAIUploadPartResult", "OpenAIUploadResult"),

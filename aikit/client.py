@@ -12,14 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-import attrs
-
 from aikit.client_arguments import bandwidth_of, checked_prices, require_workers
-from aikit.connection import Connection
+from aikit.connection import Connection, Connections
 from aikit.disk import home_folder
 from aikit.errors import CancelledError
 from aikit.parameters import OpenAIParameters, are_headers, checked_hooks
-from aikit.providers.configured import LOCAL, Providers, ProviderSettings
+from aikit.providers.configured import Providers, ProviderSettings
 
 if TYPE_CHECKING:
     from aikit.accounts.books import Books, Hook
@@ -140,18 +138,17 @@ class OpenAIClient:
         self._max_workers = max_workers
         self._dispatcher = _dispatcher_of(dispatcher) if dispatcher is not None else None
         self._lock = threading.Lock()
-        self._connections: dict[str | None, Connection] = {}
         self._pool: Pool | None = None
         self._is_closed = self._is_cancelled = False
         self._inline: set[Call] = set()
         self._files: FilesAPI | None = None
         self._uploads: UploadsAPI | None = None
         self._batches: BatchesAPI | None = None
-        self._providers: Providers | None = None
         self._books: Books | None = None
         self._journal: Journal | None = None
         _clients.add(self)
-        self._main = self._connections[provider] = self._connection_to(self._main_settings(provider))
+        self._connections = Connections(self._given, self.max_connections, http_agent)
+        self._main = self._connections.main(provider)
 
     def __repr__(self) -> str:
         return f"OpenAIClient({self.provider.kind}, base_url={self.provider.base_url!r})"
@@ -244,7 +241,7 @@ class OpenAIClient:
         if self._journal is None:
             from aikit.transfers.journal import Journal  # noqa: PLC0415  likewise, of those without large files
 
-            journal = Journal(self._given.home or home_folder())
+            journal = Journal(self.home)
             with self._lock:
                 self._journal = self._journal or journal
         return self._journal
@@ -259,9 +256,7 @@ class OpenAIClient:
     @property
     def providers(self) -> Providers:
         """The configured providers, read once."""
-        if self._providers is None:
-            self._providers = Providers.load()
-        return self._providers
+        return self._connections.providers
 
     def pump(self) -> int:
         """
@@ -286,10 +281,7 @@ class OpenAIClient:
         self._finish()
         self._is_closed = True
         self._each_pool(lambda pool: pool.close())
-        with self._lock:
-            connections = list(self._connections.values())
-        for connection in connections:
-            connection.close()
+        self._connections.close()
         for kept in (self._books, self._journal):
             if kept is not None:
                 kept.close()
@@ -324,8 +316,7 @@ class OpenAIClient:
         self._lock, self._pool, self._books, self._journal = threading.Lock(), None, None, None
         if self.bandwidth is not None:
             self.bandwidth.start_over()
-        for connection in self._connections.values():
-            connection.start_over()
+        self._connections.start_over()
 
     def _each_pool(self, work: Callable[[Pool], object]) -> None:
         with self._lock:
@@ -343,7 +334,7 @@ class OpenAIClient:
         """
         if self._is_closed:
             raise RuntimeError("the client is closed; make a new one")
-        connection = self._connected(parameters.provider) if parameters.provider else self._main
+        connection = self._connections.named(parameters.provider) if parameters.provider else self._main
         if parameters.http_agent is None:
             return connection
         return Connection(connection.settings, connection.connections, parameters.http_agent)
@@ -372,31 +363,6 @@ class OpenAIClient:
             if self._pool is None:
                 self._pool = Pool(self._max_workers, self.pump)
             return self._pool
-
-    def _connected(self, name: str) -> Connection:
-        with self._lock:
-            if name not in self._connections:
-                home = self._given.home
-                settings = self.providers.get(name)
-                self._connections[name] = self._connection_to(attrs.evolve(settings, home=home) if home else settings)
-            return self._connections[name]
-
-    def _connection_to(self, settings: ProviderSettings) -> Connection:
-        return Connection(settings, self.max_connections, self.defaults.http_agent)
-
-    def _main_settings(self, name: str | None) -> ProviderSettings:
-        settings = self._settings_of(name)
-        if self._given.concurrency is not None and settings.kind != LOCAL:
-            raise ValueError(f'concurrency is for the embedded provider, provider="local"; this one is {settings.kind}')
-        return settings
-
-    def _settings_of(self, name: str | None) -> ProviderSettings:
-        if name is None:
-            return self._given.or_environment()
-        fields = attrs.asdict(
-            self._given, recurse=False, filter=lambda field, value: value is not None and field.name != "kind"
-        )
-        return attrs.evolve(self.providers.get(name), **fields)
 
 
 def _dispatcher_of(value: Any) -> Dispatcher:

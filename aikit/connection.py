@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from aikit.providers import provider_from, require_kind
-from aikit.providers.configured import ProviderSettings
+from aikit.providers.configured import LOCAL, Providers, ProviderSettings
 
 if TYPE_CHECKING:
     from aikit.providers import Provider
@@ -71,3 +71,85 @@ class Connection:
         In a child made by fork, make a transport anew: two processes must not read from one socket.
         """
         self._lock, self._transport = threading.Lock(), None
+
+
+@attrs.define(eq=False)
+class Connections:
+    """
+    The connections of one client: one for each provider that it was asked to reach.
+
+    Attributes:
+        given: What the client was made with.
+
+        size: Exchanges that can be under way at once on each.
+
+        http_agent: A ``requests`` adapter of the caller's.
+    """
+
+    given: ProviderSettings
+    size: int
+    http_agent: Any = None
+    _made: dict[str | None, Connection] = attrs.field(factory=dict, init=False)
+    _providers: Providers | None = attrs.field(default=None, init=False)
+    _lock: Any = attrs.field(factory=threading.Lock, init=False, repr=False)
+
+    @property
+    def providers(self) -> Providers:
+        """The configured providers, read once."""
+        if self._providers is None:
+            self._providers = Providers.load()
+        return self._providers
+
+    def main(self, name: str | None) -> Connection:
+        """
+        Return the connection that calls go through unless they name another provider.
+
+        Raises:
+            ValueError: No provider of that *name* is configured, or what was given is for another one.
+        """
+        settings = self._main_settings(name)
+        if self.given.concurrency is not None and settings.kind != LOCAL:
+            raise ValueError(f'concurrency is for the embedded provider, provider="local"; this one is {settings.kind}')
+        connection = self._made[name] = self._to(settings)
+        return connection
+
+    def named(self, name: str) -> Connection:
+        """
+        Return the connection to the provider of that name, made once.
+
+        Raises:
+            ValueError: None is configured.
+        """
+        with self._lock:
+            if name not in self._made:
+                home, settings = self.given.home, self.providers.get(name)
+                self._made[name] = self._to(attrs.evolve(settings, home=home) if home else settings)
+            return self._made[name]
+
+    def close(self) -> None:
+        """
+        Let go of sockets and files.
+        """
+        with self._lock:
+            made = list(self._made.values())
+        for connection in made:
+            connection.close()
+
+    def start_over(self) -> None:
+        """
+        In a child made by fork, make all transports anew.
+        """
+        self._lock = threading.Lock()
+        for connection in self._made.values():
+            connection.start_over()
+
+    def _to(self, settings: ProviderSettings) -> Connection:
+        return Connection(settings, self.size, self.http_agent)
+
+    def _main_settings(self, name: str | None) -> ProviderSettings:
+        if name is None:
+            return self.given.or_environment()
+        said = attrs.asdict(
+            self.given, recurse=False, filter=lambda field, value: value is not None and field.name != "kind"
+        )
+        return attrs.evolve(self.providers.get(name), **said)

@@ -10,14 +10,13 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
 import attrs
 
 from aikit.errors import CancelledError, OpenAIError
-from aikit.objects import OpenAIFile, OpenAIFileDeleted, Page
+from aikit.objects import Page
 from aikit.rate_limit import RateLimit, rate_limit_of
 from aikit.wire import Request, Response
 
@@ -259,32 +258,6 @@ class OpenAIResult(Generic[T]):
         self._is_delivered = True
 
 
-class OpenAIFileResult(OpenAIResult[OpenAIFile]):
-    """
-    The result of ``files.create``, ``files.retrieve`` and ``files.wait``.
-    """
-
-    __slots__ = ()
-
-    @property
-    def file(self) -> OpenAIFile | None:
-        """The file; ``None`` while running and after errors."""
-        return self._outcome.value  # type: ignore[no-any-return]  # the flow's type
-
-
-class OpenAIFileDeletedResult(OpenAIResult[OpenAIFileDeleted]):
-    """
-    The result of ``files.delete``.
-    """
-
-    __slots__ = ()
-
-    @property
-    def deleted(self) -> OpenAIFileDeleted | None:
-        """What the provider says; ``None`` while running and after errors."""
-        return self._outcome.value  # type: ignore[no-any-return]  # the flow's type
-
-
 @attrs.define(eq=False, slots=True, getstate_setstate=False)  # pickled as its parent says
 class OpenAIListResult(OpenAIResult[Page[T]]):
     """
@@ -324,65 +297,6 @@ class OpenAIListResult(OpenAIResult[Page[T]]):
         if self._next is None:
             raise ValueError("a result that was pickled has no client; list with after=result.last_id")
         return self._next(self.last_id)
-
-
-class OpenAIFileListResult(OpenAIListResult[OpenAIFile]):
-    """
-    The result of ``files.list``.
-    """
-
-    __slots__ = ()
-
-    @property
-    def files(self) -> tuple[OpenAIFile, ...]:
-        """The files, in the order asked for; empty while running and after errors."""
-        return self._page.items
-
-
-class OpenAIFileContentResult(OpenAIResult[bytes]):
-    """
-    The result of ``files.content``.
-    """
-
-    __slots__ = ()
-
-    @property
-    def content(self) -> bytes:
-        """The file's bytes; empty while running and after errors."""
-        return self._outcome.value or b""
-
-    @property
-    def text(self) -> str:
-        """The content as UTF-8; bytes that are not become U+FFFD."""
-        return self.content.decode("utf-8", "replace")
-
-
-@attrs.frozen
-class Saved:
-    """
-    What was saved where.
-    """
-
-    path: Path
-    bytes_written: int
-
-
-class OpenAIFileDownloadResult(OpenAIResult[Saved]):
-    """
-    The result of ``files.download``.
-    """
-
-    __slots__ = ()
-
-    @property
-    def path(self) -> Path | None:
-        """Where the file was saved; ``None`` while running and after errors."""
-        return self._outcome.value.path if self._outcome.value else None
-
-    @property
-    def bytes_written(self) -> int:
-        """Size of what was saved; 0 while running and after errors."""
-        return self._outcome.value.bytes_written if self._outcome.value else 0
 
 
 def _wake(loop: Any, future: Any) -> None:

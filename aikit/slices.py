@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -14,6 +14,9 @@ from aikit.source import Source, StreamSource
 from aikit.wire import Reader
 
 _CHUNK_BYTES: Final = 1024 * 1024
+
+OnRead: TypeAlias = Callable[[int], object]
+"""Called with the size of each chunk that was read."""
 
 
 def has_slices(source: Source) -> bool:
@@ -37,42 +40,16 @@ def slice_of(source: Source, start: int, size_bytes: int) -> Source:
     return _Slice(whole=source, start=start, size_bytes=size_bytes)
 
 
-def md5_of(source: Source, on_read: Callable[[], None]) -> str:
+def md5_of(source: Source, on_read: OnRead) -> str:
     """
     Return the MD5 of the whole content, in hexadecimal; see `sha256_of`.
     """
     return _digest_of(source, hashlib.md5(usedforsecurity=False), on_read)
 
 
-def sha256_of(source: Source, on_read: Callable[[], None]) -> str:
+def sha256_of(source: Source, on_read: OnRead) -> str:
     """
     Return the SHA-256 of the whole content, in hexadecimal.
-
-    Args:
-        source: Read to its end.
-
-        on_read: Called between two chunks; what it raises ends the reading.
-
-    Raises:
-        OpenAIError: It cannot be read to its end.
-    """
-    return _digest_of(source, hashlib.sha256(usedforsecurity=False), on_read)
-
-
-def _digest_of(source: Source, digest: hashlib._Hash, on_read: Callable[[], None]) -> str:
-    reader = source.open()
-    try:
-        while chunk := reader.read(_CHUNK_BYTES):
-            digest.update(chunk)
-            on_read()
-    finally:
-        reader.close()
-    return digest.hexdigest()
-
-
-def digest_of(source: Source, on_read: Callable[[int], None]) -> str:
-    """
-    Return what `Fingerprinted` would tell of *source* after it was read to its end; see `md5_of`.
 
     Args:
         source: Read to its end.
@@ -82,7 +59,10 @@ def digest_of(source: Source, on_read: Callable[[int], None]) -> str:
     Raises:
         OpenAIError: It cannot be read to its end.
     """
-    digest = _fingerprint()
+    return _digest_of(source, _sha256(), on_read)
+
+
+def _digest_of(source: Source, digest: hashlib._Hash, on_read: OnRead) -> str:
     reader = source.open()
     try:
         while chunk := reader.read(_CHUNK_BYTES):
@@ -90,11 +70,10 @@ def digest_of(source: Source, on_read: Callable[[int], None]) -> str:
             on_read(len(chunk))
     finally:
         reader.close()
-    text: str = digest.hexdigest()
-    return text
+    return digest.hexdigest()
 
 
-def _fingerprint() -> Any:
+def _sha256() -> hashlib._Hash:
     return hashlib.sha256(usedforsecurity=False)
 
 
@@ -105,7 +84,7 @@ class Fingerprinted:
     """
 
     source: Source
-    _digest: Any = attrs.field(factory=_fingerprint)
+    _digest: Any = attrs.field(factory=_sha256)
 
     @property
     def name(self) -> str:
@@ -138,7 +117,7 @@ class Fingerprinted:
         """
         Start from byte *start*; see `aikit.source.Source.open`.
         """
-        self._digest = _fingerprint()
+        self._digest = _sha256()
         return _HashingReader(self.source.open(start), self._digest)
 
 

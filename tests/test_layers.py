@@ -63,6 +63,7 @@ _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
     "providers": ("providers",),
     "answers": (
         "results",
+        "file_results",
         "batch_results",
         "many_results",
         "upload_results",

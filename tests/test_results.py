@@ -18,20 +18,18 @@ import pytest
 from aikit.batch_objects import BatchPage, OpenAIBatch
 from aikit.batch_results import OpenAIBatchListResult, OpenAIBatchResult, OpenAIBatchRowsResult
 from aikit.errors import CancelledError, OpenAIError
-from aikit.headers import Headers
-from aikit.objects import FilePage, OpenAIFile, OpenAIFileDeleted
-from aikit.rate_limit import RateLimit
-from aikit.results import (
+from aikit.file_results import (
     OpenAIFileContentResult,
     OpenAIFileDeletedResult,
     OpenAIFileDownloadResult,
     OpenAIFileListResult,
     OpenAIFileResult,
-    OpenAIListResult,
-    OpenAIResult,
-    Outcome,
     Saved,
 )
+from aikit.headers import Headers
+from aikit.objects import FilePage, OpenAIFile, OpenAIFileDeleted
+from aikit.rate_limit import RateLimit
+from aikit.results import OpenAIListResult, OpenAIResult, Outcome
 from aikit.wire import Request, Response
 
 _KEY = "sk-proj-0123456789"

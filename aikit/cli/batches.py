@@ -17,7 +17,7 @@ from aikit.batch_parameters import (
     OpenAIBatchWaitParameters,
 )
 from aikit.cli.batch_input import BatchInput
-from aikit.cli.calls import Refused, called, card, command, good, refused, told
+from aikit.cli.calls import Refused, called, card, command, good, listed, refused, shown
 from aikit.cli.options import (
     Command,
     Dollars,
@@ -29,7 +29,7 @@ from aikit.cli.options import (
     settings_of_context,
     usage_errors,
 )
-from aikit.cli.output import Answer, Exit, Output, exit_of
+from aikit.cli.output import Answer, Output, exit_of
 from aikit.cli.progress import batch_bars, telling_troubles
 from aikit.cli.shapes import batch_to_json
 from aikit.cli.text import counted, safe
@@ -113,22 +113,7 @@ def list_(**asked: Any) -> int:
     output = Output(settings)
     with settings.connected() as client, usage_errors():
         result = client.batches.list(OpenAIBatchListParameters(**asked))
-    if not result.success:
-        return told(output, result)
-    if settings.json:
-        ids = {"first_id": result.first_id, "last_id": result.last_id, "has_more": result.has_more}
-        output.document({"object": "list", "data": [batch_to_json(batch) for batch in result.batches]} | ids)
-        return Exit.DONE
-    if output.is_plain:
-        for batch in result.batches:
-            output.row(batch)
-    elif not result.batches:
-        output.say("no batches")
-    else:
-        output.table(result.batches)
-    if result.has_more:
-        output.say(f"there are more: --after {safe(result.last_id or '')} shows the next page, --all shows them all")
-    return Exit.DONE
+    return listed(output, result, result.batches, batch_to_json, "no batches")
 
 
 @batches.command(cls=Command)
@@ -141,9 +126,7 @@ def retrieve(batch_ids: Sequence[str]) -> int:
     output = Output(settings)
     with settings.connected() as client:
         answers = called(batch_ids, lambda one: client.batches.retrieve(one, {"background": True}), "batch_id")
-        if len(batch_ids) == 1 and not output.is_plain and not settings.json:
-            return card(output, next(answers))
-        return exit_of(output.answers(answers, is_many=len(batch_ids) > 1))
+        return shown(output, answers, is_many=len(batch_ids) > 1)
 
 
 @batches.command(cls=Command)

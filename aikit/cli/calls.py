@@ -10,10 +10,12 @@ from typing import Any
 
 from aikit.batch_results import OpenAIBatchResult
 from aikit.cli.options import Settings
-from aikit.cli.output import INVALID_ID, Answer, Output, exit_of
+from aikit.cli.output import INVALID_ID, Answer, Exit, Output, exit_of
+from aikit.cli.text import safe
 from aikit.errors import OpenAIError
+from aikit.file_results import OpenAIFileResult
 from aikit.objects import OpenAIFileDeleted
-from aikit.results import OpenAIFileResult, OpenAIResult
+from aikit.results import OpenAIListResult, OpenAIResult
 
 Start = Callable[[str], OpenAIResult[Any]]
 
@@ -83,6 +85,54 @@ def card(output: Output, answer: Answer) -> int:
     for error in answer.errors:
         output.error(error)
     return answer.exit
+
+
+def shown(output: Output, answers: Iterator[Answer], *, is_many: bool) -> int:
+    """
+    Show what is known of each: of a single one to a person field by field; return the exit code.
+    """
+    if is_many or output.is_plain or output.settings.json:
+        return exit_of(output.answers(answers, is_many=is_many))
+    return card(output, next(answers))
+
+
+def listed(
+    output: Output,
+    result: OpenAIListResult[Any],
+    items: Sequence[Any],
+    to_json: Callable[[Any], dict[str, Any]],
+    none: str,
+) -> int:
+    """
+    Show one page, or all; return the exit code.
+
+    Args:
+        output: Where to.
+
+        result: Of the call that listed.
+
+        items: What it found.
+
+        to_json: Makes an item what ``--json`` prints.
+
+        none: What to say when there is nothing.
+    """
+    if not result.success:
+        return told(output, result)
+    if output.settings.json:
+        ids = {"first_id": result.first_id, "last_id": result.last_id, "has_more": result.has_more}
+        output.document({"object": "list", "data": [to_json(item) for item in items]} | ids)
+        return Exit.DONE
+    if output.is_plain:
+        for item in items:
+            output.row(item)
+    elif not items:
+        output.say(none)
+    else:
+        output.table(items)
+    if result.has_more:
+        output.say(f"there are more: --after {safe(result.last_id or '')} shows the next page, --all shows them all")
+    return Exit.DONE
 
 
 def told(output: Output, result: OpenAIResult[Any]) -> int:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import click
 
-from aikit.cli.calls import called, card, told
+from aikit.cli.calls import called, listed, shown, told
 from aikit.cli.check import Checked, check_inputs, report
 from aikit.cli.inputs import STDIN, files_of, inputs_of, is_many
 from aikit.cli.options import Command, Duration, Group, Purpose, settings_of_context, usage_errors
@@ -22,6 +22,7 @@ from aikit.cli.text import counted, safe
 from aikit.cli.upload import Interrupt, Uploads
 from aikit.file_parameters import MAX_LIST_LIMIT, OpenAIFileListParameters
 from aikit.many_parameters import MAX_RATE, OpenAIFileManyParameters
+from aikit.objects import OpenAIFile
 
 _paths: Final = click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 _ids: Final = click.argument("file_ids", metavar="ID...", nargs=-1, required=True)
@@ -97,22 +98,7 @@ def list_(**asked: Any) -> int:
     output = Output(settings)
     with settings.connected() as client, usage_errors():
         result = client.files.list(OpenAIFileListParameters(**asked))
-    if not result.success:
-        return told(output, result)
-    if settings.json:
-        ids = {"first_id": result.first_id, "last_id": result.last_id, "has_more": result.has_more}
-        output.document({"object": "list", "data": [file.to_wire() for file in result.files]} | ids)
-        return Exit.DONE
-    if output.is_plain:
-        for file in result.files:
-            output.row(file)
-    elif not result.files:
-        output.say("no files")
-    else:
-        output.table(result.files)
-    if result.has_more:
-        output.say(f"there are more: --after {safe(result.last_id or '')} shows the next page, --all shows them all")
-    return Exit.DONE
+    return listed(output, result, result.files, OpenAIFile.to_wire, "no files")
 
 
 @files.command(cls=Command)
@@ -125,9 +111,7 @@ def retrieve(file_ids: Sequence[str]) -> int:
     output = Output(settings)
     with settings.connected() as client:
         answers = called(file_ids, lambda file_id: client.files.retrieve(file_id, {"background": True}), "file_id")
-        if len(file_ids) == 1 and not output.is_plain and not settings.json:
-            return card(output, next(answers))
-        return exit_of(output.answers(answers, is_many=len(file_ids) > 1))
+        return shown(output, answers, is_many=len(file_ids) > 1)
 
 
 @files.command(cls=Command)

@@ -5,16 +5,18 @@ Whose files are meant: where they are, and who asks for them.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from aikit.headers import Headers
+from aikit.secrecy import is_secret
 
 if TYPE_CHECKING:
     from aikit.providers import Provider
 
-_WHO: Final = ("authorization", "api-key", "openai-organization", "openai-project")
-_DIGITS: Final = 16
+_OPENAIS: Final = "openai-"
+"""Organization and project: headers that begin so."""
 
 
 def account_key(provider: Provider, extra_headers: Mapping[str, str] | None = None) -> str:
@@ -29,5 +31,6 @@ def account_key(provider: Provider, extra_headers: Mapping[str, str] | None = No
     if provider.kind == "local":
         return f"local {getattr(provider, 'home', provider.base_url)}"
     headers = Headers(getattr(provider, "headers", {})).merged(extra_headers)
-    who = "\n".join(f"{name}: {headers.get(name, '')}" for name in _WHO)
-    return f"{provider.base_url} {hashlib.sha256(who.encode()).hexdigest()[:_DIGITS]}"
+    named = ((name.lower(), value) for name, value in headers.items())
+    who = sorted((name, value) for name, value in named if is_secret(name, value) or name.startswith(_OPENAIS))
+    return f"{provider.base_url} {hashlib.sha256(json.dumps(who).encode()).hexdigest()}"

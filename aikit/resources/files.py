@@ -14,12 +14,7 @@ import attrs
 
 from aikit.errors import OpenAIError, Rejected
 from aikit.file_parameters import OpenAIFileListParameters, OpenAIFileParameters, OpenAIFileWaitParameters
-from aikit.objects import FilePage, OpenAIFile
-from aikit.parameters import OpenAIParameters, require_text
-from aikit.resources.arguments import require_id
-from aikit.resources.calls import start
-from aikit.resources.pages import all_pages, one_page
-from aikit.results import (
+from aikit.file_results import (
     OpenAIFileContentResult,
     OpenAIFileDeletedResult,
     OpenAIFileDownloadResult,
@@ -27,6 +22,11 @@ from aikit.results import (
     OpenAIFileResult,
     Saved,
 )
+from aikit.objects import FilePage, OpenAIFile
+from aikit.parameters import OpenAIParameters, require_text
+from aikit.resources.arguments import require_id
+from aikit.resources.calls import start
+from aikit.resources.pages import all_pages, one_page
 from aikit.sink import FileSink
 from aikit.source import FileSource, Source, source_of
 from aikit.watch import Watch

@@ -4,24 +4,21 @@ Uploads in parts that were interrupted: found again, compared with what is here 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
 from aikit.errors import OpenAIError
-from aikit.secrecy import is_secret
-from aikit.slices import digest_of, slice_of
+from aikit.providers.account import account_key
+from aikit.slices import sha256_of, slice_of
 from aikit.source import PathSource, Source
 from aikit.transfers.entry import Entry, Wanted
 from aikit.upload_objects import OpenAIUpload, UploadOrder
 from aikit.wire import Flow, Work
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from aikit.file_parameters import OpenAIFileParameters
     from aikit.providers import Provider
     from aikit.transfers.journal import Journal
@@ -59,7 +56,7 @@ class Shipment:
         Return what *order* says of *source*.
         """
         wanted = Wanted(
-            account=_account(provider, options.extra_headers),
+            account=account_key(provider, options.extra_headers),
             purpose=order.purpose,
             filename=order.filename,
             options=json.dumps([order.mime_type, dict(order.expires_after or {})], sort_keys=True),
@@ -166,22 +163,8 @@ def _holds(shipment: Shipment, entry: Entry) -> bool:
         shipment.watch.report("checking", done, total)
 
     for number, part in sorted(entry.parts.items()):
-        if not 0 <= number < shipment.part_count or part.digest != digest_of(
+        if not 0 <= number < shipment.part_count or part.digest != sha256_of(
             slice_of(shipment.source, *shipment.extent(number)), tell
         ):
             return False
     return True
-
-
-def _account(provider: Provider, extra_headers: Mapping[str, str] | None) -> str:
-    """
-    Return a digest of where *provider* is and who asks there.
-    """
-    headers: dict[str, str] = {**getattr(provider, "headers", {}), **(extra_headers or {})}
-    who = sorted(
-        (name.lower(), value)
-        for name, value in headers.items()
-        if is_secret(name, value) or name.lower().startswith("openai-")
-    )
-    place: list[Any] = [provider.base_url, str(getattr(provider, "home", "")), who]
-    return hashlib.sha256(json.dumps(place).encode()).hexdigest()

@@ -271,7 +271,7 @@ class _One:
 
     def _hashed(self, source: Source) -> str:
         if self.sha256 is None:
-            self.sha256 = sha256_of(source, self.many.watch.raise_if_cancelled)
+            self.sha256 = sha256_of(source, lambda _: self.many.watch.raise_if_cancelled())
         return self.sha256
 
     def _checked(self, progress: Any) -> None:

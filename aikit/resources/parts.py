@@ -176,7 +176,7 @@ def _hashed(source: Source) -> Flow[str]:
     """
     Return the MD5 of the whole, which is read beside the parts.
     """
-    md5: str = yield Work(lambda watch: md5_of(source, watch.raise_if_cancelled))
+    md5: str = yield Work(lambda watch: md5_of(source, lambda _: watch.raise_if_cancelled()))
     return md5
 
 

@@ -302,7 +302,9 @@ def test_requests_that_are_gone_are_taken_from_the_file(served: Callable[..., AP
     before.transport.close()
     (home / "local" / "batches" / f"{batch_id}.input").unlink()
     api = served(Gate(free=100))
-    require_whole(api, ended(api, batch_id), 6)
+    batch = ended(api, batch_id)
+    assert batch["request_counts"] == {"total": 6, "completed": 6, "failed": 0}
+    require_whole(api, batch, 6)
     require_tidy(home)
 
 
@@ -336,6 +338,7 @@ def test_the_built_in_model_takes_any_model_name(home: Path) -> None:
     """With nothing configured, lines are answered whatever model they name."""
     api = API(LocalTransport(home))
     batch = ended(api, api.batch(api.stored_id(input_of(20)))["id"])
+    assert (batch["status"], batch["request_counts"]["completed"]) == ("completed", 20)
     require_whole(api, batch, 20)
     api.transport.close()
     require_tidy(home)
@@ -349,7 +352,9 @@ def test_a_store_from_before_there_were_batches_has_some(home: Path) -> None:
     older.close()
     with closing(LocalTransport(home)) as transport:
         api = API(transport)
-        require_whole(api, ended(api, api.batch(api.stored_id(input_of(2)))["id"]), 2)
+        batch = ended(api, api.batch(api.stored_id(input_of(2)))["id"])
+        assert (batch["status"], batch["request_counts"]["completed"]) == ("completed", 2)
+        require_whole(api, batch, 2)
 
 
 def test_no_moment_lies_before_an_earlier_one(home: Path) -> None:
