@@ -1,8 +1,10 @@
 """
 Show a provider's files in a Qt window: upload several at once, download, delete; it never freezes.
 
-    pip install PySide6
+    pip install 'PySide6!=6.12.0'
     python examples/file_window_qt.py [FILE ...]
+
+(That one release loses references to None with Python 3.11, until the program ends.)
 
 Files named here are uploaded at once. Keys: Ctrl+O upload, Return download, Del delete, F5 refresh, Esc cancel.
 """
