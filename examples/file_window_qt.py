@@ -33,7 +33,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from qt_files import EMPTY, RED, FileList
+from qt_files import RED, FileList
 from qt_transfers import FAINT, LOOKS, PLAIN, TransferLines
 
 from aikit import (
@@ -240,11 +240,9 @@ class FileWindow:
 
         def deleted(result: OpenAIFileDeletedResult) -> None:
             if result.success or result.errors[0].is_not_found_error:
-                self.list.known.remove(file.id)
+                self.list.remove(file.id)
             else:
                 self.list.known.tell(file.id, f"not deleted: {result.errors[0]}")
-            if not self.list.known.files:
-                self.list.say(EMPTY)
             self.deletions.ended()
 
         self.quick.files.delete(file.id, {**options, "on_terminate": deleted})
