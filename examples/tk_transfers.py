@@ -142,7 +142,13 @@ def paint(root: tk.Tk) -> None:
     style.map("TCombobox", bordercolor=[("focus", BLUE)])
     style.configure("TScrollbar", background=LINE, troughcolor=PAPER, relief="flat", arrowsize=13)
     style.map("TScrollbar", background=[("disabled", PAPER)])
-    style.configure("TProgressbar", background=BLUE, troughcolor="#e3e6eb", bordercolor="#e3e6eb", thickness=12)
+    for part in ("trough", "pbar"):  # those of clam have a border that hides the first percents
+        style.element_create(f"flat.{part}", "from", "default", f"Horizontal.Progressbar.{part}")
+    style.layout(
+        "Horizontal.TProgressbar",
+        [("flat.trough", {"sticky": "nswe", "children": [("flat.pbar", {"side": "left", "sticky": "ns"})]})],
+    )
+    style.configure("TProgressbar", background=BLUE, troughcolor="#e3e6eb", borderwidth=0, thickness=10)
     style.configure("Treeview", background=SHEET, fieldbackground=SHEET, rowheight=26)
     style.configure("Treeview.Heading", background="#e8ebf0", foreground=FAINT, relief="flat", padding=(4, 5))
     style.map("Treeview", background=[("selected", "#dbe6fd")], foreground=[("selected", INK)])
