@@ -50,7 +50,7 @@ class FileManager:
         self.asked: OpenAIFileListResult | None = None
         root.title("aikit files")
         root.geometry("780x560+30+10")
-        root.minsize(640, 400)
+        root.minsize(770, 400)
         root.columnconfigure(0, weight=1)
         root.rowconfigure(1, weight=1)
         paint(root)

@@ -62,6 +62,7 @@ class FileWindow:
         window.setWindowTitle("aikit files")
         window.setStyleSheet(LOOKS)
         window.setGeometry(30, 10, 780, 560)
+        window.setMinimumSize(770, 400)
         self.provider, self.purpose, self.kept, self.status = QComboBox(), QComboBox(), QComboBox(), QLabel()
         self.list, lines = FileList(self.show_status), TransferLines()
         self.transfers = lines.transfers

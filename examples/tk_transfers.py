@@ -86,6 +86,7 @@ class TransferLine:
         self.bar.grid(row=0, column=1, padx=(0, 8))
         self.text = ttk.Label(self.frame, text="waiting", style="Faint.TLabel", wraplength=400)
         self.text.grid(row=0, column=2, sticky="ew")
+        self.text.bind("<Configure>", lambda event: self.text.configure(wraplength=event.width))
         self.button = ttk.Button(self.frame, text="Cancel", width=7, command=stop)
         self.button.grid(row=0, column=3, padx=(8, 0), pady=1)
 
@@ -111,7 +112,7 @@ class TransferLine:
         """
         self.bar.grid_remove()
         self.text.grid(column=1, columnspan=2)
-        self.text.configure(text=shortened(why, 300), foreground=RED)
+        self.text.configure(text=shortened(why, 170), foreground=RED)
         self.button.configure(text="Clear")
 
     def remove(self) -> None:
