@@ -169,8 +169,8 @@ class FileManager:
             f"selected: {amount(selected)}" if selected else "",
             f"deleting {deleting:,}" if deleting else "",
         )
-        keys = "Ctrl+O upload   Return download   Del delete   F5 refresh   Esc cancel"
-        self.status.configure(text=f"{'  ·  '.join(filter(None, texts))}      {keys}")
+        keys = "Ctrl+O upload  Return download  Del delete  F5 refresh  Esc cancel"
+        self.status.configure(text=f"{'  ·  '.join(filter(None, texts))}     {keys}")
         for button in (self.download_button, self.delete_button):
             button.state(["!disabled" if selected else "disabled"])
 

@@ -140,7 +140,7 @@ def paint(root: tk.Tk) -> None:
     style.configure("TCombobox", padding=4, arrowsize=13)
     style.map("TCombobox", fieldbackground=[("readonly", SHEET)], background=[("readonly", SHEET)])
     style.map("TCombobox", selectbackground=[("readonly", SHEET)], selectforeground=[("readonly", INK)])
-    style.map("TCombobox", bordercolor=[("focus", BLUE)])
+    style.map("TCombobox", bordercolor=[("focus", BLUE)], foreground=[("readonly", INK)])
     style.configure("TScrollbar", background=LINE, troughcolor=PAPER, relief="flat", arrowsize=13)
     style.map("TScrollbar", background=[("disabled", PAPER)])
     for part in ("trough", "pbar"):  # those of clam have a border that hides the first percents
