@@ -34,7 +34,7 @@ class TransferLines:
         self.canvas.bind("<Configure>", lambda event: self.canvas.itemconfigure(window, width=event.width))
         self.inside.bind("<Configure>", lambda _: self.fit())
         self.more = ttk.Label(self.frame, style="Faint.TLabel")
-        self.transfers = Transfers(lambda name, stop: TransferLine(self.inside, name, stop), self.say)
+        self.transfers = Transfers(lambda name, stop: TransferLine(self.inside, name, stop, self.fit), self.say)
         for event in ("<Button-4>", "<Button-5>", "<MouseWheel>"):  # the first two are the wheel of X11
             root.bind(event, self.scroll, add="+")
 
@@ -76,7 +76,8 @@ class TransferLine:
     One line: a name, a bar, how far it is or what went wrong, and a button to stop it or to clear it away.
     """
 
-    def __init__(self, parent: ttk.Frame, name: str, stop: Callable[[], None]) -> None:
+    def __init__(self, parent: ttk.Frame, name: str, stop: Callable[[], None], fit: Callable[[], None]) -> None:
+        self.fit = fit
         self.frame = ttk.Frame(parent)
         self.frame.grid(sticky="ew", pady=(0, 4))
         self.frame.columnconfigure(2, weight=1)
@@ -120,6 +121,7 @@ class TransferLine:
         Go away, if it is still there.
         """
         self.frame.destroy()
+        self.fit()  # Tk tells nobody that the last line went
 
 
 def paint(root: tk.Tk) -> None:
