@@ -99,6 +99,7 @@ class FilesAPI:
             OpenAIFileResult(),
             lambda provider, watch: _checked_create(provider, source, purpose, options, watch, client=self._client),
             options,
+            is_long=True,
         )
 
     def create_many(
@@ -249,6 +250,7 @@ class FilesAPI:
             OpenAIFileContentResult(),
             lambda provider, _: provider.file_content(file_id),
             OpenAIParameters.of(parameters),
+            is_long=True,
         )
 
     def download(
@@ -284,6 +286,7 @@ class FilesAPI:
             OpenAIFileDownloadResult(),
             lambda provider, _: _download(provider, file_id, place),
             OpenAIParameters.of(parameters),
+            is_long=True,
         )
 
     def wait(self, file_id: str, parameters: FileWaitOptions | None = None) -> OpenAIFileResult:
