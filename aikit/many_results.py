@@ -145,6 +145,7 @@ class PruneOutcome:
 
     items: Items[OpenAIFilePruneItem]
     counts: OpenAIFilePruneCounts
+    ended_by: OpenAIError | None = None
 
 
 class OpenAIFilePruneResult(OpenAIResult[PruneOutcome]):
@@ -166,3 +167,8 @@ class OpenAIFilePruneResult(OpenAIResult[PruneOutcome]):
     def counts(self) -> OpenAIFilePruneCounts:
         """How many files came to what."""
         return self._outcome.value.counts if self._outcome.value else OpenAIFilePruneCounts()
+
+    @property
+    def ended_by(self) -> OpenAIError | None:
+        """What ended the call before all files were done with, first of ``errors``; ``None`` if nothing did."""
+        return self._outcome.value.ended_by if self._outcome.value else None
