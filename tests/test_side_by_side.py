@@ -4,6 +4,7 @@ Flows side by side: so many at a time, one progress, the first failure ends all,
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -199,6 +200,48 @@ def test_a_flow_that_cannot_be_made_is_a_failure(drive: Drive) -> None:
 
     outcome = drive(call_of(together(flows()), Busy()))
     assert [str(error) for error in outcome.errors] == ["no more"]
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+@EVERYWHERE
+def test_who_asks_a_thread_to_end_ends_the_call(drive: Drive, kind: type[BaseException]) -> None:
+    """
+    It reaches the caller where the caller's thread waits, becomes an error elsewhere, and nobody waits for ever.
+    """
+
+    def flows() -> Iterator[Flow[int]]:
+        yield asking(0, pause_s=60)
+        yield asking(1)
+        raise kind("bye")
+
+    try:
+        errors = [str(error) for error in drive(call_of(together(flows(), 2), Busy(0.0))).errors]
+    except kind as error:
+        errors = [str(error)]
+    assert [error[-3:] for error in errors] == ["bye"]
+
+
+def test_the_failure_of_one_gives_no_other_up() -> None:
+    """
+    Those that are cancelled because another one failed are told that what has arrived stays.
+    """
+    is_begun, keeps = threading.Event(), list[bool]()
+
+    def cancelled() -> Flow[None]:
+        is_begun.set()
+        try:
+            yield Pause(60)
+        except CancelledError as error:
+            keeps.append(error.keeps)
+            raise
+
+    def failing() -> Flow[None]:
+        is_begun.wait(5)
+        yield from asking(1)
+
+    outcome = inline(call_of(together([cancelled(), failing()]), Busy(0.0, iter([500]))))
+    assert [str(error) for error in outcome.errors] == ["flow 1 got 500"]
+    assert keeps == [True]
 
 
 @EVERYWHERE

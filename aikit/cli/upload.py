@@ -105,8 +105,11 @@ class Told:
         already: Files that were not sent because they are there.
 
         size_bytes: Of those that were uploaded.
+
+        is_by_user: Whether Ctrl-C was pressed.
     """
 
+    is_by_user: bool = False
     uploaded: Names = attrs.field(factory=Names)
     stopped: Names = attrs.field(factory=Names)
     already: int = 0
@@ -118,7 +121,8 @@ class Told:
         """
         Count one more.
         """
-        self.exits.add(answer.exit)
+        if status != CANCELLED or self.is_by_user:  # what ended all for the others has an exit code of its own
+            self.exits.add(answer.exit)
         if status == UPLOADED:
             self.uploaded.add(answer.subject)
             self.size_bytes += answer.value.bytes or 0
@@ -129,6 +133,12 @@ class Told:
         else:
             self.already += 1
 
+    def count_all(self, total: int) -> None:
+        """
+        Count those of *total* that nobody listed, too, as stopped.
+        """
+        self.stopped.count = max(self.stopped.count, total - self.uploaded.count - self.already - self.failed)
+
     def summary(self, seconds: float) -> str:
         """
         Return in words how it went.
@@ -138,7 +148,8 @@ class Told:
         if self.stopped.count:
             those = f" ({self.uploaded})" if self.uploaded.count else ""
             stopped = f"{self.stopped.count:,} not ({self.stopped})"
-            return f"stopped by Ctrl-C: {self.uploaded.count:,} uploaded{those}{rest}, {stopped}"
+            why = " by Ctrl-C" if self.is_by_user else ""
+            return f"stopped{why}: {self.uploaded.count:,} uploaded{those}{rest}, {stopped}"
         told = f"{counted(self.uploaded.count, 'file')} uploaded{rest}"
         if not self.uploaded.count:  # no bytes, in a time that nobody wants to know
             return told
@@ -208,7 +219,11 @@ class Uploads:
         if self.is_stuck:
             yield from self._left(result)
         elif not number:  # a manifest that cannot be used, and the like
-            yield self._failed(result.errors)
+            yield self._failed(result.errors, was_sent=False)
+        elif result.ended_by is not None and not self.told.is_by_user:
+            yield self._failed([result.ended_by], was_sent=True)
+        if self.told.stopped.count:
+            self.told.count_all(result.progress.files_total or 0)
 
     def _waited(self, result: OpenAIFileManyResult) -> bool:
         """
@@ -218,6 +233,7 @@ class Uploads:
             self.notes = result.notes
             return True
         if self.interrupt.asked_at is not None:
+            self.told.is_by_user = True
             self.interrupt.once(partial(result.cancel, keep=True))
         self.is_stuck = self.interrupt.is_over
         return False
@@ -228,9 +244,12 @@ class Uploads:
         self.told.add(answer, item.status)
         return answer
 
-    def _failed(self, errors: Sequence[OpenAIError]) -> Answer:
-        answer = Answer(subject="", errors=tuple(errors), was_sent=False)
-        self.told.add(answer, CANCELLED if answer.is_cancelled else FAILED)
+    def _failed(self, errors: Sequence[OpenAIError], *, was_sent: bool) -> Answer:
+        """
+        Return what is wrong with all of them, and with no file in particular.
+        """
+        answer = Answer(subject="", errors=tuple(errors), was_sent=was_sent)
+        self.told.exits.add(answer.exit)
         return answer
 
     def _left(self, result: OpenAIFileManyResult) -> Iterator[Answer]:

@@ -11,6 +11,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Here
 from tests.cli.processes import PROGRAM
 from tests.files_server import files_server
@@ -143,3 +145,25 @@ def test_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
         ran = subprocess.run(argv, cwd=tmp_path, capture_output=True, check=False, timeout=60)
     assert ran.returncode == 0
     assert f"{60 - done} files uploaded, {done} there already" in ran.stderr.decode() or len(server.uploads) <= 66
+
+
+def test_a_manifest_that_cannot_be_written_is_no_ctrl_c(
+    aikit: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The reason is told, all that is not there is counted, and the exit code is that of a refusal.
+    """
+    from aikit.disk.manifest import Manifest  # noqa: PLC0415  here only
+
+    def full(*_: object) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(Manifest, "_append", full)
+    monkeypatch.setattr("aikit.resources.many._TOLD_MAX", 2)
+    asked = ("files", "create", notes(tmp_path, 9), "-r", "-p", "user_data", "--manifest", "m.jsonl", "--workers", "1")
+    ran = aikit(*asked)
+    assert ran.code == 1
+    assert "error: the manifest m.jsonl cannot be written: No space left" in ran.err
+    assert "stopped: 1 uploaded" in ran.err
+    assert ", 8 not (" in ran.err
+    assert "Ctrl-C" not in ran.err
