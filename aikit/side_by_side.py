@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from aikit.call import Call
-from aikit.errors import Rejected
+from aikit.errors import CancelledError, Rejected
 from aikit.results import Outcome
 from aikit.watch import Shares, Watch
 from aikit.wire import Flow, Together
@@ -46,7 +46,7 @@ class Group:
     pool: Pool
     when_over: Callable[[], None]
     results: list[Any] = attrs.field(factory=list, init=False)
-    error: Exception | None = attrs.field(default=None, init=False)
+    error: BaseException | None = attrs.field(default=None, init=False)
     _flows: Iterator[Flow[Any]] = attrs.field(init=False)
     _at_a_time: int = attrs.field(init=False)
     _shares: Shares = attrs.field(init=False)
@@ -70,9 +70,13 @@ class Group:
         """
         Ask those under way to stop; no further one begins.
         """
+        why = self.call.watch.stopped()
         with self._lock:
-            why = self.call.watch.stopped()
             self.error = self.error or why
+        self._stop_parts(why)
+
+    def _stop_parts(self, why: CancelledError) -> None:
+        with self._lock:
             under_way = list(self._under_way.values())
         for part in under_way:
             self.pool.cancel(part, why)
@@ -103,14 +107,13 @@ class Group:
         """
         Take the next flow; ``None`` if there is none, or it is not wanted any more.
         """
-        flow, failure = None, None
+        flow = None
         try:
             flow = next(self._flows, None)
-        except Exception as error:  # noqa: BLE001  the waiting flow's to know, like all that goes wrong with a flow
-            failure = error
+        except BaseException as error:  # noqa: BLE001  the waiting flow's to know, like all that goes wrong with a flow
+            self._fail_to_take(error)
         with self._lock:
             self._is_taking, self._is_exhausted = False, flow is None
-            self.error = self.error or failure
             if flow is None or self.error is not None or self.call.watch.is_cancelled:
                 return None
             number = len(self.results)
@@ -119,6 +122,15 @@ class Group:
             part.whole = self.call
             self._under_way[number] = part
             return part
+
+    def _fail_to_take(self, error: BaseException) -> None:
+        """
+        Begin no further flow; those under way go on to their end, unless the thread is asked to end its work.
+        """
+        with self._lock:
+            self.error = self.error or error
+        if not isinstance(error, Exception):
+            self._stop_parts(CancelledError(keeps=True))
 
     def _watch(self, number: int) -> Watch:
         watch = self._shares.new()

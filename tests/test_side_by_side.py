@@ -201,6 +201,38 @@ def test_a_flow_that_cannot_be_made_is_a_failure(drive: Drive) -> None:
     assert [str(error) for error in outcome.errors] == ["no more"]
 
 
+@pytest.mark.parametrize("wish", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()], ids=repr)
+@pytest.mark.parametrize("threads", [0, 1, 6])
+def test_who_makes_flows_may_ask_its_thread_to_end(threads: int, wish: BaseException) -> None:
+    """
+    On a thread of a pool that is an error of the call; for a thread that waits itself it is that thread's to know.
+
+    What is under way is stopped soon, and what has arrived stays.
+    """
+    told: list[CancelledError] = []
+
+    def parked() -> Flow[None]:
+        try:
+            yield Pause(60)
+        except CancelledError as error:
+            told.append(error)
+            raise
+
+    def flows() -> Iterator[Flow[Any]]:
+        yield parked()
+        yield asking(0)
+        raise wish
+
+    call, started = call_of(together(flows(), 2), Busy()), time.monotonic()
+    if threads:
+        assert [error.code for error in on_pool(threads)(call).errors] == ["unexpected_error"]
+    else:
+        with pytest.raises(type(wish)):
+            run_inline(call)
+    assert time.monotonic() - started < 5
+    assert [error.keeps for error in told] == [True]
+
+
 @EVERYWHERE
 def test_each_has_its_own_retries(drive: Drive) -> None:
     """
