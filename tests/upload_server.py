@@ -41,6 +41,10 @@ class UploadServer:
 
         can_list: Whether files can be listed.
 
+        before_listing: Called before files are listed.
+
+        when_made: Called with the id of an upload that became a file, before that is answered.
+
         answers_cancels: Whether giving up an upload is answered soon.
 
         uploads: What there is, by id.
@@ -59,6 +63,8 @@ class UploadServer:
     part_s: float = 0.0
     complete_s: float = 0.0
     can_list: bool = True
+    before_listing: Callable[[], object] = lambda: None
+    when_made: Callable[[str], object] = lambda _: None
     answers_cancels: bool = True
     uploads: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     parts: dict[str, bytes] = attrs.field(factory=dict)
@@ -82,6 +88,7 @@ class UploadServer:
         if method == "GET" and not self.can_list:
             failed(exchange, b"")
         elif method == "GET":
+            self.before_listing()
             say(exchange, 200, {"object": "list", "data": self.listed, "has_more": False})
         elif path == "uploads":
             answer = self._created(json.loads(body))
@@ -117,6 +124,7 @@ class UploadServer:
         time.sleep(self.complete_s)
         with self._lock:
             answer = self._completed(upload_id, order)
+        self.when_made(upload_id)
         if fault is None:
             say(exchange, *answer)
 

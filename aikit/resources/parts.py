@@ -62,8 +62,7 @@ def created_in_parts(
         mime_type=media_type(source.name),
         expires_after=options.expires_after,
     )
-    kept = journal if options.checksum else None
-    shipment = Shipment.of(provider, source, order, options, journal=kept, watch=watch)
+    shipment = Shipment.of(provider, source, order, options, journal=journal, watch=watch)
     entry = yield from gone_on_with(shipment)
     if entry is not None:
         try:
@@ -91,7 +90,7 @@ def _shipped(shipment: Shipment, entry: Entry, *, was_there: bool) -> Flow[OpenA
         try:
             file = yield from _made(shipment, entry, was_ending=was_ending)
         except (OpenAIError, Rejected) as error:
-            if _stays(error) and entry.is_kept and entry.parts:
+            if _stays(error) and shipment.is_hashed and entry.is_kept and entry.parts:
                 shipment.watch.note(_can_go_on(shipment, entry))
                 raise
             is_given_up = yield from _given_up(shipment, entry)
