@@ -16,6 +16,7 @@ import pytest
 
 from aikit import OpenAIClient
 from aikit.limits import limits_for
+from aikit.slices import sha256_of
 from tests.scripted_server import Exchange
 from tests.upload_server import UploadServer, upload_server
 
@@ -87,7 +88,6 @@ def test_each_goes_on_with_its_own_while_the_other_compares(
             first.add(both.wait())  # both have begun to compare, with the same upload
         return sha256_of(source, on_read)
 
-    sha256_of = sys.modules["aikit.slices"].sha256_of
     monkeypatch.setattr("aikit.resources.interrupted.sha256_of", slowly)
     with OpenAIClient("k", base_url=server.url) as client:
         options = {"background": True, "filename": "same.bin"}
