@@ -270,7 +270,7 @@ class OpenAIClient:
 
     def close(self, *, cancel: bool = False) -> None:
         """
-        Finish what is pending, run the callbacks, and let go of threads and sockets.
+        Finish what is pending, run the callbacks, and let go of threads and sockets; what is paused goes on.
 
         Args:
             cancel: ``True`` cancels what is pending, in other threads too; its callbacks run all the same, but cannot
@@ -305,6 +305,7 @@ class OpenAIClient:
         Wait until no call is pending and no callback waits: callbacks may make further calls.
         """
         while True:
+            self._each_pool(lambda pool: pool.resume_all())
             self._each_pool(lambda pool: pool.wait())
             if not self.pump():
                 return

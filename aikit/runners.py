@@ -133,6 +133,15 @@ class Pool:
         for call in calls:
             self.cancel(call, why)
 
+    def resume_all(self) -> None:
+        """
+        Let the bytes of paused calls move again: who waits for all of them would wait for ever.
+        """
+        with self._changed:
+            calls = list(self._pending)
+        for call in calls:
+            call.pause(is_on=False)
+
     def is_driving(self, call: Call) -> bool:
         """
         Tell whether this thread is driving *call*, or a flow that it waits for.
