@@ -363,6 +363,8 @@ class OpenAIClient:
         with self._lock:
             if self._pool is None:
                 self._pool = Pool(self._max_workers, self.pump)
+                if self._is_cancelled:  # by another thread, while this one was making its call
+                    self._pool.cancel_all()
             return self._pool
 
 

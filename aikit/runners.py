@@ -96,6 +96,7 @@ class Pool:
     _executor: ThreadPoolExecutor | None = attrs.field(init=False)
     _timer: Timer = attrs.field(init=False)
     _pending: set[Call] = attrs.field(factory=set, init=False)
+    _why: CancelledError | None = attrs.field(default=None, init=False)
     _is_late: bool = attrs.field(default=False, init=False)
     _ready: deque[Call] = attrs.field(factory=deque, init=False)
     _at_work: int = attrs.field(default=0, init=False)
@@ -113,6 +114,9 @@ class Pool:
         self.survived = getattr(sys, "last_value", None)
         with self._changed:
             self._pending.add(call)
+            why = self._why
+        if why is not None:
+            call.stop(why)
         self.go_on(call)
 
     def cancel(self, call: Call, why: CancelledError | None = None) -> None:
@@ -125,11 +129,13 @@ class Pool:
 
     def cancel_all(self, *, keep: bool = False) -> None:
         """
-        Ask every call to stop; with *keep*, what has arrived stays where it is for the same calls to go on with.
+        Ask every call to stop, and those that come later too.
+
+        With *keep*, what has arrived stays where it is for the same calls to go on with.
         """
-        with self._changed:
-            calls = list(self._pending)
         why = CancelledError(keeps=keep)  # one for all: there may be ten thousand
+        with self._changed:
+            self._why, calls = why, list(self._pending)
         for call in calls:
             self.cancel(call, why)
 
