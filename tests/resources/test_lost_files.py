@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -159,3 +160,24 @@ def test_what_was_not_made_is_not_found(server: UploadServer, tmp_path: Path) ->
         second = client.files.create(namesake(tmp_path / "b"), "user_data")
     assert second.errors[0].code == "connection_error"
     assert list(server.files) == [first.file.id if first.file else None]
+
+
+def test_who_cancels_when_the_file_is_being_made_is_told_that_it_may_be_there(tmp_path: Path) -> None:
+    """
+    A cancelled call waits a moment for the answer, and not for ever; that the upload could not be given up is a hint.
+    """
+    made = threading.Event()
+
+    def made_slowly(_: str) -> None:
+        made.set()
+        time.sleep(1.5)
+
+    with upload_server() as server, OpenAIClient("k", base_url=server.url) as client:
+        server.when_made = made_slowly
+        result = client.files.create(namesake(tmp_path / "a"), "user_data", {"background": True})
+        assert made.wait(_PATIENCE_S)
+        assert result.cancel()
+        assert result.wait(_PATIENCE_S)
+    assert [error.code for error in result.errors] == ["cancelled"]
+    assert "may have been stored all the same" in result.notes[-1]
+    assert len(server.files) == 1
