@@ -80,9 +80,11 @@ class UploadServer:
         """
         Answer one request.
         """
-        method, path, _ = exchange.request_head()
+        method, path, headers = exchange.request_head()
         path = path.removeprefix("/v1/")
         body = exchange.read_body()
+        if len(body) < int(headers.get("content-length", "0")):
+            raise ConnectionResetError  # half a part is no part
         with self._lock:
             self.asked.append(path.rsplit("/", 1)[-1].partition("?")[0])
         if method == "GET" and not self.can_list:

@@ -204,6 +204,7 @@ class Journal:
         """
         Let go of the file; the journal can be used again.
         """
+        self._is_started = False
         self._database.close()
 
     def start_over(self) -> None:
@@ -309,6 +310,7 @@ class Journal:
             with telling_faults(self.home):
                 yield
         except Exception as error:  # noqa: BLE001  also what SQLite cannot hold
+            self.close()  # the folder may have been moved away: the next one looks anew
             log.warning(
                 "an upload in parts could not be %s in the journal, and may have to start anew: %s", what, error
             )

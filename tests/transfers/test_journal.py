@@ -266,6 +266,20 @@ def test_others_that_hold_it_for_long_hold_nobody_up(
     assert "in the journal" in caplog.text
 
 
+def test_a_home_that_was_moved_away_is_made_anew(journal: Journal, caplog: pytest.LogCaptureFixture) -> None:
+    """
+    One upload is not noted; the next one is, where others find it.
+    """
+    begun(journal).forget()
+    journal.home.rename(journal.home.with_name("away"))
+    assert not begun(journal).is_kept
+    begun(journal).release()
+    found = only(Journal(journal.home))
+    assert found is not None
+    found.release()
+    assert "in the journal" in caplog.text
+
+
 def test_what_sqlite_cannot_hold_fails_nobody(journal: Journal, caplog: pytest.LogCaptureFixture) -> None:
     """
     A provider may say any number, and a path may be anything: that is logged.
