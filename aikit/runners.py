@@ -101,6 +101,7 @@ class Pool:
     _timer: Timer = attrs.field(init=False)
     _pending: set[Call] = attrs.field(factory=set, init=False)
     _long_pending: int = attrs.field(default=0, init=False)
+    _why: CancelledError | None = attrs.field(default=None, init=False)
     _is_late: bool = attrs.field(default=False, init=False)
     _ready: Ready = attrs.field(factory=Ready, init=False)
     _at_work: int = attrs.field(default=0, init=False)
@@ -120,6 +121,9 @@ class Pool:
         with self._changed:
             self._pending.add(call)
             self._long_pending += call.is_long
+            why = self._why
+        if why is not None:
+            call.stop(why)
         self.go_on(call)
 
     def cancel(self, call: Call, why: CancelledError | None = None) -> None:
@@ -132,13 +136,24 @@ class Pool:
 
     def cancel_all(self, *, keep: bool = False) -> None:
         """
-        Ask every call to stop; with *keep*, what has arrived stays where it is for the same calls to go on with.
+        Ask every call to stop, and those that come later too.
+
+        With *keep*, what has arrived stays where it is for the same calls to go on with.
+        """
+        why = CancelledError(keeps=keep)  # one for all: there may be ten thousand
+        with self._changed:
+            self._why, calls = why, list(self._pending)
+        for call in calls:
+            self.cancel(call, why)
+
+    def resume_all(self) -> None:
+        """
+        Let the bytes of paused calls move again: who waits for all of them would wait for ever.
         """
         with self._changed:
             calls = list(self._pending)
-        why = CancelledError(keeps=keep)  # one for all: there may be ten thousand
         for call in calls:
-            self.cancel(call, why)
+            call.pause(is_on=False)
 
     def is_driving(self, call: Call) -> bool:
         """

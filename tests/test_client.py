@@ -470,18 +470,32 @@ def test_what_is_short_need_not_wait_for_contents(begin: Any, tmp_path: Path, mo
     assert all(each.terminated for each in long)
 
 
-def test_call_that_begins_while_the_client_is_closed_is_cancelled() -> None:
+@pytest.mark.parametrize("way", ["inline", "first of the pool", "on the pool"])
+def test_call_that_begins_while_the_client_is_closed_is_cancelled(way: str) -> None:
     """
     Whoever came through the door before it was shut does not stay inside.
     """
     with serving(silent()) as server:
         client = OpenAIClient("k", base_url=server.url)
-        connection = client.connection_for(OpenAIParameters())
+        if way == "on the pool":
+            client.running_pool()
+        connection, over = client.connection_for(OpenAIParameters()), threading.Event()
         client.close(cancel=True)
         outcomes: list[Outcome] = []
         flow: Any = connection.provider.retrieve_file("file-1")
-        client.drive(Call(flow, connection.transport, Watch(), outcomes.append))
+
+        def ended(outcome: Outcome) -> None:
+            outcomes.append(outcome)
+            over.set()
+
+        call = Call(flow, connection.transport, Watch(), ended)
+        if way == "inline":
+            client.drive(call)
+        else:
+            client.running_pool().submit(call)
+        assert over.wait(2)
         assert server.received == []
+        client.close()
     assert [error.code for error in outcomes[0].errors] == ["cancelled"]
 
 
