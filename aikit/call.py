@@ -58,6 +58,7 @@ class Call:
     whole: Call | None = None
     outcome: Outcome | None = None
     _began: float = attrs.field(factory=time.monotonic)
+    _gone_at: float = 0.0
     _is_waiting: bool = False
     _request: Request | None = None
     _response: Response | None = None
@@ -171,7 +172,17 @@ class Call:
         if not self.watch.is_cancelled:
             with suppress(CancelledError):  # while it was on its way: nobody knows whether it arrived
                 return self._sent(request, self.watch)
-        return self._sent(attrs.evolve(request, timeout_s=min(request.timeout_s, _FAREWELL_S)), Watch())
+        return self._sent(attrs.evolve(request, timeout_s=min(request.timeout_s, self._left_s())), Watch())
+
+    def _left_s(self) -> float:
+        """
+        Return how long undoing may still take since it was first tried.
+        """
+        now = time.monotonic()
+        self._gone_at = self._gone_at or now + _FAREWELL_S
+        if now >= self._gone_at:
+            raise self.watch.stopped()
+        return self._gone_at - now
 
     def _sent(self, request: Request, watch: Watch) -> Response:
         watch.raise_if_cancelled()

@@ -142,6 +142,28 @@ def test_who_cancels_a_call_that_gives_its_upload_up_does_not_stop_that(monkeypa
         assert server.open_uploads == []
 
 
+def test_a_cancelled_call_says_so_again_when_it_was_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A broken connection or server is tried again at once, for there is no time to wait.
+    """
+    cancel, faults = UploadServer._cancel, [failed, answer_lost]
+
+    def heard_at_last(server: UploadServer, exchange: Exchange, upload_id: str) -> None:
+        if faults:
+            faults.pop()(exchange, b"")
+        else:
+            cancel(server, exchange, upload_id)
+
+    monkeypatch.setattr(UploadServer, "_cancel", heard_at_last)
+    with upload_server(part_2=slow) as server, client_of(server.url) as client:
+        result = client.files.create(content_of(900_000), "user_data", {"filename": "a.bin", "background": True})
+        time.sleep(0.3)
+        result.cancel()
+        assert result.wait(2)
+        assert [error.code for error in result.errors] == ["cancelled"]
+        assert (server.open_uploads, faults) == ([], [])
+
+
 def test_a_cancelled_call_gives_the_upload_up() -> None:
     """
     Cancelling takes effect within a second, and the provider hears of it.
