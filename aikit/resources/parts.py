@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from aikit.watch import Watch
 
 _AT_A_TIME: Final = 4
+_FAREWELLS: Final = 3
 _OVER: Final = frozenset((400, 404, 409, 410, 422))
 """What providers may answer about an upload that they do not know, or that is over."""
 
@@ -111,11 +112,17 @@ def _given_up(shipment: Shipment, entry: Entry) -> Flow[OpenAIError | None]:
     """
     Give an upload up at the provider; return why that failed, ``None`` if it did not.
     """
-    try:
-        yield from shipment.provider.cancel_upload(entry.upload_id)
-    except OpenAIError as error:  # what went wrong before is what counts
-        return error
-    return None
+    failure: OpenAIError | None = None
+    for _ in range(_FAREWELLS):
+        try:
+            yield from shipment.provider.cancel_upload(entry.upload_id)
+        except CancelledError as error:  # instead of the pause before it is tried again
+            failure = error
+        except OpenAIError as error:  # what went wrong before is what counts
+            return error
+        else:
+            return None
+    return failure
 
 
 def _made(shipment: Shipment, entry: Entry, *, was_ending: bool) -> Flow[OpenAIFile]:

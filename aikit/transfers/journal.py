@@ -261,9 +261,10 @@ class Journal:
         return self.home / "transfers" / f"{key}.lock"
 
     def _let_go(self, key: str, lock: FileIO) -> None:
-        if os.name != "nt":  # an open file cannot be removed there
-            with suppress(OSError):
-                self._lock_path(key).unlink()
+        if os.name == "nt":  # an open file cannot be removed there, nor one that somebody else has by then
+            lock.close()
+        with suppress(OSError):
+            self._lock_path(key).unlink()
         lock.close()
 
     def _start(self) -> None:
