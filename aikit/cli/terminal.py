@@ -9,9 +9,9 @@ import re
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import attrs
 from rich.cells import cell_len
@@ -26,6 +26,10 @@ from aikit.objects import Progress
 
 _GAP: Final = 2
 _NAME_MIN: Final = 8
+_NAME_MAX: Final = 24
+_AMOUNT_MIN: Final = 17  # "9.9 KB of 9.9 MB", and more
+_ROOMY: Final = 72  # columns: for a name, a bar, how much, how fast and how long still
+_NARROW: Final = 48  # for the first three
 _RIGHT: Final = frozenset(("SIZE", "DONE", "FAILED", "REQUESTS", "INPUT", "CACHED", "OUTPUT", "REASONING", "COST"))
 _TAIL: Final = re.compile(r"(?:\s|\x1b\[[\d;]*m)+$")
 """Blanks at the end of a line, painted or not; how many there are differs between versions of rich."""
@@ -111,14 +115,39 @@ class LeftColumn(ProgressColumn):
         return Text("" if left_s is None else f"{human_seconds(left_s)} left")
 
 
+class _FittingBars(RichProgress):
+    """
+    Bars that leave out what a narrow terminal has no room for, instead of a bit of everything.
+    """
+
+    def __init__(self, name_column: Column, *columns: ProgressColumn, **more: Any) -> None:
+        self._name_column = name_column
+        super().__init__(TextColumn("{task.description}", markup=False, table_column=name_column), *columns, **more)
+
+    def make_tasks_table(self, tasks: Iterable[Task]) -> Table:
+        """
+        Return the table: without speed and time under 72 columns, without bars under 48, too.
+        """
+        everything = self.columns
+        width = self.console.width if hasattr(self, "live") else _ROOMY  # called when they are made, too
+        if width < _ROOMY:
+            name, bar, amount = everything[:3]
+            self.columns = (name, bar, amount) if width >= _NARROW else (name, amount)
+        self._name_column.max_width = max(_NAME_MIN, min(_NAME_MAX, width - _AMOUNT_MIN - _GAP))
+        try:
+            return super().make_tasks_table(tasks)
+        finally:
+            self.columns = everything
+
+
 def file_bars(*, has_color: bool, keeps: bool = False) -> RichProgress:
     """
     Return bars on stderr that show bytes; *keeps* leaves the finished ones.
     """
-    return RichProgress(
-        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=24)),
+    return _FittingBars(
+        Column(no_wrap=True, max_width=_NAME_MAX),
         BarColumn(bar_width=None, style="dim", complete_style="cyan", finished_style="green"),
-        _Amount(table_column=Column(no_wrap=True)),
+        _Amount(table_column=Column(no_wrap=True, min_width=_AMOUNT_MIN)),
         _Rate(table_column=Column(no_wrap=True)),
         LeftColumn(table_column=Column(no_wrap=True)),
         console=console_on(sys.stderr, has_color=has_color),

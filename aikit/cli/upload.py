@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
@@ -71,8 +73,18 @@ class Interrupt:
 
     def _press(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  signal's signature
         if self.asked_at is not None:
+            _show_cursor()
             os._exit(Exit.INTERRUPTED)
         self.asked_at = time.monotonic()
+
+
+def _show_cursor() -> None:
+    """
+    Give a terminal back its cursor, which bars hide; without a lock that somebody may hold.
+    """
+    with suppress(OSError, ValueError):  # whatever became of stderr
+        if sys.__stderr__ is not None and sys.__stderr__.isatty():
+            os.write(sys.__stderr__.fileno(), b"\x1b[?25h\n")
 
 
 @attrs.define
