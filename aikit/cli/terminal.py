@@ -142,11 +142,13 @@ class _FittingBars(RichProgress):
         if width < _ROOMY:
             name, bar, amount = everything[:3]
             self.columns = (name, bar, amount) if width >= _NARROW else (name, amount)
-        self._name_column.max_width = max(_NAME_MIN, min(_NAME_MAX, width - _AMOUNT_MIN - _GAP))
+        self._name_column.max_width = max(_NAME_MIN, min(_NAME_MAX, width - _AMOUNT_MIN - 2 * _GAP))
         try:
-            return super().make_tasks_table(tasks)
+            table = super().make_tasks_table(tasks)
         finally:
             self.columns = everything
+        table.width = max(1, width - len("^C"))  # a terminal that shows it there would begin another line
+        return table
 
 
 def file_bars(*, has_color: bool, keeps: bool = False) -> RichProgress:

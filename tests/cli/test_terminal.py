@@ -20,8 +20,8 @@ NAME = "a-rather-long-name-of-a-file.bin"
     [
         (100, ["a-rather-long-name-of-a…", "━", "3.4 MB of 4.8 MB"]),
         (55, ["a-rather-long-name-of-a…", "━", "3.4 MB of 4.8 MB"]),
-        (40, ["a-rather-long-name-of…", "3.4 MB of 4.8 MB"]),
-        (30, ["a-rather-lo…", "3.4 MB of 4.8 MB"]),
+        (40, ["a-rather-long-name-…", "3.4 MB of 4.8 MB"]),
+        (30, ["a-rather-…", "3.4 MB of 4.8 MB"]),
     ],
 )
 def test_bars_show_whole_numbers_however_narrow_it_is(
@@ -38,7 +38,7 @@ def test_bars_show_whole_numbers_however_narrow_it_is(
     text = "".join(segment.text for segment in line)
     assert human_size(5_033_164) == "4.8 MB"
     assert [part for part in shown if part in text] == shown
-    assert len(text) <= width
+    assert len(text.rstrip()) <= width - len("^C")  # which terminals show where the cursor stands
     assert ("━" in text) == ("━" in shown)
 
 
