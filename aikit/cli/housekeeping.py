@@ -84,8 +84,10 @@ def prune(*, yes: bool, **asked: Any) -> int:
     List the files that would go, or, with --yes, delete them.
 
     A file goes when all that is said fits it. Off a terminal it is a line of fields separated by tabs: id, name, bytes,
-    purpose, created, status, reasons.
+    purpose, created, status, reasons; -q prints only the ids of files that are gone, or would go.
     """
+    if not any(asked[name] for name in ("older_than", "purpose", "name", "unused")):
+        raise click.UsageError("nothing says which files are to go; say --older-than, --purpose, --name or --unused")
     settings = settings_of_context()
     output = Output(settings)
     with settings.connected() as client, usage_errors():
@@ -124,7 +126,7 @@ def _list(output: Output, result: OpenAIFilePruneResult) -> None:
         ]
         output.columns(("ID", "NAME", "SIZE", "STATUS", "WHY"), rows, flexible="NAME", spare=("WHY",))
     for one in result.items:
-        if output.is_plain:
+        if output.is_plain and not (output.settings.quiet and one.errors):  # a bare id tells no status
             output.line(one.file.id if output.settings.quiet else "\t".join(safe(field) for field in _fields(one)))
         for error in one.errors if one.status == "failed" else ():
             output.error(error, one.file.id)

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
@@ -71,8 +73,18 @@ class Interrupt:
 
     def _press(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  signal's signature
         if self.asked_at is not None:
+            _show_cursor()
             os._exit(Exit.INTERRUPTED)
         self.asked_at = time.monotonic()
+
+
+def _show_cursor() -> None:
+    """
+    Give a terminal back its cursor, which bars hide; without a lock that somebody may hold.
+    """
+    with suppress(OSError, ValueError):  # whatever became of stderr
+        if sys.__stderr__ is not None and sys.__stderr__.isatty():
+            os.write(sys.__stderr__.fileno(), b"\x1b[?25h\n")
 
 
 @attrs.define
@@ -167,6 +179,8 @@ class Uploads:
 
         is_stuck: Whether one did not end in time after Ctrl-C.
 
+        result: What comes of them; ``None`` before they have begun.
+
         notes: What is worth knowing beside what came of them.
     """
 
@@ -177,6 +191,7 @@ class Uploads:
     interrupt: Interrupt
     is_stuck: bool = False
     told: Told = attrs.field(factory=Told)
+    result: OpenAIFileManyResult | None = None
     notes: tuple[str, ...] = ()
 
     def run(self, files: Sequence[FileSource], *, is_many: bool) -> int:
@@ -184,7 +199,13 @@ class Uploads:
         Upload all, print what came of them and a summary; return the exit code.
         """
         began = time.monotonic()
-        self.output.streamed(self._answers(files), is_many=is_many)
+        answers = self._answers(files)
+        try:
+            self.output.streamed(answers, is_many=is_many)
+        except OSError:  # nobody will know the ids of what is still to come
+            self._stop(answers)
+            self.output.say(self.told.summary(time.monotonic() - began))
+            raise
         self.output.say(self.told.summary(time.monotonic() - began))
         for note in self.notes:
             self.output.say(safe(note))
@@ -195,6 +216,15 @@ class Uploads:
         self.client.close()
         return worst(self.told.exits)
 
+    def _stop(self, answers: Iterator[Answer]) -> None:
+        """
+        Stop what is under way, and count what came of it.
+        """
+        if self.result is not None:
+            self.result.cancel(keep=True)
+        for _ in answers:
+            pass
+
     def _answers(self, files: Sequence[FileSource]) -> Iterator[Answer]:
         """
         Start all, and yield what came of each, in their order, as soon as it is known.
@@ -202,8 +232,9 @@ class Uploads:
         with many_bars(self.output) as on_progress:
             options = attrs.evolve(self.options, background=True, on_progress=on_progress)
             with usage_errors():
-                result = self.client.files.create_many(files[0] if len(files) == 1 else files, self.purpose, options)
-            yield from self._ended(result)
+                paths = files[0] if len(files) == 1 else files
+                self.result = self.client.files.create_many(paths, self.purpose, options)
+            yield from self._ended(self.result)
 
     def _ended(self, result: OpenAIFileManyResult) -> Iterator[Answer]:
         number, is_over = 0, False

@@ -17,6 +17,7 @@ from aikit.disk.walking import Found, can_be_walked_twice, measured, walked
 from aikit.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected
 from aikit.many_objects import CANCELLED, FAILED, IDENTICAL, KEPT, UPLOADED, OpenAIFileItem
 from aikit.many_results import ManyOutcome
+from aikit.objects import Progress
 from aikit.resources.many_progress import Tally
 from aikit.retry import through
 from aikit.slices import sha256_of
@@ -298,10 +299,18 @@ class _One:
 
     def _hashed(self, source: Source) -> str:
         if self.sha256 is None:
-            self.sha256 = sha256_of(source, lambda _: self.many.watch.raise_if_cancelled())
+            done = 0
+
+            def tell(count: int) -> None:
+                nonlocal done
+                done += count
+                self.many.watch.raise_if_cancelled()
+                self._checked(Progress(done, source.size_bytes, "checking"))
+
+            self.sha256 = sha256_of(source, tell)
         return self.sha256
 
-    def _checked(self, progress: Any) -> None:
+    def _checked(self, progress: Progress) -> None:
         self.many.tally.moved(self.number, progress)
 
 

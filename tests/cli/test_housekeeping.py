@@ -69,7 +69,7 @@ def test_prune_without_a_word_is_wrong_usage(aikit: Here) -> None:
     """
     ran = aikit("files", "prune", "--yes")
     assert ran.code == 2
-    assert "nothing says which files" in ran.err
+    assert "nothing says which files are to go; say --older-than" in ran.err
 
 
 def test_a_deletion_that_fails_has_exit_code_one(aikit: Here) -> None:
@@ -85,6 +85,19 @@ def test_a_deletion_that_fails_has_exit_code_one(aikit: Here) -> None:
     assert [fields[5] for fields in ran.fields] == ["deleted", "failed", "deleted"]
     assert "error: file-1: not now" in ran.err
     assert "2 files of 3 deleted" in ran.err
+
+
+def test_bare_ids_are_those_that_are_gone(aikit: Here) -> None:
+    """
+    What could not be deleted is told on stderr only.
+    """
+    with files_server(refusals={"file-1": [403]}) as server:
+        for number in range(3):
+            server.add(f"file-{number}")
+        asked = ("--provider", "openai", "--base-url", server.url, "--api-key", "k")
+        ran = aikit("files", "prune", "--name", "a.*", "-y", "-q", *asked)
+    assert ran.out.split() == ["file-2", "file-0"]
+    assert (ran.code, ran.err) == (1, "error: file-1: not now (code busy, status 403)\n")
 
 
 def test_manifest_and_identical_files_spare_uploads(aikit: Here, tmp_path: Path) -> None:

@@ -563,3 +563,16 @@ def test_at_the_end_all_is_done(client: OpenAIClient, tmp_path: Path) -> None:
     result.wait(10)
     assert (seen[-1].files, seen[-1].files_total, seen[-1].fraction) == (3, 3, 1.0)
     assert seen[-1].bytes == seen[-1].bytes_total == result.counts.uploaded_bytes
+
+
+def test_hashing_a_large_file_is_seen(client: OpenAIClient, tmp_path: Path) -> None:
+    """
+    Where a manifest needs the digest, the file is told as being checked before anything of it is sent.
+    """
+    large, seen = tmp_path / "large.bin", list[OpenAIFileManyProgress]()
+    large.write_bytes(bytes(3_000_000))
+    asked = {"manifest": tmp_path / "m.jsonl", "on_progress": seen.append}
+    assert client.files.create_many(large, "user_data", asked).wait(10)
+    assert seen[0].under_way[0].phase == "checking"
+    assert 0 < seen[0].under_way[0].bytes <= 3_000_000
+    assert seen[0].bytes == 0
