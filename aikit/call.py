@@ -45,6 +45,8 @@ class Call:
         group: Flows side by side that it waits for.
 
         whole: What waits for it, if it is one of several side by side.
+
+        is_long: Whether it moves contents, or waits for what does.
     """
 
     flow: Flow[Any]
@@ -56,6 +58,7 @@ class Call:
     ticket: int | None = None
     group: Group | None = None
     whole: Call | None = None
+    is_long: bool = False
     outcome: Outcome | None = None
     _began: float = attrs.field(factory=time.monotonic)
     _gone_at: float = 0.0

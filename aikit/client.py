@@ -93,7 +93,8 @@ class OpenAIClient:
             http_agent: A ``requests`` adapter to send with; it stays the caller's to close.
 
             max_workers: Calls with callbacks that are under way at once; waiting ones do not count. With the timer and
-                the main thread, six make eight threads.
+                the main thread, six make eight threads. While contents go up or down, there is one more for what is
+                short, such as a list, unless *max_workers* is 1.
 
             dispatcher: Where callbacks run: ``"immediate"`` (the pool's threads), ``"queue"`` (in `pump`),
                 ``"asyncio"`` (the running loop), ``"qt"``, ``"wx"``, or one of `aikit.dispatch`.

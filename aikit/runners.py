@@ -8,7 +8,6 @@ import logging
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -17,6 +16,7 @@ import attrs
 
 from aikit.call import Call
 from aikit.errors import CancelledError
+from aikit.ready import Ready
 from aikit.results import Outcome
 from aikit.timer import Timer
 from aikit.wire import Pause, Together
@@ -82,6 +82,9 @@ class Pool:
     """
     Drives calls on threads; those that wait are parked on a timer and hold none.
 
+    While contents hold the threads, one more does what is short: a list of files need not wait for the end of an
+    upload. A pool of one thread has no such helper: who asks for one wants one call after the other.
+
     Attributes:
         max_workers: Exchanges that can be under way at once.
 
@@ -94,16 +97,19 @@ class Pool:
     pump: Callable[[], int]
     survived: BaseException | None = attrs.field(default=None, init=False, repr=False)
     _executor: ThreadPoolExecutor | None = attrs.field(init=False)
+    _helper: ThreadPoolExecutor | None = attrs.field(init=False)
     _timer: Timer = attrs.field(init=False)
     _pending: set[Call] = attrs.field(factory=set, init=False)
+    _long_pending: int = attrs.field(default=0, init=False)
     _why: CancelledError | None = attrs.field(default=None, init=False)
     _is_late: bool = attrs.field(default=False, init=False)
-    _ready: deque[Call] = attrs.field(factory=deque, init=False)
+    _ready: Ready = attrs.field(factory=Ready, init=False)
     _at_work: int = attrs.field(default=0, init=False)
+    _is_helping: bool = attrs.field(default=False, init=False)
     _changed: threading.Condition = attrs.field(factory=threading.Condition, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._executor = _executor(self)
+        self._executor, self._helper = _executor(self, self.max_workers), _executor(self, 1)
         self._timer = Timer(self.go_on)
 
     def submit(self, call: Call) -> None:
@@ -114,6 +120,7 @@ class Pool:
         self.survived = getattr(sys, "last_value", None)
         with self._changed:
             self._pending.add(call)
+            self._long_pending += call.is_long
             why = self._why
         if why is not None:
             call.stop(why)
@@ -210,8 +217,9 @@ class Pool:
         Wait for every call, then end the threads.
         """
         self.wait()
-        if self._executor is not None:
-            self._executor.shutdown(wait=not getattr(_here, "calls", None))
+        for executor in (self._executor, self._helper):
+            if executor is not None:
+                executor.shutdown(wait=not getattr(_here, "calls", None))
 
     def go_on(self, call: Call) -> None:
         """
@@ -219,23 +227,36 @@ class Pool:
         """
         with self._changed:
             self._ready.append(call)
-            if self._at_work == self.max_workers:
+            if self._at_work < self.max_workers:
+                self._at_work += 1
+                executor, work = self._executor, self._work_off
+            elif self._needs_helper(call):
+                self._is_helping = True
+                executor, work = self._helper, self._work_off_short
+            else:
                 return
-            self._at_work += 1
         try:
-            if self._executor is not None:
-                self._executor.submit(self._work_off)
+            if executor is not None:
+                executor.submit(work)
                 return
         except RuntimeError:  # the interpreter is ending
             self._is_late = True
-        self._work_off()  # the thread that has the work does it
+        work()  # the thread that has the work does it
+
+    def _needs_helper(self, call: Call) -> bool:
+        is_held_up = self._long_pending > 0 and not call.is_long
+        return is_held_up and not self._is_helping and self.max_workers > 1
 
     def _popped(self) -> Call | None:
         with self._changed:
-            return self._ready.popleft() if self._ready else None
+            return self._ready.popped()
 
     def _work_off(self) -> None:
         while (call := self._next_ready()) is not None:
+            self._take(call)
+
+    def _work_off_short(self) -> None:
+        while (call := self._next_short()) is not None:
             self._take(call)
 
     def _take(self, call: Call) -> None:
@@ -253,10 +274,16 @@ class Pool:
 
     def _next_ready(self) -> Call | None:
         with self._changed:
-            if self._ready:
-                return self._ready.popleft()
-            self._at_work = max(0, self._at_work - 1)
-            return None
+            call = self._ready.popped()
+            if call is None:
+                self._at_work = max(0, self._at_work - 1)
+            return call
+
+    def _next_short(self) -> Call | None:
+        with self._changed:
+            call = self._ready.popped_short()
+            self._is_helping = call is not None
+            return call
 
     def _drive(self, call: Call) -> None:
         calls = _here.__dict__.setdefault("calls", [])
@@ -302,6 +329,7 @@ class Pool:
             log.exception("a call could not hand over its result")
         finally:
             with self._changed:
+                self._long_pending -= call.is_long and call in self._pending
                 self._pending.discard(call)
                 self._changed.notify_all()
 
@@ -317,9 +345,9 @@ def _outwait(call: Call, until: float | None) -> bool:
     return True
 
 
-def _executor(pool: Pool) -> ThreadPoolExecutor | None:
+def _executor(pool: Pool, threads: int) -> ThreadPoolExecutor | None:
     """
-    Return the threads of *pool*, and have the interpreter's end wait for them; ``None`` if it is too late.
+    Return so many threads of *pool*, and have the interpreter's end wait for them; ``None`` if it is too late.
     """
     try:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  it may be too late even to import it
@@ -329,4 +357,4 @@ def _executor(pool: Pool) -> ThreadPoolExecutor | None:
         interpreter_exit.finish_first(pool)
     except RuntimeError:
         return None
-    return ThreadPoolExecutor(pool.max_workers, thread_name_prefix="aikit")
+    return ThreadPoolExecutor(threads, thread_name_prefix="aikit")

@@ -70,13 +70,10 @@ class Group:
         """
         Ask those under way to stop; no further one begins.
         """
-        why = self.call.watch.stopped()
         with self._lock:
+            is_wish = self.call.watch.is_cancelled
+            why = self.call.watch.stopped() if is_wish else CancelledError(keeps=True)  # another's failure is no wish
             self.error = self.error or why
-        self._stop_parts(why)
-
-    def _stop_parts(self, why: CancelledError) -> None:
-        with self._lock:
             under_way = list(self._under_way.values())
         for part in under_way:
             self.pool.cancel(part, why)
@@ -107,30 +104,32 @@ class Group:
         """
         Take the next flow; ``None`` if there is none, or it is not wanted any more.
         """
-        flow = None
-        try:
-            flow = next(self._flows, None)
-        except BaseException as error:  # noqa: BLE001  the waiting flow's to know, like all that goes wrong with a flow
-            self._fail_to_take(error)
+        flow, failure = self._asked_for()
         with self._lock:
             self._is_taking, self._is_exhausted = False, flow is None
+            self.error = self.error or failure
             if flow is None or self.error is not None or self.call.watch.is_cancelled:
                 return None
             number = len(self.results)
             self.results.append(None)
             part = Call(flow, self.call.transport, self._watch(number), partial(self._ended, number), self.pool)
-            part.whole = self.call
+            part.whole, part.is_long = self.call, self.call.is_long
             self._under_way[number] = part
             return part
 
-    def _fail_to_take(self, error: BaseException) -> None:
+    def _asked_for(self) -> tuple[Flow[Any] | None, BaseException | None]:
         """
-        Begin no further flow; those under way go on to their end, unless the thread is asked to end its work.
+        Ask for the next flow; what goes wrong is the waiting flow's to know, whatever the thread here was asked for.
         """
-        with self._lock:
-            self.error = self.error or error
-        if not isinstance(error, Exception):
-            self._stop_parts(CancelledError(keeps=True))
+        try:
+            return next(self._flows, None), None
+        except Exception as error:  # noqa: BLE001  what was begun comes to its end
+            return None, error
+        except BaseException as error:  # noqa: BLE001  Ctrl-C in the main thread, or `sys.exit` in any: nobody may wait
+            with self._lock:
+                self.error = self.error or error
+            self.cancel()
+            return None, error
 
     def _watch(self, number: int) -> Watch:
         watch = self._shares.new()

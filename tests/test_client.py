@@ -20,7 +20,7 @@ from aikit import OpenAIClient, OpenAIError, OpenAIParameters, OpenAIResult, Pro
 from aikit.call import Call
 from aikit.results import Outcome
 from aikit.watch import Watch
-from tests.scripted_server import FILE, ScriptedServer, answer, serving, silent
+from tests.scripted_server import FILE, Exchange, ScriptedServer, answer, serving, silent
 
 REFUSAL = b'{"error":{"message":"No such File object: file-1","type":"invalid_request_error","param":"id","code":null}}'
 
@@ -428,6 +428,46 @@ def test_close_with_cancel_ends_the_calls_of_other_threads(is_asking: bool) -> N
         client.close(cancel=True)
         thread.join(2)
     assert ended == [("cancelled",)]
+
+
+def silent_on_contents(exchange: Exchange) -> None:
+    """
+    Answer what is asked of a file, and never what moves its content.
+    """
+    method, path, _ = exchange.request_head()
+    (silent() if method == "POST" or path.endswith("/content") else answer(200, FILE))(exchange)
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        lambda client, background: client.files.create(b"abc", "user_data", {"filename": "a.txt", **background}),
+        lambda client, background: client.files.create_many(["README.md"], "user_data", background),
+        lambda client, background: client.files.content("file-1", background),
+        lambda client, background: client.files.download("file-1", "never-there", background),
+        lambda client, background: client.uploads.add_part("upload_1", b"abc", background),
+        lambda client, background: client.batches.estimate("file-1", background),
+    ],
+)
+def test_what_is_short_need_not_wait_for_contents(begin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    With more contents under way than there are threads, a file is retrieved at once.
+    """
+    monkeypatch.chdir(tmp_path)
+    Path("README.md").write_text("read me")
+    with serving(silent_on_contents) as server:
+        client = OpenAIClient("k", base_url=server.url, max_workers=2)
+        long = [begin(client, {"background": True}) for _ in range(3)]
+        deadline = time.monotonic() + 5
+        while len(server.received) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        short = client.files.retrieve("file-1", {"background": True})
+        assert short.wait(5)
+        assert short.success
+        assert not any(each.terminated for each in long)
+        client.close(cancel=True)
+    assert all(each.terminated for each in long)
 
 
 @pytest.mark.parametrize("way", ["inline", "first of the pool", "on the pool"])

@@ -201,6 +201,29 @@ def test_a_flow_that_cannot_be_made_is_a_failure(drive: Drive) -> None:
     assert [str(error) for error in outcome.errors] == ["no more"]
 
 
+def test_the_failure_of_one_gives_no_other_up() -> None:
+    """
+    Those that are cancelled because another one failed are told that what has arrived stays.
+    """
+    is_begun, keeps = threading.Event(), list[bool]()
+
+    def cancelled() -> Flow[None]:
+        is_begun.set()
+        try:
+            yield Pause(60)
+        except CancelledError as error:
+            keeps.append(error.keeps)
+            raise
+
+    def failing() -> Flow[None]:
+        is_begun.wait(5)
+        yield from asking(1)
+
+    outcome = inline(call_of(together([cancelled(), failing()]), Busy(0.0, iter([500]))))
+    assert [str(error) for error in outcome.errors] == ["flow 1 got 500"]
+    assert keeps == [True]
+
+
 @pytest.mark.parametrize("wish", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()], ids=repr)
 @pytest.mark.parametrize("threads", [0, 1, 6])
 def test_who_makes_flows_may_ask_its_thread_to_end(threads: int, wish: BaseException) -> None:
