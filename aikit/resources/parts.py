@@ -95,10 +95,10 @@ def _shipped(shipment: Shipment, entry: Entry, *, was_there: bool) -> Flow[OpenA
                 shipment.watch.note(_can_go_on(shipment, entry))
                 raise
             failure = yield from _given_up(shipment, entry)
-            if failure is None or not (_stays(failure) and _stays(error)):
-                entry.forget()
             if failure is not None and entry.is_ending and isinstance(error, CancelledError):
                 shipment.watch.note(_may_be_there(shipment))
+            elif failure is None or not (_stays(failure) and _stays(error)):
+                entry.forget()
             if was_there and getattr(error, "status", None) in _OVER:
                 raise _GoneError from error
             raise
@@ -217,7 +217,7 @@ def _can_go_on(shipment: Shipment, entry: Entry) -> str:
 def _may_be_there(shipment: Shipment) -> str:
     return (
         f"{shipment.order.filename} may have been stored all the same: the provider was making the file when the call "
-        "was cancelled; look at files.list()"
+        "was cancelled; look at files.list(), or make the same call again, which finds it"
     )
 
 
