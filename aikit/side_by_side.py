@@ -113,7 +113,7 @@ class Group:
             number = len(self.results)
             self.results.append(None)
             part = Call(flow, self.call.transport, self._watch(number), partial(self._ended, number), self.pool)
-            part.whole = self.call
+            part.whole, part.is_long = self.call, self.call.is_long
             self._under_way[number] = part
             return part
 

@@ -5,7 +5,7 @@ Manage the files of a provider in a window: upload several at once, download, de
 
 Files named here are uploaded at once. The providers are those of AIProviders.json, and always "local", the embedded
 one.
-Keys: Ctrl+O upload, Return download, Delete delete, F5 refresh, Escape cancel, Ctrl+Q quit.
+Keys: Ctrl+O upload, Return download, Delete delete, Ctrl+A all, F5 refresh, Escape cancel, Ctrl+Q quit.
 """
 
 from __future__ import annotations
@@ -16,17 +16,25 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from tkinter import filedialog, messagebox, ttk
-from typing import Any, Literal
+from typing import Any
 
-from in_words import amount, cells, sort_key
-from tk_transfers import FAINT, RED, Transfers, paint
+from in_turn import InTurn
+from in_words import amount, free_place, shortened
+from tk_files import FileList
+from tk_transfers import RED, TransferLines, paint
 
-from aikit import OpenAIClient, OpenAIFile, OpenAIFileDeletedResult, OpenAIFileListResult, dispatch
+from aikit import (
+    OpenAIClient,
+    OpenAIFile,
+    OpenAIFileDeletedResult,
+    OpenAIFileListResult,
+    OpenAIFileResult,
+    dispatch,
+)
 
 PURPOSES = ("user_data", "assistants", "batch", "evals", "fine-tune", "vision")
 KEPT = {"for ever": 0, "an hour": 3_600, "a day": 86_400, "a week": 604_800, "30 days": 2_592_000}
-COLUMNS = {"name": 300, "purpose": 110, "size": 100, "age": 90, "expires": 90}
-SHOWN = 1_000
+SHOWN, ANSWER_S, DELETIONS = 10_000, 30, 4
 
 
 class FileManager:
@@ -39,10 +47,7 @@ class FileManager:
         self.quick = OpenAIClient(provider="local", dispatcher=client.dispatcher)  # its calls wait for no upload
         self.provider = tk.StringVar(value="local")
         self.purpose, self.kept = tk.StringVar(value=PURPOSES[0]), tk.StringVar(value=next(iter(KEPT)))
-        self.files: dict[str, OpenAIFile] = {}
-        self.troubles: dict[str, str] = {}
-        self.sorted_by: tuple[str, bool] = ("age", False)
-        self.is_refresh_due = False
+        self.asked: OpenAIFileListResult | None = None
         root.title("aikit files")
         root.geometry("780x560+30+10")
         root.minsize(640, 400)
@@ -50,14 +55,16 @@ class FileManager:
         root.rowconfigure(1, weight=1)
         paint(root)
         self.place_choices()
-        self.place_files()
-        self.transfers = Transfers(root)
-        self.transfers.frame.grid(row=2, sticky="ew", padx=16)
+        self.list = FileList(root, self.show_status)
+        self.list.frame.grid(row=1, sticky="nsew", padx=16)
+        lines = TransferLines(root)
+        lines.frame.grid(row=2, sticky="ew", padx=16)
+        self.transfers = lines.transfers
+        self.deletions = InTurn(DELETIONS, self.list.change)  # a thousand leave room for the list to be read
         self.status = ttk.Label(root, style="Faint.TLabel")
         self.status.grid(row=3, sticky="ew", padx=16, pady=(6, 10))
         self.bind_keys()
         self.refresh()
-        self.tick()
 
     def place_choices(self) -> None:
         """
@@ -83,26 +90,7 @@ class FileManager:
         buttons = (self.upload_button, self.download_button, self.delete_button)
         for column, button in enumerate(buttons, len(choices) + 1):
             button.grid(row=1, column=column, padx=(8, 0))
-
-    def place_files(self) -> None:
-        """
-        Place the list, and over it the room for what went wrong with it.
-        """
-        frame = ttk.Frame(self.root, style="Sheet.TFrame")
-        frame.grid(row=1, sticky="nsew", padx=16)
-        frame.columnconfigure(0, weight=1)
-        frame.rowconfigure(0, weight=1)
-        self.list = ttk.Treeview(frame, columns=tuple(COLUMNS), show="headings", selectmode="extended", height=4)
-        for name, width in COLUMNS.items():
-            anchor: Literal["e", "w"] = "w" if name in {"name", "purpose"} else "e"
-            self.list.heading(name, text=name.capitalize(), anchor=anchor, command=partial(self.sort_by, name))
-            self.list.column(name, width=width, minwidth=60, anchor=anchor, stretch=name == "name")
-        self.list.tag_configure("trouble", foreground=RED)
-        self.list.grid(sticky="nsew")
-        bar = ttk.Scrollbar(frame, command=self.list.yview)
-        bar.grid(row=0, column=1, sticky="ns")
-        self.list.configure(yscrollcommand=bar.set)
-        self.notice = ttk.Label(frame, style="Notice.TLabel", justify="center", wraplength=560)
+            button.bind("<Return>", lambda event: event.widget.event_generate("<space>"))
 
     def bind_keys(self) -> None:
         """
@@ -111,17 +99,16 @@ class FileManager:
         keys: dict[str, Callable[[], object]] = {
             "<Control-o>": self.ask_for_files,
             "<Control-q>": self.close,
-            "<Return>": self.download,
             "<Delete>": self.delete,
             "<F5>": self.refresh,
-            "<Escape>": self.transfers.cancel,
+            "<Escape>": self.cancel,
         }
         for key, act in keys.items():
             self.root.bind(key, partial(lambda act, _: act(), act))
-        self.list.bind("<Double-1>", lambda _: self.download())
-        self.list.bind("<<TreeviewSelect>>", lambda _: self.show_status())
+        for key in ("<Return>", "<Double-1>"):
+            self.list.list.bind(key, lambda _: self.download())
         self.root.protocol("WM_DELETE_WINDOW", self.close)
-        self.list.focus_set()
+        self.list.list.focus_set()
 
     def providers(self) -> tuple[str, ...]:
         """
@@ -137,8 +124,7 @@ class FileManager:
         """
         Show another provider's files.
         """
-        self.files, self.troubles = {}, {}
-        self.show_files()
+        self.list.show(())
         self.refresh()
 
     def options(self, **more: Any) -> dict[str, Any]:
@@ -147,98 +133,46 @@ class FileManager:
         """
         return {"provider": self.provider.get(), **more}
 
-    def refresh_soon(self) -> None:
-        """
-        Ask for the list once for all that change it in a moment; a window that is closed meanwhile does not.
-        """
-        if not self.is_refresh_due:
-            self.is_refresh_due = True
-            self.root.after(200, self.refresh)
-
     def refresh(self) -> None:
         """
-        Ask for the list.
+        Ask for the list; an answer that is still to come is waited for no longer.
         """
-        self.is_refresh_due = False
-        provider = self.provider.get()
-
-        def show(result: OpenAIFileListResult) -> None:
-            if provider == self.provider.get():  # else another one was chosen meanwhile
-                self.show_list(result)
-
-        self.notice.configure(text="" if self.files else "Asking…", foreground=FAINT)
+        if self.asked is not None:
+            self.asked.cancel()
+        self.list.say("" if self.list.files else f"Asking {self.provider.get()}…")
         try:
-            self.quick.files.list(self.options(limit=SHOWN, on_terminate=show))
+            options = self.options(limit=SHOWN, deadline=ANSWER_S, on_terminate=self.show_list)
+            self.asked = self.quick.files.list(options)
         except ValueError as error:  # the provider file says something of it that cannot be used
-            self.notice.configure(text=str(error), foreground=RED)
-        self.place_notice()
+            self.asked = None
+            self.list.say(str(error), RED)
 
     def show_list(self, result: OpenAIFileListResult) -> None:
         """
         Show what there is, or why that is not known.
         """
-        if result.success:
-            self.files = {file.id: file for file in result.files}
-            text, colour = "" if self.files else "No files yet.\nCtrl+O uploads some.", FAINT
-        else:
-            self.files, (text, colour) = {}, (f"{result.errors[0]}\n\nF5 tries again.", RED)
-        self.notice.configure(text=text, foreground=colour)
-        self.show_files()
-
-    def show_files(self) -> None:
-        """
-        Show the files as they are known, and keep what is selected.
-        """
-        selected, focused = self.list.selection(), self.list.focus()
-        name, is_up = self.sorted_by
-        files = sorted(self.files.values(), key=lambda file: sort_key(file, name), reverse=not is_up)
-        self.list.delete(*self.list.get_children())
-        for file in files:
-            trouble = self.troubles.get(file.id)
-            values = (f"{file.filename}  — {trouble}" if trouble else file.filename, *cells(file))
-            self.list.insert("", "end", iid=file.id, values=values, tags=("trouble",) if trouble else ())
-        self.list.selection_set([file_id for file_id in selected if file_id in self.files])
-        if files:
-            self.list.focus(focused if focused in self.files else files[0].id)  # the arrow keys begin there
-        self.place_notice()
-        self.show_status()
-
-    def place_notice(self) -> None:
-        """
-        Show the notice over the list, if there is one.
-        """
-        if self.notice.cget("text"):
-            self.notice.place(relx=0.5, rely=0.5, anchor="center")
-        else:
-            self.notice.place_forget()
+        if result is not self.asked:  # another one was asked for meanwhile
+            return
+        self.asked = None
+        self.list.show(result.files)
+        if result.errors:
+            self.list.say(f"{result.errors[0]}\n\nF5 tries again.", RED)
 
     def show_status(self) -> None:
         """
         Say how much there is, and how much of it is selected; nothing selected cannot be downloaded.
         """
-        selected = [self.files[file_id] for file_id in self.list.selection() if file_id in self.files]
-        newest = "the newest " if len(self.files) == SHOWN else ""
-        text = f"{newest}{amount(self.files.values())}" + (f"  ·  selected: {amount(selected)}" if selected else "")
+        files, selected = self.list.files.values(), self.list.selected()
+        deleting = len(self.deletions.waiting) + self.deletions.running
+        texts = (
+            f"{'the newest ' if len(files) >= SHOWN else ''}{amount(files)}",
+            f"selected: {amount(selected)}" if selected else "",
+            f"deleting {deleting:,}" if deleting else "",
+        )
         keys = "Ctrl+O upload   Return download   Del delete   F5 refresh   Esc cancel"
-        self.status.configure(text=f"{text}      {keys}")
+        self.status.configure(text=f"{'  ·  '.join(filter(None, texts))}      {keys}")
         for button in (self.download_button, self.delete_button):
             button.state(["!disabled" if selected else "disabled"])
-
-    def sort_by(self, name: str) -> None:
-        """
-        Sort by a column; once more turns it round.
-        """
-        self.sorted_by = (name, not self.sorted_by[1] if self.sorted_by[0] == name else True)
-        self.show_files()
-
-    def tick(self) -> None:
-        """
-        Let the files grow older.
-        """
-        for file_id in self.list.get_children():
-            for name, cell in zip(tuple(COLUMNS)[1:], cells(self.files[file_id]), strict=True):
-                self.list.set(file_id, name, cell)
-        self.root.after(20_000, self.tick)
 
     def ask_for_files(self) -> None:
         """
@@ -252,53 +186,69 @@ class FileManager:
         """
         seconds = KEPT[self.kept.get()]
         expiry = {"expires_after": {"anchor": "created_at", "seconds": seconds}} if seconds else {}
+        options = self.options(**expiry)
         for path in paths:
             call = partial(self.client.files.create, path, self.purpose.get())
-            self.transfers.add(f"↑ {Path(path).name}", call, self.options(**expiry), self.refresh_soon)
+            self.transfers.add(f"↑ {Path(path).name}", call, options, partial(self.uploaded, options["provider"]))
+
+    def uploaded(self, provider: str, result: OpenAIFileResult) -> None:
+        """
+        Show a new file, if its provider's are shown.
+        """
+        if result.file is not None and provider == self.provider.get():
+            self.list.add(result.file)
 
     def download(self) -> None:
         """
-        Save the selected file under a name, or several in a folder.
+        Save the selected file under a name, or several in a folder, where none replaces another.
         """
-        selected = [self.files[file_id] for file_id in self.list.selection()]
+        selected, taken = self.list.selected(), set[Path]()
         if len(selected) == 1:
             target = filedialog.asksaveasfilename(parent=self.root, title="Download", initialfile=selected[0].filename)
         else:
             target = filedialog.askdirectory(parent=self.root, title="Download to") if selected else ""
         for file in selected if target else ():
-            call = partial(self.client.files.download, file.id, target)
-            self.transfers.add(f"↓ {file.filename}", call, self.options(), lambda: None)
+            place = target if len(selected) == 1 else free_place(target, file.filename, taken)
+            call = partial(self.client.files.download, file.id, place)
+            self.transfers.add(f"↓ {file.filename}", call, self.options())
 
     def delete(self) -> None:
         """
         Delete the selected files, if the user says yes.
         """
-        selected = [self.files[file_id] for file_id in self.list.selection()]
-        names = selected[0].filename if len(selected) == 1 else f"these {len(selected)} files"
-        question = f"Delete {names} at {self.provider.get()}?"
+        selected, options = self.list.selected(), self.options()
+        names = shortened(selected[0].filename) if len(selected) == 1 else f"these {len(selected):,} files"
+        question = f"Delete {names} at {options['provider']}?"
         if selected and messagebox.askyesno("Delete", question, parent=self.root, default="no"):
             for file in selected:
-                self.delete_one(file.id)
+                self.deletions.add(partial(self.delete_one, file, options))
 
-    def delete_one(self, file_id: str) -> None:
+    def delete_one(self, file: OpenAIFile, options: dict[str, Any]) -> None:
         """
         Delete a file; what goes wrong is told in its line.
         """
 
         def deleted(result: OpenAIFileDeletedResult) -> None:
             if result.success or result.errors[0].is_not_found_error:
-                self.files.pop(file_id, None)
+                self.list.remove(file.id)
             else:
-                self.troubles[file_id] = f"not deleted: {result.errors[0]}"
-            self.show_files()
+                self.list.tell(file.id, f"not deleted: {result.errors[0]}")
+            self.deletions.ended()
 
-        self.troubles.pop(file_id, None)
-        self.quick.files.delete(file_id, self.options(on_terminate=deleted))
+        self.quick.files.delete(file.id, {**options, "on_terminate": deleted})
+
+    def cancel(self) -> None:
+        """
+        Cancel what is running or waits, or else clear away what went wrong.
+        """
+        self.deletions.clear()
+        self.transfers.cancel()
 
     def close(self) -> None:
         """
         Stop what is running and close the window.
         """
+        self.cancel()
         for client in (self.client, self.quick):
             client.close(cancel=True)
         self.root.destroy()

@@ -1,64 +1,53 @@
 """
 Show a provider's files in a Qt window: upload several at once, download, delete; it never freezes.
 
-    pip install PySide6
+    pip install 'PySide6!=6.12.0'
     python examples/file_window_qt.py [FILE ...]
 
-Files named here are uploaded at once. Keys: Ctrl+O upload, Return download, Del delete, F5 refresh, Esc cancel.
+(That one release loses references to None with Python 3.11, until the program ends.)
+
+Files named here are uploaded at once.
+Keys: Ctrl+O upload, Return download, Delete delete, Ctrl+A all, F5 refresh, Escape cancel, Ctrl+Q quit.
 """
 
 from __future__ import annotations
 
 import sys
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from in_words import amount, cells, size
-from PySide6.QtCore import Qt, QTimer
+from in_turn import InTurn
+from in_words import amount, free_place, shortened
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QApplication,
     QComboBox,
     QFileDialog,
-    QGridLayout,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QMessageBox,
-    QProgressBar,
     QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
+from qt_files import RED, FileList
+from qt_transfers import FAINT, LOOKS, PLAIN, TransferLines
 
-from aikit import OpenAIClient, OpenAIFile, OpenAIFileDeletedResult, OpenAIFileListResult, Progress, dispatch
+from aikit import (
+    OpenAIClient,
+    OpenAIFile,
+    OpenAIFileDeletedResult,
+    OpenAIFileListResult,
+    OpenAIFileResult,
+    dispatch,
+)
 
 PURPOSES = ("user_data", "assistants", "batch", "evals", "fine-tune", "vision")
-COLUMNS = ("Name", "Purpose", "Size", "Age", "Expires")
-SHOWN, LINES = 1_000, 6
-PLAIN = Qt.TextFormat.PlainText
-RED, FAINT = "color: #b91c1c", "color: #6b7280"
-LOOKS = """
-    QWidget { background: #f4f5f7; color: #1f2430; font-size: 13px }
-    QPushButton { background: white; border: 1px solid #d9dce2; border-radius: 4px; padding: 5px 12px }
-    QComboBox { background: white; padding: 3px 6px }
-    QPushButton:hover { background: #e8ebf0 }
-    QPushButton:disabled { color: #a5abb6; background: #f4f5f7 }
-    QPushButton:focus, QTableWidget:focus { border: 1px solid #2563eb }
-    QPushButton#upload { background: #2563eb; color: white; border-color: #2563eb }
-    QPushButton#upload:hover { background: #1d4ed8 }
-    QTableWidget { background: white; border: 1px solid #d9dce2; border-radius: 4px; outline: 0;
-        selection-background-color: #dbe6fd; selection-color: #1f2430 }
-    QHeaderView::section { background: #e8ebf0; color: #6b7280; border: none; padding: 6px; font-weight: bold }
-    QProgressBar { background: #e3e6eb; border: none; border-radius: 4px; max-height: 8px }
-    QProgressBar::chunk { background: #2563eb; border-radius: 4px }
-"""
+KEPT = {"for ever": 0, "an hour": 3_600, "a day": 86_400, "a week": 604_800, "30 days": 2_592_000}
+SHOWN, ANSWER_S, DELETIONS = 10_000, 30, 4
 
 
 class FileWindow:
@@ -69,29 +58,25 @@ class FileWindow:
     def __init__(self, window: QWidget, client: OpenAIClient) -> None:
         self.window, self.client = window, client
         self.quick = OpenAIClient(provider="local", dispatcher=client.dispatcher)  # its calls wait for no upload
-        self.files: list[OpenAIFile] = []
-        self.transfers: list[Transfer] = []
-        self.waiting: deque[Callable[[], None]] = deque()
-        self.refresh_timer = QTimer(singleShot=True, interval=200, timeout=self.refresh)
+        self.asked: OpenAIFileListResult | None = None
         window.setWindowTitle("aikit files")
         window.setStyleSheet(LOOKS)
         window.setGeometry(30, 10, 780, 560)
-        self.provider, self.purpose, self.table, self.status = QComboBox(), QComboBox(), QTableWidget(), QLabel()
-        self.provider.addItems(client.providers.list())
-        self.provider.setCurrentText("local")
-        self.provider.currentTextChanged.connect(self.refresh)
-        self.purpose.addItems(PURPOSES)
-        self.lines, self.more = QVBoxLayout(), QLabel(styleSheet=FAINT, visible=False)
+        self.provider, self.purpose, self.kept, self.status = QComboBox(), QComboBox(), QComboBox(), QLabel()
+        self.list, lines = FileList(self.show_status), TransferLines()
+        self.transfers = lines.transfers
+        self.deletions = InTurn(DELETIONS, self.list.change.start)  # a thousand leave room for the list to be read
         layout = QVBoxLayout(window)
         layout.setContentsMargins(16, 12, 16, 10)
         layout.addLayout(self.bar())
-        layout.addWidget(self.table, 1)
-        layout.addLayout(self.lines)
-        layout.addWidget(self.more)
+        layout.addWidget(self.list, 1)
+        layout.addWidget(lines)
         layout.addWidget(self.status)
         self.status.setMinimumWidth(1)  # a long line widens no window
-        self.prepare_table()
+        self.status.setStyleSheet(FAINT)
         self.bind_keys()
+        self.list.setFocus()
+        self.fill_choices()
         self.refresh()
 
     def bar(self) -> QHBoxLayout:
@@ -99,7 +84,7 @@ class FileWindow:
         Return the choices and the buttons.
         """
         bar = QHBoxLayout()
-        for name, box in (("&Provider", self.provider), ("P&urpose", self.purpose)):
+        for name, box in (("&Provider", self.provider), ("P&urpose", self.purpose), ("&Keep", self.kept)):
             label = QLabel(name, styleSheet=FAINT)
             label.setBuddy(box)
             bar.addWidget(label)
@@ -109,27 +94,23 @@ class FileWindow:
         self.download_button = QPushButton("Download…", clicked=self.download)
         self.delete_button = QPushButton("Delete…", clicked=self.delete)
         for button in (self.upload_button, self.download_button, self.delete_button):
+            button.setAutoDefault(True)
             bar.addWidget(button)
         return bar
 
-    def prepare_table(self) -> None:
+    def fill_choices(self) -> None:
         """
-        Give the list its columns.
+        Fill in what can be chosen.
         """
-        self.table.setColumnCount(len(COLUMNS))
-        self.table.setHorizontalHeaderLabels(COLUMNS)
-        self.table.verticalHeader().hide()
-        self.table.setShowGrid(False)
-        self.table.setTabKeyNavigation(False)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.horizontalHeader().setHighlightSections(False)
-        for column in range(len(COLUMNS)):
-            self.table.horizontalHeaderItem(column).setTextAlignment(side(is_number=column > 1))
-        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        self.table.itemSelectionChanged.connect(self.show_status)
-        self.table.itemDoubleClicked.connect(lambda _: self.download())
-        self.table.setFocus()
+        self.purpose.addItems(PURPOSES)
+        self.kept.addItems(list(KEPT))
+        try:
+            self.provider.addItems(self.client.providers.list())
+        except ValueError as error:  # the provider file is not what it should be
+            QMessageBox.warning(self.window, "Providers", str(error))
+            self.provider.addItem("local")
+        self.provider.setCurrentText("local")
+        self.provider.currentTextChanged.connect(self.choose_provider)
 
     def bind_keys(self) -> None:
         """
@@ -137,7 +118,6 @@ class FileWindow:
         """
         keys = {
             "Ctrl+O": self.ask_for_files,
-            "Return": self.download,
             "Del": self.delete,
             "F5": self.refresh,
             "Esc": self.cancel,
@@ -145,6 +125,17 @@ class FileWindow:
         }
         for key, act in keys.items():
             QShortcut(QKeySequence(key), self.window, activated=act)
+        for key in ("Return", "Enter"):  # elsewhere it presses a button
+            context = Qt.ShortcutContext.WidgetShortcut
+            QShortcut(QKeySequence(key), self.list, activated=self.download, context=context)
+        self.list.doubleClicked.connect(lambda _: self.download())
+
+    def choose_provider(self) -> None:
+        """
+        Show another provider's files.
+        """
+        self.list.show_files(())
+        self.refresh()
 
     def options(self, **more: Any) -> dict[str, Any]:
         """
@@ -152,67 +143,46 @@ class FileWindow:
         """
         return {"provider": self.provider.currentText(), **more}
 
-    def refresh_soon(self) -> None:
+    def refresh(self) -> None:
         """
-        Ask for the list once for all that change it in a moment.
+        Ask for the list; an answer that is still to come is waited for no longer.
         """
-        if not self.refresh_timer.isActive():
-            self.refresh_timer.start()
-
-    def refresh(self, *_: Any) -> None:
-        """
-        Ask for the list.
-        """
-        provider = self.provider.currentText()
-
-        def show(result: OpenAIFileListResult) -> None:
-            if provider == self.provider.currentText():  # else another one was chosen meanwhile
-                self.show_files(result.files, result.errors[0] if result.errors else None)
-
+        if self.asked is not None:
+            self.asked.cancel()
+        self.list.say("" if self.list.known.files else f"Asking {self.provider.currentText()}…")
         try:
-            self.quick.files.list(self.options(limit=SHOWN, on_terminate=show))
+            options = self.options(limit=SHOWN, deadline=ANSWER_S, on_terminate=self.show_list)
+            self.asked = self.quick.files.list(options)
         except ValueError as error:  # the provider file says something of it that cannot be used
-            self.show_files((), error)
+            self.asked = None
+            self.list.say(str(error), RED)
 
-    def show_files(self, files: Iterable[OpenAIFile], error: Exception | None = None) -> None:
+    def show_list(self, result: OpenAIFileListResult) -> None:
         """
         Show what there is, or why that is not known.
         """
-        selected = {file.id for file in self.selected()}
-        self.files = list(files)
-        self.table.clearSpans()
-        self.table.setRowCount(len(self.files))
-        self.table.clearSelection()
-        for row, file in enumerate(self.files):
-            for column, text in enumerate((file.filename, *cells(file))):
-                self.table.setItem(row, column, cell(text, is_number=column > 1))
-            if file.id in selected:
-                self.table.selectRow(row)
-        if error is not None:
-            self.table.setRowCount(1)
-            self.table.setItem(0, 0, cell(f"{error}  F5 tries again."))
-            self.table.setSpan(0, 0, 1, len(COLUMNS))
-            self.table.item(0, 0).setForeground(Qt.GlobalColor.darkRed)
-        self.show_status()
+        if result is not self.asked:  # another one was asked for meanwhile
+            return
+        self.asked = None
+        self.list.show_files(result.files)
+        if result.errors:
+            self.list.say(f"{result.errors[0]}\n\nF5 tries again.", RED)
 
     def show_status(self) -> None:
         """
         Say how much there is, and how much of it is selected; nothing selected cannot be downloaded.
         """
-        selected = self.selected()
-        text = amount(self.files) + (f"  ·  selected: {amount(selected)}" if selected else "")
-        keys = "Ctrl+O upload  Return download  Del delete  F5 refresh  Esc cancel"
-        self.status.setText(f"{text}     {keys}")
-        self.status.setStyleSheet(FAINT)
+        files, selected = self.list.known.files, self.list.selected()
+        deleting = len(self.deletions.waiting) + self.deletions.running
+        texts = (
+            f"{'the newest ' if len(files) >= SHOWN else ''}{amount(files)}",
+            f"selected: {amount(selected)}" if selected else "",
+            f"deleting {deleting:,}" if deleting else "",
+        )
+        keys = "Ctrl+O upload   Return download   Del delete   F5 refresh   Esc cancel"
+        self.status.setText(f"{'  ·  '.join(filter(None, texts))}      {keys}")
         for button in (self.download_button, self.delete_button):
             button.setEnabled(bool(selected))
-
-    def selected(self) -> list[OpenAIFile]:
-        """
-        Return the selected files.
-        """
-        rows = sorted({index.row() for index in self.table.selectedIndexes()})
-        return [self.files[row] for row in rows if row < len(self.files)]
 
     def ask_for_files(self) -> None:
         """
@@ -224,180 +194,73 @@ class FileWindow:
         """
         Upload files, all at once.
         """
+        seconds = KEPT[self.kept.currentText()]
+        expiry = {"expires_after": {"anchor": "created_at", "seconds": seconds}} if seconds else {}
+        options = self.options(**expiry)
         for path in paths:
             call = partial(self.client.files.create, path, self.purpose.currentText())
-            self.waiting.append(partial(self.begin, f"↑ {Path(path).name}", call, self.options(), self.refresh_soon))
-        self.fill()
+            self.transfers.add(f"↑ {Path(path).name}", call, options, partial(self.uploaded, options["provider"]))
+
+    def uploaded(self, provider: str, result: OpenAIFileResult) -> None:
+        """
+        Show a new file, if its provider's are shown.
+        """
+        if result.file is not None and provider == self.provider.currentText():
+            self.list.known.add(result.file)
+            self.list.say("")
 
     def download(self) -> None:
         """
-        Save the selected files in a folder.
+        Save the selected files in a folder, where none replaces another.
         """
-        selected = self.selected()
+        selected, taken = self.list.selected(), set[Path]()
         folder = QFileDialog.getExistingDirectory(self.window, "Download to") if selected else ""
         for file in selected if folder else ():
-            call = partial(self.client.files.download, file.id, folder)
-            self.waiting.append(partial(self.begin, f"↓ {file.filename}", call, self.options(), lambda: None))
-        self.fill()
+            call = partial(self.client.files.download, file.id, free_place(folder, file.filename, taken))
+            self.transfers.add(f"↓ {file.filename}", call, self.options())
 
     def delete(self) -> None:
         """
         Delete the selected files, if the user says yes; a file that stays says why.
         """
-        selected = self.selected()
-        names = selected[0].filename if len(selected) == 1 else f"these {len(selected)} files"
+        selected, options = self.list.selected(), self.options()
+        names = shortened(selected[0].filename) if len(selected) == 1 else f"these {len(selected):,} files"
         yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
-        question = f"Delete {names} at {self.provider.currentText()}?"
-        answer = selected and QMessageBox.question(self.window, "Delete", question, yes | no, no)
-        for file in selected if answer == yes else ():
-            self.quick.files.delete(file.id, self.options(on_terminate=partial(self.deleted, file)))
+        box = QMessageBox(QMessageBox.Icon.Question, "Delete", f"Delete {names} at {options['provider']}?", yes | no)
+        box.setTextFormat(PLAIN)  # a file may have the name of markup
+        box.setDefaultButton(no)
+        if selected and box.exec() == yes:
+            for file in selected:
+                self.deletions.add(partial(self.delete_one, file, options))
 
-    def deleted(self, file: OpenAIFile, result: OpenAIFileDeletedResult) -> None:
+    def delete_one(self, file: OpenAIFile, options: dict[str, Any]) -> None:
         """
-        Take the file off the list, or tell why it stays.
+        Delete a file; what goes wrong is told in its line.
         """
-        if result.success or result.errors[0].is_not_found_error:
-            self.show_files([other for other in self.files if other.id != file.id])
-        elif file in self.files:
-            item = self.table.item(self.files.index(file), 0)
-            item.setText(f"{file.filename}  — not deleted: {result.errors[0]}")
-            item.setForeground(Qt.GlobalColor.darkRed)
 
-    def begin(
-        self, name: str, call: Callable[[dict[str, Any]], Any], options: dict[str, Any], then: Callable[[], object]
-    ) -> None:
-        """
-        Add a line and make its call; *then* runs when it went well.
-        """
-        transfer = Transfer(name, then, self.removed)
-        self.transfers.append(transfer)
-        self.lines.addWidget(transfer.line)
-        transfer.start(partial(call, {**options, "on_progress": transfer.show, "on_terminate": transfer.end}))
+        def deleted(result: OpenAIFileDeletedResult) -> None:
+            if result.success or result.errors[0].is_not_found_error:
+                self.list.remove(file.id)
+            else:
+                self.list.known.tell(file.id, f"not deleted: {result.errors[0]}")
+            self.deletions.ended()
 
-    def fill(self) -> None:
-        """
-        Begin what there is room for, and say how many wait: a window is only so high.
-        """
-        while self.waiting and len(self.transfers) < LINES:
-            self.waiting.popleft()()
-        self.more.setText(f"{len(self.waiting):,} more wait for a line; Esc cancels them too")
-        self.more.setVisible(bool(self.waiting))
-
-    def removed(self, transfer: Transfer) -> None:
-        """
-        Give the room of a line that went away to what waits.
-        """
-        self.transfers.remove(transfer)
-        self.fill()
+        self.quick.files.delete(file.id, {**options, "on_terminate": deleted})
 
     def cancel(self) -> None:
         """
-        Cancel what is running or waits, and clear away what went wrong.
+        Cancel what is running or waits, or else clear away what went wrong.
         """
-        self.waiting.clear()
-        self.fill()
-        for transfer in list(self.transfers):
-            transfer.stop()
+        self.deletions.clear()
+        self.transfers.cancel()
 
     def close(self) -> None:
         """
         Stop what is running.
         """
+        self.cancel()
         for client in (self.client, self.quick):
             client.close(cancel=True)
-
-
-class Transfer:
-    """
-    One line: a name, a bar, how far it is or what went wrong, and a button to stop it or to clear it away.
-    """
-
-    def __init__(self, name: str, then: Callable[[], object], gone: Callable[[Transfer], None]) -> None:
-        self.then, self.gone, self.is_over = then, gone, False
-        self.running: Any = None
-        self.line, self.bar = QWidget(), QProgressBar(maximum=1000, textVisible=False)
-        # A name such as "<b>.txt" is no markup, and a long one widens no window.
-        label, self.text = (QLabel(text, textFormat=PLAIN, minimumWidth=1) for text in (name, "waiting"))
-        self.button = QPushButton("Cancel", clicked=self.stop)
-        layout = QGridLayout(self.line)
-        layout.setContentsMargins(0, 0, 0, 0)
-        self.text.setWordWrap(True)
-        for column, (widget, stretch) in enumerate(((label, 4), (self.bar, 4), (self.text, 5), (self.button, 0))):
-            layout.addWidget(widget, 0, column)
-            layout.setColumnStretch(column, stretch)
-
-    def start(self, call: Callable[[], Any]) -> None:
-        """
-        Make the call; what is wrong with its arguments is told here as well.
-        """
-        try:
-            self.running = call()
-        except (TypeError, ValueError) as error:
-            self.fail(str(error))
-
-    def show(self, progress: Progress) -> None:
-        """
-        Move the bar.
-        """
-        self.bar.setValue(round((progress.fraction or 0.0) * 1000))
-        of = f" of {size(progress.total)}" if progress.total else ""
-        self.text.setText(f"{progress.phase} {size(progress.bytes)}{of}")
-
-    def end(self, result: Any) -> None:
-        """
-        Go away after success; else stay, and tell why.
-        """
-        self.running = None
-        if result.success:
-            self.remove()
-            self.then()
-        else:
-            self.fail(str(result.errors[0]))
-
-    def fail(self, why: str) -> None:
-        """
-        Tell why it went wrong, until the user has read it.
-        """
-        self.bar.hide()
-        self.line.layout().addWidget(self.text, 0, 1, 1, 2)
-        self.text.setText(why)
-        self.text.setStyleSheet(RED)
-        self.button.setText("Clear")
-
-    def stop(self) -> None:
-        """
-        Cancel it if it is running, else clear it away.
-        """
-        if self.running is not None:
-            self.running.cancel()
-        else:
-            self.remove()
-
-    def remove(self) -> None:
-        """
-        Take the line away, once.
-        """
-        if not self.is_over:
-            self.is_over = True
-            self.line.hide()
-            self.line.deleteLater()
-            self.gone(self)
-
-
-def cell(text: str, *, is_number: bool = False) -> QTableWidgetItem:
-    """
-    Return a cell of the list.
-    """
-    item = QTableWidgetItem(text)
-    item.setTextAlignment(side(is_number=is_number))
-    return item
-
-
-def side(*, is_number: bool) -> Qt.AlignmentFlag:
-    """
-    Return the side on which numbers or words stand.
-    """
-    return (Qt.AlignmentFlag.AlignRight if is_number else Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter
 
 
 def main() -> None:

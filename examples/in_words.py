@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from aikit import OpenAIFile
@@ -20,6 +21,28 @@ def cells(file: OpenAIFile) -> tuple[str, str, str, str]:
     return (file.purpose, size(file.bytes), duration(now - file.created_at), expires)
 
 
+def shortened(name: str, most: int = 60) -> str:
+    """
+    Return a name in one line, and not longer than that: begin and end say most of it.
+    """
+    line = "".join(letter if letter.isprintable() else "·" for letter in name)
+    return line if len(line) <= most else f"{line[: most * 2 // 3 - 1]}…{line[-most // 3 :]}"
+
+
+def free_place(folder: str, name: str, taken: set[Path]) -> Path:
+    """
+    Return where *name* can be saved in *folder* so that nothing is replaced, also nothing of what *taken* holds.
+    """
+    plain = "".join(letter if letter.isprintable() and letter not in '/\\:*?"<>|' else "_" for letter in name)
+    path = place = Path(folder) / (plain.lstrip(".") or "file")
+    number = 1
+    while place in taken or place.exists():
+        number += 1
+        place = path.with_name(f"{path.stem} ({number}){path.suffix}")
+    taken.add(place)
+    return place
+
+
 def sort_key(file: OpenAIFile, name: str) -> Any:
     """
     Return what *file* is sorted by.
@@ -28,7 +51,7 @@ def sort_key(file: OpenAIFile, name: str) -> Any:
         "name": file.filename.casefold(),
         "size": file.bytes or 0,
         "purpose": file.purpose,
-        "age": file.created_at,
+        "age": -file.created_at,
         "expires": file.expires_at or float("inf"),
     }[name]
 

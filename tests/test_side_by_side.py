@@ -4,7 +4,6 @@ Flows side by side: so many at a time, one progress, the first failure ends all,
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import sys
 import threading
@@ -204,25 +203,6 @@ def test_a_flow_that_cannot_be_made_is_a_failure(drive: Drive) -> None:
     assert [str(error) for error in outcome.errors] == ["no more"]
 
 
-@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
-@EVERYWHERE
-def test_who_asks_a_thread_to_end_ends_the_call(drive: Drive, kind: type[BaseException]) -> None:
-    """
-    It reaches the caller where the caller's thread waits, becomes an error elsewhere, and nobody waits for ever.
-    """
-
-    def flows() -> Iterator[Flow[int]]:
-        yield asking(0, pause_s=60)
-        yield asking(1)
-        raise kind("bye")
-
-    try:
-        errors = [str(error) for error in drive(call_of(together(flows(), 2), Busy(0.0))).errors]
-    except kind as error:
-        errors = [str(error)]
-    assert [error[-3:] for error in errors] == ["bye"]
-
-
 def test_the_failure_of_one_gives_no_other_up() -> None:
     """
     Those that are cancelled because another one failed are told that what has arrived stays.
@@ -244,6 +224,38 @@ def test_the_failure_of_one_gives_no_other_up() -> None:
     outcome = inline(call_of(together([cancelled(), failing()]), Busy(0.0, iter([500]))))
     assert [str(error) for error in outcome.errors] == ["flow 1 got 500"]
     assert keeps == [True]
+
+
+@pytest.mark.parametrize("wish", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()], ids=repr)
+@pytest.mark.parametrize("threads", [0, 1, 6])
+def test_who_makes_flows_may_ask_its_thread_to_end(threads: int, wish: BaseException) -> None:
+    """
+    On a thread of a pool that is an error of the call; for a thread that waits itself it is that thread's to know.
+
+    What is under way is stopped soon, and what has arrived stays.
+    """
+    told: list[CancelledError] = []
+
+    def parked() -> Flow[None]:
+        try:
+            yield Pause(60)
+        except CancelledError as error:
+            told.append(error)
+            raise
+
+    def flows() -> Iterator[Flow[Any]]:
+        yield parked()
+        yield asking(0)
+        raise wish
+
+    call, started = call_of(together(flows(), 2), Busy()), time.monotonic()
+    if threads:
+        assert [error.code for error in on_pool(threads)(call).errors] == ["unexpected_error"]
+    else:
+        with pytest.raises(type(wish)):
+            run_inline(call)
+    assert time.monotonic() - started < 5
+    assert [error.keeps for error in told] == [True]
 
 
 @EVERYWHERE

@@ -85,7 +85,7 @@ def wx() -> LoopDispatcher:
     Return a dispatcher that runs callbacks in wxPython's main loop.
 
     Call it in the main thread, when there is a ``wx.App``; calls may start before its ``MainLoop()`` does. Once that
-    has returned, callbacks are dropped and logged.
+    has returned, callbacks are dropped and logged, unless it runs again.
 
     Raises:
         ModuleNotFoundError: wxPython is not installed.
@@ -100,10 +100,12 @@ def asyncio(loop: Any = None) -> LoopDispatcher:
     """
     Return a dispatcher that runs callbacks in *loop*, by default the running one.
 
-    The loop may run already or later. Once it is closed, callbacks are dropped and logged.
+    The loop may run already or later. What it left behind when it was stopped runs when it goes on, or else in its
+    thread in ``client.close()`` and at the end of the program. Once it is closed, callbacks are dropped and logged.
 
     Raises:
-        RuntimeError: No *loop* was given and none is running.
+        RuntimeError: No *loop* was given and none is running, or it is closed.
+        TypeError: *loop* is none of asyncio's.
     """
     from aikit.dispatch.asyncio_loop import AsyncioLoop  # noqa: PLC0415  likewise
 

@@ -5,6 +5,7 @@ A loop of asyncio.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
@@ -25,6 +26,7 @@ class AsyncioLoop:
 
     loop: asyncio.AbstractEventLoop
     gone: str = attrs.field(default="the asyncio loop is closed", init=False)
+    _thread: int | None = attrs.field(default=None, init=False)
 
     @classmethod
     def found(cls, loop: asyncio.AbstractEventLoop | None) -> Self:
@@ -32,20 +34,29 @@ class AsyncioLoop:
         Return *loop*, or else the running one.
 
         Raises:
-            RuntimeError: Neither is there.
+            RuntimeError: Neither is there, or *loop* is closed.
+            TypeError: *loop* is none of asyncio's.
         """
-        return cls(loop if loop is not None else asyncio.get_running_loop())
+        loop = asyncio.get_running_loop() if loop is None else loop
+        if not isinstance(loop, asyncio.AbstractEventLoop):
+            raise TypeError(f"dispatch.asyncio() needs a loop of asyncio, not {type(loop).__name__}")
+        return cls(loop)
 
     def attach(self, _: LoopDispatcher, /) -> None:
         """
-        Do nothing: whether a loop is closed can be asked.
+        Notice in which thread the loop runs.
         """
+        self.wake(lambda: None)
 
     def wake(self, turn: Callable[[], None], /) -> None:
         """
         Have *turn* called in the loop.
         """
-        self.loop.call_soon_threadsafe(turn)
+        self.loop.call_soon_threadsafe(self._run, turn)
+
+    def _run(self, turn: Callable[[], None]) -> None:
+        self._thread = threading.get_ident()
+        turn()
 
     def later(self, delay_ms: int, turn: Callable[[], None], /) -> object:
         """
@@ -55,12 +66,12 @@ class AsyncioLoop:
 
     def is_here(self) -> bool:
         """
-        Tell whether this thread is in the loop.
+        Tell whether this thread is in the loop, or was when it was stopped.
         """
         try:
             return asyncio.get_running_loop() is self.loop
         except RuntimeError:
-            return False
+            return self._thread == threading.get_ident() and not self.loop.is_running()
 
     def is_gone(self) -> bool:
         """

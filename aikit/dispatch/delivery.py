@@ -7,9 +7,11 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import attrs
+
+_DEEPEST: Final = 10
 
 Job = Callable[[], None]
 """Callbacks to run; never raises, but for a wish to end the program."""
@@ -41,12 +43,46 @@ class ImmediateDispatcher:
 
 
 @attrs.define(eq=False)
+class Nesting:
+    """
+    How deep this thread is in callbacks that wait in a loop of their own, in which others run, such as dialogs.
+
+    With a thousand callbacks that each let the window go on, every one would begin inside the one before, until Python
+    or the toolkit has no room left. So there is a depth at which callbacks wait until one of those under way has ended.
+    """
+
+    _here: threading.local = attrs.field(factory=threading.local, init=False)
+
+    def has_room(self) -> bool:
+        """
+        Tell whether one more callback may begin now.
+        """
+        return self._depth < _DEEPEST
+
+    def run(self, job: Job) -> None:
+        """
+        Run *job*, one deeper.
+        """
+        self._here.depth = self._depth + 1
+        try:
+            job()
+        finally:
+            self._here.depth -= 1
+
+    @property
+    def _depth(self) -> int:
+        depth: int = getattr(self._here, "depth", 0)
+        return depth
+
+
+@attrs.define(eq=False)
 class QueueDispatcher:
     """
     Keeps callbacks until the program asks for them with ``client.pump()``, in the thread that asks.
     """
 
     _jobs: queue.SimpleQueue[Job] = attrs.field(factory=queue.SimpleQueue, init=False)
+    _nesting: Nesting = attrs.field(factory=Nesting, init=False)
 
     def deliver(self, job: Job, /) -> None:
         """
@@ -58,13 +94,13 @@ class QueueDispatcher:
         """
         Run what was there when the pump began; what callbacks add waits for the next one.
         """
-        count = self._jobs.qsize()
+        count = self._jobs.qsize() if self._nesting.has_room() else 0
         for done in range(count):
             try:
                 job = self._jobs.get_nowait()
             except queue.Empty:  # another thread pumps too
                 return done
-            job()
+            self._nesting.run(job)
         return count
 
 

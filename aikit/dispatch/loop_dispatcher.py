@@ -7,13 +7,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import attrs
 
-from aikit.dispatch.delivery import Job
+from aikit.dispatch.delivery import Job, Nesting
 
 log: Final = logging.getLogger("aikit")
 _TURN_S: Final = 0.010
@@ -57,7 +58,7 @@ class LoopDispatcher:
     Runs callbacks in a main loop, whether it runs already or will run later.
 
     Many callbacks are run a few at a time, with a breath for the window between them. Once the loop is gone, callbacks
-    are dropped and logged.
+    are dropped, and the first that are dropped are logged as a warning.
 
     Attributes:
         loop: The loop.
@@ -68,11 +69,14 @@ class LoopDispatcher:
     _jobs: deque[Job] = attrs.field(factory=deque, init=False, repr=False)
     _is_due: bool = attrs.field(default=False, init=False, repr=False)
     _is_over: bool = attrs.field(default=False, init=False)
+    _has_warned: bool = attrs.field(default=False, init=False, repr=False)
+    _nesting: Nesting = attrs.field(factory=Nesting, init=False, repr=False)
     _ended_at: float = attrs.field(default=float("-inf"), init=False, repr=False)
     # Of the same thread, for a window may be destroyed, and say so, while this thread is in here.
     _lock: Any = attrs.field(factory=threading.RLock, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
+        weakref.finalize(self, _tell_of_the_rest, self._jobs)
         self.loop.attach(self)
 
     def deliver(self, job: Job, /) -> None:
@@ -82,9 +86,10 @@ class LoopDispatcher:
         with self._lock:
             self._jobs.append(job)
             is_gone = self._is_over or self.loop.is_gone()
-            is_asleep, self._is_due = not self._is_due, True
+            is_asleep = not is_gone and not self._is_due
+            self._is_due |= is_asleep
         if is_gone:
-            self.end()
+            self._drop()
         elif is_asleep:
             self._ask(self.loop.wake)
 
@@ -92,15 +97,17 @@ class LoopDispatcher:
         """
         In the loop's thread, run what waits, for a moment; the rest follows when the window had its turn.
         """
-        self._is_due = False
-        if self.clock() - self._ended_at < _BREATH_MS / 1000:  # the timer came due during a slow callback
+        with self._lock:
+            self._is_due = False
+        is_early = self.clock() - self._ended_at < _BREATH_MS / 1000  # the timer came due during a slow callback
+        if is_early or not self._nesting.has_room():
             self._go_on_later()
             return
         until = self.clock() + _TURN_S
         while self.clock() < until and (job := self._next()) is not None:
             self._go_on_later()  # first, for a callback may open a dialog, which waits in a loop of its own
             try:
-                job()
+                self._nesting.run(job)
             finally:
                 self._ended_at = self.clock()
 
@@ -109,13 +116,13 @@ class LoopDispatcher:
         In the loop's thread, run what waits; elsewhere nothing. Drop it if the loop is gone.
         """
         if self.loop.is_gone():
-            self.end()
-        count = len(self._jobs) if self.loop.is_here() else 0
+            self._drop()
+        count = len(self._jobs) if self.loop.is_here() and self._nesting.has_room() else 0
         for done in range(count):
             job = self._next()
             if job is None:  # a callback closed the window
                 return done
-            job()
+            self._nesting.run(job)
         return count
 
     def end(self) -> None:
@@ -124,10 +131,17 @@ class LoopDispatcher:
         """
         with self._lock:
             self._is_over = True
+        self._drop()
+
+    def _drop(self) -> None:
+        with self._lock:
             count = len(self._jobs)
             self._jobs.clear()
+            self._is_due = False  # nothing was asked of a loop that is gone, and some run again
+            level = logging.DEBUG if self._has_warned else logging.WARNING
+            self._has_warned |= count > 0
         if count:
-            log.warning("%s: callbacks were dropped, %d in number", self.loop.gone, count)
+            log.log(level, "%s: callbacks were dropped, %d in number", self.loop.gone, count)
 
     def _next(self) -> Job | None:
         with self._lock:
@@ -145,3 +159,11 @@ class LoopDispatcher:
             loop(self.turn)
         except Exception:  # noqa: BLE001  each toolkit has errors of its own for a window that went this very moment
             self.end()
+
+
+def _tell_of_the_rest(jobs: deque[Job]) -> None:
+    """
+    At the end of the program, or when nobody knows the dispatcher any more, tell what its loop never ran.
+    """
+    if jobs:
+        log.warning("the main loop did not run again: callbacks were dropped, %d in number", len(jobs))

@@ -32,7 +32,8 @@ class TkLoop:
     root: Any = attrs.field()
     gone: str = attrs.field(default="the window is gone", init=False)
     _is_gone: bool = attrs.field(default=False, init=False)
-    _is_timed: bool = attrs.field(default=False, init=False)
+    _poll: Any = attrs.field(default=None, init=False)
+    _timer: Any = attrs.field(default=None, init=False)
     _thread: int = attrs.field(factory=threading.get_ident, init=False)
 
     @root.validator
@@ -50,13 +51,15 @@ class TkLoop:
 
         def poll() -> None:
             if not self._is_gone:
-                self.root.after(_POLL_MS, poll)
-                if not self._is_timed:  # else each poll would begin one more chain of timers
+                self._poll = self.root.after(_POLL_MS, poll)
+                if self._timer is None:  # else each poll would begin one more chain of timers
                     dispatcher.turn()
 
         def on_destroy(event: Any) -> None:
-            if event.widget is self.root:
+            if str(event.widget) == str(self.root):
                 self._is_gone = True
+                for timer in filter(None, (self._poll, self._timer)):  # Tcl would call what is no more
+                    self.root.after_cancel(timer)
                 dispatcher.end()
 
         self.root.bind("<Destroy>", on_destroy, add="+")
@@ -73,12 +76,11 @@ class TkLoop:
         """
 
         def on_time() -> None:
-            self._is_timed = False
+            self._timer = None
             turn()
 
-        timer = self.root.after(delay_ms, on_time)
-        self._is_timed = True
-        return timer
+        self._timer = self.root.after(delay_ms, on_time)
+        return self._timer
 
     def is_here(self) -> bool:
         """

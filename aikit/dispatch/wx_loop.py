@@ -7,12 +7,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
 
 if TYPE_CHECKING:
     from aikit.dispatch.loop_dispatcher import LoopDispatcher
+
+_LOOK_MS: Final = 50
 
 
 @attrs.define(eq=False)
@@ -61,7 +63,10 @@ class WxLoop:
         self.toolkit.CallAfter(self._note)
 
     def _note(self) -> None:
-        self._has_run = True
+        if self.application.IsMainLoopRunning():
+            self._has_run = True
+        else:  # this is the loop of a dialog, or of wx.Yield, and the main one is still to come
+            self.toolkit.CallLater(_LOOK_MS, self._note)
 
     def wake(self, turn: Callable[[], None], /) -> None:
         """
@@ -83,6 +88,6 @@ class WxLoop:
 
     def is_gone(self) -> bool:
         """
-        Tell whether the loop has run and is over, or the application is deleted.
+        Tell whether the loop has run and does not any more, or the application is deleted.
         """
         return not self.application or (self._has_run and not self.application.IsMainLoopRunning())

@@ -81,7 +81,7 @@ class ManyCalls:
                 identical=self._identical(provider, account, purpose) if options.skip_identical else None,
             ).run()
 
-        return start(self.client, result, flow, options)
+        return start(self.client, result, flow, options, is_long=True)
 
     def usage(self, parameters: Any) -> OpenAIFileUsageResult:
         """

@@ -19,7 +19,7 @@ PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "openai": ("openai",),
     "requests": ("requests",),
     "litellm": ("litellm",),
-    "qt": ("PySide6-Essentials",),
+    "qt": ("PySide6-Essentials!=6.12.0",),
 }
 
 
@@ -59,7 +59,7 @@ def versions(cache: Path) -> list[str]:
     """
     found = [f"Python {sys.version.split()[0]}"]
     for name, packages in PACKAGES.items():
-        for package in packages:
+        for package in (text.partition("!=")[0] for text in packages):
             known = importlib.metadata.distributions(name=package, path=[str(_site_packages(cache / name))])
             found += [f"{package} {distribution.version}" for distribution in known]
     curl = subprocess.run([curl_path(), "--version"], capture_output=True, text=True, check=True)

@@ -28,6 +28,12 @@ class HandLoop:
         woken: What asked to be called soon.
 
         delayed: What asked to be called after a while, with the milliseconds.
+
+        is_mine: Whether this thread is the loop's.
+
+        is_broken: Whether it raises when it is woken.
+
+        is_over: Whether it says that it is gone.
     """
 
     gone: str = "the loop is gone"
@@ -35,6 +41,7 @@ class HandLoop:
     delayed: list[tuple[int, Callable[[], None]]] = attrs.field(factory=list)
     is_mine: bool = True
     is_broken: bool = False
+    is_over: bool = False
 
     def attach(self, _: dispatch.LoopDispatcher) -> None:
         """
@@ -63,9 +70,9 @@ class HandLoop:
 
     def is_gone(self) -> bool:
         """
-        Know nothing.
+        Tell what the test says.
         """
-        return False
+        return self.is_over
 
 
 @attrs.define
@@ -182,16 +189,67 @@ def test_a_job_that_asks_the_program_to_end_does_not_end_the_dispatcher() -> Non
 def test_what_waits_and_what_comes_is_dropped_and_logged_once_the_loop_is_gone(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """After the end nothing runs, and the log says how much was dropped."""
+    """After the end nothing runs, and the log says once how much was dropped; more is a matter of details."""
     dispatcher, _, _, ran = filled(3, 0.0)
 
-    with caplog.at_level(logging.WARNING, "aikit"):
+    with caplog.at_level(logging.DEBUG, "aikit"):
         dispatcher.end()
         dispatcher.deliver(lambda: ran.append(9))
         dispatcher.turn()
 
     assert (ran, dispatcher.pump()) == ([], 0)
     assert caplog.messages == [f"the loop is gone: callbacks were dropped, {count} in number" for count in (3, 1)]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "DEBUG"]
+
+
+def test_a_loop_that_runs_again_gets_what_comes_then(caplog: pytest.LogCaptureFixture) -> None:
+    """What came while no loop ran is dropped; with the next loop all is as it was."""
+    loop, ran = HandLoop(is_over=True), list[int]()
+    dispatcher = dispatch.LoopDispatcher(loop, Clock())
+
+    with caplog.at_level(logging.WARNING, "aikit"):
+        dispatcher.deliver(lambda: ran.append(1))
+    loop.is_over = False
+    dispatcher.deliver(lambda: ran.append(2))
+    loop.woken.pop()()
+
+    assert (ran, len(caplog.messages)) == ([2], 1)
+
+
+def test_callbacks_inside_callbacks_are_only_so_deep() -> None:
+    """Where each callback lets the window go on, the next begins inside it: not all of them, but all of them run."""
+    loop, clock = HandLoop(), Clock()
+    dispatcher, ran, depths = dispatch.LoopDispatcher(loop, clock), list[int](), [0]
+
+    def job(number: int) -> None:
+        ran.append(number)
+        depths.append(depths[-1] + 1)
+        clock.now += 1
+        if loop.delayed:
+            loop.delayed.pop()[1]()
+        depths.append(depths[-1] - 1)
+
+    for number in range(100):
+        dispatcher.deliver(partial(job, number))
+    dispatcher.turn()
+    while loop.delayed:
+        clock.now += 1
+        loop.delayed.pop()[1]()
+
+    assert ran == list(range(100))
+    assert max(depths) == 10
+
+
+def test_what_no_loop_ever_ran_is_told_at_the_end() -> None:
+    """A program that ends without its loop having run says how many callbacks it had."""
+    source = (
+        "import asyncio; from aikit import dispatch; loop = asyncio.new_event_loop(); "
+        "dispatcher = dispatch.asyncio(loop); dispatcher.deliver(print)"
+    )
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "callbacks were dropped, 1 in number" in done.stderr
 
 
 def test_a_window_that_goes_at_this_very_moment_raises_nothing_into_the_pool(caplog: pytest.LogCaptureFixture) -> None:
@@ -252,6 +310,26 @@ def test_an_asyncio_loop_may_run_later() -> None:
     assert count in {1, 2}
 
 
+def test_what_an_asyncio_loop_left_behind_runs_in_its_thread() -> None:
+    """A loop that was stopped, maybe for good, leaves callbacks to close(), but not to that of another thread."""
+    loop, ran = asyncio.new_event_loop(), list[int]()
+    dispatcher = dispatch.asyncio(loop)
+    loop.run_until_complete(asyncio.sleep(0))
+    dispatcher.deliver(lambda: ran.append(1))
+
+    thread = threading.Thread(target=dispatcher.pump)
+    thread.start()
+    thread.join()
+    assert ran == []
+
+    async def other() -> int:
+        return dispatcher.pump()
+
+    assert (asyncio.run(other()), ran) == (0, [])
+    assert (dispatcher.pump(), ran) == (1, [1])
+    loop.close()
+
+
 @pytest.mark.parametrize(("name", "missing"), [("qt", "PySide6 or PyQt6"), ("wx", "wxPython")])
 def test_a_missing_toolkit_is_one_clear_sentence(name: str, missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who asks for a toolkit that is not installed is told which, and what to do."""
@@ -285,7 +363,9 @@ def test_no_toolkit_is_imported_by_who_does_not_ask_for_it() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(("make", "wanted"), [(dispatch.tk, r"tkinter\.Tk"), (dispatch.qt, "QObject")])
+@pytest.mark.parametrize(
+    ("make", "wanted"), [(dispatch.tk, r"tkinter\.Tk"), (dispatch.qt, "QObject"), (dispatch.asyncio, "loop of asyncio")]
+)
 def test_what_is_no_window_is_refused(make: Callable[[Any], Any], wanted: str) -> None:
     """A number is no window."""
     with pytest.raises(TypeError, match=f"{wanted}.* not int"):

@@ -4,10 +4,12 @@ Tk's main loop, with a root whose time passes when the test says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
+import pytest
 
 from aikit import dispatch
 
@@ -20,31 +22,44 @@ class HandRoot:
     Attributes:
         now_ms: The time.
 
-        timers: What is to be called, and when.
+        timers: What is to be called, and when, by their ids.
+
+        on_destroy: What is called when it is destroyed.
     """
 
     now_ms: int = 0
-    timers: list[tuple[int, Callable[[], None]]] = attrs.field(factory=list)
+    timers: dict[str, tuple[int, Callable[[], None]]] = attrs.field(factory=dict)
+    on_destroy: Callable[[Any], None] = attrs.field(default=lambda _: None)
+    _numbers: Iterator[int] = attrs.field(factory=itertools.count, init=False)
 
-    def after(self, delay_ms: int, work: Callable[[], None]) -> None:
+    def after(self, delay_ms: int, work: Callable[[], None]) -> str:
         """
         Keep it.
         """
-        self.timers.append((self.now_ms + delay_ms, work))
+        timer = f"after#{next(self._numbers)}"
+        self.timers[timer] = (self.now_ms + delay_ms, work)
+        return timer
 
-    def bind(self, _: str, __: Callable[[Any], None], *, add: str) -> None:
+    def after_cancel(self, timer: str) -> None:
         """
-        Never be destroyed.
+        Keep it no longer.
         """
+        del self.timers[timer]
+
+    def bind(self, _: str, on_destroy: Callable[[Any], None], *, add: str) -> None:
+        """
+        Keep what wants to know of the end.
+        """
+        assert add == "+"
+        self.on_destroy = on_destroy
 
     def pass_a_millisecond(self) -> None:
         """
         Call what is due by now.
         """
         self.now_ms += 1
-        due = [timer for timer in self.timers if timer[0] <= self.now_ms]
-        self.timers = [timer for timer in self.timers if timer not in due]
-        for _, work in due:
+        due = [timer for timer, (at, _) in self.timers.items() if at <= self.now_ms]
+        for _, work in [self.timers.pop(timer) for timer in due]:
             work()
 
 
@@ -66,3 +81,23 @@ def test_a_long_queue_has_one_timer_beside_the_poll() -> None:
         most = max(most, len(root.timers))
 
     assert (len(ran), most) == (300, 2)
+
+
+@pytest.mark.parametrize("is_busy", [False, True])
+def test_a_window_that_goes_leaves_no_timer_behind(*, is_busy: bool) -> None:
+    """Where other windows live on, Tcl would call what went with this one, and complain."""
+    root = HandRoot()
+    dispatcher = dispatch.tk(root)
+    dispatcher.clock = lambda: root.now_ms / 1000
+
+    def job() -> None:
+        root.now_ms += 15
+
+    for _ in range(5 if is_busy else 0):
+        dispatcher.deliver(job)
+    for _ in range(20):
+        root.pass_a_millisecond()
+    assert len(root.timers) == (2 if is_busy else 1)
+    root.on_destroy(attrs.make_class("Event", ["widget"])(root))
+
+    assert root.timers == {}

@@ -136,6 +136,23 @@ def test_callbacks_go_on_while_one_of_them_shows_a_dialog(played: Played) -> Non
     assert story["heard"] == ["opened", "other", "other", "other", "closed"]
 
 
+def test_a_dialog_before_the_main_loop_is_not_the_end_of_it(played: Played) -> None:
+    """Callbacks run in a dialog that is shown before the main loop, and afterwards in that."""
+    story = played("prelude")
+
+    assert story["heard"] == ["in the dialog", "in the dialog", "in the main loop"]
+    assert story["said"] == ""
+
+
+def test_callbacks_that_let_the_window_go_on_are_no_tower(played: Played) -> None:
+    """Each does what is due, which is the next of them: only so many are inside each other, and none is lost."""
+    story = played("breathing")
+
+    assert story["failed"] == []
+    assert story["ended"] == list(range(250))
+    assert story["depth"] <= 10
+
+
 def test_callbacks_are_dropped_and_logged_once_the_window_is_gone(played: Played) -> None:
     """What is under way when the window is closed goes on to its end, and nothing is called any more."""
     story = played("gone", "dropped")
@@ -144,6 +161,28 @@ def test_callbacks_are_dropped_and_logged_once_the_window_is_gone(played: Played
     assert "end" not in story["heard"]
     assert story["succeeded"] == [True, True]
     assert "Traceback" not in story["said"]
+
+
+def test_one_of_several_windows_goes_without_a_sound(screen: Screen) -> None:
+    """A part of a Tk program is destroyed with callbacks waiting, and Tcl has nothing to complain of."""
+    source = "\n".join(
+        (
+            "import tkinter",
+            "from aikit import dispatch",
+            "root = tkinter.Tk()",
+            "root.tk.eval('proc bgerror {message} {puts stderr $message}')",
+            "part = tkinter.Toplevel(root)",
+            "dispatcher = dispatch.tk(part)",
+            "root.after(50, part.destroy)",
+            "root.after(200, root.destroy)",
+            "root.mainloop()",
+        )
+    )
+    tk = found("tk")
+    environment = tk.environment(screen.environment)
+    done = subprocess.run([tk.python, "-c", source], env=environment, capture_output=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_window_that_is_forgotten_does_not_end_the_process(screen: Screen) -> None:

@@ -17,7 +17,8 @@ import attrs
 
 ROOT: Final = Path(__file__).parents[2]
 CACHE: Final = ROOT / ".cache" / "toolkits"
-PACKAGES: Final = {"PySide6": ("PySide6-Essentials==6.12.0",), "PyQt6": ("PyQt6==6.11.0",)}
+# Not PySide6 6.12.0: with Python 3.11 each of its calls that return nothing loses a reference to None.
+PACKAGES: Final = {"PySide6": ("PySide6-Essentials==6.11.1",), "PyQt6": ("PyQt6==6.11.0",)}
 SYSTEM_WX: Final = Path("/usr/lib/python3/dist-packages/wx")
 """Where Debian puts wxPython, of which the package index has no built one for Linux."""
 

@@ -9,12 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from aikit import OpenAIClient
 from tests.dispatch.windows import Heartbeat, Window, opened
 
 Story = dict[str, Any]
+CALLS: Final = 250
 
 
 def is_main() -> bool:
@@ -156,6 +158,56 @@ def dialog(window: Window, client: OpenAIClient, _: str) -> Story:
     return {"heard": heard}
 
 
+def prelude(window: Window, client: OpenAIClient, _: str) -> Story:
+    """
+    Open a dialog before the main loop runs, as one that asks for a password; note what is heard then and later.
+    """
+    heard: list[str] = []
+
+    def end(_: Any) -> None:
+        heard.append("in the main loop")
+        window.close()
+
+    def start() -> None:
+        client.files.retrieve("file-2", {"on_terminate": end})
+
+    def ask() -> None:
+        client.files.retrieve("file-1", {"on_terminate": lambda _: heard.append("in the dialog")}).wait(10)
+
+    ask()
+    window.later(300, ask)
+    window.wait(1000)
+    window.later(20, start)
+    window.run()
+    return {"heard": heard}
+
+
+def breathing(window: Window, client: OpenAIClient, _: str) -> Story:
+    """
+    Let the window do what is due in each of many callbacks; note how many are inside each other, and what fails.
+    """
+    ended: list[int] = []
+    failed: list[str] = []
+    depths = [0]
+
+    def end(number: int, _: Any) -> None:
+        ended.append(number)
+        depths.append(depths[-1] + 1)
+        time.sleep(0.006)
+        try:
+            window.breathe()
+        except Exception as error:  # noqa: BLE001  whatever the toolkit has against it
+            failed.append(repr(error))
+        depths.append(depths[-1] - 1)
+        if depths[-1] == 0 and len(ended) == CALLS:
+            window.close()
+
+    for number in range(CALLS):
+        client.files.retrieve(f"file-{number}", {"on_terminate": partial(end, number)}).wait(10)
+    window.run()
+    return {"ended": ended, "failed": failed, "depth": max(depths)}
+
+
 def gone(window: Window, client: OpenAIClient, path: str) -> Story:
     """
     Close the window while an upload is under way, and go on until it is over.
@@ -183,6 +235,8 @@ SCENES: Final[dict[str, Callable[[Window, OpenAIClient, str], Story]]] = {
     "slow": slow,
     "flood": flood,
     "dialog": dialog,
+    "prelude": prelude,
+    "breathing": breathing,
     "gone": gone,
 }
 

@@ -31,6 +31,10 @@ class Window(Protocol):
         """Stay in a loop of one's own for a while, as a dialog does."""
         ...
 
+    def breathe(self) -> None:
+        """Do what is due, as callbacks that take long like to."""
+        ...
+
     def run(self) -> None:
         """Run the main loop until the window is closed."""
         ...
@@ -48,7 +52,7 @@ class TkWindow:
     def __init__(self) -> None:
         self._root = import_module("tkinter").Tk()
         self._root.title(TITLE)
-        self.later = self._root.after
+        self.later, self.breathe = self._root.after, self._root.update
         self.run, self.close = self._root.mainloop, self._root.destroy
 
     def dispatcher(self) -> dispatch.LoopDispatcher:
@@ -73,7 +77,7 @@ class QtWindow:
         self._window = widgets.QWidget(windowTitle=TITLE)
         self._window.setAttribute(self._core.Qt.WidgetAttribute.WA_DeleteOnClose)
         self._window.show()
-        self.close = self._window.close
+        self.close, self.breathe = self._window.close, self._application.processEvents
         self.run = self._application.exec
 
     def dispatcher(self) -> dispatch.LoopDispatcher:
@@ -107,6 +111,10 @@ class WxWindow:
     def dispatcher(self) -> dispatch.LoopDispatcher:
         """Return the dispatcher of this toolkit."""
         return dispatch.wx()
+
+    def breathe(self) -> None:
+        """Do what is due, as callbacks that take long like to."""
+        self._application.Yield(onlyIfNeeded=True)
 
     def wait(self, delay_ms: int) -> None:
         """Stay in a loop of one's own for a while, as a dialog does."""

@@ -48,8 +48,14 @@ class Screen:
         """
         Wait for the window with *title* to be shown; return its id.
         """
-        self.until(lambda: bool(self._windows(title)), f"a window called {title!r}")
-        return self._windows(title)[0]
+        found: list[str] = []
+
+        def is_found() -> bool:
+            found.extend(self._windows(title))
+            return bool(found)
+
+        self.until(is_found, f"a window called {title!r}")
+        return found[0]
 
     def click(self, x: int, y: int) -> None:
         """

@@ -48,7 +48,7 @@ deleted: True
 """,
 }
 WITH_A_TEST_OF_ITS_OWN = {"error_handling", "progress", "file_manager_tk", "file_window_qt"}
-PARTS_OF_OTHERS = {"in_words", "tk_transfers"}
+PARTS_OF_OTHERS = {"in_turn", "in_words", "qt_files", "qt_transfers", "tk_files", "tk_transfers"}
 
 
 def run(name: str, environment: dict[str, str], folder: Path) -> str:

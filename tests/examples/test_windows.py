@@ -50,8 +50,6 @@ class Kind:
         cancel: The button of the only line of what goes up and down.
 
         choose_next_provider: The keys that do it.
-
-        error: Colour of an error in the list.
     """
 
     script: str
@@ -62,7 +60,6 @@ class Kind:
     first_file: Place
     cancel: Place
     choose_next_provider: tuple[str, ...]
-    error: str
 
     @property
     def row(self) -> dict[str, int]:
@@ -79,7 +76,6 @@ TK = Kind(
     (200, 125),
     (743, 514),
     ("shift+Tab",) * 4 + ("Down", "Down", "Return"),
-    RED,
 )
 QT = Kind(
     "file_window_qt",
@@ -90,7 +86,6 @@ QT = Kind(
     (200, 105),
     (758, 520),
     ("alt+p", "Down"),
-    "#800000",
 )
 LIST = {"x": 50, "y": 94, "width": 700, "height": 250}
 TRANSFERS = {"x": 40, "y": 385, "width": 640, "height": 150}
@@ -303,6 +298,22 @@ def test_a_thousand_files_go_up_a_few_lines_at_a_time(
     assert len(names(client)) < 1_000
 
 
+def test_all_files_are_deleted_with_the_keyboard(screen: Screen, opened: Opened, client: OpenAIClient) -> None:
+    """Hundreds are selected and deleted a few at a time; closing the window stops with what is under way."""
+    for number in range(300):
+        client.files.create(b"content", "user_data", {"filename": f"{number}.txt"}).throw()
+    window = opened()
+
+    main = screen.find("aikit files")
+    screen.until(lambda: len(screen.colours(**LIST)) > 3, "files in the list")
+    screen.press(main, "ctrl+a")
+    screen.until(lambda: SELECTED in screen.colours(**LIST), "the selection")
+    delete_selected(screen, "alt+y")
+
+    screen.until(lambda: names(client) == [], "the deletion")
+    assert closed(screen, window) == (0, "")
+
+
 def test_the_list_waits_for_no_upload(
     kind: Kind, screen: Screen, opened: Opened, client: OpenAIClient, tmp_path: Path
 ) -> None:
@@ -380,5 +391,5 @@ def test_a_provider_that_cannot_be_reached_is_told_in_the_list(
     main = screen.find("aikit files")
     for key in kind.choose_next_provider:
         screen.press(main, key)
-    screen.until(lambda: kind.error in screen.colours(**LIST), "the error in place of the list")
+    screen.until(lambda: RED in screen.colours(**LIST), "the error in place of the list")
     assert closed(screen, window) == (0, "")
