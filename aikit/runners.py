@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from aikit.side_by_side import Group
 
 log: Final = logging.getLogger("aikit")
+_GRACE_S: Final = 0.5  # after Ctrl-C, for those under way to notice
 _LOOK_S: Final = 0.1  # how often a thread that waits itself looks whether its call was cancelled
 
 
@@ -53,15 +54,20 @@ def _run_beside(call: Call, step: Together) -> None:
     """
     is_over = threading.Event()
     pool = Pool(max(step.at_a_time, 1), lambda: 0)
-    group = call.group = _group(call, pool, is_over.set)
+    group = call.group = _group(call, pool, partial(pool.settle, call, is_over.set))
+    pool.expect(call)
     try:
         group.start(step)
         is_over.wait()
     except BaseException:  # Ctrl-C
         call.stop(CancelledError(keeps=True))
+        is_over.wait(_GRACE_S)
         raise
     finally:
-        pool.close()
+        if is_over.is_set():
+            pool.close()
+        else:  # a thread is stuck where nothing reaches it: in the caller's own iterable, or on a disk that hangs
+            pool.leave()
 
 
 def _group(call: Call, pool: Pool, when_over: Callable[[], None]) -> Group:
@@ -103,6 +109,7 @@ class Pool:
     _long_pending: int = attrs.field(default=0, init=False)
     _why: CancelledError | None = attrs.field(default=None, init=False)
     _is_late: bool = attrs.field(default=False, init=False)
+    _is_left: bool = attrs.field(default=False, init=False)
     _ready: Ready = attrs.field(factory=Ready, init=False)
     _at_work: int = attrs.field(default=0, init=False)
     _is_helping: bool = attrs.field(default=False, init=False)
@@ -221,6 +228,38 @@ class Pool:
             if executor is not None:
                 executor.shutdown(wait=not getattr(_here, "calls", None))
 
+    def leave(self) -> None:
+        """
+        Let the threads end by themselves, whenever that is; then nothing is under way any more.
+        """
+        with self._changed:
+            self._is_left = True
+            self._forget_if_idle()
+        for executor in (self._executor, self._helper):
+            if executor is not None:
+                executor.shutdown(wait=False)
+
+    def _forget_if_idle(self) -> None:
+        if self._is_left and not self._at_work:
+            self._pending.clear()
+            self._changed.notify_all()
+
+    def expect(self, call: Call) -> None:
+        """
+        Count *call* as under way here, though another thread waits for it.
+        """
+        with self._changed:
+            self._pending.add(call)
+
+    def settle(self, call: Call, tell: Callable[[], None]) -> None:
+        """
+        Count *call* no more, and *tell* who waits for it.
+        """
+        with self._changed:
+            self._pending.discard(call)
+            self._changed.notify_all()
+        tell()
+
     def go_on(self, call: Call) -> None:
         """
         Hand *call* to a thread: one that is at work already, or, while there may be more, another one.
@@ -277,6 +316,7 @@ class Pool:
             call = self._ready.popped()
             if call is None:
                 self._at_work = max(0, self._at_work - 1)
+                self._forget_if_idle()
             return call
 
     def _next_short(self) -> Call | None:

@@ -4,6 +4,8 @@ Flows side by side: so many at a time, one progress, the first failure ends all,
 
 from __future__ import annotations
 
+import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -445,6 +447,42 @@ def test_ctrl_c_gives_nothing_up() -> None:
     with pytest.raises(KeyboardInterrupt):
         run_inline(call_of(together(flows()), Busy()))
     assert keeps == [True]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals reach no thread there")
+def test_ctrl_c_waits_for_no_stuck_maker_of_flows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The caller's thread goes on soon; the pool knows that a thread is left, until that one comes back.
+    """
+    pools, is_stuck, may_go = list[Pool](), threading.Event(), threading.Event()
+    expect, main = Pool.expect, threading.get_ident()
+
+    def expecting(pool: Pool, call: Call) -> None:
+        pools.append(pool)
+        expect(pool, call)
+
+    monkeypatch.setattr(Pool, "expect", expecting)
+
+    def flows() -> Iterator[Flow[int]]:
+        yield asking(0)
+        is_stuck.set()
+        may_go.wait(30)
+        yield asking(1)
+
+    def press() -> None:
+        is_stuck.wait(5)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    presser = threading.Thread(target=press)
+    presser.start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run_inline(call_of(together(flows(), 1), Busy(0.0)))
+    assert time.monotonic() - began < 5
+    assert not pools[0].wait(0)
+    may_go.set()
+    assert pools[0].wait(5)
+    presser.join()
 
 
 def test_a_callback_may_wait_for_a_group_on_a_pool_of_one() -> None:

@@ -121,7 +121,8 @@ class FilesAPI:
         Returns:
             A result with ``items``, one for each file in the order in which they were given, ``counts`` and
             ``progress``, all of them also while it runs. However many there are, they take next to no memory: that of
-            the names in one folder. When it is cancelled, what was stored stays, and what was not is among the items.
+            the names in one folder. When it is cancelled, what was stored stays, and what was not is among the items,
+            of what was not begun the first 10,000; ``ended_by`` tells that, and what else ended it early.
 
         Raises:
             TypeError: *paths* is no path and no iterable, or a path in a list is none. Nothing was sent.
