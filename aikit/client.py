@@ -316,6 +316,8 @@ class OpenAIClient:
         In a child made by fork, leave the parent's threads and sockets to the parent.
         """
         self._lock, self._pool, self._books, self._journal = threading.Lock(), None, None, None
+        if self._dispatcher is not None and hasattr(self._dispatcher, "start_over"):
+            self._dispatcher.start_over()
         if self.bandwidth is not None:
             self.bandwidth.start_over()
         self._connections.start_over()

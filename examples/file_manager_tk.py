@@ -50,7 +50,7 @@ class FileManager:
         self.asked: OpenAIFileListResult | None = None
         root.title("aikit files")
         root.geometry("780x560+30+10")
-        root.minsize(640, 400)
+        root.minsize(770, 400)
         root.columnconfigure(0, weight=1)
         root.rowconfigure(1, weight=1)
         paint(root)
@@ -169,8 +169,8 @@ class FileManager:
             f"selected: {amount(selected)}" if selected else "",
             f"deleting {deleting:,}" if deleting else "",
         )
-        keys = "Ctrl+O upload   Return download   Del delete   F5 refresh   Esc cancel"
-        self.status.configure(text=f"{'  ·  '.join(filter(None, texts))}      {keys}")
+        keys = "Ctrl+O upload  Return download  Del delete  F5 refresh  Esc cancel"
+        self.status.configure(text=f"{'  ·  '.join(filter(None, texts))}     {keys}")
         for button in (self.download_button, self.delete_button):
             button.state(["!disabled" if selected else "disabled"])
 

@@ -62,6 +62,7 @@ class FileWindow:
         window.setWindowTitle("aikit files")
         window.setStyleSheet(LOOKS)
         window.setGeometry(30, 10, 780, 560)
+        window.setMinimumSize(770, 400)
         self.provider, self.purpose, self.kept, self.status = QComboBox(), QComboBox(), QComboBox(), QLabel()
         self.list, lines = FileList(self.show_status), TransferLines()
         self.transfers = lines.transfers
@@ -179,8 +180,8 @@ class FileWindow:
             f"selected: {amount(selected)}" if selected else "",
             f"deleting {deleting:,}" if deleting else "",
         )
-        keys = "Ctrl+O upload   Return download   Del delete   F5 refresh   Esc cancel"
-        self.status.setText(f"{'  ·  '.join(filter(None, texts))}      {keys}")
+        keys = "Ctrl+O upload  Return download  Del delete  F5 refresh  Esc cancel"
+        self.status.setText(f"{'  ·  '.join(filter(None, texts))}     {keys}")
         for button in (self.download_button, self.delete_button):
             button.setEnabled(bool(selected))
 

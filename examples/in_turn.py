@@ -214,6 +214,8 @@ class Transfer:
         words = [size(progress.bytes) + (f" of {size(progress.total)}" if progress.total else "")]
         if progress.phase == "checking":
             words.insert(0, "checking")
+        elif progress.bytes == progress.total:
+            words.append("finishing")
         elif now - self.began > 1:
             speed = progress.bytes / (now - self.began)
             words.append(f"{size(speed)}/s")

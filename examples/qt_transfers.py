@@ -128,7 +128,7 @@ class TransferLine(QWidget):  # type: ignore[misc]  # likewise
         """
         self.bar.hide()
         self.grid.addWidget(self.text, 0, 1, 1, 2)
-        self.text.setText(shortened(why, 300))
+        self.text.setText(shortened(why, 170))
         self.setFixedHeight(HEIGHT if len(why) < 120 else 2 * HEIGHT)
         self.text.setStyleSheet(RED)
         self.button.setText("Clear")

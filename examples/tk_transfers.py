@@ -86,6 +86,7 @@ class TransferLine:
         self.bar.grid(row=0, column=1, padx=(0, 8))
         self.text = ttk.Label(self.frame, text="waiting", style="Faint.TLabel", wraplength=400)
         self.text.grid(row=0, column=2, sticky="ew")
+        self.text.bind("<Configure>", lambda event: self.text.configure(wraplength=event.width))
         self.button = ttk.Button(self.frame, text="Cancel", width=7, command=stop)
         self.button.grid(row=0, column=3, padx=(8, 0), pady=1)
 
@@ -111,7 +112,7 @@ class TransferLine:
         """
         self.bar.grid_remove()
         self.text.grid(column=1, columnspan=2)
-        self.text.configure(text=shortened(why, 300), foreground=RED)
+        self.text.configure(text=shortened(why, 170), foreground=RED)
         self.button.configure(text="Clear")
 
     def remove(self) -> None:
@@ -139,10 +140,16 @@ def paint(root: tk.Tk) -> None:
     style.configure("TCombobox", padding=4, arrowsize=13)
     style.map("TCombobox", fieldbackground=[("readonly", SHEET)], background=[("readonly", SHEET)])
     style.map("TCombobox", selectbackground=[("readonly", SHEET)], selectforeground=[("readonly", INK)])
-    style.map("TCombobox", bordercolor=[("focus", BLUE)])
+    style.map("TCombobox", bordercolor=[("focus", BLUE)], foreground=[("readonly", INK)])
     style.configure("TScrollbar", background=LINE, troughcolor=PAPER, relief="flat", arrowsize=13)
     style.map("TScrollbar", background=[("disabled", PAPER)])
-    style.configure("TProgressbar", background=BLUE, troughcolor="#e3e6eb", bordercolor="#e3e6eb", thickness=12)
+    for part in ("trough", "pbar"):  # those of clam have a border that hides the first percents
+        style.element_create(f"flat.{part}", "from", "default", f"Horizontal.Progressbar.{part}")
+    style.layout(
+        "Horizontal.TProgressbar",
+        [("flat.trough", {"sticky": "nswe", "children": [("flat.pbar", {"side": "left", "sticky": "ns"})]})],
+    )
+    style.configure("TProgressbar", background=BLUE, troughcolor="#e3e6eb", borderwidth=0, thickness=10)
     style.configure("Treeview", background=SHEET, fieldbackground=SHEET, rowheight=26)
     style.configure("Treeview.Heading", background="#e8ebf0", foreground=FAINT, relief="flat", padding=(4, 5))
     style.map("Treeview", background=[("selected", "#dbe6fd")], foreground=[("selected", INK)])

@@ -319,6 +319,31 @@ def test_child_made_by_fork_ends_and_has_its_own_sockets(slow: ScriptedServer) -
     assert sorted(out.splitlines()) == ["child True", "child ended 0", "done True []", "parent True True"]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.parametrize("dispatcher", ["'queue'", "aikit.dispatch.asyncio(loop)"])
+def test_callbacks_that_wait_run_in_the_parent_only(slow: ScriptedServer, dispatcher: str) -> None:
+    """
+    A child made by fork that closes the client runs nothing of what waits for the parent's loop.
+    """
+    script = f"""
+        import asyncio, warnings
+        import aikit.dispatch
+        warnings.simplefilter("ignore")
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(asyncio.sleep(0))
+        client = aikit.OpenAIClient("k", base_url=client.provider.base_url, dispatcher={dispatcher})
+        loop.run_until_complete(asyncio.sleep(0))
+        client.files.retrieve("file-1", {{"on_terminate": done}}).wait()
+        child = os.fork()
+        if child == 0:
+            client.close()
+            sys.exit(0)
+        print("child ended", os.waitpid(child, 0)[1], flush=True)
+        client.close()
+    """
+    assert ended(started(slow, script)) == (0, "child ended 0\ndone True []\n", "")
+
+
 def test_ctrl_c_in_a_with_block_ends_it(dead: ScriptedServer) -> None:
     """
     Leaving the block because of Ctrl-C does not wait for a callback that is stuck.

@@ -21,7 +21,8 @@ class Dispatcher(Protocol):
     """
     Delivers callbacks to the thread where they may run, in the order in which it gets them.
 
-    One that keeps them until it is asked has also ``pump() -> int``: run in this thread what waits, return how many.
+    One that keeps them has also ``pump() -> int``: run in this thread what waits, return how many; and
+    ``start_over()``: in a child made by fork, forget what waits, for the parent runs it.
     """
 
     def deliver(self, job: Job, /) -> None:
@@ -89,6 +90,12 @@ class QueueDispatcher:
         Keep *job* for the next pump.
         """
         self._jobs.put(job)
+
+    def start_over(self) -> None:
+        """
+        In a child made by fork, leave what waits to the parent.
+        """
+        self._jobs = queue.SimpleQueue()
 
     def pump(self) -> int:
         """

@@ -133,6 +133,13 @@ class LoopDispatcher:
             self._is_over = True
         self._drop()
 
+    def start_over(self) -> None:
+        """
+        In a child made by fork, leave what waits to the parent, and the lock to its threads.
+        """
+        self._lock, self._is_due = threading.RLock(), False
+        self._jobs.clear()
+
     def _drop(self) -> None:
         with self._lock:
             count = len(self._jobs)
