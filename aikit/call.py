@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -44,6 +45,8 @@ class Call:
         group: Flows side by side that it waits for.
 
         whole: What waits for it, if it is one of several side by side.
+
+        is_long: Whether it moves contents, or waits for what does.
     """
 
     flow: Flow[Any]
@@ -55,8 +58,10 @@ class Call:
     ticket: int | None = None
     group: Group | None = None
     whole: Call | None = None
+    is_long: bool = False
     outcome: Outcome | None = None
     _began: float = attrs.field(factory=time.monotonic)
+    _gone_at: float = 0.0
     _is_waiting: bool = False
     _request: Request | None = None
     _response: Response | None = None
@@ -158,20 +163,38 @@ class Call:
         self._end(None, (_unexpected(error),))
 
     def _exchange(self, request: Request) -> Step:
-        watch = self.watch
-        if request.is_cleanup and watch.is_cancelled:
-            watch, request = Watch(), attrs.evolve(request, timeout_s=min(request.timeout_s, _FAREWELL_S))
         try:
-            watch.raise_if_cancelled()
-            if request.is_aside:
-                with watch.unseen():
-                    response = self.transport().send(request, watch)
-            else:
-                self._request = request
-                self._response = response = self.transport().send(request, watch)
+            response = self._answer(request)
         except Exception as error:  # noqa: BLE001  the flow's to know: it may hold a file open, or try again
             return self.flow.throw(error)
         return self.flow.send(response)
+
+    def _answer(self, request: Request) -> Response:
+        if not request.is_cleanup:
+            return self._sent(request, self.watch)
+        if not self.watch.is_cancelled:
+            with suppress(CancelledError):  # while it was on its way: nobody knows whether it arrived
+                return self._sent(request, self.watch)
+        return self._sent(attrs.evolve(request, timeout_s=min(request.timeout_s, self._left_s())), Watch())
+
+    def _left_s(self) -> float:
+        """
+        Return how long undoing may still take since it was first tried.
+        """
+        now = time.monotonic()
+        self._gone_at = self._gone_at or now + _FAREWELL_S
+        if now >= self._gone_at:
+            raise self.watch.stopped()
+        return self._gone_at - now
+
+    def _sent(self, request: Request, watch: Watch) -> Response:
+        watch.raise_if_cancelled()
+        if request.is_aside:
+            with watch.unseen():
+                return self.transport().send(request, watch)
+        self._request = request
+        self._response = response = self.transport().send(request, watch)
+        return response
 
     def _work(self, work: Work) -> Step:
         try:

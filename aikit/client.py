@@ -93,7 +93,8 @@ class OpenAIClient:
             http_agent: A ``requests`` adapter to send with; it stays the caller's to close.
 
             max_workers: Calls with callbacks that are under way at once; waiting ones do not count. With the timer and
-                the main thread, six make eight threads.
+                the main thread, six make eight threads. While contents go up or down, there is one more for what is
+                short, such as a list, unless *max_workers* is 1.
 
             dispatcher: Where callbacks run: ``"immediate"`` (the pool's threads), ``"queue"`` (in `pump`),
                 ``"asyncio"`` (the running loop), ``"qt"``, ``"wx"``, or one of `aikit.dispatch`.
@@ -270,7 +271,7 @@ class OpenAIClient:
 
     def close(self, *, cancel: bool = False) -> None:
         """
-        Finish what is pending, run the callbacks, and let go of threads and sockets.
+        Finish what is pending, run the callbacks, and let go of threads and sockets; what is paused goes on.
 
         Args:
             cancel: ``True`` cancels what is pending, in other threads too; its callbacks run all the same, but cannot
@@ -305,6 +306,7 @@ class OpenAIClient:
         Wait until no call is pending and no callback waits: callbacks may make further calls.
         """
         while True:
+            self._each_pool(lambda pool: pool.resume_all())
             self._each_pool(lambda pool: pool.wait())
             if not self.pump():
                 return
@@ -364,6 +366,8 @@ class OpenAIClient:
         with self._lock:
             if self._pool is None:
                 self._pool = Pool(self._max_workers, self.pump)
+                if self._is_cancelled:  # by another thread, while this one was making its call
+                    self._pool.cancel_all()
             return self._pool
 
 

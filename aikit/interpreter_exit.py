@@ -41,6 +41,10 @@ class Pool(Protocol):
         """Wait until every call is over; tell whether they are."""
         ...
 
+    def resume_all(self) -> None:
+        """Let paused calls go on."""
+        ...
+
     def cancel_all(self, *, keep: bool = False) -> None:
         """Ask every call to stop; *keep* lets what has arrived stay."""
         ...
@@ -112,6 +116,7 @@ def _finish() -> None:
             return
         while (pool := _busy_pool()) or _pumped():
             if pool:
+                pool.resume_all()  # nobody is left who would
                 pool.wait(60)
         _stop_engines(time.monotonic() + _UNHURRIED_S)
     except KeyboardInterrupt:

@@ -42,6 +42,7 @@ class OpenAIFileManyParameters(OpenAIFileParameters):
             *max_workers* and 16.
 
         rate: How many may be sent in a minute, retries included; the provider's own limit unless told, if it has one.
+            Calls of a client that ask alike share it.
 
         recursive: ``False`` takes of a folder only its own files.
 
@@ -49,7 +50,7 @@ class OpenAIFileManyParameters(OpenAIFileParameters):
             far as aikit noted it when it was sent (with this option too), and the provider still has it.
 
         manifest: Path of a file that notes what becomes of each; given again, what is done is not sent again, unless
-            it has changed.
+            it has changed. One call at a time writes it. In a folder that is sent it is left out.
     """
 
     at_a_time: int | None = attrs.field(default=None, validator=by(within(1, MAX_AT_A_TIME)))

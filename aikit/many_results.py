@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar, overload
 import attrs
 
 from aikit.disk.spool import Spool
+from aikit.errors import OpenAIError
 from aikit.housekeeping_objects import OpenAIFilePruneCounts, OpenAIFilePruneItem, OpenAIFileUsage
 from aikit.many_objects import OpenAIFileItem, OpenAIFileManyCounts, OpenAIFileManyProgress
 from aikit.results import OpenAIResult
@@ -77,6 +78,7 @@ class ManyOutcome:
     items: Items[OpenAIFileItem]
     counts: OpenAIFileManyCounts
     progress: OpenAIFileManyProgress
+    ended_by: OpenAIError | None = None
 
 
 @attrs.define(eq=False, slots=True, getstate_setstate=False)  # pickled as its parent says
@@ -104,6 +106,11 @@ class OpenAIFileManyResult(OpenAIResult[ManyOutcome]):
     def progress(self) -> OpenAIFileManyProgress:
         """How far all of them have come, also while the call runs."""
         return self._so_far.progress
+
+    @property
+    def ended_by(self) -> OpenAIError | None:
+        """What ended the call before all files were done with, first of ``errors``; ``None`` if nothing did."""
+        return self._so_far.ended_by
 
     @property
     def _so_far(self) -> ManyOutcome:
@@ -138,6 +145,7 @@ class PruneOutcome:
 
     items: Items[OpenAIFilePruneItem]
     counts: OpenAIFilePruneCounts
+    ended_by: OpenAIError | None = None
 
 
 class OpenAIFilePruneResult(OpenAIResult[PruneOutcome]):
@@ -159,3 +167,8 @@ class OpenAIFilePruneResult(OpenAIResult[PruneOutcome]):
     def counts(self) -> OpenAIFilePruneCounts:
         """How many files came to what."""
         return self._outcome.value.counts if self._outcome.value else OpenAIFilePruneCounts()
+
+    @property
+    def ended_by(self) -> OpenAIError | None:
+        """What ended the call before all files were done with, first of ``errors``; ``None`` if nothing did."""
+        return self._outcome.value.ended_by if self._outcome.value else None

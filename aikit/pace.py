@@ -39,7 +39,7 @@ class Pace:
     def __attrs_post_init__(self) -> None:
         at_once = max(1, self.per_minute // _SLICES)
         self._turns = deque(maxlen=min(at_once, _UNPACED))
-        self._span_s = 60 * at_once / self.per_minute * _MARGIN
+        self._span_s = 60 / (self.per_minute // at_once) * _MARGIN  # so many spans, and no part of one more
 
     def turn(self) -> float:
         """

@@ -8,7 +8,6 @@ import logging
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -17,6 +16,7 @@ import attrs
 
 from aikit.call import Call
 from aikit.errors import CancelledError
+from aikit.ready import Ready
 from aikit.results import Outcome
 from aikit.timer import Timer
 from aikit.wire import Pause, Together
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from aikit.side_by_side import Group
 
 log: Final = logging.getLogger("aikit")
+_GRACE_S: Final = 0.5  # after Ctrl-C, for those under way to notice
 _LOOK_S: Final = 0.1  # how often a thread that waits itself looks whether its call was cancelled
 
 
@@ -53,15 +54,20 @@ def _run_beside(call: Call, step: Together) -> None:
     """
     is_over = threading.Event()
     pool = Pool(max(step.at_a_time, 1), lambda: 0)
-    group = call.group = _group(call, pool, is_over.set)
+    group = call.group = _group(call, pool, partial(pool.settle, call, is_over.set))
+    pool.expect(call)
     try:
         group.start(step)
         is_over.wait()
     except BaseException:  # Ctrl-C
         call.stop(CancelledError(keeps=True))
+        is_over.wait(_GRACE_S)
         raise
     finally:
-        pool.close()
+        if is_over.is_set():
+            pool.close()
+        else:  # a thread is stuck where nothing reaches it: in the caller's own iterable, or on a disk that hangs
+            pool.leave()
 
 
 def _group(call: Call, pool: Pool, when_over: Callable[[], None]) -> Group:
@@ -82,6 +88,9 @@ class Pool:
     """
     Drives calls on threads; those that wait are parked on a timer and hold none.
 
+    While contents hold the threads, one more does what is short: a list of files need not wait for the end of an
+    upload. A pool of one thread has no such helper: who asks for one wants one call after the other.
+
     Attributes:
         max_workers: Exchanges that can be under way at once.
 
@@ -94,15 +103,20 @@ class Pool:
     pump: Callable[[], int]
     survived: BaseException | None = attrs.field(default=None, init=False, repr=False)
     _executor: ThreadPoolExecutor | None = attrs.field(init=False)
+    _helper: ThreadPoolExecutor | None = attrs.field(init=False)
     _timer: Timer = attrs.field(init=False)
     _pending: set[Call] = attrs.field(factory=set, init=False)
+    _long_pending: int = attrs.field(default=0, init=False)
+    _why: CancelledError | None = attrs.field(default=None, init=False)
     _is_late: bool = attrs.field(default=False, init=False)
-    _ready: deque[Call] = attrs.field(factory=deque, init=False)
+    _is_left: bool = attrs.field(default=False, init=False)
+    _ready: Ready = attrs.field(factory=Ready, init=False)
     _at_work: int = attrs.field(default=0, init=False)
+    _is_helping: bool = attrs.field(default=False, init=False)
     _changed: threading.Condition = attrs.field(factory=threading.Condition, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._executor = _executor(self)
+        self._executor, self._helper = _executor(self, self.max_workers), _executor(self, 1)
         self._timer = Timer(self.go_on)
 
     def submit(self, call: Call) -> None:
@@ -113,6 +127,10 @@ class Pool:
         self.survived = getattr(sys, "last_value", None)
         with self._changed:
             self._pending.add(call)
+            self._long_pending += call.is_long
+            why = self._why
+        if why is not None:
+            call.stop(why)
         self.go_on(call)
 
     def cancel(self, call: Call, why: CancelledError | None = None) -> None:
@@ -125,13 +143,24 @@ class Pool:
 
     def cancel_all(self, *, keep: bool = False) -> None:
         """
-        Ask every call to stop; with *keep*, what has arrived stays where it is for the same calls to go on with.
+        Ask every call to stop, and those that come later too.
+
+        With *keep*, what has arrived stays where it is for the same calls to go on with.
+        """
+        why = CancelledError(keeps=keep)  # one for all: there may be ten thousand
+        with self._changed:
+            self._why, calls = why, list(self._pending)
+        for call in calls:
+            self.cancel(call, why)
+
+    def resume_all(self) -> None:
+        """
+        Let the bytes of paused calls move again: who waits for all of them would wait for ever.
         """
         with self._changed:
             calls = list(self._pending)
-        why = CancelledError(keeps=keep)  # one for all: there may be ten thousand
         for call in calls:
-            self.cancel(call, why)
+            call.pause(is_on=False)
 
     def is_driving(self, call: Call) -> bool:
         """
@@ -195,8 +224,41 @@ class Pool:
         Wait for every call, then end the threads.
         """
         self.wait()
-        if self._executor is not None:
-            self._executor.shutdown(wait=not getattr(_here, "calls", None))
+        for executor in (self._executor, self._helper):
+            if executor is not None:
+                executor.shutdown(wait=not getattr(_here, "calls", None))
+
+    def leave(self) -> None:
+        """
+        Let the threads end by themselves, whenever that is; then nothing is under way any more.
+        """
+        with self._changed:
+            self._is_left = True
+            self._forget_if_idle()
+        for executor in (self._executor, self._helper):
+            if executor is not None:
+                executor.shutdown(wait=False)
+
+    def _forget_if_idle(self) -> None:
+        if self._is_left and not self._at_work:
+            self._pending.clear()
+            self._changed.notify_all()
+
+    def expect(self, call: Call) -> None:
+        """
+        Count *call* as under way here, though another thread waits for it.
+        """
+        with self._changed:
+            self._pending.add(call)
+
+    def settle(self, call: Call, tell: Callable[[], None]) -> None:
+        """
+        Count *call* no more, and *tell* who waits for it.
+        """
+        with self._changed:
+            self._pending.discard(call)
+            self._changed.notify_all()
+        tell()
 
     def go_on(self, call: Call) -> None:
         """
@@ -204,23 +266,36 @@ class Pool:
         """
         with self._changed:
             self._ready.append(call)
-            if self._at_work == self.max_workers:
+            if self._at_work < self.max_workers:
+                self._at_work += 1
+                executor, work = self._executor, self._work_off
+            elif self._needs_helper(call):
+                self._is_helping = True
+                executor, work = self._helper, self._work_off_short
+            else:
                 return
-            self._at_work += 1
         try:
-            if self._executor is not None:
-                self._executor.submit(self._work_off)
+            if executor is not None:
+                executor.submit(work)
                 return
         except RuntimeError:  # the interpreter is ending
             self._is_late = True
-        self._work_off()  # the thread that has the work does it
+        work()  # the thread that has the work does it
+
+    def _needs_helper(self, call: Call) -> bool:
+        is_held_up = self._long_pending > 0 and not call.is_long
+        return is_held_up and not self._is_helping and self.max_workers > 1
 
     def _popped(self) -> Call | None:
         with self._changed:
-            return self._ready.popleft() if self._ready else None
+            return self._ready.popped()
 
     def _work_off(self) -> None:
         while (call := self._next_ready()) is not None:
+            self._take(call)
+
+    def _work_off_short(self) -> None:
+        while (call := self._next_short()) is not None:
             self._take(call)
 
     def _take(self, call: Call) -> None:
@@ -238,10 +313,17 @@ class Pool:
 
     def _next_ready(self) -> Call | None:
         with self._changed:
-            if self._ready:
-                return self._ready.popleft()
-            self._at_work = max(0, self._at_work - 1)
-            return None
+            call = self._ready.popped()
+            if call is None:
+                self._at_work = max(0, self._at_work - 1)
+                self._forget_if_idle()
+            return call
+
+    def _next_short(self) -> Call | None:
+        with self._changed:
+            call = self._ready.popped_short()
+            self._is_helping = call is not None
+            return call
 
     def _drive(self, call: Call) -> None:
         calls = _here.__dict__.setdefault("calls", [])
@@ -287,6 +369,7 @@ class Pool:
             log.exception("a call could not hand over its result")
         finally:
             with self._changed:
+                self._long_pending -= call.is_long and call in self._pending
                 self._pending.discard(call)
                 self._changed.notify_all()
 
@@ -302,9 +385,9 @@ def _outwait(call: Call, until: float | None) -> bool:
     return True
 
 
-def _executor(pool: Pool) -> ThreadPoolExecutor | None:
+def _executor(pool: Pool, threads: int) -> ThreadPoolExecutor | None:
     """
-    Return the threads of *pool*, and have the interpreter's end wait for them; ``None`` if it is too late.
+    Return so many threads of *pool*, and have the interpreter's end wait for them; ``None`` if it is too late.
     """
     try:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  it may be too late even to import it
@@ -314,4 +397,4 @@ def _executor(pool: Pool) -> ThreadPoolExecutor | None:
         interpreter_exit.finish_first(pool)
     except RuntimeError:
         return None
-    return ThreadPoolExecutor(pool.max_workers, thread_name_prefix="aikit")
+    return ThreadPoolExecutor(threads, thread_name_prefix="aikit")

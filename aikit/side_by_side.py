@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from aikit.call import Call
-from aikit.errors import Rejected
+from aikit.errors import CancelledError, Rejected
 from aikit.results import Outcome
 from aikit.watch import Shares, Watch
 from aikit.wire import Flow, Together
@@ -46,7 +46,7 @@ class Group:
     pool: Pool
     when_over: Callable[[], None]
     results: list[Any] = attrs.field(factory=list, init=False)
-    error: Exception | None = attrs.field(default=None, init=False)
+    error: BaseException | None = attrs.field(default=None, init=False)
     _flows: Iterator[Flow[Any]] = attrs.field(init=False)
     _at_a_time: int = attrs.field(init=False)
     _shares: Shares = attrs.field(init=False)
@@ -71,7 +71,8 @@ class Group:
         Ask those under way to stop; no further one begins.
         """
         with self._lock:
-            why = self.call.watch.stopped()
+            is_wish = self.call.watch.is_cancelled
+            why = self.call.watch.stopped() if is_wish else CancelledError(keeps=True)  # another's failure is no wish
             self.error = self.error or why
             under_way = list(self._under_way.values())
         for part in under_way:
@@ -103,11 +104,7 @@ class Group:
         """
         Take the next flow; ``None`` if there is none, or it is not wanted any more.
         """
-        flow, failure = None, None
-        try:
-            flow = next(self._flows, None)
-        except Exception as error:  # noqa: BLE001  the waiting flow's to know, like all that goes wrong with a flow
-            failure = error
+        flow, failure = self._asked_for()
         with self._lock:
             self._is_taking, self._is_exhausted = False, flow is None
             self.error = self.error or failure
@@ -116,9 +113,23 @@ class Group:
             number = len(self.results)
             self.results.append(None)
             part = Call(flow, self.call.transport, self._watch(number), partial(self._ended, number), self.pool)
-            part.whole = self.call
+            part.whole, part.is_long = self.call, self.call.is_long
             self._under_way[number] = part
             return part
+
+    def _asked_for(self) -> tuple[Flow[Any] | None, BaseException | None]:
+        """
+        Ask for the next flow; what goes wrong is the waiting flow's to know, whatever the thread here was asked for.
+        """
+        try:
+            return next(self._flows, None), None
+        except Exception as error:  # noqa: BLE001  what was begun comes to its end
+            return None, error
+        except BaseException as error:  # noqa: BLE001  Ctrl-C in the main thread, or `sys.exit` in any: nobody may wait
+            with self._lock:
+                self.error = self.error or error
+            self.cancel()
+            return None, error
 
     def _watch(self, number: int) -> Watch:
         watch = self._shares.new()

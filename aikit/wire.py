@@ -112,7 +112,7 @@ class Request:
         is_aside: True when what the caller asked does not depend on it: it is tried once and not for long, and neither
             progress nor the result shows it.
 
-        is_cleanup: Sent, once, also when the call was cancelled: it undoes what the call has begun.
+        is_cleanup: Sent also when the call was cancelled, though not for long: it undoes what the call has begun.
 
         grace_s: Seconds for which a call that was cancelled still waits for the answer: it tells what is to be undone.
 

@@ -114,6 +114,7 @@ class ScriptedServer:
     _sockets: list[socket.socket] = attrs.field(factory=list)
     _lock: Any = attrs.field(factory=threading.Lock)
     _count: int = 0
+    _is_stopped: bool = False
 
     @property
     def url(self) -> str:
@@ -137,26 +138,39 @@ class ScriptedServer:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        with self._lock:
+            self._is_stopped = True
         for sock in self._sockets:
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
             sock.close()
 
+    def _keep(self, sock: socket.socket) -> None:
+        """
+        Close *sock* in the end; now, if that was a moment ago.
+        """
+        with self._lock:
+            if not self._is_stopped:
+                self._sockets.append(sock)
+                return
+        sock.close()
+        raise OSError("the server was stopped meanwhile")
+
     def _accept(self) -> None:
         while True:
             try:
                 sock, _ = self._listener.accept()
+                self._keep(sock)
             except OSError:
                 return
             self.connections += 1
-            self._sockets.append(sock)
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock: socket.socket) -> None:
         with suppress(OSError, ValueError):
             if self.tls:
                 sock = self.tls.wrap_socket(sock, server_side=True)
-                self._sockets.append(sock)
+                self._keep(sock)
             exchange = Exchange(sock)
             while exchange.read_head():
                 with self._lock:

@@ -197,3 +197,18 @@ def test_a_paused_call_can_be_cancelled() -> None:
         result.cancel()
         assert result.wait(1)
         assert result.errors[0].code == "cancelled"
+
+
+def test_closing_lets_what_is_paused_go_on() -> None:
+    """
+    Whoever waits for all calls to end does not wait for somebody to resume one.
+    """
+    with serving(answer(200, FILE)) as server:
+        client = OpenAIClient("k", base_url=server.url, bandwidth=400_000)
+        result = client.files.create(bytes(100_000), "user_data", {"filename": "a.bin", "background": True})
+        assert result.pause()
+        closing = threading.Thread(target=client.close, daemon=True)
+        closing.start()
+        closing.join(5)
+        assert not closing.is_alive()
+    assert result.success

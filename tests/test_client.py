@@ -20,7 +20,7 @@ from aikit import OpenAIClient, OpenAIError, OpenAIParameters, OpenAIResult, Pro
 from aikit.call import Call
 from aikit.results import Outcome
 from aikit.watch import Watch
-from tests.scripted_server import FILE, ScriptedServer, answer, serving, silent
+from tests.scripted_server import FILE, Exchange, ScriptedServer, answer, serving, silent
 
 REFUSAL = b'{"error":{"message":"No such File object: file-1","type":"invalid_request_error","param":"id","code":null}}'
 
@@ -430,18 +430,72 @@ def test_close_with_cancel_ends_the_calls_of_other_threads(is_asking: bool) -> N
     assert ended == [("cancelled",)]
 
 
-def test_call_that_begins_while_the_client_is_closed_is_cancelled() -> None:
+def silent_on_contents(exchange: Exchange) -> None:
+    """
+    Answer what is asked of a file, and never what moves its content.
+    """
+    method, path, _ = exchange.request_head()
+    (silent() if method == "POST" or path.endswith("/content") else answer(200, FILE))(exchange)
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        lambda client, background: client.files.create(b"abc", "user_data", {"filename": "a.txt", **background}),
+        lambda client, background: client.files.create_many(["README.md"], "user_data", background),
+        lambda client, background: client.files.content("file-1", background),
+        lambda client, background: client.files.download("file-1", "never-there", background),
+        lambda client, background: client.uploads.add_part("upload_1", b"abc", background),
+        lambda client, background: client.batches.estimate("file-1", background),
+    ],
+)
+def test_what_is_short_need_not_wait_for_contents(begin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    With more contents under way than there are threads, a file is retrieved at once.
+    """
+    monkeypatch.chdir(tmp_path)
+    Path("README.md").write_text("read me")
+    with serving(silent_on_contents) as server:
+        client = OpenAIClient("k", base_url=server.url, max_workers=2)
+        long = [begin(client, {"background": True}) for _ in range(3)]
+        deadline = time.monotonic() + 5
+        while len(server.received) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        short = client.files.retrieve("file-1", {"background": True})
+        assert short.wait(5)
+        assert short.success
+        assert not any(each.terminated for each in long)
+        client.close(cancel=True)
+    assert all(each.terminated for each in long)
+
+
+@pytest.mark.parametrize("way", ["inline", "first of the pool", "on the pool"])
+def test_call_that_begins_while_the_client_is_closed_is_cancelled(way: str) -> None:
     """
     Whoever came through the door before it was shut does not stay inside.
     """
     with serving(silent()) as server:
         client = OpenAIClient("k", base_url=server.url)
-        connection = client.connection_for(OpenAIParameters())
+        if way == "on the pool":
+            client.running_pool()
+        connection, over = client.connection_for(OpenAIParameters()), threading.Event()
         client.close(cancel=True)
         outcomes: list[Outcome] = []
         flow: Any = connection.provider.retrieve_file("file-1")
-        client.drive(Call(flow, connection.transport, Watch(), outcomes.append))
+
+        def ended(outcome: Outcome) -> None:
+            outcomes.append(outcome)
+            over.set()
+
+        call = Call(flow, connection.transport, Watch(), ended)
+        if way == "inline":
+            client.drive(call)
+        else:
+            client.running_pool().submit(call)
+        assert over.wait(2)
         assert server.received == []
+        client.close()
     assert [error.code for error in outcomes[0].errors] == ["cancelled"]
 
 

@@ -101,6 +101,16 @@ def test_program_that_does_not_end_leaves_nothing_to_later_tests(slow: ScriptedS
     assert (program.stdout.closed, program.stderr.closed) == (True, True)
 
 
+def test_what_is_paused_goes_on_when_the_program_ends(slow: ScriptedServer) -> None:
+    """
+    Nobody is left to resume it.
+    """
+    program = started(
+        slow, 'client.files.create(b"x", "user_data", {"filename": "a.txt", "on_terminate": done}).pause()'
+    )
+    assert ended(program) == (0, "done True []\n", "")
+
+
 @pytest.mark.parametrize("workers", ["1", "8"])
 def test_script_that_ends_at_once_finishes_its_upload_and_callback(slow: ScriptedServer, workers: str) -> None:
     """

@@ -51,3 +51,13 @@ def test_the_whole_rate_is_used() -> None:
     """
     pace = Pace(1_000, _Clock())
     assert max(pace.turn() for _ in range(5_000)) < 305
+
+
+@given(st.integers(1, 5_000))
+def test_whoever_comes_at_once_has_no_more_either(per_minute: int) -> None:
+    """
+    With a rate that is no multiple of ten, too, a thronged minute has its share and no turn more.
+    """
+    pace = Pace(per_minute, _Clock())
+    turns = [pace.turn() for _ in range(per_minute + 1)]
+    assert turns[per_minute] - turns[0] > 60

@@ -252,6 +252,69 @@ def test_close_waits_for_what_is_pending(pool: Pool) -> None:
     assert [outcome.value for outcome in ended.outcomes] == [2]
 
 
+def held(pool: Pool, until: threading.Event, count: int) -> list[Ended]:
+    """
+    Start so many calls that move contents, which take a thread each until then; return once they have it.
+    """
+    under_way = threading.Semaphore(0)
+
+    def answer(request: Request) -> Response:
+        under_way.release()
+        until.wait(10)
+        return Response(status=200, request=request)
+
+    ended = [Ended() for _ in range(count)]
+    for each in ended:
+        one = call(asking(1), Echo(answer=answer), each)
+        one.is_long = True
+        pool.submit(one)
+    for _ in range(min(count, pool.max_workers)):
+        assert under_way.acquire(timeout=5)
+    return ended
+
+
+def test_short_calls_need_not_wait_for_contents(pool: Pool) -> None:
+    """
+    While contents have all threads, and more wait for one, one thread more does what is short, all of it.
+    """
+    until, echo = threading.Event(), Echo()
+    long, short = held(pool, until, 5), [Ended() for _ in range(20)]
+    try:
+        for each in short:
+            pool.submit(call(asking(3, 0.001), echo, each))
+        assert all(each.event.wait(5) for each in short)
+        assert len(echo.threads) == 1
+        assert not any(each.outcomes for each in long)
+    finally:
+        until.set()
+    assert pool.wait(5)
+    assert [len(each.outcomes) for each in long + short] == [1] * 25
+
+
+def test_pool_of_one_thread_keeps_the_order_of_calls() -> None:
+    """
+    With one thread, what is short waits for its turn too: who asks for one wants one after the other.
+    """
+    pool, until, short = Pool(1, lambda: 0), threading.Event(), Ended()
+    held(pool, until, 1)
+    pool.submit(call(asking(1), Echo(), short))
+    assert not short.event.wait(0.1)
+    until.set()
+    assert short.event.wait(5)
+    pool.close()
+
+
+def test_no_thread_more_where_no_contents_move(pool: Pool) -> None:
+    """
+    Short calls among themselves have the pool's threads and no other.
+    """
+    echo, ended = Echo(), [Ended() for _ in range(50)]
+    for each in ended:
+        pool.submit(call(asking(2), echo, each))
+    assert pool.wait(5)
+    assert len(echo.threads) <= pool.max_workers
+
+
 def test_call_goes_on_when_no_timer_thread_can_be_had(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Where no thread can be started any more, the thread that has the call waits itself.

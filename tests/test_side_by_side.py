@@ -4,6 +4,8 @@ Flows side by side: so many at a time, one progress, the first failure ends all,
 
 from __future__ import annotations
 
+import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -201,6 +203,61 @@ def test_a_flow_that_cannot_be_made_is_a_failure(drive: Drive) -> None:
     assert [str(error) for error in outcome.errors] == ["no more"]
 
 
+def test_the_failure_of_one_gives_no_other_up() -> None:
+    """
+    Those that are cancelled because another one failed are told that what has arrived stays.
+    """
+    is_begun, keeps = threading.Event(), list[bool]()
+
+    def cancelled() -> Flow[None]:
+        is_begun.set()
+        try:
+            yield Pause(60)
+        except CancelledError as error:
+            keeps.append(error.keeps)
+            raise
+
+    def failing() -> Flow[None]:
+        is_begun.wait(5)
+        yield from asking(1)
+
+    outcome = inline(call_of(together([cancelled(), failing()]), Busy(0.0, iter([500]))))
+    assert [str(error) for error in outcome.errors] == ["flow 1 got 500"]
+    assert keeps == [True]
+
+
+@pytest.mark.parametrize("wish", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()], ids=repr)
+@pytest.mark.parametrize("threads", [0, 1, 6])
+def test_who_makes_flows_may_ask_its_thread_to_end(threads: int, wish: BaseException) -> None:
+    """
+    On a thread of a pool that is an error of the call; for a thread that waits itself it is that thread's to know.
+
+    What is under way is stopped soon, and what has arrived stays.
+    """
+    told: list[CancelledError] = []
+
+    def parked() -> Flow[None]:
+        try:
+            yield Pause(60)
+        except CancelledError as error:
+            told.append(error)
+            raise
+
+    def flows() -> Iterator[Flow[Any]]:
+        yield parked()
+        yield asking(0)
+        raise wish
+
+    call, started = call_of(together(flows(), 2), Busy()), time.monotonic()
+    if threads:
+        assert [error.code for error in on_pool(threads)(call).errors] == ["unexpected_error"]
+    else:
+        with pytest.raises(type(wish)):
+            run_inline(call)
+    assert time.monotonic() - started < 5
+    assert [error.keeps for error in told] == [True]
+
+
 @EVERYWHERE
 def test_each_has_its_own_retries(drive: Drive) -> None:
     """
@@ -390,6 +447,42 @@ def test_ctrl_c_gives_nothing_up() -> None:
     with pytest.raises(KeyboardInterrupt):
         run_inline(call_of(together(flows()), Busy()))
     assert keeps == [True]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals reach no thread there")
+def test_ctrl_c_waits_for_no_stuck_maker_of_flows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The caller's thread goes on soon; the pool knows that a thread is left, until that one comes back.
+    """
+    pools, is_stuck, may_go = list[Pool](), threading.Event(), threading.Event()
+    expect, main = Pool.expect, threading.get_ident()
+
+    def expecting(pool: Pool, call: Call) -> None:
+        pools.append(pool)
+        expect(pool, call)
+
+    monkeypatch.setattr(Pool, "expect", expecting)
+
+    def flows() -> Iterator[Flow[int]]:
+        yield asking(0)
+        is_stuck.set()
+        may_go.wait(30)
+        yield asking(1)
+
+    def press() -> None:
+        is_stuck.wait(5)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    presser = threading.Thread(target=press)
+    presser.start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run_inline(call_of(together(flows(), 1), Busy(0.0)))
+    assert time.monotonic() - began < 5
+    assert not pools[0].wait(0)
+    may_go.set()
+    assert pools[0].wait(5)
+    presser.join()
 
 
 def test_a_callback_may_wait_for_a_group_on_a_pool_of_one() -> None:

@@ -41,6 +41,10 @@ class UploadServer:
 
         can_list: Whether files can be listed.
 
+        before_listing: Called before files are listed.
+
+        when_made: Called with the id of an upload that became a file, before that is answered.
+
         answers_cancels: Whether giving up an upload is answered soon.
 
         uploads: What there is, by id.
@@ -59,6 +63,8 @@ class UploadServer:
     part_s: float = 0.0
     complete_s: float = 0.0
     can_list: bool = True
+    before_listing: Callable[[], object] = lambda: None
+    when_made: Callable[[str], object] = lambda _: None
     answers_cancels: bool = True
     uploads: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     parts: dict[str, bytes] = attrs.field(factory=dict)
@@ -74,14 +80,17 @@ class UploadServer:
         """
         Answer one request.
         """
-        method, path, _ = exchange.request_head()
+        method, path, headers = exchange.request_head()
         path = path.removeprefix("/v1/")
         body = exchange.read_body()
+        if len(body) < int(headers.get("content-length", "0")):
+            raise ConnectionResetError  # half a part is no part
         with self._lock:
             self.asked.append(path.rsplit("/", 1)[-1].partition("?")[0])
         if method == "GET" and not self.can_list:
             failed(exchange, b"")
         elif method == "GET":
+            self.before_listing()
             say(exchange, 200, {"object": "list", "data": self.listed, "has_more": False})
         elif path == "uploads":
             answer = self._created(json.loads(body))
@@ -117,6 +126,7 @@ class UploadServer:
         time.sleep(self.complete_s)
         with self._lock:
             answer = self._completed(upload_id, order)
+        self.when_made(upload_id)
         if fault is None:
             say(exchange, *answer)
 

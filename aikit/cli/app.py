@@ -15,7 +15,7 @@ import click
 import aikit
 from aikit.cli.completion import PROGRAM, VARIABLE
 from aikit.cli.options import Group
-from aikit.cli.output import Exit, forget_stdout, leave_now
+from aikit.cli.output import Exit, forget, leave_now, naming_stdout, tell
 from aikit.cli.text import safe, safe_json
 
 _EPILOG: Final = """
@@ -67,12 +67,12 @@ def run(argv: Sequence[str]) -> int:
     try:
         return _flushed(_invoked(list(argv)))
     except (click.Abort, KeyboardInterrupt):
-        sys.stderr.write("stopped by Ctrl-C\n")
+        tell("stopped by Ctrl-C")
         if threading.active_count() > 1:  # calls under way: whatever they wait for, Ctrl-C does not
             leave_now(Exit.INTERRUPTED)
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        forget_stdout()
+        forget(sys.stdout)
         return Exit.DONE
     except OSError as error:
         name = f"{safe(str(error.filename))}: " if error.filename else ""
@@ -93,7 +93,7 @@ def _invoked(argv: list[str]) -> int:
         elif isinstance(error, _HELP_INSTEAD) or error.ctx is None:
             error.show()
         else:
-            sys.stderr.write(f"error: {safe(error.format_message())}\nsee: {error.ctx.command_path} --help\n")
+            tell(f"error: {safe(error.format_message())}\nsee: {error.ctx.command_path} --help")
         return error.exit_code
 
 
@@ -101,7 +101,8 @@ def _flushed(code: int) -> int:
     """
     Hand over what is still in buffers, so that a full disk is told and a closed pipe is not.
     """
-    sys.stdout.flush()
+    with naming_stdout():
+        sys.stdout.flush()
     return code
 
 
@@ -112,7 +113,7 @@ def _never_fail_to_encode() -> None:
 
 
 def _complain(text: str) -> None:
-    sys.stderr.write(f"error: {text}\n")
+    tell(f"error: {text}")
     _redirect_if_broken()
 
 
@@ -123,4 +124,4 @@ def _redirect_if_broken() -> None:
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
-        forget_stdout()
+        forget(sys.stdout)

@@ -84,21 +84,26 @@ def prune(*, yes: bool, **asked: Any) -> int:
     List the files that would go, or, with --yes, delete them.
 
     A file goes when all that is said fits it. Off a terminal it is a line of fields separated by tabs: id, name, bytes,
-    purpose, created, status, reasons.
+    purpose, created, status, reasons; -q prints only the ids of files that are gone, or would go.
     """
+    if not any(asked[name] for name in ("older_than", "purpose", "name", "unused")):
+        raise click.UsageError("nothing says which files are to go; say --older-than, --purpose, --name or --unused")
     settings = settings_of_context()
     output = Output(settings)
     with settings.connected() as client, usage_errors():
         result = client.files.prune(OpenAIFilePruneParameters(dry_run=not yes, background=True, **asked))
         _waited_for_or_stopped(result)
+    is_stopped = any(error.code == "cancelled" for error in result.errors)
     if result.errors and not len(result.items):
+        if is_stopped:
+            output.say("stopped by Ctrl-C: nothing was deleted")
         return told(output, result)
     if settings.json:
         output.document(_to_json(result))
     else:
         _list(output, result)
-    output.say(_summary(result, is_dry=not yes))
-    if any(error.code == "cancelled" for error in result.errors):
+    output.say(_summary(result, is_dry=not yes, is_stopped=is_stopped))
+    if is_stopped:
         return Exit.INTERRUPTED
     return Exit.REFUSED if result.errors else Exit.DONE
 
@@ -121,10 +126,12 @@ def _list(output: Output, result: OpenAIFilePruneResult) -> None:
         ]
         output.columns(("ID", "NAME", "SIZE", "STATUS", "WHY"), rows, flexible="NAME", spare=("WHY",))
     for one in result.items:
-        if output.is_plain:
+        if output.is_plain and not (output.settings.quiet and one.errors):  # a bare id tells no status
             output.line(one.file.id if output.settings.quiet else "\t".join(safe(field) for field in _fields(one)))
         for error in one.errors if one.status == "failed" else ():
             output.error(error, one.file.id)
+    if result.ended_by is not None and result.ended_by.code != "cancelled":
+        output.error(result.ended_by)
 
 
 def _fields(one: OpenAIFilePruneItem) -> list[str]:
@@ -135,17 +142,20 @@ def _fields(one: OpenAIFilePruneItem) -> list[str]:
 
 def _to_json(result: OpenAIFilePruneResult) -> dict[str, Any]:
     errors = [{"subject": one.file.id, "error": error_to_json(error)} for one in result.items for error in one.errors]
+    if result.ended_by is not None and result.ended_by.code != "cancelled":
+        errors.insert(0, {"subject": "", "error": error_to_json(result.ended_by)})
     data = [one.file.to_wire() | {"prune": {"status": one.status, "reasons": one.reasons}} for one in result.items]
     return {"object": "list", "data": data, "counts": attrs.asdict(result.counts)} | (
         {"errors": errors} if errors else {}
     )
 
 
-def _summary(result: OpenAIFilePruneResult, *, is_dry: bool) -> str:
+def _summary(result: OpenAIFilePruneResult, *, is_dry: bool, is_stopped: bool) -> str:
     counts = result.counts
     if is_dry:
         told = f"{counted(counts.listed, 'file')} of {counts.seen:,} would go: {human_size(counts.bytes)}"
         return f"{told}; say --yes to delete them" if counts.listed else f"no file of {counts.seen:,} would go"
     told = f"{counted(counts.deleted, 'file')} of {counts.seen:,} deleted: {human_size(counts.bytes)}"
     told += f", {counts.failed:,} failed" if counts.failed else ""
-    return told + (f", {counts.cancelled:,} not: stopped by Ctrl-C" if counts.cancelled else "")
+    told += f", {counts.cancelled:,} not" if counts.cancelled else ""
+    return told + (": stopped by Ctrl-C" if is_stopped else "")

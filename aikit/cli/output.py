@@ -7,8 +7,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Collection, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 from typing import Any, BinaryIO, Final, NoReturn, TextIO
 
@@ -183,20 +183,24 @@ class Output:
     def line(self, text: str) -> None:
         """
         Print one line of data; once nobody reads any more, nothing.
+
+        Raises:
+            OSError: It cannot be written: the disk is full.
         """
         if not self.is_stdout_gone:
             try:
-                sys.stdout.write(f"{text}\n")
+                with naming_stdout():
+                    sys.stdout.write(f"{text}\n")
             except BrokenPipeError:
                 self.is_stdout_gone = True
-                forget_stdout()
+                forget(sys.stdout)
 
     def say(self, text: str) -> None:
         """
         Print words on stderr, unless only bare ids and errors are asked for.
         """
         if not self.settings.quiet:
-            sys.stderr.write(f"{text}\n")
+            tell(text)
 
     def error(self, error: OpenAIError, subject: str | None = None) -> None:
         """
@@ -212,7 +216,7 @@ class Output:
         Print a problem on stderr in words of our own.
         """
         start = "\x1b[1;31merror:\x1b[0m" if self.has_color(sys.stderr) else "error:"
-        sys.stderr.write(f"{start} {text}\n")
+        tell(f"{start} {text}")
 
 
 def error_text(error: OpenAIError) -> str:
@@ -261,18 +265,40 @@ def copy_to_stdout(output: Output, file: BinaryIO) -> int:
         shutil.copyfileobj(file, sys.stdout.buffer, 1024 * 1024)
         sys.stdout.buffer.flush()
     except BrokenPipeError:  # the reader had enough
-        forget_stdout()
+        forget(sys.stdout)
     return Exit.DONE
 
 
-def forget_stdout() -> None:
+def tell(text: str) -> None:
     """
-    Let what is still to be written to stdout go nowhere: its reader is gone.
+    Print words on stderr; where they cannot be written, what is done goes on without.
+    """
+    try:
+        sys.stderr.write(f"{text}\n")
+    except OSError:
+        forget(sys.stderr)
+
+
+def forget(stream: TextIO) -> None:
+    """
+    Let what is still to be written to *stream* go nowhere: its reader is gone.
     """
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+
+
+@contextmanager
+def naming_stdout() -> Iterator[None]:
+    """
+    Say of what cannot be written inside that it was to go to stdout.
+    """
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or "<stdout>"
+        raise
 
 
 def leave_now(code: Exit) -> NoReturn:

@@ -9,23 +9,28 @@ import re
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import attrs
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, OverflowMethod
 from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Column, Table
 from rich.text import Text
 
-from aikit.cli.text import counted, human_seconds, human_size, safe
+from aikit.cli.text import counted, human_seconds, human_size, in_encoding, safe
 from aikit.objects import Progress
 
 _GAP: Final = 2
 _NAME_MIN: Final = 8
+_NAME_MAX: Final = 24
+_AMOUNT_MIN: Final = 17  # "9.9 KB of 9.9 MB", and more
+_ANY: Final = 25
+_ROOMY: Final = 72  # columns: for a name, a bar, how much, how fast and how long still
+_NARROW: Final = 48  # for the first three
 _RIGHT: Final = frozenset(("SIZE", "DONE", "FAILED", "REQUESTS", "INPUT", "CACHED", "OUTPUT", "REASONING", "COST"))
 _TAIL: Final = re.compile(r"(?:\s|\x1b\[[\d;]*m)+$")
 """Blanks at the end of a line, painted or not; how many there are differs between versions of rich."""
@@ -49,6 +54,7 @@ def table_text(
         has_color: Whether to paint.
     """
     width = shutil.get_terminal_size().columns
+    rows = [[in_encoding(cell, sys.stdout.encoding) for cell in row] for row in rows]
     widths = [max(cell_len(cell) for cell in cells) for cells in zip(titles, *rows, strict=True)]
     while titles[-1] in spare and sum(widths) + _GAP * (len(widths) - 1) > width:
         titles, rows = titles[:-1], [row[:-1] for row in rows]
@@ -59,6 +65,13 @@ def table_text(
     return _drawn(titles, rows, widths, has_color=has_color)
 
 
+def _cut(encoding: str | None) -> OverflowMethod:
+    """
+    Return how to cut a text: where there is no sign for what is missing, without one.
+    """
+    return "ellipsis" if "utf" in (encoding or "").lower() else "crop"
+
+
 def _drawn(
     titles: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int], *, has_color: bool
 ) -> list[str]:
@@ -66,7 +79,7 @@ def _drawn(
     for title, cells in zip(titles, widths, strict=True):
         table.add_column(title, width=cells, no_wrap=True, justify="right" if title in _RIGHT else "left")
     for row in rows:
-        table.add_row(*(Text(cell, overflow="ellipsis", no_wrap=True) for cell in row))
+        table.add_row(*(Text(cell, overflow=_cut(sys.stdout.encoding), no_wrap=True) for cell in row))
     drawn = io.StringIO()
     console = console_on(drawn, has_color=has_color, width=sum(widths) + _GAP * len(widths))
     console.print(table)
@@ -111,14 +124,41 @@ class LeftColumn(ProgressColumn):
         return Text("" if left_s is None else f"{human_seconds(left_s)} left")
 
 
+class _FittingBars(RichProgress):
+    """
+    Bars that leave out what a narrow terminal has no room for, instead of a bit of everything.
+    """
+
+    def __init__(self, name_column: Column, *columns: ProgressColumn, **more: Any) -> None:
+        self._name_column = name_column
+        super().__init__(TextColumn("{task.description}", markup=False, table_column=name_column), *columns, **more)
+
+    def make_tasks_table(self, tasks: Iterable[Task]) -> Table:
+        """
+        Return the table: without speed and time under 72 columns, without bars under 48, too.
+        """
+        everything = self.columns
+        width = self.console.width if hasattr(self, "live") else _ROOMY  # called when they are made, too
+        if width < _ROOMY:
+            name, bar, amount = everything[:3]
+            self.columns = (name, bar, amount) if width >= _NARROW else (name, amount)
+        self._name_column.max_width = max(_NAME_MIN, min(_NAME_MAX, width - _AMOUNT_MIN - 2 * _GAP))
+        try:
+            table = super().make_tasks_table(tasks)
+        finally:
+            self.columns = everything
+        table.width = max(1, width - len("^C"))  # a terminal that shows it there would begin another line
+        return table
+
+
 def file_bars(*, has_color: bool, keeps: bool = False) -> RichProgress:
     """
     Return bars on stderr that show bytes; *keeps* leaves the finished ones.
     """
-    return RichProgress(
-        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=24)),
+    return _FittingBars(
+        Column(no_wrap=True, max_width=_NAME_MAX, overflow=_cut(sys.stderr.encoding)),
         BarColumn(bar_width=None, style="dim", complete_style="cyan", finished_style="green"),
-        _Amount(table_column=Column(no_wrap=True)),
+        _Amount(table_column=Column(no_wrap=True, min_width=_AMOUNT_MIN)),
         _Rate(table_column=Column(no_wrap=True)),
         LeftColumn(table_column=Column(no_wrap=True)),
         console=console_on(sys.stderr, has_color=has_color),
@@ -169,7 +209,12 @@ class TerminalBars:
         Return the bar of one file; it shows with the first report.
         """
         return _FileBar(
-            self._bars, safe(name), size_bytes, advance=self._advance, finish=self._finish, keeps=self.keeps
+            self._bars,
+            in_encoding(safe(name), self._bars.console.encoding),
+            size_bytes,
+            advance=self._advance,
+            finish=self._finish,
+            keeps=self.keeps,
         )
 
     def _advance(self, count_bytes: int) -> None:
@@ -243,6 +288,7 @@ def console_on(stream: object, *, has_color: bool, width: int | None = None) -> 
         force_terminal=True,
         color_system="standard" if has_color else None,
         width=width,
+        height=None if width is None else _ANY,  # with a width alone, rich goes by TERM
         highlight=False,
         markup=False,
         emoji=False,

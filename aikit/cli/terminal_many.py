@@ -14,7 +14,7 @@ from rich.progress import TaskID
 
 from aikit.cli.inputs import STDIN_NAME
 from aikit.cli.terminal import file_bars
-from aikit.cli.text import counted, safe
+from aikit.cli.text import counted, in_encoding, safe
 from aikit.many_objects import OpenAIFileManyProgress, OpenAIFileUnderWay
 
 _SHOWN: Final = 8
@@ -64,7 +64,7 @@ class ManyBars:
         self._bars.update(self._whole, completed=progress.bytes, total=progress.bytes_total, description=safe(title))
 
     def _show(self, one: OpenAIFileUnderWay) -> None:
-        title = _title(one)
+        title = in_encoding(_title(one), self._bars.console.encoding)
         if one.number not in self._of_files:
             self._of_files[one.number] = self._bars.add_task(title, total=one.total)
         self._bars.update(self._of_files[one.number], completed=one.bytes, total=one.total, description=title)

@@ -21,6 +21,14 @@ def safe(text: str) -> str:
     return "".join(char if char.isprintable() else _escape(char) for char in text)
 
 
+def in_encoding(text: str, encoding: str | None) -> str:
+    r"""
+    Return *text* as a stream of that encoding shows it: what it has no sign for is an escape, such as ``\u2603``.
+    """
+    name = encoding or "ascii"
+    return text.encode(name, "backslashreplace").decode(name)
+
+
 def safe_json(value: Any, *, ascii_only: bool) -> str:
     """
     Return *value* as JSON with an indent of two, harmless to a terminal and exact for a program.

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
@@ -71,8 +73,18 @@ class Interrupt:
 
     def _press(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  signal's signature
         if self.asked_at is not None:
+            _show_cursor()
             os._exit(Exit.INTERRUPTED)
         self.asked_at = time.monotonic()
+
+
+def _show_cursor() -> None:
+    """
+    Give a terminal back its cursor, which bars hide; without a lock that somebody may hold.
+    """
+    with suppress(OSError, ValueError):  # whatever became of stderr
+        if sys.__stderr__ is not None and sys.__stderr__.isatty():
+            os.write(sys.__stderr__.fileno(), b"\x1b[?25h\n")
 
 
 @attrs.define
@@ -105,8 +117,11 @@ class Told:
         already: Files that were not sent because they are there.
 
         size_bytes: Of those that were uploaded.
+
+        is_by_user: Whether Ctrl-C was pressed.
     """
 
+    is_by_user: bool = False
     uploaded: Names = attrs.field(factory=Names)
     stopped: Names = attrs.field(factory=Names)
     already: int = 0
@@ -118,7 +133,8 @@ class Told:
         """
         Count one more.
         """
-        self.exits.add(answer.exit)
+        if status != CANCELLED or self.is_by_user:  # what ended all for the others has an exit code of its own
+            self.exits.add(answer.exit)
         if status == UPLOADED:
             self.uploaded.add(answer.subject)
             self.size_bytes += answer.value.bytes or 0
@@ -129,6 +145,12 @@ class Told:
         else:
             self.already += 1
 
+    def count_all(self, total: int) -> None:
+        """
+        Count those of *total* that nobody listed, too, as stopped.
+        """
+        self.stopped.count = max(self.stopped.count, total - self.uploaded.count - self.already - self.failed)
+
     def summary(self, seconds: float) -> str:
         """
         Return in words how it went.
@@ -138,7 +160,8 @@ class Told:
         if self.stopped.count:
             those = f" ({self.uploaded})" if self.uploaded.count else ""
             stopped = f"{self.stopped.count:,} not ({self.stopped})"
-            return f"stopped by Ctrl-C: {self.uploaded.count:,} uploaded{those}{rest}, {stopped}"
+            why = " by Ctrl-C" if self.is_by_user else ""
+            return f"stopped{why}: {self.uploaded.count:,} uploaded{those}{rest}, {stopped}"
         told = f"{counted(self.uploaded.count, 'file')} uploaded{rest}"
         if not self.uploaded.count:  # no bytes, in a time that nobody wants to know
             return told
@@ -156,6 +179,8 @@ class Uploads:
 
         is_stuck: Whether one did not end in time after Ctrl-C.
 
+        result: What comes of them; ``None`` before they have begun.
+
         notes: What is worth knowing beside what came of them.
     """
 
@@ -166,6 +191,7 @@ class Uploads:
     interrupt: Interrupt
     is_stuck: bool = False
     told: Told = attrs.field(factory=Told)
+    result: OpenAIFileManyResult | None = None
     notes: tuple[str, ...] = ()
 
     def run(self, files: Sequence[FileSource], *, is_many: bool) -> int:
@@ -173,7 +199,13 @@ class Uploads:
         Upload all, print what came of them and a summary; return the exit code.
         """
         began = time.monotonic()
-        self.output.streamed(self._answers(files), is_many=is_many)
+        answers = self._answers(files)
+        try:
+            self.output.streamed(answers, is_many=is_many)
+        except OSError:  # nobody will know the ids of what is still to come
+            self._stop(answers)
+            self.output.say(self.told.summary(time.monotonic() - began))
+            raise
         self.output.say(self.told.summary(time.monotonic() - began))
         for note in self.notes:
             self.output.say(safe(note))
@@ -184,6 +216,15 @@ class Uploads:
         self.client.close()
         return worst(self.told.exits)
 
+    def _stop(self, answers: Iterator[Answer]) -> None:
+        """
+        Stop what is under way, and count what came of it.
+        """
+        if self.result is not None:
+            self.result.cancel(keep=True)
+        for _ in answers:
+            pass
+
     def _answers(self, files: Sequence[FileSource]) -> Iterator[Answer]:
         """
         Start all, and yield what came of each, in their order, as soon as it is known.
@@ -191,8 +232,9 @@ class Uploads:
         with many_bars(self.output) as on_progress:
             options = attrs.evolve(self.options, background=True, on_progress=on_progress)
             with usage_errors():
-                result = self.client.files.create_many(files[0] if len(files) == 1 else files, self.purpose, options)
-            yield from self._ended(result)
+                paths = files[0] if len(files) == 1 else files
+                self.result = self.client.files.create_many(paths, self.purpose, options)
+            yield from self._ended(self.result)
 
     def _ended(self, result: OpenAIFileManyResult) -> Iterator[Answer]:
         number, is_over = 0, False
@@ -208,7 +250,11 @@ class Uploads:
         if self.is_stuck:
             yield from self._left(result)
         elif not number:  # a manifest that cannot be used, and the like
-            yield self._failed(result.errors)
+            yield self._failed(result.errors, was_sent=False)
+        elif result.ended_by is not None and not self.told.is_by_user:
+            yield self._failed([result.ended_by], was_sent=True)
+        if self.told.stopped.count:
+            self.told.count_all(result.progress.files_total or 0)
 
     def _waited(self, result: OpenAIFileManyResult) -> bool:
         """
@@ -218,6 +264,7 @@ class Uploads:
             self.notes = result.notes
             return True
         if self.interrupt.asked_at is not None:
+            self.told.is_by_user = True
             self.interrupt.once(partial(result.cancel, keep=True))
         self.is_stuck = self.interrupt.is_over
         return False
@@ -228,9 +275,12 @@ class Uploads:
         self.told.add(answer, item.status)
         return answer
 
-    def _failed(self, errors: Sequence[OpenAIError]) -> Answer:
-        answer = Answer(subject="", errors=tuple(errors), was_sent=False)
-        self.told.add(answer, CANCELLED if answer.is_cancelled else FAILED)
+    def _failed(self, errors: Sequence[OpenAIError], *, was_sent: bool) -> Answer:
+        """
+        Return what is wrong with all of them, and with no file in particular.
+        """
+        answer = Answer(subject="", errors=tuple(errors), was_sent=was_sent)
+        self.told.exits.add(answer.exit)
         return answer
 
     def _left(self, result: OpenAIFileManyResult) -> Iterator[Answer]:

@@ -4,12 +4,14 @@ A manifest: what became of each of many files, on a line of JSON, so that work c
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from io import FileIO
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +24,8 @@ from aikit.disk.places import Places
 from aikit.errors import OpenAIError
 from aikit.many_objects import IDENTICAL, KEPT, UPLOADED, OpenAIFileItem
 
+_HEAD: Final = b'{"path": '
+_LINE_MAX: Final = 1024 * 1024  # no line of ours comes near
 _DONE: Final = (UPLOADED, KEPT, IDENTICAL)  # no set: what stands in a damaged line may have no hash
 
 
@@ -57,14 +61,22 @@ class Manifest:
 
     A line has ``path`` (absolute), ``status``, ``size``, ``sha256``, ``file_id``, ``file``, ``errors`` and more; the
     last line about a path counts. Whoever is killed leaves whole lines and at most one torn one, which is not read.
+
+    Attributes:
+        path: As it was given; a link is followed, so that one file has one lock under whichever name.
     """
 
     path: Path
     clock: Callable[[], float] = time.time
+    _place: Path = attrs.field(init=False)
     _file: FileIO = attrs.field(init=False)
-    _lock: FileIO = attrs.field(init=False)
     _places: Places = attrs.field(init=False)
-    _reading: Any = attrs.field(factory=threading.Lock, init=False)
+    _closing: ExitStack = attrs.field(factory=ExitStack, init=False)
+    _is_whole: bool = attrs.field(default=True, init=False)
+    _moving: Any = attrs.field(factory=threading.Lock, init=False)  # writing moves the place that is read from, too
+
+    def __attrs_post_init__(self) -> None:
+        self._place = Path(os.path.realpath(self.path))
 
     @classmethod
     def opened(cls, path: Path) -> Manifest:
@@ -72,15 +84,18 @@ class Manifest:
         Open the manifest at *path*, made if need be, and read what it has.
 
         Raises:
-            OpenAIError: It cannot be used (code ``"unusable_manifest"``), or another process is at it (code
-                ``"manifest_in_use"``).
+            OpenAIError: It cannot be used (code ``"unusable_manifest"``), another call is at it (code
+                ``"manifest_in_use"``), or there is no room for what it has (code ``"insufficient_storage"``).
         """
         manifest = cls(path)
         try:
             manifest._open()
         except OSError as error:
-            message = f"the manifest {path} cannot be used: {error.strerror or error}"
-            raise OpenAIError(message=message, code="unusable_manifest", param="manifest") from error
+            manifest._closing.close()
+            raise manifest._unusable(error.strerror or str(error)) from error
+        except BaseException:
+            manifest._closing.close()
+            raise
         return manifest
 
     def done(self, state: FileState, sha256: Callable[[], str]) -> OpenAIFileItem | None:
@@ -112,7 +127,7 @@ class Manifest:
         own = {"path": state.path, "modified_ns": state.modified_ns}
         line = json.dumps({**item.to_json(), **own, "purpose": state.purpose, "account": state.account})
         try:
-            self._file.write(line.encode() + b"\n")
+            self._append(line.encode() + b"\n")
         except OSError as error:
             code = "insufficient_storage" if error.errno in NO_SPACE else "unusable_manifest"
             message = f"the manifest {self.path} cannot be written: {error.strerror or error}"
@@ -124,55 +139,84 @@ class Manifest:
         """
         with suppress(OSError):
             os.fsync(self._file.fileno())
-        self._file.close()
-        self._places.close()
-        with suppress(OSError):  # an open file cannot be removed everywhere
-            self._lock_path.unlink()
-        self._lock.close()
+        with suppress(OSError):
+            self._closing.close()
+
+    def _append(self, line: bytes) -> None:
+        with self._moving:
+            left = memoryview(line if self._is_whole else b"\n" + line)
+            self._is_whole = False
+            while left:
+                written = self._file.write(left)  # what has room: a disk fills up in the middle of a line
+                if not written:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                left = left[written:]
+            self._is_whole = True
 
     def _at(self, start: int, size: int) -> bytes:
-        with self._reading:
+        with self._moving:
             self._file.seek(start)  # writing is at the end all the same
             return self._file.read(size) or b""
 
-    @property
-    def _lock_path(self) -> Path:
-        return self.path.with_name(f".{self.path.name}.lock")
-
     def _open(self) -> None:
-        lock = take(self._lock_path)
+        if self._place.exists() and not stat.S_ISREG(self._place.stat().st_mode):
+            raise self._unusable("it is no regular file")
+        self._lock()
+        self._file = self._closing.enter_context(FileIO(self._place, "a+"))
+        self._places = Places()
+        self._closing.callback(self._places.close)
+        self._load()
+
+    def _lock(self) -> None:
+        path = self._place.with_name(f".{self._place.name}.lock")
+        lock = take(path)
         if lock is None:
-            message = f"another process is at the manifest {self.path}; let it go on, or stop it first"
+            message = (
+                f"another call, here or in another process, is at the manifest {self.path}; let it end, or stop it"
+            )
             raise OpenAIError(message=message, code="manifest_in_use", param="manifest")
-        self._lock = lock
-        try:
-            self._file = FileIO(self.path, "a+")
-            self._places = Places()
-        except BaseException:
-            lock.close()
-            raise
-        end = self._file.seek(0, os.SEEK_END)
-        if end and self._at(end - 1, 1) != b"\n":
-            self._file.write(b"\n")  # ends the torn line
+        self._closing.callback(_let_go, lock, path)
+
+    def _load(self) -> None:
+        """
+        Read what it has; what is somebody else's file is left as it is.
+        """
+        is_ours = False
         for start, line in self._lines():
-            self._remember(start, line)
+            is_ours |= self._remember(start, line)
+        head = self._at(0, _LINE_MAX).strip(b"\0\r\n ")  # a power cut may leave nothing but zeros
+        if head and not is_ours and head[: len(_HEAD)] != _HEAD[: len(head)]:
+            raise self._unusable("it has something else in it; give it a name of its own")
+        end = self._file.seek(0, os.SEEK_END)
+        self._is_whole = not end or self._at(end - 1, 1) == b"\n"
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
+        """
+        Read the lines with their places; of one that is longer than any of ours, as if it were several.
+        """
         start = 0
-        with self.path.open("rb") as file:
-            for line in file:
+        with self._place.open("rb") as file:
+            while line := file.readline(_LINE_MAX):
                 yield start, line
                 start += len(line)
 
-    def _remember(self, start: int, raw: bytes) -> None:
+    def _unusable(self, why: str) -> OpenAIError:
+        message = f"the manifest {self.path} cannot be used: {why}"
+        return OpenAIError(message=message, code="unusable_manifest", param="manifest")
+
+    def _remember(self, start: int, raw: bytes) -> bool:
+        """
+        Keep what a line says; tell whether it is one of a manifest.
+        """
         line = _read(raw)
-        if line is None:
-            return
+        if line is None or not {"path", "status"} <= line.keys():
+            return False
         key = _key(line.get("account"), line.get("purpose"), line.get("path"))
         if line.get("status") in _DONE:
             self._places.put(key, start, len(raw))
         else:
             self._places.drop(key)
+        return True
 
     def _kept(self, line: dict[str, Any]) -> OpenAIFileItem | None:
         try:
@@ -182,6 +226,12 @@ class Manifest:
         if item.file is None or (item.file.expires_at is not None and item.file.expires_at <= self.clock()):
             return None
         return attrs.evolve(item, status=KEPT, was_sent=False)
+
+
+def _let_go(lock: FileIO, path: Path) -> None:
+    with suppress(OSError):  # an open file cannot be removed everywhere
+        path.unlink()
+    lock.close()
 
 
 def _key(account: object, purpose: object, path: object) -> str:

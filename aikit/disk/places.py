@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import attrs
 
+from aikit.errors import OpenAIError
+
 _CACHE_KIB: Final = 4_096
 
 
@@ -35,9 +37,16 @@ class Places:
     def put(self, name: str, start: int, size: int) -> None:
         """
         Remember the place of *name*, instead of what was known of it.
+
+        Raises:
+            OpenAIError: There is no room on disk (code ``"insufficient_storage"``).
         """
-        with self._lock:
-            self._connection.execute("INSERT OR REPLACE INTO places VALUES (?, ?, ?)", (_text(name), start, size))
+        try:
+            with self._lock:
+                self._connection.execute("INSERT OR REPLACE INTO places VALUES (?, ?, ?)", (_text(name), start, size))
+        except sqlite3.Error as error:
+            message = f"there is no room in the temporary folder to find so many names again: {error}; free some space"
+            raise OpenAIError(message=message, code="insufficient_storage") from error
 
     def drop(self, name: str) -> None:
         """

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -73,7 +74,7 @@ def require_paths(paths: Any) -> None:
             _require_path(one)
 
 
-def walked(paths: Any, *, recursive: bool) -> Iterator[Found]:
+def walked(paths: Any, *, recursive: bool, but: str | os.PathLike[str] | None = None) -> Iterator[Found]:
     """
     Find the files that *paths* names, as late as they are asked for.
 
@@ -84,6 +85,8 @@ def walked(paths: Any, *, recursive: bool) -> Iterator[Found]:
         paths: A path, stream or bytes, or an iterable of them.
 
         recursive: Whether to go into the folders of a folder.
+
+        but: A file that is left out of folders.
     """
     for one in (paths,) if is_one(paths) else paths:
         try:
@@ -92,16 +95,16 @@ def walked(paths: Any, *, recursive: bool) -> Iterator[Found]:
             yield Found(str(one), OpenAIError(message=str(error), code="invalid_path", param="file"))
             continue
         if is_folder(one):
-            yield from _in_folder(os.fspath(one), recursive=recursive)
+            yield from _in_folder(os.fspath(one), recursive=recursive, but=but)
         else:
             yield Found(one)
 
 
-def measured(paths: Any, *, recursive: bool) -> Iterator[int]:
+def measured(paths: Any, *, recursive: bool, but: str | os.PathLike[str] | None = None) -> Iterator[int]:
     """
     Walk like `walked`, and give the size of each file in bytes, 0 where it is not known.
     """
-    for found in walked(paths, recursive=recursive):
+    for found in walked(paths, recursive=recursive, but=but):
         try:
             yield os.stat(found.path).st_size if found.path is not None else 0  # noqa: PTH116  likewise
         except OSError:  # told when it is sent
@@ -119,9 +122,12 @@ def _require_path(one: Any) -> None:
             raise ValueError("a path must not be empty, and have no NUL character")
 
 
-def _in_folder(top: str, *, recursive: bool) -> Iterator[Found]:
+def _in_folder(top: str, *, recursive: bool, but: str | os.PathLike[str] | None) -> Iterator[Found]:
     is_empty = True
+    names = {Path(but).name, Path(but).resolve().name} if but is not None else frozenset()
     for found in _files_below(top, recursive=recursive):
+        if but is not None and os.path.basename(found.file) in names and _is_same(found.file, but):  # noqa: PTH119  likewise
+            continue
         is_empty = False
         yield found
     if is_empty:
@@ -129,6 +135,13 @@ def _in_folder(top: str, *, recursive: bool) -> Iterator[Found]:
             f"{top} has no files" if recursive else f"{top} has no files of its own; folders in it are not searched"
         )
         yield Found(top, OpenAIError(message=message, code="empty_folder", param="file"))
+
+
+def _is_same(path: str, other: str | os.PathLike[str]) -> bool:
+    try:
+        return os.path.samefile(path, other)  # noqa: PTH121  likewise
+    except OSError:  # one of them is gone
+        return False
 
 
 def _files_below(top: str, *, recursive: bool) -> Iterator[Found]:

@@ -136,6 +136,7 @@ class UploadsService:
                     check.feed(chunk)
                     digest.update(chunk)
                     incoming.write(chunk)
+                    _require_no_more(upload, incoming.size_bytes)
                     on_read()
         check.finish()
         return digest.hexdigest()
@@ -194,6 +195,15 @@ def _require_part_size(size_bytes: int) -> None:
     most = limits_for("local").upload_part_max_bytes
     if size_bytes > most:
         raise Refusal(f"The part is larger than the {most} maximum.", "data", "part_too_large", status=413)
+
+
+def _require_no_more(upload: StoredUpload, size_bytes: int) -> None:
+    """
+    Refuse parts, or one that is named again and again, before they fill the disk.
+    """
+    if size_bytes > upload.bytes:
+        message = f"The parts have more bytes in all than the {upload.bytes} that the upload was created with."
+        raise Refusal(message, "part_ids", "size_mismatch")
 
 
 def _require_whole(upload: StoredUpload, size_bytes: int, md5: str, expected_md5: Any) -> None:

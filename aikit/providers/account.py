@@ -29,8 +29,15 @@ def account_key(provider: Provider, extra_headers: Mapping[str, str] | None = No
         extra_headers: Of the call, which win.
     """
     if provider.kind == "local":
-        return f"local {getattr(provider, 'home', provider.base_url)}"
+        return f"local {as_text(getattr(provider, 'home', provider.base_url))}"
     headers = Headers(getattr(provider, "headers", {})).merged(extra_headers)
     named = ((name.lower(), value) for name, value in headers.items())
     who = sorted((name, value) for name, value in named if is_secret(name, value) or name.startswith(_OPENAIS))
     return f"{provider.base_url} {hashlib.sha256(json.dumps(who).encode()).hexdigest()}"
+
+
+def as_text(place: object) -> str:
+    """
+    Return a path as text that SQLite can hold: bytes in it that are no UTF-8 are written as escapes.
+    """
+    return str(place).encode("utf-8", "backslashreplace").decode()

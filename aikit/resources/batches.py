@@ -239,6 +239,7 @@ class BatchesAPI:
                 provider,
             ),
             options,
+            is_long=True,
         )
 
     def resubmit(
@@ -294,6 +295,7 @@ class BatchesAPI:
                 provider,
             ),
             options,
+            is_long=True,
         )
 
     def estimate(self, file: FileSource, parameters: Options | None = None) -> OpenAIBatchEstimateResult:
@@ -322,6 +324,7 @@ class BatchesAPI:
             OpenAIBatchEstimateResult(),
             lambda provider, watch: estimated(provider, source, self._client.books, watch),
             OpenAIParameters.of(parameters),
+            is_long=True,
         )
 
     def cost(self, batch: OpenAIBatch | str, parameters: Options | None = None) -> OpenAIBatchCostResult:
@@ -354,6 +357,7 @@ class BatchesAPI:
             OpenAIBatchCostResult(),
             lambda provider, _: costed(provider, batch, self._client.books),
             OpenAIParameters.of(parameters),
+            is_long=True,
         )
 
 

@@ -31,9 +31,22 @@ Operation = Callable[["Provider", Watch], Flow[Any]]
 """Makes the flow of one call."""
 
 
-def start(client: OpenAIClient, result: R, operation: Operation, parameters: OpenAIParameters) -> R:
+def start(
+    client: OpenAIClient, result: R, operation: Operation, parameters: OpenAIParameters, *, is_long: bool = False
+) -> R:
     """
     Run *operation* as *parameters* ask: here and now, or on the pool.
+
+    Args:
+        client: Whose call it is.
+
+        result: Gets its end.
+
+        operation: Makes its flow.
+
+        parameters: Options of this call.
+
+        is_long: Whether it moves contents; calls that do not need not wait for it.
 
     Returns:
         *result*, terminated unless the call runs in the background.
@@ -43,6 +56,7 @@ def start(client: OpenAIClient, result: R, operation: Operation, parameters: Ope
         OpenAIError: *parameters* ask to throw, and the call failed.
     """
     call = _call(client, result, operation, parameters)
+    call.is_long = is_long
     if parameters.is_background:
         result._handle = call  # noqa: SLF001  results and calls are one mechanism
         _begin_deadline(call, parameters)

@@ -99,6 +99,7 @@ class FilesAPI:
             OpenAIFileResult(),
             lambda provider, watch: _checked_create(provider, source, purpose, options, watch, client=self._client),
             options,
+            is_long=True,
         )
 
     def create_many(
@@ -120,7 +121,8 @@ class FilesAPI:
         Returns:
             A result with ``items``, one for each file in the order in which they were given, ``counts`` and
             ``progress``, all of them also while it runs. However many there are, they take next to no memory: that of
-            the names in one folder. When it is cancelled, what was stored stays, and what was not is among the items.
+            the names in one folder. When it is cancelled, what was stored stays, and what was not is among the items,
+            of what was not begun the first 10,000; ``ended_by`` tells that, and what else ended it early.
 
         Raises:
             TypeError: *paths* is no path and no iterable, or a path in a list is none. Nothing was sent.
@@ -249,6 +251,7 @@ class FilesAPI:
             OpenAIFileContentResult(),
             lambda provider, _: provider.file_content(file_id),
             OpenAIParameters.of(parameters),
+            is_long=True,
         )
 
     def download(
@@ -284,6 +287,7 @@ class FilesAPI:
             OpenAIFileDownloadResult(),
             lambda provider, _: _download(provider, file_id, place),
             OpenAIParameters.of(parameters),
+            is_long=True,
         )
 
     def wait(self, file_id: str, parameters: FileWaitOptions | None = None) -> OpenAIFileResult:
@@ -357,14 +361,17 @@ def _wait(provider: Provider, file_id: str, options: OpenAIFileWaitParameters) -
     Ask with growing pauses; a flow knows no clock, but each pause tells how long the call has taken.
     """
     spent_s, pause_s = 0.0, options.poll_interval
-    while (file := (yield from provider.retrieve_file(file_id))).status not in _ENDED:
-        left_s = options.max_wait - spent_s
+    while True:
+        file = yield from provider.retrieve_file(file_id)
+        if file.status in _ENDED:
+            return _processed(file)
+        status, left_s = file.status, options.max_wait - spent_s
+        del file  # ten thousand may wait, and none of them needs it any more
         if left_s < _SHORTEST_PAUSE_S:
-            message = f"file {file_id} is still {file.status!r} after {spent_s:.0f} s; raise max_wait to wait longer"
+            message = f"file {file_id} is still {status!r} after {spent_s:.0f} s; raise max_wait to wait longer"
             raise OpenAIError(message=message, code="timeout")
         spent_s = yield Pause(min(pause_s, left_s))
         pause_s = min(pause_s * 1.5, options.poll_interval * 10)
-    return _processed(file)
 
 
 def _processed(file: OpenAIFile) -> OpenAIFile:

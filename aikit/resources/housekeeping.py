@@ -8,7 +8,7 @@ import fnmatch
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _ERRORS_MAX: Final = 100
 _YOUNG_S: Final = 3_600  # the batch of such a file may be yet to come
 _BATCHES_A_PAGE: Final = 100
+_LOOK_EVERY: Final = 100  # deletions: batches may be made while they go on
 _LARGEST: Final = list(SIZES)[-1]
 
 
@@ -63,7 +64,7 @@ class _Sums:
     Sums of files that come one by one.
     """
 
-    now: float
+    now: int
     expiring_within: float
     total: _Sum = attrs.field(factory=_Sum)
     expiring: _Sum = attrs.field(factory=_Sum)
@@ -99,7 +100,7 @@ class _Sums:
         )
 
 
-def summed_up(provider: Provider, options: OpenAIFileUsageParameters, now: float) -> Flow[OpenAIFileUsage]:
+def summed_up(provider: Provider, options: OpenAIFileUsageParameters, now: int) -> Flow[OpenAIFileUsage]:
     """
     Sum up all files, page by page; none is held.
     """
@@ -116,7 +117,7 @@ class Prune:
     Attributes:
         now: Unix seconds.
 
-        booked: Files that batches were booked with in this home; asked for only where it matters.
+        booked: Gives the files that batches were booked with in this home; asked for only where it matters.
 
         at_a_time: How many deletions may be under way.
 
@@ -125,13 +126,14 @@ class Prune:
 
     provider: Provider
     options: OpenAIFilePruneParameters
-    now: float
-    booked: Iterator[str]
+    now: int
+    booked: Callable[[], Iterator[str]]
     at_a_time: int
     pace: Pace | None = None
     _items: Items[OpenAIFilePruneItem] = attrs.field(factory=lambda: Items(OpenAIFilePruneItem.from_json), init=False)
     _counts: Counter[str] = attrs.field(factory=Counter, init=False)
     _used: set[str] = attrs.field(factory=set, init=False)
+    _newest: str | None = attrs.field(default=None, init=False)
     _errors: list[OpenAIError] = attrs.field(factory=list, init=False)
     _pattern: re.Pattern[str] | None = attrs.field(init=False)
     _lock: Any = attrs.field(factory=threading.Lock, init=False)
@@ -148,27 +150,50 @@ class Prune:
             OpenAIError: What there is could not be listed to its end; nothing was deleted.
             Rejected: Some could not be deleted, or the call was cancelled; what became of each comes along.
         """
-        if self.options.unused:
-            yield from each_page(self.provider.list_batches, {"limit": _BATCHES_A_PAGE}, self._note_batches)
-            self._used.update(self.booked)
         query = _query(self.provider, self.options.purpose)
         yield from each_page(self.provider.list_files, query, self._choose)
-        ended_by: tuple[OpenAIError, ...] = ()
-        if not self.options.dry_run:
+        if self.options.unused and len(self._items):
+            yield from self._leave_used()
+        ended_by: OpenAIError | None = None
+        if self.options.dry_run:
+            for item in self._items:
+                self._count(item)
+        else:
             try:
                 yield Together(self._deletions(), self.at_a_time)
-            except CancelledError as error:
-                ended_by = (error,)
+            except OpenAIError as error:
+                ended_by = error
             self._tell_the_rest()
-        outcome = PruneOutcome(self._items, OpenAIFilePruneCounts(**self._counts))
-        if errors := (*ended_by, *self._errors):
+        outcome = PruneOutcome(self._items, OpenAIFilePruneCounts(**self._counts), ended_by)
+        if errors := (*self._errors,) if ended_by is None else (ended_by, *self._errors):
             raise Rejected(errors, outcome)
         return outcome
 
-    def _note_batches(self, page: BatchPage) -> None:
-        for batch in page.items:
-            ids = (batch.input_file_id, batch.output_file_id, batch.error_file_id)
-            self._used.update(file_id for file_id in ids if file_id)
+    def _leave_used(self) -> Flow[None]:
+        """
+        Leave out what batches name; they are asked for last, so that those made meanwhile are among them.
+        """
+        yield from self._look_at_batches()
+        listed, self._items = self._items, Items(OpenAIFilePruneItem.from_json)
+        for item in listed:
+            if item.file.id not in self._used:
+                self._items.spool.put(len(self._items), item.to_json())
+
+    def _look_at_batches(self) -> Flow[None]:
+        """
+        Note what batches name, from the newest to the one that was the newest when this was done last.
+        """
+        known, self._newest = self._newest, None
+
+        def note(page: BatchPage) -> bool:
+            self._newest = self._newest or next((batch.id for batch in page.items), None)
+            for batch in page.items:
+                ids = (batch.input_file_id, batch.output_file_id, batch.error_file_id)
+                self._used.update(file_id for file_id in ids if file_id)
+            return known in {batch.id for batch in page.items}
+
+        yield from each_page(self.provider.list_batches, {"limit": _BATCHES_A_PAGE}, note)
+        self._used.update(self.booked())
 
     def _choose(self, page: FilePage) -> None:
         for file in page.items:
@@ -177,12 +202,10 @@ class Prune:
             if reasons:
                 item = OpenAIFilePruneItem(file=file, status=LISTED, reasons=reasons)
                 self._items.spool.put(len(self._items), item.to_json())
-                if self.options.dry_run:
-                    self._count(item)
 
     def _reasons(self, file: OpenAIFile) -> tuple[str, ...]:
         """
-        Return why *file* is to go; nothing if something that was asked for does not fit.
+        Return why *file* is to go; nothing if something that was asked for does not fit. Batches are yet to be asked.
         """
         asked, age_s, reasons = self.options, self.now - file.created_at, []
         if asked.older_than is not None:
@@ -198,7 +221,7 @@ class Prune:
                 return ()
             reasons.append(f"named like {asked.name}")
         if asked.unused:
-            if file.id in self._used or (asked.older_than is None and age_s < _YOUNG_S):
+            if asked.older_than is None and age_s < _YOUNG_S:
                 return ()
             reasons.append("no batch names it")
         return tuple(reasons)
@@ -210,7 +233,16 @@ class Prune:
     def _deleted(self, number: int, item: OpenAIFilePruneItem) -> Flow[None]:
         """
         Delete one file, and keep what came of it; only cancelling ends more than this one.
+
+        Raises:
+            OpenAIError: Nobody can tell any more what batches name.
         """
+        if self.options.unused and number and number % _LOOK_EVERY == 0:
+            yield from self._look_at_batches()
+        if item.file.id in self._used:
+            message = f"a batch that was made meanwhile names {item.file.id}, so it was left"
+            self._end(number, attrs.evolve(item, status=FAILED, errors=(OpenAIError(message=message, code="in_use"),)))
+            return
         try:
             answer = yield from through(self.provider.delete_file(item.file.id), self._in_turn)
         except CancelledError:

@@ -58,9 +58,16 @@ class Identical:
             file_id = self.journal.find(content)
         if file_id is None:
             return None
-        file = yield from self._asked(file_id)
-        if file is not None and self._is_of(file, source):
-            return file
+        try:
+            file = yield from self.provider.retrieve_file(file_id)
+        except CancelledError:
+            raise
+        except OpenAIError as error:
+            if not error.is_not_found_error:  # nobody can tell now, which is no reason to forget
+                return None
+        else:
+            if self._is_of(file, source):
+                return file
         with self._sparing_the_call():
             self.journal.forget(content)
         return None
@@ -77,14 +84,6 @@ class Identical:
         Let go of the journal.
         """
         self.journal.close()
-
-    def _asked(self, file_id: str) -> Flow[OpenAIFile | None]:
-        try:
-            return (yield from self.provider.retrieve_file(file_id))
-        except CancelledError:
-            raise
-        except OpenAIError:  # gone, or nobody can tell
-            return None
 
     def _is_of(self, file: OpenAIFile, source: Source) -> bool:
         if file.status in _UNUSABLE or file.purpose != self.purpose or file.bytes not in {None, source.size_bytes}:

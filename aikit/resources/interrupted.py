@@ -5,13 +5,14 @@ Uploads in parts that were interrupted: found again, compared with what is here 
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
 import attrs
 
 from aikit.errors import OpenAIError
-from aikit.providers.account import account_key
+from aikit.providers.account import account_key, as_text
 from aikit.slices import sha256_of, slice_of
 from aikit.source import PathSource, Source
 from aikit.transfers.entry import Entry, Wanted
@@ -31,15 +32,18 @@ class Shipment:
     What goes where, in parts of which size.
 
     Attributes:
-        journal: Where it is noted; ``None`` when it cannot be gone on with.
+        journal: Where it is noted.
+
+        is_hashed: Whether the provider is to compare, and a later call to go on.
     """
 
     provider: Provider
     source: Source
     order: UploadOrder
     wanted: Wanted
-    journal: Journal | None
+    journal: Journal
     watch: Watch
+    is_hashed: bool
 
     @classmethod
     def of(
@@ -49,7 +53,7 @@ class Shipment:
         order: UploadOrder,
         options: OpenAIFileParameters,
         *,
-        journal: Journal | None,
+        journal: Journal,
         watch: Watch,
     ) -> Self:
         """
@@ -62,14 +66,17 @@ class Shipment:
             options=json.dumps([order.mime_type, dict(order.expires_after or {})], sort_keys=True),
             part_bytes=provider.limits.upload_part_max_bytes,
             size_bytes=order.bytes,
-            place=str(source.path.resolve()) if isinstance(source, PathSource) else None,
+            place=as_text(source.path.resolve()) if isinstance(source, PathSource) else None,
         )
-        return cls(provider=provider, source=source, order=order, wanted=wanted, journal=journal, watch=watch)
-
-    @property
-    def is_hashed(self) -> bool:
-        """Whether the provider is to compare, and a later call to go on."""
-        return self.journal is not None
+        return cls(
+            provider=provider,
+            source=source,
+            order=order,
+            wanted=wanted,
+            journal=journal,
+            watch=watch,
+            is_hashed=options.checksum,
+        )
 
     @property
     def part_count(self) -> int:
@@ -87,8 +94,6 @@ class Shipment:
         """
         Return the entry of an upload that was just created.
         """
-        if self.journal is None:
-            return Entry(upload_id=upload.id, created_at=upload.created_at, size_bytes=self.order.bytes)
         return self.journal.begun(self.wanted, upload.id, upload.created_at, began_at)
 
 
@@ -96,14 +101,17 @@ def gone_on_with(shipment: Shipment) -> Flow[Entry | None]:
     """
     Return the interrupted upload of this very content, if there is one; give up those of what it was before.
     """
-    if shipment.journal is None:
+    if not shipment.is_hashed:
         return None
     found: _Found = yield Work(lambda _: _look(shipment))
-    for entry in found.changed:
-        shipment.watch.note(f"{shipment.order.filename} has changed since its upload was interrupted; it began anew")
-        with suppress(OpenAIError):  # it ends by itself within the hour
-            yield from shipment.provider.cancel_upload(entry.upload_id)
-        entry.forget()
+    with found.released_unless_returned():
+        for entry in found.changed:
+            shipment.watch.note(
+                f"{shipment.order.filename} has changed since its upload was interrupted; it began anew"
+            )
+            with suppress(OpenAIError):  # it ends by itself within the hour
+                yield from shipment.provider.cancel_upload(entry.upload_id)
+            entry.forget()
     if found.same is not None:
         there = sum(shipment.extent(number)[1] for number in found.same.parts)
         shipment.watch.note(
@@ -116,7 +124,7 @@ def gone_on_with(shipment: Shipment) -> Flow[Entry | None]:
 @attrs.define
 class _Found:
     """
-    Uploads that were interrupted.
+    Uploads that were interrupted, claimed.
 
     Attributes:
         same: One of the same content.
@@ -127,28 +135,40 @@ class _Found:
     same: Entry | None = None
     changed: list[Entry] = attrs.field(factory=list)
 
+    @contextmanager
+    def released_unless_returned(self) -> Iterator[None]:
+        """
+        Leave them to others when an error, or the end of the flow, leaves it.
+        """
+        try:
+            yield
+        except BaseException:
+            for entry in (*self.changed, *([self.same] if self.same is not None else ())):
+                entry.release()
+            raise
+
 
 def _look(shipment: Shipment) -> _Found:
-    found = _Found()
-    for entry in shipment.journal.claimed(shipment.wanted) if shipment.journal is not None else ():
-        try:
-            is_same = entry.size_bytes == shipment.order.bytes and _holds(shipment, entry)
-        except BaseException:
-            _release(found, entry)
-            raise
-        if is_same:
-            found.same = entry
-            break
-        if entry.place is not None and entry.place == shipment.wanted.place:
+    found, wanted = _Found(), shipment.wanted
+    with found.released_unless_returned():
+        for seen in shipment.journal.interrupted(wanted):
+            is_same, is_here = _is_of(shipment, seen), seen.place is not None and seen.place == wanted.place
+            entry = shipment.journal.claimed(wanted, seen.upload_id) if is_same or is_here else None
+            if entry is None:  # of another file with the same name, or somebody goes on with it
+                continue
             found.changed.append(entry)
-        else:
-            entry.release()  # of another file with the same name
+            if entry.parts != seen.parts:  # somebody was at it meanwhile
+                is_same = _is_of(shipment, entry)
+            if is_same:
+                found.same = found.changed.pop()
+                break
+            if not is_here:
+                found.changed.pop().release()
     return found
 
 
-def _release(found: _Found, entry: Entry) -> None:
-    for one in (*found.changed, entry):
-        one.release()
+def _is_of(shipment: Shipment, entry: Entry) -> bool:
+    return entry.size_bytes == shipment.order.bytes and _holds(shipment, entry)
 
 
 def _holds(shipment: Shipment, entry: Entry) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +17,7 @@ from aikit.disk.walking import Found, can_be_walked_twice, measured, walked
 from aikit.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected
 from aikit.many_objects import CANCELLED, FAILED, IDENTICAL, KEPT, UPLOADED, OpenAIFileItem
 from aikit.many_results import ManyOutcome
+from aikit.objects import Progress
 from aikit.resources.many_progress import Tally
 from aikit.retry import through
 from aikit.slices import sha256_of
@@ -74,7 +75,7 @@ class Many:
     _lock: Any = attrs.field(factory=threading.Lock, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._found = walked(self.paths, recursive=self.options.recursive)
+        self._found = walked(self.paths, recursive=self.options.recursive, but=self.options.manifest)
 
     def run(self) -> Flow[ManyOutcome]:
         """
@@ -83,22 +84,35 @@ class Many:
         Raises:
             Rejected: Some failed, or the call was cancelled; what came of each comes along.
         """
-        ended_by: tuple[OpenAIError, ...] = ()
         with ExitStack() as stack:
-            try:
-                self._open(stack)
-                yield Together(self._flows(), self.at_a_time, on_progress=self.tally.moved)
-                self.tally.tell(is_last=True)
-            except CancelledError as error:
-                self._tell_open(error)
-                self._tell_the_rest(error)
-                ended_by = (error,)
-            except Exception as error:  # noqa: BLE001  of the caller's own iterable, too
-                self._tell_open(CancelledError())
-                ended_by = (error if isinstance(error, OpenAIError) else _broken_off(error),)
-        if errors := (*ended_by, *self._errors):
-            raise Rejected(errors, self.tally.outcome())
-        return self.tally.outcome()
+            ended_by = yield from self._ended(stack)
+        outcome = attrs.evolve(self.tally.outcome(), ended_by=ended_by)
+        if errors := (*self._errors,) if ended_by is None else (ended_by, *self._errors):
+            raise Rejected(errors, outcome)
+        return outcome
+
+    def _ended(self, stack: ExitStack) -> Flow[OpenAIError | None]:
+        """
+        Upload all; return what ended that early, if anything did.
+        """
+        try:
+            self._open(stack)
+            yield Together(self._flows(), self.at_a_time, on_progress=self.tally.moved)
+            self.tally.finish()
+        except CancelledError as error:
+            self._tell_what_is_left(error)
+            return error
+        except OpenAIError as error:
+            if self.tally.begun:
+                self._tell_what_is_left(CancelledError(keeps=True))
+            return error
+        except Exception as error:  # noqa: BLE001  of the caller's own iterable
+            self._tell_open(CancelledError(keeps=True))
+            return _broken_off(error)
+        except BaseException:  # Ctrl-C, or an iterable that asks its thread to end
+            self._tell_open(CancelledError(keeps=True))
+            raise
+        return None
 
     def _open(self, stack: ExitStack) -> None:
         if self.options.manifest is not None:
@@ -111,9 +125,12 @@ class Many:
         if self.identical is not None:
             stack.callback(self.identical.close)
         if self.tally.is_heard and can_be_walked_twice(self.paths):
-            for size in measured(self.paths, recursive=self.options.recursive):
-                self.tally.expect(size)
-                self.watch.raise_if_cancelled()
+            self.tally.expect(self._sizes())
+
+    def _sizes(self) -> Iterator[int]:
+        for size_bytes in measured(self.paths, recursive=self.options.recursive, but=self.options.manifest):
+            self.watch.raise_if_cancelled()
+            yield size_bytes
 
     def _flows(self) -> Iterator[Flow[None]]:
         for number, found in enumerate(self._found):
@@ -121,21 +138,32 @@ class Many:
             yield self._one(number, found)
         self.tally.expect_no_more()
 
+    def _tell_what_is_left(self, why: CancelledError) -> None:
+        """
+        List what did not come to its end, and what was not begun.
+        """
+        self._tell_open(why)
+        with suppress(OpenAIError):  # no room, as below
+            self._tell_the_rest(why)
+
     def _tell_open(self, why: CancelledError) -> None:
         """
         List what was under way when the call ended early.
         """
-        for number, path in self.tally.unfinished():
-            self.tally.end(number, _cancelled(path, why))
+        with suppress(OpenAIError):  # no room for the list of results may be why it ended
+            for number, path in self.tally.unfinished():
+                self.tally.end(number, _cancelled(path, why))
 
     def _tell_the_rest(self, why: CancelledError) -> None:
         """
-        List what was not begun when the call was cancelled.
+        List what was not begun when the call ended early.
         """
         if can_be_walked_twice(self.paths):
             begun = self.tally.begun
             for number, found in zip(range(begun, begun + _TOLD_MAX), self._found, strict=False):
                 self.tally.end(number, _cancelled(found.path, why))
+            if next(self._found, None) is not None:
+                self.watch.note(f"of the files that were not begun, only the first {_TOLD_MAX:,} are listed")
 
     def _one(self, number: int, found: Found) -> Flow[None]:
         """
@@ -271,10 +299,18 @@ class _One:
 
     def _hashed(self, source: Source) -> str:
         if self.sha256 is None:
-            self.sha256 = sha256_of(source, lambda _: self.many.watch.raise_if_cancelled())
+            done = 0
+
+            def tell(count: int) -> None:
+                nonlocal done
+                done += count
+                self.many.watch.raise_if_cancelled()
+                self._checked(Progress(done, source.size_bytes, "checking"))
+
+            self.sha256 = sha256_of(source, tell)
         return self.sha256
 
-    def _checked(self, progress: Any) -> None:
+    def _checked(self, progress: Progress) -> None:
         self.many.tally.moved(self.number, progress)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -80,7 +81,7 @@ class ManyCalls:
                 identical=self._identical(provider, account, purpose) if options.skip_identical else None,
             ).run()
 
-        return start(self.client, result, flow, options)
+        return start(self.client, result, flow, options, is_long=True)
 
     def usage(self, parameters: Any) -> OpenAIFileUsageResult:
         """
@@ -90,7 +91,7 @@ class ManyCalls:
 
         options = OpenAIFileUsageParameters.of(parameters)
         result = OpenAIFileUsageResult()
-        return start(self.client, result, lambda provider, _: summed_up(provider, options, time.time()), options)
+        return start(self.client, result, lambda provider, _: summed_up(provider, options, int(time.time())), options)
 
     def prune(self, parameters: Any) -> OpenAIFilePruneResult:
         """
@@ -106,8 +107,8 @@ class ManyCalls:
             return Prune(
                 provider=provider,
                 options=options,
-                now=time.time(),
-                booked=self._booked(provider),
+                now=int(time.time()),
+                booked=partial(self._booked, provider),
                 at_a_time=self._at_a_time(options.at_a_time),
                 pace=self._pace("delete", provider, options.rate or provider.limits.deletions_per_minute),
             ).run()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Final
 
 import attrs
@@ -70,18 +71,30 @@ class Tally:
         """Whether anybody is told of progress."""
         return self.watch is not None and self.watch.on_progress is not None
 
-    def expect(self, size_bytes: int) -> None:
+    def expect(self, sizes_bytes: Iterable[int]) -> None:
         """
-        Count one more file that is to come.
+        Count the files that are to come, each of its size; they are told when all are counted.
         """
-        self._total = (self._total or 0) + 1
-        self._total_bytes = (self._total_bytes or 0) + size_bytes
+        count, total_bytes = 0, 0
+        for size_bytes in sizes_bytes:
+            count, total_bytes = count + 1, total_bytes + size_bytes
+        with self._lock:
+            self._total, self._total_bytes = count, total_bytes
 
     def expect_no_more(self) -> None:
         """
         Take the files that were begun for all.
         """
-        self._total = self.begun
+        with self._lock:
+            self._total = self.begun
+
+    def finish(self) -> None:
+        """
+        Tell that all are done with; what they were is known better now than before.
+        """
+        with self._lock:
+            self._total_bytes = self._total_bytes and max(self._told_bytes, self._done_bytes)
+        self.tell(is_last=True)
 
     def begin(self, number: int, path: str | None) -> None:
         """

@@ -40,10 +40,10 @@ def all_pages(list_page: Callable[[Mapping[str, Any]], Flow[P]], query: Mapping[
 
 
 def each_page(
-    list_page: Callable[[Mapping[str, Any]], Flow[P]], query: Mapping[str, Any], take: Callable[[P], None]
+    list_page: Callable[[Mapping[str, Any]], Flow[P]], query: Mapping[str, Any], take: Callable[[P], bool | None]
 ) -> Flow[None]:
     """
-    Ask for page after page, from *query* on, and give each to *take*; none is held.
+    Ask for page after page, from *query* on, and give each to *take*, until it returns true; none is held.
 
     Raises:
         OpenAIError: A page failed, or the pages have no end (code ``"invalid_response"``).
@@ -52,8 +52,7 @@ def each_page(
     while True:
         page = yield from list_page(query)
         cursor = _cursor(page, cursors) if page.has_more else None
-        take(page)
-        if cursor is None:
+        if take(page) or cursor is None:
             return
         query = {**query, "after": cursor}
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from aikit.watch import Watch
 
 _AT_A_TIME: Final = 4
+_FAREWELLS: Final = 3
 _OVER: Final = frozenset((400, 404, 409, 410, 422))
 """What providers may answer about an upload that they do not know, or that is over."""
 
@@ -62,8 +63,7 @@ def created_in_parts(
         mime_type=media_type(source.name),
         expires_after=options.expires_after,
     )
-    kept = journal if options.checksum else None
-    shipment = Shipment.of(provider, source, order, options, journal=kept, watch=watch)
+    shipment = Shipment.of(provider, source, order, options, journal=journal, watch=watch)
     entry = yield from gone_on_with(shipment)
     if entry is not None:
         try:
@@ -91,11 +91,13 @@ def _shipped(shipment: Shipment, entry: Entry, *, was_there: bool) -> Flow[OpenA
         try:
             file = yield from _made(shipment, entry, was_ending=was_ending)
         except (OpenAIError, Rejected) as error:
-            if _stays(error) and entry.is_kept and entry.parts:
+            if _stays(error) and shipment.is_hashed and entry.is_kept and entry.parts:
                 shipment.watch.note(_can_go_on(shipment, entry))
                 raise
-            is_given_up = yield from _given_up(shipment, entry)
-            if is_given_up or not _stays(error):
+            failure = yield from _given_up(shipment, entry)
+            if failure is not None and entry.is_ending and isinstance(error, CancelledError):
+                shipment.watch.note(_may_be_there(shipment))
+            elif failure is None or not (_stays(failure) and _stays(error)):
                 entry.forget()
             if was_there and getattr(error, "status", None) in _OVER:
                 raise _GoneError from error
@@ -106,15 +108,21 @@ def _shipped(shipment: Shipment, entry: Entry, *, was_there: bool) -> Flow[OpenA
         entry.release()
 
 
-def _given_up(shipment: Shipment, entry: Entry) -> Flow[bool]:
+def _given_up(shipment: Shipment, entry: Entry) -> Flow[OpenAIError | None]:
     """
-    Give an upload up at the provider; tell whether it heard of it.
+    Give an upload up at the provider; return why that failed, ``None`` if it did not.
     """
-    try:
-        yield from shipment.provider.cancel_upload(entry.upload_id)
-    except OpenAIError as error:  # what went wrong before is what counts
-        return not _stays(error)
-    return True
+    failure: OpenAIError | None = None
+    for _ in range(_FAREWELLS):
+        try:
+            yield from shipment.provider.cancel_upload(entry.upload_id)
+        except CancelledError as error:  # instead of the pause before it is tried again
+            failure = error
+        except OpenAIError as error:  # what went wrong before is what counts
+            return error
+        else:
+            return None
+    return failure
 
 
 def _made(shipment: Shipment, entry: Entry, *, was_ending: bool) -> Flow[OpenAIFile]:
@@ -203,6 +211,13 @@ def _can_go_on(shipment: Shipment, entry: Entry) -> str:
     return (
         f"{there:,} of {shipment.order.bytes:,} bytes of {shipment.order.filename} have arrived, and stay at the "
         "provider for an hour: the same call goes on there"
+    )
+
+
+def _may_be_there(shipment: Shipment) -> str:
+    return (
+        f"{shipment.order.filename} may have been stored all the same: the provider was making the file when the call "
+        "was cancelled; look at files.list(), or make the same call again, which finds it"
     )
 
 

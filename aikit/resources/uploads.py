@@ -113,6 +113,7 @@ class UploadsAPI:
             OpenAIUploadPartResult(),
             lambda provider, _: _add_part(provider, upload_id, source),
             OpenAIParameters.of(parameters),
+            is_long=True,
         )
 
     def complete(

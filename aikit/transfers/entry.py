@@ -44,7 +44,7 @@ class SentPart:
     Attributes:
         id: The provider's.
 
-        digest: Of what was sent, in hexadecimal.
+        digest: Of what was sent, in hexadecimal; empty if nobody hashed it, which nobody can go on with.
     """
 
     id: str
@@ -112,7 +112,7 @@ class Entry:
         Note that a part has arrived.
         """
         self.parts[number] = part
-        if self._kept is not None:
+        if self._kept is not None and part.digest:
             self._kept.add(number, part)
 
     def end(self) -> None:

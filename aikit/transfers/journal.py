@@ -16,7 +16,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +25,7 @@ import attrs
 
 from aikit.disk.database import Database, giving_up
 from aikit.disk.faults import StoreError, telling_faults
-from aikit.disk.locks import locked, take
+from aikit.disk.locks import take
 from aikit.transfers.entry import Entry, SentPart, Wanted
 
 log: Final = logging.getLogger("aikit")
@@ -74,8 +74,11 @@ LIFETIME_S: Final = 3_600
 
 _MARGIN_S: Final = 60.0  # what is to end so soon is not begun with again
 _PATIENCE_S: Final = 2.0
+_LOOK_S: Final = 0.02
 _SAME: Final = "account = ? AND purpose = ? AND filename = ? AND options = ? AND part_bytes = ?"
-_COLUMNS: Final = "key, size_bytes, place, upload_id, created_at, is_ending"
+_COLUMNS: Final = "size_bytes, place, upload_id, created_at, is_ending"
+_TRIES: Final = 10
+_BLINK_S: Final = 0.005
 
 
 @attrs.define(eq=False)
@@ -96,27 +99,46 @@ class Journal:
     _is_started: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._database = Database(self.home / "transfers.db", MIGRATIONS)
+        self._database = Database(self.home / "transfers.db", MIGRATIONS, _PATIENCE_S)
 
-    def claimed(self, wanted: Wanted) -> Iterator[Entry]:
+    def interrupted(self, wanted: Wanted) -> list[Entry]:
         """
-        Claim, one after the other, the interrupted uploads that may be of what is *wanted*, the newest first.
+        Return the uploads that may be of what is *wanted* and that nobody has.
 
-        Those of the same place come before all others: files of one name in several folders, sent side by side, each
-        find their own, and do not hold those of their namesakes meanwhile.
-
-        Nobody else gets one that is claimed until it is released. Those of another size, or which did not begin with
-        what is there, are among them.
+        Those of the same place come first, then the newest. Those of another size, or which did not begin with what is
+        there, are among them. None is claimed: whoever compares one with a file, which takes long, holds up nobody.
         """
+        found: list[Entry] = []
         with self._forgiven("looked at"):
             self._start()
             query = f"SELECT key FROM uploads WHERE {_SAME} AND ends_at > ? ORDER BY place IS ? DESC, ends_at DESC"  # noqa: S608  constants
             with self._database.reading() as connection:
                 rows = connection.execute(query, (*wanted.same, self.clock() + _MARGIN_S, wanted.place)).fetchall()
-            for row in rows:
-                entry = self._claimed(row[0])
-                if entry is not None:
-                    yield entry
+            entries = (self._read(row[0]) for row in rows if self._is_free(row[0]))
+            found += [entry for entry in entries if entry is not None]
+        return found
+
+    def claimed(self, wanted: Wanted, upload_id: str) -> Entry | None:
+        """
+        Claim an upload as it is now; ``None`` if somebody else has it, or it is over.
+
+        Nobody else gets it until it is released.
+        """
+        key, entry = _key(wanted.account, upload_id), None
+        with self._forgiven("looked at"):
+            lock = self._taken(key)
+            if lock is None:
+                return None
+            try:
+                entry = self._read(key)
+            except BaseException:
+                lock.close()
+                raise
+            if entry is None:  # whoever had it has ended it meanwhile
+                self._let_go(key, lock)
+            else:
+                entry.keep(_Kept(self, key, wanted.account, lock))
+        return entry
 
     def begun(self, wanted: Wanted, upload_id: str, created_at: int, began_at: float) -> Entry:
         """
@@ -131,7 +153,7 @@ class Journal:
 
             began_at: When it was asked for, in Unix seconds of this machine.
         """
-        key = hashlib.sha256(f"{wanted.account} {upload_id}".encode()).hexdigest()[:32]
+        key = _key(wanted.account, upload_id)
         entry = Entry(upload_id=upload_id, created_at=created_at, size_bytes=wanted.size_bytes, place=wanted.place)
         with self._forgiven("noted"):
             self._start()
@@ -162,10 +184,27 @@ class Journal:
                 found = connection.execute(query, (account, file_id)).fetchone()
         return found is not None
 
+    def has_rivals(self, wanted: Wanted, upload_id: str) -> bool:
+        """
+        Tell whether other uploads that look the same as files were asked to become one, and which is not known (yet).
+        """
+        found = None
+        with self._forgiven("looked at"):
+            self._start()
+            query = (
+                "SELECT 1 FROM uploads WHERE account = ? AND purpose = ? AND filename = ? AND size_bytes = ? "
+                "AND is_ending AND key <> ?"
+            )
+            values = (wanted.account, wanted.purpose, wanted.filename, wanted.size_bytes)
+            with self._database.reading() as connection:
+                found = connection.execute(query, (*values, _key(wanted.account, upload_id))).fetchone()
+        return found is not None
+
     def close(self) -> None:
         """
         Let go of the file; the journal can be used again.
         """
+        self._is_started = False
         self._database.close()
 
     def start_over(self) -> None:
@@ -174,27 +213,28 @@ class Journal:
         """
         self._starting = threading.Lock()
 
-    def _claimed(self, key: str) -> Entry | None:
+    def _is_free(self, key: str) -> bool:
         lock = take(self._lock_path(key))
-        if lock is None:
-            return None
-        try:
-            entry = self._read(key, lock)
-        except BaseException:
-            lock.close()
-            raise
-        if entry is None:  # whoever had it has ended it meanwhile
+        if lock is not None:
             self._let_go(key, lock)
-        return entry
+        return lock is not None
 
-    def _read(self, key: str, lock: FileIO) -> Entry | None:
+    def _taken(self, key: str) -> FileIO | None:
+        for _ in range(_TRIES):
+            lock = take(self._lock_path(key))
+            if lock is not None:
+                return lock
+            time.sleep(_BLINK_S)  # somebody may only have seen whether it is free
+        return None
+
+    def _read(self, key: str) -> Entry | None:
         with self._database.reading() as connection:
-            found = connection.execute(f"SELECT account, {_COLUMNS} FROM uploads WHERE key = ?", (key,)).fetchone()  # noqa: S608  constants
+            found = connection.execute(f"SELECT {_COLUMNS} FROM uploads WHERE key = ?", (key,)).fetchone()  # noqa: S608  constants
             rows = connection.execute("SELECT number, part_id, digest FROM parts WHERE key = ?", (key,)).fetchall()
         if found is None:
             return None
-        account, _, size_bytes, place, upload_id, created_at, is_ending = found
-        entry = Entry(
+        size_bytes, place, upload_id, created_at, is_ending = found
+        return Entry(
             upload_id=upload_id,
             created_at=created_at,
             size_bytes=size_bytes,
@@ -202,25 +242,29 @@ class Journal:
             is_ending=bool(is_ending),
             parts={number: SentPart(part_id, digest) for number, part_id, digest in rows},
         )
-        entry.keep(_Kept(self, key, account, lock))
-        return entry
 
     def _forget_old(self, connection: Any) -> None:
+        """
+        Forget what is over for certain: not what somebody is at, whatever the clock says.
+        """
         now = self.clock()
         old = [row[0] for row in connection.execute("SELECT key FROM uploads WHERE ends_at < ?", (now,))]
         for key in old:
-            connection.execute("DELETE FROM uploads WHERE key = ?", (key,))
-            connection.execute("DELETE FROM parts WHERE key = ?", (key,))
-            self._lock_path(key).unlink(missing_ok=True)
+            lock = take(self._lock_path(key))
+            if lock is not None:
+                connection.execute("DELETE FROM uploads WHERE key = ?", (key,))
+                self._let_go(key, lock)
+        connection.execute("DELETE FROM parts WHERE key NOT IN (SELECT key FROM uploads)")
         connection.execute("DELETE FROM files WHERE at < ?", (now - 2 * LIFETIME_S,))
 
     def _lock_path(self, key: str) -> Path:
         return self.home / "transfers" / f"{key}.lock"
 
     def _let_go(self, key: str, lock: FileIO) -> None:
-        if os.name != "nt":  # an open file cannot be removed there
-            with suppress(OSError):
-                self._lock_path(key).unlink()
+        if os.name == "nt":  # an open file cannot be removed there, nor one that somebody else has by then
+            lock.close()
+        with suppress(OSError):
+            self._lock_path(key).unlink()
         lock.close()
 
     def _start(self) -> None:
@@ -229,9 +273,20 @@ class Journal:
         with self._starting:
             if not self._is_started:
                 (self.home / "transfers").mkdir(mode=0o700, parents=True, exist_ok=True)
-                with locked(self.home / "transfers.lock"):
+                with closing(self._turn()):
                     self._database.migrate()
                 self._is_started = True
+
+    def _turn(self) -> FileIO:
+        """
+        Wait for who is making the tables, though not for long.
+        """
+        ends_at = time.monotonic() + _PATIENCE_S
+        while (lock := take(self.home / "transfers.lock")) is None:
+            if time.monotonic() >= ends_at:
+                raise _busy()
+            time.sleep(_LOOK_S)
+        return lock
 
     @contextmanager
     def _writing(self) -> Iterator[Any]:
@@ -242,7 +297,7 @@ class Journal:
 
         def check() -> None:
             if time.monotonic() >= ends_at:
-                raise StoreError(message="another program has been writing to it for long", code="storage_busy")
+                raise _busy()
 
         with giving_up(check), self._database.writing() as connection:
             yield connection
@@ -255,7 +310,8 @@ class Journal:
         try:
             with telling_faults(self.home):
                 yield
-        except StoreError as error:
+        except Exception as error:  # noqa: BLE001  also what SQLite cannot hold
+            self.close()  # the folder may have been moved away: the next one looks anew
             log.warning(
                 "an upload in parts could not be %s in the journal, and may have to start anew: %s", what, error
             )
@@ -293,3 +349,11 @@ class _Kept:
 
     def release(self) -> None:
         self._journal._let_go(self._key, self._lock)  # noqa: SLF001  likewise
+
+
+def _key(account: str, upload_id: str) -> str:
+    return hashlib.sha256(f"{account} {upload_id}".encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _busy() -> StoreError:
+    return StoreError(message="another program has been writing to it for long", code="storage_busy")

@@ -11,6 +11,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Here
 from tests.cli.processes import PROGRAM
 from tests.files_server import files_server
@@ -67,7 +69,7 @@ def test_prune_without_a_word_is_wrong_usage(aikit: Here) -> None:
     """
     ran = aikit("files", "prune", "--yes")
     assert ran.code == 2
-    assert "nothing says which files" in ran.err
+    assert "nothing says which files are to go; say --older-than" in ran.err
 
 
 def test_a_deletion_that_fails_has_exit_code_one(aikit: Here) -> None:
@@ -83,6 +85,19 @@ def test_a_deletion_that_fails_has_exit_code_one(aikit: Here) -> None:
     assert [fields[5] for fields in ran.fields] == ["deleted", "failed", "deleted"]
     assert "error: file-1: not now" in ran.err
     assert "2 files of 3 deleted" in ran.err
+
+
+def test_bare_ids_are_those_that_are_gone(aikit: Here) -> None:
+    """
+    What could not be deleted is told on stderr only.
+    """
+    with files_server(refusals={"file-1": [403]}) as server:
+        for number in range(3):
+            server.add(f"file-{number}")
+        asked = ("--provider", "openai", "--base-url", server.url, "--api-key", "k")
+        ran = aikit("files", "prune", "--name", "a.*", "-y", "-q", *asked)
+    assert ran.out.split() == ["file-2", "file-0"]
+    assert (ran.code, ran.err) == (1, "error: file-1: not now (code busy, status 403)\n")
 
 
 def test_manifest_and_identical_files_spare_uploads(aikit: Here, tmp_path: Path) -> None:
@@ -143,3 +158,25 @@ def test_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
         ran = subprocess.run(argv, cwd=tmp_path, capture_output=True, check=False, timeout=60)
     assert ran.returncode == 0
     assert f"{60 - done} files uploaded, {done} there already" in ran.stderr.decode() or len(server.uploads) <= 66
+
+
+def test_a_manifest_that_cannot_be_written_is_no_ctrl_c(
+    aikit: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The reason is told, all that is not there is counted, and the exit code is that of a refusal.
+    """
+    from aikit.disk.manifest import Manifest  # noqa: PLC0415  here only
+
+    def full(*_: object) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(Manifest, "_append", full)
+    monkeypatch.setattr("aikit.resources.many._TOLD_MAX", 2)
+    asked = ("files", "create", notes(tmp_path, 9), "-r", "-p", "user_data", "--manifest", "m.jsonl", "--workers", "1")
+    ran = aikit(*asked)
+    assert ran.code == 1
+    assert "error: the manifest m.jsonl cannot be written: No space left" in ran.err
+    assert "stopped: 1 uploaded" in ran.err
+    assert ", 8 not (" in ran.err
+    assert "Ctrl-C" not in ran.err

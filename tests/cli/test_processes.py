@@ -92,7 +92,38 @@ def test_full_disk_is_told(tmp_path: Path) -> None:
     with Path("/dev/full").open("wb") as full:
         ran = subprocess.run([*PROGRAM, "files", "list"], stdout=full, stderr=subprocess.PIPE, check=False, timeout=30)
     assert ran.returncode == 1
-    assert ran.stderr == b"error: No space left on device\n"
+    assert ran.stderr == b"error: <stdout>: No space left on device\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_full_disk_ends_uploads_whose_ids_nobody_would_know(tmp_path: Path) -> None:
+    """
+    What was done is counted and told, the rest is not sent behind the user's back.
+    """
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(300):
+        (folder / f"{'a-long-name-' * 10}{number}.txt").write_text("x")
+    argv = [*PROGRAM, "files", "create", str(folder), "-p", "user_data", "--workers", "1"]
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
+    assert ran.returncode == 1
+    assert ran.stderr.startswith(b"stopped: ")
+    assert ran.stderr.endswith(b"\nerror: <stdout>: No space left on device\n")
+    assert len(run("files", "list", "-q", "--all").stdout.split()) < 300
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_words_that_nobody_can_read_stop_no_work(tmp_path: Path) -> None:
+    """
+    Uploads go on, and the exit code is what it would have been.
+    """
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text(name)
+    argv = [*PROGRAM, "files", "create", "none.txt", "a.txt", "b.txt", "-p", "user_data"]
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(argv, cwd=tmp_path, stdout=subprocess.PIPE, stderr=full, check=False, timeout=60)
+    assert (ran.returncode, len(ran.stdout.splitlines())) == (3, 2)
 
 
 def test_interrupt_during_uploads_tells_what_was_done(tmp_path: Path) -> None:

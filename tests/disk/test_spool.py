@@ -4,13 +4,16 @@ The spool: values by number, in next to no memory.
 
 from __future__ import annotations
 
+import tempfile
 import tracemalloc
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aikit.disk.spool import Spool
+from aikit.errors import OpenAIError
 
 _VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5)
 
@@ -42,3 +45,44 @@ def test_a_hundred_thousand_take_no_memory() -> None:
     tracemalloc.stop()
     assert peak < 4 * 1024 * 1024
     assert spool.get(99_999) == "x" * 200
+
+
+def test_what_is_on_disk_is_found_like_what_is_held() -> None:
+    """
+    Small and large values, beyond what is held, come back under their numbers, also after they were put anew.
+    """
+    spool = Spool()
+    for number in range(40):
+        spool.put(number, "x" * number * 5_000)
+    spool.put(3, "anew")
+    assert [len(spool.get(number)) for number in range(40)] == [0, 5_000, 10_000, 4, *range(20_000, 200_000, 5_000)]
+
+
+def test_full_disk_costs_no_value_that_was_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What cannot be kept says so; all that was is still there, and once there is room it goes on.
+    """
+    spool, full = Spool(), True
+    real = tempfile.TemporaryFile
+
+    class Disk:
+        def __init__(self, **how: Any) -> None:
+            self.file = real(**how)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.file, name)
+
+        def write(self, data: bytes) -> int:
+            if full and self.file.tell() >= 300_000:
+                raise OSError(28, "No space left on device")
+            return int(self.file.write(data[:300_000]))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", Disk)
+    for number in range(10):
+        spool.put(number, "x" * 100_000)
+    with pytest.raises(OpenAIError, match="set TMPDIR"):
+        spool.put(10, "y" * 100_000)
+    assert [spool.get(number) for number in range(11)] == ["x" * 100_000] * 10 + [None]
+    full = False
+    spool.put(10, "z" * 100_000)
+    assert [spool.get(number)[0] for number in range(11)] == ["x"] * 10 + ["z"]

@@ -84,3 +84,18 @@ def test_a_very_deep_folder_is_walked(tmp_path: Path) -> None:
     deep.mkdir(parents=True)
     (deep / "x").write_text("x")
     assert found(tmp_path) == [str(deep / "x")]
+
+
+def test_a_file_may_be_left_out_of_folders(folder: Path) -> None:
+    """
+    By whichever name it is known; another one of that name elsewhere is found, and what is named itself, too.
+    """
+    (folder / "a/c.txt").write_text("another")
+    names = ("a/c.txt", "a/deep/er/x.txt", "a/z.txt", "b.txt")
+    for but in (folder / "c.txt", os.path.relpath(folder / "c.txt")):
+        paths = [one.path for one in walked(folder, recursive=True, but=but)]
+        assert paths == [str(folder / name) for name in names]
+    assert [one.path for one in walked(folder / "c.txt", recursive=True, but=folder / "c.txt")] == [
+        str(folder / "c.txt")
+    ]
+    assert len(list(walked(folder, recursive=True, but=folder / "none"))) == 5

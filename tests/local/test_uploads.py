@@ -16,6 +16,7 @@ import pytest
 from aikit import OpenAIClient
 from aikit.limits import limits_for
 from aikit.local.clock import SpedUpClock
+from aikit.local.incoming import Incoming
 from aikit.local.transport import LocalTransport
 
 CONTENT: Final = os.urandom(250_000)
@@ -115,6 +116,27 @@ def test_what_is_not_the_whole_is_refused_and_can_be_mended(
     assert codes(client.uploads.complete(upload_id, [parts[number] for number in ids], {"md5": md5})) == [code]
     assert client.files.list().files == ()
     assert client.uploads.complete(upload_id, parts).success
+
+
+def test_a_part_that_is_named_again_and_again_fills_no_disk(
+    client: OpenAIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    What is more than was announced is refused as soon as it is seen.
+    """
+    written: list[int] = []
+    write = Incoming.write
+
+    def counted(incoming: Incoming, chunk: Any) -> None:
+        written.append(len(chunk))
+        write(incoming, chunk)
+
+    monkeypatch.setattr(Incoming, "write", counted)
+    upload_id = begun(client)
+    parts = sent(client, upload_id)
+    written.clear()
+    assert codes(client.uploads.complete(upload_id, parts[:1] * 1_000)) == ["size_mismatch"]
+    assert sum(written) <= len(CONTENT) + len(CUTS[0])
 
 
 def test_parts_of_another_upload_are_unknown(client: OpenAIClient) -> None:

@@ -203,3 +203,61 @@ def test_cancelling_tells_what_is_still_there(client: OpenAIClient, server: File
     assert result.wait(1)
     assert (result.counts.deleted, result.counts.cancelled) == (1, 3)
     assert [error.code for error in result.errors] == ["cancelled"]
+
+
+def batch_of(file_id: str) -> dict[str, Any]:
+    """
+    Return a batch that reads that file.
+    """
+    known = {"id": f"batch_{file_id}", "endpoint": "/v1/chat/completions", "input_file_id": file_id, "created_at": 1}
+    return known | {"status": "in_progress", "completion_window": "24h", "object": "batch"}
+
+
+def test_a_batch_made_while_files_are_listed_uses_its_file(
+    client: OpenAIClient, server: FilesServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Batches are asked for after the files: what is listed is unused then, in a dry run too.
+    """
+    plain = FilesServer._page
+
+    def page(self: FilesServer, query: Any) -> Any:
+        self.batches = [batch_of("file-old")]
+        return plain(self, query)
+
+    monkeypatch.setattr(FilesServer, "_page", page)
+    asked = {"unused": True, "older_than": 1, "name": "*"}
+    listed = [item.file.id for item in client.files.prune(asked).items]
+    server.batches = []
+    assert "file-old" not in listed
+    assert [item.file.id for item in client.files.prune({**asked, "dry_run": False}).items] == listed
+    assert list(server.files) == ["file-old"]
+
+
+@pytest.mark.parametrize("found", ["in_use", "invalid_response"])
+def test_a_batch_made_while_files_are_deleted_uses_its_file(
+    client: OpenAIClient, server: FilesServer, monkeypatch: pytest.MonkeyPatch, found: str
+) -> None:
+    """
+    The newest batches are looked at again and again; when that fails, nothing more is deleted.
+    """
+    plain = FilesServer._about
+
+    def about(self: FilesServer, method: str, file_id: str) -> Any:
+        self.batches = [batch_of("file-0") if found == "in_use" else {"id": 7}, *self.batches]
+        return plain(self, method, file_id)
+
+    monkeypatch.setattr(FilesServer, "_about", about)
+    monkeypatch.setattr("aikit.resources.housekeeping._LOOK_EVERY", 2)
+    for number in range(5):
+        server.add(f"file-{number}", filename="cache.bin", created_at=1)
+    asked = {"unused": True, "older_than": 1, "name": "cache.*", "dry_run": False, "at_a_time": 1}
+    result = client.files.prune(asked)
+    expected = {
+        "in_use": ["deleted", "deleted", "deleted", "deleted", "failed"],
+        "invalid_response": ["deleted", "deleted", "cancelled", "cancelled", "cancelled"],
+    }
+    assert [item.status for item in result.items] == expected[found]
+    assert result.errors[0].code == found
+    assert "file-0" in server.files
+    assert (result.ended_by is None) == (found == "in_use")

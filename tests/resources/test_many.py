@@ -296,7 +296,7 @@ def test_turns_that_are_far_hold_no_thread(client: OpenAIClient, server: FilesSe
     time.sleep(0.1)
     result.cancel()
     assert result.wait(1)
-    assert statuses(result) == ["uploaded", "cancelled", "cancelled", "cancelled"]
+    assert sorted(statuses(result)) == ["cancelled", "cancelled", "cancelled", "uploaded"]  # whoever came first
     assert len(server.uploads) == 1
 
 
@@ -463,3 +463,116 @@ def test_a_damaged_line_of_a_manifest_fails_nothing(key: str, value: Any, client
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {key: value}) + "\n")
     for _ in range(2):
         assert client.files.create_many(folder, "user_data", {"manifest": manifest}).errors == ()
+
+
+def test_an_iterable_that_asks_its_thread_to_end_holds_nobody_up(client: OpenAIClient, tmp_path: Path) -> None:
+    """
+    What it gave before is told, and the call ends with an error.
+    """
+    folder = folder_of(tmp_path, 3)
+
+    def paths() -> Iterator[Path]:
+        yield folder / "0000.txt"
+        yield folder / "none.txt"
+        raise SystemExit("bye")
+
+    result = client.files.create_many(paths(), "user_data", {"background": True, "at_a_time": 1})
+    assert result.wait(10)
+    assert [error.message for error in result.errors] == ["SystemExit: bye"]
+    assert statuses(result) == ["uploaded", "failed"]
+    with pytest.raises(SystemExit):
+        client.files.create_many(paths(), "user_data")
+
+
+def test_a_manifest_among_the_files_is_none_of_them(client: OpenAIClient, server: FilesServer, tmp_path: Path) -> None:
+    """
+    A folder may hold the manifest of its own files; nobody sends what is just being written.
+    """
+    folder = folder_of(tmp_path, 3)
+    for kept in (0, 3):
+        seen: list[OpenAIFileManyProgress] = []
+        asked = {"manifest": folder / "done.jsonl", "on_progress": seen.append}
+        result = client.files.create_many(folder, "user_data", asked)
+        result.wait(10)
+        assert (result.errors, result.counts.kept, result.counts.total) == ((), kept, 3)
+        assert {one.files_total for one in seen} == {3}
+    assert len(server.uploads) == 3
+
+
+def test_a_manifest_that_cannot_be_written_ends_the_call_and_says_so(
+    client: OpenAIClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    It is told apart from what became of the files, each of which is listed, also those that were not begun.
+    """
+    from aikit.disk.manifest import Manifest  # noqa: PLC0415  here only
+
+    def full(*_: Any) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(Manifest, "_append", full)
+    asked = {"manifest": tmp_path / "m.jsonl", "at_a_time": 1}
+    result = client.files.create_many(folder_of(tmp_path, 4), "user_data", asked)
+    assert result.ended_by is not None
+    assert (result.ended_by.code, result.errors) == ("insufficient_storage", (result.ended_by,))
+    assert sorted(statuses(result)) == ["cancelled", "cancelled", "cancelled", "uploaded"]  # whoever came first
+
+
+def test_no_more_than_so_many_are_listed_when_it_is_cancelled(
+    client: OpenAIClient, server: FilesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    And a note says that there are more.
+    """
+    monkeypatch.setattr("aikit.resources.many._TOLD_MAX", 3)
+    server.delay_s = 0.2
+    result = client.files.create_many(folder_of(tmp_path, 9), "user_data", {"at_a_time": 1, "background": True})
+    while not server.uploads:
+        time.sleep(0.005)
+    result.cancel()
+    assert result.wait(10)
+    assert len(result.items) == 4
+    assert "only the first 3 are listed" in result.notes[0]
+
+
+def test_what_nobody_can_tell_is_not_forgotten(client: OpenAIClient, server: FilesServer, tmp_path: Path) -> None:
+    """
+    While the provider does not answer whether it has a file, that is sent, or fails; and later it is known again.
+    """
+    folder = folder_of(tmp_path, 1)
+    asked = {"skip_identical": True, "max_retries": 0}
+    client.files.create_many(folder, "user_data", asked).throw()
+    server.refusals = {"file-0": [503], "0000.txt": [503]}
+    assert statuses(client.files.create_many(folder, "user_data", asked)) == ["failed"]
+    assert statuses(client.files.create_many(folder, "user_data", asked)) == ["identical"]
+
+
+def test_at_the_end_all_is_done(client: OpenAIClient, tmp_path: Path) -> None:
+    """
+    Files that vanish or come while it runs keep the last report from nothing: it tells what there was.
+    """
+    folder, seen = folder_of(tmp_path, 3), list[OpenAIFileManyProgress]()
+
+    def meddle(progress: OpenAIFileManyProgress) -> None:
+        if not seen:
+            (folder / "0002.txt").write_text("longer than it was before")
+            (folder / "0001.txt").unlink()
+        seen.append(progress)
+
+    result = client.files.create_many(folder, "user_data", {"on_progress": meddle, "at_a_time": 1})
+    result.wait(10)
+    assert (seen[-1].files, seen[-1].files_total, seen[-1].fraction) == (3, 3, 1.0)
+    assert seen[-1].bytes == seen[-1].bytes_total == result.counts.uploaded_bytes
+
+
+def test_hashing_a_large_file_is_seen(client: OpenAIClient, tmp_path: Path) -> None:
+    """
+    Where a manifest needs the digest, the file is told as being checked before anything of it is sent.
+    """
+    large, seen = tmp_path / "large.bin", list[OpenAIFileManyProgress]()
+    large.write_bytes(bytes(3_000_000))
+    asked = {"manifest": tmp_path / "m.jsonl", "on_progress": seen.append}
+    assert client.files.create_many(large, "user_data", asked).wait(10)
+    assert seen[0].under_way[0].phase == "checking"
+    assert 0 < seen[0].under_way[0].bytes <= 3_000_000
+    assert seen[0].bytes == 0

@@ -16,7 +16,8 @@ import pytest
 
 from aikit import OpenAIClient, Progress
 from aikit.limits import limits_for
-from tests.upload_server import answer_lost, failed, refused, slow, upload_server
+from tests.scripted_server import Exchange
+from tests.upload_server import UploadServer, answer_lost, failed, refused, slow, upload_server
 
 PART: Final = 100_000
 LIMITS: Final = attrs.evolve(
@@ -115,6 +116,52 @@ def test_a_refusal_gives_the_upload_up(is_background: bool) -> None:  # noqa: FB
     assert server.open_uploads == []
     assert server.asked.count("parts") < 12
     assert "complete" not in server.asked
+
+
+def test_who_cancels_a_call_that_gives_its_upload_up_does_not_stop_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What was on its way and may not have arrived is said again.
+    """
+    cancel, held = UploadServer._cancel, threading.Event()
+
+    def lost_at_first(server: UploadServer, exchange: Exchange, upload_id: str) -> None:
+        if held.is_set():
+            cancel(server, exchange, upload_id)
+        else:
+            held.set()
+            exchange.sock.recv(1)  # until it hangs up
+
+    monkeypatch.setattr(UploadServer, "_cancel", lost_at_first)
+    with upload_server(part_2=refused) as server, client_of(server.url) as client:
+        options = {"background": True, "filename": "a.bin"}
+        result = client.files.create(content_of(950_000), "user_data", options)
+        assert held.wait(5)
+        assert result.cancel()
+        assert result.wait(2)
+        assert [error.code for error in result.errors] == ["no"]
+        assert server.open_uploads == []
+
+
+def test_a_cancelled_call_says_so_again_when_it_was_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A broken connection or server is tried again at once, for there is no time to wait.
+    """
+    cancel, faults = UploadServer._cancel, [failed, answer_lost]
+
+    def heard_at_last(server: UploadServer, exchange: Exchange, upload_id: str) -> None:
+        if faults:
+            faults.pop()(exchange, b"")
+        else:
+            cancel(server, exchange, upload_id)
+
+    monkeypatch.setattr(UploadServer, "_cancel", heard_at_last)
+    with upload_server(part_2=slow) as server, client_of(server.url) as client:
+        result = client.files.create(content_of(900_000), "user_data", {"filename": "a.bin", "background": True})
+        time.sleep(0.3)
+        result.cancel()
+        assert result.wait(2)
+        assert [error.code for error in result.errors] == ["cancelled"]
+        assert (server.open_uploads, faults) == ([], [])
 
 
 def test_a_cancelled_call_gives_the_upload_up() -> None:

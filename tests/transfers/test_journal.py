@@ -4,18 +4,21 @@ The journal of uploads in parts: what was noted is found again, by one at a time
 
 from __future__ import annotations
 
+import io
 import logging
 import sqlite3
 import stat
 import subprocess
 import sys
 import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 
+from aikit.disk.locks import take
 from aikit.transfers.entry import Entry, SentPart, Wanted
 from aikit.transfers.journal import Journal
 
@@ -52,7 +55,8 @@ def only(journal: Journal, **changes: Any) -> Entry | None:
     """
     Claim the first that may be of what is wanted.
     """
-    return next(journal.claimed(attrs.evolve(WANTED, **changes)), None)
+    wanted = attrs.evolve(WANTED, **changes)
+    return next((journal.claimed(wanted, seen.upload_id) for seen in journal.interrupted(wanted)), None)
 
 
 def test_what_was_noted_is_found_again(journal: Journal) -> None:
@@ -145,10 +149,8 @@ def test_the_newest_comes_first_and_all_come(journal: Journal) -> None:
     """
     for number in range(3):
         begun(journal, f"upload_{number}").release()
-    found = list(journal.claimed(WANTED))
-    assert sorted(entry.upload_id for entry in found) == ["upload_0", "upload_1", "upload_2"]
-    for entry in found:
-        entry.release()
+    found = [entry.upload_id for entry in journal.interrupted(WANTED)]
+    assert found == ["upload_2", "upload_1", "upload_0"]
 
 
 def test_the_same_place_comes_before_newer_ones(journal: Journal) -> None:
@@ -162,6 +164,129 @@ def test_the_same_place_comes_before_newer_ones(journal: Journal) -> None:
         assert entry is not None
         assert entry.upload_id == f"upload of {place}"
         entry.release()
+
+
+def test_who_looks_keeps_nothing_from_others(journal: Journal) -> None:
+    """
+    What is only compared with a file is free; what was claimed meanwhile is not claimed twice, and has what was added.
+    """
+    begun(journal).release()
+    (seen,) = journal.interrupted(WANTED)
+    assert not seen.is_kept
+    entry = Journal(journal.home).claimed(WANTED, seen.upload_id)
+    assert entry is not None
+    assert journal.interrupted(WANTED) == []
+    assert journal.claimed(WANTED, seen.upload_id) is None
+    entry.add(4, SentPart("part_c", "d4"))
+    entry.release()
+    again = journal.claimed(WANTED, seen.upload_id)
+    assert again is not None
+    assert sorted(again.parts) == [0, 3, 4]
+    again.forget()
+    assert journal.claimed(WANTED, seen.upload_id) is None
+    assert list((journal.home / "transfers").iterdir()) == []
+
+
+def test_a_clock_that_jumps_forgets_nothing_that_somebody_is_at(journal: Journal) -> None:
+    """
+    What is long over by the clock and still going up stays noted; parts whose upload is gone do not stay.
+    """
+    entry, other = begun(journal), begun(journal, "upload_2")
+    other.release()
+    later = Journal(journal.home, clock=lambda: time.time() + 3_700)
+    begun(later, "upload_3").forget()
+    entry.add(5, SentPart("part_c", "d5"))
+    entry.release()
+    found = only(journal)
+    assert found is not None
+    assert (found.upload_id, sorted(found.parts)) == ("upload_1", [0, 3, 5])
+    found.forget()
+    begun(later, "upload_4").forget()
+    with closing(sqlite3.connect(journal.home / "transfers.db")) as connection:
+        assert connection.execute("SELECT COUNT(*) FROM parts").fetchone() == (0,)
+
+
+def test_another_upload_at_its_end_is_a_rival_until_its_file_is_known(journal: Journal) -> None:
+    """
+    One that is still going up, has another size or is this very one is none.
+    """
+    mine, other, larger = begun(journal), begun(journal, "upload_2"), begun(journal, "upload_3", size_bytes=951)
+    for entry in (mine, larger):
+        entry.end()
+    assert not journal.has_rivals(WANTED, "upload_1")
+    other.end()
+    assert journal.has_rivals(WANTED, "upload_1")
+    other.release()
+    assert journal.has_rivals(WANTED, "upload_1")
+    found = journal.claimed(WANTED, "upload_2")
+    assert found is not None
+    found.forget("file-2")
+    assert not journal.has_rivals(WANTED, "upload_1")
+    assert journal.knows(WANTED.account, "file-2")
+    mine.release()
+    larger.release()
+
+
+def test_what_cannot_be_gone_on_with_is_not_noted(journal: Journal) -> None:
+    """
+    A part that nobody hashed is kept in mind only.
+    """
+    entry = journal.begun(WANTED, "upload_1", 1, journal.clock())
+    entry.add(0, SentPart("part_a", ""))
+    entry.release()
+    found = only(journal)
+    assert found is not None
+    assert (len(entry.parts), len(found.parts)) == (1, 0)
+    found.release()
+
+
+@pytest.mark.parametrize("what", ["tables", "reading", "writing"])
+def test_others_that_hold_it_for_long_hold_nobody_up(
+    what: str, journal: Journal, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Whoever makes the tables, or has the database for itself, is waited for, but not for ever.
+    """
+    monkeypatch.setattr("aikit.transfers.journal._PATIENCE_S", 0.1)
+    begun(journal).forget()
+    journal.close()
+    hasty = Journal(journal.home)
+    with ExitStack() as stack:
+        if what == "tables":
+            stack.enter_context(closing(take(journal.home / "transfers.lock") or io.BytesIO()))
+        else:
+            database = sqlite3.connect(journal.home / "transfers.db", isolation_level=None)
+            connection = stack.enter_context(closing(database))
+            connection.execute(f"PRAGMA locking_mode = {'EXCLUSIVE' if what == 'reading' else 'NORMAL'}").fetchall()
+            connection.execute("BEGIN EXCLUSIVE")
+        started = time.monotonic()
+        assert hasty.interrupted(WANTED) == []
+        assert not hasty.begun(WANTED, "upload_1", 1, time.time()).is_kept
+        assert time.monotonic() - started < 2
+    assert "in the journal" in caplog.text
+
+
+def test_a_home_that_was_moved_away_is_made_anew(journal: Journal, caplog: pytest.LogCaptureFixture) -> None:
+    """
+    One upload is not noted; the next one is, where others find it.
+    """
+    begun(journal).forget()
+    journal.home.rename(journal.home.with_name("away"))
+    assert not begun(journal).is_kept
+    begun(journal).release()
+    found = only(Journal(journal.home))
+    assert found is not None
+    found.release()
+    assert "in the journal" in caplog.text
+
+
+def test_what_sqlite_cannot_hold_fails_nobody(journal: Journal, caplog: pytest.LogCaptureFixture) -> None:
+    """
+    A provider may say any number, and a path may be anything: that is logged.
+    """
+    assert not journal.begun(WANTED, "upload_1", 1 << 70, journal.clock()).is_kept
+    assert not journal.begun(attrs.evolve(WANTED, place="\udce9"), "upload_2", 1, journal.clock()).is_kept
+    assert caplog.text.count("could not be noted in the journal") == 2
 
 
 def test_nothing_is_made_before_it_is_needed_and_then_for_the_owner_only(journal: Journal) -> None:
