@@ -79,9 +79,9 @@ class Manifest:
         self._place = Path(os.path.realpath(self.path))
 
     @classmethod
-    def opened(cls, path: Path) -> Manifest:
+    def opened(cls, path: Path, raise_if_unwanted: Callable[[], None] = lambda: None) -> Manifest:
         """
-        Open the manifest at *path*, made if need be, and read what it has.
+        Open the manifest at *path*, made if need be, and read what it has; what *raise_if_unwanted* raises ends that.
 
         Raises:
             OpenAIError: It cannot be used (code ``"unusable_manifest"``), another call is at it (code
@@ -89,7 +89,7 @@ class Manifest:
         """
         manifest = cls(path)
         try:
-            manifest._open()
+            manifest._open(raise_if_unwanted)
         except OSError as error:
             manifest._closing.close()
             raise manifest._unusable(error.strerror or str(error)) from error
@@ -158,14 +158,14 @@ class Manifest:
             self._file.seek(start)  # writing is at the end all the same
             return self._file.read(size) or b""
 
-    def _open(self) -> None:
+    def _open(self, raise_if_unwanted: Callable[[], None]) -> None:
         if self._place.exists() and not stat.S_ISREG(self._place.stat().st_mode):
             raise self._unusable("it is no regular file")
         self._lock()
         self._file = self._closing.enter_context(FileIO(self._place, "a+"))
         self._places = Places()
         self._closing.callback(self._places.close)
-        self._load()
+        self._load(raise_if_unwanted)
 
     def _lock(self) -> None:
         path = self._place.with_name(f".{self._place.name}.lock")
@@ -177,12 +177,13 @@ class Manifest:
             raise OpenAIError(message=message, code="manifest_in_use", param="manifest")
         self._closing.callback(_let_go, lock, path)
 
-    def _load(self) -> None:
+    def _load(self, raise_if_unwanted: Callable[[], None]) -> None:
         """
         Read what it has; what is somebody else's file is left as it is.
         """
         is_ours = False
         for start, line in self._lines():
+            raise_if_unwanted()
             is_ours |= self._remember(start, line)
         head = self._at(0, _LINE_MAX).strip(b"\0\r\n ")  # a power cut may leave nothing but zeros
         if head and not is_ours and head[: len(_HEAD)] != _HEAD[: len(head)]:

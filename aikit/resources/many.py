@@ -120,7 +120,7 @@ class Many:
 
             from aikit.disk.manifest import Manifest  # noqa: PLC0415  SQLite is loaded for those who use it
 
-            self._manifest = Manifest.opened(Path(self.options.manifest))
+            self._manifest = Manifest.opened(Path(self.options.manifest), self.watch.raise_if_cancelled)
             stack.callback(self._manifest.close)
         if self.identical is not None:
             stack.callback(self.identical.close)

@@ -16,7 +16,7 @@ import pytest
 
 from aikit.disk.manifest import FileState, Manifest
 from aikit.disk.places import Places
-from aikit.errors import OpenAIError
+from aikit.errors import CancelledError, OpenAIError
 from aikit.many_objects import UPLOADED, OpenAIFileItem
 from aikit.objects import OpenAIFile
 
@@ -181,6 +181,25 @@ def test_a_line_without_an_end_takes_no_memory(tmp_path: Path) -> None:
     assert max(len(piece) for _, piece in again._lines()) <= 1024 * 1024
     assert [is_done(again, name) for name in ("a.txt", "b.txt")] == [True, True]
     again.close()
+
+
+def test_reading_a_long_manifest_can_be_ended(tmp_path: Path) -> None:
+    """
+    Nobody waits for its end, and the next one finds it free.
+    """
+    path = tmp_path / "m.jsonl"
+    path.write_text('{"path": "/x/a.txt", "status": "failed"}\n' * 5)
+    looks: list[int] = []
+
+    def look() -> None:
+        looks.append(1)
+        if len(looks) == 3:
+            raise CancelledError
+
+    with pytest.raises(CancelledError):
+        Manifest.opened(path, look)
+    assert len(looks) == 3
+    Manifest.opened(path).close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links and pipes need rights there")
