@@ -44,7 +44,6 @@ class FileManager:
 
     def __init__(self, root: tk.Tk, client: OpenAIClient) -> None:
         self.root, self.client = root, client
-        self.quick = OpenAIClient(provider="local", dispatcher=client.dispatcher)  # its calls wait for no upload
         self.provider = tk.StringVar(value="local")
         self.purpose, self.kept = tk.StringVar(value=PURPOSES[0]), tk.StringVar(value=next(iter(KEPT)))
         self.asked: OpenAIFileListResult | None = None
@@ -142,7 +141,7 @@ class FileManager:
         self.list.say("" if self.list.files else f"Asking {self.provider.get()}…")
         try:
             options = self.options(limit=SHOWN, deadline=ANSWER_S, on_terminate=self.show_list)
-            self.asked = self.quick.files.list(options)
+            self.asked = self.client.files.list(options)
         except ValueError as error:  # the provider file says something of it that cannot be used
             self.asked = None
             self.list.say(str(error), RED)
@@ -235,7 +234,7 @@ class FileManager:
                 self.list.tell(file.id, f"not deleted: {result.errors[0]}")
             self.deletions.ended()
 
-        self.quick.files.delete(file.id, {**options, "on_terminate": deleted})
+        self.client.files.delete(file.id, {**options, "on_terminate": deleted})
 
     def cancel(self) -> None:
         """
@@ -249,8 +248,7 @@ class FileManager:
         Stop what is running and close the window.
         """
         self.cancel()
-        for client in (self.client, self.quick):
-            client.close(cancel=True)
+        self.client.close(cancel=True)
         self.root.destroy()
 
 

@@ -57,7 +57,6 @@ class FileWindow:
 
     def __init__(self, window: QWidget, client: OpenAIClient) -> None:
         self.window, self.client = window, client
-        self.quick = OpenAIClient(provider="local", dispatcher=client.dispatcher)  # its calls wait for no upload
         self.asked: OpenAIFileListResult | None = None
         window.setWindowTitle("aikit files")
         window.setStyleSheet(LOOKS)
@@ -153,7 +152,7 @@ class FileWindow:
         self.list.say("" if self.list.known.files else f"Asking {self.provider.currentText()}…")
         try:
             options = self.options(limit=SHOWN, deadline=ANSWER_S, on_terminate=self.show_list)
-            self.asked = self.quick.files.list(options)
+            self.asked = self.client.files.list(options)
         except ValueError as error:  # the provider file says something of it that cannot be used
             self.asked = None
             self.list.say(str(error), RED)
@@ -246,7 +245,7 @@ class FileWindow:
                 self.list.known.tell(file.id, f"not deleted: {result.errors[0]}")
             self.deletions.ended()
 
-        self.quick.files.delete(file.id, {**options, "on_terminate": deleted})
+        self.client.files.delete(file.id, {**options, "on_terminate": deleted})
 
     def cancel(self) -> None:
         """
@@ -260,8 +259,7 @@ class FileWindow:
         Stop what is running.
         """
         self.cancel()
-        for client in (self.client, self.quick):
-            client.close(cancel=True)
+        self.client.close(cancel=True)
 
 
 def main() -> None:

@@ -80,20 +80,24 @@ def qt(parent: Any = None) -> LoopDispatcher:
     return LoopDispatcher(QtLoop.found(parent))
 
 
-def wx() -> LoopDispatcher:
+def wx(window: Any = None) -> LoopDispatcher:
     """
     Return a dispatcher that runs callbacks in wxPython's main loop.
 
     Call it in the main thread, when there is a ``wx.App``; calls may start before its ``MainLoop()`` does. Once that
-    has returned, callbacks are dropped and logged, unless it runs again.
+    has returned, callbacks are dropped and logged, unless it runs again; or once *window* is destroyed.
+
+    Args:
+        window: A ``wx.Window``, for a program with several of them, which go one by one.
 
     Raises:
         ModuleNotFoundError: wxPython is not installed.
         RuntimeError: There is no application yet, or this is not its thread.
+        TypeError: *window* is no ``wx.Window``.
     """
     from aikit.dispatch.wx_loop import WxLoop  # noqa: PLC0415  likewise
 
-    return LoopDispatcher(WxLoop.found())
+    return LoopDispatcher(WxLoop.found(window))
 
 
 def asyncio(loop: Any = None) -> LoopDispatcher:

@@ -26,22 +26,27 @@ class WxLoop:
         toolkit: The module ``wx``.
 
         application: The ``wx.App``.
+
+        window: Whose end is the end of callbacks, too; ``None`` for all as long as the loop runs.
     """
 
     toolkit: Any
     application: Any
+    window: Any = None
     gone: str = attrs.field(default="the main loop is over", init=False)
+    _is_closed: bool = attrs.field(default=False, init=False)
     _has_run: bool = attrs.field(default=False, init=False)
     _thread: int = attrs.field(factory=threading.get_ident, init=False)
 
     @classmethod
-    def found(cls) -> Self:
+    def found(cls, window: Any) -> Self:
         """
         Return the loop of the application that there is.
 
         Raises:
             ModuleNotFoundError: wxPython is not installed.
             RuntimeError: There is no application yet, or this is not its thread.
+            TypeError: *window* is no ``wx.Window``.
         """
         try:
             toolkit = import_module("wx")
@@ -53,12 +58,23 @@ class WxLoop:
             raise RuntimeError("there is no wx.App yet; make it first, and then dispatch.wx()")
         if not toolkit.IsMainThread():
             raise RuntimeError("dispatch.wx() must be called in the thread of the wx.App")
-        return cls(toolkit, application)
+        if window is not None and not isinstance(window, toolkit.Window):
+            raise TypeError(f"dispatch.wx() needs a wx.Window, or nothing, not {type(window).__name__}")
+        return cls(toolkit, application, window)
 
-    def attach(self, _: LoopDispatcher, /) -> None:
+    def attach(self, dispatcher: LoopDispatcher, /) -> None:
         """
-        Notice when the loop begins.
+        Notice when the loop begins, and when the window is destroyed.
         """
+
+        def on_destroy(event: Any) -> None:
+            event.Skip()
+            if not self.window:  # it is deleted by then; its children tell it of their end, too
+                self._is_closed, self.gone = True, "the window is gone"
+                dispatcher.end()
+
+        if self.window is not None:
+            self.window.Bind(self.toolkit.EVT_WINDOW_DESTROY, on_destroy)
         # The first CallAfter of an application also prepares it, which is better not done by two threads at once.
         self.toolkit.CallAfter(self._note)
 
@@ -88,6 +104,6 @@ class WxLoop:
 
     def is_gone(self) -> bool:
         """
-        Tell whether the loop has run and does not any more, or the application is deleted.
+        Tell whether the window is destroyed, the loop has run and does not any more, or the application is deleted.
         """
-        return not self.application or (self._has_run and not self.application.IsMainLoopRunning())
+        return self._is_closed or not self.application or (self._has_run and not self.application.IsMainLoopRunning())

@@ -185,6 +185,47 @@ def test_one_of_several_windows_goes_without_a_sound(screen: Screen) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_one_of_several_wx_windows_goes_with_its_callbacks(screen: Screen) -> None:
+    """What would touch a frame that is destroyed is dropped, though not before; callbacks of another frame run."""
+    source = "\n".join(
+        (
+            "import wx",
+            "from aikit import dispatch",
+            "application = wx.App()",
+            "frames = [wx.Frame(None, title=name) for name in ('one', 'other')]",
+            "child = wx.Panel(wx.Panel(frames[0]))",
+            "dispatchers = [dispatch.wx(frame) for frame in frames]",
+            "for frame in frames: frame.Show()",
+            "def deliver():",
+            "    for dispatcher, frame in zip(dispatchers, frames):",
+            "        dispatcher.deliver(lambda frame=frame: print(frame.GetTitle(), flush=True))",
+            "wx.CallLater(50, child.GetParent().Destroy)",
+            "wx.CallLater(150, deliver)",
+            "wx.CallLater(300, frames[0].Destroy)",
+            "wx.CallLater(450, deliver)",
+            "wx.CallLater(600, frames[1].Destroy)",
+            "application.MainLoop()",
+            "try:",
+            "    dispatch.wx('frame')",
+            "except TypeError as error:",
+            "    print(error)",
+        )
+    )
+    try:
+        wx = found("wx")
+    except Missing as reason:
+        pytest.skip(str(reason))
+    environment = wx.environment(screen.environment)
+    done = subprocess.run(
+        [wx.python, "-c", source], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    refused = "dispatch.wx() needs a wx.Window, or nothing, not str"
+    assert done.stdout.splitlines() == ["one", "other", "other", refused]
+    assert "callbacks were dropped, 1 in number" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_window_that_is_forgotten_does_not_end_the_process(screen: Screen) -> None:
     """Tcl's interpreter is never freed by another thread, which would abort: here a thread of the pool collects."""
     source = "\n".join(
