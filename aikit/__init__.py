@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from aikit.file_results import OpenAIFileDownloadResult as OpenAIFileDownloadResult
     from aikit.file_results import OpenAIFileListResult as OpenAIFileListResult
     from aikit.file_results import OpenAIFileResult as OpenAIFileResult
+    from aikit.housekeeping_objects import OpenAIFileHousekeepingProgress as OpenAIFileHousekeepingProgress
     from aikit.housekeeping_objects import OpenAIFilePruneCounts as OpenAIFilePruneCounts
     from aikit.housekeeping_objects import OpenAIFilePruneItem as OpenAIFilePruneItem
     from aikit.housekeeping_objects import OpenAIFileTotals as OpenAIFileTotals
@@ -99,6 +100,7 @@ _HOMES: Final = {
     "aikit.client": ("OpenAIClient",),
     "aikit.errors": ("CancelledError", "ExchangeError", "OpenAIError"),
     "aikit.housekeeping_objects": (
+        "OpenAIFileHousekeepingProgress",
         "OpenAIFilePruneCounts",
         "OpenAIFilePruneItem",
         "OpenAIFileTotals",

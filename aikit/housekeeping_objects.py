@@ -13,6 +13,8 @@ from aikit.errors import OpenAIError
 from aikit.many_objects import error_to_json
 from aikit.objects import NOTHING, OpenAIFile
 
+LISTING: Final = "listing"
+DELETING: Final = "deleting"
 DAY_S: Final = 86_400
 MIB: Final = 1024 * 1024
 
@@ -138,3 +140,32 @@ class OpenAIFilePruneCounts:
     failed: int = 0
     cancelled: int = 0
     bytes: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIFileHousekeepingProgress:
+    """
+    How far summing up or pruning has come.
+
+    Attributes:
+        phase: ``"listing"``, then, unless it is a dry run or a sum, ``"deleting"``.
+
+        files: That were looked at, or, while they are deleted, that are done with, well or not; within a phase never
+            less than before.
+
+        files_total: Likewise; ``None`` while nobody knows.
+
+        failed: Of those that are done with.
+    """
+
+    phase: str
+    files: int = 0
+    files_total: int | None = None
+    failed: int = 0
+
+    @property
+    def fraction(self) -> float | None:
+        """Between 0 and 1; ``None`` when the total is unknown."""
+        if self.files_total is None:
+            return None
+        return self.files / self.files_total if self.files_total else 1.0

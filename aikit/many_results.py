@@ -11,7 +11,13 @@ import attrs
 
 from aikit.disk.spool import Spool
 from aikit.errors import OpenAIError
-from aikit.housekeeping_objects import OpenAIFilePruneCounts, OpenAIFilePruneItem, OpenAIFileUsage
+from aikit.housekeeping_objects import (
+    LISTING,
+    OpenAIFileHousekeepingProgress,
+    OpenAIFilePruneCounts,
+    OpenAIFilePruneItem,
+    OpenAIFileUsage,
+)
 from aikit.many_objects import OpenAIFileItem, OpenAIFileManyCounts, OpenAIFileManyProgress
 from aikit.results import OpenAIResult
 
@@ -145,9 +151,11 @@ class PruneOutcome:
 
     items: Items[OpenAIFilePruneItem]
     counts: OpenAIFilePruneCounts
+    progress: OpenAIFileHousekeepingProgress
     ended_by: OpenAIError | None = None
 
 
+@attrs.define(eq=False, slots=True, getstate_setstate=False)  # pickled as its parent says
 class OpenAIFilePruneResult(OpenAIResult[PruneOutcome]):
     """
     The result of ``files.prune``.
@@ -156,7 +164,7 @@ class OpenAIFilePruneResult(OpenAIResult[PruneOutcome]):
     files, a hundred at most, and what ended the call early.
     """
 
-    __slots__ = ()
+    _now: Callable[[], PruneOutcome] | None = attrs.field(default=None, init=False, repr=False)
 
     @property
     def items(self) -> Items[OpenAIFilePruneItem]:
@@ -165,10 +173,26 @@ class OpenAIFilePruneResult(OpenAIResult[PruneOutcome]):
 
     @property
     def counts(self) -> OpenAIFilePruneCounts:
-        """How many files came to what."""
-        return self._outcome.value.counts if self._outcome.value else OpenAIFilePruneCounts()
+        """How many files came to what; also while the call runs."""
+        return self._so_far.counts
+
+    @property
+    def progress(self) -> OpenAIFileHousekeepingProgress:
+        """How far it has come, also while the call runs."""
+        return self._so_far.progress
 
     @property
     def ended_by(self) -> OpenAIError | None:
         """What ended the call before all files were done with, first of ``errors``; ``None`` if nothing did."""
-        return self._outcome.value.ended_by if self._outcome.value else None
+        return self._so_far.ended_by
+
+    @property
+    def _so_far(self) -> PruneOutcome:
+        if self._outcome.value is not None:
+            return self._outcome.value  # type: ignore[no-any-return]  # the flow's type
+        return self._now() if self._now is not None else _nothing_pruned()
+
+
+def _nothing_pruned() -> PruneOutcome:
+    progress = OpenAIFileHousekeepingProgress(phase=LISTING)
+    return PruneOutcome(Items(OpenAIFilePruneItem.from_json), OpenAIFilePruneCounts(), progress)

@@ -13,6 +13,7 @@ import attrs
 
 if TYPE_CHECKING:
     from aikit.batch_objects import OpenAIBatchProgress
+    from aikit.housekeeping_objects import OpenAIFileHousekeepingProgress
     from aikit.many_objects import OpenAIFileManyProgress
     from aikit.objects import Progress
 from aikit.headers import Headers
@@ -187,7 +188,8 @@ class OpenAIParameters:
         on_terminate: Called with the result in any case, after the other.
 
         on_progress: Called with a `Progress`, by ``batches.wait`` with an `OpenAIBatchProgress`, by
-            ``files.create_many`` with an `OpenAIFileManyProgress`, at most ten times a second.
+            ``files.create_many`` with an `OpenAIFileManyProgress`, by ``files.usage`` and ``files.prune`` with an
+            `OpenAIFileHousekeepingProgress`, at most ten times a second.
 
         background: ``True`` returns at once also without a callback; *on_progress* alone does not.
 
@@ -214,6 +216,7 @@ class OpenAIParameters:
         Callable[[Progress], object]
         | Callable[[OpenAIBatchProgress], object]
         | Callable[[OpenAIFileManyProgress], object]
+        | Callable[[OpenAIFileHousekeepingProgress], object]
         | None
     ) = attrs.field(default=None, validator=by(_is_callback))
     background: bool = attrs.field(default=False, validator=by(is_flag))

@@ -30,6 +30,10 @@ class FilesServer:
 
         delay_s: Before each answer to an upload.
 
+        about_s: Before each answer about a single file.
+
+        page_s: Before each page of a list of files.
+
         files: What there is, by id, the oldest first.
 
         uploads: When each upload came, on the monotonic clock.
@@ -41,6 +45,8 @@ class FilesServer:
 
     refusals: dict[str, list[int]] = attrs.field(factory=dict)
     delay_s: float = 0.0
+    about_s: float = 0.0
+    page_s: float = 0.0
     files: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     contents: dict[str, bytes] = attrs.field(factory=dict)
     batches: list[dict[str, Any]] = attrs.field(factory=list)
@@ -80,8 +86,10 @@ class FilesServer:
         elif path[0] == "batches":
             _say(exchange, 200, {"object": "list", "data": self.batches, "has_more": False})
         elif len(path) == 1:
+            time.sleep(self.page_s)
             _say(exchange, 200, self._page(parse_qs(parts.query)))
         else:
+            time.sleep(self.about_s)
             _say(exchange, *self._about(method, path[1]))
 
     def _created(self, body: bytes) -> tuple[int, Any]:

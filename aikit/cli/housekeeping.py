@@ -13,9 +13,10 @@ import click
 from aikit.cli.calls import told, waited_for
 from aikit.cli.options import Command, Duration, Purpose, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output, error_to_json
+from aikit.cli.progress import housekeeping_bar
 from aikit.cli.text import counted, human_size, human_time, iso_time, safe
 from aikit.housekeeping_objects import OpenAIFilePruneItem, OpenAIFileTotals, OpenAIFileUsage
-from aikit.many_parameters import MAX_RATE, OpenAIFilePruneParameters, OpenAIFileUsageParameters
+from aikit.many_parameters import MAX_RATE
 from aikit.many_results import OpenAIFilePruneResult
 
 _TITLES = ("WHAT", "FILES", "SIZE", "OLDEST")
@@ -32,9 +33,9 @@ def usage(purpose: str | None, expiring: int) -> int:
     """
     settings = settings_of_context()
     output = Output(settings)
-    with settings.connected() as client, usage_errors():
-        parameters = OpenAIFileUsageParameters(purpose=purpose, expiring_within=expiring, background=True)
-        result = client.files.usage(parameters)
+    with settings.connected() as client, usage_errors(), housekeeping_bar(output) as shown:
+        asked = {"purpose": purpose, "expiring_within": expiring, "on_progress": shown, "background": True}
+        result = client.files.usage(asked)
         waited_for(result)
     if result.stored is None:
         return told(output, result)
@@ -90,8 +91,8 @@ def prune(*, yes: bool, **asked: Any) -> int:
         raise click.UsageError("nothing says which files are to go; say --older-than, --purpose, --name or --unused")
     settings = settings_of_context()
     output = Output(settings)
-    with settings.connected() as client, usage_errors():
-        result = client.files.prune(OpenAIFilePruneParameters(dry_run=not yes, background=True, **asked))
+    with settings.connected() as client, usage_errors(), housekeeping_bar(output) as shown:
+        result = client.files.prune({**asked, "dry_run": not yes, "on_progress": shown, "background": True})
         _waited_for_or_stopped(result)
     is_stopped = any(error.code == "cancelled" for error in result.errors)
     if result.errors and not len(result.items):

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from aikit.batch_objects import OpenAIBatchProgress
 from aikit.cli.output import Output
 from aikit.cli.text import safe
+from aikit.housekeeping_objects import OpenAIFileHousekeepingProgress
 from aikit.many_objects import OpenAIFileManyProgress
 from aikit.objects import Progress
 
@@ -64,7 +65,7 @@ class _NoBars:
         return _NoBar()
 
 
-def _unseen(_: OpenAIFileManyProgress) -> None:
+def _unseen(_: OpenAIFileManyProgress | OpenAIFileHousekeepingProgress) -> None:
     pass
 
 
@@ -107,6 +108,17 @@ def many_bars(output: Output) -> AbstractContextManager[Callable[[OpenAIFileMany
     from aikit.cli.terminal_many import ManyBars  # noqa: PLC0415  rich is loaded for terminals only
 
     return ManyBars(output.has_color(sys.stderr))
+
+
+def housekeeping_bar(output: Output) -> AbstractContextManager[Callable[[OpenAIFileHousekeepingProgress], None]]:
+    """
+    Return what shows the progress of listing and deleting.
+    """
+    if output.settings.quiet or output.settings.json or not sys.stderr.isatty():
+        return nullcontext(_unseen)
+    from aikit.cli.terminal_housekeeping import HousekeepingBar  # noqa: PLC0415  rich is loaded for terminals only
+
+    return HousekeepingBar(output.has_color(sys.stderr))
 
 
 def batch_bars(output: Output, *, keeps: bool = False) -> AbstractContextManager[BatchBars]:

@@ -97,6 +97,17 @@ class _Amount(ProgressColumn):
         return Text(f"{done} of {total}" if task.total is not None else done, justify="right")
 
 
+class _Count(ProgressColumn):
+    """
+    How many of how many.
+    """
+
+    def render(self, task: Task) -> Text:
+        if task.total is None:
+            return Text(f"{task.completed:,.0f}" if task.completed else "", justify="right")
+        return Text(f"{task.completed:,.0f} of {task.total:,.0f}", justify="right")
+
+
 class _Rate(ProgressColumn):
     """
     How fast.
@@ -107,7 +118,7 @@ class _Rate(ProgressColumn):
         return Text(f"{human_size(speed)}/s" if speed else "", justify="right")
 
 
-class LeftColumn(ProgressColumn):
+class _Left(ProgressColumn):
     """
     How long still.
     """
@@ -115,9 +126,6 @@ class LeftColumn(ProgressColumn):
     max_refresh = 0.5
 
     def render(self, task: Task) -> Text:
-        """
-        Return it, or how long it took.
-        """
         if task.finished:
             return Text(f"{human_seconds(task.finished_time or 0)}")
         left_s = task.time_remaining
@@ -160,7 +168,23 @@ def file_bars(*, has_color: bool, keeps: bool = False) -> RichProgress:
         BarColumn(bar_width=None, style="dim", complete_style="cyan", finished_style="green"),
         _Amount(table_column=Column(no_wrap=True, min_width=_AMOUNT_MIN)),
         _Rate(table_column=Column(no_wrap=True)),
-        LeftColumn(table_column=Column(no_wrap=True)),
+        _Left(table_column=Column(no_wrap=True)),
+        console=console_on(sys.stderr, has_color=has_color),
+        transient=not keeps,
+        redirect_stdout=False,  # data may go to a pipe while bars are on the terminal
+        expand=True,
+    )
+
+
+def count_bars(*, has_color: bool, keeps: bool = False) -> RichProgress:
+    """
+    Return bars on stderr that show how many of how many; *keeps* leaves the finished ones.
+    """
+    return RichProgress(
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=32)),
+        BarColumn(bar_width=None, style="dim", complete_style="cyan", finished_style="green"),
+        _Count(table_column=Column(no_wrap=True)),
+        _Left(table_column=Column(no_wrap=True)),
         console=console_on(sys.stderr, has_color=has_color),
         transient=not keeps,
         redirect_stdout=False,  # data may go to a pipe while bars are on the terminal

@@ -4,28 +4,16 @@ Bars of requests on a terminal: one for each batch that is waited for.
 
 from __future__ import annotations
 
-import sys
 from types import TracebackType
 from typing import Self
 
 import attrs
-from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn
 from rich.progress import Progress as RichProgress
-from rich.table import Column
-from rich.text import Text
+from rich.progress import TaskID
 
 from aikit.batch_objects import OpenAIBatchProgress
-from aikit.cli.terminal import LeftColumn, console_on
+from aikit.cli.terminal import count_bars
 from aikit.cli.text import safe
-
-
-class _Done(ProgressColumn):
-    """
-    How many requests of how many.
-    """
-
-    def render(self, task: Task) -> Text:
-        return Text("" if task.total is None else f"{task.completed:,.0f} of {task.total:,.0f}", justify="right")
 
 
 @attrs.define(eq=False)
@@ -42,16 +30,7 @@ class TerminalBatchBars:
     _bars: RichProgress = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._bars = RichProgress(
-            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=32)),
-            BarColumn(bar_width=None, style="dim", complete_style="cyan", finished_style="green"),
-            _Done(table_column=Column(no_wrap=True)),
-            LeftColumn(table_column=Column(no_wrap=True)),
-            console=console_on(sys.stderr, has_color=self.has_color),
-            transient=not self.keeps,
-            redirect_stdout=False,  # data may go to a pipe while bars are on the terminal
-            expand=True,
-        )
+        self._bars = count_bars(has_color=self.has_color, keeps=self.keeps)
 
     def __enter__(self) -> Self:
         self._bars.start()

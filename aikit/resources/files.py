@@ -136,6 +136,10 @@ class FilesAPI:
         """
         Sum up what is stored: by purpose, age and size, and what expires soon; page by page, in constant memory.
 
+        Args:
+            parameters: Options of this call, `OpenAIFileUsageParameters`. *on_progress* gets an
+                `OpenAIFileHousekeepingProgress`.
+
         Returns:
             A result whose ``stored`` is the `OpenAIFileUsage`, or ``None`` while running and after errors.
         """
@@ -150,11 +154,13 @@ class FilesAPI:
         What is to go is listed to its end before the first is deleted.
 
         Args:
-            parameters: What must fit, all of it, `OpenAIFilePruneParameters`.
+            parameters: What must fit, all of it, `OpenAIFilePruneParameters`. *on_progress* gets an
+                `OpenAIFileHousekeepingProgress`.
 
         Returns:
-            A result with ``items``, the files that are to go, each with its reasons and what became of it, and
-            ``counts``. A file that could not be deleted does not stop the others.
+            A result with ``items``, the files that are to go, each with its reasons and what became of it,
+            ``counts`` and ``progress``, these two also while it runs. A file that could not be deleted does not stop
+            the others.
 
         Raises:
             ValueError: Nothing says which files are to go. Nothing was sent.

@@ -7,7 +7,6 @@ from __future__ import annotations
 import fnmatch
 import re
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,13 +17,12 @@ from aikit.housekeeping_objects import (
     AGES,
     DAY_S,
     SIZES,
-    OpenAIFilePruneCounts,
     OpenAIFilePruneItem,
     OpenAIFileTotals,
     OpenAIFileUsage,
 )
 from aikit.many_objects import CANCELLED, DELETED, FAILED, LISTED
-from aikit.many_results import Items, PruneOutcome
+from aikit.resources.housekeeping_progress import HousekeepingTally
 from aikit.resources.pages import each_page
 from aikit.retry import through
 from aikit.wire import Flow, Request, Response, Together
@@ -32,9 +30,11 @@ from aikit.wire import Flow, Request, Response, Together
 if TYPE_CHECKING:
     from aikit.batch_objects import BatchPage
     from aikit.many_parameters import OpenAIFilePruneParameters, OpenAIFileUsageParameters
+    from aikit.many_results import PruneOutcome
     from aikit.objects import FilePage, OpenAIFile
     from aikit.pace import Pace
     from aikit.providers import Provider
+    from aikit.watch import Watch
 
 _ERRORS_MAX: Final = 100
 _YOUNG_S: Final = 3_600  # the batch of such a file may be yet to come
@@ -100,12 +100,18 @@ class _Sums:
         )
 
 
-def summed_up(provider: Provider, options: OpenAIFileUsageParameters, now: int) -> Flow[OpenAIFileUsage]:
+def summed_up(provider: Provider, options: OpenAIFileUsageParameters, now: int, watch: Watch) -> Flow[OpenAIFileUsage]:
     """
     Sum up all files, page by page; none is held.
     """
-    sums = _Sums(now, options.expiring_within)
-    yield from each_page(provider.list_files, _query(provider, options.purpose), sums.take)
+    sums, tally = _Sums(now, options.expiring_within), HousekeepingTally(watch)
+
+    def take(page: FilePage) -> None:
+        sums.take(page)
+        tally.look_at(len(page.items))
+
+    yield from each_page(provider.list_files, _query(provider, options.purpose), take)
+    tally.finish()
     return sums.summed_up()
 
 
@@ -121,6 +127,8 @@ class Prune:
 
         at_a_time: How many deletions may be under way.
 
+        tally: Told of each.
+
         pace: Gives each its turn; ``None`` where nothing bounds how many go in a minute.
     """
 
@@ -129,9 +137,8 @@ class Prune:
     now: int
     booked: Callable[[], Iterator[str]]
     at_a_time: int
+    tally: HousekeepingTally
     pace: Pace | None = None
-    _items: Items[OpenAIFilePruneItem] = attrs.field(factory=lambda: Items(OpenAIFilePruneItem.from_json), init=False)
-    _counts: Counter[str] = attrs.field(factory=Counter, init=False)
     _used: set[str] = attrs.field(factory=set, init=False)
     _newest: str | None = attrs.field(default=None, init=False)
     _errors: list[OpenAIError] = attrs.field(factory=list, init=False)
@@ -152,32 +159,38 @@ class Prune:
         """
         query = _query(self.provider, self.options.purpose)
         yield from each_page(self.provider.list_files, query, self._choose)
-        if self.options.unused and len(self._items):
+        if self.options.unused and len(self.tally.items):
             yield from self._leave_used()
-        ended_by: OpenAIError | None = None
-        if self.options.dry_run:
-            for item in self._items:
-                self._count(item)
-        else:
-            try:
-                yield Together(self._deletions(), self.at_a_time)
-            except OpenAIError as error:
-                ended_by = error
-            self._tell_the_rest()
-        outcome = PruneOutcome(self._items, OpenAIFilePruneCounts(**self._counts), ended_by)
+        ended_by = None if self.options.dry_run else (yield from self._ended())
+        for item in self.tally.items if self.options.dry_run else ():
+            self.tally.count(item)
+        self.tally.finish()
+        outcome = attrs.evolve(self.tally.outcome(), ended_by=ended_by)
         if errors := (*self._errors,) if ended_by is None else (ended_by, *self._errors):
             raise Rejected(errors, outcome)
         return outcome
+
+    def _ended(self) -> Flow[OpenAIError | None]:
+        """
+        Delete all; return what ended that early, if anything did.
+        """
+        self.tally.begin_deleting()
+        ended_by: OpenAIError | None = None
+        try:
+            yield Together(self._deletions(), self.at_a_time)
+        except OpenAIError as error:
+            ended_by = error
+        self._tell_the_rest()
+        return ended_by
 
     def _leave_used(self) -> Flow[None]:
         """
         Leave out what batches name; they are asked for last, so that those made meanwhile are among them.
         """
         yield from self._look_at_batches()
-        listed, self._items = self._items, Items(OpenAIFilePruneItem.from_json)
-        for item in listed:
+        for item in self.tally.start_over():
             if item.file.id not in self._used:
-                self._items.spool.put(len(self._items), item.to_json())
+                self.tally.choose(item)
 
     def _look_at_batches(self) -> Flow[None]:
         """
@@ -197,11 +210,10 @@ class Prune:
 
     def _choose(self, page: FilePage) -> None:
         for file in page.items:
-            self._counts["seen"] += 1
             reasons = self._reasons(file)
             if reasons:
-                item = OpenAIFilePruneItem(file=file, status=LISTED, reasons=reasons)
-                self._items.spool.put(len(self._items), item.to_json())
+                self.tally.choose(OpenAIFilePruneItem(file=file, status=LISTED, reasons=reasons))
+        self.tally.look_at(len(page.items))
 
     def _reasons(self, file: OpenAIFile) -> tuple[str, ...]:
         """
@@ -227,8 +239,8 @@ class Prune:
         return tuple(reasons)
 
     def _deletions(self) -> Iterator[Flow[None]]:
-        for number in range(len(self._items)):
-            yield self._deleted(number, self._items[number])
+        for number in range(len(self.tally.items)):
+            yield self._deleted(number, self.tally.items[number])
 
     def _deleted(self, number: int, item: OpenAIFilePruneItem) -> Flow[None]:
         """
@@ -264,20 +276,15 @@ class Prune:
 
     def _end(self, number: int, item: OpenAIFilePruneItem) -> None:
         with self._lock:
-            self._count(item)
             self._errors += item.errors[: _ERRORS_MAX - len(self._errors)] if item.status == FAILED else ()
-        self._items.spool.put(number, item.to_json())
-
-    def _count(self, item: OpenAIFilePruneItem) -> None:
-        self._counts[item.status] += 1
-        self._counts["bytes"] += (item.file.bytes or 0) if item.status in {LISTED, DELETED} else 0
+        self.tally.end(number, item)
 
     def _tell_the_rest(self) -> None:
         """
         Mark what was not deleted because the call was cancelled.
         """
-        for number in range(len(self._items)):
-            item = self._items[number]
+        for number in range(len(self.tally.items)):
+            item = self.tally.items[number]
             if item.status == LISTED:
                 self._end(number, attrs.evolve(item, status=CANCELLED, errors=(CancelledError(),)))
 

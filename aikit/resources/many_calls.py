@@ -90,30 +90,40 @@ class ManyCalls:
         from aikit.resources.housekeeping import summed_up  # noqa: PLC0415  only here
 
         options = OpenAIFileUsageParameters.of(parameters)
-        result = OpenAIFileUsageResult()
-        return start(self.client, result, lambda provider, _: summed_up(provider, options, int(time.time())), options)
+        return start(
+            self.client,
+            OpenAIFileUsageResult(),
+            lambda provider, watch: summed_up(provider, options, int(time.time()), watch),
+            options,
+        )
 
     def prune(self, parameters: Any) -> OpenAIFilePruneResult:
         """
         Delete files, or list which would go; see `aikit.resources.files.FilesAPI.prune`.
         """
         from aikit.resources.housekeeping import Prune  # noqa: PLC0415  only here
+        from aikit.resources.housekeeping_progress import HousekeepingTally  # noqa: PLC0415  likewise
 
         options = OpenAIFilePruneParameters.of(parameters)
         if not (options.unused or options.older_than or options.purpose or options.name):
             raise ValueError("nothing says which files are to go; give older_than, purpose, name or unused=True")
 
-        def flow(provider: Provider, _: Watch) -> Flow[PruneOutcome]:
+        tally, result = HousekeepingTally(), OpenAIFilePruneResult()
+        result._now = tally.outcome  # noqa: SLF001  results and calls are one mechanism
+
+        def flow(provider: Provider, watch: Watch) -> Flow[PruneOutcome]:
+            tally.watch = watch
             return Prune(
                 provider=provider,
                 options=options,
                 now=int(time.time()),
                 booked=partial(self._booked, provider),
                 at_a_time=self._at_a_time(options.at_a_time),
+                tally=tally,
                 pace=self._pace("delete", provider, options.rate or provider.limits.deletions_per_minute),
             ).run()
 
-        return start(self.client, OpenAIFilePruneResult(), flow, options)
+        return start(self.client, result, flow, options)
 
     def _at_a_time(self, asked: int | None) -> int:
         return min(asked or self.client.max_workers, self.client.max_connections)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
@@ -21,9 +21,8 @@ from aikit.many_objects import (
 )
 from aikit.many_results import Items, ManyOutcome
 from aikit.objects import Progress
+from aikit.resources.reports import Reports
 from aikit.watch import Watch
-
-_GAP_S: Final = 0.11  # at most ten reports a second
 
 
 @attrs.define(eq=False)
@@ -61,10 +60,9 @@ class Tally:
     _total: int | None = attrs.field(default=None, init=False)
     _total_bytes: int | None = attrs.field(default=None, init=False)
     _told_bytes: int = attrs.field(default=0, init=False)
-    _told_at: float = attrs.field(default=float("-inf"), init=False)
     _under_way: dict[int, _UnderWay] = attrs.field(factory=dict, init=False)
     _lock: Any = attrs.field(factory=threading.Lock, init=False)
-    _telling: Any = attrs.field(factory=threading.Lock, init=False)
+    _reports: Reports = attrs.field(factory=Reports, init=False)
 
     @property
     def is_heard(self) -> bool:
@@ -153,17 +151,7 @@ class Tally:
         Raises:
             CancelledError: It is time to stop.
         """
-        watch = self.watch
-        if watch is None or watch.on_progress is None:
-            return
-        if not is_last and watch.clock() - self._told_at < _GAP_S:
-            return
-        if self._telling.acquire(blocking=is_last):  # one at a time, so that no later report overtakes
-            try:
-                self._told_at = watch.clock()
-                watch.tell(self.progress(), is_last=True)
-            finally:
-                self._telling.release()
+        self._reports.tell(self.watch, self.progress, is_last=is_last)
 
     def progress(self) -> OpenAIFileManyProgress:
         """

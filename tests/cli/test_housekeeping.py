@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -14,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Here
-from tests.cli.processes import PROGRAM
-from tests.files_server import files_server
+from tests.cli.processes import PROGRAM, Terminal
+from tests.files_server import FilesServer, files_server
 
 
 def notes(tmp_path: Path, count: int) -> Path:
@@ -98,6 +99,67 @@ def test_bare_ids_are_those_that_are_gone(aikit: Here) -> None:
         ran = aikit("files", "prune", "--name", "a.*", "-y", "-q", *asked)
     assert ran.out.split() == ["file-2", "file-0"]
     assert (ran.code, ran.err) == (1, "error: file-1: not now (code busy, status 403)\n")
+
+
+def pruned(server: FilesServer, *more: str) -> Terminal:
+    """
+    Return a terminal on which all files are being deleted.
+    """
+    asked = ("--provider", "openai", "--base-url", server.url, "--api-key", "k")
+    return Terminal.start(*asked, "files", "prune", "--name", "a.*", "--yes", *more, columns=100)
+
+
+@pytest.mark.parametrize("more", [(), ("-q",), ("--json",)])
+def test_a_terminal_sees_how_many_are_gone(more: tuple[str, ...]) -> None:
+    """
+    A bar counts them while they go, and makes room for the table; -q and --json leave it out.
+    """
+    with files_server(about_s=0.1) as server:
+        for number in range(30):
+            server.add(f"file-{number}")
+        terminal = pruned(server, *more)
+        assert terminal.end() == 0
+    assert ("deleting files" in terminal.seen) == (not more)
+    assert ("of 30 " in terminal.seen.partition("file-29")[0]) == (not more)
+    assert "file-29" in terminal.text
+    if not more:
+        assert terminal.text.splitlines()[-1].startswith("30 files of 30 deleted")
+
+
+def test_a_terminal_sees_how_many_were_looked_at() -> None:
+    """
+    A sum and a dry run show that they are at work.
+    """
+    with files_server(page_s=0.3) as server:
+        for number in range(1_200):
+            server.add(f"file-{number}")
+        asked = ("--provider", "openai", "--base-url", server.url, "--api-key", "k")
+        terminal = Terminal.start(*asked, "files", "usage", columns=100)
+        assert terminal.end() == 0
+    assert "listing files" in terminal.seen
+    assert "1,000 " in terminal.seen
+
+
+def test_ctrl_c_beside_the_bar_tells_what_is_gone() -> None:
+    """
+    Pruning ends at once with exit code 130, takes the bar away, and lists each file as it is.
+    """
+    with files_server(about_s=0.1) as server:
+        for number in range(200):
+            server.add(f"file-{number}")
+        terminal = pruned(server)
+        terminal.wait_for("of 200 ")
+        pressed = time.monotonic()
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.end() == 130
+        assert time.monotonic() - pressed < 2
+    told = re.fullmatch(
+        r"(\d+) files? of 200 deleted: .*, (\d+) not: stopped by Ctrl-C", terminal.text.splitlines()[-1]
+    )
+    assert told is not None
+    gone, left = int(told[1]), int(told[2])
+    assert (gone + left, terminal.text.count("cancelled")) == (200, left)
+    assert gone <= 200 - len(server.files) <= gone + 8  # nobody heard what became of those under way
 
 
 def test_manifest_and_identical_files_spare_uploads(aikit: Here, tmp_path: Path) -> None:

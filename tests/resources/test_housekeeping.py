@@ -4,6 +4,7 @@ Housekeeping: what is stored is summed up, and only what fits everything that is
 
 from __future__ import annotations
 
+import pickle
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from aikit import OpenAIClient
+from aikit import OpenAIClient, OpenAIFileHousekeepingProgress
 from tests.files_server import FilesServer, files_server
 
 DAY = 86_400
@@ -203,6 +204,95 @@ def test_cancelling_tells_what_is_still_there(client: OpenAIClient, server: File
     assert result.wait(1)
     assert (result.counts.deleted, result.counts.cancelled) == (1, 3)
     assert [error.code for error in result.errors] == ["cancelled"]
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_pruning_tells_how_far_it_has_come(client: OpenAIClient, server: FilesServer, *, background: bool) -> None:
+    """
+    First how many it has looked at, then how many of how many are gone; never less than before, and at last all.
+    """
+    for number in range(40):
+        server.add(f"file-{number}", filename="cache.bin")
+    server.refusals, server.about_s = {"file-7": [403]}, 0.02
+    seen: list[OpenAIFileHousekeepingProgress] = []
+    asked = {"name": "cache.*", "dry_run": False, "at_a_time": 2, "on_progress": seen.append}
+    result = client.files.prune({**asked, "background": background})
+    assert result.wait(10)
+    assert [one.phase for one in seen] == sorted((one.phase for one in seen), reverse=True)
+    assert (seen[0].phase, seen[0].files, seen[0].files_total, seen[0].fraction) == ("listing", 44, None, None)
+    deleting = [one for one in seen if one.phase == "deleting"]
+    assert len(deleting) > 2
+    assert {one.files_total for one in deleting} == {40}
+    assert [one.files for one in deleting] == sorted(one.files for one in deleting)
+    assert (seen[-1].files, seen[-1].failed, seen[-1].fraction) == (40, 1, 1.0)
+    assert result.progress == seen[-1]
+    assert pickle.loads(pickle.dumps(result)).progress == seen[-1]  # noqa: S301  our own
+
+
+def test_reports_of_pruning_come_ten_times_a_second_at_most(client: OpenAIClient, server: FilesServer) -> None:
+    """
+    However fast the files go; the last report comes in any case.
+    """
+    for number in range(60):
+        server.add(f"file-{number}", filename="cache.bin")
+    seen: list[OpenAIFileHousekeepingProgress] = []
+    began = time.monotonic()
+    client.files.prune({"name": "cache.*", "dry_run": False, "on_progress": seen.append}).throw()
+    assert len(seen) <= 2 + (time.monotonic() - began) / 0.1
+    assert (seen[-1].files, seen[-1].files_total) == (60, 60)
+
+
+@pytest.mark.parametrize("call", ["usage", "prune"])
+def test_looking_tells_how_far_it_has_come(client: OpenAIClient, server: FilesServer, call: str) -> None:
+    """
+    A sum and a dry run only look, page by page, and end with all that there is.
+    """
+    for number in range(1_500):
+        server.add(f"file-{number}")
+    seen: list[OpenAIFileHousekeepingProgress] = []
+    options = {"on_progress": seen.append} | ({"name": "a.*"} if call == "prune" else {})
+    assert getattr(client.files, call)(options).success
+    assert [(one.phase, one.files, one.files_total) for one in (seen[0], seen[-1])] == [
+        ("listing", 1_000, None),
+        ("listing", 1_504, 1_504),
+    ]
+
+
+def test_a_running_prune_tells_what_is_gone(client: OpenAIClient) -> None:
+    """
+    Counts and progress are there while it runs, though nobody asked to be told.
+    """
+    result = client.files.prune({"older_than": 1, "dry_run": False, "rate": 1, "background": True})
+    while not result.counts.deleted:
+        time.sleep(0.005)
+    assert not result.terminated
+    assert (result.progress.phase, result.progress.files, result.progress.files_total) == ("deleting", 1, 4)
+    result.cancel()
+    assert result.wait(1)
+    assert (result.progress.files, result.counts.cancelled) == (4, 3)
+
+
+def test_a_cancel_from_a_report_loses_nothing(client: OpenAIClient, server: FilesServer) -> None:
+    """
+    What was deleted until then is told as it is, and the rest as cancelled.
+    """
+    for number in range(30):
+        server.add(f"file-{number}", filename="cache.bin")
+    server.about_s = 0.03
+    reports: list[OpenAIFileHousekeepingProgress] = []
+
+    def stop(progress: OpenAIFileHousekeepingProgress) -> None:
+        reports.append(progress)
+        if progress.phase == "deleting" and progress.files:
+            result.cancel()
+
+    asked = {"name": "cache.*", "dry_run": False, "at_a_time": 1, "on_progress": stop}
+    result = client.files.prune({**asked, "background": True})
+    assert result.wait(10)
+    assert result.counts.deleted == 34 - len(server.files)
+    assert result.counts.deleted + result.counts.cancelled == 30
+    assert [error.code for error in result.errors] == ["cancelled"]
+    assert reports[-1].files != reports[-1].files_total
 
 
 def batch_of(file_id: str) -> dict[str, Any]:
