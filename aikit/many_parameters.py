@@ -42,7 +42,8 @@ class OpenAIFileManyParameters(OpenAIFileParameters):
             *max_workers* and 16.
 
         rate: How many may be sent in a minute, retries included; the provider's own limit unless told, if it has one.
-            Calls of a client that ask alike share it.
+            Calls of a client that ask alike share it. When the provider has too many nevertheless (status 429), all of
+            them wait for as long as it asks and go on more slowly; a file that waits for that spends no try.
 
         recursive: ``False`` takes of a folder only its own files.
 

@@ -26,6 +26,8 @@ _MAX_DOUBLINGS: Final = 64
 _SHOWN: Final = 500
 _URL_CHARACTERS: Final = "%/:=&?~+!$,;'@()*[]\\"
 _SHOWN_ELSEWHERE: Final = frozenset(("accept", "user-agent"))
+_PATIENCE: Final = 20  # answers that a request is one too many of; each comes after a pause of all requests
+_TOO_MANY: Final = (b"rate_limit", b"rate limit", b"too many requests")
 _OUT_OF_MONEY: Final = (b"insufficient_quota", b"credit_balance_exhausted")
 
 
@@ -71,6 +73,30 @@ class RetryPolicy:
         if not self._may_repeat(request, was_maybe_done=may_have_been_done(response.status)):
             return None
         return self.delay_s(request.attempt, response.headers)
+
+    def hold_s(self, request: Request, response: Response, refusals: int) -> float | None:
+        """
+        Return the seconds for which all requests of this kind are to be held back, ``None`` if there is no need to.
+
+        Args:
+            request: What was asked.
+
+            response: What came.
+
+            refusals: How often this request was one too many, now included.
+        """
+        if request.brake is None or response.status != 429 or not _is_worth_a_retry(response):
+            return None
+        return self.delay_s(refusals, response.headers)
+
+    def may_outwait(self, request: Request, response: Response, refusals: int) -> bool:
+        """
+        Tell whether *response* takes no try away: it is a matter of time, and all requests wait for that.
+        """
+        if not self.max_retries or not request.is_replayable or refusals > max(_PATIENCE, self.max_retries):
+            return False
+        is_timed = retry_after_s(response.headers, self.now()) is not None
+        return is_timed or any(words in response.body.lower() for words in _TOO_MANY)
 
     def delay_after_error(self, request: Request, error: ExchangeError) -> float | None:
         """
@@ -132,11 +158,10 @@ def retried(request: Request, policy: RetryPolicy) -> Flow[Response]:
     """
     Carry out *request*, again as *policy* says; redirects are followed.
     """
-    tries, received = request.attempt, 0
+    tries, received, refusals = request.attempt, 0, 0
     while True:
-        if request.turn is not None and (wait_s := request.turn()) > 0:
-            yield Pause(wait_s)
-        is_repeat = request.is_repeat
+        yield from _until_turn(request)
+        is_repeat, spent = request.is_repeat, 1
         try:
             response = yield from redirected(request)
         except ExchangeError as error:
@@ -147,14 +172,44 @@ def retried(request: Request, policy: RetryPolicy) -> Flow[Response]:
                 raise
             is_repeat |= error.is_ambiguous
         else:
+            refusals += response.status == 429
             counted = request if tries == request.attempt else attrs.evolve(request, attempt=tries)
-            delay_s = policy.delay_after_response(counted, response)
+            delay_s, spent = _delay_after(counted, response, policy, refusals)
             if delay_s is None:
                 return response
             is_repeat |= may_have_been_done(response.status)
-        yield Pause(delay_s)
-        tries += 1
+        if spent:  # else its turn comes after the pause of all
+            yield Pause(delay_s)
+        tries += spent
         request = attrs.evolve(request, attempt=request.attempt + 1, is_repeat=is_repeat)
+
+
+def _delay_after(request: Request, response: Response, policy: RetryPolicy, refusals: int) -> tuple[float | None, int]:
+    """
+    Return the seconds to wait before trying again, ``None`` if *response* is final, and how many tries it has spent.
+
+    The brake of *request* is told, if it has one; what all wait for spends no try, until that has not helped.
+    """
+    brake, hold_s = request.brake, policy.hold_s(request, response, refusals)
+    if brake is not None and hold_s is not None:
+        if not brake.refused(hold_s):
+            return None, 1
+        if policy.may_outwait(request, response, refusals):
+            return 0.0, 0
+    elif brake is not None and response.status < 500 and response.status not in {408, 429}:
+        brake.passed()
+    return policy.delay_after_response(request, response), 1
+
+
+def _until_turn(request: Request) -> Flow[None]:
+    """
+    Wait until *request* may be sent; whoever is held back meanwhile takes another turn.
+    """
+    wait_s = request.turn() if request.turn is not None else 0.0
+    while wait_s > 0:
+        yield Pause(wait_s)
+        is_held_back = request.turn is not None and request.brake is not None and request.brake.is_on()
+        wait_s = request.turn() if request.turn is not None and is_held_back else 0.0
 
 
 def redirected(request: Request) -> Flow[Response]:

@@ -89,6 +89,24 @@ def _shown_url(url: str) -> str:
     return repr(redacted(url))
 
 
+class Brake(Protocol):
+    """
+    What holds back all requests of a kind while the provider has too many of them.
+    """
+
+    def is_on(self) -> bool:
+        """Whether requests are held back now: a turn that was given before counts no more."""
+        ...
+
+    def refused(self, seconds: float, /) -> bool:
+        """Hold all back so long, for one was too many; false when waiting has not helped for too long."""
+        ...
+
+    def passed(self) -> None:
+        """Note that one was not too many."""
+        ...
+
+
 @attrs.frozen(kw_only=True)
 class Request:
     """
@@ -117,6 +135,8 @@ class Request:
         grace_s: Seconds for which a call that was cancelled still waits for the answer: it tells what is to be undone.
 
         turn: Asked before each attempt; gives the seconds until it may be sent.
+
+        brake: Beside *turn*, told whether the provider had too many requests.
     """
 
     method: str
@@ -133,6 +153,7 @@ class Request:
     is_cleanup: bool = False
     grace_s: float = 0.0
     turn: Callable[[], float] | None = attrs.field(default=None, repr=False)
+    brake: Brake | None = attrs.field(default=None, repr=False)
 
     @property
     def is_replayable(self) -> bool:
@@ -145,6 +166,7 @@ class Request:
             "body": None,
             "sink": None,
             "turn": None,
+            "brake": None,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:

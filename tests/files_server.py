@@ -30,6 +30,8 @@ class FilesServer:
 
         delay_s: Before each answer to an upload.
 
+        retry_after: What a refusal asks for, if anything.
+
         about_s: Before each answer about a single file.
 
         page_s: Before each page of a list of files.
@@ -45,6 +47,7 @@ class FilesServer:
 
     refusals: dict[str, list[int]] = attrs.field(factory=dict)
     delay_s: float = 0.0
+    retry_after: str = ""
     about_s: float = 0.0
     page_s: float = 0.0
     files: dict[str, dict[str, Any]] = attrs.field(factory=dict)
@@ -82,15 +85,19 @@ class FilesServer:
         with self._lock:
             self.asked.append(f"{method} {'/'.join(path)}")
         if method == "POST":
-            _say(exchange, *self._created(body))
+            self._say(exchange, *self._created(body))
         elif path[0] == "batches":
-            _say(exchange, 200, {"object": "list", "data": self.batches, "has_more": False})
+            self._say(exchange, 200, {"object": "list", "data": self.batches, "has_more": False})
         elif len(path) == 1:
             time.sleep(self.page_s)
-            _say(exchange, 200, self._page(parse_qs(parts.query)))
+            self._say(exchange, 200, self._page(parse_qs(parts.query)))
         else:
             time.sleep(self.about_s)
-            _say(exchange, *self._about(method, path[1]))
+            self._say(exchange, *self._about(method, path[1]))
+
+    def _say(self, exchange: Exchange, status: int, value: Any) -> None:
+        headers = {"Retry-After": self.retry_after} if status != 200 else None
+        exchange.sock.sendall(rendered(status, json.dumps(value).encode(), headers))
 
     def _created(self, body: bytes) -> tuple[int, Any]:
         found = _FILE.search(body)
@@ -145,7 +152,3 @@ def files_server(**options: Any) -> Iterator[FilesServer]:
     with serving(without_reading_body(server.step)) as socket_server:
         server._server = socket_server
         yield server
-
-
-def _say(exchange: Exchange, status: int, value: Any) -> None:
-    exchange.sock.sendall(rendered(status, json.dumps(value).encode()))

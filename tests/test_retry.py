@@ -208,6 +208,64 @@ def test_each_attempt_waits_for_its_turn() -> None:
     assert _returned(flow, _answer(second, 200)).status == 200
 
 
+class _Brake:
+    """
+    Is on while a test says so.
+    """
+
+    def __init__(self) -> None:
+        self.on, self.held = False, list[float | None]()
+
+    def is_on(self) -> bool:
+        return self.on
+
+    def refused(self, seconds: float, /) -> bool:
+        self.held.append(seconds)
+        return len(self.held) < 5
+
+    def passed(self) -> None:
+        self.held.append(None)
+
+
+def test_who_is_held_back_takes_another_turn() -> None:
+    """
+    A turn that was given before all were held back counts no more.
+    """
+    waits, brake = iter((3.0, 60.0)), _Brake()
+    flow = retried(attrs.evolve(_POST, turn=lambda: next(waits), brake=brake), _POLICY)
+    assert next(flow) == Pause(3.0)
+    brake.on = True
+    assert flow.send(3.0) == Pause(60.0)
+    brake.on = False
+    assert _returned(flow, _answer(flow.send(63.0), 200)).status == 200
+    assert brake.held == [None]
+
+
+def test_what_all_wait_for_spends_no_try() -> None:
+    """
+    The brake gets what the provider asks for, until it says that nothing helps; then the answer is final.
+    """
+    brake = _Brake()
+    flow = retried(attrs.evolve(_POST, turn=lambda: 0.0, brake=brake), _POLICY)
+    step: Step = next(flow)
+    for _ in range(4):
+        step = flow.send(_answer(step, 429, retry_after="30"))
+    assert _returned(flow, _answer(step, 429, retry_after="7")).status == 429
+    assert brake.held == [30.0, 30.0, 30.0, 30.0, 7.0]
+
+
+@pytest.mark.parametrize("status", [408, 500, 503])
+def test_other_failures_hold_nobody_back(status: int) -> None:
+    """
+    They spend tries as ever, and say nothing about how many requests are too many.
+    """
+    brake = _Brake()
+    flow = retried(attrs.evolve(_POST, turn=lambda: 0.0, brake=brake), attrs.evolve(_POLICY, max_retries=1))
+    second = _after(flow, 0.5, flow.send(_answer(next(flow), status)))
+    assert _returned(flow, _answer(second, status)).status == status
+    assert brake.held == []
+
+
 def test_turns_are_left_out_of_pickles() -> None:
     """
     Who gives turns has a lock, which no pickle can hold.

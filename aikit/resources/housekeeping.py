@@ -129,7 +129,7 @@ class Prune:
 
         tally: Told of each.
 
-        pace: Gives each its turn; ``None`` where nothing bounds how many go in a minute.
+        pace: Gives each its turn, and holds back all while the provider has too many.
     """
 
     provider: Provider
@@ -138,7 +138,7 @@ class Prune:
     booked: Callable[[], Iterator[str]]
     at_a_time: int
     tally: HousekeepingTally
-    pace: Pace | None = None
+    pace: Pace
     _used: set[str] = attrs.field(factory=set, init=False)
     _newest: str | None = attrs.field(default=None, init=False)
     _errors: list[OpenAIError] = attrs.field(factory=list, init=False)
@@ -271,7 +271,7 @@ class Prune:
         self._end(number, attrs.evolve(item, status=DELETED))
 
     def _in_turn(self, request: Request) -> Flow[Response]:
-        response: Response = yield attrs.evolve(request, turn=self.pace.turn) if self.pace is not None else request
+        response: Response = yield attrs.evolve(request, turn=self.pace.turn, brake=self.pace)
         return response
 
     def _end(self, number: int, item: OpenAIFilePruneItem) -> None:

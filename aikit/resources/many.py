@@ -53,7 +53,7 @@ class Many:
 
         at_a_time: How many may be under way.
 
-        pace: Gives each its turn; ``None`` where nothing bounds how many go in a minute.
+        pace: Gives each its turn, and holds back all while the provider has too many.
 
         identical: Knows what the provider has already; ``None`` where nobody asked.
     """
@@ -67,7 +67,7 @@ class Many:
     create: Create
     at_a_time: int
     tally: Tally
-    pace: Pace | None = None
+    pace: Pace
     identical: Identical | None = None
     _manifest: Manifest | None = attrs.field(default=None, init=False)
     _found: Iterator[Found] = attrs.field(init=False)
@@ -291,8 +291,8 @@ class _One:
         """
         Pass on a request; the first one waits for its turn.
         """
-        if not self.was_sent and self.many.pace is not None:
-            request = attrs.evolve(request, turn=self.many.pace.turn)
+        if not self.was_sent:
+            request = attrs.evolve(request, turn=self.many.pace.turn, brake=self.many.pace)
         self.was_sent = True
         response: Response = yield request
         return response

@@ -4,7 +4,6 @@ Calls about many files: what is asked of them, checked and made ready to run.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -128,12 +127,10 @@ class ManyCalls:
     def _at_a_time(self, asked: int | None) -> int:
         return min(asked or self.client.max_workers, self.client.max_connections)
 
-    def _pace(self, what: str, provider: Provider, per_minute: int) -> Pace | None:
+    def _pace(self, what: str, provider: Provider, per_minute: int) -> Pace:
         """
         Return what gives turns, the same for all calls of a client that ask alike.
         """
-        if per_minute == sys.maxsize:
-            return None
         return self._paces.setdefault((what, provider.base_url, per_minute), Pace(per_minute))
 
     def _identical(self, provider: Provider, account: str, purpose: str) -> Identical:

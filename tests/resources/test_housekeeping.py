@@ -295,6 +295,17 @@ def test_a_cancel_from_a_report_loses_nothing(client: OpenAIClient, server: File
     assert reports[-1].files != reports[-1].files_total
 
 
+def test_a_provider_that_has_too_many_holds_back_all_deletions(client: OpenAIClient, server: FilesServer) -> None:
+    """
+    It is asked again when it said, more often than there are tries, and all that was to go goes.
+    """
+    for number in range(8):
+        server.add(f"file-{number}", filename="cache.bin")
+    server.refusals, server.retry_after = {"file-1": [429] * 5, "file-5": [429]}, "0.05"
+    result = client.files.prune({"name": "cache.*", "dry_run": False, "at_a_time": 3})
+    assert (result.errors, result.counts.deleted) == ((), 8)
+
+
 def batch_of(file_id: str) -> dict[str, Any]:
     """
     Return a batch that reads that file.

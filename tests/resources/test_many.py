@@ -300,6 +300,45 @@ def test_turns_that_are_far_hold_no_thread(client: OpenAIClient, server: FilesSe
     assert len(server.uploads) == 1
 
 
+@pytest.mark.parametrize("rate", [60_000, None])
+def test_a_provider_that_has_too_many_holds_back_all(
+    client: OpenAIClient, server: FilesServer, tmp_path: Path, rate: int | None
+) -> None:
+    """
+    Some are refused more often than there are tries; each time all wait as it was asked for, and every file arrives.
+    """
+    server.refusals, server.retry_after = (
+        {f"{number:04d}.txt": [429] * (1 + number % 2 * 3) for number in range(4)},
+        "0.2",
+    )
+    asked = {"at_a_time": 4} if rate is None else {"at_a_time": 4, "rate": rate}
+    result = client.files.create_many(folder_of(tmp_path, 4), "user_data", asked)
+    assert result.success
+    assert len(server.uploads) == 14
+    assert server.uploads[-1] - server.uploads[0] >= 4 * 0.2
+
+
+@pytest.mark.parametrize("how", ["cancel", "deadline"])
+def test_who_is_held_back_can_be_stopped(client: OpenAIClient, server: FilesServer, tmp_path: Path, how: str) -> None:
+    """
+    A minute that the provider asks for is none that the caller must wait.
+    """
+    server.refusals, server.retry_after = {f"{number:04d}.txt": [429] * 99 for number in range(9)}, "60"
+    deadline = 0.6 if how == "deadline" else None
+    options = {"background": True, "deadline": deadline, "at_a_time": 2}
+    result = client.files.create_many(folder_of(tmp_path, 9), "user_data", options)
+    while not server.uploads:
+        time.sleep(0.005)
+    time.sleep(0.1)
+    began = time.monotonic()
+    if how == "cancel":
+        result.cancel()
+    assert result.wait(5)
+    assert time.monotonic() - began < 1.5
+    assert set(statuses(result)) == {"cancelled"}
+    assert len(server.uploads) <= 2
+
+
 def manifest_lines(path: Path) -> list[dict[str, Any]]:
     """
     Return the lines of a manifest.
