@@ -4,6 +4,7 @@ A client's bandwidth: kept by all calls together, smooth, and no hindrance to ca
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from pathlib import Path
@@ -14,11 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aikit import OpenAIClient, Progress
+from aikit import OpenAIClient, Progress, jsonl
 from aikit.bandwidth import DOWN, UP, Bandwidth
 from aikit.errors import CancelledError
 from aikit.watch import Watch
 from tests.scripted_server import FILE, Exchange, answer, rendered, serving
+
+_LINE = json.dumps(jsonl.chat_line("x" * 100_000, model="m", custom_id="1")).encode() + b"\n"
 
 
 @attrs.define
@@ -159,6 +162,38 @@ def test_downloads_are_held_back_too(is_saved: bool, tmp_path: Path) -> None:  #
             assert client.files.content("file-1").throw().content == content
         assert 0.35 <= time.monotonic() - started <= 1.2
         client.close()
+
+
+@pytest.mark.parametrize("is_saved", [True, False])
+def test_the_embedded_provider_keeps_it_down_too(tmp_path: Path, *, is_saved: bool) -> None:
+    """
+    Content from this very machine comes no faster either, to disk or to memory, and a small one does not come at once.
+    """
+    with OpenAIClient(provider="local") as client:
+        file = client.files.create(_LINE, "batch", {"filename": "a.jsonl"}).throw().file
+    assert file is not None
+    with OpenAIClient(provider="local", bandwidth=200_000) as client:
+        started = time.monotonic()
+        if is_saved:
+            client.files.download(file.id, tmp_path / "a.jsonl").throw()
+            content = (tmp_path / "a.jsonl").read_bytes()
+        else:
+            content = client.files.content(file.id).throw().content
+        assert 0.3 <= time.monotonic() - started <= 1.2
+    assert content == _LINE
+
+
+def test_content_in_memory_ends_when_its_time_is_over() -> None:
+    """
+    A deadline counts also where nothing but this machine's own disk is read.
+    """
+    with OpenAIClient(provider="local") as client:
+        file = client.files.create(_LINE, "batch", {"filename": "a.jsonl"}).throw().file
+    assert file is not None
+    with OpenAIClient(provider="local", bandwidth=50_000) as client:
+        result = client.files.content(file.id, {"deadline": 0.2})
+    assert [error.code for error in result.errors] == ["deadline_exceeded"]
+    assert result.content == b""
 
 
 @pytest.mark.parametrize("provider", ["openai", "local"])
