@@ -220,6 +220,28 @@ def test_pausing_stops_the_bytes_and_resuming_lets_them_go_on(provider: str) -> 
     assert (result.pause(), result.resume()) == (False, False)
 
 
+def test_pausing_stops_content_on_its_way_into_memory() -> None:
+    """
+    Also without a bandwidth: a call that is paused does not end behind the back of whoever paused it.
+    """
+    is_paused = threading.Event()
+
+    def halting(exchange: Exchange) -> None:
+        head, _, rest = rendered(200, bytes(1_000_000)).partition(b"\r\n\r\n")
+        exchange.sock.sendall(head + b"\r\n\r\n")
+        assert is_paused.wait(5)
+        exchange.sock.sendall(rest)
+
+    with serving(halting) as server, OpenAIClient("k", base_url=server.url) as client:
+        result = client.files.content("file-1", {"background": True})
+        assert result.pause()
+        is_paused.set()
+        assert not result.wait(0.5)
+        assert result.resume()
+        assert result.wait(5)
+    assert result.content == bytes(1_000_000)
+
+
 def test_a_paused_call_can_be_cancelled() -> None:
     """
     Cancelling does not wait for anybody to resume.
