@@ -19,7 +19,7 @@ from aikit.watch import Watch
 from aikit.wire import Flow, Pause, Request, Response, Step, Together, Transport, Work
 
 if TYPE_CHECKING:
-    from aikit.runners import Pool
+    from aikit.pool import Pool
     from aikit.side_by_side import Group
 
 log: Final = logging.getLogger("aikit")

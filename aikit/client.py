@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from aikit.accounts.ledger import Ledger
     from aikit.call import Call
     from aikit.dispatch import Dispatcher
+    from aikit.pool import Pool
     from aikit.providers import Provider
     from aikit.resources.batches import BatchesAPI
     from aikit.resources.files import FilesAPI
     from aikit.resources.uploads import UploadsAPI
-    from aikit.runners import Pool
     from aikit.transfers.journal import Journal
 
 
@@ -361,7 +361,7 @@ class OpenAIClient:
         """
         Return the pool that drives calls with callbacks, made by the first of them.
         """
-        from aikit.runners import Pool  # noqa: PLC0415  programs that only wait need no pool
+        from aikit.pool import Pool  # noqa: PLC0415  programs that only wait need no pool
 
         with self._lock:
             if self._pool is None:

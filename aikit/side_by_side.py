@@ -18,7 +18,7 @@ from aikit.watch import Shares, Watch
 from aikit.wire import Flow, Together
 
 if TYPE_CHECKING:
-    from aikit.runners import Pool
+    from aikit.pool import Pool
 
 
 @attrs.define(eq=False)

@@ -75,7 +75,7 @@ _ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
         "many_parameters",
     ),
     # connection: a provider with its transport, which calls share
-    "running": ("runners", "call", "ready", "deadline", "side_by_side", "timer", "dispatch", "connection"),
+    "running": ("runners", "pool", "call", "ready", "deadline", "side_by_side", "timer", "dispatch", "connection"),
     # runs: a whole file answered, over and above single calls
     "client": ("client", "client_arguments", "resources", "runs"),
     "doors": ("cli", "gateway", "testing", "__main__"),

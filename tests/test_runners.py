@@ -13,8 +13,9 @@ import pytest
 
 from aikit.call import Call
 from aikit.errors import ExchangeError, OpenAIError, Rejected
+from aikit.pool import Pool
 from aikit.results import Outcome
-from aikit.runners import Pool, run_inline
+from aikit.runners import run_inline
 from aikit.watch import Watch
 from aikit.wire import Flow, Pause, Request, Response
 

@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 from aikit.call import Call
 from aikit.errors import CancelledError, OpenAIError
 from aikit.objects import Progress
+from aikit.pool import Pool
 from aikit.results import OpenAIResult, Outcome
 from aikit.retry import RetryPolicy, retried, through
-from aikit.runners import Pool, run_inline
+from aikit.runners import run_inline
 from aikit.watch import Watch
 from aikit.wire import Flow, Pause, Request, Response, Together, Work
 
