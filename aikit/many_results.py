@@ -5,6 +5,7 @@ What a caller gets of a call about many files: a handle while it runs, and what 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Generic, TypeVar, overload
 
 import attrs
@@ -24,7 +25,7 @@ from aikit.results import OpenAIResult
 I = TypeVar("I")  # noqa: E741  an item
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Items(Sequence[I], Generic[I]):
     """
     What became of each, in the order in which they were given; however many, they take next to no memory.
@@ -34,6 +35,11 @@ class Items(Sequence[I], Generic[I]):
 
     read: Callable[[Any], I]
     spool: Spool = attrs.field(factory=Spool)
+
+    def __repr__(self) -> str:
+        shown = list(islice(self, 3))
+        more = len(self) - len(shown)
+        return f"Items({shown} and {more:,} more)" if more else f"Items({shown})"
 
     def __len__(self) -> int:
         return len(self.spool)
@@ -87,7 +93,7 @@ class ManyOutcome:
     ended_by: OpenAIError | None = None
 
 
-@attrs.define(eq=False, slots=True, getstate_setstate=False)  # pickled as its parent says
+@attrs.define(eq=False, slots=True, repr=False, getstate_setstate=False)  # pickled as its parent says
 class OpenAIFileManyResult(OpenAIResult[ManyOutcome]):
     """
     The result of ``files.create_many``.
@@ -96,7 +102,7 @@ class OpenAIFileManyResult(OpenAIResult[ManyOutcome]):
     what ended the call early.
     """
 
-    _now: Callable[[], ManyOutcome] | None = attrs.field(default=None, init=False, repr=False)
+    _now: Callable[[], ManyOutcome] | None = attrs.field(default=None, init=False)
 
     @property
     def items(self) -> Items[OpenAIFileItem]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
@@ -70,7 +70,7 @@ class Outcome:
 _RUNNING: Final = Outcome()
 
 
-@attrs.define(eq=False, slots=True)
+@attrs.define(eq=False, slots=True, repr=False)
 class OpenAIResult(Generic[T]):
     """
     The result of a call.
@@ -84,11 +84,24 @@ class OpenAIResult(Generic[T]):
     """
 
     terminated: bool = attrs.field(default=False, init=False)
-    _outcome: Outcome = attrs.field(default=_RUNNING, init=False, repr=False)
-    _handle: Handle | None = attrs.field(default=None, init=False, repr=False)
-    _is_delivered: bool = attrs.field(default=False, init=False, repr=False)
-    _delivering: int | None = attrs.field(default=None, init=False, repr=False)
-    _watchers: list[Callable[[], None]] | None = attrs.field(default=None, init=False, repr=False)
+    _outcome: Outcome = attrs.field(default=_RUNNING, init=False)
+    _handle: Handle | None = attrs.field(default=None, init=False)
+    _is_delivered: bool = attrs.field(default=False, init=False)
+    _delivering: int | None = attrs.field(default=None, init=False)
+    _watchers: list[Callable[[], None]] | None = attrs.field(default=None, init=False)
+
+    def __repr__(self) -> str:
+        """What came of the call, and no content, which may be large."""
+        return f"{type(self).__name__}({', '.join(f'{key}={value}' for key, value in self._shown())})"
+
+    def _shown(self) -> Iterator[tuple[str, Any]]:
+        yield "terminated", self.terminated
+        if self.terminated:
+            yield "success", self.success
+        if self.errors:
+            yield "errors", [f"{error.code}: {error}" if error.code else str(error) for error in self.errors[:3]]
+        if more := self.errors[3:]:
+            yield "more_errors", len(more)
 
     @property
     def success(self) -> bool:
@@ -258,13 +271,13 @@ class OpenAIResult(Generic[T]):
         self._is_delivered = True
 
 
-@attrs.define(eq=False, slots=True, getstate_setstate=False)  # pickled as its parent says
+@attrs.define(eq=False, slots=True, repr=False, getstate_setstate=False)  # pickled as its parent says
 class OpenAIListResult(OpenAIResult[Page[T]]):
     """
     The result of a call that lists: one page, or all pages in one.
     """
 
-    _next: Callable[[str | None], Self] | None = attrs.field(default=None, init=False, repr=False)
+    _next: Callable[[str | None], Self] | None = attrs.field(default=None, init=False)
 
     @property
     def _page(self) -> Page[T]:

@@ -7,6 +7,7 @@ Only this module and `aikit.sockets` import ``requests``, and only a client's fi
 from __future__ import annotations
 
 import http.client
+import io
 import re
 import ssl
 import time
@@ -158,7 +159,7 @@ def _read(request: Request, answer: requests.Response, watch: Watch, started: fl
         elif answer.status_code >= 400:
             body = raw.read(_MAX_REFUSAL_BYTES, decode_content=True)
         else:
-            body = raw.read(decode_content=True) if watch.bandwidth is None else _sipped(raw, watch)
+            body = raw.read(decode_content=True) if watch.bandwidth is None and _is_small(raw) else _sipped(raw, watch)
             _require_whole_head(answer.status_code, headers, body)
     finally:
         _let_go(raw)
@@ -166,15 +167,19 @@ def _read(request: Request, answer: requests.Response, watch: Watch, started: fl
     return Response(status=answer.status_code, headers=headers, body=body, request=request, elapsed_s=elapsed_s)
 
 
+def _is_small(raw: Any) -> bool:
+    return raw.length_remaining is not None and raw.length_remaining <= BLOCK_BYTES
+
+
 def _sipped(raw: Any, watch: Watch) -> bytes:
     """
-    Read a body into memory no faster than the client's bandwidth allows.
+    Read a body into memory no faster than the client's bandwidth allows, and not while the call is paused.
     """
-    body, block = bytearray(), watch.portion(BLOCK_BYTES)
+    body, block = io.BytesIO(), watch.portion(BLOCK_BYTES)
     while chunk := raw.read(block, decode_content=True):
         watch.admit(DOWN, len(chunk))
-        body += chunk
-    return bytes(body)
+        body.write(chunk)
+    return body.getvalue()  # shared, no second copy
 
 
 def _require_whole_head(status: int, headers: Headers, body: bytes) -> None:

@@ -4,6 +4,7 @@ A client's bandwidth: kept by all calls together, smooth, and no hindrance to ca
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from pathlib import Path
@@ -14,11 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aikit import OpenAIClient, Progress
+from aikit import OpenAIClient, Progress, jsonl
 from aikit.bandwidth import DOWN, UP, Bandwidth
 from aikit.errors import CancelledError
 from aikit.watch import Watch
 from tests.scripted_server import FILE, Exchange, answer, rendered, serving
+
+_LINE = json.dumps(jsonl.chat_line("x" * 100_000, model="m", custom_id="1")).encode() + b"\n"
 
 
 @attrs.define
@@ -161,6 +164,38 @@ def test_downloads_are_held_back_too(is_saved: bool, tmp_path: Path) -> None:  #
         client.close()
 
 
+@pytest.mark.parametrize("is_saved", [True, False])
+def test_the_embedded_provider_keeps_it_down_too(tmp_path: Path, *, is_saved: bool) -> None:
+    """
+    Content from this very machine comes no faster either, to disk or to memory, and a small one does not come at once.
+    """
+    with OpenAIClient(provider="local") as client:
+        file = client.files.create(_LINE, "batch", {"filename": "a.jsonl"}).throw().file
+    assert file is not None
+    with OpenAIClient(provider="local", bandwidth=200_000) as client:
+        started = time.monotonic()
+        if is_saved:
+            client.files.download(file.id, tmp_path / "a.jsonl").throw()
+            content = (tmp_path / "a.jsonl").read_bytes()
+        else:
+            content = client.files.content(file.id).throw().content
+        assert 0.3 <= time.monotonic() - started <= 1.2
+    assert content == _LINE
+
+
+def test_content_in_memory_ends_when_its_time_is_over() -> None:
+    """
+    A deadline counts also where nothing but this machine's own disk is read.
+    """
+    with OpenAIClient(provider="local") as client:
+        file = client.files.create(_LINE, "batch", {"filename": "a.jsonl"}).throw().file
+    assert file is not None
+    with OpenAIClient(provider="local", bandwidth=50_000) as client:
+        result = client.files.content(file.id, {"deadline": 0.2})
+    assert [error.code for error in result.errors] == ["deadline_exceeded"]
+    assert result.content == b""
+
+
 @pytest.mark.parametrize("provider", ["openai", "local"])
 def test_pausing_stops_the_bytes_and_resuming_lets_them_go_on(provider: str) -> None:
     """
@@ -183,6 +218,28 @@ def test_pausing_stops_the_bytes_and_resuming_lets_them_go_on(provider: str) -> 
     assert result.errors == ()
     assert seen[-1].bytes == 300_000
     assert (result.pause(), result.resume()) == (False, False)
+
+
+def test_pausing_stops_content_on_its_way_into_memory() -> None:
+    """
+    Also without a bandwidth: a call that is paused does not end behind the back of whoever paused it.
+    """
+    is_paused = threading.Event()
+
+    def halting(exchange: Exchange) -> None:
+        head, _, rest = rendered(200, bytes(1_000_000)).partition(b"\r\n\r\n")
+        exchange.sock.sendall(head + b"\r\n\r\n")
+        assert is_paused.wait(5)
+        exchange.sock.sendall(rest)
+
+    with serving(halting) as server, OpenAIClient("k", base_url=server.url) as client:
+        result = client.files.content("file-1", {"background": True})
+        assert result.pause()
+        is_paused.set()
+        assert not result.wait(0.5)
+        assert result.resume()
+        assert result.wait(5)
+    assert result.content == bytes(1_000_000)
 
 
 def test_a_paused_call_can_be_cancelled() -> None:

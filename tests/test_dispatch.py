@@ -195,6 +195,15 @@ def test_unknown_dispatcher_is_refused() -> None:
         OpenAIClient("k", dispatcher=5)
 
 
+@pytest.mark.parametrize("maker", [dispatch.tk, dispatch.LoopDispatcher])
+def test_what_makes_a_dispatcher_is_none(maker: Any) -> None:
+    """
+    Forgotten parentheses are told at once, and not by callbacks that never run.
+    """
+    with pytest.raises(TypeError, match=f"call {maker.__name__}, which makes one"):
+        OpenAIClient("k", dispatcher=maker)
+
+
 def test_a_dispatcher_of_ones_own_needs_deliver_only() -> None:
     """
     Any object with deliver() will do, for example one for a toolkit of one's own.

@@ -289,6 +289,19 @@ def test_result_survives_its_pickle(cls: type[OpenAIResult[Any]]) -> None:
     assert _KEY not in repr(result)
 
 
+@pytest.mark.parametrize("cls", _ALL)
+def test_repr_tells_what_came_of_the_call(cls: type[OpenAIResult[Any]]) -> None:
+    """
+    Whoever prints a result sees whether it is over and well, and the first of what went wrong.
+    """
+    name = cls.__name__
+    assert repr(cls()) == f"{name}(terminated=False)"
+    assert repr(_ended(cls(), None)) == f"{name}(terminated=True, success=True)"
+    errors = (OpenAIError(message="m", code="c"), *(OpenAIError(message=str(number)) for number in range(4)))
+    wanted = "terminated=True, success=False, errors=['c: m', '0', '1'], more_errors=2"
+    assert repr(_ended(cls(), errors=errors)) == f"{name}({wanted})"
+
+
 def test_running_call_cannot_be_pickled() -> None:
     """
     A handle of something that happens here is of no use elsewhere.

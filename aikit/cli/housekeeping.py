@@ -75,7 +75,9 @@ def _show(output: Output, stored: OpenAIFileUsage) -> None:
 @click.option("--older-than", type=Duration(), help="Only files older than that: 12h, 30d.")
 @click.option("-p", "--purpose", type=Purpose(), help="Only files for this.")
 @click.option("--name", metavar="PATTERN", help="Only files named like this: 'tmp-*'.")
-@click.option("--unused", is_flag=True, help="Only files that no batch names.")
+@click.option(
+    "--unused", is_flag=True, help="Only files that no batch names; without --older-than none of the last hour."
+)
 @click.option("-y", "--yes", is_flag=True, help="Delete them; else they are only listed.")
 @click.option(
     "--rate", type=click.IntRange(1, MAX_RATE), metavar="N", help="Deletions a minute; else the provider's limit."

@@ -5,6 +5,7 @@ Where callbacks run: on the pool's thread, when the program pumps, or in the mai
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, Final
 
 from aikit.dispatch.delivery import Dispatcher, ImmediateDispatcher, Job, Newest, QueueDispatcher
@@ -141,6 +142,8 @@ def dispatcher_of(value: Any) -> Dispatcher:
         if value not in _NAMED:
             raise ValueError(f"dispatcher {value!r} is not one of {', '.join(_NAMED)}; for Tk pass dispatch.tk(root)")
         return _NAMED[value]()
+    if isinstance(value, type | FunctionType):
+        raise TypeError(f"dispatcher must be made, as by dispatch.tk(root); call {value.__name__}, which makes one")
     if not callable(getattr(value, "deliver", None)):
         raise TypeError(f"dispatcher must be one of aikit.dispatch, not {type(value).__name__}")
     dispatcher: Dispatcher = value

@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
@@ -249,9 +249,7 @@ def _delivered(reply: Reply, headers: Headers, request: Request, watch: Watch) -
             if request.sink is not None:
                 _stream(content, request, reply.status, headers, watch)
                 return b""
-            collected = io.BytesIO()
-            content.copy_to(collected.write)
-            return collected.getvalue()  # the one copy there is
+            return _collected(content, watch)
     except StoreError as error:
         raise OpenAIError(message=error.message, code=error.code, type="server_error") from error
 
@@ -265,13 +263,36 @@ def _stream(content: Content, request: Request, status: int, headers: Headers, w
 
     def write(chunk: memoryview) -> None:
         nonlocal done
-        watch.admit(DOWN, len(chunk))
-        sink.write(chunk)
-        done += len(chunk)
-        watch.report("downloading", done, total, request.attempt)
+        for portion in _admitted(chunk, watch):
+            sink.write(portion)
+            done += len(portion)
+            watch.report("downloading", done, total, request.attempt)
 
     watch.report("downloading", done, total, request.attempt)
     content.copy_to(write)
+
+
+def _collected(content: Content, watch: Watch) -> bytes:
+    collected = io.BytesIO()
+
+    def write(chunk: memoryview) -> None:
+        for portion in _admitted(chunk, watch):
+            watch.raise_if_cancelled()
+            collected.write(portion)
+
+    content.copy_to(write)
+    return collected.getvalue()  # the one copy there is
+
+
+def _admitted(chunk: memoryview, watch: Watch) -> Iterator[memoryview]:
+    """
+    Cut *chunk* into what may move at once, and wait for each until it may.
+    """
+    step = watch.portion(len(chunk))
+    for start in range(0, len(chunk), step):
+        portion = chunk[start : start + step]
+        watch.admit(DOWN, len(portion))
+        yield portion
 
 
 def _unknown_url(method: str, path: str) -> Refusal:

@@ -272,6 +272,15 @@ def test_a_result_can_be_pickled(client: OpenAIClient, tmp_path: Path) -> None:
     assert copy.counts == result.counts
 
 
+def test_printed_items_are_the_first_and_a_number(client: OpenAIClient, tmp_path: Path) -> None:
+    """
+    Not all of a hundred thousand, and nothing of how they are kept.
+    """
+    items = client.files.create_many(folder_of(tmp_path, 5), "user_data").items
+    assert repr(items) == f"Items({items[:3]!r} and 2 more)"
+    assert repr(client.files.create_many([], "user_data").items) == "Items([])"
+
+
 def test_the_rate_is_kept_also_for_tries_again(client: OpenAIClient, server: FilesServer, tmp_path: Path) -> None:
     """
     At 600 a minute no six seconds have more than 60; here, scaled down, no tenth of a minute has more than its share.
