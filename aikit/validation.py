@@ -42,7 +42,7 @@ def check_file(source: Source, purpose: str, limits: Limits, watch: Watch | None
     problems = Problems()
     most = limits.size_limit(purpose, in_parts=has_slices(source))
     found = (
-        _purpose_problem(purpose, limits),
+        check_purpose(purpose, limits),
         _name_problem(source.name),
         _name_size_problem(source.name, limits),
         _extension_problem(source.name, purpose, limits),
@@ -57,6 +57,22 @@ def check_file(source: Source, purpose: str, limits: Limits, watch: Watch | None
         if error is not None:
             problems.add(error)
     return problems.shown()
+
+
+def check_purpose(purpose: str, limits: Limits) -> OpenAIError | None:
+    """
+    Return what a provider would refuse about *purpose*, whatever the file.
+    """
+    if purpose in limits.purposes:
+        return None
+    allowed = ", ".join(limits.purposes)
+    if purpose in limits.output_purposes:
+        message = f'purpose "{purpose}" is output only: the provider makes such files; upload for one of {allowed}'
+    elif limits.has_other_purposes:
+        return None
+    else:
+        message = f'purpose "{purpose}" is not one of {allowed}{_suggestion(purpose, limits.purposes)}'
+    return OpenAIError(message=message, code="invalid_purpose", param="purpose")
 
 
 def check_batch(endpoint: str, completion_window: str, limits: Limits) -> list[OpenAIError]:
@@ -77,7 +93,7 @@ def check_upload(order: UploadOrder, limits: Limits) -> list[OpenAIError]:
     """
     # https://developers.openai.com/api/reference/resources/uploads/methods/create (read 2026-11-21)
     found = (
-        _purpose_problem(order.purpose, limits),
+        check_purpose(order.purpose, limits),
         _name_problem(order.filename),
         _name_size_problem(order.filename, limits),
         _extension_problem(order.filename, order.purpose, limits),
@@ -140,19 +156,6 @@ def _has_lines_to_check(name: str, purpose: str, limits: Limits) -> bool:
     if purpose not in limits.checked_purposes:
         return False
     return _extension_problem(name, purpose, limits) is None or _extension(name) in _TEXT_EXTENSIONS
-
-
-def _purpose_problem(purpose: str, limits: Limits) -> OpenAIError | None:
-    if purpose in limits.purposes:
-        return None
-    allowed = ", ".join(limits.purposes)
-    if purpose in limits.output_purposes:
-        message = f'purpose "{purpose}" is output only: the provider makes such files; upload for one of {allowed}'
-    elif limits.has_other_purposes:
-        return None
-    else:
-        message = f'purpose "{purpose}" is not one of {allowed}{_suggestion(purpose, limits.purposes)}'
-    return OpenAIError(message=message, code="invalid_purpose", param="purpose")
 
 
 def _suggestion(purpose: str, allowed: tuple[str, ...]) -> str:

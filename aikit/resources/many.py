@@ -115,6 +115,12 @@ class Many:
         return None
 
     def _open(self, stack: ExitStack) -> None:
+        if self.options.validate:
+            from aikit.validation import check_purpose  # noqa: PLC0415  its rules are needed here only
+
+            problem = check_purpose(self.purpose, self.provider.limits)
+            if problem is not None:  # with every file alike
+                raise problem
         if self.options.manifest is not None:
             from pathlib import Path  # noqa: PLC0415  only here
 

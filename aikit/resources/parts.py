@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from aikit.watch import Watch
 
 _AT_A_TIME: Final = 4
+_RATIONED_AT_A_TIME: Final = 2
 _FAREWELLS: Final = 3
 _OVER: Final = frozenset((400, 404, 409, 410, 422))
 """What providers may answer about an upload that they do not know, or that is over."""
@@ -151,8 +152,8 @@ def _sent(shipment: Shipment, entry: Entry) -> Flow[str | None]:
         yield from _all_parts(shipment, entry)
         return None
     flows: tuple[Flow[Any], ...] = (_hashed(shipment.source), _all_parts(shipment, entry))
-    # one beside the other; the parts have the places of four, also when the hash is ready
-    at_a_time = _AT_A_TIME + 1 if are_apart(shipment.source) else 1
+    # one beside the other; the parts have their places and no more, also when the hash is ready
+    at_a_time = _at_a_time(shipment) + 1 if are_apart(shipment.source) else 1
     md5, _ = yield Together(flows, at_a_time, total_bytes=shipment.order.bytes)
     return str(md5)
 
@@ -160,8 +161,18 @@ def _sent(shipment: Shipment, entry: Entry) -> Flow[str | None]:
 def _all_parts(shipment: Shipment, entry: Entry) -> Flow[None]:
     missing = [number for number in range(shipment.part_count) if number not in entry.parts]
     done = sum(shipment.extent(number)[1] for number in entry.parts)
-    at_a_time = _AT_A_TIME if are_apart(shipment.source) else 1
-    yield Together(_parts(shipment, entry, missing), at_a_time, total_bytes=shipment.order.bytes, done_bytes=done)
+    yield Together(
+        _parts(shipment, entry, missing), _at_a_time(shipment), total_bytes=shipment.order.bytes, done_bytes=done
+    )
+
+
+def _at_a_time(shipment: Shipment) -> int:
+    """
+    Return how many parts go side by side: few where bytes are rationed, so that some are soon whole, and stay.
+    """
+    if not are_apart(shipment.source):
+        return 1
+    return _AT_A_TIME if shipment.watch.bandwidth is None else _RATIONED_AT_A_TIME
 
 
 def _parts(shipment: Shipment, entry: Entry, numbers: list[int]) -> Iterator[Flow[None]]:

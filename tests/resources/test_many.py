@@ -80,6 +80,19 @@ def test_every_file_of_a_folder_arrives_in_order(client: OpenAIClient, server: F
     assert result.counts.uploaded_bytes == sum(map(len, server.contents.values()))
 
 
+def test_a_purpose_that_is_none_is_told_once(client: OpenAIClient, server: FilesServer, tmp_path: Path) -> None:
+    """
+    It is wrong with every file alike: nothing is sent, no manifest is made, and one error says what is meant.
+    """
+    folder, manifest = folder_of(tmp_path, 5), tmp_path / "manifest.jsonl"
+    result = client.files.create_many(folder, "batch_output", {"manifest": manifest})
+    (error,) = result.errors
+    assert error.code == "invalid_purpose"
+    assert "output only" in error.message
+    assert result.ended_by is error
+    assert (len(result.items), server.asked, manifest.exists()) == (0, [], False)
+
+
 def test_failures_stop_nobody_else(client: OpenAIClient, server: FilesServer, tmp_path: Path) -> None:
     """
     A refused, a missing, an empty and a wrongly named file have errors of their own; the others are there.

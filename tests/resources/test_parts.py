@@ -212,9 +212,10 @@ def test_a_file_that_changes_meanwhile_is_not_stored(tmp_path: Path) -> None:
     assert server.open_uploads == []
 
 
-def test_parts_are_under_way_side_by_side() -> None:
+@pytest.mark.parametrize(("bandwidth", "expected"), [(None, 4), (50_000_000, 2)])
+def test_parts_are_under_way_side_by_side(bandwidth: int | None, expected: int) -> None:
     """
-    Four at a time, not one after the other.
+    Four at a time, not one after the other; two where bytes are rationed, so that the first is sooner whole.
     """
     at_once, most, lock = 0, 0, threading.Lock()
 
@@ -229,9 +230,9 @@ def test_parts_are_under_way_side_by_side() -> None:
         return failed(exchange, content)
 
     faults = {f"part_{number}": counted for number in range(1, 9)}
-    with upload_server(**faults) as server, client_of(server.url) as client:
-        client.files.create(content_of(800_000), "user_data", {"filename": "a.bin"}).throw()
-    assert most >= 4
+    with upload_server(**faults) as server, OpenAIClient("k", base_url=server.url, bandwidth=bandwidth) as client:
+        client.files.create(content_of(800_000), "user_data", {"filename": "a.bin", "max_retries": 5}).throw()
+    assert most == expected
 
 
 def test_what_is_larger_than_an_upload_is_refused() -> None:
