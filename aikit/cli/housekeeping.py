@@ -72,7 +72,7 @@ def _show(output: Output, stored: OpenAIFileUsage) -> None:
 
 
 @click.command(cls=Command)
-@click.option("--older-than", type=Duration(), help="Only files older than that: 12h, 30d.")
+@click.option("--older-than", type=Duration(may_be_none=False), help="Only files older than that: 12h, 30d.")
 @click.option("-p", "--purpose", type=Purpose(), help="Only files for this.")
 @click.option("--name", metavar="PATTERN", help="Only files named like this: 'tmp-*'.")
 @click.option(

@@ -209,6 +209,9 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since clic
 
     name = "duration"
 
+    def __init__(self, *, may_be_none: bool = True) -> None:
+        self._may_be_none = may_be_none
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """
         Return *value* in seconds.
@@ -216,7 +219,10 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since clic
         found = _DURATION.fullmatch(str(value).strip().lower())
         if found is None:
             self.fail(f"{value!r} is no duration; write seconds (3600) or a number with m, h, d or w (30d)", param, ctx)
-        return int(found[1]) * _UNIT_S[found[2]]
+        seconds = int(found[1]) * _UNIT_S[found[2]]
+        if not seconds and not self._may_be_none:
+            self.fail("0 is no duration here; write at least 1 second, or leave the option out", param, ctx)
+        return seconds
 
 
 class Dollars(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only

@@ -193,7 +193,25 @@ def count_bars(*, has_color: bool, keeps: bool = False) -> RichProgress:
 
 
 @attrs.define(eq=False)
-class TerminalBars:
+class Shown:
+    """
+    Bars that are on the terminal while one is inside.
+    """
+
+    _bars: RichProgress = attrs.field(init=False)
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+
+@attrs.define(eq=False)
+class TerminalBars(Shown):
     """
     A bar for each file under way and, for several files, one for the whole.
 
@@ -209,7 +227,6 @@ class TerminalBars:
     count: int
     has_color: bool
     keeps: bool = False
-    _bars: RichProgress = attrs.field(init=False)
     _whole: TaskID | None = None
     _finished: int = 0
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
@@ -218,15 +235,10 @@ class TerminalBars:
         self._bars = file_bars(has_color=self.has_color, keeps=self.keeps)
 
     def __enter__(self) -> Self:
-        self._bars.start()
+        super().__enter__()
         if self.count > 1:
             self._whole = self._bars.add_task(self._title(), total=self.total_bytes)
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bars.stop()
 
     def file(self, name: str, size_bytes: int) -> _FileBar:
         """

@@ -4,20 +4,17 @@ Bars of requests on a terminal: one for each batch that is waited for.
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
-
 import attrs
 from rich.progress import Progress as RichProgress
 from rich.progress import TaskID
 
 from aikit.batch_objects import OpenAIBatchProgress
-from aikit.cli.terminal import count_bars
+from aikit.cli.terminal import Shown, count_bars
 from aikit.cli.text import safe
 
 
 @attrs.define(eq=False)
-class TerminalBatchBars:
+class TerminalBatchBars(Shown):
     """
     A bar for each batch under way: its status, and how many of its requests are through.
 
@@ -27,19 +24,9 @@ class TerminalBatchBars:
 
     has_color: bool
     keeps: bool = False
-    _bars: RichProgress = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._bars = count_bars(has_color=self.has_color, keeps=self.keeps)
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bars.stop()
 
     def batch(self, name: str) -> _BatchBar:
         """

@@ -5,15 +5,13 @@ Bars for many files, drawn by rich: one for the whole, and one for each of the f
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import attrs
-from rich.progress import Progress as RichProgress
 from rich.progress import TaskID
 
 from aikit.cli.inputs import STDIN_NAME
-from aikit.cli.terminal import file_bars
+from aikit.cli.terminal import Shown, file_bars
 from aikit.cli.text import counted, in_encoding, safe
 from aikit.many_objects import OpenAIFileManyProgress, OpenAIFileUnderWay
 
@@ -21,27 +19,17 @@ _SHOWN: Final = 8
 
 
 @attrs.define(eq=False)
-class ManyBars:
+class ManyBars(Shown):
     """
     Shows each progress it is called with.
     """
 
     has_color: bool
-    _bars: RichProgress = attrs.field(init=False)
     _whole: TaskID | None = attrs.field(default=None, init=False)
     _of_files: dict[int, TaskID] = attrs.field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._bars = file_bars(has_color=self.has_color)
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bars.stop()
 
     def __call__(self, progress: OpenAIFileManyProgress) -> None:
         """

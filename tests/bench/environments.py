@@ -36,7 +36,7 @@ def prepare(cache: Path, package: Path, *, fresh: bool) -> dict[str, str]:
         fresh: Make all of them anew, with the newest packages.
     """
     for name, packages in PACKAGES.items():
-        if fresh or not (cache / name / "complete").exists():
+        if fresh or not _is_made(cache / name, packages):
             print(f"preparing the environment of {name} ...", file=sys.stderr)
             _make(cache / name, packages)
     installed = _site_packages(cache / "aikit") / package.name
@@ -80,7 +80,15 @@ def _make(path: Path, packages: tuple[str, ...]) -> None:
     venv.create(path, clear=True, with_pip=True)
     python = path / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "-qq", "--upgrade", *packages], check=True)
-    (path / "complete").touch()
+    (path / "complete").write_text("\n".join(packages))
+
+
+def _is_made(path: Path, packages: tuple[str, ...]) -> bool:
+    """
+    Tell whether the environment there has just what is wanted now.
+    """
+    complete = path / "complete"
+    return complete.exists() and complete.read_text() == "\n".join(packages)
 
 
 def _site_packages(path: Path) -> Path:

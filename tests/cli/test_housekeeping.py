@@ -73,6 +73,17 @@ def test_prune_without_a_word_is_wrong_usage(aikit: Here) -> None:
     assert "nothing says which files are to go; say --older-than" in ran.err
 
 
+def test_no_age_is_no_age_to_prune_by(aikit: Here) -> None:
+    """
+    Older than nothing would be every file: the option itself is refused, by its own name.
+    """
+    ran = aikit("files", "prune", "--older-than", "0d", "--yes")
+    assert ran.code == 2
+    assert "--older-than" in ran.err
+    assert "at least 1 second" in ran.err
+    assert "older_than" not in ran.err
+
+
 def test_a_deletion_that_fails_has_exit_code_one(aikit: Here) -> None:
     """
     It is told with its reason, and the others are gone.

@@ -163,6 +163,16 @@ def test_callbacks_are_dropped_and_logged_once_the_window_is_gone(played: Played
     assert "Traceback" not in story["said"]
 
 
+def run(source: str, toolkit: Toolkit, screen: Screen) -> subprocess.CompletedProcess[str]:
+    """
+    Run a small program with a window.
+    """
+    environment = toolkit.environment(screen.environment)
+    return subprocess.run(
+        [toolkit.python, "-c", source], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
 def test_one_of_several_windows_goes_without_a_sound(screen: Screen) -> None:
     """A part of a Tk program is destroyed with callbacks waiting, and Tcl has nothing to complain of."""
     source = "\n".join(
@@ -178,11 +188,9 @@ def test_one_of_several_windows_goes_without_a_sound(screen: Screen) -> None:
             "root.mainloop()",
         )
     )
-    tk = found("tk")
-    environment = tk.environment(screen.environment)
-    done = subprocess.run([tk.python, "-c", source], env=environment, capture_output=True, timeout=60, check=False)
+    done = run(source, found("tk"), screen)
 
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_one_of_several_wx_windows_goes_with_its_callbacks(screen: Screen) -> None:
@@ -215,10 +223,7 @@ def test_one_of_several_wx_windows_goes_with_its_callbacks(screen: Screen) -> No
         wx = found("wx")
     except Missing as reason:
         pytest.skip(str(reason))
-    environment = wx.environment(screen.environment)
-    done = subprocess.run(
-        [wx.python, "-c", source], env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    done = run(source, wx, screen)
 
     refused = "dispatch.wx() needs a wx.Window, or nothing, not str"
     assert done.stdout.splitlines() == ["one", "other", "other", refused]
@@ -243,8 +248,6 @@ def test_a_window_that_is_forgotten_does_not_end_the_process(screen: Screen) -> 
             "thread.join()",
         )
     )
-    tk = found("tk")
-    environment = tk.environment(screen.environment)
-    done = subprocess.run([tk.python, "-c", source], env=environment, capture_output=True, timeout=60, check=False)
+    done = run(source, found("tk"), screen)
 
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, done.stderr) == (0, "")
