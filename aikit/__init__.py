@@ -14,126 +14,130 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from aikit import dispatch as dispatch
     from aikit import jsonl as jsonl
-    from aikit.batch_costs import OpenAIBatchCost as OpenAIBatchCost
-    from aikit.batch_costs import OpenAIBatchEstimate as OpenAIBatchEstimate
-    from aikit.batch_costs import OpenAIModelCost as OpenAIModelCost
-    from aikit.batch_costs import OpenAIModelEstimate as OpenAIModelEstimate
-    from aikit.batch_events import OpenAIBatchEvent as OpenAIBatchEvent
-    from aikit.batch_objects import OpenAIBatch as OpenAIBatch
-    from aikit.batch_objects import OpenAIBatchError as OpenAIBatchError
-    from aikit.batch_objects import OpenAIBatchProgress as OpenAIBatchProgress
-    from aikit.batch_objects import OpenAIBatchRequestCounts as OpenAIBatchRequestCounts
-    from aikit.batch_parameters import OpenAIBatchListParameters as OpenAIBatchListParameters
-    from aikit.batch_parameters import OpenAIBatchParameters as OpenAIBatchParameters
-    from aikit.batch_parameters import OpenAIBatchResubmitParameters as OpenAIBatchResubmitParameters
-    from aikit.batch_parameters import OpenAIBatchRowsParameters as OpenAIBatchRowsParameters
-    from aikit.batch_parameters import OpenAIBatchWaitParameters as OpenAIBatchWaitParameters
-    from aikit.batch_results import OpenAIBatchCostResult as OpenAIBatchCostResult
-    from aikit.batch_results import OpenAIBatchEstimateResult as OpenAIBatchEstimateResult
-    from aikit.batch_results import OpenAIBatchListResult as OpenAIBatchListResult
-    from aikit.batch_results import OpenAIBatchResult as OpenAIBatchResult
-    from aikit.batch_results import OpenAIBatchRowsResult as OpenAIBatchRowsResult
-    from aikit.batch_rows import OpenAIBatchProblem as OpenAIBatchProblem
-    from aikit.batch_rows import OpenAIBatchRow as OpenAIBatchRow
     from aikit.client import OpenAIClient as OpenAIClient
-    from aikit.errors import CancelledError as CancelledError
-    from aikit.errors import ExchangeError as ExchangeError
-    from aikit.errors import OpenAIError as OpenAIError
-    from aikit.file_parameters import OpenAIFileListParameters as OpenAIFileListParameters
-    from aikit.file_parameters import OpenAIFileParameters as OpenAIFileParameters
-    from aikit.file_parameters import OpenAIFileWaitParameters as OpenAIFileWaitParameters
-    from aikit.file_results import OpenAIFileContentResult as OpenAIFileContentResult
-    from aikit.file_results import OpenAIFileDeletedResult as OpenAIFileDeletedResult
-    from aikit.file_results import OpenAIFileDownloadResult as OpenAIFileDownloadResult
-    from aikit.file_results import OpenAIFileListResult as OpenAIFileListResult
-    from aikit.file_results import OpenAIFileResult as OpenAIFileResult
-    from aikit.housekeeping_objects import OpenAIFileHousekeepingProgress as OpenAIFileHousekeepingProgress
-    from aikit.housekeeping_objects import OpenAIFilePruneCounts as OpenAIFilePruneCounts
-    from aikit.housekeeping_objects import OpenAIFilePruneItem as OpenAIFilePruneItem
-    from aikit.housekeeping_objects import OpenAIFileTotals as OpenAIFileTotals
-    from aikit.housekeeping_objects import OpenAIFileUsage as OpenAIFileUsage
-    from aikit.many_objects import OpenAIFileItem as OpenAIFileItem
-    from aikit.many_objects import OpenAIFileManyCounts as OpenAIFileManyCounts
-    from aikit.many_objects import OpenAIFileManyProgress as OpenAIFileManyProgress
-    from aikit.many_objects import OpenAIFileUnderWay as OpenAIFileUnderWay
-    from aikit.many_parameters import OpenAIFileManyParameters as OpenAIFileManyParameters
-    from aikit.many_parameters import OpenAIFilePruneParameters as OpenAIFilePruneParameters
-    from aikit.many_parameters import OpenAIFileUsageParameters as OpenAIFileUsageParameters
-    from aikit.many_results import OpenAIFileManyResult as OpenAIFileManyResult
-    from aikit.many_results import OpenAIFilePruneResult as OpenAIFilePruneResult
-    from aikit.many_results import OpenAIFileUsageResult as OpenAIFileUsageResult
-    from aikit.objects import OpenAIFile as OpenAIFile
-    from aikit.objects import OpenAIFileDeleted as OpenAIFileDeleted
-    from aikit.objects import Progress as Progress
-    from aikit.parameters import OpenAIParameters as OpenAIParameters
-    from aikit.providers.configured import Providers as Providers
-    from aikit.rate_limit import RateLimit as RateLimit
-    from aikit.results import OpenAIResult as OpenAIResult
-    from aikit.upload_objects import OpenAIUpload as OpenAIUpload
-    from aikit.upload_objects import OpenAIUploadPart as OpenAIUploadPart
-    from aikit.upload_parameters import OpenAIUploadCompleteParameters as OpenAIUploadCompleteParameters
-    from aikit.upload_parameters import OpenAIUploadParameters as OpenAIUploadParameters
-    from aikit.upload_results import OpenAIUploadPartResult as OpenAIUploadPartResult
-    from aikit.upload_results import OpenAIUploadResult as OpenAIUploadResult
+    from aikit.providers.config import Providers as Providers
+    from aikit.resources.batches.parameters import OpenAIBatchListParameters as OpenAIBatchListParameters
+    from aikit.resources.batches.parameters import OpenAIBatchParameters as OpenAIBatchParameters
+    from aikit.resources.batches.parameters import OpenAIBatchResubmitParameters as OpenAIBatchResubmitParameters
+    from aikit.resources.batches.parameters import OpenAIBatchRowsParameters as OpenAIBatchRowsParameters
+    from aikit.resources.batches.parameters import OpenAIBatchWaitParameters as OpenAIBatchWaitParameters
+    from aikit.resources.batches.results import OpenAIBatchCostResult as OpenAIBatchCostResult
+    from aikit.resources.batches.results import OpenAIBatchEstimateResult as OpenAIBatchEstimateResult
+    from aikit.resources.batches.results import OpenAIBatchListResult as OpenAIBatchListResult
+    from aikit.resources.batches.results import OpenAIBatchResult as OpenAIBatchResult
+    from aikit.resources.batches.results import OpenAIBatchRowsResult as OpenAIBatchRowsResult
+    from aikit.resources.files.many_parameters import OpenAIFileManyParameters as OpenAIFileManyParameters
+    from aikit.resources.files.many_parameters import OpenAIFilePruneParameters as OpenAIFilePruneParameters
+    from aikit.resources.files.many_parameters import OpenAIFileUsageParameters as OpenAIFileUsageParameters
+    from aikit.resources.files.many_results import OpenAIFileManyResult as OpenAIFileManyResult
+    from aikit.resources.files.many_results import OpenAIFilePruneResult as OpenAIFilePruneResult
+    from aikit.resources.files.many_results import OpenAIFileUsageResult as OpenAIFileUsageResult
+    from aikit.resources.files.parameters import OpenAIFileListParameters as OpenAIFileListParameters
+    from aikit.resources.files.parameters import OpenAIFileParameters as OpenAIFileParameters
+    from aikit.resources.files.parameters import OpenAIFileWaitParameters as OpenAIFileWaitParameters
+    from aikit.resources.files.results import OpenAIFileContentResult as OpenAIFileContentResult
+    from aikit.resources.files.results import OpenAIFileDeletedResult as OpenAIFileDeletedResult
+    from aikit.resources.files.results import OpenAIFileDownloadResult as OpenAIFileDownloadResult
+    from aikit.resources.files.results import OpenAIFileListResult as OpenAIFileListResult
+    from aikit.resources.files.results import OpenAIFileResult as OpenAIFileResult
+    from aikit.resources.uploads.parameters import OpenAIUploadCompleteParameters as OpenAIUploadCompleteParameters
+    from aikit.resources.uploads.parameters import OpenAIUploadParameters as OpenAIUploadParameters
+    from aikit.resources.uploads.upload_results import OpenAIUploadPartResult as OpenAIUploadPartResult
+    from aikit.resources.uploads.upload_results import OpenAIUploadResult as OpenAIUploadResult
+    from aikit.runtime.parameters import OpenAIParameters as OpenAIParameters
+    from aikit.runtime.result import OpenAIResult as OpenAIResult
+    from aikit.types.batch_rows import OpenAIBatchProblem as OpenAIBatchProblem
+    from aikit.types.batch_rows import OpenAIBatchRow as OpenAIBatchRow
+    from aikit.types.batches import OpenAIBatch as OpenAIBatch
+    from aikit.types.batches import OpenAIBatchError as OpenAIBatchError
+    from aikit.types.batches import OpenAIBatchProgress as OpenAIBatchProgress
+    from aikit.types.batches import OpenAIBatchRequestCounts as OpenAIBatchRequestCounts
+    from aikit.types.bulk_files import OpenAIFileItem as OpenAIFileItem
+    from aikit.types.bulk_files import OpenAIFileManyCounts as OpenAIFileManyCounts
+    from aikit.types.bulk_files import OpenAIFileManyProgress as OpenAIFileManyProgress
+    from aikit.types.bulk_files import OpenAIFileUnderWay as OpenAIFileUnderWay
+    from aikit.types.costs import OpenAIBatchCost as OpenAIBatchCost
+    from aikit.types.costs import OpenAIBatchEstimate as OpenAIBatchEstimate
+    from aikit.types.costs import OpenAIModelCost as OpenAIModelCost
+    from aikit.types.costs import OpenAIModelEstimate as OpenAIModelEstimate
+    from aikit.types.errors import CancelledError as CancelledError
+    from aikit.types.errors import ExchangeError as ExchangeError
+    from aikit.types.errors import OpenAIError as OpenAIError
+    from aikit.types.events import OpenAIBatchEvent as OpenAIBatchEvent
+    from aikit.types.files import OpenAIFile as OpenAIFile
+    from aikit.types.files import OpenAIFileDeleted as OpenAIFileDeleted
+    from aikit.types.files import Progress as Progress
+    from aikit.types.housekeeping_objects import OpenAIFileHousekeepingProgress as OpenAIFileHousekeepingProgress
+    from aikit.types.housekeeping_objects import OpenAIFilePruneCounts as OpenAIFilePruneCounts
+    from aikit.types.housekeeping_objects import OpenAIFilePruneItem as OpenAIFilePruneItem
+    from aikit.types.housekeeping_objects import OpenAIFileTotals as OpenAIFileTotals
+    from aikit.types.housekeeping_objects import OpenAIFileUsage as OpenAIFileUsage
+    from aikit.types.rate_limit import RateLimit as RateLimit
+    from aikit.types.uploads import OpenAIUpload as OpenAIUpload
+    from aikit.types.uploads import OpenAIUploadPart as OpenAIUploadPart
 
 __version__ = "0.1.0"
 
 _HOMES: Final = {
-    "aikit.batch_costs": ("OpenAIBatchCost", "OpenAIBatchEstimate", "OpenAIModelCost", "OpenAIModelEstimate"),
-    "aikit.batch_events": ("OpenAIBatchEvent",),
-    "aikit.batch_objects": ("OpenAIBatch", "OpenAIBatchError", "OpenAIBatchProgress", "OpenAIBatchRequestCounts"),
-    "aikit.batch_parameters": (
+    "aikit.types.costs": ("OpenAIBatchCost", "OpenAIBatchEstimate", "OpenAIModelCost", "OpenAIModelEstimate"),
+    "aikit.types.events": ("OpenAIBatchEvent",),
+    "aikit.types.batches": ("OpenAIBatch", "OpenAIBatchError", "OpenAIBatchProgress", "OpenAIBatchRequestCounts"),
+    "aikit.resources.batches.parameters": (
         "OpenAIBatchListParameters",
         "OpenAIBatchParameters",
         "OpenAIBatchResubmitParameters",
         "OpenAIBatchRowsParameters",
         "OpenAIBatchWaitParameters",
     ),
-    "aikit.batch_results": (
+    "aikit.resources.batches.results": (
         "OpenAIBatchCostResult",
         "OpenAIBatchEstimateResult",
         "OpenAIBatchListResult",
         "OpenAIBatchResult",
         "OpenAIBatchRowsResult",
     ),
-    "aikit.batch_rows": ("OpenAIBatchProblem", "OpenAIBatchRow"),
+    "aikit.types.batch_rows": ("OpenAIBatchProblem", "OpenAIBatchRow"),
     "aikit.client": ("OpenAIClient",),
-    "aikit.errors": ("CancelledError", "ExchangeError", "OpenAIError"),
-    "aikit.housekeeping_objects": (
+    "aikit.types.errors": ("CancelledError", "ExchangeError", "OpenAIError"),
+    "aikit.types.housekeeping_objects": (
         "OpenAIFileHousekeepingProgress",
         "OpenAIFilePruneCounts",
         "OpenAIFilePruneItem",
         "OpenAIFileTotals",
         "OpenAIFileUsage",
     ),
-    "aikit.many_objects": (
+    "aikit.types.bulk_files": (
         "OpenAIFileItem",
         "OpenAIFileManyCounts",
         "OpenAIFileManyProgress",
         "OpenAIFileUnderWay",
     ),
-    "aikit.many_parameters": (
+    "aikit.resources.files.many_parameters": (
         "OpenAIFileManyParameters",
         "OpenAIFilePruneParameters",
         "OpenAIFileUsageParameters",
     ),
-    "aikit.many_results": ("OpenAIFileManyResult", "OpenAIFilePruneResult", "OpenAIFileUsageResult"),
-    "aikit.objects": ("OpenAIFile", "OpenAIFileDeleted", "Progress"),
-    "aikit.file_parameters": ("OpenAIFileListParameters", "OpenAIFileParameters", "OpenAIFileWaitParameters"),
-    "aikit.parameters": ("OpenAIParameters",),
-    "aikit.providers.configured": ("Providers",),
-    "aikit.rate_limit": ("RateLimit",),
-    "aikit.file_results": (
+    "aikit.resources.files.many_results": ("OpenAIFileManyResult", "OpenAIFilePruneResult", "OpenAIFileUsageResult"),
+    "aikit.types.files": ("OpenAIFile", "OpenAIFileDeleted", "Progress"),
+    "aikit.resources.files.parameters": (
+        "OpenAIFileListParameters",
+        "OpenAIFileParameters",
+        "OpenAIFileWaitParameters",
+    ),
+    "aikit.runtime.parameters": ("OpenAIParameters",),
+    "aikit.providers.config": ("Providers",),
+    "aikit.types.rate_limit": ("RateLimit",),
+    "aikit.resources.files.results": (
         "OpenAIFileContentResult",
         "OpenAIFileDeletedResult",
         "OpenAIFileDownloadResult",
         "OpenAIFileListResult",
         "OpenAIFileResult",
     ),
-    "aikit.results": ("OpenAIResult",),
-    "aikit.upload_objects": ("OpenAIUpload", "OpenAIUploadPart"),
-    "aikit.upload_parameters": ("OpenAIUploadCompleteParameters", "OpenAIUploadParameters"),
-    "aikit.upload_results": ("OpenAIUploadPartResult", "OpenAIUploadResult"),
+    "aikit.runtime.result": ("OpenAIResult",),
+    "aikit.types.uploads": ("OpenAIUpload", "OpenAIUploadPart"),
+    "aikit.resources.uploads.parameters": ("OpenAIUploadCompleteParameters", "OpenAIUploadParameters"),
+    "aikit.resources.uploads.upload_results": ("OpenAIUploadPartResult", "OpenAIUploadResult"),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -12,24 +12,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from aikit.client_arguments import bandwidth_of, checked_prices, require_workers
-from aikit.connection import Connection, Connections
-from aikit.disk import home_folder
-from aikit.errors import CancelledError
-from aikit.parameters import OpenAIParameters, are_headers, checked_hooks
-from aikit.providers.configured import Providers, ProviderSettings
+from aikit.providers.config import Providers, ProviderSettings
+from aikit.resources.client_arguments import bandwidth_of, checked_prices, require_workers
+from aikit.resources.session import Connection, Connections
+from aikit.runtime.parameters import OpenAIParameters, are_headers, checked_hooks
+from aikit.storage import home_folder
+from aikit.types.errors import CancelledError
 
 if TYPE_CHECKING:
-    from aikit.accounts.books import Books, Hook
-    from aikit.accounts.ledger import Ledger
-    from aikit.call import Call
+    from aikit.billing.ledger import Ledger
+    from aikit.billing.recorder import Books, Hook
     from aikit.dispatch import Dispatcher
-    from aikit.pool import Pool
     from aikit.providers import Provider
     from aikit.resources.batches import BatchesAPI
     from aikit.resources.files import FilesAPI
     from aikit.resources.uploads import UploadsAPI
-    from aikit.transfers.journal import Journal
+    from aikit.runtime.scheduler import Pool
+    from aikit.runtime.task import Call
+    from aikit.storage.upload_journal import Journal
 
 
 _GRACE_S: Final = 0.5
@@ -106,7 +106,7 @@ class OpenAIClient:
                 *base_url* they are answered there, with *api_key* and *custom_headers*; without, by a built-in model.
 
             prices: Model → US dollars per million tokens, ``{"input": 0.15, "output": 0.6}`` and more, see
-                `aikit.accounts.price_file`; they win over ``prices.json``, which wins over the price list.
+                `aikit.billing.price_overrides`; they win over ``prices.json``, which wins over the price list.
 
             ledger: ``False`` books nothing of what becomes of batches.
 
@@ -224,7 +224,7 @@ class OpenAIClient:
     def books(self) -> Books:
         """Prices, ledger and hooks."""
         if self._books is None:
-            from aikit.accounts.books import Books  # noqa: PLC0415  likewise
+            from aikit.billing.recorder import Books  # noqa: PLC0415  likewise
 
             books = Books(
                 home=self.home,
@@ -240,7 +240,7 @@ class OpenAIClient:
     def journal(self) -> Journal:
         """What has arrived of files in parts, for interrupted uploads to go on with."""
         if self._journal is None:
-            from aikit.transfers.journal import Journal  # noqa: PLC0415  likewise, of those without large files
+            from aikit.storage.upload_journal import Journal  # noqa: PLC0415  likewise, of those without large files
 
             journal = Journal(self.home)
             with self._lock:
@@ -347,7 +347,7 @@ class OpenAIClient:
         """
         Drive *call* in this thread, which may take days, unless another thread closes the client and cancels it.
         """
-        from aikit.runners import run_inline  # noqa: PLC0415  the first call imports it
+        from aikit.runtime.inline import run_inline  # noqa: PLC0415  the first call imports it
 
         self._inline.add(call)
         if self._is_cancelled:
@@ -361,7 +361,7 @@ class OpenAIClient:
         """
         Return the pool that drives calls with callbacks, made by the first of them.
         """
-        from aikit.pool import Pool  # noqa: PLC0415  programs that only wait need no pool
+        from aikit.runtime.scheduler import Pool  # noqa: PLC0415  programs that only wait need no pool
 
         with self._lock:
             if self._pool is None:

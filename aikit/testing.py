@@ -14,8 +14,8 @@ from typing import Any, Final
 import attrs
 
 from aikit.client import OpenAIClient
-from aikit.local.clock import SpedUpClock
-from aikit.local.script import GARBAGE, CallFault, LineFault, Script, in_force, json_bytes
+from aikit.providers.local.clock import SpedUpClock
+from aikit.providers.local.faults import GARBAGE, CallFault, LineFault, Script, in_force, json_bytes
 
 _DAY_S: Final = 86_400.0
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import attrs
 
-from tests.batch_output.files import WIRE
+from tests.resources.batches.rows.files import WIRE
 from tests.scripted_server import Exchange, ScriptedServer, rendered, serving, without_reading_body
 
 _GONE: Final = {"error": {"message": "No such File object", "type": "invalid_request_error", "param": "id"}}

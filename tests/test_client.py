@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from aikit import OpenAIClient, OpenAIError, OpenAIParameters, OpenAIResult, Progress
-from aikit.call import Call
-from aikit.results import Outcome
-from aikit.watch import Watch
+from aikit.http.context import Watch
+from aikit.runtime.result import Outcome
+from aikit.runtime.task import Call
 from tests.scripted_server import FILE, Exchange, ScriptedServer, answer, serving, silent
 
 REFUSAL = b'{"error":{"message":"No such File object: file-1","type":"invalid_request_error","param":"id","code":null}}'

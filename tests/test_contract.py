@@ -15,11 +15,11 @@ import attrs
 import pytest
 
 from aikit import OpenAIClient, OpenAIResult
-from aikit.errors import ExchangeError
-from aikit.headers import Headers
+from aikit.http.context import Watch
+from aikit.http.headers import Headers
+from aikit.http.messages import Request, Response
 from aikit.providers import KINDS
-from aikit.watch import Watch
-from aikit.wire import Request, Response
+from aikit.types.errors import ExchangeError
 
 SAMPLES: Final = {"openai": "openai", "local": "openai"}
 """Kind of provider → folder of its wire samples."""
@@ -175,7 +175,7 @@ def test_every_operation_keeps_the_contract(
     """
     No exception; one outcome; the promised number of attempts; callbacks once; nothing left on disk.
     """
-    monkeypatch.setattr("aikit.retry.RetryPolicy._backoff", lambda *_: 0.001)
+    monkeypatch.setattr("aikit.http.retry.RetryPolicy._backoff", lambda *_: 0.001)
     sample, call = OPERATIONS[operation]
     world = SCENES[scene]
     good, bad = ((scripted.samples / name).read_bytes() for name in (sample, "refusal.json"))
@@ -204,7 +204,7 @@ def test_garbage_is_one_clear_error(
     """
     A success status with nonsense in it is an error with code invalid_response, tried once.
     """
-    monkeypatch.setattr("aikit.retry.RetryPolicy._backoff", lambda *_: 0.001)
+    monkeypatch.setattr("aikit.http.retry.RetryPolicy._backoff", lambda *_: 0.001)
     client, transport = scripted([answering(200, garbage)])
     options = {"filename": "notes.txt"} if operation == "create" else {}
     result = OPERATIONS[operation][1](client, options, tmp_path / "out.bin")

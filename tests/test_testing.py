@@ -17,7 +17,7 @@ import pytest
 
 import aikit
 from aikit import OpenAIClient
-from aikit.local.clock import SpedUpClock
+from aikit.providers.local.clock import SpedUpClock
 from aikit.testing import EmbeddedProvider, embedded_provider
 
 ENDPOINT = "/v1/chat/completions"
@@ -125,7 +125,7 @@ def test_pytest_is_loaded_by_nobody_else() -> None:
     Programs that use aikit need no pytest.
     """
     program = "import aikit, sys; c = aikit.OpenAIClient(provider='local'); c.files; c.batches; c.close()\n"
-    program += "import aikit.local.script\nassert 'pytest' not in sys.modules"
+    program += "import aikit.providers.local.faults\nassert 'pytest' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(aikit.__file__).parents[1], timeout=30)
 
 

@@ -16,7 +16,7 @@ import aikit
 from aikit.cli.completion import PROGRAM, VARIABLE
 from aikit.cli.options import Group
 from aikit.cli.output import Exit, forget, leave_now, naming_stdout, tell
-from aikit.cli.text import safe, safe_json
+from aikit.cli.output.text import safe, safe_json
 
 _EPILOG: Final = """
 \b

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import click
 
-from aikit.cli.batch_text import estimate_text
-from aikit.cli.batch_wishes import Wishes
+from aikit.cli.batch_run_steps import Wishes
 from aikit.cli.calls import Refused, good
 from aikit.cli.output import Output
-from aikit.cli.text import safe
+from aikit.cli.output.batch_text import estimate_text
+from aikit.cli.output.text import safe
 from aikit.client import OpenAIClient
 
 
@@ -31,7 +31,7 @@ def is_agreed(client: OpenAIClient, output: Output, wishes: Wishes, path: Path) 
     for note in () if is_free else estimate.notes:
         output.say(f"note: {safe(note)}")
     if wishes.max_cost is not None:
-        from aikit.accounts.estimates import refusal  # noqa: PLC0415  only who sets a bound needs it
+        from aikit.billing.estimates import refusal  # noqa: PLC0415  only who sets a bound needs it
 
         problem = refusal(estimate, Decimal(str(wishes.max_cost)), "high")
         if problem is not None:

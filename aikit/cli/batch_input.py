@@ -14,11 +14,11 @@ import click
 from aikit.cli.calls import Refused, good
 from aikit.cli.inputs import STDIN, Input, inputs_of
 from aikit.cli.output import Output
-from aikit.cli.progress import bars
+from aikit.cli.output.progress import bars
 from aikit.client import OpenAIClient
-from aikit.errors import OpenAIError
-from aikit.runs.plan import first_url
-from aikit.source import source_of
+from aikit.http.sources import source_of
+from aikit.resources.batches.run.plan import first_url
+from aikit.types.errors import OpenAIError
 
 _MARKS: Final = ("/", "\\", ".")
 

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from aikit.batch_objects import OpenAIBatch, OpenAIBatchProgress
 from aikit.cli.output import Output
-from aikit.cli.progress import bars, batch_bars
-from aikit.cli.text import counted, safe
-from aikit.objects import Progress
-from aikit.runs.state import Part, RunState
+from aikit.cli.output.progress import bars, batch_bars
+from aikit.cli.output.text import counted, safe
+from aikit.resources.batches.run.state import Part, RunState
+from aikit.types.batches import OpenAIBatch, OpenAIBatchProgress
+from aikit.types.files import Progress
 
 
 @contextmanager

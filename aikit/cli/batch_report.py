@@ -11,15 +11,15 @@ from typing import Any
 
 import attrs
 
-from aikit.batch_costs import OpenAIBatchCost
-from aikit.cli.batch_results import Tellings
-from aikit.cli.batch_text import cost_text, cost_to_json, money
+from aikit.cli.batches_results import Tellings
 from aikit.cli.output import Exit, Output, error_to_json
-from aikit.cli.text import safe
+from aikit.cli.output.batch_text import cost_text, cost_to_json, money
+from aikit.cli.output.text import safe
 from aikit.client import OpenAIClient
-from aikit.errors import OpenAIError
-from aikit.runs.costs import costs_of
-from aikit.runs.state import RunState
+from aikit.resources.batches.run.costs import costs_of
+from aikit.resources.batches.run.state import RunState
+from aikit.types.costs import OpenAIBatchCost
+from aikit.types.errors import OpenAIError
 
 
 @attrs.define(eq=False)

@@ -15,32 +15,32 @@ from typing import Any
 import attrs
 import click
 
-from aikit.batch_rows import STATUSES
 from aikit.cli.batch_agreement import is_agreed
 from aikit.cli.batch_progress import follow, uploading, waiting
 from aikit.cli.batch_report import Report
-from aikit.cli.batch_results import Tellings, print_rows, say_problems
-from aikit.cli.batch_text import list_text
-from aikit.cli.batch_wishes import Wishes, words_of
+from aikit.cli.batch_run_steps import Wishes, words_of
 from aikit.cli.batches import create_options, wait_options
+from aikit.cli.batches_results import Tellings, print_rows, say_problems
 from aikit.cli.calls import Refused, command, refused
 from aikit.cli.options import Command, Dollars, Duration, Group, Pairs, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
-from aikit.cli.progress import bars, telling_troubles
-from aikit.cli.text import human_time
+from aikit.cli.output.batch_text import list_text
+from aikit.cli.output.progress import bars, telling_troubles
+from aikit.cli.output.text import human_time
 from aikit.client import OpenAIClient
-from aikit.disk import home_folder
-from aikit.disk.faults import StoreError
-from aikit.errors import OpenAIError, Rejected
-from aikit.objects import Progress
-from aikit.providers.configured import LOCAL
-from aikit.runs.folder import RunFolder
-from aikit.runs.joining import Joined, written
-from aikit.runs.plan import Fingerprint, fingerprint, planned
-from aikit.runs.state import Part, RunOrder, RunState, identity
-from aikit.runs.steps import Listener, answered, intending_again
-from aikit.runs.unsent import unsent
-from aikit.runs.whole import concluded, taken_up
+from aikit.providers.config import LOCAL
+from aikit.resources.batches.run.folder import RunFolder
+from aikit.resources.batches.run.plan import Fingerprint, fingerprint, planned
+from aikit.resources.batches.run.results import Joined, written
+from aikit.resources.batches.run.run import concluded, taken_up
+from aikit.resources.batches.run.state import Part, RunOrder, RunState, identity
+from aikit.resources.batches.run.steps import Listener, answered, intending_again
+from aikit.resources.batches.run.unsent import unsent
+from aikit.storage import home_folder
+from aikit.storage.errors import StoreError
+from aikit.types.batch_rows import STATUSES
+from aikit.types.errors import OpenAIError, Rejected
+from aikit.types.files import Progress
 
 
 @click.group(cls=Group)

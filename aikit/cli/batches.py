@@ -10,12 +10,6 @@ from typing import Any, Final
 import attrs
 import click
 
-from aikit.batch_parameters import (
-    MAX_BATCH_LIST_LIMIT,
-    OpenAIBatchListParameters,
-    OpenAIBatchParameters,
-    OpenAIBatchWaitParameters,
-)
 from aikit.cli.batch_input import BatchInput
 from aikit.cli.calls import Refused, called, card, command, good, listed, refused, shown
 from aikit.cli.options import (
@@ -30,15 +24,21 @@ from aikit.cli.options import (
     usage_errors,
 )
 from aikit.cli.output import Answer, Output, exit_of
-from aikit.cli.progress import batch_bars, telling_troubles
-from aikit.cli.shapes import batch_to_json
-from aikit.cli.text import counted, safe
+from aikit.cli.output.formats import batch_to_json
+from aikit.cli.output.progress import batch_bars, telling_troubles
+from aikit.cli.output.text import counted, safe
 from aikit.client import OpenAIClient
-from aikit.providers.configured import LOCAL
+from aikit.providers.config import LOCAL
+from aikit.resources.batches.parameters import (
+    MAX_BATCH_LIST_LIMIT,
+    OpenAIBatchListParameters,
+    OpenAIBatchParameters,
+    OpenAIBatchWaitParameters,
+)
 
 _ids: Final = click.argument("batch_ids", metavar="ID...", nargs=-1, required=True)
 
-_AFTERWARDS: Final = {name: f"aikit.cli.batch_results:{name}" for name in ("results", "cost", "resubmit")}
+_AFTERWARDS: Final = {name: f"aikit.cli.batches_results:{name}" for name in ("results", "cost", "resubmit")}
 
 
 @click.group(cls=Group, on_demand=_AFTERWARDS)

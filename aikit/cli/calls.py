@@ -8,14 +8,14 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from aikit.batch_results import OpenAIBatchResult
 from aikit.cli.options import Settings
 from aikit.cli.output import INVALID_ID, Answer, Exit, Output, exit_of
-from aikit.cli.text import safe
-from aikit.errors import OpenAIError
-from aikit.file_results import OpenAIFileResult
-from aikit.objects import OpenAIFileDeleted
-from aikit.results import OpenAIListResult, OpenAIResult
+from aikit.cli.output.text import safe
+from aikit.resources.batches.results import OpenAIBatchResult
+from aikit.resources.files.results import OpenAIFileResult
+from aikit.runtime.result import OpenAIListResult, OpenAIResult
+from aikit.types.errors import OpenAIError
+from aikit.types.files import OpenAIFileDeleted
 
 Start = Callable[[str], OpenAIResult[Any]]
 

@@ -12,12 +12,12 @@ import attrs
 
 from aikit.cli.inputs import Input
 from aikit.cli.output import Exit, Output, error_to_json
-from aikit.cli.progress import Bars, bars
-from aikit.cli.text import counted, safe
-from aikit.errors import OpenAIError
-from aikit.limits import Limits
+from aikit.cli.output.progress import Bars, bars
+from aikit.cli.output.text import counted, safe
+from aikit.http.context import Watch
+from aikit.types.errors import OpenAIError
 from aikit.validation import check_file
-from aikit.watch import Watch
+from aikit.validation.limits import Limits
 
 
 @attrs.frozen

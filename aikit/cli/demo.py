@@ -19,12 +19,12 @@ import click
 from aikit.cli.demo_batch import answered
 from aikit.cli.options import Command, settings_of_context
 from aikit.cli.output import Exit, Output
-from aikit.cli.progress import bars
+from aikit.cli.output.progress import bars
+from aikit.cli.output.text import counted, human_size
 from aikit.cli.story import INDENT, Story, good
-from aikit.cli.text import counted, human_size
 from aikit.client import OpenAIClient
-from aikit.errors import OpenAIError
-from aikit.objects import OpenAIFile
+from aikit.types.errors import OpenAIError
+from aikit.types.files import OpenAIFile
 
 _CHUNK: Final = 1024 * 1024
 _TOPICS: Final = ("tides", "bridges", "bees", "volcanoes", "lighthouses", "sourdough", "comets", "harbours")

@@ -8,14 +8,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
-from aikit.batch_objects import OpenAIBatch
-from aikit.cli.batch_text import cost_to_json, counts_text, money
-from aikit.cli.progress import batch_bars
+from aikit.cli.output.batch_text import cost_to_json, counts_text, money
+from aikit.cli.output.progress import batch_bars
+from aikit.cli.output.text import safe
 from aikit.cli.story import INDENT, Story, good
-from aikit.cli.text import safe
 from aikit.client import OpenAIClient
-from aikit.errors import OpenAIError
-from aikit.objects import OpenAIFile
+from aikit.types.batches import OpenAIBatch
+from aikit.types.errors import OpenAIError
+from aikit.types.files import OpenAIFile
 
 _ENDPOINT: Final = "/v1/chat/completions"
 _POLL_S: Final = 0.1

@@ -14,15 +14,15 @@ import click
 
 from aikit.cli.calls import called, listed, shown, told
 from aikit.cli.check import Checked, check_inputs, report
+from aikit.cli.files_create import Interrupt, Uploads
 from aikit.cli.inputs import STDIN, files_of, inputs_of, is_many
 from aikit.cli.options import Command, Duration, Group, Purpose, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output, copy_to_stdout, exit_of
-from aikit.cli.progress import bars
-from aikit.cli.text import counted, safe
-from aikit.cli.upload import Interrupt, Uploads
-from aikit.file_parameters import MAX_LIST_LIMIT, OpenAIFileListParameters
-from aikit.many_parameters import MAX_RATE, OpenAIFileManyParameters
-from aikit.objects import OpenAIFile
+from aikit.cli.output.progress import bars
+from aikit.cli.output.text import counted, safe
+from aikit.resources.files.many_parameters import MAX_RATE, OpenAIFileManyParameters
+from aikit.resources.files.parameters import MAX_LIST_LIMIT, OpenAIFileListParameters
+from aikit.types.files import OpenAIFile
 
 _paths: Final = click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 _ids: Final = click.argument("file_ids", metavar="ID...", nargs=-1, required=True)
@@ -30,7 +30,7 @@ _purpose: Final = click.option("-p", "--purpose", type=Purpose(), required=True,
 _filename: Final = click.option("--filename", metavar="NAME", help="Name to send it under; one file only.")
 
 
-_HOUSEKEEPING: Final = {name: f"aikit.cli.housekeeping:{name}" for name in ("usage", "prune")}
+_HOUSEKEEPING: Final = {name: f"aikit.cli.files_prune:{name}" for name in ("usage", "prune")}
 
 
 @click.group(cls=Group, on_demand=_HOUSEKEEPING)

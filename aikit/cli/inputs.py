@@ -15,8 +15,8 @@ import attrs
 import click
 
 from aikit.cli.options import usage_errors
-from aikit.errors import OpenAIError
-from aikit.source import FileSource, Source, source_of
+from aikit.http.sources import FileSource, Source, source_of
+from aikit.types.errors import OpenAIError
 
 STDIN: Final = "-"
 STDIN_NAME: Final = "<stdin>"

@@ -18,8 +18,8 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
-from aikit.limits import limits_for
-from aikit.providers.configured import LOCAL, Providers
+from aikit.providers.config import LOCAL, Providers
+from aikit.validation.limits import limits_for
 
 if TYPE_CHECKING:
     from aikit.client import OpenAIClient

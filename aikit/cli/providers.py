@@ -10,10 +10,10 @@ import click
 
 from aikit.cli.options import Command, Settings, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
-from aikit.cli.text import safe
+from aikit.cli.output.text import safe
+from aikit.http.secrecy import redacted
 from aikit.providers import provider_from, require_kind
-from aikit.providers.configured import LOCAL, Providers, ProviderSettings
-from aikit.secrecy import redacted
+from aikit.providers.config import LOCAL, Providers, ProviderSettings
 
 _TITLES: Final = ("NAME", "KIND", "ADDRESS", "KEY", "FROM")
 

@@ -11,9 +11,9 @@ from typing import Any, Final
 import attrs
 
 from aikit.cli.output import Exit, Output, error_to_json
-from aikit.cli.text import human_seconds
-from aikit.errors import OpenAIError
-from aikit.results import OpenAIResult
+from aikit.cli.output.text import human_seconds
+from aikit.runtime.result import OpenAIResult
+from aikit.types.errors import OpenAIError
 
 INDENT: Final = 9
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any, Final
 
-from aikit.dispatch.delivery import Dispatcher, ImmediateDispatcher, Job, Newest, QueueDispatcher
+from aikit.dispatch.dispatchers import Dispatcher, ImmediateDispatcher, Job, Newest, QueueDispatcher
 from aikit.dispatch.loop_dispatcher import Loop, LoopDispatcher
 
 __all__ = (

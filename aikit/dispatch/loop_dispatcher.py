@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 import attrs
 
-from aikit.dispatch.delivery import Job, Nesting
+from aikit.dispatch.dispatchers import Job, Nesting
 
 log: Final = logging.getLogger("aikit")
 _TURN_S: Final = 0.010

@@ -14,27 +14,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from aikit.errors import Rejected as Rejected
-    from aikit.jsonl.building import chat_line as chat_line
-    from aikit.jsonl.building import embedding_line as embedding_line
-    from aikit.jsonl.building import response_line as response_line
-    from aikit.jsonl.building import stable_id as stable_id
-    from aikit.jsonl.input_check import check as check
+    from aikit.jsonl.builder import chat_line as chat_line
+    from aikit.jsonl.builder import embedding_line as embedding_line
+    from aikit.jsonl.builder import response_line as response_line
+    from aikit.jsonl.builder import stable_id as stable_id
+    from aikit.jsonl.checker import check as check
     from aikit.jsonl.parts import Part as Part
-    from aikit.jsonl.splitting import split as split
+    from aikit.jsonl.splitter import split as split
     from aikit.jsonl.tokens import TokenEstimate as TokenEstimate
     from aikit.jsonl.tokens import estimate_tokens as estimate_tokens
-    from aikit.jsonl.writing import Written as Written
-    from aikit.jsonl.writing import write as write
+    from aikit.jsonl.writer import Written as Written
+    from aikit.jsonl.writer import write as write
+    from aikit.types.errors import Rejected as Rejected
 
 _HOMES: Final = {
-    "aikit.errors": ("Rejected",),
-    "aikit.jsonl.building": ("chat_line", "embedding_line", "response_line", "stable_id"),
-    "aikit.jsonl.input_check": ("check",),
+    "aikit.types.errors": ("Rejected",),
+    "aikit.jsonl.builder": ("chat_line", "embedding_line", "response_line", "stable_id"),
+    "aikit.jsonl.checker": ("check",),
     "aikit.jsonl.parts": ("Part",),
-    "aikit.jsonl.splitting": ("split",),
+    "aikit.jsonl.splitter": ("split",),
     "aikit.jsonl.tokens": ("TokenEstimate", "estimate_tokens"),
-    "aikit.jsonl.writing": ("Written", "write"),
+    "aikit.jsonl.writer": ("Written", "write"),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 

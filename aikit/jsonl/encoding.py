@@ -8,7 +8,7 @@ import json
 import math
 from typing import Any, Final
 
-from aikit.jsonl.problems import excerpt
+from aikit.validation.problems import excerpt
 
 _LOOKED_AT_MAX: Final = 100_000
 _KEYS: Final = (str, int, float, type(None))  # json makes strings of them: logit_bias has numbers

@@ -14,8 +14,8 @@ from typing import Final, Self
 
 import attrs
 
-from aikit.errors import OpenAIError
 from aikit.jsonl.tokens import TokenEstimate
+from aikit.types.errors import OpenAIError
 
 WAITING_MAX: Final = 4 * 1024 * 1024  # bytes of all parts that are not on disk yet
 _BUFFER: Final = 256 * 1024

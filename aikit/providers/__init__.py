@@ -9,18 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    from aikit.batch_objects import BatchOrder, BatchPage, OpenAIBatch
-    from aikit.limits import Limits
-    from aikit.objects import FilePage, OpenAIFile, OpenAIFileDeleted
-    from aikit.providers.configured import ProviderSettings
-    from aikit.sink import ResumingSink
-    from aikit.source import Source
-    from aikit.upload_objects import OpenAIUpload, OpenAIUploadPart, UploadOrder
-    from aikit.wire import Flow, Transport
+    from aikit.http.messages import Flow, Transport
+    from aikit.http.sinks import ResumingSink
+    from aikit.http.sources import Source
+    from aikit.providers.config import ProviderSettings
+    from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
+    from aikit.types.files import FilePage, OpenAIFile, OpenAIFileDeleted
+    from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart, UploadOrder
+    from aikit.validation.limits import Limits
 
 KINDS: Final[Mapping[str, str]] = {
     "openai": "aikit.providers.openai:OpenAIProvider",
-    "local": "aikit.providers.local:LocalProvider",
+    "local": "aikit.providers.local.provider:LocalProvider",
 }
 """Kind of provider → where its class is; imported when a client of that kind is made."""
 

@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from aikit.headers import Headers
-from aikit.secrecy import is_secret
+from aikit.http.headers import Headers
+from aikit.http.secrecy import is_secret
 
 if TYPE_CHECKING:
     from aikit.providers import Provider

@@ -12,20 +12,20 @@ from urllib.parse import quote, urlencode
 import attrs
 
 from aikit import __version__
-from aikit.errors import ExchangeError
-from aikit.headers import Headers
-from aikit.limits import Limits, limits_for
-from aikit.multipart import MultipartBody, json_body
-from aikit.objects import FilePage, OpenAIFile, OpenAIFileDeleted
-from aikit.providers.configured import ProviderSettings
-from aikit.refusal import error_from, raise_for_status, understood
-from aikit.sink import ResumingSink
-from aikit.source import Source
-from aikit.wire import Flow, Request, Response, Sink, Transport
+from aikit.http.bodies import MultipartBody, json_body
+from aikit.http.headers import Headers
+from aikit.http.messages import Flow, Request, Response, Sink, Transport
+from aikit.http.refusals import error_from, raise_for_status, understood
+from aikit.http.sinks import ResumingSink
+from aikit.http.sources import Source
+from aikit.providers.config import ProviderSettings
+from aikit.types.errors import ExchangeError
+from aikit.types.files import FilePage, OpenAIFile, OpenAIFileDeleted
+from aikit.validation.limits import Limits, limits_for
 
 if TYPE_CHECKING:
-    from aikit.batch_objects import BatchOrder, BatchPage, OpenAIBatch
-    from aikit.upload_objects import OpenAIUpload, OpenAIUploadPart, UploadOrder
+    from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
+    from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart, UploadOrder
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
 
@@ -80,7 +80,7 @@ class OpenAIProvider:
         """
         Return what answers this provider's requests.
         """
-        from aikit.transport import http_transport  # noqa: PLC0415  requests is imported by the first call
+        from aikit.http.transport import http_transport  # noqa: PLC0415  requests is imported by the first call
 
         return http_transport(http_agent, connections=connections)
 
@@ -155,7 +155,7 @@ class OpenAIProvider:
         """
         Ask for one page of batches.
         """
-        from aikit.batch_objects import BatchPage  # noqa: PLC0415  who has no batches need not load them
+        from aikit.types.batches import BatchPage  # noqa: PLC0415  who has no batches need not load them
 
         response = yield self._request("GET", _with_query("/batches", query))
         return understood(response, BatchPage.from_wire)
@@ -183,7 +183,7 @@ class OpenAIProvider:
         """
         Send one part; one that arrived twice because an answer was lost counts once, by the id that came back.
         """
-        from aikit.upload_objects import OpenAIUploadPart  # noqa: PLC0415  who has no uploads need not load them
+        from aikit.types.uploads import OpenAIUploadPart  # noqa: PLC0415  who has no uploads need not load them
 
         body = MultipartBody(fields={}, file_field="data", source=source)
         response = yield self._request("POST", _path("/uploads", upload_id, "/parts"), body=body)
@@ -238,12 +238,12 @@ def _with_query(path: str, query: Mapping[str, Any]) -> str:
 
 
 def _upload(response: Response) -> OpenAIUpload:
-    from aikit.upload_objects import OpenAIUpload  # noqa: PLC0415  who has no uploads need not load them
+    from aikit.types.uploads import OpenAIUpload  # noqa: PLC0415  who has no uploads need not load them
 
     return understood(response, OpenAIUpload.from_wire)
 
 
 def _batch(response: Response) -> OpenAIBatch:
-    from aikit.batch_objects import OpenAIBatch  # noqa: PLC0415  who has no batches need not load them
+    from aikit.types.batches import OpenAIBatch  # noqa: PLC0415  who has no batches need not load them
 
     return understood(response, OpenAIBatch.from_wire)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from aikit.parameters import require_text
+from aikit.runtime.parameters import require_text
 
 _DOTS: Final = re.compile(r"(^|[/\\])\.{1,2}([/\\]|$)")
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from aikit.errors import OpenAIError, Rejected
-from aikit.objects import Page
-from aikit.wire import Flow
+from aikit.http.messages import Flow
+from aikit.types.errors import OpenAIError, Rejected
+from aikit.types.files import Page
 
 P = TypeVar("P", bound=Page[Any])
 

@@ -12,7 +12,7 @@ import attrs
 
 from aikit.cli import main
 
-limits = importlib.import_module("aikit.limits").limits_for("openai")
+limits = importlib.import_module("aikit.validation.limits").limits_for("openai")
 small = attrs.evolve(limits, file_max_bytes=150_000, upload_part_max_bytes=100_000)
 provider: Any = importlib.import_module("aikit.providers.openai")
 provider.limits_for = lambda _: small

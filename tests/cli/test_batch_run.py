@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import pytest
 
-from aikit.disk.locks import take
+from aikit.storage.locks import take
 from tests.cli.batch_service import Service, serving_batches
 from tests.cli.conftest import Here, batch_lines
 

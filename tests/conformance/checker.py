@@ -17,7 +17,7 @@ from werkzeug.datastructures import FileStorage, Headers, ImmutableMultiDict
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
-from aikit import wire
+from aikit.http import messages as wire
 from tests.conformance.document import Document
 
 HOST: Final = "https://api.openai.com"

@@ -10,15 +10,15 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
-from aikit.headers import Headers
-from aikit.local.clock import SpedUpClock
-from aikit.local.store import Store
-from aikit.local.transport import LocalTransport
-from aikit.multipart import MultipartBody
-from aikit.providers.local import LocalProvider
-from aikit.source import source_of
-from aikit.watch import Watch
-from aikit.wire import Flow, Request, Response
+from aikit.http.bodies import MultipartBody
+from aikit.http.context import Watch
+from aikit.http.headers import Headers
+from aikit.http.messages import Flow, Request, Response
+from aikit.http.sources import source_of
+from aikit.providers.local.clock import SpedUpClock
+from aikit.providers.local.provider import LocalProvider
+from aikit.providers.local.store.files import Store
+from aikit.providers.local.transport import LocalTransport
 from tests.conformance.checker import Answered, Asked, Checker
 
 T = TypeVar("T")

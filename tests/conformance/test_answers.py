@@ -10,12 +10,12 @@ from pathlib import Path
 import attrs
 import pytest
 
-from aikit.limits import limits_for
-from aikit.multipart import MultipartBody
-from aikit.sink import FileSink
-from aikit.source import BytesSource, source_of
-from aikit.watch import Watch
-from aikit.wire import Request
+from aikit.http.bodies import MultipartBody
+from aikit.http.context import Watch
+from aikit.http.messages import Request
+from aikit.http.sinks import FileSink
+from aikit.http.sources import BytesSource, source_of
+from aikit.validation.limits import limits_for
 from tests.conformance.checker import Answered, Asked, Checker
 from tests.conformance.embedded import BASE, LINE, PROVIDER, SIGNED, Embedded
 

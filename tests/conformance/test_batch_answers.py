@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from aikit.batch_objects import BatchOrder, OpenAIBatch
-from aikit.multipart import BytesBody, json_body
+from aikit.http.bodies import BytesBody, json_body
+from aikit.types.batches import BatchOrder, OpenAIBatch
 from tests.conformance.checker import Asked, Checker
 from tests.conformance.embedded import BASE, LINE, PROVIDER, Embedded
 

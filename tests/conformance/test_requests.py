@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from aikit import OpenAIClient
-from aikit.limits import limits_for
-from aikit.sockets import BLOCK_BYTES
+from aikit.http.connections import BLOCK_BYTES
+from aikit.validation.limits import limits_for
 from tests.conformance.checker import Answered, Asked, Checker
 from tests.conformance.recorder import Recorder, batch_page, json_answer, page
 

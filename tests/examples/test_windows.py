@@ -18,7 +18,7 @@ import attrs
 import pytest
 
 from aikit import OpenAIClient
-from aikit.local.store import Store
+from aikit.providers.local.store.files import Store
 from tests.dispatch.toolkits import Missing, Toolkit, found
 from tests.examples.conftest import example
 from tests.examples.screen import Screen, missing, shown

@@ -10,10 +10,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from aikit.errors import OpenAIError
-from aikit.jsonl.checking import check_lines
-from aikit.jsonl.problems import Problems
-from aikit.limits import Limits, limits_for
+from aikit.types.errors import OpenAIError
+from aikit.validation.limits import Limits, limits_for
+from aikit.validation.lines import check_lines
+from aikit.validation.problems import Problems
 
 _OPENAI = limits_for("openai")
 JSON = st.recursive(

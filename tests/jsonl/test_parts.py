@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from aikit.jsonl import parts, split, splitting
+from aikit.jsonl import parts, split
+from aikit.jsonl import splitter as splitting
 from tests.jsonl.split_cases import jsonl_of, names_in, refused_split, request_line
 
 

@@ -15,7 +15,7 @@ import attrs
 import pytest
 
 from aikit import OpenAIClient
-from aikit.limits import limits_for
+from aikit.validation.limits import limits_for
 from tests.fault_proxy import faulty
 from tests.upload_server import UploadServer, upload_server
 
@@ -32,8 +32,8 @@ def small_and_quick(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFi
     What is large is small here, and nobody waits long.
     """
     monkeypatch.setattr("aikit.providers.openai.limits_for", lambda _: LIMITS)
-    monkeypatch.setattr("aikit.retry.RetryPolicy._backoff", lambda *_: 0.001)
-    monkeypatch.setattr("aikit.resources.lost_files._LOOKS_AFTER_S", (0.0, 0.01))
+    monkeypatch.setattr("aikit.http.retry.RetryPolicy._backoff", lambda *_: 0.001)
+    monkeypatch.setattr("aikit.resources.files.lost_files._LOOKS_AFTER_S", (0.0, 0.01))
     caplog.set_level(logging.ERROR, "urllib3")  # undone after each test
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import attrs
 import pytest
 
-from aikit.errors import OpenAIError, Rejected
-from aikit.objects import Page
+from aikit.http.messages import Flow, Pause
 from aikit.resources.pages import all_pages, one_page
-from aikit.wire import Flow, Pause
+from aikit.types.errors import OpenAIError, Rejected
+from aikit.types.files import Page
 
 
 @attrs.frozen

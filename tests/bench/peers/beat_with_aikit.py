@@ -66,7 +66,7 @@ def main(toolkit: str, url: str, path: str, display: str, folder: str = "") -> N
     os.environ["DISPLAY"] = display
     sys.path += [folder] if folder else []
     dispatcher, later, run, end = {"tk": tk, "qt": qt}[toolkit]()
-    limits = import_module("aikit.limits").limits_for("openai")
+    limits = import_module("aikit.validation.limits").limits_for("openai")
     import_module("aikit.providers.openai").limits_for = lambda _: limits  # type: ignore[attr-defined]  # the server here has them
     reports = list[float]()
 

@@ -6,9 +6,9 @@ import sys
 import time
 from pathlib import Path
 
-from aikit.limits import limits_for
-from aikit.source import source_of
+from aikit.http.sources import source_of
 from aikit.validation import check_file
+from aikit.validation.limits import limits_for
 
 path = Path(sys.argv[1])
 started = time.perf_counter()

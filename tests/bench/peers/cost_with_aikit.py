@@ -8,10 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-from aikit.accounts.costs import cost_of
-from aikit.accounts.counting import CountingSink
-from aikit.accounts.prices import prices_for
-from aikit.accounts.tally import Tally
+from aikit.billing.costs import cost_of
+from aikit.billing.counting import CountingSink
+from aikit.billing.prices import prices_for
+from aikit.billing.usage_counter import Tally
 
 PRICES = {"gpt-4o-mini": {"batch": {"input": "0.075", "cached_input": "0.075", "output": "0.3"}}}
 CHUNK = 256 * 1024  # as the transport hands it on

@@ -6,11 +6,11 @@ import sys
 import time
 from pathlib import Path
 
-from aikit.batch_objects import OpenAIBatch
-from aikit.batch_output.folder import Folder
-from aikit.batch_output.index import AnswerFile
-from aikit.batch_output.joined import join
-from aikit.watch import Watch
+from aikit.http.context import Watch
+from aikit.resources.batches.rows.folder import Folder
+from aikit.resources.batches.rows.index import AnswerFile
+from aikit.resources.batches.rows.join import join
+from aikit.types.batches import OpenAIBatch
 
 batch = OpenAIBatch(
     id="batch_1",

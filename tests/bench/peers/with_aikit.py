@@ -59,7 +59,7 @@ def upload_in_parts(url: str, path: str, size: str, checksum: str = "checksum") 
     """
     Send a file that is larger than what the provider takes at once, four parts side by side, as it is by default.
     """
-    limits = importlib.import_module("aikit.limits").limits_for("openai")
+    limits = importlib.import_module("aikit.validation.limits").limits_for("openai")
     provider: Any = importlib.import_module("aikit.providers.openai")
     provider.limits_for = lambda _: limits  # the server here has OpenAI's
     options = {"checksum": checksum == "checksum"}

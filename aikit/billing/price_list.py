@@ -1,0 +1,88 @@
+"""
+The price list of genai-prices, as it lies on this disk.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from aikit.billing.rates import Price, Rates
+
+# https://github.com/pydantic/genai-prices (0.2.3, read 2026-11-22). It asks the network only where a program starts its
+# UpdatePrices; the snapshot that is used here is the package's own, or what that program fetched.
+
+_IN_BATCHES: Final = {"processing": "batch"}
+_NAMES: Final = {"input": "input_mtok", "cached_input": "cache_read_mtok", "output": "output_mtok"}
+_OTHER_KINDS: Final = ("image", "audio", "video", "mchars")
+_DAY_S: Final = 86_400
+_LAST_DAY: Final = 2_932_896  # the year 9999: a provider may say any number
+
+
+@functools.cache
+def is_installed() -> bool:
+    """
+    Tell whether there is a list.
+    """
+    return importlib.util.find_spec("genai_prices") is not None
+
+
+def listed_price(list_name: str, model: str, at: int | None, batch_discount: Decimal) -> Price | None:
+    """
+    Return what *model* costs by the list, ``None`` if it does not say.
+
+    The list's own prices of batches count; a model that has none there costs its plain price less *batch_discount*. A
+    model whose images or sounds are priced apart is not priced: usage does not tell how many of its tokens are what.
+    """
+    if not is_installed():
+        return None
+    day = max(0, min(int(time.time() if at is None else at) // _DAY_S, _LAST_DAY))
+    return _priced(list_name, model, day, batch_discount)
+
+
+@functools.lru_cache(maxsize=1024)
+def _priced(list_name: str, model: str, day: int, batch_discount: Decimal) -> Price | None:
+    from genai_prices import data_snapshot  # noqa: PLC0415  an extra, and a large one
+
+    try:
+        _, info = data_snapshot.get_snapshot().find_provider_model(model, None, list_name, None)
+    except LookupError:
+        return None
+    moment = datetime.fromtimestamp(day * _DAY_S, UTC)
+    plain = info.get_prices(moment).__dict__
+    if plain.get("input_mtok") is None or any(kind in name for name in plain for kind in _OTHER_KINDS):
+        return None
+    has_own = any(
+        variant.when == _IN_BATCHES and (variant.constraint is None or variant.constraint.active(moment))
+        for variant in info.price_variants or ()
+    )
+    batch = info.get_prices(moment, _IN_BATCHES).__dict__ if has_own else plain
+    discount = Decimal(0) if has_own else batch_discount
+    starts = sorted({tier.start for price in batch.values() for tier in getattr(price, "tiers", ())})
+    return Price(
+        model=info.id,
+        standard=_rates(plain, 0),
+        batch=_rates(batch, 0).cheaper_by(discount),
+        batch_above=tuple((start, _rates(batch, start + 1).cheaper_by(discount)) for start in starts),
+        context_tokens=info.context_window,
+        source="genai-prices",
+    )
+
+
+def _rates(prices: dict[str, Any], input_tokens: int) -> Rates:
+    return Rates(**{name: _at(prices.get(key), input_tokens) for name, key in _NAMES.items()})
+
+
+def _at(price: Any, input_tokens: int) -> Decimal | None:
+    """
+    Return a price for requests with so many *input_tokens*: the highest tier that is exceeded counts for all of them.
+    """
+    if price is None or isinstance(price, Decimal):
+        return price
+    applying = [tier.price for tier in price.tiers if input_tokens > tier.start]
+    rate: Decimal = applying[-1] if applying else price.base
+    return rate

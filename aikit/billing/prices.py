@@ -1,0 +1,112 @@
+"""
+Prices: the user's own first, then those of a list that is made for the provider asked, and of nobody else.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import attrs
+
+from aikit.billing.price_list import is_installed, listed_price
+from aikit.billing.price_overrides import read_prices, user_prices
+from aikit.billing.rates import FREE, Price
+
+_DATE: Final = re.compile(r"-20\d\d-[01]\d-[0-3]\d(?=$|:)")
+
+
+@attrs.frozen(kw_only=True)
+class Prices:
+    """
+    The prices of one provider, as one user knows them.
+
+    Attributes:
+        own: Model → the user's price.
+
+        list_name: Of the provider in the price list; ``None`` when there is no list for it.
+
+        is_free: Whether what nobody gave a price for costs nothing: the embedded provider's built-in model.
+
+        path: Where the user's file of prices is, or would be.
+
+        batch_discount: Share that batches are cheaper by, where no batch prices are known.
+    """
+
+    own: Mapping[str, Price] = attrs.field(factory=dict)
+    list_name: str | None = None
+    is_free: bool = False
+    path: Path
+    batch_discount: Decimal = Decimal(0)
+
+    def price_of(self, model: str, at: int | None = None) -> Price | None:
+        """
+        Return what *model* costs, ``None`` if nobody says.
+
+        A name with a date (``gpt-4o-mini-2024-07-18``) has the price that the user gave to the name without it.
+
+        Args:
+            model: As requests or answers name it.
+
+            at: Unix seconds; without it, now.
+        """
+        for name in (model, _DATE.sub("", model)):
+            if name in self.own:
+                return self.own[name]
+        if self.is_free:
+            return Price(model=model, batch=FREE, standard=FREE, source="the built-in model costs nothing")
+        if self.list_name is None or not model:
+            return None
+        return listed_price(self.list_name, model, at, self.batch_discount)
+
+    def why_unknown(self, models: Iterable[str]) -> str:
+        """
+        Return a sentence about *models* whose price is not known, and what to do.
+        """
+        names = ", ".join(model or "lines that name no model" for model in models)
+        give = f"give it in {self.path} or as OpenAIClient(prices=…)"
+        if self.list_name is None:
+            return f"no price is known for {names}: there is no price list for this provider; {give}"
+        if not is_installed():
+            return f"no price is known for {names}: install aikit[prices] for a price list, or {give}"
+        return f"no price is known for {names}: the price list does not have it; {give}"
+
+
+def prices_for(base_url: str, *, own: Mapping[str, Any] | None, path: Path, is_free: bool = False) -> Prices:
+    """
+    Return the prices for a provider.
+
+    Args:
+        base_url: Of the provider; its host decides which list is used, if any.
+
+        own: What the user gave to the client; wins over the file.
+
+        path: The user's file of prices; it need not be there.
+
+        is_free: Whether what nobody gave a price for costs nothing.
+
+    Raises:
+        ValueError: The file cannot be used.
+    """
+    facts = _facts().get(urlsplit(base_url).hostname or "", {})
+    discount = Decimal(facts["batch_discount"]["value"]) if facts else Decimal(0)
+    return Prices(
+        own={**read_prices(path, discount), **user_prices("prices", own or {}, discount)},
+        list_name=facts["list"]["value"] if facts else None,
+        is_free=is_free,
+        path=path,
+        batch_discount=discount,
+    )
+
+
+@functools.cache
+def _facts() -> Mapping[str, Any]:
+    facts: dict[str, Any] = json.loads(Path(__file__).with_name("batch_prices.json").read_text("utf-8"))
+    del facts["about"]
+    return facts

@@ -1,0 +1,160 @@
+"""
+What one client knows of prices, and where it books what becomes of batches.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from aikit.billing.ledger import Ledger
+from aikit.billing.price_overrides import FILE_NAME
+from aikit.billing.prices import Prices, prices_for
+from aikit.types.batches import OpenAIBatch
+from aikit.types.costs import OpenAIBatchCost
+from aikit.types.errors import OpenAIError
+from aikit.types.events import CREATED, ENDED, OpenAIBatchEvent, ended_at
+
+log: Final = logging.getLogger("aikit")
+
+Hook = Callable[[OpenAIBatchEvent], object]
+"""Gets each event that this process booked."""
+
+
+@attrs.frozen
+class Account:
+    """
+    Whose batches these are.
+
+    Attributes:
+        kind: Of the provider, ``"openai"`` or ``"local"``.
+
+        address: Its base URL; of the embedded provider its folder.
+
+        is_free: Whether what nobody gave a price for costs nothing.
+    """
+
+    kind: str
+    address: str
+    is_free: bool = False
+
+
+@attrs.define(eq=False, kw_only=True)
+class Books:
+    """
+    Prices, ledger and hooks of one client.
+
+    Attributes:
+        home: Where the ledger and the file of prices are.
+
+        own_prices: What the user gave to the client.
+
+        is_kept: Whether anything is booked.
+
+        hooks: Called with each event, by who booked it.
+
+        clock: Unix seconds.
+    """
+
+    home: Path
+    own_prices: Mapping[str, Any] | None = None
+    is_kept: bool = True
+    hooks: tuple[Hook, ...] = ()
+    clock: Callable[[], float] = time.time
+    ledger: Ledger = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.ledger = Ledger(self.home)
+
+    def prices(self, account: Account) -> Prices:
+        """
+        Return the prices at *account*.
+
+        Raises:
+            OpenAIError: The user's file of prices cannot be used (code ``"unusable_prices"``).
+        """
+        try:
+            return prices_for(account.address, own=self.own_prices, path=self.home / FILE_NAME, is_free=account.is_free)
+        except (TypeError, ValueError) as error:
+            raise OpenAIError(message=str(error), code="unusable_prices") from error
+
+    def knows(self, kind: str, account: Account, batch_id: str) -> bool:
+        """
+        Tell whether that event was booked.
+
+        Raises:
+            StoreError: The ledger cannot be read.
+        """
+        return self.ledger.knows(kind, account.address, batch_id)
+
+    def book_created(self, account: Account, batch: OpenAIBatch) -> None:
+        """
+        Book that *batch* was created, if nobody has, and call the hooks.
+
+        Raises:
+            StoreError: The ledger cannot be written.
+        """
+        self._book(self._created(account, batch))
+
+    def book_ended(self, account: Account, batch: OpenAIBatch, cost: OpenAIBatchCost) -> None:
+        """
+        Book that *batch* has ended, if nobody has, and before that, that it was created; call the hooks.
+
+        Raises:
+            StoreError: The ledger cannot be written.
+        """
+        now = int(self.clock())
+        ended = attrs.evolve(
+            self._created(account, batch),
+            kind=ENDED,
+            at=ended_at(batch) or now,
+            status=batch.status,
+            request_counts=batch.request_counts,
+            usage=cost.usage,
+            cost=cost.total,
+            is_lower_bound=cost.is_lower_bound,
+            models=cost.models,
+        )
+        self._book(self._created(account, batch), ended)
+
+    def close(self) -> None:
+        """
+        Let go of the ledger; it is opened again when it is needed.
+        """
+        self.ledger.close()
+
+    def _created(self, account: Account, batch: OpenAIBatch) -> OpenAIBatchEvent:
+        """
+        Return the event of creation, the same whenever it is booked.
+        """
+        return OpenAIBatchEvent(
+            kind=CREATED,
+            batch_id=batch.id,
+            provider=account.kind,
+            address=account.address,
+            at=batch.created_at,
+            created_at=batch.created_at,
+            booked_at=int(self.clock()),
+            status="validating",
+            endpoint=batch.endpoint,
+            input_file_id=batch.input_file_id,
+            model=batch.model,
+            metadata=batch.metadata,
+        )
+
+    def _book(self, *events: OpenAIBatchEvent) -> None:
+        for event in self.ledger.book(*events):
+            for hook in self.hooks:
+                _call(hook, event)
+
+
+def _call(hook: Hook, event: OpenAIBatchEvent) -> None:
+    try:
+        hook(event)
+    except (Exception, SystemExit):
+        log.exception("hook %r raised; the event stays booked", hook)

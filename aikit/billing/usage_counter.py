@@ -1,0 +1,246 @@
+"""
+Counting tokens, line by line, in the files that a batch gives back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+import attrs
+
+from aikit.billing.rates import Price
+from aikit.types.errors import OpenAIError
+from aikit.validation.jsonl_lines import parsed
+
+PriceOf = Callable[[str], Price | None]
+
+_BOM: Final = b"\xef\xbb\xbf"
+_MAX_PROBLEMS: Final = 100
+_MAX_MODELS: Final = 1_000
+OTHER_MODELS: Final = "(more models)"
+
+
+@attrs.define(eq=False)
+class Counts:
+    """
+    Tokens of the answers of one model that have the same rates.
+    """
+
+    price: Price | None
+    requests: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+COUNTED: Final = tuple(field.name for field in attrs.fields(Counts))[1:]
+
+
+@attrs.define(eq=False)
+class Tally:
+    """
+    What the lines of one file, or of several, come to; its size does not grow with them.
+
+    Attributes:
+        price_of: Tells what a model costs, asked once for each.
+
+        default_model: Of lines that tell tokens and no model.
+
+        counts: Tokens by model and step of its rates.
+
+        answered: Lines with an answer of status 200 to 299.
+
+        failed: All other lines.
+
+        untold: Answered lines that do not tell their tokens.
+
+        problem_count: Lines that could not be read.
+
+        problems: The first 100 of these.
+    """
+
+    price_of: PriceOf
+    default_model: str = ""
+    counts: dict[tuple[str, int], Counts] = attrs.field(factory=dict)
+    answered: int = 0
+    failed: int = 0
+    untold: int = 0
+    problem_count: int = 0
+    problems: list[OpenAIError] = attrs.field(factory=list)
+    _first: dict[str, Counts] = attrs.field(factory=dict)
+
+    def add_lines(self, lines: bytes, number: int) -> int:
+        """
+        Count whole lines that follow line *number*; see `CountingSink`.
+        """
+        return _count_lines(self, lines, number)
+
+    def add(self, value: Any, number: int) -> None:
+        """
+        Count line *number*, decoded: an answer with tokens, whatever its status, costs what it says.
+        """
+        # A line without tokens that is no object, or neither answer nor error, is a problem of the file.
+        try:
+            response = value["response"]
+            body, status = (response["body"], response["status_code"]) if response is not None else (None, None)
+        except (TypeError, KeyError):
+            self._add_odd(value, number)
+            return
+        is_answer = type(status) is int and 200 <= status <= 299
+        if is_answer:
+            self.answered += 1
+        else:
+            self.failed += 1
+        body = body if type(body) is dict else {}
+        usage = body.get("usage")
+        if type(usage) is not dict or not self._add_usage(usage, body.get("model")):
+            self.untold += is_answer
+
+    def add_problem(self, number: int, message: str) -> None:
+        """
+        Note that line *number* cannot be read.
+        """
+        self.problem_count += 1
+        if len(self.problems) < _MAX_PROBLEMS:
+            error = OpenAIError(message=f"{message} What it cost is missing.", code="invalid_json_line", line=number)
+            self.problems.append(error)
+
+    def merge(self, other: Tally) -> None:
+        """
+        Add what another file comes to.
+        """
+        for key, counts in other.counts.items():
+            own = self.counts.setdefault(key, Counts(counts.price))
+            for name in COUNTED:
+                setattr(own, name, getattr(own, name) + getattr(counts, name))
+        self.answered += other.answered
+        self.failed += other.failed
+        self.untold += other.untold
+        self.problem_count += other.problem_count
+        self.problems = [*self.problems, *other.problems][:_MAX_PROBLEMS]
+
+    def _add_odd(self, value: Any, number: int) -> None:
+        """
+        Count a line that has not the shape of most: without a response, or with one that is cut short.
+        """
+        if type(value) is not dict or ("response" not in value and "error" not in value):
+            self.add_problem(number, "This is no line of a batch's output.")
+            return
+        response = value.get("response")
+        if response is not None and type(response) is not dict:
+            self.add_problem(number, "The response of this line is no object.")
+            return
+        response = response or {}
+        self.add({"response": {"body": None, "status_code": None, **response}}, number)
+
+    def _add_usage(self, usage: dict[str, Any], model: Any) -> bool:
+        """
+        Add *usage* to that of *model*; false if it tells no tokens. It reads as `Usage.from_wire` does.
+        """
+        get = usage.get
+        if "prompt_tokens" in usage:
+            asked, answered = get("prompt_tokens"), get("completion_tokens")
+            cached, thought = get("prompt_tokens_details"), get("completion_tokens_details")
+        else:
+            asked, answered = get("input_tokens"), get("output_tokens")
+            cached, thought = get("input_tokens_details"), get("output_tokens_details")
+        if type(asked) is not int or asked < 0:
+            return False
+        counts = self._counts(model, asked)
+        counts.requests += 1
+        counts.input_tokens += asked
+        if type(answered) is int and answered > 0:
+            counts.output_tokens += answered
+        if type(cached) is dict and type(some := cached.get("cached_tokens")) is int and some > 0:
+            counts.cached_tokens += some
+        if type(thought) is dict and type(some := thought.get("reasoning_tokens")) is int and some > 0:
+            counts.reasoning_tokens += some
+        return True
+
+    def _counts(self, model: Any, input_tokens: int) -> Counts:
+        name = model if type(model) is str and model else self.default_model
+        first = self._first.get(name)
+        if first is None:
+            if len(self._first) >= _MAX_MODELS:
+                name = OTHER_MODELS
+            first = self._first.get(name) or self._begun(name, 0, self.price_of(name))
+            self._first[name] = first
+        if first.price is None or not first.price.batch_above:
+            return first
+        step = first.price.step(input_tokens)
+        return self.counts.get((name, step)) or self._begun(name, step, first.price)
+
+    def _begun(self, name: str, step: int, price: Price | None) -> Counts:
+        counts = self.counts[name, step] = Counts(price)
+        return counts
+
+
+def _count_lines(tally: Tally, lines: bytes, number: int) -> int:
+    """
+    Count whole lines, each with its newline, that follow line *number*; return the number of the last.
+    """
+    # Decoding UTF-8 takes a fifth of the time and is not needed: tokens are ASCII, and so are the models' names, or the
+    # line is decoded after all. Each byte is taken for a character (Latin-1), which leaves the quotation marks and
+    # brackets where they are; that the bytes are UTF-8 is checked apart. What is not plainly a line is read again.
+    if not _is_utf8(lines):
+        return _count_slowly(tally, lines, number)
+    text = lines.decode("latin-1")
+    position, size, find = 0, len(text), text.find
+    while position < size:
+        number += 1
+        end = find("\n", position)
+        try:
+            value, stop = _scan(text, position)
+            is_plain = stop == end and _has_plain_model(value)
+        except (StopIteration, ValueError, RecursionError):
+            is_plain = False
+        if is_plain:
+            tally.add(value, number)
+        else:
+            _count_fully(tally, lines[position:end], number)
+        position = end + 1
+    return number
+
+
+def _has_plain_model(value: Any) -> bool:
+    try:
+        return bool(value["response"]["body"]["model"].isascii())
+    except (TypeError, KeyError, AttributeError):
+        return False  # few lines: with an error, or never asked
+
+
+def _count_slowly(tally: Tally, lines: bytes, number: int) -> int:
+    for line in lines[:-1].split(b"\n"):
+        number += 1
+        _count_fully(tally, line, number)
+    return number
+
+
+def _count_fully(tally: Tally, line: bytes, number: int) -> None:
+    if number == 1:
+        line = line.removeprefix(_BOM)
+    if not line.strip():
+        return
+    try:
+        value = parsed(line)
+    except ValueError as error:
+        tally.add_problem(number, f"This line is not parseable as valid JSON. {error}")
+    else:
+        tally.add(value, number)
+
+
+def _is_utf8(lines: bytes) -> bool:
+    try:
+        return lines.isascii() or bool(lines.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+_scan: Final[Callable[[str, int], tuple[Any, int]]] = json.JSONDecoder(parse_constant=_no_constant).scan_once  # type: ignore[attr-defined]  # the scanner itself, without what only makes messages of its errors

@@ -1,0 +1,334 @@
+"""
+What is printed: data on stdout as a table, as tab-separated lines or as JSON; words on stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from enum import IntEnum
+from typing import Any, BinaryIO, Final, NoReturn, TextIO
+
+import attrs
+
+from aikit.cli.options import Settings
+from aikit.cli.output.formats import shape_of
+from aikit.cli.output.text import safe, safe_json
+from aikit.types.errors import OpenAIError
+
+INVALID_ID: Final = "invalid_id"
+"""Code of what cannot be an id; nothing is sent."""
+
+_HEAD: Final = 64 * 1024
+_BINARY: Final = frozenset(range(32)) - frozenset(b"\t\n\r\f") | {127}
+_DETAILS: Final = ("code", "line", "status", "request_id")
+
+
+class Exit(IntEnum):
+    """
+    Why the program ended.
+    """
+
+    DONE = 0
+    REFUSED = 1
+    USAGE = 2
+    PROBLEMS = 3
+    SOME_NOT_OK = 4
+    INTERRUPTED = 130
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """
+    What came of one argument.
+
+    Attributes:
+        subject: The argument, as it was given.
+
+        value: An `OpenAIFile`, `OpenAIFileDeleted` or `OpenAIBatch`; ``None`` after errors, unless they are about how
+            a batch ended.
+
+        was_sent: Whether a request left this program.
+    """
+
+    subject: str
+    value: Any = None
+    errors: tuple[OpenAIError, ...] = ()
+    was_sent: bool = True
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether Ctrl-C kept it from being done."""
+        return any(error.code == "cancelled" for error in self.errors)
+
+    @property
+    def exit(self) -> Exit:
+        """The exit code that it alone would deserve."""
+        if not self.errors:
+            return Exit.DONE
+        if self.is_cancelled:
+            return Exit.INTERRUPTED
+        if self.errors[0].code == INVALID_ID:
+            return Exit.USAGE
+        return Exit.REFUSED if self.was_sent else Exit.PROBLEMS
+
+
+@attrs.define(eq=False)
+class Output:
+    """
+    Prints as the settings and the terminal ask for.
+
+    Attributes:
+        settings: What was said to the command.
+
+        is_stdout_gone: Whether the reader of stdout has had enough, as ``head`` does.
+    """
+
+    settings: Settings
+    is_stdout_gone: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether stdout gets tab-separated lines: it is no terminal, or bare ids are asked for."""
+        return self.settings.quiet or not sys.stdout.isatty()
+
+    def has_color(self, stream: TextIO) -> bool:
+        """
+        Tell whether *stream* shows colors and nobody minds.
+        """
+        # https://no-color.org (read 2026-11-21)
+        is_unwanted = self.settings.no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        return not is_unwanted and stream.isatty()
+
+    def answers(self, answers: Iterable[Answer], *, is_many: bool) -> list[Answer]:
+        """
+        Print *answers* as they come, tables and JSON at the end; return them.
+        """
+        seen = []
+        for answer in answers:
+            seen.append(answer)
+            if self.settings.json:
+                continue
+            for error in answer.errors if not answer.is_cancelled else ():
+                self.error(error, answer.subject if is_many else None)
+            if self.is_plain and answer.value is not None:
+                self.row(answer.value)
+        if self.settings.json:
+            self.document(_many(seen) if is_many else _one(seen[0]))
+        elif not self.is_plain:
+            self.table([answer.value for answer in seen if answer.value is not None])
+        return seen
+
+    def streamed(self, answers: Iterable[Answer], *, is_many: bool) -> None:
+        """
+        Print *answers* as they come, and hold none of them where lines are printed.
+        """
+        if self.settings.json or not self.is_plain:
+            self.answers(answers, is_many=is_many)
+            return
+        for answer in answers:
+            self.answers([answer], is_many=is_many)
+
+    def row(self, value: Any) -> None:
+        """
+        Print one value as a tab-separated line, or only its id.
+        """
+        fields = [value.id] if self.settings.quiet else shape_of(value).fields(value)
+        self.line("\t".join(safe(field) for field in fields))
+
+    def table(self, values: Sequence[Any]) -> None:
+        """
+        Print values of one kind as a table, deletions line by line.
+        """
+        shape = shape_of(values[0]) if values else None
+        columns = shape.columns(values) if shape else {}
+        if shape is None or not columns:
+            for value in values:
+                self.line(f"deleted  {safe(value.id)}")
+            return
+        rows = [[safe(cell(value)) for cell in columns.values()] for value in values]
+        self.columns(tuple(columns), rows, flexible=shape.flexible, spare=shape.spare)
+
+    def columns(
+        self, titles: Sequence[str], rows: Sequence[Sequence[str]], *, flexible: str, spare: tuple[str, ...] = ()
+    ) -> None:
+        """
+        Print a table on the terminal; when it is too wide, the columns *spare* go, then *flexible* is cut.
+        """
+        from aikit.cli.output.terminal import table_text  # noqa: PLC0415  rich is loaded for terminals only
+
+        has_color = self.has_color(sys.stdout)
+        for line in table_text(titles, rows, flexible=flexible, spare=spare, has_color=has_color):
+            self.line(line)
+
+    def card(self, value: Any) -> None:
+        """
+        Print all that is known of one value, field by field, for a person.
+        """
+        details = shape_of(value).details(value)
+        width = max(16, *(len(safe(name)) + 2 for name in details))
+        for name, text in details.items():
+            self.line(f"{safe(name):<{width}}{safe(text)}")
+
+    def document(self, value: Any) -> None:
+        """
+        Print *value* as JSON.
+        """
+        is_unicode = "utf" in (getattr(sys.stdout, "encoding", None) or "").lower()
+        self.line(safe_json(value, ascii_only=not is_unicode))
+
+    def line(self, text: str) -> None:
+        """
+        Print one line of data; once nobody reads any more, nothing.
+
+        Raises:
+            OSError: It cannot be written: the disk is full.
+        """
+        if not self.is_stdout_gone:
+            try:
+                with naming_stdout():
+                    sys.stdout.write(f"{text}\n")
+            except BrokenPipeError:
+                self.is_stdout_gone = True
+                forget(sys.stdout)
+
+    def say(self, text: str) -> None:
+        """
+        Print words on stderr, unless only bare ids and errors are asked for.
+        """
+        if not self.settings.quiet:
+            tell(text)
+
+    def error(self, error: OpenAIError, subject: str | None = None) -> None:
+        """
+        Print a problem on stderr: ``error: <message> (code X, line N, request id …)``.
+        """
+        about = f"{safe(subject)}: " if subject is not None and subject not in error.message else ""
+        self.complain(f"{about}{error_text(error)}")
+        if error.status == 401:
+            self.say("hint: set OPENAI_API_KEY to a valid key, or ask another provider with --provider")
+
+    def complain(self, text: str) -> None:
+        """
+        Print a problem on stderr in words of our own.
+        """
+        start = "\x1b[1;31merror:\x1b[0m" if self.has_color(sys.stderr) else "error:"
+        tell(f"{start} {text}")
+
+
+def error_text(error: OpenAIError) -> str:
+    """
+    Return message and details of *error* on one line.
+    """
+    values = {name: getattr(error, name) for name in _DETAILS}
+    details = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items() if value is not None)
+    return safe(" ".join(f"{error.message} ({details})".split()) if details else " ".join(error.message.split()))
+
+
+def error_to_json(error: OpenAIError) -> dict[str, Any]:
+    """
+    Return *error* as the API's own error object, with our fields where they are known.
+    """
+    known = ("line", "status", "request_id")
+    own = {name: getattr(error, name) for name in known if getattr(error, name) is not None}
+    return {"message": error.message, "type": error.type, "param": error.param, "code": error.code} | own
+
+
+def exit_of(answers: Sequence[Answer]) -> Exit:
+    """
+    Return the exit code of several answers: interrupted, else refused, problems, wrong usage, done.
+    """
+    return worst({answer.exit for answer in answers})
+
+
+def worst(exits: Collection[Exit]) -> Exit:
+    """
+    Return the exit code of all that have these; see `exit_of`.
+    """
+    order = (Exit.INTERRUPTED, Exit.REFUSED, Exit.PROBLEMS, Exit.USAGE)
+    return next((code for code in order if code in exits), Exit.DONE)
+
+
+def copy_to_stdout(output: Output, file: BinaryIO) -> int:
+    """
+    Write the rest of *file* to stdout, unless it is binary and stdout is a terminal; return the exit code.
+    """
+    head = file.read(_HEAD)
+    if sys.stdout.isatty() and not _BINARY.isdisjoint(head):
+        output.complain("the content is binary, and stdout is a terminal; save it with -o PATH, or pipe it")
+        return Exit.REFUSED
+    try:
+        sys.stdout.buffer.write(head)
+        shutil.copyfileobj(file, sys.stdout.buffer, 1024 * 1024)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # the reader had enough
+        forget(sys.stdout)
+    return Exit.DONE
+
+
+def tell(text: str) -> None:
+    """
+    Print words on stderr; where they cannot be written, what is done goes on without.
+    """
+    try:
+        sys.stderr.write(f"{text}\n")
+    except OSError:
+        forget(sys.stderr)
+
+
+def forget(stream: TextIO) -> None:
+    """
+    Let what is still to be written to *stream* go nowhere: its reader is gone.
+    """
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+@contextmanager
+def naming_stdout() -> Iterator[None]:
+    """
+    Say of what cannot be written inside that it was to go to stdout.
+    """
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or "<stdout>"
+        raise
+
+
+def leave_now(code: Exit) -> NoReturn:
+    """
+    End the process without waiting for threads: one may be stuck in a system call.
+    """
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
+
+
+def _one(answer: Answer) -> dict[str, Any]:
+    """
+    Return a value as the API gives it, an error as an error object, and both as the value with its error.
+    """
+    errors = [error_to_json(error) for error in answer.errors]
+    value = _value_to_json(answer.value) if answer.value is not None else {}
+    if not errors:
+        return value
+    return value | {"error": errors[0]} | ({"errors": errors} if len(errors) > 1 and not value else {})
+
+
+def _many(answers: Sequence[Answer]) -> dict[str, Any]:
+    values = [_value_to_json(answer.value) for answer in answers if answer.value is not None]
+    errors = [
+        {"subject": answer.subject} | {"error": error_to_json(error)} for answer in answers for error in answer.errors
+    ]
+    return {"object": "list", "data": values} | ({"errors": errors} if errors else {})
+
+
+def _value_to_json(value: Any) -> dict[str, Any]:
+    return shape_of(value).to_json(value)

@@ -1,0 +1,155 @@
+"""
+Words about batches: what they will cost, what they cost, and what became of every line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+
+from aikit.cli.output.text import counted, named, safe
+from aikit.types.costs import OpenAIBatchCost, OpenAIBatchEstimate, OpenAIModelCost
+
+COST_TITLES: Final = ("MODEL", "REQUESTS", "INPUT", "CACHED", "OUTPUT", "REASONING", "COST")
+
+
+def money(amount: Decimal | None) -> str:
+    """
+    Return US dollars as people read them: cents, and of smaller amounts two digits that count.
+    """
+    if amount is None:
+        return "unknown"
+    if amount == 0 or amount >= 1:
+        return f"${amount:,.2f}"
+    digits = max(2, 1 - amount.adjusted())
+    return f"${amount:.{digits}f}"
+
+
+def span(low: int, high: int | None) -> str:
+    """
+    Return a number that lies between two.
+    """
+    if high is None:
+        return f"at least {low:,}"
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def estimate_text(estimate: OpenAIBatchEstimate) -> str:
+    """
+    Return what a batch will take and cost, on a line.
+    """
+    models = named([model.model for model in estimate.models if model.model])
+    asked = f"{counted(estimate.requests, 'request')}" + (f" to {models}" if models else "")
+    if estimate.cost_high == 0:
+        return f"{asked}, free of charge"
+    tokens_in = span(estimate.input_tokens_low, estimate.input_tokens_high)
+    tokens_out = f"{span(estimate.output_tokens_low, estimate.output_tokens_high)} out"
+    if estimate.is_unbounded and not estimate.output_tokens_low:
+        tokens_out = "answers without bound"
+    return f"{asked}: {tokens_in} tokens in, {tokens_out}; {price_text(estimate)}"
+
+
+def price_text(estimate: OpenAIBatchEstimate) -> str:
+    """
+    Return what a batch will cost.
+    """
+    low, high = estimate.cost_low, estimate.cost_high
+    if estimate.unpriced:
+        return f"cost unknown, there is no price for {named(list(estimate.unpriced))}"
+    if high is None:
+        why = "nothing bounds the answers" if estimate.is_unbounded else "parts of the prompts cannot be counted"
+        return f"cost at least {money(low)}, {why}"
+    return f"cost {money(high)}" if low == high else f"cost {money(low)} to {money(high)}"
+
+
+def cost_text(cost: OpenAIBatchCost) -> str:
+    """
+    Return what a batch cost, on a line.
+    """
+    usage = cost.usage
+    tokens = f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out"
+    if cost.total is None:
+        why = f"there is no price for {named(list(cost.unpriced))}" if cost.unpriced else "no answer tells its tokens"
+        return f"cost unknown, {why}; {tokens}"
+    least = "at least " if cost.is_lower_bound else ""
+    return f"cost {least}{money(cost.total)}; {tokens}"
+
+
+def cost_cells(model: OpenAIModelCost) -> list[str]:
+    """
+    Return one model's row of a table.
+    """
+    usage = model.usage
+    tokens = (usage.input_tokens, usage.cached_tokens, usage.output_tokens, usage.reasoning_tokens)
+    name = safe(model.model) or "(not told)"
+    return [name, f"{model.requests:,}", *(f"{count:,}" for count in tokens), money(model.cost)]
+
+
+def cost_fields(model: OpenAIModelCost) -> list[str]:
+    """
+    Return one model's fields of a tab-separated line; an unknown cost is empty, never 0.
+    """
+    usage = model.usage
+    tokens = (usage.input_tokens, usage.cached_tokens, usage.output_tokens, usage.reasoning_tokens)
+    return [model.model, str(model.requests), *map(str, tokens), "" if model.cost is None else str(model.cost)]
+
+
+def cost_to_json(cost: OpenAIBatchCost) -> dict[str, Any]:
+    """
+    Return *cost* as JSON has it: amounts are strings, exact to the last digit; unknown ones are null.
+    """
+    models = [
+        {"model": model.model, "requests": model.requests, "usage": model.usage.to_wire(), "cost": _amount(model.cost)}
+        for model in cost.models
+    ]
+    sums = {"cost": _amount(cost.total), "is_lower_bound": cost.is_lower_bound, "unpriced": list(cost.unpriced)}
+    counts = {name: getattr(cost, name) for name in ("answered", "failed", "untold", "missing")}
+    whole = {"usage": cost.usage.to_wire(), "problem_count": cost.problem_count, "notes": list(cost.notes)}
+    return {"object": "batch.cost", "currency": "USD"} | sums | counts | whole | {"models": models}
+
+
+def estimate_to_json(estimate: OpenAIBatchEstimate) -> dict[str, Any]:
+    """
+    Return *estimate* as JSON has it: amounts are strings; unknown ones are null.
+    """
+    tokens = ("input_tokens_low", "input_tokens_high", "output_tokens_low", "output_tokens_high")
+    values: dict[str, Any] = {name: getattr(estimate, name) for name in ("requests", *tokens)}
+    costs = {"cost_low": _amount(estimate.cost_low), "cost_high": _amount(estimate.cost_high)}
+    models = [{name: _plain(value) for name, value in attrs.asdict(model).items()} for model in estimate.models]
+    return {"currency": "USD"} | values | costs | {"unpriced": list(estimate.unpriced), "models": models}
+
+
+def counts_text(counts: Mapping[str, int]) -> str:
+    """
+    Return what became of all lines: ``5 requests: 4 ok, 1 failed``.
+    """
+    told = [f"{count:,} {status}" for status, count in counts.items() if count or status == "ok"]
+    return f"{counted(sum(counts.values()), 'request')}: {', '.join(told)}"
+
+
+def reasons_text(reasons: Mapping[str, int], most: int = 3) -> str:
+    """
+    Return why lines are not ok, the most frequent reasons first; ``""`` for none.
+    """
+    ordered = sorted(reasons.items(), key=lambda one: -one[1])
+    told = [f"{count:,} {safe(reason)}" for reason, count in ordered[:most]]
+    more = f", {len(ordered) - most:,} other reasons" if len(ordered) > most else ""
+    return ", ".join(told) + more
+
+
+def list_text(values: Sequence[str]) -> str:
+    """
+    Return *values* with commas.
+    """
+    return ", ".join(safe(value) for value in values)
+
+
+def _amount(amount: Decimal | None) -> str | None:
+    return None if amount is None else str(amount)
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Decimal) else value

@@ -1,0 +1,372 @@
+"""
+Below the transport: ``requests``' adapter and ``urllib3``'s connections, made to be cut off, discreet and quick.
+"""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+import attrs
+import certifi
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from aikit.http.context import Watch
+from aikit.http.secrecy import redacted
+
+BLOCK_BYTES: Final = 256 * 1024
+_MAX_INTERIM: Final = 20
+_SMALL_BYTES: Final = 64 * 1024
+_under_way = threading.local()
+
+
+@attrs.define(eq=False)
+class Exchange:
+    """
+    Knows the socket that this thread's exchange uses, so that another thread can cut it off.
+
+    Attributes:
+        needs_fresh: Whether a connection that rested in the pool must not be used: it may just be closed.
+
+        grace_s: Seconds from being cancelled to being cut off.
+
+        is_cut: Whether it was cut off.
+    """
+
+    watch: Watch
+    timeout_s: float
+    needs_fresh: bool
+    grace_s: float = 0.0
+    is_cut: bool = False
+    sock: socket.socket | None = None
+    _is_own: bool = False
+    _lock: Any = attrs.field(factory=threading.Lock)
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """
+        While inside, this thread's connections show their sockets here.
+        """
+        outer = current_exchange()  # a callback of progress may make calls of its own
+        _under_way.exchange = self
+        try:
+            with self.watch.aborting(self.abort):
+                yield
+        finally:
+            _under_way.exchange = outer
+            self.hide()
+
+    def show(self, sock: socket.socket | None, *, is_own: bool = False) -> None:
+        """
+        Take the socket in use, or a duplicate that is ours to close.
+
+        Raises:
+            CancelledError: The call was cancelled before there was a socket to cut off.
+        """
+        with self._lock:
+            self._drop()
+            self.sock, self._is_own = sock, is_own
+        self.watch.raise_if_cancelled()  # after showing: whoever cancels from here on finds the socket
+
+    def hide(self) -> None:
+        """
+        Let go of the socket.
+        """
+        with self._lock:
+            self._drop()
+            self.sock, self._is_own = None, False  # it may serve another exchange from here on
+
+    def _drop(self) -> None:
+        if self._is_own and self.sock is not None:
+            self.sock.close()
+
+    def abort(self) -> None:
+        """
+        Cut the exchange off; called by another thread.
+        """
+        if not self.grace_s:
+            self._cut()
+            return
+        timer = threading.Timer(self.grace_s, self._cut)
+        timer.daemon = True
+        try:
+            timer.start()
+        except RuntimeError:  # the interpreter is ending: there is no time to be kind
+            self._cut()
+
+    def _cut(self) -> None:
+        with self._lock:
+            if self.sock is not None:
+                self.is_cut = True
+                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)  # below TLS, whose own shutdown would wait
+
+
+def current_exchange() -> Exchange | None:
+    """
+    Return the exchange that this thread is in.
+    """
+    return getattr(_under_way, "exchange", None)
+
+
+class _Answer(http.client.HTTPResponse):
+    """
+    An answer after all interim ones; the standard library skips only 100.
+    """
+
+    # RFC 9110 section 15.2
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(_MAX_INTERIM):
+            status: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]  # not in the stubs
+            if not 102 <= status[1] <= 199:
+                return status
+            http.client.parse_headers(self.fp)
+        raise http.client.HTTPException(f"more than {_MAX_INTERIM} interim answers")
+
+
+class _Abortable(HTTPConnection):
+    """
+    Shows its socket to the exchange it is used for, and sends head and small body in one piece.
+    """
+
+    response_class = _Answer
+    _held: bytes | None = None
+
+    def connect(self) -> None:
+        super().connect()
+        self._show(self.sock)
+
+    def _new_conn(self) -> socket.socket:
+        try:
+            return self._reached()
+        except socket.gaierror as error:
+            raise urllib3.exceptions.NameResolutionError(self.host, self, error) from error
+        except TimeoutError as error:
+            raise urllib3.exceptions.ConnectTimeoutError(self, f"no answer within {self.timeout} s") from error
+        except UnicodeError as error:  # a label that no name can have
+            raise urllib3.exceptions.LocationParseError(self.host) from error
+        except OSError as error:
+            raise urllib3.exceptions.NewConnectionError(self, str(error)) from error
+
+    def _reached(self) -> socket.socket:
+        """
+        Connect to the first address that answers, with a socket that can be cut off meanwhile.
+        """
+        last: OSError = OSError("the name has no address")
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            self._dns_host.strip("[]"), self.port, type=socket.SOCK_STREAM
+        ):
+            sock = socket.socket(family, kind, protocol)
+            try:
+                for option in self.socket_options or ():
+                    sock.setsockopt(*option)
+                sock.settimeout(self.timeout)
+                self._show(sock.dup(), is_own=True)  # TLS takes the socket itself away while it shakes hands
+                sock.connect(address)
+            except OSError as error:
+                sock.close()
+                last = error
+            except BaseException:
+                sock.close()
+                raise
+            else:
+                return sock
+        raise last
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        exchange = current_exchange()
+        if self.sock is None:
+            self.connect()
+        self._show(self.sock)
+        if exchange is not None:
+            self.timeout = exchange.timeout_s  # urllib3 would send with the time-out for connecting
+        self._held = b""
+        try:
+            super().request(*args, **kwargs)
+            self._flush()
+        finally:
+            self._held = None
+
+    def putheader(self, header: Any, *values: Any) -> None:
+        """
+        Add a field; a plain one without the detours of the standard library, which cost more than the rest of it.
+        """
+        value = values[0] if len(values) == 1 else None
+        if isinstance(header, str) and isinstance(value, str) and _is_plain(header, value):
+            self._output(f"{header}: {value}".encode("ascii"))  # type: ignore[attr-defined]  # not in the stubs
+        else:
+            super().putheader(header, *values)
+
+    def send(self, data: Any) -> None:
+        if self._held is None or not isinstance(data, bytes):
+            super().send(data)
+            return
+        self._held += data
+        exchange = current_exchange()
+        if len(self._held) >= _SMALL_BYTES or (exchange is not None and exchange.watch.bandwidth is not None):
+            self._flush()
+            self._held = b""
+
+    def _flush(self) -> None:
+        held, self._held = self._held, None  # connecting may send by itself
+        if held:
+            super().send(held)
+
+    def _show(self, sock: socket.socket | None, *, is_own: bool = False) -> None:
+        exchange = current_exchange()
+        if exchange is not None:
+            exchange.show(sock, is_own=is_own)
+        elif is_own and sock is not None:
+            sock.close()
+
+
+def _is_plain(header: str, value: str) -> bool:
+    """
+    Tell whether a field can be written as it is; what urllib3 marks with @@@ is to be left out.
+    """
+    if not value.isascii() or not value.isprintable() or value.startswith("@"):
+        return False
+    return header.isascii() and header.replace("-", "").isalnum()
+
+
+class _AbortableTLS(_Abortable, HTTPSConnection):
+    """
+    The same over TLS.
+    """
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Abortable
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        conn: Any = super()._get_conn(timeout)
+        exchange = current_exchange()
+        if exchange is not None and exchange.needs_fresh and not conn.is_closed:
+            conn.close()  # here, where urllib3 has not yet made a tunnel through a proxy
+        return conn
+
+    def _put_conn(self, conn: Any) -> None:
+        exchange = current_exchange()
+        if exchange is not None:
+            exchange.hide()
+        super()._put_conn(conn)
+
+
+class _PoolTLS(_Pool, urllib3.HTTPSConnectionPool):
+    ConnectionCls = _AbortableTLS
+
+
+class Adapter(HTTPAdapter):
+    """
+    ``requests``' adapter with large blocks, the system's trust store and answers without cookies.
+    """
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:  # noqa: FBT001, FBT002  requests' signature
+        """
+        Make the pools with large blocks.
+        """
+        super().init_poolmanager(connections, maxsize, block, blocksize=BLOCK_BYTES, **kwargs)
+        _use_our_pools(self.poolmanager)
+        self._pools: dict[str, Any] = {}  # what requests works out anew for every call
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """
+        Make the pools of a proxy alike.
+        """
+        manager = super().proxy_manager_for(proxy, blocksize=BLOCK_BYTES, **kwargs)
+        _use_our_pools(manager)
+        return manager
+
+    def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
+        """
+        Return the pool for a request, remembered by origin.
+        """
+        key = origin_of(request.url)
+        if proxies or key not in self._pools:
+            pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+            if proxies:
+                return pool
+            self._pools[key] = pool
+        return self._pools[key]
+
+    def request_url(self, request: Any, proxies: Any) -> str:
+        """
+        Return what goes into the request line.
+        """
+        if proxies:
+            return super().request_url(request, proxies)
+        return request.url[len(origin_of(request.url)) :] or "/"
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ARG002  requests' signature
+        """
+        Give TLS connections the trust of this machine.
+        """
+        if isinstance(conn, urllib3.HTTPSConnectionPool) and "ssl_context" not in conn.conn_kw:
+            conn.conn_kw["ssl_context"] = _trust()
+
+    def build_response(self, req: Any, resp: Any) -> requests.Response:
+        """
+        Return the answer without cookies and guesses of its encoding.
+        """
+        response = requests.Response()
+        response.status_code = resp.status
+        response.headers = resp.headers
+        response.raw = resp
+        response.request = req
+        response.url = req.url
+        return response
+
+
+def origin_of(url: str) -> str:
+    """
+    Return scheme, host and port: all of *url* before its path.
+    """
+    end = url.find("/", len("https://"))
+    return url if end < 0 else url[:end]
+
+
+def _use_our_pools(manager: Any) -> None:
+    manager.pool_classes_by_scheme = {"http": _Pool, "https": _PoolTLS}
+
+
+def _trust() -> ssl.SSLContext:
+    """
+    Return whom to trust: the CA bundle the environment names, else the system's store and certifi's.
+    """
+    # REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE: https://requests.readthedocs.io/en/latest/user/advanced/ (read 2026-11-21)
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    if bundle:
+        is_folder = os.path.isdir(bundle)  # noqa: PTH112  a string is what ssl wants
+        return ssl.create_default_context(cafile=None if is_folder else bundle, capath=bundle if is_folder else None)
+    with suppress(ImportError):
+        import truststore  # noqa: PLC0415  an extra
+
+        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = ssl.create_default_context()
+    with suppress(OSError):
+        context.load_verify_locations(certifi.where())
+    return context
+
+
+class _Discreet(logging.Filter):
+    """
+    Keeps secrets of addresses out of what urllib3 logs.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(redacted(arg) if isinstance(arg, str) else arg for arg in record.args)
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_Discreet())

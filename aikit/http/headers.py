@@ -1,0 +1,84 @@
+"""
+Header fields, which keep their secrets.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from aikit.http.secrecy import is_secret
+
+_MIN_SECRET: Final = 6
+"""Shorter values of secret fields, such as the ``none`` that some local servers want, are words like others."""
+_COOKIE_VALUE: Final = re.compile(r"=([^;]+)")
+
+
+class Headers(Mapping[str, str]):
+    """
+    Header fields: immutable, found in any spelling, and discreet: secrets are left out of ``repr`` and pickles.
+    """
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Mapping[str, str] | None = None) -> None:
+        self._fields = {name.lower(): (name, value) for name, value in (fields or {}).items()}
+
+    def __getitem__(self, name: str) -> str:
+        return self._fields[name.lower()][1]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._fields.values())
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __repr__(self) -> str:
+        shown = {name: "***" if is_secret(name, value) else value for name, value in self.items()}
+        return f"Headers({shown!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Headers, (dict(self.without_secrets()),)
+
+    def merged(self, *others: Mapping[str, str] | None) -> Headers:
+        """
+        Return these with those of *others*, the later winning.
+        """
+        new = Headers()
+        new._fields = dict(self._fields)
+        for other in others:
+            for name, value in (other or {}).items():
+                new._fields[name.lower()] = (name, value)
+        return new
+
+    def without_secrets(self) -> Headers:
+        """
+        Return those fields that may be shown to another origin.
+        """
+        shown = {name: value for name, value in self.items() if not is_secret(name, value)}
+        return Headers({name: value for name, value in shown.items() if self.hide_in(value) == value})
+
+    def only(self, names: frozenset[str]) -> Headers:
+        """
+        Return those fields whose names, in lower case, are among *names*.
+        """
+        return Headers({name: value for name, value in self.items() if name.lower() in names})
+
+    def hide_in(self, text: str) -> str:
+        """
+        Return *text* with every secret of these fields replaced by ``***``.
+        """
+        for secret in self._secrets():
+            text = text.replace(secret, "***")
+        return text
+
+    def _secrets(self) -> list[str]:
+        """
+        Return what must not be shown, as it is and as JSON spells it, the longest first.
+        """
+        values = [value for name, value in self.items() if is_secret(name, value)]
+        plain = {part for value in values for part in (value, value.split(" ", 1)[-1], *_COOKIE_VALUE.findall(value))}
+        known = {part.strip() for part in plain if len(part.strip()) >= _MIN_SECRET}
+        return sorted(known | {json.dumps(part)[1:-1] for part in known}, key=len, reverse=True)

@@ -1,0 +1,326 @@
+"""
+One exchange with a provider, as values: what is asked, what is answered, and the flows made of both.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Iterable, Mapping
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import attrs
+
+from aikit.http.context import Watch
+from aikit.http.headers import Headers
+from aikit.http.secrecy import redacted
+from aikit.types.errors import OpenAIError
+
+T = TypeVar("T")
+
+
+class Reader(Protocol):
+    """
+    A body under way.
+    """
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to *size* bytes, none at the end."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what the reader holds."""
+        ...
+
+
+class Body(Protocol):
+    """
+    The body of a request, opened anew for every attempt.
+    """
+
+    @property
+    def content_type(self) -> str:
+        """Value of the Content-Type header."""
+        ...
+
+    @property
+    def size_bytes(self) -> int | None:
+        """Exact size; ``None`` sends it chunked."""
+        ...
+
+    @property
+    def payload_bytes(self) -> int | None:
+        """Size of what it is made for, without what is put around it; ``None`` when only reading would tell."""
+        ...
+
+    @property
+    def is_replayable(self) -> bool:
+        """Whether it can be opened more than once."""
+        ...
+
+    def open(self) -> Reader:
+        """Start from its first byte."""
+        ...
+
+
+class Sink(Protocol):
+    """
+    Where the body of a successful answer goes, opened anew for every attempt, going on where the last one broke.
+    """
+
+    @property
+    def done(self) -> int:
+        """Bytes that are there."""
+        ...
+
+    def request_headers(self) -> Mapping[str, str]:
+        """Headers that ask for what is still missing."""
+        ...
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> int:
+        """Get ready for the body of an answer with *status*; return how many bytes are there already."""
+        ...
+
+    def write(self, chunk: memoryview, /) -> object:
+        """Take one chunk; it is only valid during the call."""
+        ...
+
+
+def _shown_url(url: str) -> str:
+    return repr(redacted(url))
+
+
+class Brake(Protocol):
+    """
+    What holds back all requests of a kind while the provider has too many of them.
+    """
+
+    def is_on(self) -> bool:
+        """Whether requests are held back now: a turn that was given before counts no more."""
+        ...
+
+    def refused(self, seconds: float, /) -> bool:
+        """Hold all back so long, for one was too many; false when waiting has not helped for too long."""
+        ...
+
+    def passed(self) -> None:
+        """Note that one was not too many."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """
+    What is asked of a provider.
+
+    Attributes:
+        body: ``None``, or what is sent; opened anew for every attempt.
+
+        sink: Where the body of a 200 or 206 answer goes instead of into ``Response.body``.
+
+        timeout_s: Seconds without any byte after which the exchange fails.
+
+        attempt: 1 for the first try.
+
+        is_repeat: True when an earlier attempt may have been acted on though its answer was lost.
+
+        is_idempotent: False when doing it twice costs: once it may have been acted on, it is not sent again by itself.
+
+        final_statuses: Statuses that no further attempt changes, though for other requests it might.
+
+        is_aside: True when what the caller asked does not depend on it: it is tried once and not for long, and neither
+            progress nor the result shows it.
+
+        is_cleanup: Sent also when the call was cancelled, though not for long: it undoes what the call has begun.
+
+        grace_s: Seconds for which a call that was cancelled still waits for the answer: it tells what is to be undone.
+
+        turn: Asked before each attempt; gives the seconds until it may be sent.
+
+        brake: Beside *turn*, told whether the provider had too many requests.
+    """
+
+    method: str
+    url: str = attrs.field(repr=_shown_url)
+    headers: Headers = attrs.field(factory=Headers)
+    body: Body | None = None
+    sink: Sink | None = attrs.field(default=None, repr=False)
+    timeout_s: float = 600.0
+    attempt: int = 1
+    is_repeat: bool = False
+    is_idempotent: bool = True
+    final_statuses: frozenset[int] = frozenset()
+    is_aside: bool = False
+    is_cleanup: bool = False
+    grace_s: float = 0.0
+    turn: Callable[[], float] | None = attrs.field(default=None, repr=False)
+    brake: Brake | None = attrs.field(default=None, repr=False)
+
+    @property
+    def is_replayable(self) -> bool:
+        """Whether sending it again sends the same."""
+        return self.body is None or self.body.is_replayable
+
+    def __getstate__(self) -> dict[str, Any]:
+        return attrs.asdict(self, recurse=False) | {
+            "url": redacted(self.url),
+            "body": None,
+            "sink": None,
+            "turn": None,
+            "brake": None,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Response:
+    """
+    What a provider answered, whole; ``repr`` and pickles do not repeat secrets that it repeats.
+
+    Attributes:
+        body: Content; empty when the request's sink took it.
+
+        elapsed_s: Seconds from sending to the last byte.
+    """
+
+    status: int
+    headers: Headers = attrs.field(factory=Headers)
+    body: bytes = b""
+    request: Request
+    elapsed_s: float = 0.0
+
+    def __repr__(self) -> str:
+        headers = self.without_secrets().headers
+        return f"Response(status={self.status}, headers={headers!r}, {len(self.body)} bytes, request={self.request!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return attrs.asdict(self.without_secrets(), recurse=False)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is 200 to 299."""
+        return 200 <= self.status <= 299
+
+    @property
+    def request_id(self) -> str | None:
+        """What the provider calls this request."""
+        return self.headers.get("x-request-id") or self.headers.get("apim-request-id")
+
+    def without_secrets(self) -> Response:
+        """
+        Return it with the request's secrets hidden: there are servers that repeat what they were sent.
+        """
+        hide = self.request.headers.hide_in
+        return attrs.evolve(
+            self,
+            headers=Headers({name: hide(value) for name, value in self.headers.items()}),
+            body=hide(self.body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape"),
+        )
+
+    def json(self) -> Any:
+        """
+        Decode the body.
+
+        Raises:
+            OpenAIError: It is not JSON (code ``"invalid_response"``).
+        """
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            answer = self.without_secrets()
+            kind = answer.headers.get("content-type", "no content type")
+            raise OpenAIError(
+                message=f"the answer of {redacted(self.request.url)} is not JSON ({kind}, {len(self.body)} bytes); "
+                "is the base URL that of an OpenAI-format API?",
+                code="invalid_response",
+                status=self.status,
+                request_id=answer.request_id,
+                headers=answer.headers,
+                body=answer.body[:2000].decode("utf-8", "replace"),
+            ) from None
+
+
+@attrs.frozen
+class Pause:
+    """
+    A wish to go on later; how, is the runner's. It is answered with the seconds since the call began.
+
+    Attributes:
+        seconds: How long.
+    """
+
+    # Not a property of a request: ten thousand flows that wait would hold a request each, and what made it.
+
+    seconds: float
+
+
+@attrs.frozen
+class Work:
+    """
+    Something to be worked out here that takes a while; answered with what it returns.
+
+    Attributes:
+        run: Given the eye on the flow, which tells when to stop.
+    """
+
+    run: Callable[[Watch], Any]
+
+
+@attrs.frozen
+class Together:
+    """
+    Flows that may run side by side; answered with what each returned, in their order.
+
+    The first that fails cancels the others, and what it raised is thrown in when they have stopped.
+
+    Attributes:
+        flows: Taken one by one as there is room, so they may be made late.
+
+        at_a_time: How many may be under way.
+
+        total_bytes: What all of them move, for one progress of the whole; ``None`` when nobody knows.
+
+        done_bytes: What was moved before.
+
+        on_progress: Gets the number of a flow, from 0 on, and its own `Progress`, instead of the call that of the
+            whole; called by the thread that moves the bytes.
+    """
+
+    flows: Iterable[Generator[Any, Any, Any]]
+    at_a_time: int = 4
+    total_bytes: int | None = None
+    done_bytes: int = 0
+    on_progress: Callable[[int, Any], None] | None = None
+
+
+Step: TypeAlias = Request | Pause | Work | Together
+"""What a flow yields."""
+
+Flow: TypeAlias = Generator[Step, Any, T]
+"""An operation: yields steps, is sent what answers them, returns its object; what fails is thrown in."""
+
+
+class Transport(Protocol):
+    """
+    What answers requests: a socket, or a store in this process.
+    """
+
+    def send(self, request: Request, watch: Watch) -> Response:
+        """
+        Make one exchange.
+
+        Raises:
+            ExchangeError: It failed before a whole answer came.
+            CancelledError: *watch* was cancelled.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...

@@ -1,0 +1,339 @@
+"""
+Carrying out a request: again when that may help, elsewhere when the answer says so.
+
+Pure: no clock, no sleep, no socket.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+from urllib.parse import quote, urldefrag, urljoin, urlsplit
+
+import attrs
+
+from aikit.http.messages import Flow, Pause, Request, Response, Together, Work
+from aikit.http.secrecy import redacted
+from aikit.types.errors import ExchangeError, OpenAIError
+
+T = TypeVar("T")
+
+_RETRIABLE: Final = frozenset((408, 409, 429))
+_REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
+_MAX_REDIRECTS: Final = 5
+_MAX_DOUBLINGS: Final = 64
+_SHOWN: Final = 500
+_URL_CHARACTERS: Final = "%/:=&?~+!$,;'@()*[]\\"
+_SHOWN_ELSEWHERE: Final = frozenset(("accept", "user-agent"))
+_PATIENCE: Final = 20  # answers that a request is one too many of; each comes after a pause of all requests
+_TOO_MANY: Final = (b"rate_limit", b"rate limit", b"too many requests")
+_OUT_OF_MONEY: Final = (b"insufficient_quota", b"credit_balance_exhausted")
+
+
+def _random() -> float:
+    import random  # noqa: PLC0415  five milliseconds that a client which never retries need not spend
+
+    return random.random()  # noqa: S311  jitter is no secret
+
+
+@attrs.frozen(kw_only=True)
+class RetryPolicy:
+    """
+    When to try again and how long to wait before.
+
+    Attributes:
+        max_retries: Tries after the first.
+
+        first_delay_s: Seconds before the first retry; doubles with each further one.
+
+        max_delay_s: The most it doubles to.
+
+        max_retry_after_s: A provider that asks for a longer pause gets no retry; the caller is told at once.
+
+        jitter: Gives a number from 0 to 1; takes up to a quarter off the delay.
+
+        now: Unix seconds, for ``Retry-After`` dates.
+    """
+
+    max_retries: int = 2
+    first_delay_s: float = 0.5
+    max_delay_s: float = 8.0
+    max_retry_after_s: float = 120.0
+    jitter: Callable[[], float] = _random
+    now: Callable[[], float] = time.time
+
+    def delay_after_response(self, request: Request, response: Response) -> float | None:
+        """
+        Return the seconds to wait before trying again, ``None`` if *response* is final.
+        """
+        # x-should-retry, retry-after-ms: https://github.com/openai/openai-python (read 2026-11-21)
+        if response.is_success or response.status in request.final_statuses or not _is_worth_a_retry(response):
+            return None
+        if not self._may_repeat(request, was_maybe_done=may_have_been_done(response.status)):
+            return None
+        return self.delay_s(request.attempt, response.headers)
+
+    def hold_s(self, request: Request, response: Response, refusals: int) -> float | None:
+        """
+        Return the seconds for which all requests of this kind are to be held back, ``None`` if there is no need to.
+
+        Args:
+            request: What was asked.
+
+            response: What came.
+
+            refusals: How often this request was one too many, now included.
+        """
+        if request.brake is None or response.status != 429 or not _is_worth_a_retry(response):
+            return None
+        return self.delay_s(refusals, response.headers)
+
+    def may_outwait(self, request: Request, response: Response, refusals: int) -> bool:
+        """
+        Tell whether *response* takes no try away: it is a matter of time, and all requests wait for that.
+        """
+        if not self.max_retries or not request.is_replayable or refusals > max(_PATIENCE, self.max_retries):
+            return False
+        is_timed = retry_after_s(response.headers, self.now()) is not None
+        return is_timed or any(words in response.body.lower() for words in _TOO_MANY)
+
+    def delay_after_error(self, request: Request, error: ExchangeError) -> float | None:
+        """
+        Return the seconds to wait after a broken exchange, ``None`` if it must not be repeated.
+        """
+        is_allowed = self._may_repeat(request, was_maybe_done=error.is_ambiguous)
+        return self._backoff(request.attempt) if is_allowed else None
+
+    def delay_s(self, attempt: int, headers: Mapping[str, str]) -> float | None:
+        """
+        Return the seconds to wait after *attempt*, ``None`` where *headers* ask for more than anybody wants to wait.
+        """
+        asked = retry_after_s(headers, self.now())
+        if asked is None:
+            return self._backoff(attempt)
+        return asked if asked <= self.max_retry_after_s else None
+
+    def _may_repeat(self, request: Request, *, was_maybe_done: bool) -> bool:
+        if was_maybe_done and not request.is_idempotent:
+            return False
+        return request.attempt <= self.max_retries and request.is_replayable
+
+    def _backoff(self, attempt: int) -> float:
+        delay: float = min(self.first_delay_s * 2 ** min(attempt - 1, _MAX_DOUBLINGS), self.max_delay_s)
+        return delay * (1 - 0.25 * self.jitter())
+
+
+def through(flow: Flow[T], carry_out: Callable[[Request], Flow[Response]]) -> Flow[T]:
+    """
+    Drive *flow*, letting *carry_out* see to each of its requests.
+    """
+    try:
+        step = next(flow)
+        while True:
+            try:
+                answer = (yield from carry_out(step)) if isinstance(step, Request) else (yield _each(step, carry_out))
+            except Exception as error:  # noqa: BLE001  whatever went wrong is the flow's to know
+                step = flow.throw(error)
+            else:
+                step = flow.send(answer)
+            answer = None  # not held while the flow waits
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+    finally:
+        flow.close()
+
+
+def _each(step: Pause | Work | Together, carry_out: Callable[[Request], Flow[Response]]) -> Pause | Work | Together:
+    """
+    Return *step*; the requests of flows side by side are seen to like all others.
+    """
+    if not isinstance(step, Together):
+        return step
+    return attrs.evolve(step, flows=(through(flow, carry_out) for flow in step.flows))
+
+
+def retried(request: Request, policy: RetryPolicy) -> Flow[Response]:
+    """
+    Carry out *request*, again as *policy* says; redirects are followed.
+    """
+    tries, received, refusals = request.attempt, 0, 0
+    while True:
+        yield from _until_turn(request)
+        is_repeat, spent = request.is_repeat, 1
+        try:
+            response = yield from redirected(request)
+        except ExchangeError as error:
+            if request.sink is not None and request.sink.done > received:
+                tries, received = 1, request.sink.done  # what gets ahead may go on
+            delay_s = policy.delay_after_error(attrs.evolve(request, attempt=tries), error)
+            if delay_s is None:
+                raise
+            is_repeat |= error.is_ambiguous
+        else:
+            refusals += response.status == 429
+            counted = request if tries == request.attempt else attrs.evolve(request, attempt=tries)
+            delay_s, spent = _delay_after(counted, response, policy, refusals)
+            if delay_s is None:
+                return response
+            is_repeat |= may_have_been_done(response.status)
+        if spent:  # else its turn comes after the pause of all
+            yield Pause(delay_s)
+        tries += spent
+        request = attrs.evolve(request, attempt=request.attempt + 1, is_repeat=is_repeat)
+
+
+def _delay_after(request: Request, response: Response, policy: RetryPolicy, refusals: int) -> tuple[float | None, int]:
+    """
+    Return the seconds to wait before trying again, ``None`` if *response* is final, and how many tries it has spent.
+
+    The brake of *request* is told, if it has one; what all wait for spends no try, until that has not helped.
+    """
+    brake, hold_s = request.brake, policy.hold_s(request, response, refusals)
+    if brake is not None and hold_s is not None:
+        if not brake.refused(hold_s):
+            return None, 1
+        if policy.may_outwait(request, response, refusals):
+            return 0.0, 0
+    elif brake is not None and response.status < 500 and response.status not in {408, 429}:
+        brake.passed()
+    return policy.delay_after_response(request, response), 1
+
+
+def _until_turn(request: Request) -> Flow[None]:
+    """
+    Wait until *request* may be sent; whoever is held back meanwhile takes another turn.
+    """
+    wait_s = request.turn() if request.turn is not None else 0.0
+    while wait_s > 0:
+        yield Pause(wait_s)
+        is_held_back = request.turn is not None and request.brake is not None and request.brake.is_on()
+        wait_s = request.turn() if request.turn is not None and is_held_back else 0.0
+
+
+def redirected(request: Request) -> Flow[Response]:
+    """
+    Carry out *request*, following redirects; another origin gets neither our headers nor a body.
+
+    Raises:
+        OpenAIError: The redirect must not be followed (code ``"redirect_refused"``).
+    """
+    # RFC 9110 section 15.4
+    response: Response = yield request
+    for _ in range(_MAX_REDIRECTS):
+        if response.status not in _REDIRECTS or "location" not in response.headers:
+            return response
+        response = yield _next_request(response)
+    if response.status in _REDIRECTS:
+        raise _refused(response, f"after {_MAX_REDIRECTS} redirects there is still another one")
+    return response
+
+
+def may_have_been_done(status: int) -> bool:
+    """
+    Tell whether a request that was answered with *status* may have been acted on: after refusals it was not.
+    """
+    return status >= 500 or status == 408
+
+
+def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
+    """
+    Return the seconds a provider asks to wait, ``None`` when it does not say so in a way that can be obeyed.
+    """
+    # retry-after-ms and x-ms-retry-after-ms: OpenAI's and Azure's; Retry-After: RFC 9110 section 10.2.3
+    for name in ("retry-after-ms", "x-ms-retry-after-ms"):
+        milliseconds = _number(headers.get(name))
+        if milliseconds is not None and milliseconds / 1000 > 0:
+            return milliseconds / 1000
+    value = headers.get("retry-after")
+    seconds = _number(value)
+    if seconds is None and value:
+        seconds = _date_s(value, now)
+    return seconds if seconds is not None and seconds > 0 else None
+
+
+def asked_to_retry(headers: Mapping[str, str]) -> bool | None:
+    """
+    Return whether a provider asks to try again, ``None`` when it does not say.
+    """
+    return {"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower())
+
+
+def _is_worth_a_retry(response: Response) -> bool:
+    wish = asked_to_retry(response.headers)
+    if wish is not None:
+        return wish
+    if response.status == 429 and any(word in response.body for word in _OUT_OF_MONEY):
+        return False
+    return response.status in _RETRIABLE or response.status >= 500
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text) if text else None
+    except ValueError:
+        return None
+    return value if value is not None and abs(value) != float("inf") and value == value else None  # noqa: PLR0124  NaN
+
+
+def _date_s(text: str, now: float) -> float | None:
+    from datetime import UTC  # noqa: PLC0415  rare, and not cheap to import
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415  likewise
+
+    try:
+        date = parsedate_to_datetime(text)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
+    except (ValueError, OverflowError):
+        return None
+
+
+def _next_request(response: Response) -> Request:
+    request = response.request
+    url = _target(response)
+    method = request.method
+    if response.status == 303:
+        method = "GET"
+    elif response.status in {301, 302} and method not in {"GET", "HEAD"}:
+        raise _refused(response, f"status {response.status} would turn {method} into GET")
+    body = None if method == "GET" else request.body
+    if not request.is_replayable and body is not None:
+        raise _refused(response, "the stream was sent already and cannot go back")
+    if _origin(url) == _origin(request.url):
+        return attrs.evolve(request, url=url, method=method, body=body)
+    if request.url.startswith("https:") and not url.startswith("https:"):
+        raise _refused(response, "it leads away from https")
+    if method not in {"GET", "HEAD"}:
+        raise _refused(response, "it leads to another origin, and only reading goes there")
+    return attrs.evolve(request, url=url, method=method, body=body, headers=request.headers.only(_SHOWN_ELSEWHERE))
+
+
+def _target(response: Response) -> str:
+    location = response.headers["location"]
+    try:
+        url = quote(urldefrag(urljoin(response.request.url, location)).url, safe=_URL_CHARACTERS)
+        scheme, host, _ = _origin(url)
+    except ValueError:
+        scheme, host, url = "", None, ""
+    # Programs do not agree on which host is meant by an address with a user or a backslash.
+    if scheme not in {"http", "https"} or not host or "@" in urlsplit(url).netloc or "\\" in url:
+        raise _refused(response, "it leads to no plain http address")
+    return url
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _refused(response: Response, why: str) -> OpenAIError:
+    response = response.without_secrets()
+    target = redacted(response.headers.get("location", ""))[:_SHOWN]
+    return OpenAIError(
+        message=f"the redirect of {redacted(response.request.url)} to {target!r} was not followed: {why}; "
+        "correct the base URL",
+        code="redirect_refused",
+        status=response.status,
+        request_id=response.request_id,
+        headers=response.headers,
+    )

@@ -1,0 +1,228 @@
+"""
+Where a download goes: through breaks, and to a temporary file that gets its real name when it is complete.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from io import FileIO
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import attrs
+
+from aikit.types.errors import ExchangeError, OpenAIError
+
+_WORTH_RESERVING: Final = 1024 * 1024
+_CONTENT_RANGE: Final = re.compile(r"bytes (?:(\d{1,18})-\d{1,18}|\*)/(\d{1,18}|\*)", re.ASCII)
+_LENGTH: Final = re.compile(r"\d{1,18}", re.ASCII)
+
+
+@attrs.define(kw_only=True)
+class ResumingSink:
+    """
+    What has come of a content, and how to go on after a break: what is missing is asked for.
+
+    Attributes:
+        done: Bytes that are there.
+
+        total: Bytes the provider announced; ``None`` when it did not.
+    """
+
+    done: int = 0
+    total: int | None = None
+    _etag: str | None = None
+
+    def request_headers(self) -> Mapping[str, str]:
+        """
+        Ask for what is still missing; only if it is still the same, where the provider gave a strong validator.
+        """
+        # RFC 9110 sections 13.1.5 and 14.2
+        if not self.done:
+            return {}
+        headers = {"Range": f"bytes={self.done}-"}
+        return headers | {"If-Range": self._etag} if self._etag else headers
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> int:
+        """
+        Go on where the answer starts: after what is there already (206), or anew.
+        """
+        start, total = self._announced(status, headers)
+        etag = headers.get("etag", "")
+        etag = "" if etag.startswith("W/") else etag
+        if start not in {0, self.done} or (start and not self._is_same(total, etag)):
+            raise self._unfitting("the provider sent another range than was asked for, or of another file")
+        self.done, self.total, self._etag = start, total, etag or None
+        return start
+
+    def write(self, chunk: memoryview, /) -> None:
+        """
+        Take one chunk.
+        """
+        raise NotImplementedError
+
+    def restart(self) -> None:
+        """
+        Forget what is there; the next attempt asks for the whole.
+        """
+        self.done, self.total, self._etag = 0, None, None
+
+    def _announced(self, status: int, headers: Mapping[str, str]) -> tuple[int, int | None]:
+        if status == 206:
+            found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
+            if found is None or found[1] is None:
+                raise self._unfitting("the answer with status 206 has no Content-Range")
+            return int(found[1]), None if found[2] == "*" else int(found[2])
+        length = headers.get("content-length", "")
+        is_plain = headers.get("content-encoding", "identity") == "identity"
+        return 0, int(length) if _LENGTH.fullmatch(length) and is_plain else None
+
+    def _is_same(self, total: int | None, etag: str) -> bool:
+        """
+        Tell whether a range is of the file that the bytes that are there are of, as far as the provider says.
+        """
+        is_as_long = total is None or self.total is None or total == self.total
+        return is_as_long and (not etag or self._etag is None or etag == self._etag)
+
+    def _unfitting(self, why: str) -> ExchangeError:
+        """
+        Return the error for an answer that cannot be gone on with; the next attempt asks for the whole.
+        """
+        self.restart()
+        return ExchangeError(message=f"{why}; nothing was saved", code="invalid_response")
+
+
+@attrs.define(kw_only=True)
+class FileSink(ResumingSink):
+    """
+    A file that appears under its name only when it is complete; what is missing after a break is asked for.
+
+    Attributes:
+        path: Where it appears; a file of that name is replaced and its permissions are kept, a link stays and what it
+            points to is replaced; anything else of that name (a device, a pipe, a folder) is refused.
+    """
+
+    path: Path
+    _target: Path = attrs.field(init=False)
+    _part: Path = attrs.field(init=False)
+    _mode: int | None = None
+    _file: FileIO | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self._target = Path(os.path.realpath(self.path))  # the part must be beside what it replaces
+        name = self._target.name.encode("utf-8", "ignore")[:200].decode("utf-8", "ignore")
+        self._part = self._target.with_name(f".{name}.{os.urandom(4).hex()}.part")
+
+    def __enter__(self) -> Self:
+        with self._disk():
+            return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(OSError):  # what went wrong before is what counts
+            if self._file is not None:
+                self._file.close()
+        with suppress(OSError):
+            self._part.unlink(missing_ok=True)
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> int:
+        """
+        Go on where the answer starts: after what is on disk already (206), or anew.
+        """
+        start = super().begin(status, headers)
+        with self._disk() as file:
+            file.seek(start)
+            file.truncate()
+            _reserve(file, start, self.total)
+        return start
+
+    def write(self, chunk: memoryview, /) -> None:
+        """
+        Append one chunk.
+
+        Raises:
+            OpenAIError: The disk is full or broken (code ``"unwritable_file"``).
+        """
+        with self._disk() as file:
+            while chunk:
+                written = file.write(chunk)
+                self.done += written
+                chunk = chunk[written:]
+
+    def commit(self, expected_bytes: int | None) -> None:
+        """
+        Check the size and give the file its name.
+
+        Raises:
+            OpenAIError: It has not *expected_bytes* (code ``"size_mismatch"``), or cannot get its name (codes
+                ``"unwritable_file"`` and ``"not_a_regular_file"``).
+        """
+        for total in (self.total, expected_bytes):
+            if total is not None and total != self.done:
+                raise OpenAIError(
+                    message=f"{self.done} bytes came, but the file has {total}; nothing was saved, download it again",
+                    code="size_mismatch",
+                )
+        with self._disk() as file:
+            file.close()  # without fsync: a download can be had again
+            self._look_at_target()
+            if self._mode is not None:
+                self._part.chmod(self._mode)
+            self._part.replace(self._target)
+
+    @contextmanager
+    def _disk(self) -> Iterator[FileIO]:
+        try:
+            if self._file is None:
+                self._file = self._opened()
+            yield self._file
+        except OSError as error:
+            raise OpenAIError(
+                message=f"{self.path} cannot be written: {error.strerror or error}; nothing was saved",
+                code="unwritable_file",
+                param="path",
+            ) from error
+
+    def _opened(self) -> FileIO:
+        self._look_at_target()
+        mode = 0o666 if self._mode is None else 0o600  # what replaces a private file is private from its first byte
+        return FileIO(self._part, "xb", opener=lambda name, flags: os.open(name, flags, mode))
+
+    def _look_at_target(self) -> None:
+        """
+        Note the permissions of what is to be replaced, and refuse what is no file: a rename would destroy it.
+        """
+        try:
+            mode = self._target.stat().st_mode
+        except FileNotFoundError:
+            return
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(mode):
+            raise OpenAIError(
+                message=f"{self.path} is no regular file, and nothing was saved; give the path of a file, or write "
+                "what files.content gives to it",
+                code="not_a_regular_file",
+                param="path",
+            )
+        self._mode = mode & 0o777
+
+
+def _reserve(file: FileIO, start: int, total: int | None) -> None:
+    """
+    Have the disk set the room aside: a full one is found before the first byte, and the rest is written faster.
+    """
+    if total is None or total - start < _WORTH_RESERVING or not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        os.posix_fallocate(file.fileno(), start, total - start)
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise

@@ -1,0 +1,274 @@
+"""
+One HTTP exchange on ``requests``: its adapter and its pool, without a session's work per call.
+
+Only this module and `aikit.http.connections` import ``requests``, and only a client's first call imports them.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import re
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, cast
+
+import attrs
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_environ_proxies
+
+from aikit.http.bandwidth import DOWN, UP
+from aikit.http.connections import BLOCK_BYTES, Adapter, Exchange, origin_of
+from aikit.http.context import Watch
+from aikit.http.headers import Headers
+from aikit.http.messages import Body, Reader, Request, Response
+from aikit.http.secrecy import redacted
+from aikit.types.errors import ExchangeError, OpenAIError
+
+_CONNECT_TIMEOUT_S: Final = 10.0
+_MAX_REFUSAL_BYTES: Final = 1024 * 1024
+_LENGTH: Final = re.compile(r"\d{1,18}", re.ASCII)
+
+
+@attrs.define(eq=False)
+class HTTPTransport:
+    """
+    Answers requests over sockets.
+
+    Attributes:
+        adapter: A ``requests`` adapter; its pool is shared by all threads.
+
+        is_owner: Whether `close` closes the adapter.
+    """
+
+    adapter: HTTPAdapter
+    is_owner: bool = True
+    _proxies: dict[str, dict[str, str]] = attrs.field(factory=dict, repr=False)
+
+    def send(self, request: Request, watch: Watch) -> Response:
+        """
+        Make one exchange; see `aikit.http.messages.Transport.send`.
+        """
+        started = time.monotonic()
+        reader = _Metered(request.body, request, watch) if request.body is not None else None
+        is_replayable = request.body is None or request.body.is_replayable
+        exchange = Exchange(watch, request.timeout_s, needs_fresh=not is_replayable, grace_s=request.grace_s)
+        try:
+            with _translated(request, watch), exchange.entered():
+                answer = self._answer(request, reader)
+                response = _read(request, answer, watch, started)
+                if exchange.is_cut:  # what ends with the connection would pass for whole
+                    raise watch.stopped()
+        finally:
+            if reader is not None:
+                reader.close()
+        return response
+
+    def close(self) -> None:
+        """
+        Close the connections of an adapter of our own.
+        """
+        if self.is_owner:
+            self.adapter.close()
+
+    def _answer(self, request: Request, reader: _Metered | None) -> requests.Response:
+        prepared = _prepared(request, reader)
+        timeout = (min(request.timeout_s, _CONNECT_TIMEOUT_S), request.timeout_s)
+        return self.adapter.send(prepared, stream=True, timeout=timeout, proxies=self._proxies_for(request.url))
+
+    def _proxies_for(self, url: str) -> dict[str, str]:
+        origin = origin_of(url)
+        if origin not in self._proxies:
+            self._proxies[origin] = get_environ_proxies(origin, no_proxy=None)
+        return self._proxies[origin]
+
+
+def http_transport(http_agent: Any = None, *, connections: int = 16) -> HTTPTransport:
+    """
+    Return a transport on *http_agent*, or on an adapter of our own with room for *connections*.
+    """
+    if http_agent is not None:
+        return HTTPTransport(http_agent, is_owner=False)
+    return HTTPTransport(Adapter(pool_connections=8, pool_maxsize=connections, max_retries=0))
+
+
+def _prepared(request: Request, reader: _Metered | None) -> requests.PreparedRequest:
+    """
+    Return the request as the adapter wants it, without the preparing that is ours already.
+    """
+    fields: CaseInsensitiveDict[str] = CaseInsensitiveDict(request.headers)
+    fields.setdefault("Accept-Encoding", "identity" if request.sink is not None else "gzip, deflate")
+    if request.sink is not None:
+        fields.update(request.sink.request_headers())
+    prepared = requests.PreparedRequest()
+    prepared.method, prepared.url, prepared.headers = request.method, request.url, fields
+    if request.body is not None and reader is not None:
+        fields["Content-Type"] = request.body.content_type
+        if request.body.size_bytes is not None:
+            fields["Content-Length"] = str(request.body.size_bytes)
+        prepared.body = cast("Any", reader)  # urllib3 reads whatever has read()
+    elif request.method not in {"GET", "HEAD", "DELETE"}:
+        fields["Content-Length"] = "0"
+    return prepared
+
+
+class _Metered:
+    """
+    A body under way that reports its progress and stops when the call is cancelled.
+    """
+
+    def __init__(self, body: Body, request: Request, watch: Watch) -> None:
+        self._reader: Reader = body.open()
+        self._request, self._watch = request, watch
+        self._total = body.payload_bytes
+        self._done = -_envelope_bytes(body)
+
+    def read(self, size: int = BLOCK_BYTES) -> bytes:
+        chunk = self._reader.read(self._watch.portion(max(size, BLOCK_BYTES)))
+        self._watch.admit(UP, len(chunk))
+        self._done += len(chunk)
+        self._watch.report("uploading", max(0, self._done), self._total, self._request.attempt)
+        return chunk
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+def _envelope_bytes(body: Body) -> int:
+    """
+    Return the size of what is around the file; unknown when the file's is.
+    """
+    return 0 if body.size_bytes is None or body.payload_bytes is None else body.size_bytes - body.payload_bytes
+
+
+def _read(request: Request, answer: requests.Response, watch: Watch, started: float) -> Response:
+    """
+    Read the body into the request's sink or into memory, and give the connection back to the pool.
+    """
+    raw = answer.raw
+    headers = Headers(raw.headers)
+    body = b""
+    try:
+        if request.sink is not None and answer.status_code in {200, 206}:
+            _pour(request, answer.status_code, headers, raw, watch)
+        elif answer.status_code >= 400:
+            body = raw.read(_MAX_REFUSAL_BYTES, decode_content=True)
+        else:
+            body = raw.read(decode_content=True) if watch.bandwidth is None and _is_small(raw) else _sipped(raw, watch)
+            _require_whole_head(answer.status_code, headers, body)
+    finally:
+        _let_go(raw)
+    elapsed_s = time.monotonic() - started
+    return Response(status=answer.status_code, headers=headers, body=body, request=request, elapsed_s=elapsed_s)
+
+
+def _is_small(raw: Any) -> bool:
+    return raw.length_remaining is not None and raw.length_remaining <= BLOCK_BYTES
+
+
+def _sipped(raw: Any, watch: Watch) -> bytes:
+    """
+    Read a body into memory no faster than the client's bandwidth allows, and not while the call is paused.
+    """
+    body, block = io.BytesIO(), watch.portion(BLOCK_BYTES)
+    while chunk := raw.read(block, decode_content=True):
+        watch.admit(DOWN, len(chunk))
+        body.write(chunk)
+    return body.getvalue()  # shared, no second copy
+
+
+def _require_whole_head(status: int, headers: Headers, body: bytes) -> None:
+    """
+    Tell an answer that was cut within its headers, which the parser below takes for a whole one without a body.
+    """
+    if status == 200 and not body and "content-length" not in headers and "transfer-encoding" not in headers:
+        raise urllib3.exceptions.ProtocolError("the answer ended within its headers")
+
+
+def _let_go(raw: Any) -> None:
+    """
+    Give the connection back if the answer was read to its very end, else close it: the rest is nobody's answer.
+    """
+    if not raw.closed:
+        raw.close()
+    raw.release_conn()
+
+
+def _pour(request: Request, status: int, headers: Headers, raw: Any, watch: Watch) -> None:
+    sink = request.sink
+    if sink is None:
+        return
+    done = sink.begin(status, headers)
+    length = headers.get("content-length", "")
+    total = done + int(length) if _LENGTH.fullmatch(length) and "content-encoding" not in headers else None
+    block = watch.portion(BLOCK_BYTES)
+    while chunk := raw.read1(block, decode_content=True):  # what is there: a break loses nothing that came
+        watch.admit(DOWN, len(chunk))
+        sink.write(memoryview(chunk))
+        done += len(chunk)
+        watch.report("downloading", done, total, request.attempt)
+
+
+@contextmanager
+def _translated(request: Request, watch: Watch) -> Iterator[None]:
+    """
+    Turn what ``requests`` and ``urllib3`` raise into errors of ours.
+    """
+    try:
+        yield
+    except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+        raise (watch.stopped() if watch.is_cancelled else _error_from(request, error)) from None
+
+
+def _error_from(request: Request, error: Exception) -> OpenAIError:
+    where = redacted(request.url).split("?", 1)[0]
+    reason = _innermost(error)
+    if isinstance(error, _UNUSABLE):
+        return OpenAIError(message=f"{where} is no usable URL: {reason}; correct the base URL", code="invalid_url")
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        message = f"the certificate of {where} is not trusted: {reason.verify_message}"
+        return OpenAIError(message=f"{message}; name your CA bundle in REQUESTS_CA_BUNDLE", code="tls_error")
+    code, message, is_ambiguous = "connection_error", f"the connection to {where} broke: {reason}", True
+    if isinstance(error, requests.exceptions.ProxyError):
+        code, message, is_ambiguous = "proxy_error", f"the proxy on the way to {where} failed: {reason}", False
+    elif isinstance(error, requests.exceptions.ConnectTimeout):
+        code, message, is_ambiguous = "timeout", f"no connection to {where} in time; is it reachable?", False
+    elif _is_unconnected(error):
+        message = f"cannot connect to {where}: {reason}; is the base URL right and the server running?"
+        is_ambiguous = False
+    elif any(isinstance(cause, _TOO_LATE) for cause in _chain(error)):
+        code, message = "timeout", f"{where} sent nothing for {request.timeout_s:g} s; raise timeout to wait longer"
+    return ExchangeError(message=message, code=code, is_ambiguous=is_ambiguous)
+
+
+_UNUSABLE: Final = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    urllib3.exceptions.LocationValueError,
+)
+_TOO_LATE: Final = (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """
+    Walk from *error* to what caused it, through causes, contexts, reasons and wrapped arguments.
+    """
+    for _ in range(10):
+        if error is None:
+            return
+        yield error
+        inner = [getattr(error, "reason", None), *reversed(error.args), error.__cause__, error.__context__]
+        error = next((cause for cause in inner if isinstance(cause, BaseException)), None)
+
+
+def _innermost(error: Exception) -> BaseException:
+    return list(_chain(error))[-1]
+
+
+def _is_unconnected(error: Exception) -> bool:
+    return any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in _chain(error))

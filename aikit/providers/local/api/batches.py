@@ -1,0 +1,139 @@
+"""
+OpenAI's Batches API on a store: plain values in, a status, headers and a body out, whatever carries them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from aikit.providers.local.api.batch_rules import batch_list_query, no_such_batch, not_cancellable, wanted_batch
+from aikit.providers.local.api.file_rules import Refusal
+from aikit.providers.local.api.replies import Reply, answering, json_reply
+from aikit.providers.local.batches.answer_settings import Answers
+from aikit.providers.local.batches.worker import Engine
+from aikit.providers.local.store.batches import BatchStore, StoredBatch
+from aikit.providers.local.store.files import Store
+from aikit.types.batches import UPSTREAM_FIELD
+
+_SAME: Final = (
+    "endpoint",
+    "model",
+    "input_file_id",
+    "completion_window",
+    "status",
+    "output_file_id",
+    "error_file_id",
+    "created_at",
+    "in_progress_at",
+    "expires_at",
+    "finalizing_at",
+    "completed_at",
+    "failed_at",
+    "expired_at",
+    "cancelling_at",
+    "cancelled_at",
+)
+_NO_JSON: Final = (
+    "We could not parse the JSON body of your request. The API expects a JSON payload, but what was sent is not valid "
+    "JSON."
+)
+
+
+@attrs.frozen(kw_only=True)
+class BatchesService:
+    """
+    The operations of OpenAI's Batches API; none of them raises for what OpenAI answers with an error.
+
+    Attributes:
+        engine: Works on batches; told of every one that somebody looks at.
+    """
+
+    # https://developers.openai.com/api/reference/resources/batches (read 2026-11-21)
+
+    batches: BatchStore
+    engine: Engine
+
+    @classmethod
+    def on(cls, store: Store, answers: Answers) -> BatchesService:
+        """
+        Return the operations on *store*, with an engine that has lines answered as *answers* says.
+        """
+        batches = BatchStore(store)
+        return cls(batches=batches, engine=Engine(batches, answers))
+
+    @answering
+    def create(self, body: bytes) -> Reply:
+        """
+        Create a batch from the JSON in *body*; what is wrong with its input file is told by the batch itself.
+        """
+        try:
+            asked = json.loads(body)
+        except (ValueError, RecursionError):
+            raise Refusal(_NO_JSON) from None
+        batch = self.batches.create(wanted_batch(asked), self.engine.answers.upstream)
+        self.engine.look(batch)
+        return json_reply(200, batch_to_wire(batch))
+
+    @answering
+    def retrieve(self, batch_id: str) -> Reply:
+        """
+        Describe a batch.
+        """
+        return json_reply(200, batch_to_wire(self._seen(batch_id)))
+
+    @answering
+    def list(self, query: Mapping[str, str]) -> Reply:
+        """
+        Describe batches, page by page, the newest first.
+        """
+        wanted = batch_list_query(query)
+        found = self.batches.list(limit=wanted.limit + 1, after=wanted.after)
+        if found is None:
+            raise no_such_batch(wanted.after or "")
+        shown = found[: wanted.limit]
+        for batch in shown:
+            self.engine.look(batch)
+        data = [batch_to_wire(batch) for batch in shown]
+        ids = {"first_id": data[0]["id"], "last_id": data[-1]["id"]} if data else {}
+        return json_reply(200, {"object": "list", "data": data, **ids, "has_more": len(found) > wanted.limit})
+
+    @answering
+    def cancel(self, batch_id: str) -> Reply:
+        """
+        Have a batch stopped; one that is stopped already is described.
+        """
+        before = self.batches.cancel(batch_id)
+        if before is None:
+            raise no_such_batch(batch_id)
+        if before.is_ended and before.status != "cancelled":
+            raise not_cancellable(before.status)
+        return json_reply(200, batch_to_wire(self._seen(batch_id)))
+
+    def _seen(self, batch_id: str) -> StoredBatch:
+        batch = self.batches.retrieve(batch_id)
+        if batch is None:
+            raise no_such_batch(batch_id)
+        self.engine.look(batch)
+        return batch
+
+
+def batch_to_wire(batch: StoredBatch) -> dict[str, Any]:
+    """
+    Return OpenAI's Batch object; what has no value is null. One of our own says which server answers, if one does.
+    """
+    counts = {"total": batch.total or 0, "completed": batch.completed, "failed": batch.failed}
+    errors = None if batch.errors is None else {"object": "list", "data": json.loads(batch.errors)}
+    return {
+        "id": batch.id,
+        "object": "batch",
+        **{name: getattr(batch, name) for name in _SAME},
+        "errors": errors,
+        "request_counts": counts,
+        "usage": batch.usage.to_wire(),
+        "metadata": None if batch.metadata is None else json.loads(batch.metadata),
+        **({} if batch.upstream is None else {UPSTREAM_FIELD: batch.upstream}),
+    }

@@ -1,0 +1,363 @@
+"""
+What OpenAI refuses, and in which words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from aikit.validation.jsonl_lines import parsed
+from aikit.validation.limits import limits_for
+from aikit.validation.problems import kind_of
+
+_BATCH_FORMAT: Final = "Invalid file format for Batch API. Must be .jsonl"
+_FINE_TUNE_FORMAT: Final = "Expected file to have JSONL format, where every line is a valid JSON dictionary."
+_NOT_DOWNLOADABLE: Final = frozenset(("assistants", "user_data"))
+_FIELDS: Final = frozenset(("purpose", "expires_after[anchor]", "expires_after[seconds]"))
+_LIST_FIELDS: Final = frozenset(("purpose", "limit", "order", "after"))
+_MAX_LINE: Final = 1 << 20
+_DEFAULT_EXPIRY_S: Final = {"batch": 2_592_000, "batch_output": 2_592_000}
+
+
+@attrs.frozen(slots=False, str=False)
+class Refusal(Exception):  # noqa: N818  an answer, not a fault of this program
+    """
+    An answer that says no.
+
+    Attributes:
+        message: OpenAI's words where they are known.
+
+        param: The parameter at fault, if one is.
+
+        code: OpenAI's name of the kind of problem, if it has one.
+
+        status: HTTP status.
+
+        type: OpenAI's class of error.
+
+        headers: Further headers of the answer.
+    """
+
+    # https://developers.openai.com/api/docs/guides/error-codes (read 2026-11-21)
+
+    message: str
+    param: str | None = None
+    code: str | None = None
+    status: int = 400
+    type: str = "invalid_request_error"
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+
+    def to_wire(self) -> dict[str, Any]:
+        """
+        Return the body of the answer.
+        """
+        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
+
+
+@attrs.frozen(kw_only=True)
+class Admission:
+    """
+    What an upload asks for, once it is allowed.
+
+    Attributes:
+        expires_after_s: Seconds it is kept; ``None`` until deleted.
+    """
+
+    filename: str
+    purpose: str
+    expires_after_s: int | None
+
+
+@attrs.frozen(kw_only=True)
+class ListQuery:
+    """
+    Which files a list is to show.
+    """
+
+    limit: int
+    newest_first: bool
+    purpose: str | None
+    after: str | None
+
+
+def admission(fields: Mapping[str, str], filename: str | None, size_bytes: int | None) -> Admission:
+    """
+    Return what the form of an upload asks for.
+
+    Raises:
+        Refusal: OpenAI would not have it.
+    """
+    # https://developers.openai.com/api/reference/resources/files (read 2026-11-21)
+    require_known(fields, _FIELDS)
+    purpose = _purpose(fields.get("purpose"))
+    expires_after_s = _expiry(fields, purpose)
+    name = _name(filename)
+    _require_fitting_extension(name, purpose)
+    if size_bytes is not None:
+        require_size(size_bytes, purpose)
+    return Admission(filename=name, purpose=purpose, expires_after_s=expires_after_s)
+
+
+def list_query(fields: Mapping[str, str]) -> ListQuery:
+    """
+    Return what the query of a list asks for.
+
+    Raises:
+        Refusal: OpenAI would not have it.
+    """
+    # https://developers.openai.com/api/reference/resources/files (read 2026-11-21)
+    require_known(fields, _LIST_FIELDS)
+    limits = limits_for("local")
+    limit = integer(fields.get("limit", str(limits.list_max)), "limit", limits.list_min, limits.list_max)
+    order = fields.get("order", "desc")
+    if order not in {"asc", "desc"}:
+        raise unsupported(order, "order", ("asc", "desc"))
+    return ListQuery(
+        limit=limit,
+        newest_first=order == "desc",
+        purpose=fields.get("purpose") or None,
+        after=fields.get("after") or None,
+    )
+
+
+def require_size(size_bytes: int, purpose: str, *, in_parts: bool = False) -> None:
+    """
+    Refuse more bytes than a file of *purpose* may have.
+    """
+    limit = limits_for("local").size_limit(purpose, in_parts=in_parts)
+    if size_bytes > limit:
+        raise Refusal(
+            f"File is too large: files of purpose '{purpose}' may have up to {limit} bytes. Split it, or send less.",
+            param="file",
+            code="file_too_large",
+            status=413,
+        )
+
+
+def require_downloadable(purpose: str) -> None:
+    """
+    Refuse to hand out files of purposes that OpenAI keeps to itself.
+    """
+    if purpose in _NOT_DOWNLOADABLE:
+        raise Refusal(f"Not allowed to download files of purpose: {purpose}")
+
+
+def no_such_file(file_id: str, param: str = "id") -> Refusal:
+    """
+    Return the answer about a file that is not there (any more).
+    """
+    return Refusal(f"No such File object: {file_id}", param=param, status=404)
+
+
+@attrs.define
+class ContentCheck:
+    """
+    What OpenAI looks at while a file comes in: size and emptiness, for batch the first line, for fine-tune every line.
+
+    A line longer than a megabyte is only looked at from both ends, so that memory stays bounded. Blank lines at the
+    end of a training file are none, as for `aikit.validation.lines.check_lines`: what that lets through is taken here.
+    """
+
+    purpose: str
+    is_in_parts: bool = False
+    _size: int = 0
+    _line: int = 1
+    _start: bytearray = attrs.field(factory=bytearray)
+    _end: bytes = b""
+    _is_long: bool = False
+    _blank: int = 0
+
+    def feed(self, chunk: bytes) -> None:
+        """
+        Look at the next bytes.
+
+        Raises:
+            Refusal: There are too many, or a line is not what the purpose asks for.
+        """
+        self._size += len(chunk)
+        require_size(self._size, self.purpose, in_parts=self.is_in_parts)
+        if not self._is_looking():
+            return
+        *complete, rest = chunk.split(b"\n")
+        for piece in complete:
+            self._extend(piece)
+            self._check_line()
+            if not self._is_looking():
+                return
+        self._extend(rest)
+
+    def finish(self) -> None:
+        """
+        Look at what is left when no more bytes come.
+
+        Raises:
+            Refusal: There was nothing, or the last line is not what the purpose asks for.
+        """
+        if not self._size:
+            raise Refusal(_BATCH_FORMAT) if self.purpose == "batch" else Refusal("File is empty.", "file", "empty_file")
+        if self._is_looking() and (self._start or self._line == 1):
+            self._check_line()
+        if self._blank == 1:  # and so are all others
+            raise _no_dictionary(1)
+
+    def _is_looking(self) -> bool:
+        return self.purpose == "fine-tune" or (self.purpose == "batch" and self._line == 1)
+
+    def _extend(self, piece: bytes) -> None:
+        if not self._start:
+            piece = piece.lstrip(b" \t\r")  # what JSON passes over
+        room = _MAX_LINE - len(self._start)
+        self._is_long |= len(piece) > room
+        self._start += piece[:room]
+        self._end = piece.rstrip()[-1:] or self._end
+
+    def _check_line(self) -> None:
+        if self.purpose == "batch":
+            if not self._is_fine():
+                raise Refusal(_BATCH_FORMAT)
+        elif not self._end:
+            self._blank = self._blank or self._line
+        elif self._blank or not self._is_fine():
+            raise _no_dictionary(self._blank or self._line)
+        self._line += 1
+        self._start.clear()
+        self._end, self._is_long = b"", False
+
+    def _is_fine(self) -> bool:
+        return self._is_enclosed() if self._is_long else self._is_json()
+
+    def _is_enclosed(self) -> bool:
+        return self._start.lstrip()[:1] == b"{" and self._end == b"}"
+
+    def _is_json(self) -> bool:
+        try:
+            value = parsed(bytes(self._start))
+        except ValueError:
+            return False
+        return self.purpose == "batch" or isinstance(value, dict)
+
+
+def _no_dictionary(line: int) -> Refusal:
+    return Refusal(f"{_FINE_TUNE_FORMAT} Line {line} is not a valid JSON dictionary.", param="file")
+
+
+def require_known(fields: Iterable[str], known: frozenset[str]) -> None:
+    """
+    Refuse parameters that there are not.
+    """
+    for name in fields:
+        if name not in known:
+            raise Refusal(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+
+
+def _purpose(purpose: str | None) -> str:
+    if not purpose:
+        raise missing("purpose")
+    purposes = limits_for("local").purposes
+    if purpose not in purposes:
+        raise unsupported(purpose, "purpose", tuple(purposes))
+    return purpose
+
+
+def _expiry(fields: Mapping[str, str], purpose: str) -> int | None:
+    anchor, seconds = fields.get("expires_after[anchor]"), fields.get("expires_after[seconds]")
+    if anchor is None and seconds is None:
+        return _DEFAULT_EXPIRY_S.get(purpose)
+    if anchor is None:
+        raise missing("expires_after.anchor")
+    if seconds is None:
+        raise missing("expires_after.seconds")
+    if anchor != "created_at":
+        raise unsupported(anchor, "expires_after.anchor", ("created_at",))
+    limits = limits_for("local")
+    return integer(seconds, "expires_after.seconds", limits.expires_min_s, limits.expires_max_s)
+
+
+def _name(filename: str | None) -> str:
+    """
+    Return *filename* without folders, in characters that can be stored.
+    """
+    if not filename:
+        raise missing("file")
+    name = filename.replace("\\", "/").rsplit("/", 1)[-1].encode("utf-8", "replace").decode()
+    longest = limits_for("local").filename_max_bytes
+    has_control = any(char < " " or char == "\x7f" for char in name)
+    if name in {"", ".", ".."} or has_control or len(name.encode()) > longest:
+        raise Refusal(
+            f"Invalid file name: {name[:40]!r}. Give a name of up to {longest} bytes without control characters.",
+            param="file",
+            code="invalid_filename",
+        )
+    return name
+
+
+def _require_fitting_extension(name: str, purpose: str) -> None:
+    extension = name[name.rfind(".") :].lower() if "." in name else ""
+    if purpose == "batch" and extension != ".jsonl":
+        raise Refusal(_BATCH_FORMAT)
+    if purpose == "assistants" and extension not in limits_for("local").extensions[purpose]:
+        raise Refusal(f"Files with extensions [{extension or 'none'}] are not supported for retrieval.")
+
+
+def integer(text: str, param: str, low: int, high: int) -> int:
+    """
+    Return the number that *text* is.
+
+    Raises:
+        Refusal: It is none, or not between *low* and *high*.
+    """
+    if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20):
+        raise Refusal(
+            f"Invalid type for '{param}': expected an integer, but got '{text}' instead.", param, "invalid_type"
+        )
+    return bounded(int(text), param, low, high)
+
+
+def bounded(value: int, param: str, low: int, high: int) -> int:
+    """
+    Return *value*.
+
+    Raises:
+        Refusal: It is not between *low* and *high*.
+    """
+    if value < low:
+        raise Refusal(
+            f"Invalid '{param}': integer below minimum value. Expected a value >= {low}, but got {value} instead.",
+            param,
+            "integer_below_min_value",
+        )
+    if value > high:
+        raise Refusal(
+            f"Invalid '{param}': integer above maximum value. Expected a value <= {high}, but got {value} instead.",
+            param,
+            "integer_above_max_value",
+        )
+    return value
+
+
+def wrong_type(param: str, expected: str, value: Any) -> Refusal:
+    """
+    Return the answer about a value of another JSON type than *expected*, which reads like ``"a string"``.
+    """
+    message = f"Invalid type for '{param}': expected {expected}, but got {kind_of(value)} instead."
+    return Refusal(message, param, "invalid_type")
+
+
+def missing(param: str) -> Refusal:
+    """
+    Return the answer about a parameter that must be there.
+    """
+    return Refusal(f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
+
+
+def unsupported(value: str, param: str, allowed: tuple[str, ...]) -> Refusal:
+    """
+    Return the answer about a value that is none of *allowed*.
+    """
+    quoted = [f"'{each}'" for each in allowed]
+    comma = "," if len(quoted) > 2 else ""
+    listed = f"{', '.join(quoted[:-1])}{comma} and {quoted[-1]}" if len(quoted) > 1 else quoted[0]
+    return Refusal(f"Invalid value: '{value}'. Supported values are: {listed}.", param, "invalid_value")

@@ -1,0 +1,98 @@
+"""
+Answers before anything carries them: status, headers and body, and how refusals and faults become ones.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, ParamSpec
+
+import attrs
+
+from aikit.providers.local.api.file_rules import Refusal
+from aikit.providers.local.store.content import Content
+from aikit.storage.errors import StoreError
+
+P = ParamSpec("P")
+
+# x-ratelimit-*: 1,000 uploads a minute, the documented rate of POST /files; told, not enforced
+_RATE_LIMIT: Final = {
+    "x-ratelimit-limit-requests": "1000",
+    "x-ratelimit-remaining-requests": "999",
+    "x-ratelimit-reset-requests": "60ms",
+}
+_STATUS_OF_FAULT: Final = {"insufficient_storage": 507, "storage_busy": 503}
+
+
+@attrs.frozen(kw_only=True)
+class Reply:
+    """
+    An answer, before anything carries it.
+
+    Attributes:
+        headers: Names in lower case; the length of the body among them.
+
+        body: Empty when *content* is the body.
+
+        content: The body in a file, to be closed by whoever gets the reply.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+    content: Content | None = None
+
+
+def answering(operate: Callable[P, Reply]) -> Callable[P, Reply]:
+    """
+    Let *operate* raise refusals and faults: what they say is its answer, with the headers that all answers have.
+    """
+
+    @functools.wraps(operate)
+    def answer(*args: P.args, **kwargs: P.kwargs) -> Reply:
+        started = time.perf_counter()
+        try:
+            reply = operate(*args, **kwargs)
+        except Refusal as refusal:
+            reply = json_reply(refusal.status, refusal.to_wire(), refusal.headers)
+        except StoreError as error:
+            reply = _fault_reply(error)
+        headers = {
+            "x-request-id": f"req_{secrets.token_hex(16)}",
+            "openai-version": "2020-10-01",
+            "openai-processing-ms": str(round((time.perf_counter() - started) * 1000)),
+            **_RATE_LIMIT,
+            **reply.headers,
+        }
+        return attrs.evolve(reply, headers=headers)
+
+    return answer
+
+
+@answering
+def refusal_reply(refusal: Refusal) -> Reply:
+    """
+    Return the answer that says no, headers and all.
+    """
+    raise refusal
+
+
+def _fault_reply(error: StoreError) -> Reply:
+    status = _STATUS_OF_FAULT.get(error.code, 500)
+    # Only a busy store gets better by asking again.
+    headers = {} if status == 503 else {"x-should-retry": "false"}
+    refusal = Refusal(error.message, code=error.code, status=status, type="server_error")
+    return json_reply(status, refusal.to_wire(), headers)
+
+
+def json_reply(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Reply:
+    """
+    Return *value* as an answer.
+    """
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    own = {"content-type": "application/json", "content-length": str(len(body))}
+    return Reply(status=status, headers=own | dict(headers or {}), body=body)

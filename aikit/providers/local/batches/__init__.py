@@ -1,0 +1,3 @@
+"""
+Say in one sentence what batches is for.
+"""

@@ -1,0 +1,152 @@
+"""
+The input of a batch: looked at as a whole, then line by line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from io import FileIO
+from typing import Any, Final
+
+import attrs
+
+from aikit.providers.local.batches.answerer import Task
+from aikit.types.errors import OpenAIError
+from aikit.validation.batch_lines import BatchRules
+from aikit.validation.jsonl_lines import iter_lines, parsed
+from aikit.validation.limits import limits_for
+from aikit.validation.lines import check_lines
+from aikit.validation.problems import Problems
+
+_ORGANIZATION: Final = "org-local"
+
+
+class DamagedInput(Exception):  # noqa: N818  a state of things
+    """
+    The input is not any more what it was when it was looked at.
+    """
+
+
+@attrs.frozen(kw_only=True)
+class Verdict:
+    """
+    What a look at the whole input showed.
+
+    Attributes:
+        total: Requests in it.
+
+        model: The model that they ask.
+
+        problems: Why it cannot be worked on; empty if it can.
+    """
+
+    total: int
+    model: str | None
+    problems: tuple[OpenAIError, ...]
+
+    def errors(self) -> str:
+        """
+        Return the problems as a batch keeps them, in JSON.
+        """
+        fields = ("code", "message", "param", "line")
+        return json.dumps([{name: getattr(error, name) for name in fields} for error in self.problems])
+
+
+def judged(file: FileIO, endpoint: str, on_read: Callable[[int], None]) -> Verdict:
+    """
+    Look at all lines of *file* by the rules of its upload, and whether each asks for *endpoint*.
+
+    Args:
+        file: Read to its end and left open.
+
+        endpoint: As the batch names it.
+
+        on_read: Told the bytes read so far; what it raises ends the look.
+    """
+    limits, problems = limits_for("local"), Problems()
+    size = os.fstat(file.fileno()).st_size
+    rules = BatchRules.for_endpoint(endpoint, limits, problems)
+    check_lines("batch", file, limits, problems, on_read, rules=rules)
+    if size > limits.batch_max_bytes:
+        problems.add(_too_large(limits.batch_max_bytes, rules.model))
+    return Verdict(total=rules.lines, model=rules.model, problems=tuple(problems.shown()))
+
+
+def missing_input(file_id: str) -> Verdict:
+    """
+    Return the verdict about an input that there is not.
+    """
+    message = f"Cannot find file {file_id}, or organization {_ORGANIZATION} does not have access to it."
+    return _refused(OpenAIError(message=message, code="invalid_request", param="file_id"))
+
+
+def damaged_input(file_id: str, trouble: DamagedInput) -> Verdict:
+    """
+    Return the verdict about an input that could be read, and cannot be any more.
+    """
+    message = f"File {file_id} cannot be read any more: {trouble}."
+    return _refused(OpenAIError(message=message, code="invalid_request", param="file_id"))
+
+
+def unfit_input(purpose: str) -> Verdict:
+    """
+    Return the verdict about a file that was uploaded for something else.
+    """
+    message = f"The file was uploaded with purpose '{purpose}'; upload it with purpose 'batch' to use it as input."
+    return _refused(OpenAIError(message=message, code="invalid_request", param="file_id"))
+
+
+def tasks(file: FileIO, is_done: Callable[[int], bool], batch_id: str = "") -> Iterator[Task]:
+    """
+    Yield what is to be done of the lines of *file*, the input of that batch, which is read from where it stands.
+
+    Raises:
+        DamagedInput: A line is none any more.
+    """
+    for number, line in _requests(file):
+        try:
+            if is_done(number):
+                continue
+            value = parsed(line)
+            custom_id, url, body = value["custom_id"], value["url"], _json(value["body"])
+        except (LookupError, TypeError, ValueError) as error:
+            raise DamagedInput(f"line {number} of it is damaged") from error
+        yield Task(line=number, custom_id=custom_id, url=url, body=body, batch_id=batch_id)
+
+
+def custom_ids(file: FileIO, is_done: Callable[[int], bool]) -> Iterator[tuple[int, str]]:
+    """
+    Yield number and custom_id of the lines of *file* that are neither done nor damaged, from where it stands.
+    """
+    for number, line in _requests(file):
+        with suppress(LookupError, TypeError, ValueError):
+            if not is_done(number):
+                yield number, str(parsed(line)["custom_id"])
+
+
+def _requests(file: FileIO) -> Iterator[tuple[int, bytes]]:
+    for number, line in enumerate(iter_lines(file, limits_for("local").line_max_bytes), start=1):
+        if line is not None and not line.isspace() and line:  # blank ones can stand at the end only
+            yield number, line
+
+
+def _json(value: Any) -> bytes:
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can only escape
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _refused(error: OpenAIError) -> Verdict:
+    return Verdict(total=0, model=None, problems=(error,))
+
+
+def _too_large(most: int, model: str | None) -> OpenAIError:
+    message = (
+        f"The batch input file is larger than the {most} maximum for the {model} model. Please try again with a "
+        "smaller batch."
+    )
+    return OpenAIError(message=message, code="file_too_large")

@@ -1,0 +1,271 @@
+"""
+A server in OpenAI's format that answers the lines of batches: Ollama, vLLM, llama.cpp, LM Studio, or OpenAI itself.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from aikit import __version__
+from aikit.http.bodies import BytesBody
+from aikit.http.context import Watch
+from aikit.http.headers import Headers
+from aikit.http.messages import Request, Response, Transport
+from aikit.http.refusals import error_from
+from aikit.http.retry import RetryPolicy, retry_after_s
+from aikit.http.secrecy import redacted
+from aikit.providers.local.batches.answerer import Answer, Task, Throttled, TryAgain, Unreachable
+from aikit.types.errors import CancelledError, ExchangeError, OpenAIError
+from aikit.validation.jsonl_lines import parsed
+
+MOST_BYTES: Final = 64 * 1024 * 1024
+"""A larger answer is refused: sixty-four of them at a time have to fit into memory."""
+TRIES: Final = 6
+"""How often a line is asked that is answered with 408, 409 or 5xx, or whose connection breaks: within half a minute."""
+TRIES_THROTTLED: Final = 20
+"""How often, when it is answered with 429, 503 or 529: for about ten minutes, or as long as Retry-After says."""
+TRIES_TIMED_OUT: Final = 3
+_OVERLOADED: Final = frozenset((429, 503, 529))
+_UNUSABLE: Final = frozenset(("invalid_url", "tls_error", "proxy_error"))
+_FRAMES: Final = frozenset(("content-length", "transfer-encoding"))
+_ANSWERS: Final = ("choices", "data", "output", "results")
+_FOREVER_S: Final = 30 * 86_400.0
+_POLICY: Final = RetryPolicy(max_retries=TRIES - 1, max_delay_s=30.0, max_retry_after_s=_FOREVER_S)
+_PATIENT: Final = RetryPolicy(max_retries=TRIES_THROTTLED - 1, max_delay_s=60.0, max_retry_after_s=_FOREVER_S)
+
+
+@attrs.frozen(kw_only=True)
+class Upstream:
+    """
+    Asks a server for the answer of each line, at most `TRIES` times, `TRIES_THROTTLED` while it has too much to do.
+
+    Statuses that are about the request (400, 401, 404, 422, ...) are its answer. ``x-should-retry`` wins over what a
+    status says, and an account without money is not asked again. What the server says last is what the line ends with.
+
+    Attributes:
+        base_url: Without a slash at its end; the ``/v1`` of a line's url is taken off before it is put behind.
+
+        transport: What sends; with as many connections as requests may be under way.
+
+        headers: Sent with every request; the key is among them.
+
+        timeout_s: Seconds without any byte after which a try fails.
+
+        most_bytes: A larger answer is refused.
+    """
+
+    # x-should-retry, retry-after-ms: https://github.com/openai/openai-python (read 2026-11-21)
+    # 529: https://docs.claude.com/en/api/errors (read 2026-11-22), overloaded
+
+    base_url: str
+    transport: Transport
+    headers: Headers = attrs.field(factory=Headers)
+    timeout_s: float = 600.0
+    most_bytes: int = MOST_BYTES
+    _urls: dict[str, str] = attrs.field(factory=dict, init=False, repr=False)
+
+    def answer(self, task: Task, watch: Watch) -> Answer:
+        """
+        Try once to have *task* answered; see `aikit.providers.local.batches.answerer.Answerer.answer`.
+        """
+        answer = _Collected(self.most_bytes)
+        request = Request(
+            method="POST",
+            url=self._url(task.url),
+            headers=self.headers,
+            body=BytesBody(content=task.body),
+            sink=answer,
+            timeout_s=self.timeout_s,
+            attempt=task.attempt,
+        )
+        try:
+            response = self.transport.send(request, watch)
+        except _TooLargeError:
+            return _failed(
+                "answer_too_large", f"The answer has more than {self.most_bytes:,} bytes, the most that is kept."
+            )
+        except ExchangeError as error:
+            return self._after_break(request, error)
+        except CancelledError:
+            raise
+        except OpenAIError as error:
+            raise Unreachable(str(error)) from None
+        if response.is_success:
+            content = bytes(answer.content) or response.body
+            if not content and not _FRAMES & {name.lower() for name in response.headers}:
+                return self._after_break(request, _cut(request))
+            return _answered(response, content)
+        return self._after_refusal(request, response)
+
+    def _url(self, path: str) -> str:
+        url = self._urls.get(path)
+        if url is None:
+            url = self._urls[path] = self.base_url + (path.removeprefix("/v1") if path.startswith("/v1/") else path)
+        return url
+
+    def _after_refusal(self, request: Request, response: Response) -> Answer:
+        """
+        Raise what says when to ask again, or return the refusal.
+        """
+        is_overload = response.status in _OVERLOADED
+        delay_s = (_PATIENT if is_overload else _POLICY).delay_after_response(request, response)
+        if delay_s is None:
+            return _refused(response)
+        if not is_overload:
+            raise TryAgain(delay_s)
+        asked = retry_after_s(response.headers, time.time())
+        if asked is None:
+            raise TryAgain(delay_s, is_overload=True)
+        raise Throttled(asked)
+
+    def _after_break(self, request: Request, error: ExchangeError) -> Answer:
+        """
+        Raise what says when to ask again, or return what the line ends with.
+        """
+        if error.code in _UNUSABLE or not error.is_ambiguous:
+            raise Unreachable(str(error)) from None
+        is_late = error.code == "timeout"
+        delay_s = _POLICY.delay_after_error(request, error)
+        if delay_s is not None and not (is_late and request.attempt >= TRIES_TIMED_OUT):
+            raise TryAgain(delay_s, is_overload=is_late) from None
+        return _failed("request_timeout" if is_late else "connection_error", str(error))
+
+
+def upstream_headers(api_key: str | None, custom_headers: Mapping[str, str] | None = None) -> Headers:
+    """
+    Return what is sent with every line; *custom_headers* win.
+    """
+    fields = {"User-Agent": f"aikit/{__version__}", "Accept": "application/json"}
+    if api_key:
+        fields["Authorization"] = f"Bearer {api_key}"
+    return Headers(fields).merged(custom_headers)
+
+
+class _TooLargeError(Exception):
+    """
+    The answer goes beyond what is kept.
+    """
+
+
+@attrs.define(eq=False)
+class _Collected:
+    """
+    A sink in memory, with a bound.
+    """
+
+    most_bytes: int
+    content: bytearray = attrs.field(factory=bytearray)
+
+    @property
+    def done(self) -> int:
+        """None that would be of use to another attempt."""
+        return 0
+
+    def request_headers(self) -> Mapping[str, str]:
+        """
+        Return no wishes: the whole is wanted.
+        """
+        return {}
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> int:  # noqa: ARG002  the same for all
+        """
+        Start anew.
+        """
+        self.content.clear()
+        return 0
+
+    def write(self, chunk: memoryview, /) -> None:
+        """
+        Take one chunk.
+        """
+        if len(self.content) + len(chunk) > self.most_bytes:
+            raise _TooLargeError
+        self.content += chunk
+
+
+def _answered(response: Response, content: bytes) -> Answer:
+    """
+    Return what came with success, if it is a JSON object.
+    """
+    try:
+        value, body = parsed(content), content
+    except ValueError:
+        value, body = _mended(content)
+    if type(value) is not dict:
+        shown = response.request.headers.hide_in(content[:200].decode("utf-8", "replace"))
+        where = f"{redacted(response.request.url)} answered with status {response.status}"
+        return _failed("invalid_response", f"{where} and no JSON object, but: {shown}")
+    status = _told_status(value) or response.status
+    return Answer(status_code=status, request_id=_request_id(response), body=_on_one_line(body))
+
+
+def _told_status(value: dict[str, Any]) -> int | None:
+    """
+    Return the status of a refusal that came with success, as some gateways send it: an error object and nothing else.
+    """
+    error = value.get("error")
+    if not isinstance(error, dict) or any(name in value for name in _ANSWERS):
+        return None
+    code = error.get("code")
+    return code if type(code) is int and 400 <= code <= 599 else 500
+
+
+def _mended(content: bytes) -> tuple[Any, bytes]:
+    """
+    Return JSON with null where some servers write NaN or Infinity, which JSON does not have; ``None`` for others.
+    """
+    try:
+        value = json.loads(content.decode(), parse_constant=lambda _: None)
+        return value, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except (ValueError, RecursionError):
+        return None, b""
+
+
+def _refused(response: Response) -> Answer:
+    """
+    Return a refusal with its error object, put into OpenAI's shape where it has another.
+    """
+    error = error_from(response)
+    if 300 <= response.status <= 399:
+        error = attrs.evolve(error, message=f"{error.message}; redirects are not followed, correct the base URL")
+    body = error.body
+    if not _has_openais_shape(body):
+        body = {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
+    encoded = json.dumps(body, separators=(",", ":")).encode()
+    return Answer(status_code=response.status, request_id=_request_id(response), body=encoded)
+
+
+def _has_openais_shape(body: Any) -> bool:
+    return (
+        isinstance(body, dict) and isinstance(body.get("error"), dict) and isinstance(body["error"].get("message"), str)
+    )
+
+
+def _cut(request: Request) -> ExchangeError:
+    """
+    Tell an answer that was cut within its headers, which the parser takes for a whole one without a body.
+    """
+    return ExchangeError(
+        message=f"the answer of {redacted(request.url)} ended within its headers", code="connection_error"
+    )
+
+
+def _failed(code: str, message: str) -> Answer:
+    return Answer(status_code=None, error=(code, message))
+
+
+def _request_id(response: Response) -> str:
+    return response.request_id or f"req_{random.getrandbits(128):032x}"
+
+
+def _on_one_line(body: bytes) -> bytes:
+    """
+    Return JSON without line breaks, which can only stand between its values.
+    """
+    return body.replace(b"\n", b" ").replace(b"\r", b" ") if b"\n" in body or b"\r" in body else body

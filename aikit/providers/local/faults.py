@@ -1,0 +1,310 @@
+"""
+Misbehaviour on demand: what goes wrong with the embedded provider, so that other people's programs can be tested.
+
+A script belongs to a folder. While it is `in_force`, whatever in this process opens that folder lives by its clock and
+meets its faults.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import attrs
+
+from aikit.http.context import Watch
+from aikit.http.headers import Headers
+from aikit.http.messages import Request, Response, Transport
+from aikit.providers.local import BASE_URL
+from aikit.providers.local.batches.answer_settings import Answers
+from aikit.providers.local.batches.answerer import Answer, Answerer, Task, TryAgain
+from aikit.providers.local.clock import SpedUpClock
+from aikit.providers.local.transport import LocalTransport
+from aikit.types.errors import ExchangeError
+
+_BASE_PATH: Final = urlsplit(BASE_URL).path
+_NEVER_S: Final = 1e9
+_REFUSAL: Final = b'{"error":{"message":"This is a scripted fault.","type":"server_error","param":null,"code":null}}'
+GARBAGE: Final = b"<html>\xff\x00 this is no JSON"
+_LATE: Final = ("request_timeout", "This request was not answered in time, as scripted.")
+
+
+@attrs.frozen(kw_only=True)
+class CallFault:
+    """
+    What goes wrong with a call of the API.
+
+    Attributes:
+        method: Of which calls; ``None`` for all.
+
+        path: Of which calls, without the base URL; ``*`` stands for any part: ``"/files/*/content"``.
+
+        status: What is answered instead; ``None`` lets the call through, after *delay_s*.
+
+        body: With it; ``None`` for an error object.
+
+        delay_s: Seconds before, by the clock of the script.
+
+        is_reset: Whether the connection breaks instead of an answer.
+
+        acts_first: Whether the call is carried out before its answer is lost.
+    """
+
+    method: str | None = None
+    path: str = "*"
+    status: int | None = None
+    body: bytes | None = None
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    delay_s: float = 0.0
+    is_reset: bool = False
+    acts_first: bool = False
+
+    def is_about(self, request: Request) -> bool:
+        """
+        Tell whether *request* meets it.
+        """
+        path = urlsplit(request.url).path.removeprefix(_BASE_PATH)
+        return self.method in {None, request.method} and fnmatchcase(path, self.path)
+
+
+@attrs.frozen(kw_only=True)
+class LineFault:
+    """
+    What goes wrong with lines of batches.
+
+    Attributes:
+        custom_id: Of which line; ``None`` for all, or for every *every*-th line of the input file.
+
+        status: What is answered instead; ``None`` lets the line through, after *delay_s*.
+
+        body: With it; ``None`` for an error object.
+
+        delay_s: Seconds before, by the clock of the script.
+
+        is_timeout: Whether there is no answer at all, as after a time-out of the model.
+    """
+
+    custom_id: str | None = None
+    every: int | None = None
+    status: int | None = None
+    body: bytes | None = None
+    delay_s: float = 0.0
+    is_timeout: bool = False
+
+    def is_about(self, task: Task) -> bool:
+        """
+        Tell whether *task* meets it.
+        """
+        if self.custom_id is not None:
+            return task.custom_id == self.custom_id
+        return self.every is None or task.line % self.every == 0
+
+
+@attrs.define(eq=False)
+class Script:
+    """
+    What is to go wrong in a folder, and the clock it lives by; it can be changed by any thread at any time.
+
+    Attributes:
+        clock: Of batches: their window, their times, and all delays here.
+    """
+
+    clock: SpedUpClock = attrs.field(factory=SpedUpClock)
+    _calls: list[tuple[CallFault, int]] = attrs.field(factory=list, init=False)
+    _lines: list[LineFault] = attrs.field(factory=list, init=False)
+    _lines_left: int | None = attrs.field(default=None, init=False)
+    _window_s: float = attrs.field(default=0.0, init=False)
+    _over: set[str] = attrs.field(factory=set, init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+
+    def add_call_fault(self, fault: CallFault, times: int) -> None:
+        """
+        Have the next *times* calls that *fault* is about meet it; faults are met in the order they were added in.
+        """
+        with self._lock:
+            self._calls.append((fault, times))
+
+    def add_line_fault(self, fault: LineFault) -> None:
+        """
+        Have every line that *fault* is about meet it; of several, the one that was added last.
+        """
+        with self._lock:
+            self._lines.insert(0, fault)
+
+    def expire_after(self, lines: int, window_s: float) -> None:
+        """
+        After *lines* more lines have been answered, set the clock *window_s* forward.
+        """
+        with self._lock:
+            self._lines_left, self._window_s = lines, window_s
+
+    def clear(self) -> None:
+        """
+        Forget all faults.
+        """
+        with self._lock:
+            self._calls.clear()
+            self._lines.clear()
+            self._lines_left = None
+            self._over.clear()
+
+    def call_fault(self, request: Request) -> CallFault | None:
+        """
+        Return what *request* meets, which counts.
+        """
+        with self._lock:
+            for index, (fault, times) in enumerate(self._calls):
+                if fault.is_about(request):
+                    self._calls[index : index + 1] = [(fault, times - 1)] if times > 1 else []
+                    return fault
+        return None
+
+    def line_fault(self, task: Task) -> LineFault | None:
+        """
+        Return what *task* meets.
+
+        Raises:
+            TryAgain: The window of its batch is over, and this line is not to be answered any more.
+        """
+        with self._lock:
+            if self._lines_left == 0:
+                self.clock.advance(self._window_s)
+                self._lines_left = None  # batches that come later have a window of their own
+                self._over.add(task.batch_id)
+            if task.batch_id in self._over:
+                raise TryAgain(_NEVER_S)
+            if self._lines_left is not None:
+                self._lines_left -= 1
+            return next((fault for fault in self._lines if fault.is_about(task)), None)
+
+    def pause(self, seconds: float, watch: Watch) -> None:
+        """
+        Let time pass by the clock.
+
+        Raises:
+            CancelledError: *watch* was cancelled meanwhile.
+        """
+        event = threading.Event()
+        with watch.aborting(event.set):
+            self.clock.wait(seconds, event)
+        watch.raise_if_cancelled()
+
+
+@attrs.frozen
+class ScriptedTransport:
+    """
+    A transport whose calls go wrong as a script says.
+    """
+
+    transport: Transport
+    script: Script
+
+    def send(self, request: Request, watch: Watch) -> Response:
+        """
+        Make one exchange, or what the script makes of it; see `aikit.http.messages.Transport.send`.
+        """
+        fault = self.script.call_fault(request)
+        if fault is None:
+            return self.transport.send(request, watch)
+        if fault.delay_s:
+            self.script.pause(fault.delay_s, watch)
+        if fault.status is None and not fault.is_reset:
+            return self.transport.send(request, watch)
+        if fault.acts_first:
+            self.transport.send(attrs.evolve(request, sink=None), watch)
+        if fault.is_reset:
+            raise ExchangeError(message=f"the connection to {request.url} broke, as scripted", code="connection_error")
+        return _scripted_response(fault, request)
+
+    def close(self) -> None:
+        """
+        Let go of what is behind.
+        """
+        self.transport.close()
+
+
+@attrs.frozen
+class ScriptedAnswerer:
+    """
+    An answerer whose lines go wrong as a script says.
+    """
+
+    answerer: Answerer
+    script: Script
+
+    def answer(self, task: Task, watch: Watch) -> Answer:
+        """
+        Answer *task*, or what the script makes of it; see `aikit.providers.local.batches.answerer.Answerer.answer`.
+        """
+        fault = self.script.line_fault(task)
+        if fault is None:
+            return self.answerer.answer(task, watch)
+        if fault.delay_s:
+            self.script.pause(fault.delay_s, watch)
+        if fault.is_timeout:
+            return Answer(status_code=None, error=_LATE)
+        if fault.status is None:
+            return self.answerer.answer(task, watch)
+        body = _REFUSAL if fault.body is None else fault.body
+        return Answer(status_code=fault.status, request_id="req_scripted", body=body)
+
+
+_scripts: Final[dict[Path, Script]] = {}
+
+
+@contextmanager
+def in_force(home: Path, script: Script) -> Iterator[None]:
+    """
+    While inside, what opens *home* in this process follows *script*.
+    """
+    place = home.resolve()
+    before = _scripts.get(place)
+    _scripts[place] = script
+    try:
+        yield
+    finally:
+        del _scripts[place]
+        if before is not None:
+            _scripts[place] = before
+
+
+def scripted_transport(home: Path, answers: Answers) -> Transport:
+    """
+    Return a transport whose other end is *home*, with the clock and the faults of the script in force there, if any.
+    """
+    script = _scripts.get(home.resolve())
+    if script is None:
+        return LocalTransport(home, answers=answers)
+
+    @contextmanager
+    def opened() -> Iterator[Answerer]:
+        with answers.opened() as answerer:
+            yield ScriptedAnswerer(answerer, script)
+
+    return ScriptedTransport(LocalTransport(home, script.clock, attrs.evolve(answers, opened=opened)), script)
+
+
+def _scripted_response(fault: CallFault, request: Request) -> Response:
+    status = fault.status or 500
+    body = _REFUSAL if fault.body is None else fault.body
+    headers = Headers({"content-type": "application/json", "content-length": str(len(body))}).merged(fault.headers)
+    if request.sink is not None and status in {200, 206}:
+        request.sink.begin(status, headers)
+        request.sink.write(memoryview(body))
+        body = b""
+    return Response(status=status, headers=headers, body=body, request=request)
+
+
+def json_bytes(value: object) -> bytes:
+    """
+    Return *value* as JSON; bytes and texts are what they are.
+    """
+    if isinstance(value, bytes):
+        return value
+    return value.encode() if isinstance(value, str) else json.dumps(value, separators=(",", ":")).encode()

@@ -1,0 +1,92 @@
+"""
+The embedded provider: OpenAI's flows, answered by a store in this process instead of a socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from aikit.http.headers import Headers
+from aikit.http.messages import Transport
+from aikit.providers.config import ProviderSettings
+from aikit.providers.local import BASE_URL
+from aikit.providers.local.batches.answer_settings import CONCURRENCY, Answers
+from aikit.providers.openai import OpenAIProvider
+from aikit.storage import home_folder
+from aikit.validation.limits import Limits, limits_for
+
+if TYPE_CHECKING:
+    from aikit.providers.local.batches.answerer import Answerer
+
+
+@attrs.frozen(kw_only=True)
+class LocalProvider(OpenAIProvider):
+    """
+    OpenAI's rules on a folder of this machine: no server, no key, no network, unless *upstream* says so.
+
+    Attributes:
+        home: The folder.
+
+        upstream: Address of a server in OpenAI's format that answers the lines of batches; ``None``: the built-in
+            model does.
+
+        upstream_headers: Sent to it with every request; the key is among them.
+
+        concurrency: Lines that are answered at once.
+    """
+
+    base_url: str = BASE_URL
+    kind: str = "local"
+    home: Path = attrs.field(factory=home_folder)
+    upstream: str | None = None
+    upstream_headers: Headers = attrs.field(factory=Headers)
+    concurrency: int = CONCURRENCY
+
+    @classmethod
+    def from_settings(cls, settings: ProviderSettings) -> LocalProvider:
+        """
+        Return the provider that *settings* describe; nothing of the environment but the home is looked at.
+        """
+        return cls(
+            home=settings.home or home_folder(),
+            upstream=settings.base_url,
+            upstream_headers=OpenAIProvider.from_settings(settings).headers if settings.base_url else Headers(),
+            concurrency=settings.concurrency or CONCURRENCY,
+        )
+
+    @property
+    def limits(self) -> Limits:
+        """What this provider takes."""
+        return limits_for("local")
+
+    def make_transport(self, *, connections: int, http_agent: Any = None) -> Transport:  # noqa: ARG002  no socket here
+        """
+        Return what answers this provider's requests: the store.
+        """
+        from aikit.providers.local.faults import scripted_transport  # noqa: PLC0415  SQLite is loaded by the first call
+
+        return scripted_transport(self.home, self._answers(http_agent))
+
+    def _answers(self, http_agent: Any) -> Answers:
+        if self.upstream is None:
+            return Answers(concurrency=self.concurrency)
+        opened = partial(_upstream, self.upstream, self.upstream_headers, self.concurrency, http_agent)
+        return Answers(upstream=self.upstream, opened=opened, concurrency=self.concurrency)
+
+
+@contextmanager
+def _upstream(base_url: str, headers: Headers, connections: int, http_agent: Any) -> Iterator[Answerer]:
+    from aikit.http.transport import http_transport  # noqa: PLC0415  likewise
+    from aikit.providers.local.batches.upstream import Upstream  # noqa: PLC0415  requests is imported by the first line
+
+    transport = http_transport(http_agent, connections=connections)
+    try:
+        yield Upstream(base_url=base_url, transport=transport, headers=headers)
+    finally:
+        transport.close()

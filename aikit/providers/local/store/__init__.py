@@ -1,0 +1,3 @@
+"""
+Say in one sentence what store is for.
+"""

@@ -1,0 +1,119 @@
+"""
+A file on its way in: under a temporary name, marked as alive, measured and hashed while it is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import string
+from contextlib import suppress
+from io import FileIO
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import attrs
+
+from aikit.storage.errors import NO_SPACE, telling_faults
+from aikit.storage.locks import mark_as_alive
+
+_ALPHABET: Final = string.ascii_letters + string.digits
+_WORTH_RESERVING: Final = 4 << 20
+
+
+def new_id(prefix: str) -> str:
+    """
+    Return *prefix* and 24 random letters and digits.
+    """
+    return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(24))
+
+
+@attrs.define(eq=False)
+class Incoming:
+    """
+    A file on its way in; leaving the ``with`` block without `sealed` and a move removes it.
+
+    Attributes:
+        id: What it will be called, and the name of its blob.
+
+        size_bytes: Written so far.
+    """
+
+    _folder: Path
+    _expected_bytes: int | None = None
+    id: str = ""
+    size_bytes: int = 0
+    _path: Path = attrs.field(init=False)
+    _file: FileIO = attrs.field(init=False)
+    _digest: Any = attrs.field(factory=lambda: hashlib.sha256(usedforsecurity=False))
+
+    def __enter__(self) -> Self:
+        with telling_faults(self._folder):
+            while True:
+                self.id = new_id("file-")
+                self._path = self._folder / self.id
+                self._file = self._path.open("xb", buffering=0)
+                if mark_as_alive(self._file):
+                    break
+                self._file.close()
+            self._reserve()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        with suppress(OSError):  # gone when it was moved; if it cannot be removed, the next start does
+            self._path.unlink()
+
+    @property
+    def sha256(self) -> str:
+        """Hash of what was written so far, in hexadecimal."""
+        digest: str = self._digest.hexdigest()
+        return digest
+
+    def write(self, chunk: bytes | memoryview) -> None:
+        """
+        Append *chunk*.
+
+        Raises:
+            StoreError: The disk is full or broken.
+        """
+        self._digest.update(chunk)
+        with telling_faults(self._folder), memoryview(chunk) as view:
+            done = 0
+            while done < len(view):
+                done += self._file.write(view[done:])
+            self.size_bytes += done
+
+    def sync(self) -> None:
+        """
+        Make the disk keep what was written.
+        """
+        with telling_faults(self._folder):
+            self._file.truncate(self.size_bytes)  # less may have come than room was set aside for
+            os.fsync(self._file.fileno())
+
+    def move_to(self, path: Path) -> None:
+        """
+        Give it its final place; only inside a write transaction, because from here on it is not marked as alive.
+        """
+        self._file.close()
+        self._path.rename(path)
+
+    def _reserve(self) -> None:
+        """
+        Have the disk set the room aside: a full one is found before the first byte, and the rest is written faster.
+        """
+        size = self._expected_bytes
+        if size is None or size < _WORTH_RESERVING or not hasattr(os, "posix_fallocate"):
+            return
+        try:
+            os.posix_fallocate(self._file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno in NO_SPACE:
+                self._file.close()
+                self._path.unlink()
+                raise

@@ -1,0 +1,313 @@
+"""
+Requests in OpenAI's format answered from a store on this machine, without a socket.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import attrs
+
+from aikit.http.bandwidth import DOWN, UP
+from aikit.http.bodies import MultipartBody
+from aikit.http.context import Watch
+from aikit.http.headers import Headers
+from aikit.http.messages import Request, Response
+from aikit.http.sources import Source
+from aikit.providers.local import BASE_URL
+from aikit.providers.local.api.file_rules import Refusal
+from aikit.providers.local.api.files import FilesService
+from aikit.providers.local.api.replies import Reply, refusal_reply
+from aikit.providers.local.batches.answer_settings import Answers
+from aikit.providers.local.clock import Clock, RealClock
+from aikit.providers.local.store.content import CHUNK_BYTES, Content
+from aikit.providers.local.store.files import Store
+from aikit.storage.database import giving_up
+from aikit.storage.errors import StoreError
+from aikit.types.errors import OpenAIError
+
+if TYPE_CHECKING:
+    from aikit.providers.local.api.batches import BatchesService
+    from aikit.providers.local.api.uploads import UploadsService
+
+_MOST_JSON: Final = 1 << 20
+_ACTIONS: Final = {"files": ("content",), "uploads": ("parts", "complete", "cancel"), "batches": ("cancel",)}
+_Routes: TypeAlias = Mapping[tuple[str, bool, str], Callable[[], Reply]]
+
+
+class LocalTransport:
+    """
+    A transport whose other end is a store in this process; safe for several threads.
+
+    Batches are worked on in the background from the first request about them until `close`.
+
+    Attributes:
+        store: What it answers from.
+
+        answers: How lines of batches are answered.
+    """
+
+    def __init__(
+        self, store_or_home: Store | Path | str, clock: Clock | None = None, answers: Answers | None = None
+    ) -> None:
+        if not isinstance(store_or_home, Store):
+            store_or_home = Store(Path(store_or_home), clock or RealClock())
+        self.store = store_or_home
+        self.answers = answers or Answers()
+        self._service = FilesService(store=self.store)
+        self._batches: BatchesService | None = None
+        self._is_closed = False
+        self._lock = threading.Lock()
+
+    def send(self, request: Request, watch: Watch) -> Response:
+        """
+        Answer *request*; see `aikit.http.messages.Transport.send`.
+
+        Raises:
+            OpenAIError: The source cannot be read, or the stored content cannot.
+            CancelledError: *watch* was cancelled.
+        """
+        started = time.perf_counter()
+        watch.raise_if_cancelled()
+        with giving_up(watch.raise_if_cancelled):
+            reply = self._reply(request, watch)
+        headers = Headers(reply.headers)
+        body = _delivered(reply, headers, request, watch)
+        return Response(
+            status=reply.status,
+            headers=headers,
+            body=body,
+            request=request,
+            elapsed_s=time.perf_counter() - started,
+        )
+
+    def close(self) -> None:
+        """
+        Stop working on batches, and let go of the store's database; a call that comes later begins no work.
+        """
+        with self._lock:
+            self._is_closed, batches = True, self._batches
+        if batches is not None:
+            batches.engine.stop()
+        self.store.close()
+
+    def _reply(self, request: Request, watch: Watch) -> Reply:
+        url = urlsplit(request.url)
+        place = _Place.of(_storable(f"{url.scheme}://{url.netloc}{url.path}"))
+        if place is None:
+            return refusal_reply(_unknown_url(request.method, url.path))
+        query = dict(parse_qsl(_storable(url.query), keep_blank_values=True))
+        if place.collection == "files":
+            routes = self._file_routes(place, query, request, watch)
+        elif place.collection == "uploads":
+            routes = self._upload_routes(place, request, watch)
+        else:
+            routes = self._batch_routes(place, query, request)
+        act = routes.get((request.method, bool(place.id), place.action))
+        return refusal_reply(_wrong_method(request.method, url.path)) if act is None else act()
+
+    def _file_routes(self, place: _Place, query: Mapping[str, str], request: Request, watch: Watch) -> _Routes:
+        service = self._service
+        return {
+            ("POST", False, ""): lambda: self._create(request, watch),
+            ("GET", False, ""): lambda: service.list(query),
+            ("GET", True, ""): lambda: service.retrieve(place.id),
+            ("DELETE", True, ""): lambda: service.delete(place.id),
+            ("GET", True, "content"): lambda: service.content(place.id, _asked(request)),
+        }
+
+    def _upload_routes(self, place: _Place, request: Request, watch: Watch) -> _Routes:
+        from aikit.providers.local.api.uploads import UploadsService  # noqa: PLC0415  who has no uploads need not load it
+        from aikit.providers.local.store.uploads import UploadStore  # noqa: PLC0415  likewise
+
+        service = UploadsService(uploads=UploadStore(self.store))
+        return {
+            ("POST", False, ""): lambda: service.create(_json_of(request)),
+            ("POST", True, "parts"): lambda: self._add_part(service, place.id, request, watch),
+            ("POST", True, "complete"): lambda: service.complete(place.id, _json_of(request), watch.raise_if_cancelled),
+            ("POST", True, "cancel"): lambda: service.cancel(place.id),
+        }
+
+    def _batch_routes(self, place: _Place, query: Mapping[str, str], request: Request) -> _Routes:
+        service = self._batches_service()
+        return {
+            ("POST", False, ""): lambda: service.create(_json_of(request)),
+            ("GET", False, ""): lambda: service.list(query),
+            ("GET", True, ""): lambda: service.retrieve(place.id),
+            ("POST", True, "cancel"): lambda: service.cancel(place.id),
+        }
+
+    def _batches_service(self) -> BatchesService:
+        from aikit.providers.local.api.batches import BatchesService  # noqa: PLC0415  who has only files need not load it
+
+        with self._lock:
+            if self._batches is None:
+                self._batches = BatchesService.on(self.store, self.answers)
+                if self._is_closed:
+                    self._batches.engine.ask_to_stop()
+            return self._batches
+
+    def _create(self, request: Request, watch: Watch) -> Reply:
+        body = request.body
+        if not isinstance(body, MultipartBody) or body.file_field != "file":
+            return self._service.create({}, None, ())
+        source = body.source
+        with closing(_chunks(source, watch, request.attempt)) as chunks:
+            return self._service.create(body.fields, source.name, chunks, source.size_bytes)
+
+    def _add_part(self, service: UploadsService, upload_id: str, request: Request, watch: Watch) -> Reply:
+        body = request.body
+        if not isinstance(body, MultipartBody) or body.file_field != "data":
+            return service.add_part(upload_id, None, None)
+        with closing(_chunks(body.source, watch, request.attempt)) as chunks:
+            return service.add_part(upload_id, chunks, body.source.size_bytes)
+
+
+@attrs.frozen
+class _Place:
+    """
+    What an address names.
+
+    Attributes:
+        collection: ``"files"``, ``"uploads"`` or ``"batches"``.
+
+        id: Of one of them; empty for all.
+
+        action: What is done with it, or which part of it is meant; empty for itself.
+    """
+
+    collection: str
+    id: str
+    action: str
+
+    @classmethod
+    def of(cls, address: str) -> Self | None:
+        """
+        Read *address*; ``None`` for what is not here.
+        """
+        if not address.startswith(f"{BASE_URL}/"):
+            return None
+        collection, _, item_id = address.removeprefix(f"{BASE_URL}/").rstrip("/").partition("/")
+        if collection not in _ACTIONS:
+            return None
+        action = next((name for name in _ACTIONS[collection] if item_id.endswith(f"/{name}")), "")
+        return cls(collection, unquote(item_id.removesuffix(f"/{action}")), action)
+
+
+def _json_of(request: Request) -> bytes:
+    if request.body is None:
+        return b""
+    content = bytearray()
+    with closing(request.body.open()) as reader:
+        while len(content) <= _MOST_JSON and (chunk := reader.read(_MOST_JSON)):
+            content += chunk
+    return bytes(content)
+
+
+def _storable(text: str) -> str:
+    """
+    Return *text* without lone surrogates, which SQLite does not take.
+    """
+    return text.encode("utf-8", "replace").decode()
+
+
+def _chunks(source: Source, watch: Watch, attempt: int) -> Generator[bytes]:
+    with closing(source.open()) as reader:
+        done = 0
+        watch.report("uploading", done, source.size_bytes, attempt)
+        while chunk := reader.read(watch.portion(CHUNK_BYTES)):
+            watch.admit(UP, len(chunk))
+            yield chunk
+            done += len(chunk)
+            watch.report("uploading", done, source.size_bytes, attempt)
+
+
+def _asked(request: Request) -> dict[str, str]:
+    wanted = request.headers if request.sink is None else request.headers.merged(request.sink.request_headers())
+    return {name.lower(): value for name, value in wanted.items()}
+
+
+def _delivered(reply: Reply, headers: Headers, request: Request, watch: Watch) -> bytes:
+    """
+    Hand the body to the request's sink, or return it.
+    """
+    if reply.content is None:
+        if request.sink is None or reply.status not in {200, 206}:
+            return reply.body
+        request.sink.begin(reply.status, headers)
+        request.sink.write(memoryview(reply.body))
+        return b""
+    try:
+        with reply.content as content:
+            if request.sink is not None:
+                _stream(content, request, reply.status, headers, watch)
+                return b""
+            return _collected(content, watch)
+    except StoreError as error:
+        raise OpenAIError(message=error.message, code=error.code, type="server_error") from error
+
+
+def _stream(content: Content, request: Request, status: int, headers: Headers, watch: Watch) -> None:
+    sink = request.sink
+    if sink is None:
+        return
+    done = sink.begin(status, headers)
+    total = done + content.size_bytes
+
+    def write(chunk: memoryview) -> None:
+        nonlocal done
+        for portion in _admitted(chunk, watch):
+            sink.write(portion)
+            done += len(portion)
+            watch.report("downloading", done, total, request.attempt)
+
+    watch.report("downloading", done, total, request.attempt)
+    content.copy_to(write)
+
+
+def _collected(content: Content, watch: Watch) -> bytes:
+    collected = io.BytesIO()
+
+    def write(chunk: memoryview) -> None:
+        for portion in _admitted(chunk, watch):
+            watch.raise_if_cancelled()
+            collected.write(portion)
+
+    content.copy_to(write)
+    return collected.getvalue()  # the one copy there is
+
+
+def _admitted(chunk: memoryview, watch: Watch) -> Iterator[memoryview]:
+    """
+    Cut *chunk* into what may move at once, and wait for each until it may.
+    """
+    step = watch.portion(len(chunk))
+    for start in range(0, len(chunk), step):
+        portion = chunk[start : start + step]
+        watch.admit(DOWN, len(portion))
+        yield portion
+
+
+def _unknown_url(method: str, path: str) -> Refusal:
+    return Refusal(
+        f"Unknown request URL: {method} {path}. The embedded provider answers at "
+        f"{BASE_URL}/files, {BASE_URL}/uploads and {BASE_URL}/batches.",
+        code="unknown_url",
+        status=404,
+    )
+
+
+def _wrong_method(method: str, path: str) -> Refusal:
+    return Refusal(
+        f"Not allowed to {method} on {path}. GET lists and reads, POST creates, completes and cancels, DELETE "
+        "deletes a file.",
+        code="method_not_supported",
+        status=405,
+    )

@@ -1,0 +1,400 @@
+"""
+The Batches API of a client.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from aikit.http.messages import Flow
+from aikit.http.retry import RetryPolicy
+from aikit.resources.arguments import require_id
+from aikit.resources.batches.batch_booking import affordable, booked, looked_at, rows_looked_at
+from aikit.resources.batches.batch_intent import created_for_intent, new_intent, oldest_with
+from aikit.resources.batches.create import created_once
+from aikit.resources.batches.parameters import (
+    OpenAIBatchListParameters,
+    OpenAIBatchParameters,
+    OpenAIBatchResubmitParameters,
+    OpenAIBatchRowsParameters,
+    OpenAIBatchWaitParameters,
+)
+from aikit.resources.batches.results import (
+    OpenAIBatchCostResult,
+    OpenAIBatchEstimateResult,
+    OpenAIBatchListResult,
+    OpenAIBatchResult,
+    OpenAIBatchRowsResult,
+)
+from aikit.resources.batches.wait import asking_in_time, ended
+from aikit.resources.call import retry_policy, start
+from aikit.resources.pages import all_pages, one_page
+from aikit.runtime.parameters import OpenAIParameters, require_text
+from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
+from aikit.types.errors import Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from aikit.client import OpenAIClient
+    from aikit.http.sources import FileSource
+    from aikit.providers import Provider
+
+    BatchOptions = OpenAIBatchParameters | OpenAIParameters | Mapping[str, Any]
+    BatchListOptions = OpenAIBatchListParameters | OpenAIParameters | Mapping[str, Any]
+    BatchWaitOptions = OpenAIBatchWaitParameters | OpenAIParameters | Mapping[str, Any]
+    BatchRowsOptions = OpenAIBatchRowsParameters | OpenAIParameters | Mapping[str, Any]
+    BatchResubmitOptions = OpenAIBatchResubmitParameters | OpenAIParameters | Mapping[str, Any]
+    Options = OpenAIParameters | Mapping[str, Any]
+
+
+class BatchesAPI:
+    """
+    Files of requests that a provider answers within a day, at half the price.
+    """
+
+    # https://developers.openai.com/api/reference/resources/batches (read 2026-11-21)
+
+    def __init__(self, client: OpenAIClient) -> None:
+        self._client = client
+
+    def create(self, input_file_id: str, endpoint: str, parameters: BatchOptions | None = None) -> OpenAIBatchResult:
+        """
+        Have the requests of a file answered; the answers come as a file, within a day.
+
+        However the network fails, it is created once: when the answer is lost, the batch is looked for by the pair
+        ``"aikit_intent"`` of its metadata before it is asked for again, and where that leaves doubt it is not asked
+        for again. Looking is no retry: it is also done with *max_retries* 0.
+
+        With an *intent* of the caller it is created once also by several runs of a program, one after the other or at
+        the same time: the newest 1,000 batches are looked through before and after creating, and of two that were
+        created at once the younger is cancelled. What the API cannot prevent: two that stay because the provider lists
+        new batches late, or because a process died between creating and looking.
+
+        Args:
+            input_file_id: A file of purpose ``"batch"``.
+
+            endpoint: What each of its lines asks, for example ``"/v1/chat/completions"``.
+
+            parameters: *metadata*, *output_expires_after*, *completion_window*, *intent*; *validate* ``False`` leaves
+                judging *endpoint* and *completion_window* to the provider.
+
+        Returns:
+            A result whose ``batch`` is the `OpenAIBatch`, or ``None`` while running and after errors. The provider
+            reads the file later: a bad line shows in `wait` or `retrieve`. A batch that carries the *intent* already is
+            returned as it is, also if it has another input or has ended in whatever way.
+
+        Raises:
+            TypeError: *input_file_id* or *endpoint* is no string. Nothing was sent.
+            ValueError: *input_file_id* is empty or cannot be an id, or *endpoint* is empty. Nothing was sent.
+        """
+        # POST {base}/batches {input_file_id, endpoint, completion_window, metadata, output_expires_after}
+        # https://developers.openai.com/api/reference/resources/batches/methods/create (read 2026-11-21)
+        require_id("input_file_id", input_file_id)
+        require_text("endpoint", endpoint)
+        options = OpenAIBatchParameters.of(parameters)
+        order = _order(input_file_id, endpoint, options)
+        policy = retry_policy(self._client.defaults, options)
+        return start(
+            self._client,
+            OpenAIBatchResult(),
+            lambda provider, watch: booked(
+                self._client,
+                _checked_create(
+                    provider, order, policy, options, affordable(self._client, input_file_id, options, provider, watch)
+                ),
+                provider,
+            ),
+            options,
+        )
+
+    def retrieve(self, batch_id: str, parameters: Options | None = None) -> OpenAIBatchResult:
+        """
+        Ask what is known of a batch.
+
+        Returns:
+            A result whose ``batch`` is the `OpenAIBatch`, or ``None`` while running and after errors. Asking succeeds
+            also for a batch that failed.
+
+        Raises:
+            TypeError: *batch_id* is no string. Nothing was sent.
+            ValueError: *batch_id* is empty or cannot be an id. Nothing was sent.
+        """
+        # GET {base}/batches/{batch_id}
+        # https://developers.openai.com/api/reference/resources/batches/methods/retrieve (read 2026-11-21)
+        require_id("batch_id", batch_id)
+        return start(
+            self._client,
+            OpenAIBatchResult(),
+            lambda provider, _: looked_at(self._client, provider.retrieve_batch(batch_id), provider, only_own=True),
+            OpenAIParameters.of(parameters),
+        )
+
+    def list(self, parameters: BatchListOptions | None = None) -> OpenAIBatchListResult:
+        """
+        List batches, newest first.
+
+        Args:
+            parameters: *after*, *limit* (1 to 100 a page); *all_pages* for all in one result.
+
+        Returns:
+            A result with ``batches``, ``first_id``, ``last_id``, ``has_more`` and ``next_page()``. When *all_pages*
+            fails on a later page, the batches that came are there beside ``errors``, and ``next_page()`` goes on.
+        """
+        # GET {base}/batches?after&limit
+        # https://developers.openai.com/api/reference/resources/batches/methods/list (read 2026-11-21)
+        options = OpenAIBatchListParameters.of(parameters)
+        result = OpenAIBatchListResult()
+        result._next = lambda last_id: self.list(attrs.evolve(options, after=last_id))  # noqa: SLF001  one mechanism
+        return start(self._client, result, lambda provider, _: _list(provider, options), options)
+
+    def cancel(self, batch_id: str, parameters: Options | None = None) -> OpenAIBatchResult:
+        """
+        Ask the provider to stop working on a batch; it may take ten minutes, and what is done by then is paid for.
+
+        Returns:
+            A result whose ``batch`` is the `OpenAIBatch`, mostly still ``"cancelling"``, or ``None`` while running and
+            after errors. A batch that has completed or failed cannot be cancelled: an error with status 409.
+
+        Raises:
+            TypeError: *batch_id* is no string. Nothing was sent.
+            ValueError: *batch_id* is empty or cannot be an id. Nothing was sent.
+        """
+        # POST {base}/batches/{batch_id}/cancel
+        # https://developers.openai.com/api/reference/resources/batches/methods/cancel (read 2026-11-21)
+        require_id("batch_id", batch_id)
+        return start(
+            self._client,
+            OpenAIBatchResult(),
+            lambda provider, _: looked_at(self._client, provider.cancel_batch(batch_id), provider, only_own=True),
+            OpenAIParameters.of(parameters),
+        )
+
+    def wait(self, batch_id: str, parameters: BatchWaitOptions | None = None) -> OpenAIBatchResult:
+        """
+        Ask until a batch is over, through troubles of the network and the provider; with a callback it holds no thread.
+
+        Args:
+            batch_id: The batch.
+
+            parameters: *poll_interval* and *max_wait* in seconds; *on_progress* gets an `OpenAIBatchProgress`.
+
+        Returns:
+            A result whose ``batch`` is the ended `OpenAIBatch`. It is a success if the batch is ``"completed"``, though
+            single requests may have failed, see its ``request_counts``. Else the first of ``errors`` says how it ended
+            (code ``"batch_failed"``, ``"batch_expired"`` or ``"batch_cancelled"``), and those that follow what was
+            wrong with which line. After *max_wait* there is an error with code ``"timeout"``, and ``batch`` is what
+            was last known.
+
+        Raises:
+            TypeError: *batch_id* is no string. Nothing was sent.
+            ValueError: *batch_id* is empty or cannot be an id. Nothing was sent.
+        """
+        require_id("batch_id", batch_id)
+        options = asking_in_time(OpenAIBatchWaitParameters.of(parameters), self._client.defaults)
+        return start(
+            self._client,
+            OpenAIBatchResult(),
+            lambda provider, watch: looked_at(self._client, ended(provider, batch_id, options, watch), provider),
+            options,
+        )
+
+    def results(self, batch: OpenAIBatch | str, parameters: BatchRowsOptions | None = None) -> OpenAIBatchRowsResult:
+        """
+        Fetch what became of each line of a batch that has ended: its output and error files, joined with its input.
+
+        Whatever the files hold, each line of the input that is not blank has one row, in its order; what could not be
+        joined is in ``problems``. The files are fetched into a private temporary folder, so there must be room on that
+        disk, and memory does not grow with them.
+
+        Args:
+            batch: The batch, or its id; one that was not over when it was asked for is asked for anew.
+
+            parameters: *input_file*, the input's path on this machine, if there is one; *with_lineage* for the rows of
+                the first batch where this one came from `resubmit`.
+
+        Returns:
+            A result to iterate over, with ``counts``, ``problems``, ``write_jsonl()`` and ``write_csv()``; ``close()``
+            it, or use it as a context manager. A batch that is not over is an error with code ``"batch_not_ended"``;
+            files that the provider has no more are errors with code ``"file_gone"``.
+
+        Raises:
+            TypeError: *batch* is neither a batch nor a string. Nothing was sent.
+            ValueError: *batch* is empty or cannot be an id. Nothing was sent.
+        """
+        # GET {base}/batches/{batch_id}, then {base}/files/{file_id}/content of its three files
+        # https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
+        from aikit.resources.batches.fetch import joined  # noqa: PLC0415  its database is needed here only
+
+        _require_batch(batch)
+        options = OpenAIBatchRowsParameters.of(parameters)
+        return start(
+            self._client,
+            OpenAIBatchRowsResult(),
+            lambda provider, watch: rows_looked_at(
+                self._client,
+                joined(provider, batch, options.input_file, watch, with_lineage=options.with_lineage),
+                provider,
+            ),
+            options,
+            is_long=True,
+        )
+
+    def resubmit(
+        self,
+        batch: OpenAIBatch | str,
+        only: Collection[str] = ("failed", "expired", "missing"),
+        parameters: BatchResubmitOptions | None = None,
+    ) -> OpenAIBatchResult:
+        """
+        Create the next batch, of just those lines of an ended one that came to nothing, byte for byte.
+
+        It has the endpoint and the window of its parent, the metadata its caller gave it, and the pair
+        ``"aikit_parent"`` with the parent's id; ``results`` with *with_lineage* puts all together. As with `create`, it
+        is created once; the uploaded input stays at the provider also if the creation fails.
+
+        Args:
+            batch: The batch, or its id.
+
+            only: Which lines: ``"ok"``, ``"failed"``, ``"expired"``, ``"cancelled"``, ``"missing"``.
+
+            parameters: As of `create`, and *input_file*, the parent's input on this machine.
+
+        Returns:
+            A result whose ``batch`` is the new `OpenAIBatch`. Where there is no such line nothing is sent: an error
+            with code ``"nothing_to_resubmit"``.
+
+        Raises:
+            TypeError: *batch* is neither a batch nor a string, or *only* no collection of strings. Nothing was sent.
+            ValueError: *batch* cannot be an id, or *only* is empty or has another status. Nothing was sent.
+        """
+        # GET {base}/batches/{batch_id} and the files' contents, POST {base}/files, POST {base}/batches
+        # https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
+        from aikit.resources.batches.resubmit import resubmitted, statuses_of  # noqa: PLC0415  likewise
+
+        _require_batch(batch)
+        statuses = statuses_of(only)
+        options = OpenAIBatchResubmitParameters.of(parameters)
+        policy = retry_policy(self._client.defaults, options)
+        return start(
+            self._client,
+            OpenAIBatchResult(),
+            lambda provider, watch: booked(
+                self._client,
+                resubmitted(
+                    provider,
+                    batch,
+                    statuses,
+                    options=options,
+                    policy=policy,
+                    watch=watch,
+                    affordable=lambda source: affordable(self._client, source, options, provider, watch),
+                ),
+                provider,
+            ),
+            options,
+            is_long=True,
+        )
+
+    def estimate(self, file: FileSource, parameters: Options | None = None) -> OpenAIBatchEstimateResult:
+        """
+        Estimate what a batch will take, in tokens and US dollars, from its input.
+
+        Args:
+            file: Path, bytes or binary stream of the input; or, if there is no file of that name, the id of an uploaded
+                one, which is fetched and not kept.
+
+            parameters: Options of this call.
+
+        Returns:
+            A result whose ``estimate`` is the `OpenAIBatchEstimate`, low and high, for each model and in all. A price
+            that is not known is ``None``, and ``notes`` says what to do.
+
+        Raises:
+            TypeError: *file* is nothing of that kind. Nothing was sent.
+            ValueError: *file* is empty, or a closed stream. Nothing was sent.
+        """
+        from aikit.resources.batches.costs import estimated, input_of  # noqa: PLC0415  likewise
+
+        source = input_of(file)
+        return start(
+            self._client,
+            OpenAIBatchEstimateResult(),
+            lambda provider, watch: estimated(provider, source, self._client.books, watch),
+            OpenAIParameters.of(parameters),
+            is_long=True,
+        )
+
+    def cost(self, batch: OpenAIBatch | str, parameters: Options | None = None) -> OpenAIBatchCostResult:
+        """
+        Count what a batch that has ended cost, in tokens and US dollars, from the usage in both its files.
+
+        They are counted while they come, and not kept; memory does not grow with them.
+
+        Args:
+            batch: The batch, or its id; one that was not over when it was asked for is asked for anew.
+
+            parameters: Options of this call.
+
+        Returns:
+            A result whose ``cost`` is the `OpenAIBatchCost`, for each model and in all. What is not known is ``None``
+            and not 0, ``is_lower_bound`` says that something is missing, and ``notes`` what, and what to do. A batch
+            that is not over is an error with code ``"batch_not_ended"``.
+
+        Raises:
+            TypeError: *batch* is neither a batch nor a string. Nothing was sent.
+            ValueError: *batch* is empty or cannot be an id. Nothing was sent.
+        """
+        # GET {base}/batches/{batch_id}, then {base}/files/{file_id}/content of its output and error file
+        # https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
+        from aikit.resources.batches.costs import costed  # noqa: PLC0415  likewise
+
+        _require_batch(batch)
+        return start(
+            self._client,
+            OpenAIBatchCostResult(),
+            lambda provider, _: costed(provider, batch, self._client.books),
+            OpenAIParameters.of(parameters),
+            is_long=True,
+        )
+
+
+def _require_batch(batch: Any) -> None:
+    if not isinstance(batch, OpenAIBatch):
+        require_id("batch", batch)
+
+
+def _order(input_file_id: str, endpoint: str, options: OpenAIBatchParameters) -> BatchOrder:
+    return BatchOrder(
+        input_file_id=input_file_id,
+        endpoint=endpoint,
+        completion_window=options.completion_window,
+        metadata=options.metadata or {},
+        output_expires_after=options.output_expires_after,
+        intent=options.intent or new_intent(),
+    )
+
+
+def _checked_create(
+    provider: Provider, order: BatchOrder, policy: RetryPolicy, options: OpenAIBatchParameters, checking: Flow[None]
+) -> Flow[OpenAIBatch]:
+    if options.validate:
+        from aikit.validation import check_batch  # noqa: PLC0415  its rules are needed here only
+
+        problems = check_batch(order.endpoint, order.completion_window, provider.limits)
+        if problems:
+            raise Rejected(problems)
+    if options.intent is not None and options.max_cost is not None:
+        found = yield from oldest_with(provider, options.intent)
+        if found is not None:  # nothing will be created, so nothing will cost
+            return found
+    yield from checking
+    create = created_once if options.intent is None else created_for_intent
+    return (yield from create(provider, order, policy))
+
+
+def _list(provider: Provider, options: OpenAIBatchListParameters) -> Flow[BatchPage]:
+    query = options.query()
+    return (all_pages if options.all_pages else one_page)(provider.list_batches, query)

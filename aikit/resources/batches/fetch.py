@@ -1,0 +1,152 @@
+"""
+The results of a batch: its files are fetched and joined with its input.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from aikit.http.context import Watch
+from aikit.http.messages import Flow
+from aikit.http.sinks import FileSink
+from aikit.http.sources import source_of
+from aikit.resources.batches.rows.folder import Folder, unusable
+from aikit.resources.batches.rows.index import AnswerFile
+from aikit.resources.batches.rows.join import BatchRows, Gone, join, lacks_output
+from aikit.types.batches import PARENT_KEY, OpenAIBatch
+from aikit.types.errors import OpenAIError
+
+if TYPE_CHECKING:
+    from aikit.providers import Provider
+
+InputFile = str | os.PathLike[str] | None
+
+
+def joined(
+    provider: Provider, batch: OpenAIBatch | str, input_file: InputFile, watch: Watch, *, with_lineage: bool = False
+) -> Flow[BatchRows]:
+    """
+    Fetch the files of *batch* into a temporary folder, and join them.
+
+    Raises:
+        OpenAIError: The batch has not ended (code ``"batch_not_ended"``), a file is gone (``"file_gone"``), the lineage
+            is broken (``"lineage_broken"``), or what fetching can fail with.
+    """
+    ended = yield from ended_batch(provider, batch)
+    lineage = (yield from _lineage(provider, ended)) if with_lineage else [ended]
+    folder = Folder()
+    try:
+        asked = yield from _input(provider, lineage[0], input_file, folder.path / "input.jsonl")
+        files: list[AnswerFile | Gone] = []
+        for number, member in enumerate(lineage):
+            files += yield from _answers(provider, member, folder.path, number)
+        return join(lineage, folder, asked, files, watch)
+    except BaseException:
+        folder.close()
+        raise
+
+
+def ended_batch(provider: Provider, batch: OpenAIBatch | str) -> Flow[OpenAIBatch]:
+    """
+    Return *batch*, asked for anew unless it is known to be over, and with what.
+
+    Raises:
+        OpenAIError: It is not (code ``"batch_not_ended"``).
+    """
+    if isinstance(batch, str) or not batch.is_ended or lacks_output(batch):
+        batch = yield from provider.retrieve_batch(batch if isinstance(batch, str) else batch.id)
+    if batch.is_ended:
+        return batch
+    message = f"batch {batch.id} is {batch.status!r} and has no results yet; use batches.wait(), or come back later"
+    raise OpenAIError(message=message, code="batch_not_ended")
+
+
+def _lineage(provider: Provider, batch: OpenAIBatch) -> Flow[list[OpenAIBatch]]:
+    """
+    Return the batches from the first one on to *batch*, each with what is left of the one before.
+    """
+    lineage = [batch]
+    seen = {batch.id}
+    while (parent_id := lineage[0].metadata.get(PARENT_KEY)) and isinstance(parent_id, str):
+        if parent_id in seen:
+            raise _broken(batch, f"{lineage[0].id} names {parent_id}, which descends from it")
+        try:
+            lineage.insert(0, (yield from ended_batch(provider, parent_id)))
+        except OpenAIError as error:
+            if not error.is_not_found_error:
+                raise
+            raise _broken(batch, f"its ancestor {parent_id} does not exist any more") from error
+        seen.add(parent_id)
+    return lineage
+
+
+def _broken(batch: OpenAIBatch, why: str) -> OpenAIError:
+    message = f"the lineage of batch {batch.id} is broken: {why}; take the results of each batch by itself"
+    return OpenAIError(message=message, code="lineage_broken")
+
+
+def _input(provider: Provider, batch: OpenAIBatch, input_file: InputFile, place: Path) -> Flow[Path]:
+    if input_file is not None:
+        source_of(input_file, filename="input.jsonl").resolved().open().close()
+        return Path(input_file).absolute()
+    try:
+        yield from _fetched(provider, batch.input_file_id, place)
+    except OpenAIError as error:
+        if not error.is_not_found_error:
+            raise
+        message = (
+            f"the input of batch {batch.id}, file {batch.input_file_id}, is gone: providers delete files after some "
+            "time; if you have it on this machine, pass its path as input_file"
+        )
+        raise attrs.evolve(error, message=message, code="file_gone", param="input_file") from error
+    return place
+
+
+def _answers(provider: Provider, batch: OpenAIBatch, folder: Path, number: int) -> Flow[list[AnswerFile | Gone]]:
+    """
+    Fetch what there is; without the output there are no results, without the error file there are some.
+    """
+    files: list[AnswerFile | Gone] = []
+    for kind, file_id in (("output", batch.output_file_id), ("error", batch.error_file_id)):
+        if file_id is None:
+            if kind == "output" and lacks_output(batch):
+                files.append(Gone(kind=kind, batch_id=batch.id, message=without_output(batch)))
+            continue
+        place = folder / f"{kind}-{number}.jsonl"
+        try:
+            yield from _fetched(provider, file_id, place)
+        except OpenAIError as error:
+            if not error.is_not_found_error:
+                raise
+            message = f"the {kind} file of batch {batch.id}, {file_id}, is gone: providers delete files after some time"
+            if kind == "output":
+                raise attrs.evolve(error, message=message, code="file_gone") from error
+            files.append(Gone(kind=kind, batch_id=batch.id, message=f"{message}; its lines are missing"))
+        else:
+            files.append(AnswerFile(place, kind, batch.id))
+    return files
+
+
+def without_output(batch: OpenAIBatch) -> str:
+    """
+    Return what is to be said of a batch that `lacks_output`.
+    """
+    return (
+        f"batch {batch.id} has {batch.request_counts.completed:,} answers, and the provider names no file with them; "
+        "ask again later"
+    )
+
+
+def _fetched(provider: Provider, file_id: str, place: Path) -> Flow[None]:
+    try:
+        with FileSink(path=place) as sink:
+            total = yield from provider.download_file(file_id, sink)
+            sink.commit(total)
+    except OpenAIError as error:
+        if error.code != "unwritable_file":
+            raise
+        raise unusable(place.parent, error.__cause__ or error) from error

@@ -1,0 +1,218 @@
+"""
+What a caller may ask of a call about batches.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Literal
+
+import attrs
+
+from aikit.resources.files.parameters import is_expiry
+from aikit.runtime.parameters import OpenAIParameters, by, copied, is_duration, is_flag, is_text, within
+from aikit.types.batches import INTENT_KEY
+
+MAX_BATCH_LIST_LIMIT: Final = 100
+MAX_METADATA_PAIRS: Final = 16
+MAX_METADATA_KEY: Final = 64
+MAX_METADATA_VALUE: Final = 512
+
+
+def _is_window(name: str, value: Any) -> None:
+    if value is None:
+        raise TypeError(f'{name} must be a string, not None; leave it out for "24h"')
+    is_text(name, value)
+
+
+def _is_metadata(name: str, value: Any) -> None:
+    # https://developers.openai.com/api/reference/resources/batches/methods/create (read 2026-11-21)
+    if value is None:
+        return
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a mapping of strings, not {type(value).__name__}")
+    own = value.keys() - {INTENT_KEY}
+    if len(own) >= MAX_METADATA_PAIRS:
+        raise ValueError(
+            f"{name} must have at most {MAX_METADATA_PAIRS - 1} pairs, not {len(own)}: of the {MAX_METADATA_PAIRS} "
+            f"that the provider takes, {INTENT_KEY} is one, by which a batch is never created twice"
+        )
+    for key, text in value.items():
+        _is_pair(name, key, text)
+
+
+def _is_intent(name: str, value: Any) -> None:
+    is_text(name, value)
+    if value is not None and len(value) > MAX_METADATA_VALUE:
+        raise ValueError(f"{name} has {len(value):,} characters; at most {MAX_METADATA_VALUE} are allowed")
+
+
+def _is_path(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, str | bytes | os.PathLike):
+        raise TypeError(f"{name} must be a path, not {type(value).__name__}")
+    path = os.fspath(value)
+    if not isinstance(path, str):
+        raise TypeError(f"{name} must be a path as str, not bytes; use os.fsdecode(path)")
+    if not path or "\0" in path:
+        raise ValueError(f"{name} must not be empty, and have no NUL character")
+
+
+def _is_window_or_parents(name: str, value: Any) -> None:
+    if value != "":
+        _is_window(name, value)
+
+
+def _dollars(value: Any) -> Any:
+    """
+    Return a number of dollars exactly as it was written.
+    """
+    is_number = isinstance(value, int | float | str) and not isinstance(value, bool)
+    try:
+        return Decimal(str(value)) if is_number else value
+    except InvalidOperation:
+        return value
+
+
+def _is_cost(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, Decimal | str):
+        raise TypeError(f"{name} must be a number of US dollars, not {type(value).__name__}")
+    if isinstance(value, str) or not value.is_finite() or value < 0:
+        raise ValueError(f"{name} must be a number of US dollars from 0, not {str(value)!r}")
+
+
+def _is_end(name: str, value: Any) -> None:
+    if value not in ("high", "low"):
+        raise ValueError(f'{name} must be "high" or "low", not {value!r}')
+
+
+def _is_pair(name: str, key: Any, text: Any) -> None:
+    if not isinstance(key, str) or not isinstance(text, str):
+        raise TypeError(f"{name} must map strings to strings; {key!r} does not")
+    if not 0 < len(key) <= MAX_METADATA_KEY:
+        raise ValueError(f"{name} has the key {key!r}; keys have 1 to {MAX_METADATA_KEY} characters")
+    if len(text) > MAX_METADATA_VALUE:
+        raise ValueError(
+            f"{name} has a value of {len(text):,} characters under {key!r}; at most {MAX_METADATA_VALUE} are allowed"
+        )
+    if any("\ud800" <= char <= "\udfff" for char in key + text):
+        raise ValueError(f"{name} has a lone surrogate in {key!r} or its value, which nothing can carry")
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIBatchParameters(OpenAIParameters):
+    """
+    Options of ``batches.create``.
+
+    Attributes:
+        completion_window: By when it is to be done; OpenAI knows ``"24h"`` only.
+
+        metadata: Up to 15 pairs of strings to keep with the batch, keys to 64 characters, values to 512. Of the 16
+            that providers take, one, ``"aikit_intent"``, is how the batch is found if the answer is lost.
+
+        output_expires_after: ``{"anchor": "created_at", "seconds": N}``, N from 3,600 to 2,592,000 seconds after the
+            output file's creation.
+
+        validate: ``False`` sends it unchecked.
+
+        intent: What the batch is for, in the caller's words, to 512 characters: if one of the newest 1,000 batches
+            carries it, whatever became of that, it is returned, and none is created.
+
+        max_cost: US dollars. The input is fetched and estimated first, and nothing is created that may cost more, or
+            whose cost nobody knows: no price, or nothing that bounds prompts and answers.
+
+        max_cost_of: Which end of the estimate must not be above *max_cost*: ``"high"``, or ``"low"`` for inputs whose
+            answers have no bound.
+    """
+
+    completion_window: str = attrs.field(default="24h", validator=by(_is_window))
+    metadata: Mapping[str, str] | None = attrs.field(default=None, validator=by(_is_metadata), converter=copied)
+    output_expires_after: Mapping[str, Any] | None = attrs.field(
+        default=None, validator=by(is_expiry), converter=copied
+    )
+    validate: bool = attrs.field(default=True, validator=by(is_flag))
+    intent: str | None = attrs.field(default=None, validator=by(_is_intent))
+    max_cost: Decimal | None = attrs.field(default=None, validator=by(_is_cost), converter=_dollars)
+    max_cost_of: Literal["high", "low"] = attrs.field(default="high", validator=by(_is_end))
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIBatchListParameters(OpenAIParameters):
+    """
+    Options of ``batches.list``; its order is the provider's, newest first.
+
+    Attributes:
+        after: Id of the last batch of the page before.
+
+        limit: Batches on a page, 1 to 100; the provider's own default is 20.
+
+        all_pages: ``True`` fetches page after page into one result.
+    """
+
+    after: str | None = attrs.field(default=None, validator=by(is_text))
+    limit: int | None = attrs.field(default=None, validator=by(within(1, MAX_BATCH_LIST_LIMIT)))
+    all_pages: bool = attrs.field(default=False, validator=by(is_flag))
+
+    def query(self) -> dict[str, str | int]:
+        """
+        Return what goes into the URL.
+        """
+        values = {"after": self.after, "limit": self.limit}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIBatchWaitParameters(OpenAIParameters):
+    """
+    Options of ``batches.wait``.
+
+    Attributes:
+        poll_interval: Seconds between the first two questions; grows by half each time, to ten times itself at most.
+
+        max_wait: Seconds after which the call gives up; the default is two days, twice the usual window. An answer that
+            is under way then may still come, within *timeout* and *max_wait* (or five seconds) more.
+
+        max_retries: Has no say here: what fails is asked again until the time is over.
+    """
+
+    poll_interval: float = attrs.field(default=10.0, validator=by(is_duration))
+    max_wait: float = attrs.field(default=172_800.0, validator=by(is_duration))
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIBatchRowsParameters(OpenAIParameters):
+    """
+    Options of ``batches.results``.
+
+    Attributes:
+        input_file: Path of the input on this machine; without it, it is fetched from the provider, which keeps it for
+            30 days. It must stay as it is while rows are read.
+
+        with_lineage: ``True`` follows ``batches.resubmit`` back to the first batch: one row for each line of *its*
+            input, with the newest answer; what is ok is not replaced by a later failure.
+    """
+
+    input_file: str | os.PathLike[str] | None = attrs.field(default=None, validator=by(_is_path))
+    with_lineage: bool = attrs.field(default=False, validator=by(is_flag))
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIBatchResubmitParameters(OpenAIBatchParameters):
+    """
+    Options of ``batches.resubmit``: those of ``batches.create``, and *input_file*.
+
+    Attributes:
+        completion_window: Without it, that of the parent.
+
+        metadata: Added to what the caller gave the parent.
+
+        input_file: Path of the parent's input on this machine; without it, it is fetched from the provider.
+    """
+
+    completion_window: str = attrs.field(default="", validator=by(_is_window_or_parents))
+    input_file: str | os.PathLike[str] | None = attrs.field(default=None, validator=by(_is_path))

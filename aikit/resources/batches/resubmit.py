@@ -1,0 +1,143 @@
+"""
+The next batch: the lines of one that came to nothing, once more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from aikit.http.context import Watch
+from aikit.http.messages import Flow
+from aikit.http.retry import RetryPolicy
+from aikit.http.sources import Source, source_of
+from aikit.resources.batches.batch_intent import created_for_intent, new_intent, oldest_with
+from aikit.resources.batches.create import created_once
+from aikit.resources.batches.fetch import joined, without_output
+from aikit.resources.batches.parameters import MAX_METADATA_PAIRS, OpenAIBatchResubmitParameters
+from aikit.resources.batches.rows.folder import telling_faults
+from aikit.resources.batches.rows.join import BatchRows, lacks_output
+from aikit.types.batch_rows import STATUSES
+from aikit.types.batches import INTENT_KEY, PARENT_KEY, BatchOrder, OpenAIBatch
+from aikit.types.errors import OpenAIError, Rejected
+from aikit.types.files import OpenAIFile
+
+if TYPE_CHECKING:
+    from aikit.providers import Provider
+
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9_-]")
+
+
+def statuses_of(only: Any) -> tuple[str, ...]:
+    """
+    Return the statuses that *only* names.
+
+    Raises:
+        TypeError: It is no collection of strings.
+        ValueError: It names none, or something else.
+    """
+    allowed = f"at least one of {', '.join(STATUSES)}"
+    if isinstance(only, str) or not isinstance(only, Collection):
+        raise TypeError(f'only must be a collection such as ("failed", "missing"), with {allowed}, not {only!r}')
+    for status in only:
+        if not isinstance(status, str):
+            raise TypeError(f"only must hold strings, {allowed}; {status!r} is none")
+        if status not in STATUSES:
+            raise ValueError(f"only has {status!r}; it must hold {allowed}")
+    if not only:
+        raise ValueError(f"only must not be empty; it must hold {allowed}")
+    return tuple(only)
+
+
+def resubmitted(
+    provider: Provider,
+    batch: OpenAIBatch | str,
+    statuses: Collection[str],
+    *,
+    options: OpenAIBatchResubmitParameters,
+    policy: RetryPolicy,
+    watch: Watch,
+    affordable: Callable[[Source], Flow[None]],
+) -> Flow[OpenAIBatch]:
+    """
+    Make the next input from the lines of *batch* with one of *statuses*, upload it and create its batch.
+
+    Raises:
+        OpenAIError: There are no such lines (code ``"nothing_to_resubmit"``), the metadata has no room for the lineage
+            (``"too_many_metadata"``), answers that there must be have no file yet (``"output_missing"``), or what
+            results, uploads and creations can fail with.
+        Rejected: The provider would refuse the input.
+    """
+    if options.intent is not None:
+        found = yield from oldest_with(provider, options.intent)
+        if found is not None:
+            return found
+    rows = yield from joined(provider, batch, options.input_file, watch)
+    try:
+        if "missing" in statuses and lacks_output(rows.batch):  # they are paid for
+            raise OpenAIError(message=without_output(rows.batch), code="output_missing")
+        metadata = _metadata(rows.batch, options)
+        place = _copied(rows, statuses)
+        yield from affordable(source_of(place))
+        file = yield from _uploaded(provider, place, options, watch)
+    finally:
+        rows.close()
+    order = _order(rows.batch, file.id, metadata, options)
+    create = created_once if options.intent is None else created_for_intent
+    return (yield from create(provider, order, policy))
+
+
+def _copied(rows: BatchRows, statuses: Collection[str]) -> Path:
+    place = rows.folder / f"rest-of-{_UNSAFE.sub('_', rows.batch.id)[:100]}.jsonl"
+    with telling_faults(rows.folder), place.open("xb") as file:
+        count = rows.copy_input(statuses, file)
+    if count:
+        return place
+    found = ", ".join(f"{count:,} {status}" for status, count in rows.counts.items() if count) or "no line at all"
+    message = f"batch {rows.batch.id} has no line that is {' or '.join(statuses)}: it has {found}; nothing was sent"
+    raise OpenAIError(message=message, code="nothing_to_resubmit", param="only")
+
+
+def _uploaded(
+    provider: Provider, place: Path, options: OpenAIBatchResubmitParameters, watch: Watch
+) -> Flow[OpenAIFile]:
+    source = source_of(place).resolved()
+    if options.validate:
+        from aikit.validation import check_file  # noqa: PLC0415  its rules are needed here only
+
+        problems = check_file(source, "batch", provider.limits, watch)
+        if problems:
+            raise Rejected(problems)
+    return (yield from provider.create_file(source, "batch", None))
+
+
+def _metadata(parent: OpenAIBatch, options: OpenAIBatchResubmitParameters) -> dict[str, str]:
+    """
+    Return the parent's own pairs and the caller's, and who the parent is; room is left for the intent.
+    """
+    metadata = {**parent.metadata, **(options.metadata or {}), PARENT_KEY: parent.id}
+    metadata.pop(INTENT_KEY, None)
+    if len(metadata) < MAX_METADATA_PAIRS:
+        return metadata
+    raise OpenAIError(
+        message=f"batch {parent.id} and the caller have {len(metadata) - 1} pairs of metadata, but there is room for "
+        f"{MAX_METADATA_PAIRS - 2} beside {PARENT_KEY} and {INTENT_KEY}; create the batch from a file of your own, or "
+        "give fewer",
+        code="too_many_metadata",
+        param="metadata",
+    )
+
+
+def _order(
+    parent: OpenAIBatch, input_file_id: str, metadata: dict[str, str], options: OpenAIBatchResubmitParameters
+) -> BatchOrder:
+    return BatchOrder(
+        input_file_id=input_file_id,
+        endpoint=parent.endpoint,
+        completion_window=options.completion_window or parent.completion_window,
+        metadata=metadata,
+        output_expires_after=options.output_expires_after,
+        intent=options.intent or new_intent(),
+    )

@@ -1,0 +1,119 @@
+"""
+A private temporary folder that goes away with whoever holds it, and never under whoever reads from it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from aikit.types.errors import OpenAIError
+
+
+@attrs.define(eq=False, init=False)
+class Folder:
+    """
+    A folder that only this user can read, removed by `close`, with its last holder, or at the interpreter's end.
+
+    Attributes:
+        path: Where it is.
+    """
+
+    path: Path
+    _lock: Any
+    _readers: int
+    _is_closed: bool
+    _remove: weakref.finalize[[str, int], Folder]
+
+    def __init__(self) -> None:
+        """
+        Make the folder.
+
+        Raises:
+            OpenAIError: There is no room for it (code ``"temporary_storage"``).
+        """
+        with telling_faults(Path(tempfile.gettempdir())):
+            self.path = Path(tempfile.mkdtemp(prefix="aikit-"))
+        self._lock = threading.Lock()
+        self._readers, self._is_closed = 0, False
+        self._remove = weakref.finalize(self, _removed, str(self.path), os.getpid())
+
+    def close(self) -> None:
+        """
+        Remove it, as soon as nobody reads from it.
+        """
+        with self._lock:
+            self._is_closed = True
+            is_free = not self._readers
+        if is_free:
+            self._remove()
+
+    def require_open(self) -> None:
+        """
+        Check that it is still to be read from.
+
+        Raises:
+            ValueError: It was closed.
+        """
+        if self._is_closed:
+            raise ValueError("the results are closed; call batches.results() again")
+
+    @contextmanager
+    def reading(self) -> Iterator[Path]:
+        """
+        Keep it while inside, also when it is closed meanwhile.
+
+        Raises:
+            ValueError: It was closed before.
+            OpenAIError: What is inside cannot be read or written (code ``"temporary_storage"``).
+        """
+        with self._lock:
+            self.require_open()
+            self._readers += 1
+        try:
+            with telling_faults(self.path):
+                yield self.path
+        finally:
+            with self._lock:
+                self._readers -= 1
+                is_over = self._is_closed and not self._readers
+            if is_over:
+                self._remove()
+
+
+@contextmanager
+def telling_faults(folder: Path) -> Iterator[None]:
+    """
+    Turn what the disk and SQLite raise inside into an `OpenAIError` about *folder*.
+    """
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise unusable(folder, error) from error
+
+
+def unusable(folder: Path, error: BaseException) -> OpenAIError:
+    """
+    Return what is to be said when *error* came about in *folder*.
+    """
+    reason = getattr(error, "strerror", None) or error
+    return OpenAIError(
+        message=f"the temporary folder {folder} cannot be used: {reason}; free some space on that disk, or set "
+        "TMPDIR to a folder with room for the files of the batch",
+        code="temporary_storage",
+    )
+
+
+def _removed(path: str, pid: int) -> None:
+    if pid == os.getpid():  # a forked child leaves it to its parent
+        shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,252 @@
+"""
+A batch's files joined: one row for each line of its input, read from disk one by one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from io import FileIO
+from pathlib import Path
+from typing import BinaryIO, Final, NoReturn
+
+import attrs
+
+from aikit.http.context import Watch
+from aikit.resources.batches.rows.folder import Folder
+from aikit.resources.batches.rows.index import AnswerFile, Entry, Index, entries, new_database
+from aikit.resources.batches.rows.lines import LINE_MAX_BYTES
+from aikit.types.batch_rows import OpenAIBatchProblem, OpenAIBatchRow
+from aikit.types.batches import OpenAIBatch, OpenAIBatchError
+from aikit.types.errors import OpenAIError
+
+_INDEX: Final = "index.sqlite"
+_COPIED: Final = 1024 * 1024
+
+
+@attrs.frozen(kw_only=True)
+class Gone:
+    """
+    An answer file that the provider has no more.
+    """
+
+    kind: str
+    batch_id: str
+    message: str
+
+
+@attrs.define(kw_only=True, eq=False)
+class BatchRows:
+    """
+    The rows of a batch, on disk.
+
+    Attributes:
+        batch: The batch.
+
+        root: The one whose input has the lines: the same, or where its lineage begins.
+
+        counts: Rows by status, all five of them.
+
+        problems: What could not be joined as it stands, the first hundred.
+
+        problem_count: All of them.
+    """
+
+    batch: OpenAIBatch
+    root: OpenAIBatch
+    counts: Mapping[str, int]
+    problems: tuple[OpenAIBatchProblem, ...]
+    problem_count: int
+    _folder: Folder
+    _input: Path
+    _input_is: tuple[int, int]
+    _files: tuple[AnswerFile, ...]
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("rows stand in files of this process; use write_jsonl() to take them elsewhere")
+
+    def __iter__(self) -> Iterator[OpenAIBatchRow]:
+        self._folder.require_open()
+        return self._rows()
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are, until `close`."""
+        return self._folder.path
+
+    def files(self) -> dict[str, Path]:
+        """
+        Return where the output and the error file of the batch are, until `close`, by the provider's ids.
+        """
+        ids = {"output": self.batch.output_file_id, "error": self.batch.error_file_id}
+        own = [file for file in self._files if file.batch_id == self.batch.id]
+        return {file_id: file.path for file in own if (file_id := ids[file.kind]) is not None}
+
+    def close(self) -> None:
+        """
+        Remove the files, as soon as nobody reads from them.
+        """
+        self._folder.close()
+
+    def copy_input(self, statuses: Collection[str], target: BinaryIO) -> int:
+        """
+        Write the lines of the input whose status is one of *statuses* to *target*, byte for byte; return how many.
+        """
+        count = 0
+        with self._folder.reading() as folder, self._opened_input() as file:
+            for entry in entries(folder / _INDEX):
+                if self._status(entry) in statuses:
+                    _copy(file, entry, target)
+                    count += 1
+        return count
+
+    def _rows(self) -> Iterator[OpenAIBatchRow]:
+        errors: dict[int, OpenAIBatchError] = {}
+        for error in reversed(self.root.errors):  # the first of a line counts
+            errors[error.line or 0] = error
+        with self._folder.reading() as folder, ExitStack() as stack:
+            asked = stack.enter_context(self._opened_input())
+            answers = [stack.enter_context(file.path.open("rb", buffering=0)) for file in self._files]
+            for entry in stack.enter_context(closing(entries(folder / _INDEX))):
+                yield self._row(entry, asked, answers, errors)
+
+    def _row(
+        self, entry: Entry, asked: BinaryIO, answers: Sequence[FileIO], errors: Mapping[int, OpenAIBatchError]
+    ) -> OpenAIBatchRow:
+        custom_id = entry.custom_id
+        return OpenAIBatchRow(
+            line=entry.number,
+            custom_id=None if custom_id is None else custom_id.decode("utf-8", "surrogatepass"),
+            status=self._status(entry),
+            batch_id=self._files[entry.file].batch_id if entry.file is not None else self.root.id,
+            input_line=_read(asked, entry.start, entry.size),
+            output_line=_read(answers[entry.file], entry.answer_start, entry.answer_size)
+            if entry.file is not None
+            else b"",
+            fault=self._fault(entry.number, errors) if entry.file is None else None,
+        )
+
+    def _status(self, entry: Entry) -> str:
+        return entry.status or without_answer(self.root)
+
+    def _fault(self, line: int, errors: Mapping[int, OpenAIBatchError]) -> OpenAIError:
+        own = errors.get(line)
+        if own is not None:
+            return OpenAIError(message=own.message, code=own.code, param=own.param, line=line)
+        end = without_answer(self.root)
+        if end == "missing":
+            message = f"neither file of batch {self.batch.id}, which is {self.batch.status}, has an answer to this line"
+            return OpenAIError(message=message, code="missing", line=line)
+        if end != "failed":
+            message = f"batch {self.root.id} is {end}, and the provider made no file that tells of this line"
+            return OpenAIError(message=message, code=f"batch_{end}", line=line)
+        why = errors.get(0) or next(iter(self.root.errors), None)
+        said = f": {why.message}" if why is not None else ", and the provider does not say why"
+        return OpenAIError(
+            message=f"batch {self.root.id} failed before it was begun{said}", code="batch_failed", line=line
+        )
+
+    def _opened_input(self) -> BinaryIO:
+        try:
+            file = self._input.open("rb")
+        except OSError as error:
+            raise _changed(self._input) from error
+        if _identity(os.fstat(file.fileno())) != self._input_is:
+            file.close()
+            raise _changed(self._input)
+        return file
+
+
+def join(
+    batches: Sequence[OpenAIBatch], folder: Folder, asked: Path, files: Sequence[AnswerFile | Gone], watch: Watch
+) -> BatchRows:
+    """
+    Join *files* with the input at *asked*.
+
+    Args:
+        batches: The batch, or its lineage from the root on.
+
+        folder: Where the files are; gets the index.
+
+        asked: The input of the first of *batches*.
+
+        files: Those of each batch, in the order of *batches*.
+
+        watch: Told the bytes that are through.
+
+    Raises:
+        OpenAIError: The disk is full (code ``"temporary_storage"``).
+        CancelledError: *watch* was cancelled.
+    """
+    found = tuple(file for file in files if isinstance(file, AnswerFile))
+    with folder.reading() as place, closing(new_database(place / _INDEX)) as connection:
+        status = asked.stat()
+        total = status.st_size + sum(file.path.stat().st_size for file in found)
+        index = Index(connection, lambda done: watch.report("joining", done, total))
+        index.add_input(asked, batches[0].id)
+        first: dict[str, int] = {}
+        for number, file in enumerate(found):
+            index.add_answers(file, number, first.setdefault(file.batch_id, number))
+        for gone in files:
+            if isinstance(gone, Gone):
+                index.note_gone(gone.kind, gone.batch_id, gone.message)
+        connection.execute("COMMIT")
+        counts = index.counts(without_answer(batches[0]))
+    watch.report("joining", total, total)
+    return BatchRows(
+        batch=batches[-1],
+        root=batches[0],
+        counts=counts,
+        problems=tuple(index.problems),
+        problem_count=index.problem_count,
+        folder=folder,
+        input=asked,
+        input_is=_identity(status),
+        files=found,
+    )
+
+
+def without_answer(batch: OpenAIBatch) -> str:
+    """
+    Return what became of lines that no file of *batch* tells of.
+
+    One that failed has run nothing. Of one that expired or was cancelled, some providers make no error file: then its
+    end is that of the lines too.
+    """
+    if batch.status in {"expired", "cancelled"} and batch.error_file_id is None and not lacks_output(batch):
+        return batch.status
+    return "failed" if batch.status == "failed" else "missing"
+
+
+def lacks_output(batch: OpenAIBatch) -> bool:
+    """
+    Tell whether there must be answers, and no file with them is named: perhaps not yet.
+    """
+    return batch.output_file_id is None and batch.request_counts.completed > 0
+
+
+def _read(file: BinaryIO | FileIO, start: int | None, size: int | None) -> bytes:
+    if start is None or size is None or size > LINE_MAX_BYTES:
+        return b""
+    file.seek(start)
+    return file.read(size).rstrip(b"\r\n")
+
+
+def _copy(file: BinaryIO, entry: Entry, target: BinaryIO) -> None:
+    file.seek(entry.start)
+    left, last = entry.size, b""
+    while left and (chunk := file.read(min(left, _COPIED))):
+        target.write(chunk)
+        left, last = left - len(chunk), chunk[-1:]
+    if last != b"\n":
+        target.write(b"\n")  # the last line of a file may have none
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_size, status.st_mtime_ns
+
+
+def _changed(path: Path) -> OpenAIError:
+    message = f"{path} is gone or is not what it was when it was joined; call batches.results() again"
+    return OpenAIError(message=message, code="file_changed", param="input_file")

@@ -1,0 +1,153 @@
+"""
+Where runs are kept: one file each, replaced at once, and a lock that one process at a time holds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import attrs
+
+from aikit.resources.batches.run.state import RunOrder, RunState
+from aikit.storage.errors import telling_faults
+from aikit.storage.locks import take
+from aikit.types.errors import OpenAIError
+
+
+@attrs.frozen
+class RunFolder:
+    """
+    The folder of all runs.
+
+    Attributes:
+        path: ``<home>/runs``.
+    """
+
+    path: Path
+
+    @classmethod
+    def of(cls, home: Path) -> RunFolder:
+        """
+        Return the folder of runs in *home*, which is made by the first run.
+        """
+        return cls(home / "runs")
+
+    @contextmanager
+    def held(self, key: str) -> Iterator[None]:
+        """
+        Be the only one at the run *key*; when the process dies, however it dies, the next may go on.
+
+        Raises:
+            OpenAIError: Another process is at it (code ``"run_in_progress"``).
+            StoreError: The folder cannot be used.
+        """
+        with telling_faults(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = take(self.path / f"{key}.lock")
+        if lock is None:
+            message = f"another process is at this very run ({key}) already; let it go on, or stop it first"
+            raise OpenAIError(message=message, code="run_in_progress")
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # an open file cannot be removed everywhere
+                (self.path / f"{key}.lock").unlink()
+            lock.close()
+
+    def load(self, key: str) -> RunState | None:
+        """
+        Return how far the run *key* has come; ``None`` if it was never begun.
+
+        Raises:
+            OpenAIError: What was kept cannot be read (code ``"run_damaged"``).
+        """
+        path = self._file(key)
+        try:
+            return RunState.from_json(json.loads(path.read_bytes()))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, RecursionError) as error:
+            message = (
+                f"what was kept of this run in {path} cannot be read: {error}; its batches are in batches.list(): "
+                "to begin anew and pay anew, remove that file"
+            )
+            raise OpenAIError(message=message, code="run_damaged") from error
+
+    def keep(self, state: RunState) -> None:
+        """
+        Write down how far a run has come; whoever is killed in the middle of it leaves the file as it was.
+
+        Raises:
+            StoreError: The folder cannot be used.
+        """
+        path = self._file(state.order.key)
+        part = path.with_name(f".{path.name}.part")  # one at a time: whoever keeps holds the lock
+        with telling_faults(self.path):
+            try:
+                with part.open("w", encoding="utf-8") as file:
+                    json.dump(state.to_json(), file, indent=2)
+                    file.flush()
+                    os.fsync(file.fileno())
+                part.replace(path)
+            except OSError:
+                with suppress(OSError):
+                    part.unlink()
+                raise
+            _sync(self.path)
+
+    def others(self, order: RunOrder) -> list[RunState]:
+        """
+        Return the runs of the same path and provider with another content or other options, the oldest first.
+        """
+        same = [
+            state
+            for state in self._all()
+            if (state.order.input, state.order.provider) == (order.input, order.provider)
+            and state.order.key != order.key
+        ]
+        return sorted(same, key=lambda state: state.created_at)
+
+    def results(self) -> set[str]:
+        """
+        Return the paths that runs have written results to.
+        """
+        return {path for state in self._all() for path in state.results}
+
+    def parts_of(self, key: str) -> Path:
+        """
+        Return where the parts of the run *key* are, if it has several.
+        """
+        return self.path / key
+
+    def forget_parts(self, key: str) -> None:
+        """
+        Remove the parts of a run, which are at the provider.
+        """
+        shutil.rmtree(self.parts_of(key), ignore_errors=True)
+
+    def _all(self) -> Iterator[RunState]:
+        for path in self.path.glob("*.json"):
+            with suppress(OpenAIError):  # of no concern to any other
+                state = self.load(path.stem)
+                if state is not None:
+                    yield state
+
+    def _file(self, key: str) -> Path:
+        return self.path / f"{key}.json"
+
+
+def _sync(folder: Path) -> None:
+    """
+    Make a new name last through a power cut; where folders cannot be opened, the system sees to it.
+    """
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,223 @@
+"""
+The input of a run: everything that is wrong with it, and the parts that a provider takes at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from aikit.http.sources import Source, source_of
+from aikit.resources.batches.run.state import Part
+from aikit.types.errors import CancelledError, OpenAIError, Rejected
+from aikit.validation import check_file
+from aikit.validation.batch_lines import BatchRules
+from aikit.validation.jsonl_lines import iter_lines, parsed
+from aikit.validation.limits import Limits, limits_for
+from aikit.validation.lines import check_lines
+from aikit.validation.problems import Problems
+
+_CHUNK: Final = 1024 * 1024
+_SPLIT: Final = frozenset(("mismatched_model", "too_many_tasks", "too_many_inputs"))
+_LIMITS: Final = ("openai", "local", "compatible")
+_OTHER_URL: Final = "does not match the batch endpoint."
+
+OnRead = Callable[[int], None]
+"""Told the bytes read so far; what it raises ends the reading."""
+
+
+@attrs.frozen(kw_only=True)
+class Fingerprint:
+    """
+    By which a file is known to be what it was.
+
+    Attributes:
+        modified_ns: Time of the last change.
+    """
+
+    sha256: str
+    size_bytes: int
+    modified_ns: int
+
+    def is_of(self, path: Path) -> bool:
+        """
+        Tell whether the file at *path* is there and nothing has been written to it since.
+        """
+        try:
+            return self._fits(path.stat())
+        except OSError:
+            return False
+
+    def require(self, path: Path) -> None:
+        """
+        Check that nothing has been written to the file at *path* since.
+
+        Raises:
+            OpenAIError: It was changed (code ``"input_changed"``), or is gone.
+        """
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if not self._fits(status):
+            message = f"{path} was changed while it was read; call again when it stays as it is"
+            raise OpenAIError(message=message, code="input_changed", param="file")
+
+    def _fits(self, status: os.stat_result) -> bool:
+        return (status.st_size, status.st_mtime_ns) == (self.size_bytes, self.modified_ns)
+
+
+def fingerprint(path: Path, on_read: OnRead) -> Fingerprint:
+    """
+    Read the file at *path* to its end.
+
+    Raises:
+        Rejected: It cannot be read.
+    """
+    digest, done = hashlib.sha256(), 0
+    try:
+        with path.open("rb", buffering=0) as file:
+            status = os.fstat(file.fileno())
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+                done += len(chunk)
+                on_read(done)
+    except (OSError, ValueError) as error:
+        raise Rejected([_unreadable(path, error)]) from error
+    return Fingerprint(sha256=digest.hexdigest(), size_bytes=done, modified_ns=status.st_mtime_ns)
+
+
+def planned(path: Path, limits: Limits, folder: Path, on_read: OnRead) -> tuple[Part, ...]:
+    """
+    Check the input at *path*, and return its parts: mostly one, the input itself.
+
+    Args:
+        path: The input.
+
+        limits: What the provider takes in one batch.
+
+        folder: Where several parts are written to.
+
+        on_read: Told how far the check has come.
+
+    Raises:
+        Rejected: All problems, each with its line.
+    """
+    source = source_of(path, purpose="batch").resolved()
+    lines, is_one = _checked(source, limits, on_read)
+    if is_one:
+        return (Part(number=1, path=str(path), endpoint=first_url(source) or "", lines=lines),)
+    return _split(path, limits, folder, on_read)
+
+
+def first_url(source: Source) -> str | None:
+    """
+    Return what the first request of *source* asks, or ``None`` when that cannot be read.
+    """
+    with closing(source.open()) as reader:
+        first = next(iter_lines(reader, sys.maxsize), None)
+    try:
+        line = parsed(first or b"")
+    except ValueError:
+        return None
+    url = line.get("url") if isinstance(line, dict) else None
+    return url if isinstance(url, str) and url else None
+
+
+@attrs.define
+class _Mendable(Problems):
+    """
+    Problems but for those that splitting mends.
+
+    Attributes:
+        is_mendable: Whether there were some of these.
+    """
+
+    is_mendable: bool = False
+
+    def add(self, error: OpenAIError) -> None:
+        """
+        Take a problem of the whole file.
+        """
+        if error.code in _SPLIT:
+            self.is_mendable = True
+        else:
+            Problems.add(self, error)
+
+    def add_line(self, line: int, code: str, message: str, param: str | None = None) -> None:
+        """
+        Take a problem of a line.
+        """
+        if code in _SPLIT or (code == "invalid_url" and message.endswith(_OTHER_URL)):
+            self.is_mendable = True
+        else:
+            Problems.add_line(self, line, code, message, param)
+
+
+def _checked(source: Source, limits: Limits, on_read: OnRead) -> tuple[int, bool]:
+    """
+    Return how many lines there are, and whether they are one batch.
+    """
+    unbounded = attrs.evolve(limits, batch_max_bytes=sys.maxsize, batch_max_lines=sys.maxsize)
+    problems = _Mendable()
+    for error in check_file(source, "batch", attrs.evolve(unbounded, checked_purposes=())):
+        problems.add(error)
+    rules = BatchRules(unbounded, problems)  # of all lines, so that no custom_id is in two parts
+    if source.size_bytes:
+        with closing(source.open()) as reader:
+            try:
+                check_lines("batch", reader, unbounded, problems, on_read, rules=rules)
+            except CancelledError:
+                raise
+            except OpenAIError as error:
+                problems.add(error)
+    if problems.count:
+        raise Rejected(problems.shown())
+    is_small = (source.size_bytes or 0) <= limits.batch_max_bytes and rules.lines <= limits.batch_max_lines
+    return rules.lines, is_small and not problems.is_mendable
+
+
+def _split(path: Path, limits: Limits, folder: Path, on_read: OnRead) -> tuple[Part, ...]:
+    from aikit.jsonl import split  # noqa: PLC0415  most inputs are one batch
+
+    pieces = split(
+        path,
+        folder,
+        provider=_name_of(limits),
+        max_lines=limits.batch_max_lines,
+        max_bytes=limits.batch_max_bytes,
+        replace=True,  # those of a call that was stopped before it had a plan
+        on_progress=lambda progress: on_read(progress.bytes),
+    )
+    for piece in pieces:
+        _sync(piece.path)
+    return tuple(
+        Part(number=number, path=str(piece.path), endpoint=piece.url, lines=piece.lines)
+        for number, piece in enumerate(pieces, 1)
+    )
+
+
+def _name_of(limits: Limits) -> str:
+    return next((name for name in _LIMITS if limits_for(name) == limits), "compatible")
+
+
+def _sync(path: Path) -> None:
+    """
+    Make a part last through a power cut: the state that names it does, too.
+    """
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _unreadable(path: Path, error: Exception) -> OpenAIError:
+    is_missing = isinstance(error, FileNotFoundError)
+    reason = "does not exist" if is_missing else f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    code = "file_not_found" if is_missing else "unreadable_file"
+    return OpenAIError(message=f"{path} {reason}; check the path", code=code, param="file")

@@ -1,0 +1,163 @@
+"""
+The results of a run: what became of each line of its input, in the input's order, whatever batch it was in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from aikit.http.sinks import FileSink
+from aikit.http.sources import source_of
+from aikit.resources.batches.run.plan import Fingerprint
+from aikit.resources.batches.run.state import Part, RunState
+from aikit.types.batch_rows import OpenAIBatchProblem, OpenAIBatchRow
+from aikit.types.errors import OpenAIError, Rejected
+from aikit.validation.jsonl_lines import iter_lines, parsed
+
+if TYPE_CHECKING:
+    from aikit.client import OpenAIClient
+
+_LINE_MAX: Final = 1 << 40
+
+
+@attrs.frozen(kw_only=True)
+class Joined:
+    """
+    What became of the lines of a run.
+
+    Attributes:
+        state: The run, with the counts.
+
+        rows: One for each line, in the order of the input.
+
+        problems: What could not be joined, of each batch the first 100.
+
+        problem_count: How many there are.
+    """
+
+    state: RunState
+    rows: Iterator[OpenAIBatchRow]
+    problems: tuple[OpenAIBatchProblem, ...] = ()
+    problem_count: int = 0
+
+
+@contextmanager
+def joined(client: OpenAIClient, state: RunState, mark: Fingerprint) -> Iterator[Joined]:
+    """
+    Yield what became of the lines of *state*, whose input *mark* is of.
+
+    Raises:
+        Rejected: The results of a batch cannot be had.
+        OpenAIError: The input of several batches is not what it was (code ``"input_changed"``), also while it is read.
+    """
+    if len(state.parts) > 1:
+        _require_same(state, mark)
+    with ExitStack() as stack:
+        results = []
+        for part in state.parts:
+            options = {"with_lineage": True} | input_of(part, state, mark)
+            result = client.batches.results(part.batch_id or "", options)
+            if result.errors:
+                raise Rejected(result.errors)
+            results.append(stack.enter_context(result))
+            state = state.with_part(attrs.evolve(part, counts=dict(result.counts)))
+        yield Joined(
+            state=state,
+            rows=iter(results[0]) if len(results) == 1 else _merged_of(state, mark, results),
+            problems=tuple(problem for result in results for problem in result.problems),
+            problem_count=sum(result.problem_count for result in results),
+        )
+
+
+def require_writable(path: Path) -> None:
+    """
+    Find out, before anything is paid, that rows can be written to *path*.
+
+    Raises:
+        OpenAIError: They cannot (codes ``"unwritable_file"`` and ``"not_a_regular_file"``).
+    """
+    with FileSink(path=path):
+        pass
+
+
+def written(rows: Iterable[OpenAIBatchRow], path: Path) -> int:
+    """
+    Write *rows* to the file at *path*, as comma-separated values if its name says so, else as JSON lines.
+
+    Returns:
+        How many.
+
+    Raises:
+        OpenAIError: It cannot be written (code ``"unwritable_file"``).
+    """
+    from aikit.resources.batches.rows.write import write_csv, write_jsonl  # noqa: PLC0415  runs are mostly waiting
+
+    if path.suffix.lower() == ".csv":
+        return write_csv(rows, path, escape_formulas=True)
+    return write_jsonl(rows, path)
+
+
+def merged(path: Path, parts: Iterable[Iterable[OpenAIBatchRow]]) -> Iterator[OpenAIBatchRow]:
+    """
+    Yield the rows of *parts*, each in the order of the input at *path*, in that order.
+
+    Raises:
+        OpenAIError: A line of the input is in no part (code ``"input_changed"``).
+    """
+    heads: dict[str | None, tuple[OpenAIBatchRow, Iterator[OpenAIBatchRow]]] = {}
+
+    def advance(rows: Iterator[OpenAIBatchRow]) -> None:
+        row = next(rows, None)
+        if row is not None:
+            heads[row.custom_id] = row, rows
+
+    for part in parts:
+        advance(iter(part))
+    for number, custom_id in _custom_ids(path):
+        if custom_id not in heads:
+            message = f"line {number} of {path} is in none of the batches: it was changed meanwhile; call again"
+            raise OpenAIError(message=message, code="input_changed", line=number)
+        row, rows = heads.pop(custom_id)
+        yield attrs.evolve(row, line=number)
+        advance(rows)
+
+
+def _merged_of(
+    state: RunState, mark: Fingerprint, parts: Iterable[Iterable[OpenAIBatchRow]]
+) -> Iterator[OpenAIBatchRow]:
+    yield from merged(Path(state.order.input), parts)
+    _require_same(state, mark)
+
+
+def _require_same(state: RunState, mark: Fingerprint) -> None:
+    """
+    Check that the input still tells the order of the lines.
+    """
+    path = Path(state.order.input)
+    if not mark.is_of(path):
+        message = (
+            f"{path} was changed while its batches were under way, and the order of their lines is lost with it; "
+            "nothing else is: put back what it was, and call again"
+        )
+        raise OpenAIError(message=message, code="input_changed", param="file")
+
+
+def _custom_ids(path: Path) -> Iterator[tuple[int, str | None]]:
+    with closing(source_of(path).resolved().open()) as reader:
+        for number, line in enumerate(iter_lines(reader, _LINE_MAX), 1):
+            if line and not line.isspace():
+                yield number, parsed(line).get("custom_id")
+
+
+def input_of(part: Part, state: RunState, mark: Fingerprint) -> dict[str, str]:
+    """
+    Spare the provider to send back what is still here, and is what it was: it may have been a day.
+    """
+    path = Path(part.path)
+    is_here = mark.is_of(path) if part.path == state.order.input else path.is_file()
+    return {"input_file": part.path} if is_here else {}

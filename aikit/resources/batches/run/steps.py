@@ -1,0 +1,246 @@
+"""
+The steps of a run after its plan: each takes how far it has come, and returns how far it has come then.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from aikit.resources.batches.run.state import Part, RunState
+from aikit.types.errors import OpenAIError, Rejected
+
+if TYPE_CHECKING:
+    from aikit.client import OpenAIClient
+    from aikit.resources.batches.results import OpenAIBatchResult
+    from aikit.runtime.result import OpenAIResult
+    from aikit.types.batches import OpenAIBatch, OpenAIBatchProgress
+    from aikit.types.files import Progress
+
+NOT_OK: Final = ("failed", "expired", "cancelled", "missing")
+"""What becomes of lines that are sent again when somebody asks for it."""
+
+_CROWDED: Final = "token_limit_exceeded"
+
+OnUpload = Callable[[Part], "Callable[[Progress], object] | None"]
+"""Given a part, returns what its upload reports to."""
+
+OnWait = Callable[[Part], "Callable[[OpenAIBatchProgress], object] | None"]
+"""Given a part, returns what the waiting for its batch reports to."""
+
+
+def _to_nobody(_: RunState) -> AbstractContextManager[Callable[[Part], None]]:
+    return nullcontext(lambda _: None)
+
+
+@attrs.frozen(kw_only=True)
+class Listener:
+    """
+    Who is told what happens.
+
+    Attributes:
+        on_state: Keeps the state, before and after each step that counts.
+
+        uploading: Inside of it parts are uploaded; it tells each where to report to.
+
+        on_uploaded: Given a part before its upload counts; what it raises ends the run there.
+
+        waiting: Inside of it batches are waited for, likewise.
+
+        on_batch: Told each batch as soon as it is known.
+
+        on_room: Called before batches are tried again that found no room.
+    """
+
+    on_state: Callable[[RunState], object]
+    uploading: Callable[[RunState], AbstractContextManager[OnUpload]] = _to_nobody
+    on_uploaded: Callable[[Part], object] = lambda _: None
+    waiting: Callable[[RunState], AbstractContextManager[OnWait]] = _to_nobody
+    on_batch: Callable[[Part, OpenAIBatch], object] = lambda _, __: None
+    on_room: Callable[[], object] = lambda: None
+
+
+def answered(client: OpenAIClient, state: RunState, listener: Listener, wait: Mapping[str, Any]) -> RunState:
+    """
+    Go on from *state* until all batches are over; those that found no room are tried again as long as others end.
+
+    Args:
+        client: Whose provider answers.
+
+        state: As far as it has come.
+
+        listener: Told what happens.
+
+        wait: *poll_interval* and *max_wait*, as for ``batches.wait``.
+
+    Raises:
+        Rejected: A step failed; what was done before is kept.
+    """
+    while not state.is_ended:
+        before, state = state, ended(client, submitted(client, state, listener), listener, wait)
+        if not has_gained_room(before, state):
+            break
+        listener.on_room()
+        state = intending_again(state, is_free_only=True)
+    return state
+
+
+def submitted(client: OpenAIClient, state: RunState, listener: Listener) -> RunState:
+    """
+    Upload each part that is not at the provider, and create each batch that is not there.
+
+    Before a batch is created its intent is kept, so that it is found when this program ends before it knows of it.
+
+    Args:
+        client: Whose provider gets them.
+
+        state: As far as it has come.
+
+        listener: Told what happens.
+
+    Raises:
+        Rejected: A step failed; what was done before is kept.
+    """
+    with listener.uploading(state) as on_upload:
+        for number in range(len(state.parts)):
+            state = _uploaded(client, state, state.parts[number], listener, on_upload)
+            state = _created(client, state, state.parts[number], listener)
+    return state
+
+
+def ended(client: OpenAIClient, state: RunState, listener: Listener, wait: Mapping[str, Any]) -> RunState:
+    """
+    Wait until all batches are over, side by side.
+
+    Args:
+        client: Whose provider has them.
+
+        state: With a batch for each part.
+
+        listener: Told how far they come.
+
+        wait: *poll_interval* and *max_wait*, as for ``batches.wait``.
+
+    Raises:
+        Rejected: One could not be waited for; which of the others are over is kept.
+    """
+    failures: list[OpenAIError] = []
+    with listener.waiting(state) as on_wait:
+        for number, result in [_awaited(client, part, wait, on_wait) for part in state.parts if not part.is_ended]:
+            _settle(result)
+            batch = result.batch
+            if batch is None or not batch.is_ended:
+                failures += result.errors
+                continue
+            code = batch.errors[0].code if batch.errors else None
+            state = state.with_part(state.parts[number - 1].with_last(status=batch.status, code=code))
+            listener.on_state(state)
+    if failures:
+        raise Rejected(failures)
+    return state
+
+
+def intending_again(state: RunState, *, is_free_only: bool) -> RunState:
+    """
+    Return *state* with a batch more to be created for each part that has something left undone.
+
+    Args:
+        state: All its batches are over.
+
+        is_free_only: Only where the provider refused the whole batch, so that nothing was done and nothing is paid.
+    """
+    for part in state.parts:
+        if part.is_refused or (part.has_undone and not is_free_only):
+            state = attrs.evolve(state.with_part(part.intending(new_intent())), ended_at=None)
+    return state
+
+
+def has_gained_room(before: RunState, state: RunState) -> bool:
+    """
+    Tell whether batches were refused because too much was waiting, and others have ended since *before*.
+
+    As long as that is so, trying again gets ahead.
+    """
+    # token_limit_exceeded: https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
+    crowded = [part for part in state.parts if part.is_refused and part.attempts[-1].code == _CROWDED]
+    begun = [part.number for part in before.parts if not part.is_ended]
+    return bool(crowded) and any(part.number in begun and not part.is_refused for part in state.parts)
+
+
+def new_intent() -> str:
+    """
+    Return a key that nobody else has.
+    """
+    return os.urandom(16).hex()
+
+
+def _uploaded(client: OpenAIClient, state: RunState, part: Part, listener: Listener, on_upload: OnUpload) -> RunState:
+    if part.file_id is not None:
+        return state
+    result = client.files.create(Path(part.path), "batch", _in_background({"on_progress": on_upload(part)}))
+    _settle(result)
+    if result.file is None:
+        raise Rejected(_of_part(part, result.errors, state), result.request)
+    listener.on_uploaded(part)
+    state = state.with_part(attrs.evolve(part, file_id=result.file.id))
+    listener.on_state(state)
+    return state
+
+
+def _created(client: OpenAIClient, state: RunState, part: Part, listener: Listener) -> RunState:
+    if part.is_submitted:
+        return state
+    if not part.attempts:
+        part = part.intending(new_intent())
+    state = state.with_part(part)
+    listener.on_state(state)  # before it is asked for: this is what makes it one batch
+    options = _in_background(_options(state) | {"intent": part.attempts[-1].intent})
+    result: OpenAIResult[OpenAIBatch]
+    if len(part.attempts) == 1:
+        result = client.batches.create(part.file_id or "", part.endpoint, options)
+    else:
+        result = client.batches.resubmit(part.attempts[-2].batch_id or "", NOT_OK, options)
+    _settle(result)
+    batch = result.batch
+    if batch is None:
+        raise Rejected(_of_part(part, result.errors, state), result.request)
+    state = state.with_part(part.with_last(batch_id=batch.id))
+    listener.on_state(state)
+    listener.on_batch(part, batch)
+    return state
+
+
+def _options(state: RunState) -> dict[str, Any]:
+    order = state.order
+    options = {"metadata": dict(order.metadata) or None, "output_expires_after": order.output_expires_after}
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _awaited(
+    client: OpenAIClient, part: Part, wait: Mapping[str, Any], on_wait: OnWait
+) -> tuple[int, OpenAIBatchResult]:
+    options = _in_background({**wait, "on_progress": on_wait(part)})
+    return part.number, client.batches.wait(part.batch_id or "", options)
+
+
+def _in_background(options: dict[str, Any]) -> dict[str, Any]:
+    return {**options, "background": True}  # so that Ctrl-C ends the waiting, wherever the call stands
+
+
+def _settle(result: OpenAIResult[Any]) -> None:
+    while not result.wait(1):  # with a timeout: Ctrl-C gets through everywhere
+        pass
+
+
+def _of_part(part: Part, errors: tuple[OpenAIError, ...], state: RunState) -> list[OpenAIError]:
+    """
+    Say of which part *errors* are, where there are several.
+    """
+    if len(state.parts) == 1:
+        return list(errors)
+    return [attrs.evolve(error, message=f"part {part.number}: {error.message}") for error in errors]

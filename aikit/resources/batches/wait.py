@@ -1,0 +1,127 @@
+"""
+Waiting for a batch, which may take a day: whatever goes wrong meanwhile and may pass is waited out.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from aikit.http.context import Watch
+from aikit.http.messages import Flow, Pause
+from aikit.http.retry import retry_after_s
+from aikit.resources.batches.parameters import OpenAIBatchWaitParameters
+from aikit.runtime.parameters import OpenAIParameters
+from aikit.types.batches import OpenAIBatch, OpenAIBatchProgress
+from aikit.types.errors import ExchangeError, OpenAIError, Rejected
+
+if TYPE_CHECKING:
+    from aikit.providers import Provider
+
+_PASSING: Final = frozenset((408, 409, 425, 429))
+_MAX_GROWTH: Final = 10
+_SOON_S: Final = 0.25
+_MAX_DOUBLINGS: Final = 64
+_SHORTEST_TIMEOUT_S: Final = 5.0  # who waits for a moment only still wants one answer
+
+
+def asking_in_time(options: OpenAIBatchWaitParameters, defaults: OpenAIParameters) -> OpenAIBatchWaitParameters:
+    """
+    Return *options* for each single question: a provider that is silent, or asks for pauses, holds up no deadline.
+    """
+    longest_s = max(options.max_wait, _SHORTEST_TIMEOUT_S)
+    timeout_s = min(options.timeout or defaults.timeout or longest_s, longest_s)
+    return attrs.evolve(options, timeout=timeout_s, max_retries=0)  # waiting asks again by itself
+
+
+def ended(provider: Provider, batch_id: str, options: OpenAIBatchWaitParameters, watch: Watch) -> Flow[OpenAIBatch]:
+    """
+    Ask for a batch with growing pauses until it is over.
+
+    Raises:
+        Rejected: The provider refuses to tell, or the batch did not complete, or not in time; what was last known of
+            it comes along.
+    """
+    batch: OpenAIBatch | None = None
+    progress: OpenAIBatchProgress | None = None
+    spent_s, pause_s, troubles = 0.0, options.poll_interval, 0
+    while True:
+        trouble = None
+        try:
+            batch = yield from provider.retrieve_batch(batch_id)
+        except OpenAIError as error:
+            if not _may_pass(error, is_known=batch is not None):
+                raise Rejected([error], batch) from None
+            trouble = error
+            troubles += 1
+            spent_s = yield Pause(0.0)  # it may have been long in coming
+        else:
+            troubles = 0
+            progress = _reported(batch, progress, watch)
+            if batch.is_ended:
+                return _completed(batch)
+        if spent_s >= options.max_wait:
+            raise _too_late(batch_id, spent_s, batch, trouble)
+        spent_s = yield Pause(min(_wanted_s(pause_s, trouble, troubles), options.max_wait - spent_s))
+        pause_s = min(pause_s * 1.5, options.poll_interval * _MAX_GROWTH)
+
+
+def _may_pass(error: OpenAIError, *, is_known: bool) -> bool:
+    """
+    Tell whether asking again later may help; nonsense is a wrong address, unless that address knew the batch before.
+    """
+    if error.status is None:
+        return isinstance(error, ExchangeError)
+    if 200 <= error.status <= 299:  # no batch, or a refusal that calls itself a success
+        return is_known
+    return error.status >= 500 or error.status in _PASSING
+
+
+def _wanted_s(usual_s: float, trouble: OpenAIError | None, troubles: int) -> float:
+    """
+    Return how long to pause: after trouble less than usual at first, and never less than the provider asks for.
+    """
+    if trouble is None:
+        return usual_s
+    soon_s = _SOON_S * 2.0 ** min(troubles, _MAX_DOUBLINGS)
+    return max(min(usual_s, soon_s), retry_after_s(trouble.headers, time.time()) or 0.0)
+
+
+def _reported(batch: OpenAIBatch, last: OpenAIBatchProgress | None, watch: Watch) -> OpenAIBatchProgress:
+    """
+    Tell *watch* what is new since *last*; return what is known now.
+    """
+    counts = batch.request_counts
+    progress = OpenAIBatchProgress(batch, max(counts.completed + counts.failed, last.done if last else 0))
+    if last is None or (progress.phase, progress.done, progress.total) != (last.phase, last.done, last.total):
+        watch.tell(progress, is_last=batch.is_ended)
+    return progress
+
+
+def _completed(batch: OpenAIBatch) -> OpenAIBatch:
+    if batch.status == "completed":
+        return batch
+    problems = [
+        OpenAIError(message=error.message, code=error.code, param=error.param, line=error.line)
+        for error in batch.errors
+    ]
+    raise Rejected([OpenAIError(message=_end_of(batch), code=f"batch_{batch.status}"), *problems], batch)
+
+
+def _end_of(batch: OpenAIBatch) -> str:
+    counts = batch.request_counts
+    if batch.status == "failed":
+        why = batch.errors[0] if batch.errors else None
+        return f"batch {batch.id} failed: {why.message if why else 'the provider does not say why'}"
+    message = f"batch {batch.id} was {batch.status}" if batch.status == "cancelled" else f"batch {batch.id} expired"
+    message += f" with {counts.completed + counts.failed} of {counts.total} requests done"
+    return message + (f"; their answers are in file {batch.output_file_id}" if batch.output_file_id else "")
+
+
+def _too_late(batch_id: str, spent_s: float, batch: OpenAIBatch | None, trouble: OpenAIError | None) -> Rejected:
+    known = f"is still {batch.status!r}" if batch is not None else "could not be asked for"
+    message = f"batch {batch_id} {known} after {spent_s:.0f} s; raise max_wait to wait longer"
+    late = OpenAIError(message=message, code="timeout")
+    return Rejected([late] if trouble is None else [late, trouble], batch)

@@ -1,0 +1,153 @@
+"""
+How a call is made: an operation becomes a flow, the flow runs here or on the pool, and its end becomes a result.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import attrs
+
+from aikit.http.context import Watch
+from aikit.http.messages import Flow, Request, Response
+from aikit.http.retry import RetryPolicy, redirected, retried, through
+from aikit.runtime.parameters import OpenAIParameters
+from aikit.runtime.result import OpenAIResult, Outcome
+from aikit.runtime.task import Call
+
+if TYPE_CHECKING:
+    from aikit.client import OpenAIClient
+    from aikit.providers import Provider
+
+R = TypeVar("R", bound=OpenAIResult[Any])
+log: Final = logging.getLogger("aikit")
+_ASIDE_S: Final = 20.0  # without a byte; the answer that the caller waits for is there already
+
+Operation = Callable[["Provider", Watch], Flow[Any]]
+"""Makes the flow of one call."""
+
+
+def start(
+    client: OpenAIClient, result: R, operation: Operation, parameters: OpenAIParameters, *, is_long: bool = False
+) -> R:
+    """
+    Run *operation* as *parameters* ask: here and now, or on the pool.
+
+    Args:
+        client: Whose call it is.
+
+        result: Gets its end.
+
+        operation: Makes its flow.
+
+        parameters: Options of this call.
+
+        is_long: Whether it moves contents; calls that do not need not wait for it.
+
+    Returns:
+        *result*, terminated unless the call runs in the background.
+
+    Raises:
+        RuntimeError: The client is closed.
+        OpenAIError: *parameters* ask to throw, and the call failed.
+    """
+    call = _call(client, result, operation, parameters)
+    call.is_long = is_long
+    if parameters.is_background:
+        result._handle = call  # noqa: SLF001  results and calls are one mechanism
+        _begin_deadline(call, parameters)
+        client.running_pool().submit(call)
+        return result
+    end_deadline = _begin_deadline(call, parameters)
+    try:
+        client.drive(call)
+    finally:
+        end_deadline()
+    return result.throw() if parameters.throw else result
+
+
+def retry_policy(defaults: OpenAIParameters, parameters: OpenAIParameters) -> RetryPolicy:
+    """
+    Return how often a call with *parameters* tries again, and after which pauses.
+    """
+    max_retries = defaults.max_retries if parameters.max_retries is None else parameters.max_retries
+    return RetryPolicy(max_retries=max_retries or 0)
+
+
+def _call(client: OpenAIClient, result: OpenAIResult[Any], operation: Operation, parameters: OpenAIParameters) -> Call:
+    connection = client.connection_for(parameters)
+    watch = Watch(on_progress=_progress(client, parameters.on_progress), bandwidth=client.bandwidth)
+    flow = through(operation(connection.provider, watch), partial(_carried_out, client.defaults, parameters))
+    deliver = partial(_deliver, client, result, parameters)
+    return Call(flow, connection.transport, watch, partial(result._settle, deliver))  # noqa: SLF001  likewise
+
+
+def _begin_deadline(call: Call, parameters: OpenAIParameters) -> Callable[[], None]:
+    """
+    Let the call's time run, if it has an end; return what lets go of it, which its end does too.
+    """
+    if parameters.deadline is None:
+        return lambda: None
+    from aikit.runtime.deadline import Deadline  # noqa: PLC0415  most calls have all the time there is
+
+    deadline, finish = Deadline(call, parameters.deadline), call.finish
+
+    def finish_in_time(outcome: Outcome) -> None:
+        deadline.end()
+        finish(outcome)
+
+    call.finish = finish_in_time
+    deadline.begin()
+    return deadline.end
+
+
+def _carried_out(defaults: OpenAIParameters, parameters: OpenAIParameters, request: Request) -> Flow[Response]:
+    timeout_s = parameters.timeout or defaults.timeout or request.timeout_s
+    headers = request.headers.merged(parameters.extra_headers) if parameters.extra_headers else request.headers
+    if request.is_aside:
+        return redirected(attrs.evolve(request, timeout_s=min(timeout_s, _ASIDE_S), headers=headers))
+    if request.is_cleanup:
+        timeout_s = min(timeout_s, _ASIDE_S)
+    if timeout_s != request.timeout_s or headers is not request.headers:
+        request = attrs.evolve(request, timeout_s=timeout_s, headers=headers)
+    return retried(request, retry_policy(defaults, parameters))
+
+
+def _deliver(client: OpenAIClient, result: OpenAIResult[Any], parameters: OpenAIParameters) -> None:
+    first = parameters.on_response if result.success else parameters.on_error
+    callbacks = [callback for callback in (first, parameters.on_terminate) if callback is not None]
+    if callbacks:
+        client.dispatcher.deliver(partial(_run, callbacks, result))
+
+
+def _progress(client: OpenAIClient, on_progress: Callable[[Any], object] | None) -> Callable[[Any], None] | None:
+    if on_progress is None:
+        return None
+    from aikit.dispatch import Newest  # noqa: PLC0415  only those who watch need it
+
+    return Newest(client.dispatcher, partial(_run, [on_progress])).tell
+
+
+def _run(callbacks: list[Callable[[Any], object]], value: Any) -> None:
+    """
+    Call each with *value*; one that raises is logged and changes nothing else.
+
+    In the main thread a wish to end the program (Ctrl-C, ``sys.exit``) is kept until all have run.
+    """
+    wish: BaseException | None = None
+    for callback in callbacks:
+        try:
+            callback(value)
+        except Exception:
+            log.exception("callback %r raised", callback)
+        except BaseException as error:
+            if threading.current_thread() is threading.main_thread():
+                wish = wish or error
+            else:
+                log.exception("callback %r asked a thread of the pool to end", callback)
+    if wish is not None:
+        raise wish

@@ -1,0 +1,159 @@
+"""
+Calls about many files: what is asked of them, checked and made ready to run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from aikit.http.filenames import require_plain_name
+from aikit.http.rate_limiter import Pace
+from aikit.providers.account import account_key
+from aikit.resources.call import start
+from aikit.resources.files.bulk_progress import Tally
+from aikit.resources.files.many_parameters import (
+    OpenAIFileManyParameters,
+    OpenAIFilePruneParameters,
+    OpenAIFileUsageParameters,
+)
+from aikit.resources.files.many_results import (
+    ManyOutcome,
+    OpenAIFileManyResult,
+    OpenAIFilePruneResult,
+    OpenAIFileUsageResult,
+    PruneOutcome,
+)
+from aikit.runtime.parameters import require_text
+from aikit.storage.walk import is_folder, is_one, require_paths
+
+if TYPE_CHECKING:
+    from aikit.client import OpenAIClient
+    from aikit.http.context import Watch
+    from aikit.http.messages import Flow
+    from aikit.providers import Provider
+    from aikit.resources.files.bulk_upload import Create
+    from aikit.resources.files.identical import Identical
+
+
+@attrs.define(eq=False)
+class ManyCalls:
+    """
+    The calls of a client about many files.
+
+    Attributes:
+        create: What is done with each file.
+    """
+
+    client: OpenAIClient
+    create: Create
+    _paces: dict[tuple[str, str, int], Pace] = attrs.field(factory=dict, init=False)
+
+    def create_many(self, paths: Any, purpose: str, parameters: Any) -> OpenAIFileManyResult:
+        """
+        Upload many files; see `aikit.resources.files.FilesAPI.create_many`.
+        """
+        options = OpenAIFileManyParameters.of(parameters)
+        require_text("purpose", purpose)
+        require_paths(paths)
+        if options.filename is not None:
+            _require_one(options.filename, paths)
+        tally, result = Tally(), OpenAIFileManyResult()
+        result._now = tally.outcome  # noqa: SLF001  results and calls are one mechanism
+
+        def flow(provider: Provider, watch: Watch) -> Flow[ManyOutcome]:
+            from aikit.resources.files.bulk_upload import Many  # noqa: PLC0415  loaded by the first call
+
+            tally.watch = watch
+            account = account_key(provider, options.extra_headers)
+            return Many(
+                provider=provider,
+                account=account,
+                paths=paths,
+                purpose=purpose,
+                options=options,
+                watch=watch,
+                create=self.create,
+                at_a_time=self._at_a_time(options.at_a_time),
+                tally=tally,
+                pace=self._pace("create", provider, options.rate or provider.limits.creations_per_minute),
+                identical=self._identical(provider, account, purpose) if options.skip_identical else None,
+            ).run()
+
+        return start(self.client, result, flow, options, is_long=True)
+
+    def usage(self, parameters: Any) -> OpenAIFileUsageResult:
+        """
+        Sum up what is stored; see `aikit.resources.files.FilesAPI.usage`.
+        """
+        from aikit.resources.files.prune import summed_up  # noqa: PLC0415  only here
+
+        options = OpenAIFileUsageParameters.of(parameters)
+        return start(
+            self.client,
+            OpenAIFileUsageResult(),
+            lambda provider, watch: summed_up(provider, options, int(time.time()), watch),
+            options,
+        )
+
+    def prune(self, parameters: Any) -> OpenAIFilePruneResult:
+        """
+        Delete files, or list which would go; see `aikit.resources.files.FilesAPI.prune`.
+        """
+        from aikit.resources.files.housekeeping_progress import HousekeepingTally  # noqa: PLC0415  likewise
+        from aikit.resources.files.prune import Prune  # noqa: PLC0415  only here
+
+        options = OpenAIFilePruneParameters.of(parameters)
+        if not (options.unused or options.older_than or options.purpose or options.name):
+            raise ValueError("nothing says which files are to go; give older_than, purpose, name or unused=True")
+
+        tally, result = HousekeepingTally(), OpenAIFilePruneResult()
+        result._now = tally.outcome  # noqa: SLF001  results and calls are one mechanism
+
+        def flow(provider: Provider, watch: Watch) -> Flow[PruneOutcome]:
+            tally.watch = watch
+            return Prune(
+                provider=provider,
+                options=options,
+                now=int(time.time()),
+                booked=partial(self._booked, provider),
+                at_a_time=self._at_a_time(options.at_a_time),
+                tally=tally,
+                pace=self._pace("delete", provider, options.rate or provider.limits.deletions_per_minute),
+            ).run()
+
+        return start(self.client, result, flow, options)
+
+    def _at_a_time(self, asked: int | None) -> int:
+        return min(asked or self.client.max_workers, self.client.max_connections)
+
+    def _pace(self, what: str, provider: Provider, per_minute: int) -> Pace:
+        """
+        Return what gives turns, the same for all calls of a client that ask alike.
+        """
+        return self._paces.setdefault((what, provider.base_url, per_minute), Pace(per_minute))
+
+    def _identical(self, provider: Provider, account: str, purpose: str) -> Identical:
+        from aikit.resources.files.identical import Identical  # noqa: PLC0415  likewise
+        from aikit.storage.uploaded_files import Uploaded  # noqa: PLC0415  SQLite is loaded for those who use it
+
+        return Identical(provider=provider, account=account, purpose=purpose, journal=Uploaded(self.client.home))
+
+    def _booked(self, provider: Provider) -> Iterator[str]:
+        from aikit.resources.batches.costs import account_of  # noqa: PLC0415  likewise
+        from aikit.types.events import CREATED  # noqa: PLC0415  likewise
+
+        address = account_of(provider).address
+        for event in self.client.ledger.events(kind=CREATED):
+            if event.address == address:
+                yield event.input_file_id
+
+
+def _require_one(filename: str, paths: Any) -> None:
+    require_plain_name(filename)
+    if not is_one(paths) or is_folder(paths):
+        raise ValueError("filename names one file; give its path alone, or leave filename out")

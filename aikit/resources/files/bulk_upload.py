@@ -1,0 +1,365 @@
+"""
+Many files at once: each has an outcome of its own, and none stops the others.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from aikit.http.context import Watch
+from aikit.http.messages import Flow, Request, Response, Together
+from aikit.http.retry import through
+from aikit.http.slices import sha256_of
+from aikit.http.sources import PathSource, Source, source_of
+from aikit.resources.files.bulk_progress import Tally
+from aikit.resources.files.many_results import ManyOutcome
+from aikit.storage.walk import Found, can_be_walked_twice, measured, walked
+from aikit.types.bulk_files import CANCELLED, FAILED, IDENTICAL, KEPT, UPLOADED, OpenAIFileItem
+from aikit.types.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected
+from aikit.types.files import Progress
+
+if TYPE_CHECKING:
+    from aikit.http.rate_limiter import Pace
+    from aikit.providers import Provider
+    from aikit.resources.files.identical import Identical
+    from aikit.resources.files.many_parameters import OpenAIFileManyParameters
+    from aikit.storage.manifest import FileState, Manifest
+    from aikit.types.files import OpenAIFile
+
+log: Final = logging.getLogger("aikit")
+_TOLD_MAX: Final = 10_000  # of those that were not begun when the call was cancelled
+_ERRORS_MAX: Final = 100
+
+Create = Callable[["Provider", Source, str, Any, Watch], Flow["OpenAIFile"]]
+"""Checks and uploads one file."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class Many:
+    """
+    A call about many files.
+
+    Attributes:
+        account: Whose files they become; no secret is in it.
+
+        create: What is done with each.
+
+        at_a_time: How many may be under way.
+
+        pace: Gives each its turn, and holds back all while the provider has too many.
+
+        identical: Knows what the provider has already; ``None`` where nobody asked.
+    """
+
+    provider: Provider
+    account: str
+    paths: Any
+    purpose: str
+    options: OpenAIFileManyParameters
+    watch: Watch
+    create: Create
+    at_a_time: int
+    tally: Tally
+    pace: Pace
+    identical: Identical | None = None
+    _manifest: Manifest | None = attrs.field(default=None, init=False)
+    _found: Iterator[Found] = attrs.field(init=False)
+    _errors: list[OpenAIError] = attrs.field(factory=list, init=False)
+    _lock: Any = attrs.field(factory=threading.Lock, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._found = walked(self.paths, recursive=self.options.recursive, but=self.options.manifest)
+
+    def run(self) -> Flow[ManyOutcome]:
+        """
+        Upload all.
+
+        Raises:
+            Rejected: Some failed, or the call was cancelled; what came of each comes along.
+        """
+        with ExitStack() as stack:
+            ended_by = yield from self._ended(stack)
+        outcome = attrs.evolve(self.tally.outcome(), ended_by=ended_by)
+        if errors := (*self._errors,) if ended_by is None else (ended_by, *self._errors):
+            raise Rejected(errors, outcome)
+        return outcome
+
+    def _ended(self, stack: ExitStack) -> Flow[OpenAIError | None]:
+        """
+        Upload all; return what ended that early, if anything did.
+        """
+        try:
+            self._open(stack)
+            yield Together(self._flows(), self.at_a_time, on_progress=self.tally.moved)
+            self.tally.finish()
+        except CancelledError as error:
+            self._tell_what_is_left(error)
+            return error
+        except OpenAIError as error:
+            if self.tally.begun:
+                self._tell_what_is_left(CancelledError(keeps=True))
+            return error
+        except Exception as error:  # noqa: BLE001  of the caller's own iterable
+            self._tell_open(CancelledError(keeps=True))
+            return _broken_off(error)
+        except BaseException:  # Ctrl-C, or an iterable that asks its thread to end
+            self._tell_open(CancelledError(keeps=True))
+            raise
+        return None
+
+    def _open(self, stack: ExitStack) -> None:
+        if self.options.validate:
+            from aikit.validation import check_purpose  # noqa: PLC0415  its rules are needed here only
+
+            problem = check_purpose(self.purpose, self.provider.limits)
+            if problem is not None:  # with every file alike
+                raise problem
+        if self.options.manifest is not None:
+            from pathlib import Path  # noqa: PLC0415  only here
+
+            from aikit.storage.manifest import Manifest  # noqa: PLC0415  SQLite is loaded for those who use it
+
+            self._manifest = Manifest.opened(Path(self.options.manifest), self.watch.raise_if_cancelled)
+            stack.callback(self._manifest.close)
+        if self.identical is not None:
+            stack.callback(self.identical.close)
+        if self.tally.is_heard and can_be_walked_twice(self.paths):
+            self.tally.expect(self._sizes())
+
+    def _sizes(self) -> Iterator[int]:
+        for size_bytes in measured(self.paths, recursive=self.options.recursive, but=self.options.manifest):
+            self.watch.raise_if_cancelled()
+            yield size_bytes
+
+    def _flows(self) -> Iterator[Flow[None]]:
+        for number, found in enumerate(self._found):
+            self.tally.begin(number, found.path)
+            yield self._one(number, found)
+        self.tally.expect_no_more()
+
+    def _tell_what_is_left(self, why: CancelledError) -> None:
+        """
+        List what did not come to its end, and what was not begun.
+        """
+        self._tell_open(why)
+        with suppress(OpenAIError):  # no room, as below
+            self._tell_the_rest(why)
+
+    def _tell_open(self, why: CancelledError) -> None:
+        """
+        List what was under way when the call ended early.
+        """
+        with suppress(OpenAIError):  # no room for the list of results may be why it ended
+            for number, path in self.tally.unfinished():
+                self.tally.end(number, _cancelled(path, why))
+
+    def _tell_the_rest(self, why: CancelledError) -> None:
+        """
+        List what was not begun when the call ended early.
+        """
+        if can_be_walked_twice(self.paths):
+            begun = self.tally.begun
+            for number, found in zip(range(begun, begun + _TOLD_MAX), self._found, strict=False):
+                self.tally.end(number, _cancelled(found.path, why))
+            if next(self._found, None) is not None:
+                self.watch.note(f"of the files that were not begun, only the first {_TOLD_MAX:,} are listed")
+
+    def _one(self, number: int, found: Found) -> Flow[None]:
+        """
+        Upload one file, and keep what came of it; only cancelling ends more than this one.
+        """
+        one = _One(self, number, found.path)
+        try:
+            yield from one.run(found)
+        except CancelledError as error:
+            one.fail(error, status=CANCELLED)
+        except Rejected as rejected:
+            one.fail(*rejected.errors)
+        except OpenAIError as error:
+            one.fail(error)
+        except Exception as error:
+            log.exception("a file of many failed in a way nobody thought of")
+            one.fail(OpenAIError(message=f"{type(error).__name__}: {error}", code=UNEXPECTED))
+        self._end(one)
+
+    def _end(self, one: _One) -> None:
+        item = one.item()
+        with self._lock:
+            room = _ERRORS_MAX - len(self._errors)
+            self._errors += _of_file(item)[:room] if item.status == FAILED else ()
+        try:
+            if self._manifest is not None and one.state is not None and item.status not in {KEPT, CANCELLED}:
+                self._manifest.note(item, one.state)
+        finally:
+            self.tally.end(one.number, item)
+
+    def kept(self, state: FileState, sha256: Callable[[], str]) -> OpenAIFileItem | None:
+        """
+        Return what the manifest has of a file that is done.
+        """
+        return None if self._manifest is None else self._manifest.done(state, sha256)
+
+    def state_of(self, source: Source) -> FileState | None:
+        """
+        Return what a manifest is to know of *source*; ``None`` if there is none, or it is no file on disk.
+        """
+        if self._manifest is None or not isinstance(source, PathSource):
+            return None
+        from aikit.storage.manifest import FileState  # noqa: PLC0415  loaded by then
+
+        return FileState(
+            path=str(source.path.absolute()),
+            size_bytes=source.size_bytes or 0,
+            modified_ns=source.modified_ns or 0,
+            purpose=self.purpose,
+            account=self.account,
+        )
+
+
+@attrs.define(eq=False)
+class _One:
+    """
+    One of them, and what is known of it so far.
+
+    Attributes:
+        state: For the manifest.
+    """
+
+    many: Many
+    number: int
+    path: str | None
+    state: FileState | None = None
+    status: str = FAILED
+    file: OpenAIFile | None = None
+    errors: tuple[OpenAIError, ...] = ()
+    size_bytes: int = 0
+    sha256: str | None = None
+    was_sent: bool = False
+
+    def item(self) -> OpenAIFileItem:
+        """
+        Return what became of it.
+        """
+        return OpenAIFileItem(
+            path=self.path,
+            status=self.status,
+            file=self.file,
+            errors=self.errors,
+            bytes=self.size_bytes,
+            sha256=self.sha256,
+            was_sent=self.was_sent,
+        )
+
+    def fail(self, *errors: OpenAIError, status: str = FAILED) -> None:
+        """
+        Keep why it failed.
+        """
+        self.status, self.file, self.errors = status, None, errors
+
+    def run(self, found: Found) -> Flow[None]:
+        """
+        Upload it, unless that is done already.
+        """
+        many = self.many
+        source = _source(found, many.options.filename, many.purpose)
+        self.size_bytes = source.size_bytes or 0
+        many.tally.measure(self.number, source.size_bytes)
+        self.state = many.state_of(source)
+        if self.state is not None and (kept := many.kept(self.state, partial(self._hashed, source))) is not None:
+            self.status, self.file, self.sha256 = KEPT, kept.file, kept.sha256
+            return
+        if self.state is not None or (many.identical is not None and source.is_replayable):
+            self._hashed(source)
+        if many.identical is not None and self.sha256 is not None:
+            self.file = yield from many.identical.found(source, self.sha256)
+        if self.file is not None:
+            self.status = IDENTICAL
+        else:
+            yield from self._upload(source)
+
+    def _upload(self, source: Source) -> Flow[None]:
+        many = self.many
+        eye = _Eye(whole=many.watch, on_progress=self._checked)
+        flow = many.create(many.provider, source, many.purpose, many.options, eye)
+        self.file = yield from through(flow, self._asked)
+        self.status = UPLOADED
+        if many.identical is not None and self.sha256 is not None:
+            many.identical.note(source, self.sha256, self.file.id)
+
+    def _asked(self, request: Request) -> Flow[Response]:
+        """
+        Pass on a request; the first one waits for its turn.
+        """
+        if not self.was_sent:
+            request = attrs.evolve(request, turn=self.many.pace.turn, brake=self.many.pace)
+        self.was_sent = True
+        response: Response = yield request
+        return response
+
+    def _hashed(self, source: Source) -> str:
+        if self.sha256 is None:
+            done = 0
+
+            def tell(count: int) -> None:
+                nonlocal done
+                done += count
+                self.many.watch.raise_if_cancelled()
+                self._checked(Progress(done, source.size_bytes, "checking"))
+
+            self.sha256 = sha256_of(source, tell)
+        return self.sha256
+
+    def _checked(self, progress: Progress) -> None:
+        self.many.tally.moved(self.number, progress)
+
+
+@attrs.define(eq=False, slots=True)
+class _Eye(Watch):
+    """
+    The eye on the checking of one file: it sees when the whole call is cancelled.
+    """
+
+    whole: Watch = attrs.field(kw_only=True)
+
+    def raise_if_cancelled(self) -> None:
+        self.whole.raise_if_cancelled()
+
+    def note(self, text: str) -> None:
+        self.whole.note(text)
+
+
+def _cancelled(path: str | None, why: CancelledError) -> OpenAIFileItem:
+    return OpenAIFileItem(path=path, status=CANCELLED, errors=(why,))
+
+
+def _of_file(item: OpenAIFileItem) -> list[OpenAIError]:
+    """
+    Return the errors of a file as they stand among those of others.
+    """
+    path = item.path
+    return [
+        error if path is None or path in error.message else attrs.evolve(error, message=f"{path}: {error.message}")
+        for error in item.errors
+    ]
+
+
+def _broken_off(error: Exception) -> OpenAIError:
+    log.error("the iterable of paths raised", exc_info=error)
+    message = f"the iterable of paths raised {type(error).__name__}: {error}; what it gave before is done with"
+    return OpenAIError(message=message, code="unreadable_paths", param="paths")
+
+
+def _source(found: Found, filename: str | None, purpose: str) -> Source:
+    if found.error is not None:
+        raise found.error
+    try:
+        return source_of(found.file, filename=filename, purpose=purpose).resolved()
+    except (TypeError, ValueError) as error:
+        raise OpenAIError(message=str(error), code="invalid_file", param="file") from error

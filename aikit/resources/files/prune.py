@@ -1,0 +1,302 @@
+"""
+What is stored, summed up page by page, and what of it is to go.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from aikit.http.messages import Flow, Request, Response, Together
+from aikit.http.retry import through
+from aikit.resources.files.housekeeping_progress import HousekeepingTally
+from aikit.resources.pages import each_page
+from aikit.types.bulk_files import CANCELLED, DELETED, FAILED, LISTED
+from aikit.types.errors import CancelledError, OpenAIError, Rejected
+from aikit.types.housekeeping_objects import (
+    AGES,
+    DAY_S,
+    SIZES,
+    OpenAIFilePruneItem,
+    OpenAIFileTotals,
+    OpenAIFileUsage,
+)
+
+if TYPE_CHECKING:
+    from aikit.http.context import Watch
+    from aikit.http.rate_limiter import Pace
+    from aikit.providers import Provider
+    from aikit.resources.files.many_parameters import OpenAIFilePruneParameters, OpenAIFileUsageParameters
+    from aikit.resources.files.many_results import PruneOutcome
+    from aikit.types.batches import BatchPage
+    from aikit.types.files import FilePage, OpenAIFile
+
+_ERRORS_MAX: Final = 100
+_YOUNG_S: Final = 3_600  # the batch of such a file may be yet to come
+_BATCHES_A_PAGE: Final = 100
+_LOOK_EVERY: Final = 100  # deletions: batches may be made while they go on
+_LARGEST: Final = list(SIZES)[-1]
+
+
+@attrs.define
+class _Sum:
+    files: int = 0
+    bytes: int = 0
+    oldest: int | None = None
+
+    def add(self, file: OpenAIFile) -> None:
+        self.files += 1
+        self.bytes += file.bytes or 0
+        self.oldest = file.created_at if self.oldest is None else min(self.oldest, file.created_at)
+
+    def totals(self) -> OpenAIFileTotals:
+        return OpenAIFileTotals(files=self.files, bytes=self.bytes, oldest=self.oldest)
+
+
+@attrs.define
+class _Sums:
+    """
+    Sums of files that come one by one.
+    """
+
+    now: int
+    expiring_within: float
+    total: _Sum = attrs.field(factory=_Sum)
+    expiring: _Sum = attrs.field(factory=_Sum)
+    never_expiring: _Sum = attrs.field(factory=_Sum)
+    by_purpose: dict[str, _Sum] = attrs.field(factory=dict)
+    by_age: dict[str, _Sum] = attrs.field(factory=lambda: {title: _Sum() for title in AGES})
+    by_size: dict[str, _Sum] = attrs.field(factory=lambda: {title: _Sum() for title in SIZES})
+
+    def take(self, page: FilePage) -> None:
+        for file in page.items:
+            self._add(file)
+
+    def _add(self, file: OpenAIFile) -> None:
+        self.total.add(file)
+        self.by_purpose.setdefault(file.purpose, _Sum()).add(file)
+        age_s = self.now - file.created_at
+        self.by_age[next(title for title, end in AGES.items() if age_s < end)].add(file)
+        self.by_size[next((title for title, end in SIZES.items() if (file.bytes or 0) < end), _LARGEST)].add(file)
+        if file.expires_at is None:
+            self.never_expiring.add(file)
+        elif file.expires_at <= self.now + self.expiring_within:
+            self.expiring.add(file)
+
+    def summed_up(self) -> OpenAIFileUsage:
+        purposes = sorted(self.by_purpose.items(), key=lambda entry: (-entry[1].bytes, entry[0]))
+        return OpenAIFileUsage(
+            total=self.total.totals(),
+            expiring=self.expiring.totals(),
+            never_expiring=self.never_expiring.totals(),
+            by_purpose={purpose: one.totals() for purpose, one in purposes},
+            by_age={title: one.totals() for title, one in self.by_age.items()},
+            by_size={title: one.totals() for title, one in self.by_size.items()},
+        )
+
+
+def summed_up(provider: Provider, options: OpenAIFileUsageParameters, now: int, watch: Watch) -> Flow[OpenAIFileUsage]:
+    """
+    Sum up all files, page by page; none is held.
+    """
+    sums, tally = _Sums(now, options.expiring_within), HousekeepingTally(watch)
+
+    def take(page: FilePage) -> None:
+        sums.take(page)
+        tally.look_at(len(page.items))
+
+    yield from each_page(provider.list_files, _query(provider, options.purpose), take)
+    tally.finish()
+    return sums.summed_up()
+
+
+@attrs.define(eq=False, kw_only=True)
+class Prune:
+    """
+    A call that deletes files, or lists which would go.
+
+    Attributes:
+        now: Unix seconds.
+
+        booked: Gives the files that batches were booked with in this home; asked for only where it matters.
+
+        at_a_time: How many deletions may be under way.
+
+        tally: Told of each.
+
+        pace: Gives each its turn, and holds back all while the provider has too many.
+    """
+
+    provider: Provider
+    options: OpenAIFilePruneParameters
+    now: int
+    booked: Callable[[], Iterator[str]]
+    at_a_time: int
+    tally: HousekeepingTally
+    pace: Pace
+    _used: set[str] = attrs.field(factory=set, init=False)
+    _newest: str | None = attrs.field(default=None, init=False)
+    _errors: list[OpenAIError] = attrs.field(factory=list, init=False)
+    _pattern: re.Pattern[str] | None = attrs.field(init=False)
+    _lock: Any = attrs.field(factory=threading.Lock, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        name = self.options.name
+        self._pattern = re.compile(fnmatch.translate(name)) if name is not None else None
+
+    def run(self) -> Flow[PruneOutcome]:
+        """
+        Find what is to go, all of it before the first is deleted; then delete it, unless it is a dry run.
+
+        Raises:
+            OpenAIError: What there is could not be listed to its end; nothing was deleted.
+            Rejected: Some could not be deleted, or the call was cancelled; what became of each comes along.
+        """
+        query = _query(self.provider, self.options.purpose)
+        yield from each_page(self.provider.list_files, query, self._choose)
+        if self.options.unused and len(self.tally.items):
+            yield from self._leave_used()
+        ended_by = None if self.options.dry_run else (yield from self._ended())
+        for item in self.tally.items if self.options.dry_run else ():
+            self.tally.count(item)
+        self.tally.finish()
+        outcome = attrs.evolve(self.tally.outcome(), ended_by=ended_by)
+        if errors := (*self._errors,) if ended_by is None else (ended_by, *self._errors):
+            raise Rejected(errors, outcome)
+        return outcome
+
+    def _ended(self) -> Flow[OpenAIError | None]:
+        """
+        Delete all; return what ended that early, if anything did.
+        """
+        self.tally.begin_deleting()
+        ended_by: OpenAIError | None = None
+        try:
+            yield Together(self._deletions(), self.at_a_time)
+        except OpenAIError as error:
+            ended_by = error
+        self._tell_the_rest()
+        return ended_by
+
+    def _leave_used(self) -> Flow[None]:
+        """
+        Leave out what batches name; they are asked for last, so that those made meanwhile are among them.
+        """
+        yield from self._look_at_batches()
+        for item in self.tally.start_over():
+            if item.file.id not in self._used:
+                self.tally.choose(item)
+
+    def _look_at_batches(self) -> Flow[None]:
+        """
+        Note what batches name, from the newest to the one that was the newest when this was done last.
+        """
+        known, self._newest = self._newest, None
+
+        def note(page: BatchPage) -> bool:
+            self._newest = self._newest or next((batch.id for batch in page.items), None)
+            for batch in page.items:
+                ids = (batch.input_file_id, batch.output_file_id, batch.error_file_id)
+                self._used.update(file_id for file_id in ids if file_id)
+            return known in {batch.id for batch in page.items}
+
+        yield from each_page(self.provider.list_batches, {"limit": _BATCHES_A_PAGE}, note)
+        self._used.update(self.booked())
+
+    def _choose(self, page: FilePage) -> None:
+        for file in page.items:
+            reasons = self._reasons(file)
+            if reasons:
+                self.tally.choose(OpenAIFilePruneItem(file=file, status=LISTED, reasons=reasons))
+        self.tally.look_at(len(page.items))
+
+    def _reasons(self, file: OpenAIFile) -> tuple[str, ...]:
+        """
+        Return why *file* is to go; nothing if something that was asked for does not fit. Batches are yet to be asked.
+        """
+        asked, age_s, reasons = self.options, self.now - file.created_at, []
+        if asked.older_than is not None:
+            if age_s <= asked.older_than:
+                return ()
+            reasons.append(f"created {_days(age_s)} ago")
+        if asked.purpose is not None:
+            if file.purpose != asked.purpose:
+                return ()
+            reasons.append(f"purpose {file.purpose}")
+        if self._pattern is not None:
+            if not self._pattern.match(file.filename):
+                return ()
+            reasons.append(f"named like {asked.name}")
+        if asked.unused:
+            if asked.older_than is None and age_s < _YOUNG_S:
+                return ()
+            reasons.append("no batch names it")
+        return tuple(reasons)
+
+    def _deletions(self) -> Iterator[Flow[None]]:
+        for number in range(len(self.tally.items)):
+            yield self._deleted(number, self.tally.items[number])
+
+    def _deleted(self, number: int, item: OpenAIFilePruneItem) -> Flow[None]:
+        """
+        Delete one file, and keep what came of it; only cancelling ends more than this one.
+
+        Raises:
+            OpenAIError: Nobody can tell any more what batches name.
+        """
+        if self.options.unused and number and number % _LOOK_EVERY == 0:
+            yield from self._look_at_batches()
+        if item.file.id in self._used:
+            message = f"a batch that was made meanwhile names {item.file.id}, so it was left"
+            self._end(number, attrs.evolve(item, status=FAILED, errors=(OpenAIError(message=message, code="in_use"),)))
+            return
+        try:
+            answer = yield from through(self.provider.delete_file(item.file.id), self._in_turn)
+        except CancelledError:
+            return
+        except OpenAIError as error:
+            if not error.is_not_found_error:  # gone is what it was to be
+                self._end(number, attrs.evolve(item, status=FAILED, errors=(error,)))
+                return
+        else:
+            if not answer.deleted:
+                wrong = OpenAIError(message=f"the provider did not delete {item.file.id}", code="not_deleted")
+                self._end(number, attrs.evolve(item, status=FAILED, errors=(wrong,)))
+                return
+        self._end(number, attrs.evolve(item, status=DELETED))
+
+    def _in_turn(self, request: Request) -> Flow[Response]:
+        response: Response = yield attrs.evolve(request, turn=self.pace.turn, brake=self.pace)
+        return response
+
+    def _end(self, number: int, item: OpenAIFilePruneItem) -> None:
+        with self._lock:
+            self._errors += item.errors[: _ERRORS_MAX - len(self._errors)] if item.status == FAILED else ()
+        self.tally.end(number, item)
+
+    def _tell_the_rest(self) -> None:
+        """
+        Mark what was not deleted because the call was cancelled.
+        """
+        for number in range(len(self.tally.items)):
+            item = self.tally.items[number]
+            if item.status == LISTED:
+                self._end(number, attrs.evolve(item, status=CANCELLED, errors=(CancelledError(),)))
+
+
+def _query(provider: Provider, purpose: str | None) -> Mapping[str, Any]:
+    limit = {"limit": min(provider.limits.list_max, 1_000)}  # a page is held whole
+    return limit if purpose is None else limit | {"purpose": purpose}
+
+
+def _days(seconds: float) -> str:
+    days = int(seconds // DAY_S)
+    if days:
+        return "1 day" if days == 1 else f"{days:,} days"
+    hours = int(seconds // 3_600)
+    return "less than an hour" if not hours else "1 hour" if hours == 1 else f"{hours} hours"

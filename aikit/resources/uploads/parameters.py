@@ -1,0 +1,52 @@
+"""
+What a caller may ask of a call about uploads in parts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from aikit.resources.files.parameters import is_expiry
+from aikit.runtime.parameters import OpenAIParameters, by, copied, is_flag, is_text
+
+_MD5: Final = re.compile(r"[0-9a-fA-F]{32}")
+
+
+def _is_md5(name: str, value: Any) -> None:
+    is_text(name, value)
+    if value is not None and not _MD5.fullmatch(value):
+        raise ValueError(f"{name} must be 32 hexadecimal digits, not {value!r}; hashlib.md5(…).hexdigest() gives them")
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIUploadParameters(OpenAIParameters):
+    """
+    Options of ``uploads.create``.
+
+    Attributes:
+        expires_after: Of the file it becomes: ``{"anchor": "created_at", "seconds": N}``, N from 3,600 to 2,592,000.
+
+        mime_type: Type of the content; without it that of the name's extension.
+
+        validate: ``False`` leaves judging to the provider.
+    """
+
+    expires_after: Mapping[str, Any] | None = attrs.field(default=None, validator=by(is_expiry), converter=copied)
+    mime_type: str | None = attrs.field(default=None, validator=by(is_text))
+    validate: bool = attrs.field(default=True, validator=by(is_flag))
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIUploadCompleteParameters(OpenAIParameters):
+    """
+    Options of ``uploads.complete``.
+
+    Attributes:
+        md5: Of the whole content, in hexadecimal; the provider compares it.
+    """
+
+    md5: str | None = attrs.field(default=None, validator=by(_is_md5))

@@ -1,0 +1,273 @@
+"""
+What a caller may ask of a call, checked once, when it is said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Self, cast
+
+import attrs
+
+if TYPE_CHECKING:
+    from aikit.types.batches import OpenAIBatchProgress
+    from aikit.types.bulk_files import OpenAIFileManyProgress
+    from aikit.types.files import Progress
+    from aikit.types.housekeeping_objects import OpenAIFileHousekeepingProgress
+from aikit.http.headers import Headers
+
+_MAX_SECONDS: Final = 1e9  # thirty years: more is no wait, and more than the clocks of some systems can hold
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FRAMING: Final = frozenset(("content-length", "transfer-encoding"))
+
+Callback = Callable[[Any], object]
+"""Gets the very result that the call returned."""
+
+
+def by(check: Callable[[str, Any], None]) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
+    """
+    Return *check* of a name and a value as attrs calls validators.
+    """
+    return lambda _, field, value: check(field.name, value)
+
+
+def _is_callback(name: str, value: Any) -> None:
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be callable, not {type(value).__name__}")
+
+
+def _is_positive(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
+    if not 0 < value <= _MAX_SECONDS:
+        raise ValueError(f"{name} must be more than 0 and at most {_MAX_SECONDS:,.0f} seconds, not {value!r}")
+
+
+def is_duration(name: str, value: Any) -> None:
+    """
+    Check seconds that a call may take.
+    """
+    if value is None:
+        raise TypeError(f"{name} must be a number of seconds, not None; leave it out for the default")
+    _is_positive(name, value)
+
+
+def _is_agent(name: str, value: Any) -> None:
+    if value is not None and not callable(getattr(value, "send", None)):
+        raise TypeError(f"{name} must be a requests adapter, something with send(), not {type(value).__name__}")
+
+
+def is_count(name: str, value: Any) -> None:
+    """
+    Check a whole number from 0.
+    """
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
+    if value < 0:
+        raise ValueError(f"{name} must be 0 or more, not {value}")
+
+
+def within(least: int, most: int) -> Callable[[str, Any], None]:
+    """
+    Return a check of a whole number from *least* to *most*.
+    """
+
+    def check(name: str, value: Any) -> None:
+        is_count(name, value)
+        if value is not None and not least <= value <= most:
+            raise ValueError(f"{name} must be {least:,} to {most:,}, not {value}")
+
+    return check
+
+
+def is_flag(name: str, value: Any) -> None:
+    """
+    Check a truth value.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+
+
+def require_text(name: str, value: Any) -> None:
+    """
+    Check a string that is not empty and can be sent.
+
+    Raises:
+        TypeError: It is no string.
+        ValueError: It is empty, or nothing can carry it.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, not {type(value).__name__}")
+    if not value:
+        raise ValueError(f"{name} must not be empty")
+    if any("\ud800" <= char <= "\udfff" for char in value):
+        raise ValueError(f"{name} {value!r} has a lone surrogate, which nothing can carry")
+
+
+def is_text(name: str, value: Any) -> None:
+    """
+    Check an option that is a string, or left out.
+    """
+    if value == "":
+        raise ValueError(f"{name} must not be empty; leave it out instead")
+    if value is not None:
+        require_text(name, value)
+
+
+def are_headers(name: str, value: Any) -> None:
+    """
+    Check header fields: strings that stay on their line.
+    """
+    if value is None:
+        return
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a mapping of strings, not {type(value).__name__}")
+    for header, text in value.items():
+        if not isinstance(header, str) or not isinstance(text, str):
+            raise TypeError(f"{name} must map strings to strings; {header!r} does not")
+        # RFC 9110 sections 5.1 and 5.5
+        if not _TOKEN.fullmatch(header) or header.lower() in _FRAMING:
+            raise ValueError(f"{name} has a field {header!r}, which is no name, or is not the caller's to set")
+        if any(char > "\xff" or (char < " " and char != "\t") or char == "\x7f" for char in text):
+            raise ValueError(
+                f"{name} has a field {header!r} whose value no header can carry: allowed is Latin-1, one line"
+            )
+
+
+def checked_hooks(hooks: Any, *, is_kept: Any) -> tuple[Callable[[Any], object], ...]:
+    """
+    Return what is to be called with each event of a ledger, if one is kept.
+
+    Raises:
+        TypeError: *hooks* are no callables, or *is_kept* is no truth value.
+        ValueError: There are hooks, and no ledger.
+    """
+    is_flag("ledger", is_kept)
+    if isinstance(hooks, str) or not isinstance(hooks, Iterable):
+        raise TypeError(f"hooks must be a list of callables, not {type(hooks).__name__}")
+    checked = tuple(hooks)
+    for hook in checked:
+        if not callable(hook):
+            raise TypeError(f"hooks must be a list of callables; {hook!r} is none")
+    if checked and not is_kept:
+        raise ValueError("hooks need the ledger, which decides who calls them; leave out ledger=False, or the hooks")
+    return checked
+
+
+def _headers(value: Any) -> Headers | None:
+    """
+    Return a copy that stays as it was checked.
+    """
+    are_headers("extra_headers", value)
+    return None if value is None else Headers(value)
+
+
+def copied(value: Any) -> Any:
+    """
+    Return a mapping of its own, so that nobody changes it after it was checked.
+    """
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIParameters:
+    """
+    Options of any call. A callback, or *background*, makes the call return at once.
+
+    Attributes:
+        on_response: Called with the result when the call succeeded.
+
+        on_error: Called with the result when it did not.
+
+        on_terminate: Called with the result in any case, after the other.
+
+        on_progress: Called with a `Progress`, by ``batches.wait`` with an `OpenAIBatchProgress`, by
+            ``files.create_many`` with an `OpenAIFileManyProgress`, by ``files.usage`` and ``files.prune`` with an
+            `OpenAIFileHousekeepingProgress`, at most ten times a second.
+
+        background: ``True`` returns at once also without a callback; *on_progress* alone does not.
+
+        timeout: Seconds without a byte after which an attempt fails; ``None`` takes the client's.
+
+        deadline: Seconds after which the whole call, with all its attempts and pauses, is stopped (code
+            ``"deadline_exceeded"``); ``None`` gives it as long as it takes.
+
+        max_retries: Tries after the first; ``None`` takes the client's.
+
+        extra_headers: Win over the client's custom headers, which win over built-in ones.
+
+        http_agent: A ``requests`` adapter for this call.
+
+        throw: ``True`` raises the first error instead of only listing it; not for calls that return at once.
+
+        provider: Name of a configured provider to ask instead of the client's.
+    """
+
+    on_response: Callback | None = attrs.field(default=None, validator=by(_is_callback))
+    on_error: Callback | None = attrs.field(default=None, validator=by(_is_callback))
+    on_terminate: Callback | None = attrs.field(default=None, validator=by(_is_callback))
+    on_progress: (
+        Callable[[Progress], object]
+        | Callable[[OpenAIBatchProgress], object]
+        | Callable[[OpenAIFileManyProgress], object]
+        | Callable[[OpenAIFileHousekeepingProgress], object]
+        | None
+    ) = attrs.field(default=None, validator=by(_is_callback))
+    background: bool = attrs.field(default=False, validator=by(is_flag))
+    timeout: float | None = attrs.field(default=None, validator=by(_is_positive))
+    deadline: float | None = attrs.field(default=None, validator=by(_is_positive))
+    max_retries: int | None = attrs.field(default=None, validator=by(is_count))
+    extra_headers: Mapping[str, str] | None = attrs.field(default=None, converter=_headers, repr=False)
+    http_agent: Any = attrs.field(default=None, validator=by(_is_agent))
+    throw: bool = attrs.field(default=False, validator=by(is_flag))
+    provider: str | None = attrs.field(default=None, validator=by(is_text))
+
+    @property
+    def is_background(self) -> bool:
+        """Whether the call returns before it has terminated."""
+        return self.background or any((self.on_response, self.on_error, self.on_terminate))
+
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """
+        Return *value* as parameters of this class.
+
+        Args:
+            value: ``None``, parameters of this class or of `OpenAIParameters`, or a mapping with the same keys.
+
+        Raises:
+            TypeError: It is something else, or has an unknown key.
+            ValueError: A value is out of its bounds.
+        """
+        if isinstance(value, cls):
+            return value
+        if value is None:
+            return cast("Self", _defaults(cast("Hashable", cls)))
+        if type(value) is OpenAIParameters:
+            return cls(**{field.name: getattr(value, field.name) for field in attrs.fields(OpenAIParameters)})
+        if not isinstance(value, Mapping):
+            raise TypeError(f"parameters must be {cls.__name__} or a mapping, not {type(value).__name__}")
+        known = [field.name for field in attrs.fields(cls)]
+        for key in value:
+            if key not in known:
+                raise TypeError(_unknown(key, known, cls.__name__))
+        return cls(**value)
+
+
+@lru_cache
+def _defaults(cls: Any) -> Any:
+    return cls()
+
+
+def _unknown(key: object, known: list[str], owner: str) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415  only for the message
+
+    nearest = get_close_matches(str(key), known, n=1, cutoff=0.5)
+    hint = f'; did you mean "{nearest[0]}"?' if nearest else ""
+    return f"{owner} has no option {key!r}; there are {', '.join(known)}{hint}"

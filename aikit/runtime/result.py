@@ -1,0 +1,339 @@
+"""
+What a caller gets: a result that is a handle while the call runs and an answer when it has terminated.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Final, Generic, Protocol, Self, TypeVar
+
+import attrs
+
+from aikit.http.messages import Request, Response
+from aikit.types.errors import CancelledError, OpenAIError
+from aikit.types.files import Page
+from aikit.types.rate_limit import RateLimit, rate_limit_of
+
+T = TypeVar("T")
+
+_settled = threading.Condition()  # shared: ten thousand waiting results need no lock each
+_LOOK_S: Final = 0.1  # how often a thread of the pool looks whether the call it waits for needs it
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class Handle(Protocol):
+    """
+    The hold a result has on its running call.
+    """
+
+    def cancel(self, why: CancelledError | None = None) -> None:
+        """Ask the call to stop."""
+        ...
+
+    def pause(self, *, is_on: bool) -> None:
+        """Let no bytes move, or let them move again."""
+        ...
+
+    def assist(self, until: float | None) -> bool:
+        """In a thread of the pool, drive the call if nobody else does, *until* then; false in other threads."""
+        ...
+
+    def is_driven_here(self) -> bool:
+        """Tell whether this very thread is driving the call."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """
+    How a call ended.
+
+    Attributes:
+        value: What the flow returned, or came with errors all the same.
+
+        notes: What is worth knowing beside it.
+    """
+
+    value: Any = None
+    errors: tuple[OpenAIError, ...] = ()
+    request: Request | None = None
+    response: Response | None = None
+    notes: tuple[str, ...] = ()
+
+
+_RUNNING: Final = Outcome()
+
+
+@attrs.define(eq=False, slots=True, repr=False)
+class OpenAIResult(Generic[T]):
+    """
+    The result of a call.
+
+    While ``terminated`` is false it is the handle of a running call: `wait` for it, `cancel` it, or ``await`` it.
+
+    Attributes:
+        terminated: Whether the call is over; what it carries does not change any more.
+
+        errors: All problems; empty after success and while running.
+    """
+
+    terminated: bool = attrs.field(default=False, init=False)
+    _outcome: Outcome = attrs.field(default=_RUNNING, init=False)
+    _handle: Handle | None = attrs.field(default=None, init=False)
+    _is_delivered: bool = attrs.field(default=False, init=False)
+    _delivering: int | None = attrs.field(default=None, init=False)
+    _watchers: list[Callable[[], None]] | None = attrs.field(default=None, init=False)
+
+    def __repr__(self) -> str:
+        """What came of the call, and no content, which may be large."""
+        return f"{type(self).__name__}({', '.join(f'{key}={value}' for key, value in self._shown())})"
+
+    def _shown(self) -> Iterator[tuple[str, Any]]:
+        yield "terminated", self.terminated
+        if self.terminated:
+            yield "success", self.success
+        if self.errors:
+            yield "errors", [f"{error.code}: {error}" if error.code else str(error) for error in self.errors[:3]]
+        if more := self.errors[3:]:
+            yield "more_errors", len(more)
+
+    @property
+    def success(self) -> bool:
+        """Whether the call is over without any problem."""
+        return self.terminated and not self._outcome.errors
+
+    @property
+    def errors(self) -> tuple[OpenAIError, ...]:
+        """All problems; empty after success and while running."""
+        return self._outcome.errors
+
+    @property
+    def request(self) -> Request | None:
+        """The last request; ``None`` while running and when nothing was sent."""
+        return self._outcome.request
+
+    @property
+    def response(self) -> Response | None:
+        """The last answer; ``None`` while running and when none came."""
+        return self._outcome.response
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is worth knowing beside the answer: that an interrupted upload was gone on with, or can be."""
+        return self._outcome.notes
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers of the last answer, found in any spelling."""
+        return self.response.headers if self.response is not None else _NO_HEADERS
+
+    @property
+    def rate_limit(self) -> RateLimit:
+        """What the provider lets through."""
+        return rate_limit_of(self.headers)
+
+    @property
+    def usage(self) -> Any:
+        """What the answer says it cost; ``None`` for most calls."""
+        return _usage(self.response)
+
+    def throw(self) -> Self:
+        """
+        Raise the first error, with notes of the others; return the result if there is none.
+        """
+        if not self.errors:
+            return self
+        first, others = self.errors[0], self.errors[1:]
+        if others and not getattr(first, "__notes__", None):
+            for other in others:
+                first.add_note(f"also: {other}")
+        raise first
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """
+        Wait until the call is over and its callbacks ran or were handed to the dispatcher.
+
+        Args:
+            timeout: Seconds; ``None`` waits as long as it takes.
+
+        Returns:
+            Whether it is over. Inside the call's own callbacks it is; inside its *on_progress* it never can be, so
+            this returns at once. Inside callbacks of other calls its own callbacks are not waited for: they may wait
+            for this one.
+        """
+        handle = self._handle
+        if self._delivering == threading.get_ident():
+            return True
+        if handle is not None and handle.is_driven_here():
+            return self.terminated
+        until = None if timeout is None else time.monotonic() + timeout
+        while handle is not None and not self.terminated and handle.assist(until):
+            if self._wait_for_delivery(until, _LOOK_S) or (until is not None and time.monotonic() >= until):
+                return self.terminated
+        if handle is not None and self.terminated and handle.assist(until):
+            return True
+        return self._wait_for_delivery(until, None)
+
+    def _wait_for_delivery(self, until: float | None, at_most: float | None) -> bool:
+        left_s = None if until is None else min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX)
+        bounds = [bound for bound in (left_s, at_most) if bound is not None]
+        with _settled:
+            return _settled.wait_for(lambda: self._is_delivered, min(bounds, default=None))
+
+    def cancel(self, *, keep: bool = False) -> bool:
+        """
+        Ask a running call to stop; its result then has an error with code ``"cancelled"``.
+
+        Args:
+            keep: ``True`` leaves what has arrived of a file in parts at the provider: within the hour, the same call
+                goes on with it.
+
+        Returns:
+            Whether there was still something to stop.
+        """
+        handle = self._handle
+        if self.terminated or handle is None:
+            return False
+        handle.cancel(CancelledError(keeps=keep))
+        return True
+
+    def pause(self) -> bool:
+        """
+        Let no bytes of a running call move until `resume`; return whether it was running.
+
+        A provider that hears nothing for long hangs up; what was under way is then sent or asked for again.
+        """
+        return self._set_paused(is_on=True)
+
+    def resume(self) -> bool:
+        """
+        Let the bytes of a running call move again; return whether it was running.
+        """
+        return self._set_paused(is_on=False)
+
+    def _set_paused(self, *, is_on: bool) -> bool:
+        handle = self._handle
+        if self.terminated or handle is None:
+            return False
+        handle.pause(is_on=is_on)
+        return True
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        import asyncio  # noqa: PLC0415  only those who await pay for it
+
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._notify(partial(_wake, loop, future))
+        try:
+            yield from future
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+        return self
+
+    def _notify(self, watcher: Callable[[], None]) -> None:
+        with _settled:
+            if not self._is_delivered:
+                self._watchers = [*(self._watchers or ()), watcher]
+                return
+        watcher()
+
+    def _settle(self, deliver: Callable[[], None], outcome: Outcome) -> None:
+        """
+        End the call: first the answer is there, then *deliver* hands out callbacks, then waiters go on.
+        """
+        self._outcome, self._delivering = outcome, threading.get_ident()
+        self.terminated = True
+        try:
+            deliver()
+        finally:
+            with _settled:
+                self._is_delivered, self._delivering, self._handle = True, None, None
+                watchers, self._watchers = self._watchers or (), None
+                _settled.notify_all()
+            for watcher in watchers:
+                watcher()
+
+    def __getstate__(self) -> tuple[bool, Outcome]:
+        if not self.terminated:
+            raise TypeError("the result of a running call cannot be pickled or copied; wait() for it first")
+        return self.terminated, self._outcome
+
+    def __setstate__(self, state: tuple[bool, Outcome]) -> None:
+        type(self).__init__(self)
+        self.terminated, self._outcome = state
+        self._is_delivered = True
+
+
+@attrs.define(eq=False, slots=True, repr=False, getstate_setstate=False)  # pickled as its parent says
+class OpenAIListResult(OpenAIResult[Page[T]]):
+    """
+    The result of a call that lists: one page, or all pages in one.
+    """
+
+    _next: Callable[[str | None], Self] | None = attrs.field(default=None, init=False)
+
+    @property
+    def _page(self) -> Page[T]:
+        return self._outcome.value or Page(())
+
+    @property
+    def first_id(self) -> str | None:
+        """Id of the first item."""
+        return self._page.first_id
+
+    @property
+    def last_id(self) -> str | None:
+        """Id of the last item."""
+        return self._page.last_id
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are more items after *last_id*."""
+        return self._page.has_more
+
+    def next_page(self) -> Self:
+        """
+        Ask for the page after this one, with the same parameters.
+
+        Raises:
+            ValueError: There is none; see ``has_more``.
+        """
+        if not self.has_more:
+            raise ValueError("there is no next page: has_more is false")
+        if self._next is None:
+            raise ValueError("a result that was pickled has no client; list with after=result.last_id")
+        return self._next(self.last_id)
+
+
+def _wake(loop: Any, future: Any) -> None:
+    with suppress(RuntimeError):  # the loop was closed meanwhile
+        loop.call_soon_threadsafe(lambda: future.done() or future.set_result(None))
+
+
+def _usage(response: Response | None) -> Any:
+    """
+    Return ``usage`` of a JSON object; what merely holds the word, such as the lines of a batch's output, has none.
+    """
+    if response is None or b'"usage"' not in response.body[:100_000]:
+        return None
+    try:
+        answer = response.json()
+    except OpenAIError:
+        return None
+    return answer.get("usage") if isinstance(answer, dict) else None
+
+
+def _start_over() -> None:
+    global _settled  # noqa: PLW0603  a lock that another thread held when this process was made is held for ever
+    _settled = threading.Condition()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_over)

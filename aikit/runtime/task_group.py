@@ -1,0 +1,149 @@
+"""
+Flows side by side: a few at a time on a pool's threads, while the call that asked for them waits and holds none.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from aikit.http.context import Shares, Watch
+from aikit.http.messages import Flow, Together
+from aikit.runtime.result import Outcome
+from aikit.runtime.task import Call
+from aikit.types.errors import CancelledError, Rejected
+
+if TYPE_CHECKING:
+    from aikit.runtime.scheduler import Pool
+
+
+@attrs.define(eq=False)
+class Group:
+    """
+    The flows that a call waits for.
+
+    Attributes:
+        call: What waits for them; nobody drives it meanwhile.
+
+        pool: What drives them.
+
+        when_over: Called once, when none of them is under way any more.
+
+        results: What each returned, in their order.
+
+        error: What the first that failed raised.
+    """
+
+    # Whoever ends a flow, begins the next: no thread watches over them. The lock guards all fields; nothing that may
+    # block or drive a flow is done while it is held. The next flow is taken without it, by one thread at a time: the
+    # caller's own iterable may be behind it, which may be slow, or cancel the call.
+
+    call: Call
+    pool: Pool
+    when_over: Callable[[], None]
+    results: list[Any] = attrs.field(factory=list, init=False)
+    error: BaseException | None = attrs.field(default=None, init=False)
+    _flows: Iterator[Flow[Any]] = attrs.field(init=False)
+    _at_a_time: int = attrs.field(init=False)
+    _shares: Shares = attrs.field(init=False)
+    _on_progress: Callable[[int, Any], None] | None = attrs.field(default=None, init=False)
+    _under_way: dict[int, Call] = attrs.field(factory=dict, init=False)
+    _is_taking: bool = attrs.field(default=False, init=False)
+    _is_exhausted: bool = attrs.field(default=False, init=False)
+    _is_over: bool = attrs.field(default=False, init=False)
+    _lock: Any = attrs.field(factory=threading.Lock, init=False)
+
+    def start(self, step: Together) -> None:
+        """
+        Begin with the flows of *step*.
+        """
+        self._flows, self._at_a_time = iter(step.flows), max(step.at_a_time, 1)
+        self._shares = Shares(self.call.watch, step.total_bytes, step.done_bytes)
+        self._on_progress = step.on_progress
+        self._go_on()
+
+    def cancel(self) -> None:
+        """
+        Ask those under way to stop; no further one begins.
+        """
+        with self._lock:
+            is_wish = self.call.watch.is_cancelled
+            why = self.call.watch.stopped() if is_wish else CancelledError(keeps=True)  # another's failure is no wish
+            self.error = self.error or why
+            under_way = list(self._under_way.values())
+        for part in under_way:
+            self.pool.cancel(part, why)
+
+    def _go_on(self) -> None:
+        while self._may_take():
+            part = self._taken()
+            if part is not None:
+                self.pool.go_on(part)
+        with self._lock:
+            is_last = not self._under_way and not self._is_taking and not self._is_over
+            self._is_over |= is_last
+        if is_last:
+            self.when_over()
+
+    def _may_take(self) -> bool:
+        """
+        Claim the taking of the next flow; false if there is none, or no room, or one has failed, or others are at it.
+        """
+        with self._lock:
+            is_ending = self._is_exhausted or self.error is not None or self.call.watch.is_cancelled
+            if is_ending or self._is_taking or len(self._under_way) >= self._at_a_time:
+                return False
+            self._is_taking = True
+            return True
+
+    def _taken(self) -> Call | None:
+        """
+        Take the next flow; ``None`` if there is none, or it is not wanted any more.
+        """
+        flow, failure = self._asked_for()
+        with self._lock:
+            self._is_taking, self._is_exhausted = False, flow is None
+            self.error = self.error or failure
+            if flow is None or self.error is not None or self.call.watch.is_cancelled:
+                return None
+            number = len(self.results)
+            self.results.append(None)
+            part = Call(flow, self.call.transport, self._watch(number), partial(self._ended, number), self.pool)
+            part.whole, part.is_long = self.call, self.call.is_long
+            self._under_way[number] = part
+            return part
+
+    def _asked_for(self) -> tuple[Flow[Any] | None, BaseException | None]:
+        """
+        Ask for the next flow; what goes wrong is the waiting flow's to know, whatever the thread here was asked for.
+        """
+        try:
+            return next(self._flows, None), None
+        except Exception as error:  # noqa: BLE001  what was begun comes to its end
+            return None, error
+        except BaseException as error:  # noqa: BLE001  Ctrl-C in the main thread, or `sys.exit` in any: nobody may wait
+            with self._lock:
+                self.error = self.error or error
+            self.cancel()
+            return None, error
+
+    def _watch(self, number: int) -> Watch:
+        watch = self._shares.new()
+        if self._on_progress is not None:
+            watch.on_progress = partial(self._on_progress, number)
+        return watch
+
+    def _ended(self, number: int, outcome: Outcome) -> None:
+        with self._lock:
+            del self._under_way[number]
+            self.results[number] = outcome.value
+            is_first = self.error is None and bool(outcome.errors)
+            if is_first:
+                self.error = outcome.errors[0] if len(outcome.errors) == 1 else Rejected(outcome.errors, outcome.value)
+        if is_first:
+            self.cancel()
+        self._go_on()

@@ -1,3 +1,0 @@
-"""
-What is known of uploads in parts that were interrupted, so that the same call can go on with them.
-"""

@@ -1,0 +1,230 @@
+"""
+What became of one line of a batch, read from the line of an output or error file when somebody asks for it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Final
+
+import attrs
+
+from aikit.types.errors import OpenAIError
+from aikit.types.usage import Usage
+
+STATUSES: Final = ("ok", "failed", "expired", "cancelled", "missing")
+"""What can have become of a line."""
+
+_NEVER_RAN: Final = {"batch_expired": "expired", "batch_cancelled": "cancelled"}
+
+
+@attrs.frozen
+class OpenAIBatchProblem:
+    """
+    Something in a batch's files that could not be joined as it stands; each line of the input has its row all the same.
+
+    Attributes:
+        file: ``"input"``, ``"output"`` or ``"error"``.
+
+        line: 1-based line of that file; ``None`` if it is about the whole.
+
+        code: ``"invalid_json_line"``, ``"line_too_long"``, ``"missing_custom_id"``, ``"duplicate_custom_id"``,
+            ``"unknown_custom_id"`` or ``"file_gone"``.
+
+        message: What is wrong, and what was made of it.
+
+        batch_id: The batch whose file it is.
+    """
+
+    file: str
+    line: int | None
+    code: str
+    message: str
+    batch_id: str
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIBatchRow:
+    """
+    What became of one line of a batch's input.
+
+    Attributes:
+        line: 1-based line of the input file; blank lines count, and have no row.
+
+        custom_id: The line's own; ``None`` if it has none that is a string.
+
+        status: ``"ok"``, or ``"failed"``, ``"expired"`` or ``"cancelled"``, or ``"missing"``: neither file tells. Where
+            a batch expired or was cancelled and has no error file, lines without an answer are that.
+
+        batch_id: The batch that the answer is from.
+
+        input_line: The line of the input, without what ends it.
+
+        output_line: The provider's line about it; empty if there is none.
+    """
+
+    # The lines of both files: https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
+
+    line: int
+    custom_id: str | None
+    status: str
+    batch_id: str
+    input_line: bytes = attrs.field(default=b"", repr=False)
+    output_line: bytes = attrs.field(default=b"", repr=False)
+    _fault: OpenAIError | None = attrs.field(default=None, repr=False, eq=False)
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether it was answered with success."""
+        return self.status == "ok"
+
+    @cached_property
+    def request(self) -> Any:
+        """What was asked: ``body`` of the input line; ``None`` if that cannot be read."""
+        try:
+            return read_line(self.input_line).get("body")
+        except ValueError:
+            return None
+
+    @property
+    def status_code(self) -> int | None:
+        """HTTP status of the answer; ``None`` if none came."""
+        code = self._response.get("status_code")
+        return code if type(code) is int else None  # so no bool
+
+    @property
+    def request_id(self) -> str | None:
+        """What the provider calls this request; worth quoting to its support."""
+        return _text(self._response.get("request_id"))
+
+    @property
+    def body(self) -> Any:
+        """The answer, as its endpoint gives it; that of an error too; ``None`` if none came."""
+        return self._response.get("body")
+
+    @property
+    def model(self) -> str | None:
+        """The model that answered."""
+        return _text(self._answer.get("model"))
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens of the answer; ``None`` if it does not tell."""
+        return Usage.from_wire(self._answer.get("usage"))
+
+    @property
+    def text(self) -> str | None:
+        """What the model said: of chats the first choice, of responses all texts; ``None`` if it said nothing."""
+        return text_of(self._answer) if self.is_ok else None
+
+    @cached_property
+    def error(self) -> OpenAIError | None:
+        """Why it is not ok; *line* is that of the input."""
+        if self.is_ok:
+            return None
+        return self._fault or self._told_error()
+
+    @cached_property
+    def _data(self) -> dict[str, Any]:
+        return read_line(self.output_line) if self.output_line else {}
+
+    @property
+    def _response(self) -> Mapping[str, Any]:
+        return _mapping(self._data.get("response"))
+
+    @property
+    def _answer(self) -> Mapping[str, Any]:
+        return _mapping(self.body)
+
+    def _told_error(self) -> OpenAIError:
+        told = self._data.get("error") or self._answer.get("error")
+        details = told if isinstance(told, dict) else {"message": told}
+        return OpenAIError(
+            message=_text(details.get("message")) or self._wordless(told),
+            code=_text(details.get("code")) or (None if told or self._response else "invalid_response"),
+            type=_text(details.get("type")),
+            param=_text(details.get("param")),
+            status=self.status_code,
+            line=self.line,
+            request_id=self.request_id,
+            body=self.body,
+        )
+
+    def _wordless(self, told: Any) -> str:
+        if told:
+            return json.dumps(told)
+        if self._response:
+            return f"the request was answered with status {self.status_code}, and no word about why"
+        return "the provider's line has neither a response nor an error"
+
+
+def read_line(line: bytes) -> dict[str, Any]:
+    """
+    Return the object that *line* says; more than JSON allows is let pass, for what came cannot be mended.
+
+    Raises:
+        ValueError: It is no JSON object.
+    """
+    try:
+        value = json.loads(line.decode("utf-8", "surrogatepass"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if type(value) is not dict:
+        raise ValueError("it is no object")
+    return value
+
+
+def status_of(answer: Mapping[str, Any]) -> str:
+    """
+    Return what became of the request that a line of an output or error file is about.
+
+    Both files have the same lines: a *response* with an HTTP status and a body, which in the case of an error is that
+    of the endpoint, or no response but an *error* of the batch. An answer that says of itself that it is an error, as
+    Responses do with status 200, is one.
+    """
+    error = answer.get("error")
+    if error:
+        code = error.get("code") if isinstance(error, dict) else None
+        return _NEVER_RAN.get(code, "failed") if isinstance(code, str) else "failed"
+    response = _mapping(answer.get("response"))
+    body, code = response.get("body"), response.get("status_code")
+    if _mapping(body).get("error"):
+        return "failed"
+    is_success = 200 <= code <= 299 if type(code) is int else isinstance(body, dict)
+    return "ok" if is_success else "failed"
+
+
+def text_of(body: Mapping[str, Any]) -> str | None:
+    """
+    Return what the model said, in the body of a chat completion, a completion or a response.
+    """
+    choices = body.get("choices")
+    if isinstance(choices, list) and choices:
+        choice = _mapping(choices[0])
+        return _joined(_mapping(choice.get("message")).get("content", choice.get("text")))
+    output = body.get("output")
+    if not isinstance(output, list):
+        return None
+    said = [_joined(item.get("content")) for item in map(_mapping, output) if item.get("type") == "message"]
+    return "".join(text for text in said if text is not None) if any(said) else None
+
+
+def _joined(content: Any) -> str | None:
+    """
+    Return the text of *content*, which is one or has parts that are.
+    """
+    if not isinstance(content, list):
+        return content if isinstance(content, str) else None
+    texts = [part.get("text") for part in map(_mapping, content)]
+    found = [text for text in texts if isinstance(text, str)]
+    return "".join(found) if found else None
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    return (str(value) or None) if isinstance(value, str | int) else None

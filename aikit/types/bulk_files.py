@@ -1,0 +1,200 @@
+"""
+What becomes of many files at once, as frozen values: each of them, their sums, and how far they have come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from aikit.types.errors import OpenAIError
+from aikit.types.files import OpenAIFile
+
+UPLOADED: Final = "uploaded"
+KEPT: Final = "kept"
+IDENTICAL: Final = "identical"
+FAILED: Final = "failed"
+CANCELLED: Final = "cancelled"
+LISTED: Final = "listed"
+DELETED: Final = "deleted"
+
+_OF_ERROR: Final = ("message", "code", "type", "param", "status", "line", "request_id")
+
+
+def error_to_json(error: OpenAIError) -> dict[str, Any]:
+    """
+    Return what is kept of an error among many.
+    """
+    return {name: value for name in _OF_ERROR if (value := getattr(error, name)) is not None}
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIFileItem:
+    """
+    What became of one of many files.
+
+    Attributes:
+        path: As it was given, or in the folder as it was given; ``None`` of bytes and streams.
+
+        status: ``"uploaded"``, ``"kept"`` (the manifest has it as done), ``"identical"`` (the provider has the same
+            content under this name already), ``"failed"`` or ``"cancelled"``.
+
+        file: What the provider has; ``None`` after errors.
+
+        errors: All problems of this file.
+
+        bytes: Its size here; 0 when it is not known.
+
+        sha256: Of its content, in hexadecimal; only where a manifest or *skip_identical* needed it.
+
+        was_sent: Whether anything of it was sent.
+    """
+
+    path: str | None
+    status: str
+    file: OpenAIFile | None = None
+    errors: tuple[OpenAIError, ...] = ()
+    bytes: int = 0
+    sha256: str | None = None
+    was_sent: bool = False
+
+    @property
+    def success(self) -> bool:
+        """Whether the provider has it."""
+        return self.file is not None
+
+    def to_json(self) -> dict[str, Any]:
+        """
+        Return it as JSON, as it stands in a manifest.
+        """
+        return {
+            "path": self.path,
+            "status": self.status,
+            "size": self.bytes,
+            "sha256": self.sha256,
+            "file_id": self.file.id if self.file else None,
+            "file": self.file.to_wire() if self.file else None,
+            "errors": [error_to_json(error) for error in self.errors],
+            "was_sent": self.was_sent,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> OpenAIFileItem:
+        """
+        Read what `to_json` gave.
+
+        Raises:
+            KeyError: It is not that.
+            TypeError: Likewise.
+            OpenAIError: Likewise.
+        """
+        return cls(
+            path=data["path"],
+            status=data["status"],
+            file=OpenAIFile.from_wire(data["file"]) if data["file"] is not None else None,
+            errors=tuple(OpenAIError(**error) for error in data["errors"]),
+            bytes=data["size"],
+            sha256=data["sha256"],
+            was_sent=data["was_sent"],
+        )
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIFileManyCounts:
+    """
+    How many files came to what.
+
+    Attributes:
+        uploaded: Sent and stored by this call.
+
+        kept: Not sent, for the manifest has them as done.
+
+        identical: Not sent, for the provider has them already.
+
+        failed: With errors.
+
+        cancelled: Not stored, because the call was cancelled.
+
+        uploaded_bytes: Size of those that were uploaded.
+    """
+
+    uploaded: int = 0
+    kept: int = 0
+    identical: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    uploaded_bytes: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.uploaded + self.kept + self.identical + self.failed + self.cancelled
+
+    @property
+    def done(self) -> int:
+        """Those that the provider has."""
+        return self.uploaded + self.kept + self.identical
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIFileUnderWay:
+    """
+    How far one of many files has come.
+
+    Attributes:
+        number: Its place in the order in which they were given, from 0 on.
+
+        path: ``None`` of bytes and streams.
+
+        bytes: Done so far.
+
+        total: Its size; ``None`` when nobody knows.
+
+        phase: ``"waiting"``, ``"checking"`` or ``"uploading"``.
+
+        attempt: 1 for the first try.
+    """
+
+    number: int
+    path: str | None
+    bytes: int = 0
+    total: int | None = None
+    phase: str = "waiting"
+    attempt: int = 1
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIFileManyProgress:
+    """
+    How far many files have come.
+
+    Attributes:
+        files: That are done with, well or not.
+
+        files_total: ``None`` while nobody knows; known from the start for paths, folders and lists of them when
+            *on_progress* is given.
+
+        failed: Of those that are done with.
+
+        bytes: Of the files that are done with, and what has gone up of those under way; never less than before.
+
+        bytes_total: Likewise.
+
+        under_way: The others that were begun.
+    """
+
+    files: int
+    files_total: int | None
+    failed: int
+    bytes: int
+    bytes_total: int | None
+    under_way: tuple[OpenAIFileUnderWay, ...] = ()
+
+    @property
+    def fraction(self) -> float | None:
+        """Between 0 and 1, by bytes; ``None`` when the total is unknown."""
+        if self.bytes_total is None:
+            return None
+        return min(1.0, self.bytes / self.bytes_total) if self.bytes_total else 1.0

@@ -1,0 +1,227 @@
+"""
+Everything a provider would refuse, found before the first byte is sent.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aikit.http.context import Watch
+from aikit.http.slices import has_slices
+from aikit.http.sources import Source
+from aikit.types.errors import CancelledError, OpenAIError
+from aikit.types.uploads import UploadOrder
+from aikit.validation.limits import Limits
+from aikit.validation.problems import Problems
+
+_TEXT_EXTENSIONS: Final = ("", ".json", ".ndjson", ".txt")
+"""Names that JSONL is often given by mistake: its lines are checked all the same."""
+
+
+def check_file(source: Source, purpose: str, limits: Limits, watch: Watch | None = None) -> list[OpenAIError]:
+    """
+    Return everything that a provider would refuse about *source*, nothing when all is well.
+
+    Args:
+        source: Already resolved; one that cannot be read twice is not read, so its content is not checked.
+
+        purpose: What it is to be uploaded for.
+
+        limits: What the provider accepts.
+
+        watch: Told how far the reading has come, in the phase ``"checking"``; also ends it when cancelled.
+
+    Returns:
+        Problems of the whole file, then those of its lines in their order; at most a hundred, the last of which
+        tells how many more there are.
+
+    Raises:
+        CancelledError: *watch* was cancelled.
+    """
+    # https://developers.openai.com/api/reference/resources/files (read 2026-11-21)
+    problems = Problems()
+    most = limits.size_limit(purpose, in_parts=has_slices(source))
+    found = (
+        check_purpose(purpose, limits),
+        _name_problem(source.name),
+        _name_size_problem(source.name, limits),
+        _extension_problem(source.name, purpose, limits),
+        _size_problem(source.size_bytes, purpose, most),
+    )
+    for error in found:
+        if error is not None:
+            problems.add(error)
+    if source.is_replayable and source.size_bytes != 0 and _has_lines_to_check(source.name, purpose, limits):
+        read = _check_content(source, purpose, limits, watch or Watch(), problems)
+        error = _size_problem(read, purpose, most) if read and source.size_bytes is None else None
+        if error is not None:
+            problems.add(error)
+    return problems.shown()
+
+
+def check_purpose(purpose: str, limits: Limits) -> OpenAIError | None:
+    """
+    Return what a provider would refuse about *purpose*, whatever the file.
+    """
+    if purpose in limits.purposes:
+        return None
+    allowed = ", ".join(limits.purposes)
+    if purpose in limits.output_purposes:
+        message = f'purpose "{purpose}" is output only: the provider makes such files; upload for one of {allowed}'
+    elif limits.has_other_purposes:
+        return None
+    else:
+        message = f'purpose "{purpose}" is not one of {allowed}{_suggestion(purpose, limits.purposes)}'
+    return OpenAIError(message=message, code="invalid_purpose", param="purpose")
+
+
+def check_batch(endpoint: str, completion_window: str, limits: Limits) -> list[OpenAIError]:
+    """
+    Return what a provider would refuse about a batch before it reads the file, nothing when all is well.
+    """
+    # https://developers.openai.com/api/reference/resources/batches/methods/create (read 2026-11-21)
+    found = (
+        _choice_problem("endpoint", endpoint, limits.batch_endpoints),
+        _choice_problem("completion_window", completion_window, limits.batch_completion_windows),
+    )
+    return [error for error in found if error is not None]
+
+
+def check_upload(order: UploadOrder, limits: Limits) -> list[OpenAIError]:
+    """
+    Return what a provider would refuse about a file that is to come in parts, nothing when all is well.
+    """
+    # https://developers.openai.com/api/reference/resources/uploads/methods/create (read 2026-11-21)
+    found = (
+        check_purpose(order.purpose, limits),
+        _name_problem(order.filename),
+        _name_size_problem(order.filename, limits),
+        _extension_problem(order.filename, order.purpose, limits),
+        _size_problem(order.bytes, order.purpose, limits.size_limit(order.purpose, in_parts=True)),
+    )
+    return [error for error in found if error is not None]
+
+
+def check_part(source: Source, limits: Limits) -> list[OpenAIError]:
+    """
+    Return what a provider would refuse about a part of an upload, nothing when all is well.
+    """
+    # https://developers.openai.com/api/reference/resources/uploads/subresources/parts/methods/create (read 2026-11-21)
+    size, most = source.size_bytes, limits.upload_part_max_bytes
+    if size == 0:
+        return [OpenAIError(message="the part is empty; leave it out", code="empty_part", param="data")]
+    if size is None or size <= most:
+        return []
+    message = f"the part has {size:,} bytes ({_human(size)}), but at most {most:,} ({_human(most)}) are allowed"
+    return [OpenAIError(message=f"{message}; send it as several", code="part_too_large", param="data")]
+
+
+def _choice_problem(name: str, value: str, allowed: tuple[str, ...]) -> OpenAIError | None:
+    if not allowed or value in allowed:
+        return None
+    message = f'{name} "{value}" is not one of {", ".join(allowed)}{_suggestion(value, allowed)}'
+    return OpenAIError(message=message, code="invalid_value", param=name)
+
+
+def _check_content(source: Source, purpose: str, limits: Limits, watch: Watch, problems: Problems) -> int:
+    """
+    Put what is wrong with the lines into *problems*; return how many bytes were read.
+    """
+    from aikit.validation.lines import check_lines  # noqa: PLC0415  most purposes have no lines
+
+    read = 0
+
+    def on_read(done: int) -> None:
+        nonlocal read
+        read = done
+        watch.report("checking", done, source.size_bytes)
+
+    try:
+        reader = source.open()
+        try:
+            check_lines(purpose, reader, limits, problems, on_read)
+        finally:
+            reader.close()
+    except CancelledError:
+        raise
+    except OpenAIError as error:
+        problems.add(error)
+    except OSError as error:
+        message = f"{source.name} cannot be read: {error.strerror or error}"
+        problems.add(OpenAIError(message=message, code="unreadable_file", param="file"))
+    return read
+
+
+def _has_lines_to_check(name: str, purpose: str, limits: Limits) -> bool:
+    if purpose not in limits.checked_purposes:
+        return False
+    return _extension_problem(name, purpose, limits) is None or _extension(name) in _TEXT_EXTENSIONS
+
+
+def _suggestion(purpose: str, allowed: tuple[str, ...]) -> str:
+    import difflib  # noqa: PLC0415  takes longer to import than the rest, and only a mistake needs it
+
+    plain = {_plain(name): name for name in allowed}
+    near = difflib.get_close_matches(_plain(purpose), plain, n=1)
+    return f'; did you mean "{plain[near[0]]}"?' if near else ""
+
+
+def _plain(purpose: str) -> str:
+    return purpose.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def _name_problem(name: str) -> OpenAIError | None:
+    has_control = not name.isprintable() and any(char < " " or char == "\x7f" for char in name)
+    if not has_control and name.replace("\\", "/").rsplit("/", 1)[-1] not in {"", ".", ".."}:
+        return None
+    reason = "has control characters" if has_control else "is that of a folder"
+    message = f"the name {name[:40]!r} {reason}; pass a plain filename"
+    return OpenAIError(message=message, code="invalid_filename", param="file")
+
+
+def _name_size_problem(name: str, limits: Limits) -> OpenAIError | None:
+    size = len(name.encode("utf-8", "replace"))
+    if size <= limits.filename_max_bytes:
+        return None
+    message = (
+        f'the name "{name[:40]}..." has {size} bytes in UTF-8, but at most {limits.filename_max_bytes} are allowed; '
+        "pass a shorter filename"
+    )
+    return OpenAIError(message=message, code="invalid_filename", param="file")
+
+
+def _extension_problem(name: str, purpose: str, limits: Limits) -> OpenAIError | None:
+    allowed = limits.extensions.get(purpose)
+    extension = _extension(name)
+    if allowed is None or extension in allowed:
+        return None
+    ending = f"ends in {extension}" if extension else "has no extension"
+    message = f'the name "{name}" {ending}, but files for purpose "{purpose}" end in {", ".join(allowed)}'
+    return OpenAIError(message=f"{message}; pass a filename that fits", code="invalid_extension", param="file")
+
+
+def _extension(name: str) -> str:
+    return name[name.rfind(".") :].lower() if "." in name else ""
+
+
+def _size_problem(size: int | None, purpose: str, most: int) -> OpenAIError | None:
+    if size == 0:
+        message = "the file is empty; providers refuse files without content"
+        if purpose == "batch":
+            message = "The input file is empty. Please ensure that the batch contains at least one request."
+        return OpenAIError(message=message, code="empty_file", param="file")
+    if size is None or size <= most:
+        return None
+    message = (
+        f'the file has {size:,} bytes ({_human(size)}), but for purpose "{purpose}" at most {most:,} bytes '
+        f"({_human(most)}) are allowed; split it"
+    )
+    return OpenAIError(message=message, code="file_too_large", param="file")
+
+
+def _human(size: float) -> str:
+    for unit in ("bytes", "KB", "MB"):
+        if size < 1024:
+            return f"{size:.4g} {unit}"
+        size /= 1024
+    return f"{size:.4g} GB"

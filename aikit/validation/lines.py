@@ -1,0 +1,146 @@
+"""
+Files of known forms, checked line by line in one pass and bounded memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Any, Final, Protocol
+
+import attrs
+
+from aikit.http.messages import Reader
+from aikit.types.errors import OpenAIError
+from aikit.validation.batch_lines import BatchRules
+from aikit.validation.eval_lines import EvalsRules
+from aikit.validation.finetune_lines import FineTuneRules
+from aikit.validation.jsonl_lines import iter_lines, parsed
+from aikit.validation.limits import Limits
+from aikit.validation.problems import Problems
+
+_BOM: Final = b"\xef\xbb\xbf"
+_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
+_INVALID: Final = "This line is not parseable as valid JSON."
+_RULES: Final[dict[str, Callable[[Limits, Problems], Rules]]] = {
+    "batch": BatchRules,
+    "evals": EvalsRules,
+    "fine-tune": FineTuneRules,
+}
+
+
+class Rules(Protocol):
+    """
+    What the lines of one purpose must be; put what they are not into a `Problems`.
+    """
+
+    def check(self, line: dict[str, Any], number: int) -> None:
+        """Look at one line; *number* is 1-based and counts blank lines."""
+        ...
+
+    def finish(self) -> None:
+        """Look at the whole after the last line."""
+        ...
+
+
+def check_lines(
+    purpose: str,
+    reader: Reader,
+    limits: Limits,
+    problems: Problems,
+    on_read: Callable[[int], None] | None = None,
+    *,
+    rules: Rules | None = None,
+) -> None:
+    """
+    Put everything that is wrong with the lines of *reader* into *problems*.
+
+    A blank line between others is a problem, since it is no JSON; blank ones at the end are none.
+
+    Args:
+        purpose: ``"batch"``, ``"evals"`` or ``"fine-tune"``.
+
+        reader: Read to its end and left open.
+
+        limits: What the provider accepts.
+
+        problems: Gets what is found.
+
+        on_read: Told the bytes read so far, chunk by chunk; what it raises ends the check.
+
+        rules: In place of those of *purpose*; they put what they find into *problems*.
+
+    Raises:
+        OpenAIError: *reader* cannot be read to its end; *problems* has what was found before.
+    """
+    rules = rules or _RULES[purpose](limits, problems)
+    objects = Objects(iter_lines(reader, limits.line_max_bytes, on_read), limits, problems)
+    for number, _, value in objects:
+        rules.check(value, number)
+    if not objects.is_empty:
+        rules.finish()
+
+
+@attrs.define
+class Objects:
+    """
+    The objects on the lines of a file; what is none becomes a problem.
+
+    Iterating, once, gives line number, the line as it is, and the object.
+
+    Attributes:
+        is_empty: Whether there was nothing to judge.
+    """
+
+    _lines: Iterator[bytes | None]
+    _limits: Limits
+    _problems: Problems
+    _number: int = 0
+    _blanks: int = 0
+    is_empty: bool = True
+
+    def __iter__(self) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
+        first = next(self._lines, b"")
+        if first and first.startswith(_UTF16):
+            self._add_file("invalid_encoding", "the file is UTF-16, but JSONL is UTF-8; save it as UTF-8 without a BOM")
+            return
+        if first and first.startswith(_BOM):
+            message = "the file begins with a UTF-8 byte order mark (BOM), which providers take for a part of the JSON"
+            self._problems.add_line(1, "bom", f"{message}; save it as UTF-8 without a BOM")
+            first = first[len(_BOM) :]
+        for line in chain((first,), self._lines):
+            self._number += 1
+            if line is not None and (not line or line.isspace()):
+                self._blanks += 1
+                continue
+            if self._blanks:
+                self._add_blanks()
+            self.is_empty = False
+            if (value := self._object(line)) is not None:
+                yield self._number, line or b"", value
+        if self.is_empty:
+            self._add_file("empty_file", "the file has no line with content; put one JSON object on each line")
+
+    def _object(self, line: bytes | None) -> dict[str, Any] | None:
+        if line is None:
+            message = f"The line is longer than {self._limits.line_max_bytes:,} bytes, the most that is taken"
+            self._problems.add_line(self._number, "line_too_long", f"{message}; make it shorter.")
+            return None
+        try:
+            value = parsed(line)
+        except ValueError as error:
+            self._problems.add_line(self._number, "invalid_json_line", f"{_INVALID} {error}")
+            return None
+        if type(value) is dict:
+            return value
+        reason = "A line is one object in braces; write the objects of an array on a line each."
+        self._problems.add_line(self._number, "invalid_json_line", f"{_INVALID} {reason}")
+        return None
+
+    def _add_blanks(self) -> None:
+        numbers = range(self._number - self._blanks, self._number)
+        self._problems.add_lines(numbers, "invalid_json_line", f"{_INVALID} It is blank; remove it.")
+        self._blanks = 0
+
+    def _add_file(self, code: str, message: str) -> None:
+        self._problems.add(OpenAIError(message=message, code=code, param="file"))

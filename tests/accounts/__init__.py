@@ -1,3 +1,0 @@
-"""
-Tests of prices, estimates, costs and the ledger.
-"""

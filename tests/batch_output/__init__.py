@@ -1,3 +1,0 @@
-"""
-Tests of what a batch gives back.
-"""

@@ -1,3 +1,0 @@
-"""
-Tests of what is kept on disk.
-"""

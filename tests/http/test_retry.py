@@ -1,0 +1,613 @@
+"""
+Retries and redirects: flows driven bare, without a clock, a sleep or a socket.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import time
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aikit.http.bodies import MultipartBody, json_body
+from aikit.http.headers import Headers
+from aikit.http.messages import Flow, Pause, Request, Response, Step
+from aikit.http.retry import RetryPolicy, redirected, retried, retry_after_s, through
+from aikit.http.sources import source_of
+from aikit.types.errors import ExchangeError, OpenAIError
+
+_URL = "https://api.example/v1/files"
+_GET = Request(method="GET", url=_URL, headers=Headers({"Accept": "*/*"}))
+_POST = Request(method="POST", url=_URL, body=json_body({"a": 1}))
+_POLICY = RetryPolicy(jitter=lambda: 0.0, now=lambda: 784_111_777.0)
+_BROKE = ExchangeError(message="broke")
+_SECRETS = {
+    "Authorization": "Bearer sk-0123456789",
+    "api-key": "abcdef0123",
+    "Cookie": "session=abcdef",
+    "X-Custom-Token": "t0k3n-t0k3n",
+    "X-Upstream": "Bearer other-key",
+}
+
+
+class _Pipe(io.BytesIO):
+    def seekable(self) -> bool:
+        return False
+
+
+_ONCE = attrs.evolve(
+    _POST, body=MultipartBody(fields={}, file_field="file", source=source_of(_Pipe(b"abc"), filename="a"))
+)
+
+
+def _asked(step: Step) -> Request:
+    assert isinstance(step, Request)
+    return step
+
+
+def _after(flow: Flow[Any], seconds: float, pause: Step) -> Request:
+    assert pause == Pause(seconds)
+    return _asked(flow.send(seconds))
+
+
+def _answer(step: Step, status: int, body: bytes = b"", **headers: str) -> Response:
+    request = _asked(step)
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(status=status, headers=Headers(fields), body=body, request=request)
+
+
+def _returned(flow: Flow[Any], response: Response) -> Any:
+    with pytest.raises(StopIteration) as stop:
+        flow.send(response)
+    return stop.value.value
+
+
+def _delay(response: Response, policy: RetryPolicy = _POLICY) -> float | None:
+    return policy.delay_after_response(response.request, response)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"Retry-After": " 3 "}, 3.0),
+        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
+        ({"x-ms-retry-after-ms": "1500"}, 1.5),
+        ({"retry-after-ms": "soon", "retry-after": "9"}, 9.0),
+        ({"retry-after-ms": "0", "retry-after": "9"}, 9.0),
+        ({"retry-after-ms": "1e-323", "retry-after": "9"}, 9.0),
+        ({"retry-after": "Sun, 06 Nov 1994 08:49:47 GMT"}, 10.0),
+        ({"retry-after": "Sunday, 06-Nov-94 08:49:47 GMT"}, 10.0),
+        ({"retry-after": "Sun Nov  6 08:49:47 1994"}, 10.0),
+        ({"retry-after": "Sun, 06 Nov 1994 08:49:47"}, 10.0),
+        ({"retry-after": "Sun, 06 Nov 1994 08:49:47 -0000"}, 10.0),
+        ({"retry-after": "Sun, 06 Nov 1994 09:49:47 +0100"}, 10.0),
+        ({"retry-after": "Sun, 06 Nov 1994 08:49:27 GMT"}, None),
+        ({"retry-after": "tomorrow"}, None),
+        ({"retry-after": ""}, None),
+        ({"retry-after": "-5"}, None),
+        ({"retry-after": "0"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "1e400"}, None),
+        ({"retry-after": "-1e400"}, None),
+        ({"retry-after": "Sun, 99 Foo 99999 99:99:99 GMT"}, None),
+        ({"retry-after": "1" * 5000}, None),
+    ],
+)
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
+def test_every_form_of_retry_after(
+    headers: dict[str, str], seconds: float | None, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Milliseconds, seconds and dates are understood wherever this machine is; what makes no sense is not obeyed.
+    """
+    with _in_zone(zone, monkeypatch):
+        assert retry_after_s(Headers(headers), 784_111_777.0) == seconds
+
+
+class _in_zone:  # noqa: N801  reads as a verb
+    def __init__(self, zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.zone, self.monkeypatch = zone, monkeypatch
+
+    def __enter__(self) -> None:
+        self.monkeypatch.setenv("TZ", {"Asia/Tokyo": "JST-9"}.get(self.zone, self.zone))
+        if hasattr(time, "tzset"):
+            time.tzset()
+
+    def __exit__(self, *_: object) -> None:
+        self.monkeypatch.undo()
+        if hasattr(time, "tzset"):
+            time.tzset()
+
+
+@given(st.text() | st.floats().map(str) | st.integers().map(str))
+def test_no_retry_after_crashes_or_is_negative(text: str) -> None:
+    """
+    Whatever the header says, it is a positive number of seconds or nothing.
+    """
+    for name in ("retry-after", "retry-after-ms"):
+        seconds = retry_after_s(Headers({name: text}), 0.0)
+        assert seconds is None or 0 < seconds < float("inf")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "delay_s"),
+    [
+        (200, b"", {}, None),
+        (400, b"", {}, None),
+        (401, b"", {}, None),
+        (404, b"", {}, None),
+        (422, b"", {}, None),
+        (408, b"", {}, 0.5),
+        (409, b"", {}, 0.5),
+        (429, b"", {}, 0.5),
+        (500, b"", {}, 0.5),
+        (503, b"", {}, 0.5),
+        (599, b"", {}, 0.5),
+        (429, b"", {"retry-after": "120"}, 120.0),
+        (429, b"", {"retry-after": "121"}, None),
+        (503, b"", {"retry-after": "86400"}, None),
+        (429, b'{"error": {"type": "insufficient_quota"}}', {}, None),
+        (429, b'{"error": {"code": "credit_balance_exhausted"}}', {"retry-after": "1"}, None),
+        (429, b'{"error": {"code": "rate_limit_exceeded"}}', {}, 0.5),
+        (500, b"insufficient_quota", {}, 0.5),
+        (400, b"", {"x-should-retry": "true"}, 0.5),
+        (500, b"", {"x-should-retry": "false"}, None),
+        (429, b"", {"X-Should-Retry": " False "}, None),
+        (500, b"", {"x-should-retry": "maybe"}, 0.5),
+        (200, b"", {"x-should-retry": "true"}, None),
+    ],
+)
+def test_what_is_tried_again(status: int, body: bytes, headers: dict[str, str], delay_s: float | None) -> None:
+    """
+    What may pass is tried again after the pause the provider asks for; what cannot pass is told at once.
+    """
+    response = Response(status=status, body=body, headers=Headers(headers), request=_GET)
+    assert _delay(response) == delay_s
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1))
+def test_pause_doubles_within_its_bounds(attempt: int, jitter: float) -> None:
+    """
+    Pauses are half a second to eight, less a quarter at most, however many there were.
+    """
+    policy = RetryPolicy(max_retries=10_000, jitter=lambda: jitter)
+    pause = policy.delay_after_error(attrs.evolve(_GET, attempt=attempt), _BROKE)
+    full = min(0.5 * 2 ** min(attempt - 1, 10), 8.0)
+    assert pause is not None
+    assert 0.75 * full <= pause <= full
+
+
+def test_jitter_is_random_by_itself() -> None:
+    """
+    Clients that failed together do not come back together.
+    """
+    pauses = {RetryPolicy().delay_after_error(_GET, _BROKE) for _ in range(20)}
+    assert len(pauses) > 1
+    assert all(pause is not None and 0.375 <= pause <= 0.5 for pause in pauses)
+
+
+def test_each_attempt_waits_for_its_turn() -> None:
+    """
+    A request that has turns is sent when its turn comes, tries again after their own pause too.
+    """
+    waits = iter((0.0, 7.0))
+    flow = retried(attrs.evolve(_POST, turn=lambda: next(waits)), _POLICY)
+    first = _asked(next(flow))
+    assert flow.send(_answer(first, 429)) == Pause(0.5)
+    second = _after(flow, 7.0, flow.send(0.5))
+    assert second.attempt == 2
+    assert _returned(flow, _answer(second, 200)).status == 200
+
+
+class _Brake:
+    """
+    Is on while a test says so.
+    """
+
+    def __init__(self) -> None:
+        self.on, self.held = False, list[float | None]()
+
+    def is_on(self) -> bool:
+        return self.on
+
+    def refused(self, seconds: float, /) -> bool:
+        self.held.append(seconds)
+        return len(self.held) < 5
+
+    def passed(self) -> None:
+        self.held.append(None)
+
+
+def test_who_is_held_back_takes_another_turn() -> None:
+    """
+    A turn that was given before all were held back counts no more.
+    """
+    waits, brake = iter((3.0, 60.0)), _Brake()
+    flow = retried(attrs.evolve(_POST, turn=lambda: next(waits), brake=brake), _POLICY)
+    assert next(flow) == Pause(3.0)
+    brake.on = True
+    assert flow.send(3.0) == Pause(60.0)
+    brake.on = False
+    assert _returned(flow, _answer(flow.send(63.0), 200)).status == 200
+    assert brake.held == [None]
+
+
+def test_what_all_wait_for_spends_no_try() -> None:
+    """
+    The brake gets what the provider asks for, until it says that nothing helps; then the answer is final.
+    """
+    brake = _Brake()
+    flow = retried(attrs.evolve(_POST, turn=lambda: 0.0, brake=brake), _POLICY)
+    step: Step = next(flow)
+    for _ in range(4):
+        step = flow.send(_answer(step, 429, retry_after="30"))
+    assert _returned(flow, _answer(step, 429, retry_after="7")).status == 429
+    assert brake.held == [30.0, 30.0, 30.0, 30.0, 7.0]
+
+
+@pytest.mark.parametrize("status", [408, 500, 503])
+def test_other_failures_hold_nobody_back(status: int) -> None:
+    """
+    They spend tries as ever, and say nothing about how many requests are too many.
+    """
+    brake = _Brake()
+    flow = retried(attrs.evolve(_POST, turn=lambda: 0.0, brake=brake), attrs.evolve(_POLICY, max_retries=1))
+    second = _after(flow, 0.5, flow.send(_answer(next(flow), status)))
+    assert _returned(flow, _answer(second, status)).status == status
+    assert brake.held == []
+
+
+def test_turns_are_left_out_of_pickles() -> None:
+    """
+    Who gives turns has a lock, which no pickle can hold.
+    """
+    request = attrs.evolve(_POST, body=None, turn=lambda: 0.0)
+    assert pickle.loads(pickle.dumps(request)).turn is None  # noqa: S301  our own
+
+
+def test_the_same_is_sent_until_the_retries_are_used_up() -> None:
+    """
+    Each attempt is the same request, numbered, after its pause; then the last answer is the answer.
+    """
+    flow = retried(_POST, _POLICY)
+    first = next(flow)
+    assert flow.send(_answer(first, 429)) == Pause(0.5)
+    second = flow.send(0.5)
+    assert flow.send(_answer(second, 500)) == Pause(1.0)
+    third = flow.send(1.5)
+    assert first == _POST
+    assert second == attrs.evolve(_POST, attempt=2)
+    assert third == attrs.evolve(_POST, attempt=3, is_repeat=True)
+    last = _answer(third, 503)
+    assert _returned(flow, last) is last
+
+
+@pytest.mark.parametrize(("is_ambiguous", "is_repeat"), [(True, True), (False, False)])
+def test_broken_exchange_is_tried_again(is_ambiguous: bool, is_repeat: bool) -> None:  # noqa: FBT001  columns
+    """
+    After a break the request is sent again, and knows whether an earlier one may have been acted on.
+    """
+    flow = retried(_POST, _POLICY)
+    next(flow)
+    assert flow.throw(ExchangeError(message="broke", is_ambiguous=is_ambiguous)) == Pause(0.5)
+    assert flow.send(0.5) == attrs.evolve(_POST, attempt=2, is_repeat=is_repeat)
+    assert flow.throw(ExchangeError(message="broke", is_ambiguous=False)) == Pause(1.0)
+    assert _asked(flow.send(1.5)).is_repeat is is_repeat
+    with pytest.raises(ExchangeError, match="third"):
+        flow.throw(ExchangeError(message="third"))
+
+
+@pytest.mark.parametrize(("status", "delay_s"), [(408, None), (409, 0.5), (429, 0.5), (500, None), (503, None)])
+@pytest.mark.parametrize("headers", [{}, {"x-should-retry": "true"}])
+def test_what_costs_twice_is_repeated_after_refusals_only(
+    status: int, delay_s: float | None, headers: dict[str, str]
+) -> None:
+    """
+    After a refusal nothing was done and it is asked again; after anything else only its flow knows what to do.
+    """
+    paid = attrs.evolve(_POST, is_idempotent=False)
+    assert _delay(Response(status=status, headers=Headers(headers), request=paid)) == delay_s
+
+
+@pytest.mark.parametrize(("is_ambiguous", "delay_s"), [(True, None), (False, 0.5)])
+def test_what_costs_twice_is_repeated_if_it_never_left(is_ambiguous: bool, delay_s: float | None) -> None:  # noqa: FBT001  a column
+    """
+    Where no connection came about, nothing can have been done.
+    """
+    paid = attrs.evolve(_POST, is_idempotent=False)
+    assert _POLICY.delay_after_error(paid, ExchangeError(message="broke", is_ambiguous=is_ambiguous)) == delay_s
+
+
+def test_status_that_is_final_for_a_request_is_its_answer() -> None:
+    """
+    A request can say which of the statuses that are mostly worth a retry are not, for it, whatever the answer says.
+    """
+    request = attrs.evolve(_POST, final_statuses=frozenset((409,)))
+    assert _delay(Response(status=409, request=request)) is None
+    assert _delay(Response(status=409, headers=Headers({"x-should-retry": "true"}), request=request)) is None
+    assert _delay(Response(status=429, request=request)) == 0.5
+
+
+@pytest.mark.parametrize(("status", "is_repeat"), [(408, True), (409, False), (429, False), (500, True), (504, True)])
+def test_answer_tells_whether_it_may_have_been_done(status: int, is_repeat: bool) -> None:  # noqa: FBT001  a column
+    """
+    A refusal did nothing; after a server's own fault nobody knows.
+    """
+    flow = retried(_GET, _POLICY)
+    assert _after(flow, 0.5, flow.send(_answer(next(flow), status))).is_repeat is is_repeat
+
+
+def test_other_errors_are_not_tried_again() -> None:
+    """
+    A file that was changed, or a cancelled call, ends at once.
+    """
+    flow = retried(_GET, _POLICY)
+    next(flow)
+    with pytest.raises(OpenAIError, match="changed"):
+        flow.throw(OpenAIError(message="changed", code="file_changed"))
+
+
+def test_stream_that_cannot_go_back_is_sent_once() -> None:
+    """
+    What cannot be sent whole a second time is not sent a second time, whatever the answer asks for.
+    """
+    flow = retried(_ONCE, _POLICY)
+    refused = _answer(next(flow), 429, x_should_retry="true")
+    assert _returned(flow, refused) is refused
+    flow = retried(_ONCE, _POLICY)
+    next(flow)
+    with pytest.raises(ExchangeError):
+        flow.throw(ExchangeError(message="broke"))
+
+
+def test_no_retries_means_one_attempt() -> None:
+    """
+    With ``max_retries=0`` the first answer is the answer.
+    """
+    flow = retried(_GET, RetryPolicy(max_retries=0))
+    answer = _answer(next(flow), 500)
+    assert _returned(flow, answer) is answer
+
+
+@pytest.mark.parametrize(
+    ("location", "url"),
+    [
+        ("/v2/files", "https://api.example/v2/files"),
+        ("other", "https://api.example/v1/other"),
+        ("?a=1", "https://api.example/v1/files?a=1"),
+        ("//api.example/x", "https://api.example/x"),
+        ("https://API.EXAMPLE:443/x", "https://API.EXAMPLE:443/x"),
+    ],
+)
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirect_within_the_origin_keeps_everything(status: int, location: str, url: str) -> None:
+    """
+    A reading request goes on at the same origin with all its fields, at relative addresses too.
+    """
+    request = attrs.evolve(_GET, headers=Headers(_SECRETS), attempt=2, is_repeat=True)
+    flow = redirected(request)
+    assert flow.send(_answer(next(flow), status, location=location)) == attrs.evolve(request, url=url)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://elsewhere.example/x",
+        "https://api.example:8443/x",
+        "https://api.example.evil/x",
+        "//elsewhere.example/x",
+        "https://apі.example/x",  # noqa: RUF001  a Cyrillic letter
+    ],
+)
+def test_redirect_to_another_origin_has_no_secrets(location: str) -> None:
+    """
+    Only what every program says goes: nobody knows which custom field is a secret.
+    """
+    request = attrs.evolve(_GET, headers=Headers({**_SECRETS, "Accept": "*/*", "X-Plain": "1"}))
+    flow = redirected(request)
+    moved = _asked(flow.send(_answer(next(flow), 302, location=location)))
+    assert moved.headers == {"Accept": "*/*"}
+
+
+def test_secrets_do_not_come_back_on_the_way_home() -> None:
+    """
+    Once another origin has a say, the request stays without secrets, also back at the first.
+    """
+    flow = redirected(attrs.evolve(_GET, headers=Headers(_SECRETS)))
+    away = flow.send(_answer(next(flow), 302, location="https://elsewhere.example/x"))
+    home = _asked(flow.send(_answer(away, 302, location=_URL)))
+    assert (home.url, dict(home.headers)) == (_URL, {})
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "location", "why"),
+    [
+        (_GET, 302, "http://api.example/v1/files", "away from https"),
+        (_GET, 302, "http://elsewhere.example/", "away from https"),
+        (_GET, 302, "file:///etc/passwd", "no plain http address"),
+        (_GET, 302, "ftp://api.example/x", "no plain http address"),
+        (_GET, 302, "javascript:alert(1)", "no plain http address"),
+        (_GET, 302, "https://[::1/x", "no plain http address"),
+        (_GET, 302, "https://api.example:99999/x", "no plain http address"),
+        (_GET, 302, "https://api.example:port/x", "no plain http address"),
+        (_GET, 302, "https://evil.example\\@api.example/x", "no plain http address"),
+        (_GET, 302, "https://user:pw@api.example/x", "no plain http address"),
+        (_POST, 301, "/x", "turn POST into GET"),
+        (_POST, 302, "/x", "turn POST into GET"),
+        (_POST, 307, "https://elsewhere.example/x", "only reading goes there"),
+        (_POST, 308, "https://elsewhere.example/x", "only reading goes there"),
+        (_ONCE, 307, "/x", "cannot go back"),
+        (attrs.evolve(_GET, method="DELETE"), 302, "/x", "turn DELETE into GET"),
+        (attrs.evolve(_GET, method="DELETE"), 307, "https://elsewhere.example/x", "only reading"),
+    ],
+)
+def test_redirect_that_must_not_be_followed(request_: Request, status: int, location: str, why: str) -> None:
+    """
+    What would lose the body, the method or the secrecy is refused, with what to correct.
+    """
+    flow = redirected(request_)
+    with pytest.raises(OpenAIError, match=why) as caught:
+        flow.send(_answer(next(flow), status, location=location))
+    assert (caught.value.code, caught.value.status) == ("redirect_refused", status)
+    assert "pw@" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_post_is_sent_again_within_the_origin(status: int) -> None:
+    """
+    307 and 308 keep method and body.
+    """
+    flow = redirected(_POST)
+    assert flow.send(_answer(next(flow), status, location="/x")) == attrs.evolve(_POST, url="https://api.example/x")
+
+
+def test_see_other_is_read_without_body() -> None:
+    """
+    303 after a POST says where to read, also after a stream that cannot be sent again.
+    """
+    for request in (_POST, _ONCE):
+        flow = redirected(request)
+        assert flow.send(_answer(next(flow), 303, location="/x")) == attrs.evolve(
+            request, method="GET", url="https://api.example/x", body=None
+        )
+
+
+def test_redirects_end() -> None:
+    """
+    A loop is followed five times and then refused, whether it says so or leaves the address empty.
+    """
+    for location in (_URL, ""):
+        flow = redirected(_GET)
+        request = next(flow)
+        for _ in range(5):
+            request = flow.send(_answer(request, 302, location=location))
+        with pytest.raises(OpenAIError, match="after 5 redirects"):
+            flow.send(_answer(request, 302, location=location))
+
+
+@pytest.mark.parametrize(("status", "headers"), [(302, {}), (304, {"location": "/x"}), (300, {"location": "/x"})])
+def test_answer_that_is_no_redirect_is_the_answer(status: int, headers: dict[str, str]) -> None:
+    """
+    Without an address, and with statuses that are not redirects, nothing is followed.
+    """
+    flow = redirected(_GET)
+    answer = Response(status=status, headers=Headers(headers), request=_asked(next(flow)))
+    assert _returned(flow, answer) is answer
+
+
+def test_refused_redirect_does_not_repeat_the_key() -> None:
+    """
+    An address that repeats the key is not shown with it.
+    """
+    flow = redirected(attrs.evolve(_GET, headers=Headers(_SECRETS)))
+    with pytest.raises(OpenAIError) as caught:
+        flow.send(_answer(next(flow), 302, location="ftp://x/sk-0123456789/?k=t0k3n-t0k3n"))
+    assert "sk-0123456789" not in f"{caught.value} {dict(caught.value.headers)}"
+    assert "t0k3n" not in f"{caught.value} {dict(caught.value.headers)}"
+
+
+def test_retry_starts_at_the_first_address_again() -> None:
+    """
+    A redirect is no promise: the next attempt asks where the first one asked.
+    """
+    flow = retried(_GET, _POLICY)
+    moved = _asked(flow.send(_answer(next(flow), 302, location="/elsewhere")))
+    assert moved.url == "https://api.example/elsewhere"
+    assert flow.send(_answer(moved, 500)) == Pause(0.5)
+    assert flow.send(0.5) == attrs.evolve(_GET, attempt=2, is_repeat=True)
+
+
+def _twice(request: Request) -> Flow[Response]:
+    yield request
+    response: Response = yield attrs.evolve(request, attempt=2)
+    return response
+
+
+def _operation(log: list[str]) -> Flow[str]:
+    try:
+        try:
+            response = yield _GET
+        except OpenAIError as error:
+            log.append(str(error))
+            response = yield _POST
+        return f"status {response.status}"
+    finally:
+        log.append("closed")
+
+
+def test_every_request_of_a_flow_is_carried_out() -> None:
+    """
+    The flow sees one answer where the carrier made two exchanges.
+    """
+    log: list[str] = []
+    flow = through(_operation(log), _twice)
+    first = next(flow)
+    second = flow.send(_answer(first, 500))
+    assert (first, second) == (_GET, attrs.evolve(_GET, attempt=2))
+    assert _returned(flow, _answer(second, 201)) == "status 201"
+    assert log == ["closed"]
+
+
+def test_failure_reaches_the_flow_which_may_go_on() -> None:
+    """
+    What goes wrong while a request is carried out is thrown into the flow at that request.
+    """
+    log: list[str] = []
+    flow = through(_operation(log), _twice)
+    next(flow)
+    assert flow.throw(OpenAIError(message="broke")) == _POST
+    with pytest.raises(ValueError, match="odd"):
+        flow.throw(ValueError("odd"))
+    assert log == ["broke", "closed"]
+
+
+@pytest.mark.parametrize("how", ["close", "interrupt", "drop"])
+def test_flow_is_closed_whatever_ends_it(how: str) -> None:
+    """
+    Closing, Ctrl-C and being forgotten all let the flow clean up, through every ring around it.
+    """
+    log: list[str] = []
+    flow = through(through(_operation(log), _twice), lambda request: retried(request, _POLICY))
+    next(flow)
+    if how == "close":
+        flow.close()
+    elif how == "interrupt":
+        with pytest.raises(KeyboardInterrupt):
+            flow.throw(KeyboardInterrupt())
+    del flow
+    assert log == ["closed"]
+
+
+def test_flow_without_requests_just_returns() -> None:
+    """
+    A flow may know its answer without asking, or fail before it asks.
+    """
+
+    def knows() -> Flow[int]:
+        yield from ()
+        return 5
+
+    with pytest.raises(StopIteration) as stop:
+        next(through(knows(), _twice))
+    assert stop.value.value == 5
+
+
+def test_rings_nest() -> None:
+    """
+    Retries around redirects around a flow: each ring does its part, and the flow sees the last answer only.
+    """
+    log: list[str] = []
+    flow = through(_operation(log), lambda request: retried(request, _POLICY))
+    moved = _asked(flow.send(_answer(next(flow), 307, location="/x")))
+    again = _after(flow, 0.5, flow.throw(ExchangeError(message="broke")))
+    assert (moved.url, again.url, again.attempt) == ("https://api.example/x", _URL, 2)
+    assert _returned(flow, _answer(again, 200)) == "status 200"

@@ -1,3 +1,0 @@
-"""
-Tests of the embedded provider.
-"""

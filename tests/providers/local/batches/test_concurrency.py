@@ -1,0 +1,106 @@
+"""
+The pace of asking: when it grows, when it halves, and when everything waits.
+"""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aikit.providers.local.batches.concurrency import Pace
+
+
+def test_it_begins_at_its_most() -> None:
+    """
+    Most servers have room for what their users ask for.
+    """
+    pace = Pace(64)
+    assert pace.may_begin(63, 0.0)
+    assert not pace.may_begin(64, 0.0)
+
+
+def test_overload_halves_it_once_for_all_that_were_under_way() -> None:
+    """
+    Sixty-four refusals of one moment tell the same thing; one of a later request tells it again.
+    """
+    pace = Pace(64)
+    numbers = [pace.begin() for _ in range(64)]
+    for number in numbers:
+        pace.ended_in_overload(number)
+    assert pace.limit == 32
+    pace.ended_in_overload(pace.begin())
+    assert pace.limit == 16
+
+
+def test_it_never_gets_below_one() -> None:
+    """
+    Somebody has to find out when it is over.
+    """
+    pace = Pace(4)
+    for _ in range(10):
+        pace.ended_in_overload(pace.begin())
+    assert pace.may_begin(0, 0.0)
+    assert not pace.may_begin(1, 0.0)
+
+
+def test_it_grows_by_one_in_a_round_and_no_further_than_its_most() -> None:
+    """
+    As many successes as the limit make it one higher.
+    """
+    pace = Pace(8, limit=4.0)
+    for _ in range(4):
+        pace.ended_well()
+    assert 4.8 < pace.limit < 5.1
+    for _ in range(100):
+        pace.ended_well()
+    assert pace.limit == 8
+
+
+def test_a_wish_to_wait_holds_everything() -> None:
+    """
+    Until then nothing is begun, and a shorter wish does not shorten it.
+    """
+    pace = Pace(8)
+    pace.ended_in_overload(pace.begin(), until=100.0)
+    pace.ended_in_overload(pace.begin(), until=50.0)
+    assert not pace.may_begin(0, 99.9)
+    assert pace.may_begin(0, 100.0)
+
+
+def test_an_outage_is_probed_by_one_with_growing_pauses() -> None:
+    """
+    Pauses double up to a minute; who was under way when it began counts as one; success ends it at once.
+    """
+    pace, now, pauses = Pace(8), 1000.0, []
+    assert pace.ended_nowhere(now)
+    assert not pace.ended_nowhere(now + 0.1)
+    for _ in range(9):
+        pauses.append(pace.held_until - now)
+        now = pace.held_until
+        assert pace.may_begin(0, now)
+        assert not pace.may_begin(1, now)
+        assert not pace.ended_nowhere(now)
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert pace.ended_well()
+    assert not pace.ended_well()
+    assert pace.may_begin(7, pace.held_until)
+
+
+@given(st.lists(st.sampled_from(["well", "overload", "nowhere"]), max_size=60), st.integers(1, 100))
+def test_the_limit_keeps_within_its_bounds(ends: list[str], most: int) -> None:
+    """
+    Whatever comes back, something may be begun in the end, and never more than the most.
+    """
+    pace, now = Pace(most), 0.0
+    for end in ends:
+        now += 1
+        number = pace.begin()
+        if end == "well":
+            pace.ended_well()
+        elif end == "overload":
+            pace.ended_in_overload(number)
+        else:
+            pace.ended_nowhere(now)
+        assert 1 <= pace.limit <= most
+        assert pace.may_begin(0, pace.held_until)
+        assert not pace.may_begin(most, pace.held_until)

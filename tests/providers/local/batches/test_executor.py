@@ -1,0 +1,495 @@
+"""
+The executor: every task gets its answer once, in as many threads as the answerer bears, and it stops when it should.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+import pytest
+
+from aikit.http.context import Watch
+from aikit.providers.local.batches.answerer import Answer, Task, Throttled, TryAgain, Unreachable
+from aikit.providers.local.batches.executor import Executor
+from aikit.providers.local.clock import Clock, RealClock, SpedUpClock
+from aikit.types.errors import CancelledError
+
+FINE = Answer(status_code=200, request_id="req_1", body=b"{}")
+PATIENCE_S = 20.0
+
+
+@attrs.define
+class Scripted:
+    """
+    An answerer that does what a function says, and counts.
+    """
+
+    act: Callable[[Task, Watch], Answer] = lambda _task, _watch: FINE
+    asked: Counter[int] = attrs.field(factory=Counter)
+    under_way: int = 0
+    most_under_way: int = 0
+    _lock: Any = attrs.field(factory=threading.Lock)
+
+    def answer(self, task: Task, watch: Watch) -> Answer:
+        """Do it."""
+        with self._lock:
+            self.asked[task.line] += 1
+            self.under_way += 1
+            self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            return self.act(task, watch)
+        finally:
+            with self._lock:
+                self.under_way -= 1
+
+
+def tasks(count: int) -> Iterator[Task]:
+    """Make tasks, one by one."""
+    for line in range(1, count + 1):
+        yield Task(line=line, custom_id=f"q{line}", url="/v1/chat/completions", body=b"{}")
+
+
+def run(
+    answerer: Any,
+    count: int | Iterator[Task] = 50,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    clock: Clock | None = None,
+    concurrency: int = 8,
+    on_answer: Callable[[Task, Answer], None] = lambda _task, _answer: None,
+    **options: Any,
+) -> dict[int, Answer]:
+    """Run to the end in a thread of its own; return the answers by line, each of which may come only once."""
+    answers: dict[int, Answer] = {}
+
+    def take(task: Task, answer: Answer) -> None:
+        assert task.line not in answers
+        answers[task.line] = answer
+        on_answer(task, answer)
+
+    executor = Executor(answerer, clock=clock or RealClock(), concurrency=concurrency, **options)
+    raised: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            executor.run(tasks(count) if isinstance(count, int) else count, take, should_stop)
+        except BaseException as error:  # noqa: BLE001  raised again below
+            raised.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(PATIENCE_S)
+    assert not thread.is_alive(), "it hangs"
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("aikit-batch")], "threads are left"
+    if raised:
+        raise raised[0]
+    return answers
+
+
+def waiting(seconds: float) -> Callable[[Task, Watch], Answer]:
+    """Answer after a while, or when cancelled."""
+
+    def act(_: Task, watch: Watch) -> Answer:
+        event = threading.Event()
+        with watch.aborting(event.set):
+            event.wait(seconds)
+        watch.raise_if_cancelled()
+        return FINE
+
+    return act
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 500])
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_every_task_is_answered_once(count: int, concurrency: int) -> None:
+    """
+    Whether there are more tasks than threads or fewer.
+    """
+    answerer = Scripted()
+    assert run(answerer, count, concurrency=concurrency) == dict.fromkeys(range(1, count + 1), FINE)
+    assert set(answerer.asked.values()) <= {1}
+
+
+def test_many_are_under_way_but_never_more_than_allowed() -> None:
+    """
+    As many as allowed, if the answerer takes its time.
+    """
+    answerer = Scripted(waiting(0.02))
+    started = time.monotonic()
+    run(answerer, 160, concurrency=16)
+    assert answerer.most_under_way == 16
+    assert time.monotonic() - started < 160 * 0.02 / 4
+
+
+def test_an_answerer_that_computes_is_asked_as_it_says() -> None:
+    """
+    Threads do not make computing faster.
+    """
+
+    @attrs.define
+    class Computing(Scripted):
+        most_at_once: int = 2
+
+    answerer = Computing(waiting(0.01))
+    run(answerer, 20)
+    assert answerer.most_under_way == 2
+
+
+def test_tasks_are_drawn_when_there_is_room() -> None:
+    """
+    A million lines are never in memory: what is drawn is under way or answered.
+    """
+    drawn, answered, ahead = 0, 0, 0
+
+    def counted() -> Iterator[Task]:
+        nonlocal drawn, ahead
+        for task in tasks(300):
+            drawn += 1
+            ahead = max(ahead, drawn - answered)
+            yield task
+
+    def count(_: Task, __: Answer) -> None:
+        nonlocal answered
+        answered += 1
+
+    run(Scripted(waiting(0.001)), counted(), on_answer=count)
+    assert drawn == answered == 300
+    assert ahead <= 9
+
+
+def test_answers_are_reported_one_at_a_time() -> None:
+    """
+    Whoever is told needs no lock.
+    """
+    inside, most = 0, 0
+
+    def slowly(_: Task, __: Answer) -> None:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        time.sleep(0.001)
+        inside -= 1
+
+    run(Scripted(), 60, on_answer=slowly)
+    assert most == 1
+
+
+def test_what_fails_for_now_is_asked_again_and_holds_nobody_up() -> None:
+    """
+    A tenth of the tasks fail twice; the attempt is counted, the others go on meanwhile.
+    """
+    attempts: list[int] = []
+
+    def act(task: Task, _: Watch) -> Answer:
+        if task.line % 10 == 0:
+            attempts.append(task.attempt)
+            if task.attempt < 3:
+                raise TryAgain(0.1)
+        return FINE
+
+    answerer = Scripted(act)
+    started = time.monotonic()
+    assert len(run(answerer, 200, concurrency=4)) == 200
+    assert sorted(attempts) == sorted([1, 2, 3] * 20)
+    assert time.monotonic() - started < 40 * 0.1  # one after the other it would take forty pauses
+
+
+def test_little_is_drawn_while_much_is_parked() -> None:
+    """
+    When everything fails for now, a million lines do not gather in memory.
+    """
+    answerer = Scripted(lambda _task, _watch: _raise(TryAgain(3600.0)))
+    ends_at = time.monotonic() + 0.5
+    assert run(answerer, 1_000_000, should_stop=lambda: time.monotonic() > ends_at) == {}
+    assert len(answerer.asked) <= 16
+
+
+def test_overload_makes_it_ask_less() -> None:
+    """
+    A server that bears four at once and refuses more gets them all answered, and few refusals per line.
+    """
+    answerer = Scripted()
+
+    def act(task: Task, watch: Watch) -> Answer:
+        if answerer.under_way > 4:
+            raise TryAgain(0.01, is_overload=True)
+        return waiting(0.005)(task, watch)
+
+    answerer.act = act
+    assert len(run(answerer, 300, concurrency=64)) == 300
+    assert sum(answerer.asked.values()) < 3 * 300
+
+
+def test_a_storm_of_refusals_passes() -> None:
+    """
+    While all is refused nearly nothing is asked; afterwards all is answered.
+    """
+    clock = SpedUpClock(100.0)
+    ends_at = clock.now() + 50.0
+
+    def act(_: Task, __: Watch) -> Answer:
+        if clock.now() < ends_at:
+            raise Throttled
+        return FINE
+
+    answerer = Scripted(act)
+    assert len(run(answerer, 200, clock=clock, concurrency=32)) == 200
+    assert sum(answerer.asked.values()) < 200 + 32 * 8  # the first 32 back off, the others are not begun
+
+
+def test_a_wish_to_wait_holds_new_lines_too() -> None:
+    """
+    One refusal with Retry-After, and nothing is begun by anybody until then.
+    """
+    clock, begun, refused_at = SpedUpClock(100.0), [], []
+
+    def act(task: Task, watch: Watch) -> Answer:
+        begun.append(clock.now())
+        found = waiting(0.02)(task, watch)
+        if task.line == 20 and task.attempt == 1:
+            refused_at.append(clock.now())
+            raise Throttled(30.0)
+        return found
+
+    assert len(run(Scripted(act), 100, clock=clock, concurrency=4)) == 100
+    after_s = [moment - refused_at[0] for moment in begun]
+    assert [seconds for seconds in after_s if 1.0 < seconds < 30.0] == []
+    assert sum(seconds >= 30.0 for seconds in after_s) > 60
+
+
+def test_after_a_pause_all_go_on_at_once() -> None:
+    """
+    Whoever waits is woken when there is room, not one by one.
+    """
+    all_at_once = threading.Barrier(64)
+
+    def act(task: Task, watch: Watch) -> Answer:
+        if task.attempt == 1:
+            all_at_once.wait(PATIENCE_S)
+            raise Throttled(0.2)
+        return waiting(0.3)(task, watch)
+
+    started = time.monotonic()
+    assert len(run(Scripted(act), 64, concurrency=64)) == 64
+    assert time.monotonic() - started < 1.5  # 32 at a time after the refusals: two rounds, and room for a busy machine
+
+
+def test_cancelling_ends_an_hour_of_waiting_at_once() -> None:
+    """
+    Retry-After said an hour, and nobody wants to wait for it.
+    """
+    stop = threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    started = time.monotonic()
+    assert run(Scripted(lambda _task, _watch: _raise(Throttled(3600.0))), should_stop=stop.is_set) == {}
+    assert time.monotonic() - started < 1.5
+
+
+def test_a_clock_that_stands_still_can_be_stopped_and_set_forward() -> None:
+    """
+    Pauses end by the clock, stopping by whoever asks.
+    """
+    clock, refused = SpedUpClock(0.0), threading.Event()
+
+    def act(_: Task, __: Watch) -> Answer:
+        if not refused.is_set():
+            refused.set()
+            raise Throttled(3600.0)
+        return FINE
+
+    threading.Timer(0.2, clock.advance, (3600.0,)).start()
+    assert len(run(Scripted(act), 5, clock=clock, concurrency=1)) == 5
+    refused.clear()
+    assert run(Scripted(act), 5, clock=clock, should_stop=refused.is_set, concurrency=1) == {}
+
+
+def test_a_clock_that_is_set_back_prolongs_no_pause() -> None:
+    """
+    Daylight saving and time servers do not add an hour to a second.
+    """
+    off_s, began = [0.0], time.monotonic()
+
+    class SetBack(RealClock):
+        def now(self) -> float:
+            return super().now() - off_s[0]
+
+    def act(task: Task, _: Watch) -> Answer:
+        if task.attempt == 1:
+            raise Throttled(0.5)
+        return FINE
+
+    threading.Timer(0.2, off_s.__setitem__, (0, 3600.0)).start()
+    assert len(run(Scripted(act), 4, clock=SetBack(), concurrency=4)) == 4
+    assert time.monotonic() - began < 5
+
+
+def test_nobody_there_burns_no_lines_and_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    Pauses grow; when the server is back all lines are answered, and their tries did not count.
+    """
+    clock = SpedUpClock(50.0)
+    back_at = clock.now() + 20.0
+
+    def act(task: Task, _: Watch) -> Answer:
+        if clock.now() < back_at:
+            raise Unreachable("cannot connect to http://127.0.0.1:1/v1")
+        assert task.attempt == 1
+        return FINE
+
+    answerer = Scripted(act)
+    with caplog.at_level(logging.INFO, "aikit.providers.local"):
+        assert len(run(answerer, 100, clock=clock)) == 100
+    assert sum(answerer.asked.values()) < 100 + 8 + 8
+    told = [(record.levelname, "http://127.0.0.1:1/v1" in record.getMessage()) for record in caplog.records]
+    assert told == [("WARNING", True), ("INFO", False)]
+
+
+def test_after_stopping_nothing_begins_and_what_is_under_way_may_end() -> None:
+    """
+    Those that end within the time of grace are reported.
+    """
+    stop = threading.Event()
+    answerer = Scripted(waiting(0.3))
+    threading.Timer(0.1, stop.set).start()
+    assert len(run(answerer, 100, should_stop=stop.is_set)) == 8
+    assert len(answerer.asked) == 8
+
+
+def test_what_does_not_end_is_cut_off_and_not_reported() -> None:
+    """
+    After a few seconds whoever still answers is cancelled.
+    """
+    stop = threading.Event()
+    threading.Timer(0.1, stop.set).start()
+    started = time.monotonic()
+    assert run(Scripted(waiting(60.0)), 100, should_stop=stop.is_set) == {}
+    assert time.monotonic() - started < 4
+
+
+def test_it_can_be_stopped_after_exactly_so_many() -> None:
+    """
+    With one at a time, the wish is heard before the next line begins.
+    """
+    answered: list[int] = []
+    run(
+        Scripted(),
+        100,
+        concurrency=1,
+        should_stop=lambda: len(answered) >= 7,
+        on_answer=lambda task, _: answered.append(task.line),
+    )
+    assert answered == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_try_that_drips_for_too_long_is_cut_off() -> None:
+    """
+    However slowly bytes come, a line ends; the others go on.
+    """
+
+    def act(task: Task, watch: Watch) -> Answer:
+        return waiting(60.0)(task, watch) if task.line % 10 == 1 else waiting(0.001)(task, watch)
+
+    answers = run(Scripted(act), 40, longest_s=0.2)
+    assert len(answers) == 40
+    late = {line for line, answer in answers.items() if answer.error is not None}
+    assert late == {1, 11, 21, 31}
+    assert answers[1].error == ("request_timeout", "This request was not answered within 0.2 seconds.")
+
+
+def test_an_answerer_that_crashes_fails_its_line_only(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    The traceback is logged, the line says what happened.
+    """
+    answerer = Scripted(lambda task, _: _raise(ZeroDivisionError("by zero")) if task.line == 3 else FINE)
+    answers = run(answerer, 10)
+    assert answers[3].error == ("server_error", "ZeroDivisionError: by zero")
+    assert sum(answer.is_ok for answer in answers.values()) == 9
+    assert caplog.records[0].exc_info
+
+
+def test_an_answerer_that_says_cancelled_by_itself_fails_its_line_only() -> None:
+    """
+    Nobody cancelled it, so the line is not forgotten.
+    """
+    answers = run(Scripted(lambda task, _: _raise(CancelledError()) if task.line == 3 else FINE), 10)
+    assert len(answers) == 10
+    assert answers[3].error is not None
+
+
+@pytest.mark.parametrize("where", ["on_answer", "tasks", "should_stop"])
+def test_what_the_caller_raises_ends_it_and_is_raised(where: str) -> None:
+    """
+    A full disk or an unreadable input: nothing is begun any more, threads end, and the caller hears of it.
+    """
+
+    def broken_tasks() -> Iterator[Task]:
+        yield from tasks(20)
+        raise OSError("broken")
+
+    with pytest.raises(OSError, match="broken"):
+        run(
+            Scripted(waiting(0.005)),
+            broken_tasks() if where == "tasks" else 500,
+            on_answer=(lambda *_: _raise(OSError("broken"))) if where == "on_answer" else (lambda *_: None),
+            should_stop=(lambda: _raise(OSError("broken"))) if where == "should_stop" else (lambda: False),
+        )
+
+
+def test_what_cannot_be_reported_is_not_waited_for() -> None:
+    """
+    Answers that nobody takes are cut off at once.
+    """
+    started = time.monotonic()
+    with pytest.raises(OSError, match="disk full"):
+        run(
+            Scripted(lambda task, watch: FINE if task.line == 5 else waiting(60.0)(task, watch)),
+            on_answer=lambda *_: _raise(OSError("disk full")),
+        )
+    assert time.monotonic() - started < 0.7
+
+
+def test_nothing_is_reported_after_reporting_failed() -> None:
+    """
+    Whoever could not take one answer is not offered another.
+    """
+    offered: list[int] = []
+
+    def refuse(task: Task, _: Answer) -> None:
+        offered.append(task.line)
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        run(Scripted(waiting(0.02)), 100, on_answer=refuse)
+    assert len(offered) == 1
+
+
+def test_waiting_takes_no_processor() -> None:
+    """
+    An hour's pause is no loop.
+    """
+    ends_at = time.monotonic() + 1.0
+    before = time.process_time()
+    run(
+        Scripted(lambda _task, _watch: _raise(Throttled(3600.0))),
+        should_stop=lambda: time.monotonic() > ends_at,
+        concurrency=64,
+    )
+    assert time.process_time() - before < 0.3
+
+
+def test_less_than_one_at_a_time_is_no_concurrency() -> None:
+    """
+    The caller's fault is told at once.
+    """
+    with pytest.raises(ValueError, match="concurrency"):
+        Executor(Scripted(), clock=RealClock(), concurrency=0)
+
+
+def _raise(error: BaseException) -> Any:
+    raise error

@@ -1,0 +1,301 @@
+"""
+What is configured: the provider file, found in its places and read with care, and the environment.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from aikit.providers import KINDS, provider_from, require_kind
+from aikit.providers.config import FILE_NAME, Providers, ProviderSettings
+
+_KEY = "sk-proj-0123456789"
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """
+    Give a folder to work in, and a home beside it.
+    """
+    (tmp_path / "here").mkdir()
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path
+
+
+def _environ(house: Path, **more: str) -> dict[str, str]:
+    return {"AIKIT_HOME": str(house / "home")} | more
+
+
+def _write(path: Path, content: Any) -> Path:
+    path.write_text(content if isinstance(content, str) else json.dumps(content), "utf-8")
+    return path
+
+
+def _entry(name: str) -> dict[str, Any]:
+    return {"providers": {name: {"baseURL": f"https://{name}.example/v1", "apiKey": _KEY}}}
+
+
+def test_first_file_that_exists_wins_whole(house: Path) -> None:
+    """
+    The named file comes before that of the working folder, and that before the one at home; nothing is merged.
+    """
+    home = _write(house / "home" / FILE_NAME, _entry("athome"))
+    assert (Providers.load(_environ(house)).path, Providers.load(_environ(house)).list()) == (
+        home,
+        ("openai", "local", "athome"),
+    )
+    _write(house / "here" / FILE_NAME, _entry("here"))
+    assert Providers.load(_environ(house)).list() == ("openai", "local", "here")
+    named = _write(house / "named.json", _entry("named"))
+    found = Providers.load(_environ(house, AIKIT_PROVIDERS=str(named)))
+    assert (found.path, found.list()) == (named, ("openai", "local", "named"))
+
+
+def test_without_a_file_there_are_two_providers(house: Path) -> None:
+    """
+    OpenAI and the embedded one are always there.
+    """
+    found = Providers.load(_environ(house, OPENAI_API_KEY=_KEY))
+    assert (found.path, found.list(), found.model_aliases()) == (None, ("openai", "local"), ())
+    assert found.get("openai").api_key == _KEY
+    assert found.get("local").kind == "local"
+
+
+def test_named_file_must_be_there(house: Path) -> None:
+    """
+    A file that is named and missing, or a folder, is an error instead of the next candidate.
+    """
+    _write(house / "here" / FILE_NAME, _entry("here"))
+    for named in (house / "missing.json", house / "home"):
+        with pytest.raises(ValueError, match="which is not a file"):
+            Providers.load(_environ(house, AIKIT_PROVIDERS=str(named)))
+
+
+def test_entry_is_read_as_it_stands(house: Path) -> None:
+    """
+    Every known key has its place; ``null`` is the same as leaving it out; a mark at the beginning is no problem.
+    """
+    entry = {
+        "kind": "openai",
+        "baseURL": "http://127.0.0.1:4000/v1",
+        "apiKey": _KEY,
+        "organization": "org",
+        "project": None,
+        "home": None,
+    }
+    models = {"fast": {"provider": "mine", "model": "m-1"}}
+    _write(house / "here" / FILE_NAME, "\ufeff" + json.dumps({"providers": {"mine": entry}, "models": models}))
+    found = Providers.load(_environ(house))
+    assert found.get("mine") == ProviderSettings(base_url="http://127.0.0.1:4000/v1", api_key=_KEY, organization="org")
+    assert (found.model_aliases(), found.models) == (("fast",), models)
+
+
+def test_embedded_provider_can_be_moved(house: Path) -> None:
+    """
+    An entry called ``local`` is of that kind by itself, as is any that says so.
+    """
+    entries = {"local": {"home": str(house / "a")}, "second": {"kind": "local", "home": str(house / "b")}}
+    _write(house / "here" / FILE_NAME, {"providers": entries})
+    found = Providers.load(_environ(house))
+    assert found.get("local") == ProviderSettings(kind="local", home=house / "a")
+    assert found.get("second") == ProviderSettings(kind="local", home=house / "b")
+
+
+@pytest.mark.parametrize(
+    ("name", "entry"),
+    [
+        ("local", {"kind": "openai"}),
+        ("local", {"kind": "openai", "baseURL": "https://elsewhere.example/v1"}),
+        ("local", {"baseURL": "https://elsewhere.example/v1"}),
+        ("local", {"home": "a", "apiKey": _KEY}),
+        ("openai", {"baseURL": "https://elsewhere.example/v1"}),
+        ("openai", {"baseURL": "https://elsewhere.example/v1", "apiKey": _KEY}),
+        ("openai", {"kind": "local"}),
+    ],
+    ids=str,
+)
+def test_built_in_name_keeps_its_meaning(name: str, entry: dict[str, str], house: Path) -> None:
+    """
+    A file in the working folder leads neither the embedded provider to the network nor a key to another address.
+    """
+    _write(house / "here" / FILE_NAME, {"providers": {name: entry}})
+    with pytest.raises(ValueError, match=rf"{FILE_NAME}: provider '{name}' is built in.*choose another name") as caught:
+        Providers.load(_environ(house)).get(name)
+    assert _KEY not in str(caught.value)
+
+
+def test_built_in_names_take_what_does_not_change_them(house: Path) -> None:
+    """
+    The kind may be said again, OpenAI's entry may have a key, and what it does not say comes from the environment.
+    """
+    local = {"kind": "local", "home": str(house / "a"), "baseURL": None}
+    _write(house / "here" / FILE_NAME, {"providers": {"local": local, "openai": {"kind": "openai", "apiKey": _KEY}}})
+    found = Providers.load(_environ(house))
+    assert found.get("local") == ProviderSettings(kind="local", home=house / "a")
+    assert found.get("openai") == ProviderSettings(api_key=_KEY)
+    _write(house / "here" / FILE_NAME, {"providers": {"openai": {"project": "p"}}})
+    found = Providers.load(_environ(house, OPENAI_API_KEY="from-environment"))
+    assert found.get("openai") == ProviderSettings(api_key="from-environment", project="p")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "cannot be read as JSON"),
+        ("{", "cannot be read as JSON"),
+        ('{"providers": }', "cannot be read as JSON"),
+        ("[" * 100_000, "cannot be read as JSON"),
+        ([], "must hold"),
+        ("null", "must hold"),
+        ({"providers": []}, "must hold"),
+        ({"providers": None}, "must hold"),
+        ({"models": []}, "must hold"),
+        ({"models": {"a": 5}}, "must hold"),
+        ({"models": {"a": {"model": 5}}}, "must hold"),
+    ],
+    ids=str,
+)
+def test_file_that_is_not_what_it_should_be(content: Any, said: str, house: Path) -> None:
+    """
+    A file that cannot be read as a provider file is a ValueError that names it.
+    """
+    _write(house / "here" / FILE_NAME, content)
+    with pytest.raises(ValueError, match=f"(?s){FILE_NAME}.*{said}"):
+        Providers.load(_environ(house))
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (5, "provider 'mine' must be an object of strings"),
+        ({"apiKey": 5}, "provider 'mine' must be an object of strings"),
+        ({"api_key": "x"}, "'mine' has unknown keys api_key; known: kind, baseURL, apiKey"),
+        ({"baseUrl": "x", "a": "b"}, "'mine' has unknown keys a, baseUrl"),
+        ({"baseURL": "nowhere"}, "provider 'mine'.*base_url 'nowhere' must start with http"),
+        ({"apiKey": "sk-ü"}, "provider 'mine'.*api_key has characters"),
+    ],
+    ids=str,
+)
+def test_entry_that_is_not_what_it_should_be(entry: Any, said: str, house: Path) -> None:
+    """
+    A bad entry is a ValueError that names file and provider, when it is asked for: it hides none of the others.
+    """
+    _write(house / "here" / FILE_NAME, {"providers": {"mine": entry, **_entry("good")["providers"]}})
+    found = Providers.load(_environ(house))
+    assert (found.list(), found.get("good").api_key) == (("openai", "local", "mine", "good"), _KEY)
+    with pytest.raises(ValueError, match=f"(?s){FILE_NAME}.*{said}"):
+        found.get("mine")
+
+
+def test_file_that_is_no_text_is_an_error(house: Path) -> None:
+    """
+    Bytes that are not UTF-8 are an error like any other.
+    """
+    (house / "here" / FILE_NAME).write_bytes(b"\xff\xfe{}")
+    with pytest.raises(ValueError, match="cannot be read as JSON"):
+        Providers.load(_environ(house))
+
+
+def test_unknown_provider_names_those_there_are(house: Path) -> None:
+    """
+    The message says which exist, and where they are from.
+    """
+    with pytest.raises(ValueError, match="provider 'azure' is not one of openai, local and there is no AIProviders"):
+        Providers.load(_environ(house)).get("azure")
+    _write(house / "here" / FILE_NAME, _entry("mine"))
+    with pytest.raises(ValueError, match=r"provider 'azure' is not one of openai, local, mine in AIProviders\.json"):
+        Providers.load(_environ(house)).get("azure")
+
+
+def test_unknown_kind_names_those_there_are() -> None:
+    """
+    A kind that is not in the registry is a ValueError with the list.
+    """
+    with pytest.raises(ValueError, match=f"kind 'azur' is not one of {', '.join(KINDS)}"):
+        require_kind("azur")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_can_be_made(kind: str) -> None:
+    """
+    The registry names classes that exist and call themselves so.
+    """
+    assert provider_from(ProviderSettings(kind=kind)).kind == kind
+
+
+def test_environment_fills_what_is_not_given() -> None:
+    """
+    OpenAI's variables are taken for what is missing; empty ones are as good as none, and an empty key is a choice.
+    """
+    environ = {
+        "OPENAI_API_KEY": "from-environment",
+        "OPENAI_BASE_URL": "https://env.example/v1",
+        "OPENAI_ORG_ID": "",
+        "OPENAI_PROJECT_ID": "proj",
+    }
+    assert ProviderSettings(project="mine").or_environment(environ) == ProviderSettings(
+        api_key="from-environment", base_url="https://env.example/v1", project="mine"
+    )
+    assert ProviderSettings(api_key="").or_environment(environ).api_key == ""
+    assert ProviderSettings().or_environment({}) == ProviderSettings()
+
+
+def test_keys_are_not_shown_and_not_pickled(house: Path) -> None:
+    """
+    Neither settings nor providers show a key, or a password in an address, or let themselves be carried away.
+    """
+    _write(house / "here" / FILE_NAME, _entry("mine"))
+    found = Providers.load(_environ(house))
+    settings = attrs.evolve(found.get("mine"), custom_headers={"api-key": _KEY})
+    assert _KEY not in f"{found!r} {settings!r}"
+    for value in (found, settings):
+        with pytest.raises(TypeError, match="cannot be pickled"):
+            pickle.dumps(value)
+
+
+def test_error_about_a_file_does_not_repeat_a_key(house: Path) -> None:
+    """
+    A fault beside a key is told without it.
+    """
+    for broken in (
+        '{"providers": {"mine": {"apiKey": "' + _KEY + '", }}}',
+        json.dumps({"providers": {"mine": {"apiKey": _KEY, "baseURL": "https://u:" + _KEY + "@h/v1"}}}),
+        json.dumps({"providers": {"mine": {"apiKey": _KEY + "\n\n", "x": _KEY}}}),
+    ):
+        _write(house / "here" / FILE_NAME, broken)
+        with pytest.raises(ValueError, match=FILE_NAME) as caught:
+            Providers.load(_environ(house)).get("mine")
+        assert _KEY not in str(caught.value)
+
+
+def test_a_file_may_say_how_many_lines_at_once(house: Path) -> None:
+    """
+    Also of the built-in embedded provider; others of its kind may name where lines are answered.
+    """
+    entries = {
+        "local": {"concurrency": 4},
+        "ollama": {"kind": "local", "baseURL": "http://127.0.0.1:11434/v1/", "apiKey": _KEY, "concurrency": 2},
+    }
+    _write(house / "here" / FILE_NAME, {"providers": entries})
+    found = Providers.load(_environ(house))
+    assert found.get("local") == ProviderSettings(kind="local", concurrency=4)
+    assert found.get("ollama") == ProviderSettings(
+        kind="local", base_url="http://127.0.0.1:11434/v1", api_key=_KEY, concurrency=2
+    )
+
+
+@pytest.mark.parametrize("concurrency", [0, 1_001, "4", True, 1.5])
+def test_a_concurrency_that_is_none_is_refused(house: Path, concurrency: Any) -> None:
+    """
+    It is a whole number within bounds, and the message names provider and field.
+    """
+    _write(house / "here" / FILE_NAME, {"providers": {"mine": {"kind": "local", "concurrency": concurrency}}})
+    with pytest.raises(ValueError, match="provider 'mine': concurrency"):
+        Providers.load(_environ(house)).get("mine")

@@ -1,0 +1,102 @@
+"""
+Where runs are kept.
+"""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import attrs
+import pytest
+
+from aikit.resources.batches.run.folder import RunFolder
+from aikit.resources.batches.run.state import Part, RunState
+from aikit.storage.errors import StoreError
+from aikit.types.errors import OpenAIError
+from tests.resources.batches.run.test_state import ORDER
+
+STATE = RunState(order=ORDER, created_at=1.5, parts=(Part(number=1, path="p", endpoint="e", lines=1),))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    """
+    A folder of runs that is there.
+    """
+    folder = RunFolder.of(tmp_path)
+    folder.path.mkdir()
+    return folder
+
+
+def test_a_run_is_kept_and_loaded(folder: RunFolder) -> None:
+    """
+    The last state counts, and nothing else is left in the folder.
+    """
+    assert folder.load(ORDER.key) is None
+    folder.keep(STATE)
+    folder.keep(STATE.with_results("/r").with_results("/q").with_results("/r"))
+    assert folder.load(ORDER.key) == attrs.evolve(STATE, results=("/r", "/q"))
+    assert [path.name for path in folder.path.iterdir()] == [f"{ORDER.key}.json"]
+    assert folder.results() == {"/r", "/q"}
+
+
+def test_a_state_that_cannot_be_read_is_named(folder: RunFolder) -> None:
+    """
+    What was paid for is not forgotten silently.
+    """
+    (folder.path / f"{ORDER.key}.json").write_text('{"version": 1}')
+    with pytest.raises(OpenAIError, match=f"{ORDER.key}.json cannot be read") as caught:
+        folder.load(ORDER.key)
+    assert caught.value.code == "run_damaged"
+    assert folder.results() == set()
+
+
+def test_one_at_a_time_holds_a_run(folder: RunFolder) -> None:
+    """
+    A second one is refused while the first is at it, and let in afterwards.
+    """
+    with folder.held("k"), pytest.raises(OpenAIError, match="another process"), folder.held("k"):
+        pass
+    with folder.held("k"), folder.held("other"):
+        pass
+    assert list(folder.path.iterdir()) == []
+
+
+def test_a_home_that_cannot_be_one_is_told(tmp_path: Path) -> None:
+    """
+    Where nothing can be kept, nothing is begun.
+    """
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be used"), RunFolder.of(tmp_path / "file").held("k"):
+        pass
+
+
+def test_other_runs_of_the_same_file_are_found(folder: RunFolder) -> None:
+    """
+    Same path and provider, another key: the oldest first; those of other files are not told.
+    """
+    folder.keep(STATE)
+    changed = attrs.evolve(ORDER, sha256="1" * 64)
+    folder.keep(attrs.evolve(STATE, order=attrs.evolve(changed, metadata={"a": "b"}), created_at=0.5))
+    folder.keep(attrs.evolve(STATE, order=attrs.evolve(changed, input="/elsewhere")))
+    found = folder.others(changed)
+    assert [state.created_at for state in found] == [0.5, 1.5]
+
+
+def test_a_state_that_cannot_be_written_leaves_the_one_before(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    On a full disk nothing is lost, nothing is left over, and the error says what to do.
+    """
+    folder.keep(STATE)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(StoreError, match="no space left"):
+        folder.keep(STATE.with_results("/r"))
+    assert folder.load(ORDER.key) == STATE
+    assert [path.name for path in folder.path.iterdir()] == [f"{ORDER.key}.json"]

@@ -1,0 +1,408 @@
+"""
+A batch is created once, however the network and the provider fail, and whoever asked for it has it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aikit import OpenAIClient, OpenAIParameters
+from aikit.http.headers import Headers
+from aikit.http.messages import Flow, Pause, Request, Response
+from aikit.http.retry import RetryPolicy
+from aikit.providers.openai import OpenAIProvider
+from aikit.resources.batches.create import created_once
+from aikit.types.batches import BatchOrder
+from aikit.types.errors import CancelledError, ExchangeError, OpenAIError
+from tests.batch_server import (
+    Fault,
+    batch_server,
+    busy,
+    cut_after_acting,
+    dropped_after_acting,
+    dropped_before_acting,
+    dropped_while_acting,
+    late,
+    never,
+    nonsense_after_acting,
+    refused_after_acting,
+    refused_before_acting,
+)
+
+_ACTING = (dropped_after_acting, cut_after_acting, refused_after_acting, nonsense_after_acting)
+_IDLE = (dropped_before_acting, refused_before_acting, busy)
+_ENDPOINT = "/v1/embeddings"
+_NOW_S = 1_800_000_000.0
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aikit.http.retry.RetryPolicy._backoff", lambda *_: 0.01)
+
+
+@pytest.mark.parametrize("callback", [False, True])
+@pytest.mark.parametrize("faults", [(), *((act,) for act in (*_ACTING, *_IDLE)), *itertools.product(_IDLE, _ACTING)])
+def test_one_batch_exists_and_the_caller_has_it(faults: tuple[Fault, ...], callback: bool) -> None:  # noqa: FBT001  a column
+    """
+    Whether the server fails before it acts or after, inline and on the pool.
+    """
+    with batch_server(*faults) as server, OpenAIClient("k", base_url=server.url) as client:
+        options = {"background": True} if callback else {}
+        result = client.batches.create("file-1", _ENDPOINT, {"metadata": {"a": "b"}, **options})
+        assert result.wait(10)
+    assert result.errors == ()
+    assert result.batch is not None
+    assert [batch["id"] for batch in server.batches] == [result.batch.id]
+    assert {**result.batch.metadata, "aikit_intent": ""} == {"a": "b", "aikit_intent": ""}
+
+
+@pytest.mark.parametrize("fault", _IDLE)
+def test_trying_ends(fault: Fault) -> None:
+    """
+    A server that never acts is asked as often as any other, and its last word is the error.
+    """
+    with batch_server(*[fault] * 99) as server, OpenAIClient("k", base_url=server.url, max_retries=2) as client:
+        result = client.batches.create("file-1", _ENDPOINT)
+    assert (len(result.errors), result.batch, server.batches, server.creations) == (1, None, [], 3)
+
+
+@pytest.mark.parametrize("fault", _ACTING)
+def test_looking_is_no_retry(fault: Fault) -> None:
+    """
+    Also a caller who wants no retries has the batch that was created.
+    """
+    with batch_server(fault) as server, OpenAIClient("k", base_url=server.url, max_retries=0) as client:
+        result = client.batches.create("file-1", _ENDPOINT)
+    assert result.batch is not None
+    assert (len(server.batches), server.creations) == (1, 1)
+
+
+def test_what_is_created_late_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A server that acts when the caller has lost patience is looked to several times.
+    """
+    monkeypatch.setattr("aikit.http.retry.RetryPolicy._backoff", lambda *_: 0.4)
+    with batch_server(late) as server, OpenAIClient("k", base_url=server.url) as client:
+        result = client.batches.create("file-1", _ENDPOINT, {"timeout": 0.2})
+    assert result.success
+    assert (len(server.batches), server.creations) == (1, 1)
+
+
+def test_what_is_created_after_the_connection_broke_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    That it is not there yet is believed at the second look only: who hung up may still be at it.
+    """
+    monkeypatch.setattr("aikit.http.retry.RetryPolicy._backoff", lambda *_: 0.4)
+    with batch_server(dropped_while_acting) as server, OpenAIClient("k", base_url=server.url) as client:
+        result = client.batches.create("file-1", _ENDPOINT)
+    assert result.success
+    assert (len(server.batches), server.creations) == (1, 1)
+
+
+def test_silence_is_not_answered_by_asking_again() -> None:
+    """
+    A provider that said nothing in time may act even now: the caller learns how to find out, and nothing is paid twice.
+    """
+    with batch_server(never) as server, OpenAIClient("k", base_url=server.url) as client:
+        (error,) = client.batches.create("file-1", _ENDPOINT, {"timeout": 0.2}).errors
+    assert (error.code, server.creations) == ("timeout", 1)
+    assert "batches.list()" in error.message
+    assert "aikit_intent" in error.message
+
+
+def test_server_that_drops_metadata_is_not_asked_twice() -> None:
+    """
+    A batch with the same input that could be the one is named by nobody, so nobody asks for another one.
+    """
+    with batch_server(dropped_after_acting) as server, OpenAIClient("k", base_url=server.url) as client:
+        server.keeps_metadata = False
+        (error,) = client.batches.create("file-1", _ENDPOINT).errors
+    assert (len(server.batches), server.creations) == (1, 1)
+    assert "may exist all the same" in error.message
+
+
+def test_batches_of_others_are_not_taken_for_it() -> None:
+    """
+    Among hundreds of others, also of the same input with intents of their own, only the very one is returned.
+    """
+    with batch_server(refused_after_acting) as server, OpenAIClient("k", base_url=server.url) as client:
+        for number in range(250):
+            order = BatchOrder(input_file_id="file-1", endpoint=_ENDPOINT, intent=str(number))
+            server.create(order.to_wire())
+        batch = client.batches.create("file-1", _ENDPOINT).throw().batch
+    assert batch is not None
+    assert (batch.id, server.creations) == ("batch_250", 1)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from([*_ACTING, *_IDLE]), max_size=5))
+def test_whatever_happens_there_is_never_a_second_batch(faults: list[Fault]) -> None:
+    """
+    In any order of faults, at most one batch exists; and if one does, the caller has it.
+    """
+    with batch_server(*faults) as server, OpenAIClient("k", base_url=server.url) as client:
+        result = client.batches.create("file-1", _ENDPOINT)
+    assert [batch["id"] for batch in server.batches] == ([result.batch.id] if result.batch else [])
+    assert result.success is bool(server.batches)
+
+
+_PROVIDER = OpenAIProvider(base_url="https://api.example/v1")
+_ORDER = BatchOrder(input_file_id="file-1", endpoint=_ENDPOINT, intent="mine")
+_LIST = "https://api.example/v1/batches?limit=100"
+
+
+def _wire(**fields: Any) -> dict[str, Any]:
+    order = _ORDER.to_wire() | {"id": "batch_1", "status": "validating", "created_at": _NOW_S - 1}
+    return {**order, "created_at": int(order["created_at"]), **fields}
+
+
+def _other(number: int, **fields: Any) -> dict[str, Any]:
+    created_at = int(_NOW_S) - number
+    return _wire(id=f"batch_{number}", metadata={"aikit_intent": "other"}, created_at=created_at, **fields)
+
+
+def _flow(max_retries: int = 2) -> Flow[Any]:
+    return created_once(_PROVIDER, _ORDER, RetryPolicy(max_retries=max_retries, now=lambda: _NOW_S))
+
+
+def _asked(step: Any) -> Request:
+    assert isinstance(step, Request)
+    return step
+
+
+def _answer(step: Any, status: int, value: Any = None, **headers: str) -> Response:
+    fields = Headers({name.replace("_", "-"): text for name, text in headers.items()})
+    return Response(status=status, headers=fields, body=json.dumps(value).encode(), request=_asked(step))
+
+
+def _looking(flow: Flow[Any], step: Any) -> Request:
+    """
+    After a pause comes the search.
+    """
+    assert isinstance(step, Pause)
+    asked = _asked(flow.send(1.0))
+    assert (asked.method, asked.url) == ("GET", _LIST)
+    return asked
+
+
+def _missed(flow: Flow[Any], step: Any, page: dict[str, Any] | None = None) -> Any:
+    """
+    The first look finds nothing; return the second one.
+    """
+    return _looking(flow, flow.send(_answer(step, 200, page or _page())))
+
+
+def _returned(flow: Flow[Any], response: Response) -> Any:
+    with pytest.raises(StopIteration) as stop:
+        flow.send(response)
+    return stop.value.value
+
+
+def _page(*batches: dict[str, Any], has_more: bool = False) -> dict[str, Any]:
+    return {"data": list(batches), "has_more": has_more}
+
+
+def test_lost_answer_is_looked_for_and_found() -> None:
+    """
+    After a pause the newest batches are asked for, and the one with the intent is the answer.
+    """
+    flow = _flow()
+    next(flow)
+    search = _looking(flow, flow.throw(ExchangeError(message="broke")))
+    found = _returned(flow, _answer(search, 200, _page(_other(1), _wire(id="batch_7"))))
+    assert found.id == "batch_7"
+
+
+def test_what_was_not_created_is_asked_for_again() -> None:
+    """
+    When two looks did not find it, the very same order is sent again.
+    """
+    flow = _flow()
+    first = _asked(next(flow))
+    search = _missed(flow, _looking(flow, flow.send(_answer(first, 503))), _page(_other(1)))
+    second = _asked(flow.send(_answer(search, 200, _page(_other(1)))))
+    assert second == first
+    assert _returned(flow, _answer(second, 200, _wire())).id == "batch_1"
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 409, 429])
+def test_refusal_is_the_answer(status: int) -> None:
+    """
+    What was refused was not done: nothing is looked for.
+    """
+    flow = _flow()
+    with pytest.raises(OpenAIError) as caught:
+        flow.send(_answer(next(flow), status))
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize("error", [ExchangeError(message="x", is_ambiguous=False), CancelledError()])
+def test_what_never_left_or_was_given_up_is_not_looked_for(error: OpenAIError) -> None:
+    """
+    Without a connection nothing was done, and who cancels wants no more requests.
+    """
+    flow = _flow()
+    next(flow)
+    with pytest.raises(OpenAIError) as caught:
+        flow.throw(error)
+    assert caught.value is error
+
+
+@pytest.mark.parametrize("headers", [{"x_should_retry": "false"}, {"retry_after": "3600"}])
+def test_provider_that_wants_no_retry_gets_none(headers: dict[str, str]) -> None:
+    """
+    It is looked for, and when it is not there the refusal is the answer.
+    """
+    flow = _flow()
+    search = _missed(flow, _looking(flow, flow.send(_answer(next(flow), 500, **headers))))
+    with pytest.raises(OpenAIError) as caught:
+        flow.send(_answer(search, 200, _page()))
+    assert (caught.value.status, "may exist" in caught.value.message) == (500, False)
+
+
+def test_pause_that_is_asked_for_is_kept() -> None:
+    """
+    A provider that is overloaded says when to come back.
+    """
+    flow = _flow()
+    assert flow.send(_answer(next(flow), 503, retry_after="7")) == Pause(7.0)
+
+
+@pytest.mark.parametrize(
+    "failure", [ExchangeError(message="x", code="timeout"), OpenAIError(message="x", status=504), None]
+)
+def test_what_may_still_come_is_looked_for_and_not_asked_for_again(failure: OpenAIError | None) -> None:
+    """
+    After silence, a gateway's time-out, and an answer that cannot be read, it is only looked for, as often as tried.
+    """
+    flow = _flow(max_retries=2)
+    first = next(flow)
+    step = flow.throw(failure) if failure else flow.send(_answer(first, 200, "what?"))
+    for _ in range(2):
+        step = flow.send(_answer(_looking(flow, step), 200, _page()))
+    search = _looking(flow, step)
+    with pytest.raises(OpenAIError, match="batch may exist all the same") as caught:
+        flow.send(_answer(search, 200, _page()))
+    assert caught.value.code == (failure.code if failure else "invalid_response")
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_search_that_fails_leaves_doubt(status: int) -> None:
+    """
+    Where batches cannot be listed, the search is tried again, and then nothing is asked for again.
+    """
+    flow = _flow(max_retries=1)
+    next(flow)
+    step = flow.throw(ExchangeError(message="broke", code="connection_error"))
+    step = flow.send(_answer(_looking(flow, step), status))
+    search = _looking(flow, step)
+    with pytest.raises(OpenAIError, match="batch may exist all the same") as caught:
+        flow.send(_answer(search, status))
+    assert caught.value.code == "connection_error"
+
+
+def test_cancelling_ends_the_search() -> None:
+    """
+    Who cancels during the search hears of that, not of the failure before.
+    """
+    flow = _flow()
+    next(flow)
+    _looking(flow, flow.throw(ExchangeError(message="broke")))
+    with pytest.raises(CancelledError):
+        flow.throw(CancelledError())
+
+
+def test_search_goes_on_page_after_page_until_it_is_old_enough() -> None:
+    """
+    Further pages are asked for until all that follow are older than the call, allowing for clocks an hour apart.
+    """
+    flow = _flow()
+    next(flow)
+    search = _missed(flow, _looking(flow, flow.throw(ExchangeError(message="broke"))))
+    following = _asked(flow.send(_answer(search, 200, _page(_other(1), _other(3000), has_more=True))))
+    assert following.url == f"{_LIST}&after=batch_3000"
+    again = _asked(flow.send(_answer(following, 200, _page(_other(3001), _other(3601), has_more=True))))
+    assert again.method == "POST"
+
+
+def test_oldest_first_is_no_end() -> None:
+    """
+    A server that lists the oldest first is read on, for the newest are yet to come.
+    """
+    flow = _flow()
+    next(flow)
+    search = _looking(flow, flow.throw(ExchangeError(message="broke")))
+    following = _asked(flow.send(_answer(search, 200, _page(_other(9999), _other(9998), has_more=True))))
+    assert _returned(flow, _answer(following, 200, _page(_other(1), _wire()))).id == "batch_1"
+
+
+def test_search_that_leads_in_a_circle_leaves_doubt() -> None:
+    """
+    A server that gives the same page again hides what follows: it is not asked a third time.
+    """
+    flow = _flow(max_retries=0)
+    next(flow)
+    search = _looking(flow, flow.throw(ExchangeError(message="broke")))
+    page = _page(_other(1), has_more=True)
+    following = _asked(flow.send(_answer(search, 200, page)))
+    with pytest.raises(OpenAIError, match="batch may exist all the same"):
+        flow.send(_answer(following, 200, page))
+
+
+def test_search_without_end_leaves_doubt() -> None:
+    """
+    After a thousand newer batches it is not known, and not asked for again.
+    """
+    flow = _flow(max_retries=0)
+    next(flow)
+    step: Any = _looking(flow, flow.throw(ExchangeError(message="broke")))
+    for number in range(9):
+        step = _asked(flow.send(_answer(step, 200, _page(_other(number), has_more=True))))
+    with pytest.raises(OpenAIError, match="batch may exist all the same"):
+        flow.send(_answer(step, 200, _page(_other(9), has_more=True)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_in_doubt"),
+    [
+        ({"metadata": None}, True),
+        ({"metadata": {}}, True),
+        ({"metadata": None, "input_file_id": "file-2"}, False),
+        ({"metadata": None, "created_at": int(_NOW_S) - 4000}, True),
+        ({"metadata": None, "created_at": int(_NOW_S) - 4000, "status": "completed"}, False),
+        ({"metadata": {"a": "b"}}, False),
+    ],
+)
+def test_new_batch_of_the_same_input_without_metadata_leaves_doubt(
+    fields: dict[str, Any],
+    is_in_doubt: bool,  # noqa: FBT001  a column
+) -> None:
+    """
+    Some servers drop metadata: what may be the batch is neither taken for it nor overlooked, whatever their clock says.
+    """
+    flow = _flow(max_retries=0)
+    next(flow)
+    search = _looking(flow, flow.throw(ExchangeError(message="broke")))
+    with pytest.raises(OpenAIError) as caught:
+        flow.send(_answer(search, 200, _page(_wire(**fields))))
+    assert ("may exist" in caught.value.message) is is_in_doubt
+
+
+def test_each_order_has_an_intent_of_its_own() -> None:
+    """
+    Two batches of the same input are two, also where the metadata was copied from the first.
+    """
+    with batch_server() as server, OpenAIClient("k", base_url=server.url) as client:
+        first = client.batches.create("file-1", _ENDPOINT).throw().batch
+        assert first is not None
+        client.batches.create("file-1", _ENDPOINT, {"metadata": first.metadata}).throw()
+        client.batches.create("file-1", _ENDPOINT, OpenAIParameters()).throw()
+    intents = [batch["metadata"]["aikit_intent"] for batch in server.batches]
+    assert len(set(intents)) == 3
+    assert all(len(intent) == 32 for intent in intents)

@@ -1,3 +1,0 @@
-"""
-Tests of runs: a whole file answered, however often the program is stopped.
-"""

@@ -1,0 +1,384 @@
+"""
+The runners: what drives flows, holds no thread while they wait, and ends each exactly once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import attrs
+import pytest
+
+from aikit.http.context import Watch
+from aikit.http.messages import Flow, Pause, Request, Response
+from aikit.runtime.inline import run_inline
+from aikit.runtime.result import Outcome
+from aikit.runtime.scheduler import Pool
+from aikit.runtime.task import Call
+from aikit.types.errors import ExchangeError, OpenAIError, Rejected
+
+REQUEST = Request(method="GET", url="http://here/")
+
+
+@attrs.define
+class Echo:
+    """
+    A transport that answers at once and remembers on which threads it was asked.
+    """
+
+    threads: set[str] = attrs.field(factory=set)
+    answer: Callable[[Request], Response] = lambda request: Response(status=200, request=request)
+    sent: int = 0
+
+    def send(self, request: Request, watch: Watch) -> Response:
+        """
+        Answer.
+        """
+        watch.raise_if_cancelled()
+        self.threads.add(threading.current_thread().name)
+        self.sent += 1
+        return self.answer(request)
+
+    def close(self) -> None:
+        """
+        Do nothing.
+        """
+
+
+@attrs.define
+class Ended:
+    """
+    Collects outcomes.
+    """
+
+    outcomes: list[Outcome] = attrs.field(factory=list)
+    event: threading.Event = attrs.field(factory=threading.Event)
+
+    def __call__(self, outcome: Outcome) -> None:
+        """
+        Take one.
+        """
+        self.outcomes.append(outcome)
+        self.event.set()
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    """
+    A pool of two threads.
+    """
+    made = Pool(2, lambda: 0)
+    yield made
+    made.cancel_all()
+    made.close()
+
+
+def asking(times: int, after_s: float = 0.0) -> Flow[int]:
+    """
+    Ask so many times, with a pause before each.
+    """
+    for _ in range(times):
+        yield Pause(after_s)
+        response = yield REQUEST
+        assert response.status == 200
+    return times
+
+
+def call(flow: Flow[object], transport: Echo, ended: Callable[[Outcome], None]) -> Call:
+    """
+    Return a call of *flow*.
+    """
+    return Call(flow, lambda: transport, Watch(), ended)
+
+
+def test_inline_call_runs_in_the_calling_thread() -> None:
+    """
+    The inline runner uses no other thread and waits where the flow says so.
+    """
+    echo, ended = Echo(), Ended()
+    started = time.monotonic()
+    run_inline(call(asking(3, 0.02), echo, ended))
+    assert [outcome.value for outcome in ended.outcomes] == [3]
+    assert echo.threads == {threading.current_thread().name}
+    assert time.monotonic() - started >= 0.06
+
+
+def test_pool_call_runs_on_the_pool(pool: Pool) -> None:
+    """
+    The pool runner returns at once and drives the flow on its own threads.
+    """
+    echo, ended = Echo(), Ended()
+    pool.submit(call(asking(3, 0.02), echo, ended))
+    assert ended.event.wait(5)
+    assert [outcome.value for outcome in ended.outcomes] == [3]
+    assert all(name.startswith("aikit") for name in echo.threads)
+
+
+def test_waiting_flows_hold_no_thread(pool: Pool) -> None:
+    """
+    Three hundred flows that wait need the pool's two threads and one timer.
+    """
+    before = threading.active_count()
+    ended = [Ended() for _ in range(300)]
+    started = time.monotonic()
+    for each in ended:
+        pool.submit(call(asking(2, 0.3), Echo(), each))
+    time.sleep(0.2)
+    assert threading.active_count() - before <= 3
+    assert all(each.event.wait(10) for each in ended)
+    assert time.monotonic() - started < 5
+
+
+def test_failure_of_an_exchange_is_thrown_into_the_flow(pool: Pool) -> None:
+    """
+    A flow may catch what went wrong and go on.
+    """
+
+    def failing(_: Request) -> Response:
+        raise ExchangeError(message="cut")
+
+    def caring() -> Flow[str]:
+        try:
+            yield REQUEST
+        except ExchangeError as error:
+            return f"caught {error}"
+        return "not reached"
+
+    for run in (run_inline, pool.submit):
+        ended = Ended()
+        run(call(caring(), Echo(answer=failing), ended))
+        assert ended.event.wait(5)
+        assert [outcome.value for outcome in ended.outcomes] == ["caught cut"]
+
+
+@pytest.mark.parametrize(
+    ("raised", "codes", "value"),
+    [
+        (OpenAIError(message="no", code="c"), ["c"], None),
+        (
+            Rejected([OpenAIError(message="a", code="a"), OpenAIError(message="b", code="b")], "value"),
+            ["a", "b"],
+            "value",
+        ),
+        (ZeroDivisionError("oops"), ["unexpected_error"], None),
+    ],
+)
+def test_whatever_a_flow_raises_becomes_errors(
+    pool: Pool, raised: Exception, codes: list[str], value: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    Results instead of exceptions, also for what nobody thought of, which is logged with its traceback.
+    """
+
+    def raising() -> Flow[None]:
+        yield REQUEST
+        raise raised
+
+    for run in (run_inline, pool.submit):
+        ended = Ended()
+        run(call(raising(), Echo(), ended))
+        assert ended.event.wait(5)
+        (outcome,) = ended.outcomes
+        assert ([error.code for error in outcome.errors], outcome.value) == (codes, value)
+    assert bool(caplog.records) is (codes == ["unexpected_error"])
+
+
+def test_parked_call_is_cancelled_at_once(pool: Pool) -> None:
+    """
+    Cancelling takes a call off the timer and closes its flow.
+    """
+    closed = threading.Event()
+
+    def waiting() -> Flow[None]:
+        try:
+            yield Pause(60)
+        finally:
+            closed.set()
+
+    ended = Ended()
+    running = call(waiting(), Echo(), ended)
+    pool.submit(running)
+    time.sleep(0.1)
+    pool.cancel(running)
+    assert ended.event.wait(1)
+    assert [error.code for error in ended.outcomes[0].errors] == ["cancelled"]
+    assert closed.is_set()
+
+
+def test_call_that_never_started_is_cancelled_too(pool: Pool) -> None:
+    """
+    A call behind a busy pool ends as cancelled without a request.
+    """
+    busy = threading.Event()
+
+    def slow(request: Request) -> Response:
+        busy.wait(5)
+        return Response(status=200, request=request)
+
+    others = [Ended(), Ended()]
+    for each in others:
+        pool.submit(call(asking(1), Echo(answer=slow), each))
+    echo, ended = Echo(), Ended()
+    last = call(asking(1), echo, ended)
+    pool.submit(last)
+    pool.cancel(last)
+    busy.set()
+    assert ended.event.wait(5)
+    assert (echo.sent, [error.code for error in ended.outcomes[0].errors]) == (0, ["cancelled"])
+
+
+def test_cancelling_races_end_every_call_exactly_once(pool: Pool) -> None:
+    """
+    However cancelling and timer meet, each call ends once.
+    """
+    ended = [Ended() for _ in range(500)]
+    calls = [call(asking(3, 0.001), Echo(), each) for each in ended]
+    for each in calls:
+        pool.submit(each)
+    for each in calls[::2]:
+        pool.cancel(each)
+    assert pool.wait(20)
+    assert [len(each.outcomes) for each in ended] == [1] * 500
+
+
+def test_close_waits_for_what_is_pending(pool: Pool) -> None:
+    """
+    Closing returns when every call is over.
+    """
+    ended = Ended()
+    pool.submit(call(asking(2, 0.1), Echo(), ended))
+    pool.close()
+    assert [outcome.value for outcome in ended.outcomes] == [2]
+
+
+def held(pool: Pool, until: threading.Event, count: int) -> list[Ended]:
+    """
+    Start so many calls that move contents, which take a thread each until then; return once they have it.
+    """
+    under_way = threading.Semaphore(0)
+
+    def answer(request: Request) -> Response:
+        under_way.release()
+        until.wait(10)
+        return Response(status=200, request=request)
+
+    ended = [Ended() for _ in range(count)]
+    for each in ended:
+        one = call(asking(1), Echo(answer=answer), each)
+        one.is_long = True
+        pool.submit(one)
+    for _ in range(min(count, pool.max_workers)):
+        assert under_way.acquire(timeout=5)
+    return ended
+
+
+def test_short_calls_need_not_wait_for_contents(pool: Pool) -> None:
+    """
+    While contents have all threads, and more wait for one, one thread more does what is short, all of it.
+    """
+    until, echo = threading.Event(), Echo()
+    long, short = held(pool, until, 5), [Ended() for _ in range(20)]
+    try:
+        for each in short:
+            pool.submit(call(asking(3, 0.001), echo, each))
+        assert all(each.event.wait(5) for each in short)
+        assert len(echo.threads) == 1
+        assert not any(each.outcomes for each in long)
+    finally:
+        until.set()
+    assert pool.wait(5)
+    assert [len(each.outcomes) for each in long + short] == [1] * 25
+
+
+def test_pool_of_one_thread_keeps_the_order_of_calls() -> None:
+    """
+    With one thread, what is short waits for its turn too: who asks for one wants one after the other.
+    """
+    pool, until, short = Pool(1, lambda: 0), threading.Event(), Ended()
+    held(pool, until, 1)
+    pool.submit(call(asking(1), Echo(), short))
+    assert not short.event.wait(0.1)
+    until.set()
+    assert short.event.wait(5)
+    pool.close()
+
+
+def test_no_thread_more_where_no_contents_move(pool: Pool) -> None:
+    """
+    Short calls among themselves have the pool's threads and no other.
+    """
+    echo, ended = Echo(), [Ended() for _ in range(50)]
+    for each in ended:
+        pool.submit(call(asking(2), echo, each))
+    assert pool.wait(5)
+    assert len(echo.threads) <= pool.max_workers
+
+
+def test_call_goes_on_when_no_timer_thread_can_be_had(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Where no thread can be started any more, the thread that has the call waits itself.
+    """
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    ready = Ended()
+    pool.submit(call(asking(1), Echo(), ready))
+    assert ready.event.wait(5)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    ended = Ended()
+    pool.submit(call(asking(2, 0.05), Echo(), ended))
+    assert ended.event.wait(5)
+    assert [outcome.value for outcome in ended.outcomes] == [2]
+
+
+def test_cancelled_waits_do_not_stay_on_the_timer(pool: Pool) -> None:
+    """
+    A thousand cancelled waits leave the timer, though one long wait remains.
+    """
+    calls = [call(asking(1, 3600), Echo(), Ended()) for _ in range(1000)]
+    for each in calls:
+        pool.submit(each)
+    time.sleep(0.3)
+    for each in calls[1:]:
+        pool.cancel(each)
+    deadline = time.monotonic() + 5
+    while len(pool._timer._heap) > 100:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_timer_thread_ends_when_nothing_is_parked(pool: Pool) -> None:
+    """
+    A pool at rest keeps no timer, and a later call gets a new one.
+    """
+    for _ in range(2):
+        ended = Ended()
+        pool.submit(call(asking(1, 0.05), Echo(), ended))
+        assert ended.event.wait(5)
+        deadline = time.monotonic() + 5
+        while any(thread.name == "aikit-timer" for thread in threading.enumerate()):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def test_ctrl_c_in_an_inline_call_closes_its_flow() -> None:
+    """
+    KeyboardInterrupt passes through, and the flow lets go of what it holds first.
+    """
+    closed = []
+
+    def holding() -> Flow[None]:
+        try:
+            yield REQUEST
+        finally:
+            closed.append(True)
+
+    def interrupted(_: Request) -> Response:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_inline(call(holding(), Echo(answer=interrupted), Ended()))
+    assert closed == [True]

@@ -1,0 +1,273 @@
+"""
+Parameters: what a caller may ask, and how a mistake is told.
+"""
+
+from __future__ import annotations
+
+import math
+import pickle
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aikit.resources.files.parameters import OpenAIFileListParameters, OpenAIFileParameters, OpenAIFileWaitParameters
+from aikit.runtime.parameters import OpenAIParameters
+
+_EXPIRY = {"anchor": "created_at", "seconds": 3600}
+
+
+def test_a_mapping_is_as_good_as_the_class() -> None:
+    """
+    The same keys give the same parameters; common ones fit every call; nothing gives the defaults.
+    """
+    wanted = OpenAIFileParameters(timeout=5, filename="a.txt")
+    assert OpenAIFileParameters.of({"timeout": 5, "filename": "a.txt"}) == wanted
+    assert OpenAIFileParameters.of(wanted) is wanted
+    assert OpenAIFileParameters.of(OpenAIParameters(timeout=5)) == OpenAIFileParameters(timeout=5)
+    assert OpenAIFileParameters.of(None) == OpenAIFileParameters()
+    assert OpenAIParameters.of(wanted) is wanted
+
+
+@pytest.mark.parametrize(
+    ("cls", "key", "nearest"),
+    [
+        (OpenAIParameters, "on_terminated", "on_terminate"),
+        (OpenAIParameters, "onTerminate", "on_terminate"),
+        (OpenAIParameters, "time_out", "timeout"),
+        (OpenAIParameters, "headers", "extra_headers"),
+        (OpenAIFileParameters, "expire_after", "expires_after"),
+        (OpenAIFileParameters, "file_name", "filename"),
+        (OpenAIFileListParameters, "Limit", "limit"),
+        (OpenAIFileListParameters, "allPages", "all_pages"),
+        (OpenAIFileWaitParameters, "poll_interval_s", "poll_interval"),
+    ],
+)
+def test_unknown_key_names_the_nearest(cls: type[OpenAIParameters], key: str, nearest: str) -> None:
+    """
+    A key that does not exist is a TypeError that says which was probably meant.
+    """
+    with pytest.raises(TypeError, match=f"has no option '{key}'.*did you mean \"{nearest}\"") as caught:
+        cls.of({key: 1})
+    assert "timeout" in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["zzz", 5, ("a",)])
+def test_key_that_resembles_nothing_is_refused_all_the_same(key: Any) -> None:
+    """
+    Without a near one the known ones are listed.
+    """
+    with pytest.raises(TypeError, match="there are on_response, on_error") as caught:
+        OpenAIParameters.of({key: 1})
+    assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [5, "timeout", [("timeout", 5)], OpenAIFileListParameters()])
+def test_what_are_no_parameters_is_refused(value: Any) -> None:
+    """
+    Another type, and parameters of another call, are TypeErrors.
+    """
+    with pytest.raises(TypeError, match=f"not {type(value).__name__}"):
+        OpenAIFileParameters.of(value)
+
+
+@pytest.mark.parametrize(
+    ("cls", "field", "value"),
+    [
+        *((OpenAIParameters, name, 5) for name in ("on_response", "on_error", "on_terminate", "on_progress")),
+        (OpenAIParameters, "background", 1),
+        (OpenAIParameters, "throw", "yes"),
+        (OpenAIParameters, "timeout", "5"),
+        (OpenAIParameters, "timeout", True),
+        (OpenAIParameters, "max_retries", 1.5),
+        (OpenAIParameters, "max_retries", True),
+        (OpenAIParameters, "extra_headers", [("a", "b")]),
+        (OpenAIParameters, "extra_headers", {"a": 5}),
+        (OpenAIParameters, "extra_headers", {b"a": "b"}),
+        (OpenAIParameters, "http_agent", "agent"),
+        (OpenAIParameters, "provider", 5),
+        (OpenAIFileParameters, "filename", b"a"),
+        (OpenAIFileParameters, "validate", None),
+        (OpenAIFileParameters, "expires_after", 3600),
+        (OpenAIFileParameters, "expires_after", {"anchor": "created_at", "seconds": "3600"}),
+        (OpenAIFileParameters, "expires_after", {"anchor": "created_at", "seconds": 3600.0}),
+        (OpenAIFileParameters, "expires_after", {"anchor": "created_at", "seconds": True}),
+        (OpenAIFileListParameters, "after", 5),
+        (OpenAIFileListParameters, "limit", "5"),
+        (OpenAIFileListParameters, "limit", True),
+        (OpenAIFileListParameters, "purpose", ["batch"]),
+        (OpenAIFileListParameters, "all_pages", "no"),
+        (OpenAIFileWaitParameters, "poll_interval", None),
+        (OpenAIFileWaitParameters, "max_wait", None),
+        (OpenAIFileWaitParameters, "max_wait", "long"),
+    ],
+)
+def test_wrong_type_is_refused_by_name(cls: type[OpenAIParameters], field: str, value: Any) -> None:
+    """
+    A value of the wrong type is a TypeError that begins with the option's name.
+    """
+    with pytest.raises(TypeError, match=f"^{field} "):
+        cls.of({field: value})
+
+
+@pytest.mark.parametrize(
+    ("cls", "field", "value"),
+    [
+        *((OpenAIParameters, "timeout", value) for value in (0, -1, math.nan, math.inf, -math.inf, 1e300, 10**400)),
+        (OpenAIParameters, "max_retries", -1),
+        (OpenAIParameters, "provider", ""),
+        (OpenAIFileParameters, "filename", ""),
+        (OpenAIFileParameters, "filename", "a\ud800"),
+        *(
+            (OpenAIFileParameters, "expires_after", value)
+            for value in (
+                {},
+                {"anchor": "created_at"},
+                {"seconds": 3600},
+                {**_EXPIRY, "more": 1},
+                {**_EXPIRY, "anchor": "now"},
+                {**_EXPIRY, "anchor": ["created_at"]},
+                {**_EXPIRY, "seconds": 3599},
+                {**_EXPIRY, "seconds": 2_592_001},
+            )
+        ),
+        *((OpenAIFileListParameters, "limit", value) for value in (0, -1, 10_001, 10**30)),
+        (OpenAIFileListParameters, "after", ""),
+        (OpenAIFileListParameters, "after", "file-\udcff"),
+        (OpenAIFileListParameters, "purpose", ""),
+        *((OpenAIFileListParameters, "order", order) for order in ("", "up", "ASC", 5, ["asc"])),
+        *((OpenAIFileWaitParameters, name, value) for name in ("poll_interval", "max_wait") for value in (0, -1)),
+    ],
+)
+def test_value_out_of_bounds_is_refused_by_name(cls: type[OpenAIParameters], field: str, value: Any) -> None:
+    """
+    A value that is never right is a ValueError that begins with the option's name.
+    """
+    with pytest.raises(ValueError, match=f"^{field} "):
+        cls.of({field: value})
+
+
+@pytest.mark.parametrize(
+    ("cls", "field", "value"),
+    [
+        (OpenAIParameters, "timeout", 0.001),
+        (OpenAIParameters, "timeout", 1e9),
+        (OpenAIParameters, "max_retries", 0),
+        (OpenAIFileParameters, "expires_after", _EXPIRY),
+        (OpenAIFileParameters, "expires_after", {**_EXPIRY, "seconds": 2_592_000}),
+        (OpenAIFileListParameters, "limit", 1),
+        (OpenAIFileListParameters, "limit", 10_000),
+        (OpenAIFileListParameters, "order", "asc"),
+        (OpenAIFileListParameters, "after", "file-ü"),
+    ],
+)
+def test_bounds_themselves_are_allowed(cls: type[OpenAIParameters], field: str, value: Any) -> None:
+    """
+    The outermost values are taken as they are.
+    """
+    assert getattr(cls.of({field: value}), field) == value
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-A": "b\r\nX-Evil: 1"},
+        {"X-A": "b\nc"},
+        {"X-A": "b\0"},
+        {"X-A": "b\x7f"},
+        {"X-A": "日本"},
+        {"X-A\r\nX-Evil": "b"},
+        {"X A": "b"},
+        {"X-A:": "b"},
+        {"": "b"},
+        {"Ä": "b"},
+        {"X-A\n": "b"},
+        {"Content-Length": "5"},
+        {"transfer-encoding": "chunked"},
+    ],
+    ids=str,
+)
+def test_no_header_can_carry_another(headers: dict[str, str]) -> None:
+    """
+    Fields with line breaks, without a usable name, or that say where the body ends are refused.
+    """
+    with pytest.raises(ValueError, match="extra_headers has a field"):
+        OpenAIParameters(extra_headers=headers)
+
+
+@given(st.dictionaries(st.text(max_size=6), st.text(max_size=6), max_size=3))
+def test_headers_that_are_taken_can_be_sent(headers: dict[str, str]) -> None:
+    """
+    What passes is one line of Latin-1 under a name that is a token.
+    """
+    try:
+        taken = OpenAIParameters(extra_headers=headers).extra_headers or {}
+    except ValueError:
+        return
+    for name, value in taken.items():
+        assert not set(f"{name}{value}") & set("\r\n\0")
+        assert name.encode("ascii").strip() == name.encode()
+        value.encode("latin-1")
+
+
+def test_refusal_of_a_header_does_not_repeat_its_value() -> None:
+    """
+    The value may be a key: only the name is told.
+    """
+    with pytest.raises(ValueError, match="Authorization") as caught:
+        OpenAIParameters(extra_headers={"Authorization": "Bearer sk-0123456789\n"})
+    assert "0123456789" not in str(caught.value)
+
+
+def test_secrets_are_not_shown() -> None:
+    """
+    Neither ``repr`` nor a pickle of parameters has the headers' secrets.
+    """
+    parameters = OpenAIParameters(extra_headers={"Authorization": "Bearer sk-0123456789"})
+    assert "0123456789" not in repr(parameters)
+    assert b"0123456789" not in pickle.dumps(parameters)
+
+
+def test_parameters_stay_as_they_were_checked() -> None:
+    """
+    A mapping that is changed after the call was made changes nothing.
+    """
+    headers, expiry = {"X-A": "b"}, dict(_EXPIRY)
+    parameters = OpenAIFileParameters(extra_headers=headers, expires_after=expiry)
+    headers["X-Evil"] = "a\r\nb"
+    expiry["seconds"] = 1
+    assert parameters == OpenAIFileParameters(extra_headers={"X-A": "b"}, expires_after=_EXPIRY)
+    assert attrs.evolve(parameters, timeout=3).extra_headers == {"X-A": "b"}
+
+
+@pytest.mark.parametrize(
+    ("options", "is_background"),
+    [
+        ({}, False),
+        ({"background": True}, True),
+        ({"on_response": print}, True),
+        ({"on_error": print}, True),
+        ({"on_terminate": print}, True),
+        ({"on_progress": print}, False),
+    ],
+)
+def test_a_callback_makes_the_call_return_at_once(options: dict[str, Any], is_background: bool) -> None:  # noqa: FBT001  a column
+    """
+    Callbacks and ``background`` do; progress alone does not.
+    """
+    assert OpenAIParameters.of(options).is_background is is_background
+
+
+def test_query_has_what_was_asked_for_only() -> None:
+    """
+    Options that were left out are left to the provider.
+    """
+    assert OpenAIFileListParameters(all_pages=True, timeout=3).query() == {}
+    assert OpenAIFileListParameters(after="f", limit=2, order="asc", purpose="batch").query() == {
+        "after": "f",
+        "limit": 2,
+        "order": "asc",
+        "purpose": "batch",
+    }

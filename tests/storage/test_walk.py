@@ -1,0 +1,101 @@
+"""
+Walking: all files there are, one by one, always in the same order.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from aikit.storage.walk import measured, walked
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """
+    A folder with files and folders of all kinds.
+    """
+    top = tmp_path / "top"
+    for name in ("b.txt", "a/z.txt", "a/deep/er/x.txt", "c.txt", ".hidden", ".git/config", "a/.ds"):
+        path = top / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    return top
+
+
+def found(paths: object, *, recursive: bool = True) -> list[str | None]:
+    """
+    Return the paths found, and the codes of errors.
+    """
+    return [one.error.code if one.error else one.path for one in walked(paths, recursive=recursive)]
+
+
+def test_folders_are_walked_sorted_by_name(folder: Path) -> None:
+    """
+    Folders and files in one order; hidden ones are left out.
+    """
+    names = ("a/deep/er/x.txt", "a/z.txt", "b.txt", "c.txt")
+    assert found(folder) == [str(folder / name) for name in names]
+    assert found(folder, recursive=False) == [str(folder / name) for name in ("b.txt", "c.txt")]
+    assert sum(measured(folder, recursive=True)) == sum(map(len, names))
+
+
+def test_what_is_named_is_never_left_out(folder: Path) -> None:
+    """
+    A hidden file, one twice, one that is not there: each is given as it was named.
+    """
+    named = [folder / ".hidden", str(folder / "c.txt"), folder / "c.txt", folder / "none"]
+    assert found(named) == [str(one) for one in named]
+    assert found(iter(["", 7])) == ["invalid_path", "invalid_path"]
+    assert list(measured(named, recursive=True)) == [7, 5, 5, 0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and pipes need rights there")
+def test_links_to_folders_are_not_followed(folder: Path) -> None:
+    """
+    So no walk goes in circles; links to files are files, and a link to nothing is told when it is sent.
+    """
+    (folder / "loop").symlink_to(folder)
+    (folder / "link.txt").symlink_to(folder / "c.txt")
+    (folder / "broken.txt").symlink_to(folder / "none")
+    os.mkfifo(folder / "pipe")
+    names = ("b.txt", "broken.txt", "c.txt", "link.txt")
+    assert found(folder, recursive=False) == [str(folder / name) for name in names]
+    assert len(found(folder)) == 6
+
+
+def test_a_folder_without_files_is_a_problem(folder: Path) -> None:
+    """
+    Of one that was named; those in it may be empty.
+    """
+    (folder / "a" / "empty").mkdir()
+    assert len(found(folder)) == 4
+    assert found(folder / "a" / "empty") == found(folder / "a" / "deep", recursive=False) == ["empty_folder"]
+
+
+def test_a_very_deep_folder_is_walked(tmp_path: Path) -> None:
+    """
+    No deeper than names can be long, but deeper than calls can be nested is no matter here.
+    """
+    deep = tmp_path.joinpath(*["d"] * 300)
+    deep.mkdir(parents=True)
+    (deep / "x").write_text("x")
+    assert found(tmp_path) == [str(deep / "x")]
+
+
+def test_a_file_may_be_left_out_of_folders(folder: Path) -> None:
+    """
+    By whichever name it is known; another one of that name elsewhere is found, and what is named itself, too.
+    """
+    (folder / "a/c.txt").write_text("another")
+    names = ("a/c.txt", "a/deep/er/x.txt", "a/z.txt", "b.txt")
+    for but in (folder / "c.txt", os.path.relpath(folder / "c.txt")):
+        paths = [one.path for one in walked(folder, recursive=True, but=but)]
+        assert paths == [str(folder / name) for name in names]
+    assert [one.path for one in walked(folder / "c.txt", recursive=True, but=folder / "c.txt")] == [
+        str(folder / "c.txt")
+    ]
+    assert len(list(walked(folder, recursive=True, but=folder / "none"))) == 5
