@@ -21,14 +21,14 @@ from aikit.types.errors import CancelledError
 
 if TYPE_CHECKING:
     from aikit.billing.ledger import Ledger
-    from aikit.billing.recorder import Books, Hook
+    from aikit.billing.recorder import BillingRecorder, Hook
     from aikit.dispatch import Dispatcher
     from aikit.providers import Provider
     from aikit.resources.batches import BatchesAPI
     from aikit.resources.files import FilesAPI
     from aikit.resources.uploads import UploadsAPI
-    from aikit.runtime.scheduler import Pool
-    from aikit.runtime.task import Call
+    from aikit.runtime.scheduler import Scheduler
+    from aikit.runtime.task import Task
     from aikit.storage.upload_journal import Journal
 
 
@@ -139,13 +139,13 @@ class OpenAIClient:
         self._max_workers = max_workers
         self._dispatcher = _dispatcher_of(dispatcher) if dispatcher is not None else None
         self._lock = threading.Lock()
-        self._pool: Pool | None = None
+        self._pool: Scheduler | None = None
         self._is_closed = self._is_cancelled = False
-        self._inline: set[Call] = set()
+        self._inline: set[Task] = set()
         self._files: FilesAPI | None = None
         self._uploads: UploadsAPI | None = None
         self._batches: BatchesAPI | None = None
-        self._books: Books | None = None
+        self._books: BillingRecorder | None = None
         self._journal: Journal | None = None
         _clients.add(self)
         self._connections = Connections(self._given, self.max_connections, http_agent)
@@ -221,12 +221,12 @@ class OpenAIClient:
         return self.books.ledger
 
     @property
-    def books(self) -> Books:
+    def books(self) -> BillingRecorder:
         """Prices, ledger and hooks."""
         if self._books is None:
-            from aikit.billing.recorder import Books  # noqa: PLC0415  likewise
+            from aikit.billing.recorder import BillingRecorder  # noqa: PLC0415  likewise
 
-            books = Books(
+            books = BillingRecorder(
                 home=self.home,
                 own_prices=self._prices,
                 is_kept=self._is_kept,
@@ -311,7 +311,7 @@ class OpenAIClient:
             if not self.pump():
                 return
 
-    def start_over(self) -> None:
+    def after_fork_in_child(self) -> None:
         """
         In a child made by fork, leave the parent's threads and sockets to the parent.
         """
@@ -319,10 +319,10 @@ class OpenAIClient:
         if self._dispatcher is not None and hasattr(self._dispatcher, "start_over"):
             self._dispatcher.start_over()
         if self.bandwidth is not None:
-            self.bandwidth.start_over()
-        self._connections.start_over()
+            self.bandwidth.after_fork_in_child()
+        self._connections.after_fork_in_child()
 
-    def _each_pool(self, work: Callable[[Pool], object]) -> None:
+    def _each_pool(self, work: Callable[[Scheduler], object]) -> None:
         with self._lock:
             pool = self._pool
         if pool is not None:
@@ -343,7 +343,7 @@ class OpenAIClient:
             return connection
         return Connection(connection.settings, connection.connections, parameters.http_agent)
 
-    def drive(self, call: Call) -> None:
+    def drive(self, call: Task) -> None:
         """
         Drive *call* in this thread, which may take days, unless another thread closes the client and cancels it.
         """
@@ -357,15 +357,15 @@ class OpenAIClient:
         finally:
             self._inline.discard(call)
 
-    def running_pool(self) -> Pool:
+    def running_pool(self) -> Scheduler:
         """
         Return the pool that drives calls with callbacks, made by the first of them.
         """
-        from aikit.runtime.scheduler import Pool  # noqa: PLC0415  programs that only wait need no pool
+        from aikit.runtime.scheduler import Scheduler  # noqa: PLC0415  programs that only wait need no pool
 
         with self._lock:
             if self._pool is None:
-                self._pool = Pool(self._max_workers, self.pump)
+                self._pool = Scheduler(self._max_workers, self.pump)
                 if self._is_cancelled:  # by another thread, while this one was making its call
                     self._pool.cancel_all()
             return self._pool
@@ -377,10 +377,10 @@ def _dispatcher_of(value: Any) -> Dispatcher:
     return dispatcher_of(value)
 
 
-def _start_over() -> None:
+def _after_fork_in_child() -> None:
     for client in list(_clients):
-        client.start_over()
+        client.after_fork_in_child()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_over)
+    os.register_at_fork(after_in_child=_after_fork_in_child)

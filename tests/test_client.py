@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from aikit import OpenAIClient, OpenAIError, OpenAIParameters, OpenAIResult, Progress
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.runtime.result import Outcome
-from aikit.runtime.task import Call
+from aikit.runtime.task import Task
 from tests.scripted_server import FILE, Exchange, ScriptedServer, answer, serving, silent
 
 REFUSAL = b'{"error":{"message":"No such File object: file-1","type":"invalid_request_error","param":"id","code":null}}'
@@ -488,7 +488,7 @@ def test_call_that_begins_while_the_client_is_closed_is_cancelled(way: str) -> N
             outcomes.append(outcome)
             over.set()
 
-        call = Call(flow, connection.transport, Watch(), ended)
+        call = Task(flow, connection.transport, CallContext(), ended)
         if way == "inline":
             client.drive(call)
         else:

@@ -15,7 +15,7 @@ import attrs
 import pytest
 
 from aikit import OpenAIClient, OpenAIResult
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
 from aikit.providers import KINDS
@@ -76,11 +76,11 @@ class Scripted:
     acts: list[Callable[[Request], Response]]
     sent: list[Request] = attrs.field(factory=list)
 
-    def send(self, request: Request, watch: Watch) -> Response:
+    def send(self, request: Request, context: CallContext) -> Response:
         """
         Play the next act, reading the request's body to its end as a socket would.
         """
-        watch.raise_if_cancelled()
+        context.raise_if_cancelled()
         if request.body is not None:
             reader = request.body.open()
             while reader.read(65536):

@@ -148,7 +148,9 @@ def test_from_the_package_itself_comes_its_version_only() -> None:
         (name, alias.name)
         for name, path in _MODULES.items()
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.ImportFrom) and node.module == "aikit" and name.split(".")[0] not in ("testing", "gateway", "cli", "__main__")
+        if isinstance(node, ast.ImportFrom)
+        and node.module == "aikit"
+        and name.split(".")[0] not in ("testing", "gateway", "cli", "__main__")
         for alias in node.names
         if name and alias.name not in _MODULES
     }

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from aikit.billing.prices import Prices
-from aikit.billing.usage_counter import Counts, Tally
+from aikit.billing.usage_counter import Counts, UsageCounter
 from aikit.types.costs import OpenAIBatchCost, OpenAIModelCost
 from aikit.types.usage import Usage
 
 
-def cost_of(tally: Tally, prices: Prices, notes: tuple[str, ...] = (), missing: int = 0) -> OpenAIBatchCost:
+def cost_of(tally: UsageCounter, prices: Prices, notes: tuple[str, ...] = (), missing: int = 0) -> OpenAIBatchCost:
     """
     Return what the lines of *tally* cost, beside which so many answers are *missing*.
     """
@@ -31,7 +31,7 @@ def cost_of(tally: Tally, prices: Prices, notes: tuple[str, ...] = (), missing: 
     )
 
 
-def _notes(tally: Tally, missing: int, notes: list[str]) -> list[str]:
+def _notes(tally: UsageCounter, missing: int, notes: list[str]) -> list[str]:
     if tally.untold:
         notes.append(f"{tally.untold:,} answers do not tell their tokens")
     if missing:
@@ -43,7 +43,7 @@ def _notes(tally: Tally, missing: int, notes: list[str]) -> list[str]:
     return notes
 
 
-def _models(tally: Tally) -> Iterator[OpenAIModelCost]:
+def _models(tally: UsageCounter) -> Iterator[OpenAIModelCost]:
     by_model: dict[str, list[tuple[int, Counts]]] = {}
     for (model, step), counts in tally.counts.items():
         if counts.requests:

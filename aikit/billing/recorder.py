@@ -45,7 +45,7 @@ class Account:
 
 
 @attrs.define(eq=False, kw_only=True)
-class Books:
+class BillingRecorder:
     """
     Prices, ledger and hooks of one client.
 

@@ -40,7 +40,7 @@ COUNTED: Final = tuple(field.name for field in attrs.fields(Counts))[1:]
 
 
 @attrs.define(eq=False)
-class Tally:
+class UsageCounter:
     """
     What the lines of one file, or of several, come to; its size does not grow with them.
 
@@ -108,7 +108,7 @@ class Tally:
             error = OpenAIError(message=f"{message} What it cost is missing.", code="invalid_json_line", line=number)
             self.problems.append(error)
 
-    def merge(self, other: Tally) -> None:
+    def merge(self, other: UsageCounter) -> None:
         """
         Add what another file comes to.
         """
@@ -178,7 +178,7 @@ class Tally:
         return counts
 
 
-def _count_lines(tally: Tally, lines: bytes, number: int) -> int:
+def _count_lines(tally: UsageCounter, lines: bytes, number: int) -> int:
     """
     Count whole lines, each with its newline, that follow line *number*; return the number of the last.
     """
@@ -212,14 +212,14 @@ def _has_plain_model(value: Any) -> bool:
         return False  # few lines: with an error, or never asked
 
 
-def _count_slowly(tally: Tally, lines: bytes, number: int) -> int:
+def _count_slowly(tally: UsageCounter, lines: bytes, number: int) -> int:
     for line in lines[:-1].split(b"\n"):
         number += 1
         _count_fully(tally, line, number)
     return number
 
 
-def _count_fully(tally: Tally, line: bytes, number: int) -> None:
+def _count_fully(tally: UsageCounter, line: bytes, number: int) -> None:
     if number == 1:
         line = line.removeprefix(_BOM)
     if not line.strip():

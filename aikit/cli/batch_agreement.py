@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from aikit.cli.batch_run_steps import Wishes
+from aikit.cli.batch_run_steps import RunOptions
 from aikit.cli.calls import Refused, good
 from aikit.cli.output import Output
 from aikit.cli.output.batch_text import estimate_text
@@ -18,7 +18,7 @@ from aikit.cli.output.text import safe
 from aikit.client import OpenAIClient
 
 
-def is_agreed(client: OpenAIClient, output: Output, wishes: Wishes, path: Path) -> bool:
+def confirm_cost(client: OpenAIClient, output: Output, wishes: RunOptions, path: Path) -> bool:
     """
     Tell what the lines at *path* will cost, and ask when somebody is there to be asked and it is not for free.
 

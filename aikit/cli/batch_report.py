@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from aikit.cli.batches_results import Tellings
+from aikit.cli.batches_results import RowPrinter
 from aikit.cli.output import Exit, Output, error_to_json
 from aikit.cli.output.batch_text import cost_text, cost_to_json, money
 from aikit.cli.output.text import safe
@@ -36,7 +36,7 @@ class Report:
     output: Output
     client: OpenAIClient
     state: RunState
-    rows: Tellings
+    rows: RowPrinter
     target: Path | None
 
     def tell(self, again: str) -> int:

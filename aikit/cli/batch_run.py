@@ -15,12 +15,12 @@ from typing import Any
 import attrs
 import click
 
-from aikit.cli.batch_agreement import is_agreed
+from aikit.cli.batch_agreement import confirm_cost
 from aikit.cli.batch_progress import follow, uploading, waiting
 from aikit.cli.batch_report import Report
-from aikit.cli.batch_run_steps import Wishes, words_of
+from aikit.cli.batch_run_steps import RunOptions, words_of
 from aikit.cli.batches import create_options, wait_options
-from aikit.cli.batches_results import Tellings, print_rows, say_problems
+from aikit.cli.batches_results import RowPrinter, print_rows, say_problems
 from aikit.cli.calls import Refused, command, refused
 from aikit.cli.options import Command, Dollars, Duration, Group, Pairs, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
@@ -84,7 +84,7 @@ def run(path: str, results: str | None, **asked: Any) -> int:
     """
     settings = settings_of_context()
     output = Output(settings)
-    wishes = Wishes(
+    wishes = RunOptions(
         path=Path(path),
         results=results,
         words=words_of(path, results, asked),
@@ -115,7 +115,7 @@ class Run:
     client: OpenAIClient
     output: Output
     folder: RunFolder
-    wishes: Wishes
+    wishes: RunOptions
     wait: Mapping[str, Any]
 
     def carry_out(self, metadata: Mapping[str, str], expiry: Mapping[str, Any] | None) -> int:
@@ -186,7 +186,7 @@ class Run:
         mark.require(self.wishes.path)
         with ExitStack() as stack:
             stack.callback(self.folder.forget_parts, order.key)  # unless they are wanted
-            if not is_agreed(self.client, self.output, self.wishes, self.wishes.path):
+            if not confirm_cost(self.client, self.output, self.wishes, self.wishes.path):
                 return None
             stack.pop_all()
         target = self.wishes.target
@@ -222,7 +222,7 @@ class Run:
         if not is_asked or all(part.is_submitted for part in state.parts):
             return state
         with unsent(self.client, state, mark) as path:
-            return state if is_agreed(self.client, self.output, self.wishes, path) else None
+            return state if confirm_cost(self.client, self.output, self.wishes, path) else None
 
     def _next_of(self, known: RunState) -> RunState:
         if not known.is_ended:
@@ -245,10 +245,10 @@ class Run:
         """
         Write the results, and account for every line.
         """
-        target, told = self.wishes.target, list[Tellings]()
+        target, told = self.wishes.target, list[RowPrinter]()
 
         def use(found: Joined) -> None:
-            told.append(Tellings(found.rows))
+            told.append(RowPrinter(found.rows))
             if target is None:
                 print_rows(self.output, told[0])
             else:
@@ -258,7 +258,7 @@ class Run:
         done = concluded(self.client, state, mark, self.folder, target=target, use=use)
         if not told:
             self.output.say("the provider has their files no more, or not all; the results stay as they were written")
-            told.append(Tellings((), counts=Counter(dict.fromkeys(STATUSES, 0) | dict(done.counts))))
+            told.append(RowPrinter((), counts=Counter(dict.fromkeys(STATUSES, 0) | dict(done.counts))))
         again = command(self.output.settings, *self.wishes.words, "--resubmit")
         return Report(self.output, self.client, done, told[0], target).tell(again)
 

@@ -18,7 +18,7 @@ from aikit.types.errors import OpenAIError
 
 
 @attrs.frozen(kw_only=True)
-class Wishes:
+class RunOptions:
     """
     What was said on the command line.
 

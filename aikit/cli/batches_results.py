@@ -45,7 +45,7 @@ _input: Final = click.option(
 
 
 @attrs.define(eq=False)
-class Tellings:
+class RowPrinter:
     """
     Rows on their way to a file, counted as they pass.
 
@@ -109,7 +109,7 @@ def results(batch_id: str, path: str | None, form: str | None, **asked: Any) -> 
             with usage_errors():
                 result = good(client.batches.results(batch_id, asked))
             with result:
-                return _print_results(output, result, Tellings(result, only), path, form)
+                return _print_results(output, result, RowPrinter(result, only), path, form)
         except Refused as refusal:
             return refused(output, refusal)
         except OpenAIError as error:
@@ -117,7 +117,7 @@ def results(batch_id: str, path: str | None, form: str | None, **asked: Any) -> 
 
 
 def _print_results(
-    output: Output, result: OpenAIBatchRowsResult, rows: Tellings, path: str | None, form: str | None
+    output: Output, result: OpenAIBatchRowsResult, rows: RowPrinter, path: str | None, form: str | None
 ) -> int:
     if path not in {None, STDIN}:
         count = write_rows(rows, Path(path or ""), form)

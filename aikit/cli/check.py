@@ -14,7 +14,7 @@ from aikit.cli.inputs import Input
 from aikit.cli.output import Exit, Output, error_to_json
 from aikit.cli.output.progress import Bars, bars
 from aikit.cli.output.text import counted, safe
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.types.errors import OpenAIError
 from aikit.validation import check_file
 from aikit.validation.limits import Limits
@@ -64,7 +64,7 @@ def _problems(one: Input, purpose: str, limits: Limits, shown: Bars) -> tuple[Op
     try:
         if one.source is None:
             return (one.error,) if one.error else ()
-        return tuple(check_file(one.source.resolved(), purpose, limits, Watch(on_progress=bar)))
+        return tuple(check_file(one.source.resolved(), purpose, limits, CallContext(on_progress=bar)))
     except OpenAIError as error:
         return (error,)
     finally:

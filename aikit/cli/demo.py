@@ -21,7 +21,7 @@ from aikit.cli.options import Command, settings_of_context
 from aikit.cli.output import Exit, Output
 from aikit.cli.output.progress import bars
 from aikit.cli.output.text import counted, human_size
-from aikit.cli.story import INDENT, Story, good
+from aikit.cli.story import INDENT, DemoReporter, good
 from aikit.client import OpenAIClient
 from aikit.types.errors import OpenAIError
 from aikit.types.files import OpenAIFile
@@ -64,7 +64,7 @@ def demo(lines: int) -> int:
     output = Output(settings_of_context())
     began = time.monotonic()
     with _home(output.settings.home) as home:
-        story = Story(output, home)
+        story = DemoReporter(output, home)
         try:
             with OpenAIClient(provider="local", home=home) as client:
                 _tell(story, client, lines)
@@ -74,7 +74,7 @@ def demo(lines: int) -> int:
     return Exit.DONE
 
 
-def _tell(story: Story, client: OpenAIClient, lines: int) -> None:
+def _tell(story: DemoReporter, client: OpenAIClient, lines: int) -> None:
     story.say("A batch's life on aikit's embedded provider: no key, no server, no network.\n")
     path = _make(story, lines)
     _mistake(story, client, path)
@@ -86,7 +86,7 @@ def _tell(story: Story, client: OpenAIClient, lines: int) -> None:
     _delete(story, client, [file.id, *(one for one in (batch.output_file_id, batch.error_file_id) if one)])
 
 
-def _make(story: Story, lines: int) -> Path:
+def _make(story: DemoReporter, lines: int) -> Path:
     path = story.home / "requests.jsonl"
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(_line(number, number) for number in range(1, lines + 1))
@@ -101,7 +101,7 @@ def _line(number: int, custom_number: int) -> str:
     return json.dumps(request) + "\n"
 
 
-def _mistake(story: Story, client: OpenAIClient, path: Path) -> None:
+def _mistake(story: DemoReporter, client: OpenAIClient, path: Path) -> None:
     """
     Try to upload a copy in which one line has the custom_id of another.
     """
@@ -117,7 +117,7 @@ def _mistake(story: Story, client: OpenAIClient, path: Path) -> None:
     story.say(f"{'':{INDENT}}line {error.line}, {error.code}")
 
 
-def _upload(story: Story, client: OpenAIClient, path: Path) -> OpenAIFile:
+def _upload(story: DemoReporter, client: OpenAIClient, path: Path) -> OpenAIFile:
     size = path.stat().st_size
     if story.is_told:
         story.tell("upload", f"{path.name} is checked line by line, then sent")
@@ -130,21 +130,21 @@ def _upload(story: Story, client: OpenAIClient, path: Path) -> OpenAIFile:
     return file
 
 
-def _list(story: Story, client: OpenAIClient, file: OpenAIFile) -> None:
+def _list(story: DemoReporter, client: OpenAIClient, file: OpenAIFile) -> None:
     listed = good(client.files.list()).files
     if file.id not in [one.id for one in listed]:
         raise OpenAIError(message=f"{file.id} is not in the list", code="demo_failed")
     story.tell("list", f"{counted(len(listed), 'file')}: {file.filename}, {human_size(file.bytes)}, {file.status}")
 
 
-def _fetch(story: Story, client: OpenAIClient, file: OpenAIFile) -> Path:
+def _fetch(story: DemoReporter, client: OpenAIClient, file: OpenAIFile) -> Path:
     path = story.home / "fetched.jsonl"
     result = good(client.files.download(file.id, path))
     story.tell("fetch", f"{human_size(result.bytes_written)} back, to {path.name}")
     return path
 
 
-def _compare(story: Story, sent: Path, back: Path) -> None:
+def _compare(story: DemoReporter, sent: Path, back: Path) -> None:
     hashes = [_sha256(path) for path in (sent, back)]
     story.facts |= {"sha256_sent": hashes[0], "sha256_fetched": hashes[1]}
     if hashes[0] != hashes[1]:
@@ -152,7 +152,7 @@ def _compare(story: Story, sent: Path, back: Path) -> None:
     story.tell("compare", f"the same byte for byte, sha256 {hashes[0][:16]}…")
 
 
-def _delete(story: Story, client: OpenAIClient, file_ids: list[str]) -> None:
+def _delete(story: DemoReporter, client: OpenAIClient, file_ids: list[str]) -> None:
     for file_id in file_ids:
         good(client.files.delete(file_id))
     left = good(client.files.list()).files

@@ -11,7 +11,7 @@ from typing import Final
 from aikit.cli.output.batch_text import cost_to_json, counts_text, money
 from aikit.cli.output.progress import batch_bars
 from aikit.cli.output.text import safe
-from aikit.cli.story import INDENT, Story, good
+from aikit.cli.story import INDENT, DemoReporter, good
 from aikit.client import OpenAIClient
 from aikit.types.batches import OpenAIBatch
 from aikit.types.errors import OpenAIError
@@ -22,7 +22,7 @@ _POLL_S: Final = 0.1
 _SHOWN: Final = 60
 
 
-def answered(story: Story, client: OpenAIClient, file: OpenAIFile, path: Path) -> OpenAIBatch:
+def answered(story: DemoReporter, client: OpenAIClient, file: OpenAIFile, path: Path) -> OpenAIBatch:
     """
     Have the requests of *file*, which is here at *path*, answered; return the batch.
 
@@ -41,7 +41,7 @@ def answered(story: Story, client: OpenAIClient, file: OpenAIFile, path: Path) -
     return ended
 
 
-def _read(story: Story, client: OpenAIClient, batch: OpenAIBatch, path: Path) -> None:
+def _read(story: DemoReporter, client: OpenAIClient, batch: OpenAIBatch, path: Path) -> None:
     """
     Read the results; they come in the order of the input, whatever order the answers came in.
     """
@@ -58,7 +58,7 @@ def _read(story: Story, client: OpenAIClient, batch: OpenAIBatch, path: Path) ->
     story.say(f"{'':{INDENT}}{safe(first[:_SHOWN])}{'…' if len(first) > _SHOWN else ''}")
 
 
-def _tell_cost(story: Story, client: OpenAIClient, batch: OpenAIBatch) -> None:
+def _tell_cost(story: DemoReporter, client: OpenAIClient, batch: OpenAIBatch) -> None:
     cost = good(client.batches.cost(batch)).cost
     story.facts["cost"] = cost_to_json(cost)
     usage = cost.usage

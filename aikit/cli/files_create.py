@@ -109,7 +109,7 @@ class Names:
 
 
 @attrs.define
-class Told:
+class Summary:
     """
     What became of files so far, in as little as a summary needs.
 
@@ -190,7 +190,7 @@ class Uploads:
     output: Output
     interrupt: Interrupt
     is_stuck: bool = False
-    told: Told = attrs.field(factory=Told)
+    told: Summary = attrs.field(factory=Summary)
     result: OpenAIFileManyResult | None = None
     notes: tuple[str, ...] = ()
 

@@ -19,7 +19,7 @@ INDENT: Final = 9
 
 
 @attrs.define(eq=False)
-class Story:
+class DemoReporter:
     """
     Says what happens while it happens; with ``--json``, in one document at the end.
 

@@ -41,7 +41,7 @@ class Bandwidth:
     _free_at: dict[str, float] = attrs.field(factory=dict, init=False)
     _lock: Any = attrs.field(factory=threading.Lock, init=False, repr=False)
 
-    def portion(self, most: int) -> int:
+    def block_size(self, most: int) -> int:
         """
         Return how many bytes to move at once: a twentieth of a second's, *most* at most.
         """
@@ -58,7 +58,7 @@ class Bandwidth:
             self.sleep(min(left_s, _LOOK_S))
             raise_if_unwanted()
 
-    def start_over(self) -> None:
+    def after_fork_in_child(self) -> None:
         """
         In a child made by fork, take a lock of its own: another thread of the parent's may have held it.
         """

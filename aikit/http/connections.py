@@ -21,7 +21,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.secrecy import redacted
 
 BLOCK_BYTES: Final = 256 * 1024
@@ -43,10 +43,10 @@ class Exchange:
         is_cut: Whether it was cut off.
     """
 
-    watch: Watch
+    context: CallContext
     timeout_s: float
     needs_fresh: bool
-    grace_s: float = 0.0
+    cancel_grace_s: float = 0.0
     is_cut: bool = False
     sock: socket.socket | None = None
     _is_own: bool = False
@@ -60,7 +60,7 @@ class Exchange:
         outer = current_exchange()  # a callback of progress may make calls of its own
         _under_way.exchange = self
         try:
-            with self.watch.aborting(self.abort):
+            with self.context.aborting(self.abort):
                 yield
         finally:
             _under_way.exchange = outer
@@ -76,7 +76,7 @@ class Exchange:
         with self._lock:
             self._drop()
             self.sock, self._is_own = sock, is_own
-        self.watch.raise_if_cancelled()  # after showing: whoever cancels from here on finds the socket
+        self.context.raise_if_cancelled()  # after showing: whoever cancels from here on finds the socket
 
     def hide(self) -> None:
         """
@@ -94,10 +94,10 @@ class Exchange:
         """
         Cut the exchange off; called by another thread.
         """
-        if not self.grace_s:
+        if not self.cancel_grace_s:
             self._cut()
             return
-        timer = threading.Timer(self.grace_s, self._cut)
+        timer = threading.Timer(self.cancel_grace_s, self._cut)
         timer.daemon = True
         try:
             timer.start()
@@ -213,7 +213,7 @@ class _Abortable(HTTPConnection):
             return
         self._held += data
         exchange = current_exchange()
-        if len(self._held) >= _SMALL_BYTES or (exchange is not None and exchange.watch.bandwidth is not None):
+        if len(self._held) >= _SMALL_BYTES or (exchange is not None and exchange.context.bandwidth is not None):
             self._flush()
             self._held = b""
 
@@ -352,10 +352,10 @@ def _trust() -> ssl.SSLContext:
         import truststore  # noqa: PLC0415  an extra
 
         return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context = ssl.create_default_context()
+    ssl_context = ssl.create_default_context()
     with suppress(OSError):
-        context.load_verify_locations(certifi.where())
-    return context
+        ssl_context.load_verify_locations(certifi.where())
+    return ssl_context
 
 
 class _Discreet(logging.Filter):

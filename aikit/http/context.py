@@ -22,7 +22,7 @@ _LOOK_S: Final = 0.05
 
 
 @attrs.define(eq=False, slots=True)
-class Watch:
+class CallContext:
     """
     The eye on a running call: whoever moves bytes reports here, and learns here that the call was cancelled.
 
@@ -43,7 +43,7 @@ class Watch:
     on_progress: Callable[[Any], None] | None = None
     clock: Callable[[], float] = time.monotonic
     bandwidth: Bandwidth | None = None
-    whole: Watch | None = None
+    parent: CallContext | None = None
     notes: tuple[str, ...] = ()
     is_paused: bool = False
     _stop: CancelledError | None = None
@@ -86,13 +86,13 @@ class Watch:
         with _noting:  # parts and files side by side
             self.notes = (*self.notes, text)
 
-    def portion(self, most: int) -> int:
+    def block_size(self, most: int) -> int:
         """
         Return how many bytes to move at once, *most* at most.
         """
-        return most if self.bandwidth is None else self.bandwidth.portion(most)
+        return most if self.bandwidth is None else self.bandwidth.block_size(most)
 
-    def admit(self, direction: str, count: int) -> None:
+    def throttle(self, direction: str, count: int) -> None:
         """
         Wait until *count* bytes may move: while the call is paused, and as the client's bandwidth says.
 
@@ -106,7 +106,7 @@ class Watch:
             self.bandwidth.wait(direction, count, self.raise_if_cancelled)
 
     def _is_held(self) -> bool:
-        return self.is_paused or (self.whole is not None and self.whole._is_held())  # noqa: SLF001  its own kind
+        return self.is_paused or (self.parent is not None and self.parent._is_held())  # noqa: SLF001  its own kind
 
     @contextmanager
     def aborting(self, abort: Callable[[], None]) -> Iterator[None]:
@@ -121,7 +121,7 @@ class Watch:
             self._abort = None
 
     @contextmanager
-    def unseen(self) -> Iterator[None]:
+    def without_progress(self) -> Iterator[None]:
         """
         While inside, nobody is told of progress.
         """
@@ -163,7 +163,7 @@ class Watch:
 
 
 @attrs.define(eq=False)
-class Shares:
+class _SharedProgress:
     """
     The progress of parts side by side, added up into one of the whole; what a part sends again counts once.
 
@@ -175,19 +175,19 @@ class Shares:
         done: Bytes that are through.
     """
 
-    whole: Watch
+    parent: CallContext
     total: int | None
     done: int = 0
     _lock: Any = attrs.field(factory=threading.Lock)
 
-    def new(self) -> Watch:
+    def new(self) -> CallContext:
         """
         Return the watch of one more part.
         """
-        watch = Watch(clock=self.whole.clock, bandwidth=self.whole.bandwidth, whole=self.whole)
-        if self.whole.on_progress is not None:
-            watch.on_progress = _Share(self).tell
-        return watch
+        context = CallContext(clock=self.parent.clock, bandwidth=self.parent.bandwidth, parent=self.parent)
+        if self.parent.on_progress is not None:
+            context.on_progress = _Share(self).tell
+        return context
 
     def add(self, progress: Progress, already: int) -> None:
         """
@@ -195,7 +195,7 @@ class Shares:
         """
         with self._lock:
             self.done += max(progress.bytes - already, 0)
-            self.whole.report(progress.phase, self.done, self.total, progress.attempt)
+            self.parent.report(progress.phase, self.done, self.total, progress.attempt)
 
 
 @attrs.define(eq=False)
@@ -204,7 +204,7 @@ class _Share:
     What one part has told.
     """
 
-    _shares: Shares
+    _shares: _SharedProgress
     _told: int = 0
 
     def tell(self, progress: Progress) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 import attrs
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.headers import Headers
 from aikit.http.secrecy import redacted
 from aikit.types.errors import OpenAIError
@@ -146,12 +146,12 @@ class Request:
     sink: Sink | None = attrs.field(default=None, repr=False)
     timeout_s: float = 600.0
     attempt: int = 1
-    is_repeat: bool = False
+    may_have_been_applied: bool = False
     is_idempotent: bool = True
-    final_statuses: frozenset[int] = frozenset()
-    is_aside: bool = False
+    non_retryable_statuses: frozenset[int] = frozenset()
+    is_best_effort: bool = False
     is_cleanup: bool = False
-    grace_s: float = 0.0
+    cancel_grace_s: float = 0.0
     turn: Callable[[], float] | None = attrs.field(default=None, repr=False)
     brake: Brake | None = attrs.field(default=None, repr=False)
 
@@ -269,11 +269,11 @@ class Work:
         run: Given the eye on the flow, which tells when to stop.
     """
 
-    run: Callable[[Watch], Any]
+    run: Callable[[CallContext], Any]
 
 
 @attrs.frozen
-class Together:
+class Gather:
     """
     Flows that may run side by side; answered with what each returned, in their order.
 
@@ -299,7 +299,7 @@ class Together:
     on_progress: Callable[[int, Any], None] | None = None
 
 
-Step: TypeAlias = Request | Pause | Work | Together
+Step: TypeAlias = Request | Pause | Work | Gather
 """What a flow yields."""
 
 Flow: TypeAlias = Generator[Step, Any, T]
@@ -311,13 +311,13 @@ class Transport(Protocol):
     What answers requests: a socket, or a store in this process.
     """
 
-    def send(self, request: Request, watch: Watch) -> Response:
+    def send(self, request: Request, context: CallContext) -> Response:
         """
         Make one exchange.
 
         Raises:
             ExchangeError: It failed before a whole answer came.
-            CancelledError: *watch* was cancelled.
+            CancelledError: *context* was cancelled.
         """
         ...
 

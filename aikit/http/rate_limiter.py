@@ -22,7 +22,7 @@ _RECOVERY: Final = 0.02
 
 
 @attrs.define(eq=False)
-class Pace:
+class RateLimiter:
     """
     Gives turns, so that in any minute there are at most *per_minute*: a tenth of them in any six seconds.
 

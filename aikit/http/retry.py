@@ -13,7 +13,7 @@ from urllib.parse import quote, urldefrag, urljoin, urlsplit
 
 import attrs
 
-from aikit.http.messages import Flow, Pause, Request, Response, Together, Work
+from aikit.http.messages import Flow, Gather, Pause, Request, Response, Work
 from aikit.http.secrecy import redacted
 from aikit.types.errors import ExchangeError, OpenAIError
 
@@ -68,13 +68,13 @@ class RetryPolicy:
         Return the seconds to wait before trying again, ``None`` if *response* is final.
         """
         # x-should-retry, retry-after-ms: https://github.com/openai/openai-python (read 2026-11-21)
-        if response.is_success or response.status in request.final_statuses or not _is_worth_a_retry(response):
+        if response.is_success or response.status in request.non_retryable_statuses or not _is_worth_a_retry(response):
             return None
         if not self._may_repeat(request, was_maybe_done=may_have_been_done(response.status)):
             return None
         return self.delay_s(request.attempt, response.headers)
 
-    def hold_s(self, request: Request, response: Response, refusals: int) -> float | None:
+    def block_for_s(self, request: Request, response: Response, refusals: int) -> float | None:
         """
         Return the seconds for which all requests of this kind are to be held back, ``None`` if there is no need to.
 
@@ -89,7 +89,7 @@ class RetryPolicy:
             return None
         return self.delay_s(refusals, response.headers)
 
-    def may_outwait(self, request: Request, response: Response, refusals: int) -> bool:
+    def is_free_retry(self, request: Request, response: Response, refusals: int) -> bool:
         """
         Tell whether *response* takes no try away: it is a matter of time, and all requests wait for that.
         """
@@ -124,7 +124,7 @@ class RetryPolicy:
         return delay * (1 - 0.25 * self.jitter())
 
 
-def through(flow: Flow[T], carry_out: Callable[[Request], Flow[Response]]) -> Flow[T]:
+def intercept(flow: Flow[T], carry_out: Callable[[Request], Flow[Response]]) -> Flow[T]:
     """
     Drive *flow*, letting *carry_out* see to each of its requests.
     """
@@ -145,13 +145,13 @@ def through(flow: Flow[T], carry_out: Callable[[Request], Flow[Response]]) -> Fl
         flow.close()
 
 
-def _each(step: Pause | Work | Together, carry_out: Callable[[Request], Flow[Response]]) -> Pause | Work | Together:
+def _each(step: Pause | Work | Gather, carry_out: Callable[[Request], Flow[Response]]) -> Pause | Work | Gather:
     """
     Return *step*; the requests of flows side by side are seen to like all others.
     """
-    if not isinstance(step, Together):
+    if not isinstance(step, Gather):
         return step
-    return attrs.evolve(step, flows=(through(flow, carry_out) for flow in step.flows))
+    return attrs.evolve(step, flows=(intercept(flow, carry_out) for flow in step.flows))
 
 
 def retried(request: Request, policy: RetryPolicy) -> Flow[Response]:
@@ -161,7 +161,7 @@ def retried(request: Request, policy: RetryPolicy) -> Flow[Response]:
     tries, received, refusals = request.attempt, 0, 0
     while True:
         yield from _until_turn(request)
-        is_repeat, spent = request.is_repeat, 1
+        may_have_been_applied, spent = request.may_have_been_applied, 1
         try:
             response = yield from redirected(request)
         except ExchangeError as error:
@@ -170,18 +170,18 @@ def retried(request: Request, policy: RetryPolicy) -> Flow[Response]:
             delay_s = policy.delay_after_error(attrs.evolve(request, attempt=tries), error)
             if delay_s is None:
                 raise
-            is_repeat |= error.is_ambiguous
+            may_have_been_applied |= error.is_ambiguous
         else:
             refusals += response.status == 429
             counted = request if tries == request.attempt else attrs.evolve(request, attempt=tries)
             delay_s, spent = _delay_after(counted, response, policy, refusals)
             if delay_s is None:
                 return response
-            is_repeat |= may_have_been_done(response.status)
+            may_have_been_applied |= may_have_been_done(response.status)
         if spent:  # else its turn comes after the pause of all
             yield Pause(delay_s)
         tries += spent
-        request = attrs.evolve(request, attempt=request.attempt + 1, is_repeat=is_repeat)
+        request = attrs.evolve(request, attempt=request.attempt + 1, may_have_been_applied=may_have_been_applied)
 
 
 def _delay_after(request: Request, response: Response, policy: RetryPolicy, refusals: int) -> tuple[float | None, int]:
@@ -190,11 +190,11 @@ def _delay_after(request: Request, response: Response, policy: RetryPolicy, refu
 
     The brake of *request* is told, if it has one; what all wait for spends no try, until that has not helped.
     """
-    brake, hold_s = request.brake, policy.hold_s(request, response, refusals)
-    if brake is not None and hold_s is not None:
-        if not brake.refused(hold_s):
+    brake, block_for_s = request.brake, policy.block_for_s(request, response, refusals)
+    if brake is not None and block_for_s is not None:
+        if not brake.refused(block_for_s):
             return None, 1
-        if policy.may_outwait(request, response, refusals):
+        if policy.is_free_retry(request, response, refusals):
             return 0.0, 0
     elif brake is not None and response.status < 500 and response.status not in {408, 429}:
         brake.passed()

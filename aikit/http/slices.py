@@ -37,7 +37,7 @@ def slice_of(source: Source, start: int, size_bytes: int) -> Source:
     """
     Return *size_bytes* of *source* from *start* on as a source; they must be in it.
     """
-    return _Slice(whole=source, start=start, size_bytes=size_bytes)
+    return _Slice(parent=source, start=start, size_bytes=size_bytes)
 
 
 def md5_of(source: Source, on_read: OnRead) -> str:
@@ -78,7 +78,7 @@ def _sha256() -> hashlib._Hash:
 
 
 @attrs.define(eq=False)
-class Fingerprinted:
+class HashingSource:
     """
     A source that is hashed while it is read, whoever reads it.
     """
@@ -107,7 +107,7 @@ class Fingerprinted:
         digest: str = self._digest.hexdigest()
         return digest
 
-    def resolved(self) -> Fingerprinted:
+    def resolved(self) -> HashingSource:
         """
         Return itself.
         """
@@ -145,7 +145,7 @@ class _Slice:
     A stretch of a file or of a stream that can go back.
     """
 
-    whole: Source
+    parent: Source
     start: int
     size_bytes: int
     is_replayable: bool = True
@@ -153,7 +153,7 @@ class _Slice:
     @property
     def name(self) -> str:
         """The whole's."""
-        return self.whole.name
+        return self.parent.name
 
     def resolved(self) -> _Slice:
         """
@@ -165,7 +165,7 @@ class _Slice:
         """
         Start from byte *start*; see `aikit.http.sources.Source.open`.
         """
-        return _SliceReader(self.whole.open(self.start + start), self.size_bytes - start)
+        return _SliceReader(self.parent.open(self.start + start), self.size_bytes - start)
 
 
 @attrs.define

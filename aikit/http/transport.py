@@ -24,7 +24,7 @@ from requests.utils import get_environ_proxies
 
 from aikit.http.bandwidth import DOWN, UP
 from aikit.http.connections import BLOCK_BYTES, Adapter, Exchange, origin_of
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.headers import Headers
 from aikit.http.messages import Body, Reader, Request, Response
 from aikit.http.secrecy import redacted
@@ -50,20 +50,22 @@ class HTTPTransport:
     is_owner: bool = True
     _proxies: dict[str, dict[str, str]] = attrs.field(factory=dict, repr=False)
 
-    def send(self, request: Request, watch: Watch) -> Response:
+    def send(self, request: Request, context: CallContext) -> Response:
         """
         Make one exchange; see `aikit.http.messages.Transport.send`.
         """
         started = time.monotonic()
-        reader = _Metered(request.body, request, watch) if request.body is not None else None
+        reader = _Metered(request.body, request, context) if request.body is not None else None
         is_replayable = request.body is None or request.body.is_replayable
-        exchange = Exchange(watch, request.timeout_s, needs_fresh=not is_replayable, grace_s=request.grace_s)
+        exchange = Exchange(
+            context, request.timeout_s, needs_fresh=not is_replayable, cancel_grace_s=request.cancel_grace_s
+        )
         try:
-            with _translated(request, watch), exchange.entered():
+            with _translated(request, context), exchange.entered():
                 answer = self._answer(request, reader)
-                response = _read(request, answer, watch, started)
+                response = _read(request, answer, context, started)
                 if exchange.is_cut:  # what ends with the connection would pass for whole
-                    raise watch.stopped()
+                    raise context.stopped()
         finally:
             if reader is not None:
                 reader.close()
@@ -122,17 +124,17 @@ class _Metered:
     A body under way that reports its progress and stops when the call is cancelled.
     """
 
-    def __init__(self, body: Body, request: Request, watch: Watch) -> None:
+    def __init__(self, body: Body, request: Request, context: CallContext) -> None:
         self._reader: Reader = body.open()
-        self._request, self._watch = request, watch
+        self._request, self._context = request, context
         self._total = body.payload_bytes
         self._done = -_envelope_bytes(body)
 
     def read(self, size: int = BLOCK_BYTES) -> bytes:
-        chunk = self._reader.read(self._watch.portion(max(size, BLOCK_BYTES)))
-        self._watch.admit(UP, len(chunk))
+        chunk = self._reader.read(self._context.block_size(max(size, BLOCK_BYTES)))
+        self._context.throttle(UP, len(chunk))
         self._done += len(chunk)
-        self._watch.report("uploading", max(0, self._done), self._total, self._request.attempt)
+        self._context.report("uploading", max(0, self._done), self._total, self._request.attempt)
         return chunk
 
     def close(self) -> None:
@@ -146,7 +148,7 @@ def _envelope_bytes(body: Body) -> int:
     return 0 if body.size_bytes is None or body.payload_bytes is None else body.size_bytes - body.payload_bytes
 
 
-def _read(request: Request, answer: requests.Response, watch: Watch, started: float) -> Response:
+def _read(request: Request, answer: requests.Response, context: CallContext, started: float) -> Response:
     """
     Read the body into the request's sink or into memory, and give the connection back to the pool.
     """
@@ -155,11 +157,13 @@ def _read(request: Request, answer: requests.Response, watch: Watch, started: fl
     body = b""
     try:
         if request.sink is not None and answer.status_code in {200, 206}:
-            _pour(request, answer.status_code, headers, raw, watch)
+            _pour(request, answer.status_code, headers, raw, context)
         elif answer.status_code >= 400:
             body = raw.read(_MAX_REFUSAL_BYTES, decode_content=True)
         else:
-            body = raw.read(decode_content=True) if watch.bandwidth is None and _is_small(raw) else _sipped(raw, watch)
+            body = (
+                raw.read(decode_content=True) if context.bandwidth is None and _is_small(raw) else _sipped(raw, context)
+            )
             _require_whole_head(answer.status_code, headers, body)
     finally:
         _let_go(raw)
@@ -171,13 +175,13 @@ def _is_small(raw: Any) -> bool:
     return raw.length_remaining is not None and raw.length_remaining <= BLOCK_BYTES
 
 
-def _sipped(raw: Any, watch: Watch) -> bytes:
+def _sipped(raw: Any, context: CallContext) -> bytes:
     """
     Read a body into memory no faster than the client's bandwidth allows, and not while the call is paused.
     """
-    body, block = io.BytesIO(), watch.portion(BLOCK_BYTES)
+    body, block = io.BytesIO(), context.block_size(BLOCK_BYTES)
     while chunk := raw.read(block, decode_content=True):
-        watch.admit(DOWN, len(chunk))
+        context.throttle(DOWN, len(chunk))
         body.write(chunk)
     return body.getvalue()  # shared, no second copy
 
@@ -199,30 +203,30 @@ def _let_go(raw: Any) -> None:
     raw.release_conn()
 
 
-def _pour(request: Request, status: int, headers: Headers, raw: Any, watch: Watch) -> None:
+def _pour(request: Request, status: int, headers: Headers, raw: Any, context: CallContext) -> None:
     sink = request.sink
     if sink is None:
         return
     done = sink.begin(status, headers)
     length = headers.get("content-length", "")
     total = done + int(length) if _LENGTH.fullmatch(length) and "content-encoding" not in headers else None
-    block = watch.portion(BLOCK_BYTES)
+    block = context.block_size(BLOCK_BYTES)
     while chunk := raw.read1(block, decode_content=True):  # what is there: a break loses nothing that came
-        watch.admit(DOWN, len(chunk))
+        context.throttle(DOWN, len(chunk))
         sink.write(memoryview(chunk))
         done += len(chunk)
-        watch.report("downloading", done, total, request.attempt)
+        context.report("downloading", done, total, request.attempt)
 
 
 @contextmanager
-def _translated(request: Request, watch: Watch) -> Iterator[None]:
+def _translated(request: Request, context: CallContext) -> Iterator[None]:
     """
     Turn what ``requests`` and ``urllib3`` raise into errors of ours.
     """
     try:
         yield
     except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-        raise (watch.stopped() if watch.is_cancelled else _error_from(request, error)) from None
+        raise (context.stopped() if context.is_cancelled else _error_from(request, error)) from None
 
 
 def _error_from(request: Request, error: Exception) -> OpenAIError:

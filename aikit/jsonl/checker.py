@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import attrs
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.messages import Reader
 from aikit.http.sources import FileSource, Source, source_of
 from aikit.types.errors import CancelledError, OpenAIError
@@ -15,7 +15,7 @@ from aikit.validation.limits import limits_for
 
 
 def check(
-    file: FileSource, *, provider: str = "openai", filename: str | None = None, watch: Watch | None = None
+    file: FileSource, *, provider: str = "openai", filename: str | None = None, context: CallContext | None = None
 ) -> tuple[OpenAIError, ...]:
     """
     Return everything that a provider would refuse about a batch input file, nothing when all is well.
@@ -27,7 +27,7 @@ def check(
 
         filename: Name it is to be uploaded under; for what has none it is ``file.jsonl``.
 
-        watch: Told how far the reading has come, in the phase ``"checking"``; also ends it when cancelled.
+        context: Told how far the reading has come, in the phase ``"checking"``; also ends it when cancelled.
 
     Returns:
         Problems of the whole file, then those of its lines in their order; at most a hundred, the last of which
@@ -37,12 +37,12 @@ def check(
         TypeError: *file* is none of the three kinds.
         ValueError: *file* is empty as a path or closed as a stream, *filename* is no plain name, or nothing is known
             about *provider*.
-        CancelledError: *watch* was cancelled.
+        CancelledError: *context* was cancelled.
     """
     limits = limits_for(provider)
     source = source_of(file, filename=filename, purpose="batch")
     try:
-        return tuple(check_file(_ReadOnce(source.resolved()), "batch", limits, watch))
+        return tuple(check_file(_ReadOnce(source.resolved()), "batch", limits, context))
     except CancelledError:
         raise
     except OpenAIError as error:

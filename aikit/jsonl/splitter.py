@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.sources import FileSource, Source, source_of
 from aikit.jsonl.parts import GrowingPart, Part, PartsFolder
 from aikit.jsonl.tokens import TokenEstimate, estimate_body
-from aikit.storage.seen import Seen
+from aikit.storage.seen import DiskCounter
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
 from aikit.types.files import Progress
 from aikit.validation.batch_lines import BatchRules, input_count
@@ -54,7 +54,7 @@ def split(
     filename: str | None = None,
     replace: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
-    watch: Watch | None = None,
+    context: CallContext | None = None,
 ) -> tuple[Part, ...]:
     """
     Split a batch input into files that a provider takes: each of one url and one model, and within the limits.
@@ -85,14 +85,14 @@ def split(
 
         on_progress: Gets how far the reading has come, in the phase ``"splitting"``, at most ten times a second.
 
-        watch: In place of *on_progress*; also ends the splitting when cancelled.
+        context: In place of *on_progress*; also ends the splitting when cancelled.
 
     Raises:
         TypeError: An argument has another type.
         ValueError: A bound is less than 1, *filename* is no plain name, or nothing is known about *provider*.
         Rejected: Lines cannot be in any part, each told with its number, at most a hundred; or *file* cannot be read,
             or *folder* not written to. Nothing is left behind.
-        CancelledError: *watch* was cancelled; nothing is left behind.
+        CancelledError: *context* was cancelled; nothing is left behind.
     """
     limits = limits_for(provider)
     bounds = _bounds(limits, max_lines=max_lines, max_bytes=max_bytes, max_tokens=max_tokens)
@@ -102,7 +102,7 @@ def split(
         source = source.resolved()
         with PartsFolder(folder, _stem(source.name), replace) as parts:
             pass_ = _Pass(bounds=bounds, limits=limits, parts=parts)
-            pass_.run(source, watch or Watch(on_progress=on_progress))
+            pass_.run(source, context or CallContext(on_progress=on_progress))
             return pass_.finished()
 
 
@@ -165,16 +165,16 @@ class _Pass:
     parts: PartsFolder
     problems: Problems = attrs.field(factory=Problems)
     _groups: dict[tuple[str | None, str | None], _Group] = attrs.field(factory=dict)
-    _ids: Seen = attrs.field(factory=Seen)
+    _ids: DiskCounter = attrs.field(factory=DiskCounter)
 
-    def run(self, source: Source, watch: Watch) -> None:
+    def run(self, source: Source, context: CallContext) -> None:
         """
         Read *source* to its end.
         """
         line_max = min(self.limits.line_max_bytes, self.bounds.bytes - 1)
         reader = source.open()
         try:
-            lines = iter_lines(reader, line_max, lambda done: watch.report("splitting", done, source.size_bytes))
+            lines = iter_lines(reader, line_max, lambda done: context.report("splitting", done, source.size_bytes))
             limits = attrs.evolve(self.limits, line_max_bytes=line_max)
             for number, line, value in Objects(lines, limits, self.problems):
                 self._take(number, line, value)

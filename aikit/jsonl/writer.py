@@ -15,7 +15,7 @@ import attrs
 from aikit.http.sinks import FileSink
 from aikit.jsonl.builder import stable_id
 from aikit.jsonl.encoding import UnfitError, encoded_line, unfit
-from aikit.storage.seen import Seen
+from aikit.storage.seen import DiskCounter
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.validation.problems import Problems, excerpt
 
@@ -113,7 +113,7 @@ def _encoded(lines: Iterable[Mapping[str, Any]], problems: Problems) -> Iterator
     """
     Yield each line with its newline, none any more after the first problem.
     """
-    ids = Seen()
+    ids = DiskCounter()
     for number, line in enumerate(lines, 1):
         try:
             encoded = encoded_line(_completed(line, ids))
@@ -124,7 +124,7 @@ def _encoded(lines: Iterable[Mapping[str, Any]], problems: Problems) -> Iterator
                 yield encoded
 
 
-def _completed(line: Any, ids: Seen) -> dict[str, Any]:
+def _completed(line: Any, ids: DiskCounter) -> dict[str, Any]:
     """
     Return *line* with what it lacks, and with a custom_id that no line before has.
     """

@@ -112,7 +112,7 @@ class OpenAIProvider:
         Delete a file; one that an earlier attempt may have deleted already counts as deleted.
         """
         response = yield self._request("DELETE", _path("/files", file_id))
-        if response.status == 204 or (response.status == 404 and response.request.is_repeat):
+        if response.status == 204 or (response.status == 404 and response.request.may_have_been_applied):
             return OpenAIFileDeleted(file_id, deleted=True)
         return understood(response, OpenAIFileDeleted.from_wire)
 
@@ -165,8 +165,8 @@ class OpenAIProvider:
         Ask to stop working on a batch; one that an earlier attempt may have stopped already counts as stopped.
         """
         path = _path("/batches", batch_id, "/cancel")
-        response = yield self._request("POST", path, final_statuses=_CONFLICT)
-        if response.status in _REFUSED_TO_STOP and response.request.is_repeat:
+        response = yield self._request("POST", path, non_retryable_statuses=_CONFLICT)
+        if response.status in _REFUSED_TO_STOP and response.request.may_have_been_applied:
             batch = yield from self.retrieve_batch(batch_id)
             if batch.status in _STOPPED:
                 return batch
@@ -177,7 +177,7 @@ class OpenAIProvider:
         Announce a file that will come in parts.
         """
         body = json_body(order.to_wire())
-        return _upload((yield self._request("POST", "/uploads", body=body, grace_s=_GRACE_S)))
+        return _upload((yield self._request("POST", "/uploads", body=body, cancel_grace_s=_GRACE_S)))
 
     def add_upload_part(self, upload_id: str, source: Source) -> Flow[OpenAIUploadPart]:
         """
@@ -199,8 +199,8 @@ class OpenAIProvider:
         """
         order = {"part_ids": list(part_ids)} | ({"md5": md5} if md5 else {})
         path = _path("/uploads", upload_id, "/complete")
-        response = yield self._request("POST", path, body=json_body(order), grace_s=_GRACE_S)
-        if response.request.is_repeat and response.status in _OVER:
+        response = yield self._request("POST", path, body=json_body(order), cancel_grace_s=_GRACE_S)
+        if response.request.may_have_been_applied and response.status in _OVER:
             message = f"the answer to completing upload {upload_id} was lost; look for the file in files.list()"
             raise ExchangeError(message=message, code="answer_lost", status=response.status)
         return _upload(response)

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.messages import Flow, Request, Response
-from aikit.http.retry import RetryPolicy, redirected, retried, through
+from aikit.http.retry import RetryPolicy, intercept, redirected, retried
 from aikit.runtime.parameters import OpenAIParameters
 from aikit.runtime.result import OpenAIResult, Outcome
-from aikit.runtime.task import Call
+from aikit.runtime.task import Task
 
 if TYPE_CHECKING:
     from aikit.client import OpenAIClient
@@ -27,7 +27,7 @@ R = TypeVar("R", bound=OpenAIResult[Any])
 log: Final = logging.getLogger("aikit")
 _ASIDE_S: Final = 20.0  # without a byte; the answer that the caller waits for is there already
 
-Operation = Callable[["Provider", Watch], Flow[Any]]
+Operation = Callable[["Provider", CallContext], Flow[Any]]
 """Makes the flow of one call."""
 
 
@@ -78,15 +78,15 @@ def retry_policy(defaults: OpenAIParameters, parameters: OpenAIParameters) -> Re
     return RetryPolicy(max_retries=max_retries or 0)
 
 
-def _call(client: OpenAIClient, result: OpenAIResult[Any], operation: Operation, parameters: OpenAIParameters) -> Call:
+def _call(client: OpenAIClient, result: OpenAIResult[Any], operation: Operation, parameters: OpenAIParameters) -> Task:
     connection = client.connection_for(parameters)
-    watch = Watch(on_progress=_progress(client, parameters.on_progress), bandwidth=client.bandwidth)
-    flow = through(operation(connection.provider, watch), partial(_carried_out, client.defaults, parameters))
+    context = CallContext(on_progress=_progress(client, parameters.on_progress), bandwidth=client.bandwidth)
+    flow = intercept(operation(connection.provider, context), partial(_carried_out, client.defaults, parameters))
     deliver = partial(_deliver, client, result, parameters)
-    return Call(flow, connection.transport, watch, partial(result._settle, deliver))  # noqa: SLF001  likewise
+    return Task(flow, connection.transport, context, partial(result._settle, deliver))  # noqa: SLF001  likewise
 
 
-def _begin_deadline(call: Call, parameters: OpenAIParameters) -> Callable[[], None]:
+def _begin_deadline(call: Task, parameters: OpenAIParameters) -> Callable[[], None]:
     """
     Let the call's time run, if it has an end; return what lets go of it, which its end does too.
     """
@@ -108,7 +108,7 @@ def _begin_deadline(call: Call, parameters: OpenAIParameters) -> Callable[[], No
 def _carried_out(defaults: OpenAIParameters, parameters: OpenAIParameters, request: Request) -> Flow[Response]:
     timeout_s = parameters.timeout or defaults.timeout or request.timeout_s
     headers = request.headers.merged(parameters.extra_headers) if parameters.extra_headers else request.headers
-    if request.is_aside:
+    if request.is_best_effort:
         return redirected(attrs.evolve(request, timeout_s=min(timeout_s, _ASIDE_S), headers=headers))
     if request.is_cleanup:
         timeout_s = min(timeout_s, _ASIDE_S)

@@ -66,7 +66,7 @@ class Connection:
         if transport is not None:
             transport.close()
 
-    def start_over(self) -> None:
+    def after_fork_in_child(self) -> None:
         """
         In a child made by fork, make a transport anew: two processes must not read from one socket.
         """
@@ -135,13 +135,13 @@ class Connections:
         for connection in made:
             connection.close()
 
-    def start_over(self) -> None:
+    def after_fork_in_child(self) -> None:
         """
         In a child made by fork, make all transports anew.
         """
         self._lock = threading.Lock()
         for connection in self._made.values():
-            connection.start_over()
+            connection.after_fork_in_child()
 
     def _to(self, settings: ProviderSettings) -> Connection:
         return Connection(settings, self.size, self.http_agent)

@@ -9,7 +9,7 @@ import time
 
 import attrs
 
-from aikit.runtime.task import Call
+from aikit.runtime.task import Task
 from aikit.runtime.timers import Timer
 from aikit.types.errors import CancelledError
 
@@ -25,7 +25,7 @@ class Deadline:
         seconds: From now.
     """
 
-    call: Call
+    call: Task
     seconds: float
     due: float = 0.0
     ticket: int | None = None
@@ -43,7 +43,7 @@ class Deadline:
         """
         _timer.unpark(self)
 
-    def strike(self) -> None:
+    def expire(self) -> None:
         """
         Stop the call.
         """
@@ -52,16 +52,16 @@ class Deadline:
 
 
 def _new_timer() -> Timer:
-    return Timer(Deadline.strike)
+    return Timer(Deadline.expire)
 
 
 _timer = _new_timer()
 
 
-def _start_over() -> None:
+def _after_fork_in_child() -> None:
     global _timer  # noqa: PLW0603  in a child made by fork, the timer's thread is not there
     _timer = _new_timer()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_over)
+    os.register_at_fork(after_in_child=_after_fork_in_child)

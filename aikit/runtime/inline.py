@@ -9,16 +9,16 @@ import time
 from functools import partial
 from typing import Final
 
-from aikit.http.messages import Pause, Together
+from aikit.http.messages import Gather, Pause
 from aikit.runtime.result import Outcome
-from aikit.runtime.scheduler import Pool, group_of, outwait
-from aikit.runtime.task import Call
+from aikit.runtime.scheduler import Scheduler, group_of, sleep_until_due
+from aikit.runtime.task import Task
 from aikit.types.errors import CancelledError
 
 _GRACE_S: Final = 0.5  # after Ctrl-C, for those under way to notice
 
 
-def run_inline(call: Call) -> None:
+def run_inline(call: Task) -> None:
     """
     Drive *call* in this thread to its end.
     """
@@ -26,7 +26,7 @@ def run_inline(call: Call) -> None:
         while (step := call.advance()) is not None:
             if isinstance(step, Pause):
                 call.due = time.monotonic() + step.seconds
-                outwait(call, None)
+                sleep_until_due(call, None)
             else:
                 _run_beside(call, step)
     except BaseException:
@@ -35,12 +35,12 @@ def run_inline(call: Call) -> None:
     call.finish(call.outcome or Outcome())
 
 
-def _run_beside(call: Call, step: Together) -> None:
+def _run_beside(call: Task, step: Gather) -> None:
     """
     Drive flows side by side on threads of their own, while this thread waits.
     """
     is_over = threading.Event()
-    pool = Pool(max(step.at_a_time, 1), lambda: 0)
+    pool = Scheduler(max(step.at_a_time, 1), lambda: 0)
     group = call.group = group_of(call, pool, partial(pool.settle, call, is_over.set))
     pool.expect(call)
     try:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
-    from aikit.runtime.task import Call
+    from aikit.runtime.task import Task
 
-_Queue = deque[tuple[int, "Call"]]
+_Queue = deque[tuple[int, "Task"]]
 
 
 @attrs.define(eq=False)
-class Ready:
+class ReadyQueue:
     """
     Calls that wait for a thread, in the order they came in; guarded by whoever has it.
     """
@@ -29,25 +29,25 @@ class Ready:
     def __bool__(self) -> bool:
         return bool(self._long or self._short)
 
-    def append(self, call: Call) -> None:
+    def append(self, call: Task) -> None:
         """
         Put *call* behind all others.
         """
         (self._long if call.is_long else self._short).append((next(self._number), call))
 
-    def popped(self) -> Call | None:
+    def pop(self) -> Task | None:
         """
         Take the one that waits longest; ``None`` if there is none.
         """
         is_long = self._long and not (self._short and self._short[0] < self._long[0])
-        return _popped(self._long if is_long else self._short)
+        return _pop(self._long if is_long else self._short)
 
-    def popped_short(self) -> Call | None:
+    def pop_short(self) -> Task | None:
         """
         Take the one that waits longest of those that move no content; ``None`` if there is none.
         """
-        return _popped(self._short)
+        return _pop(self._short)
 
 
-def _popped(queue: _Queue) -> Call | None:
+def _pop(queue: _Queue) -> Task | None:
     return queue.popleft()[1] if queue else None

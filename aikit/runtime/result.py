@@ -40,7 +40,7 @@ class Handle(Protocol):
         """Let no bytes move, or let them move again."""
         ...
 
-    def assist(self, until: float | None) -> bool:
+    def run_if_idle(self, until: float | None) -> bool:
         """In a thread of the pool, drive the call if nobody else does, *until* then; false in other threads."""
         ...
 
@@ -173,10 +173,10 @@ class OpenAIResult(Generic[T]):
         if handle is not None and handle.is_driven_here():
             return self.terminated
         until = None if timeout is None else time.monotonic() + timeout
-        while handle is not None and not self.terminated and handle.assist(until):
+        while handle is not None and not self.terminated and handle.run_if_idle(until):
             if self._wait_for_delivery(until, _LOOK_S) or (until is not None and time.monotonic() >= until):
                 return self.terminated
-        if handle is not None and self.terminated and handle.assist(until):
+        if handle is not None and self.terminated and handle.run_if_idle(until):
             return True
         return self._wait_for_delivery(until, None)
 
@@ -330,10 +330,10 @@ def _usage(response: Response | None) -> Any:
     return answer.get("usage") if isinstance(answer, dict) else None
 
 
-def _start_over() -> None:
+def _after_fork_in_child() -> None:
     global _settled  # noqa: PLW0603  a lock that another thread held when this process was made is held for ever
     _settled = threading.Condition()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_over)
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from aikit.http.messages import Pause, Together
-from aikit.runtime.ready import Ready
+from aikit.http.messages import Gather, Pause
+from aikit.runtime.ready import ReadyQueue
 from aikit.runtime.result import Outcome
-from aikit.runtime.task import Call
+from aikit.runtime.task import Task
 from aikit.runtime.timers import Timer
 from aikit.types.errors import CancelledError
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-    from aikit.runtime.task_group import Group
+    from aikit.runtime.task_group import TaskGroup
 
 log: Final = logging.getLogger("aikit")
 _LOOK_S: Final = 0.1  # how often a thread that waits itself looks whether its call was cancelled
@@ -32,12 +32,12 @@ _LOOK_S: Final = 0.1  # how often a thread that waits itself looks whether its c
 _here: Final = threading.local()
 """What this thread is driving: ``calls``, the outermost first."""
 
-_in_wait: Final[set[Call]] = set()
+_in_wait: Final[set[Task]] = set()
 """Calls of any pool whose callbacks wait for all calls of one."""
 
 
 @attrs.define(eq=False)
-class Pool:
+class Scheduler:
     """
     Drives calls on threads; those that wait are parked on a timer and hold none.
 
@@ -58,21 +58,21 @@ class Pool:
     _executor: ThreadPoolExecutor | None = attrs.field(init=False)
     _helper: ThreadPoolExecutor | None = attrs.field(init=False)
     _timer: Timer = attrs.field(init=False)
-    _pending: set[Call] = attrs.field(factory=set, init=False)
+    _pending: set[Task] = attrs.field(factory=set, init=False)
     _long_pending: int = attrs.field(default=0, init=False)
     _why: CancelledError | None = attrs.field(default=None, init=False)
     _is_late: bool = attrs.field(default=False, init=False)
     _is_left: bool = attrs.field(default=False, init=False)
-    _ready: Ready = attrs.field(factory=Ready, init=False)
+    _ready: ReadyQueue = attrs.field(factory=ReadyQueue, init=False)
     _at_work: int = attrs.field(default=0, init=False)
     _is_helping: bool = attrs.field(default=False, init=False)
     _changed: threading.Condition = attrs.field(factory=threading.Condition, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._executor, self._helper = _executor(self, self.max_workers), _executor(self, 1)
-        self._timer = Timer(self.go_on)
+        self._timer = Timer(self.enqueue)
 
-    def submit(self, call: Call) -> None:
+    def submit(self, call: Task) -> None:
         """
         Start *call*; return at once.
         """
@@ -84,15 +84,15 @@ class Pool:
             why = self._why
         if why is not None:
             call.stop(why)
-        self.go_on(call)
+        self.enqueue(call)
 
-    def cancel(self, call: Call, why: CancelledError | None = None) -> None:
+    def cancel(self, call: Task, why: CancelledError | None = None) -> None:
         """
         Ask *call* to stop, also while it is parked.
         """
         call.stop(why)
         if self._timer.unpark(call):
-            self.go_on(call)
+            self.enqueue(call)
 
     def cancel_all(self, *, keep: bool = False) -> None:
         """
@@ -115,13 +115,13 @@ class Pool:
         for call in calls:
             call.pause(is_on=False)
 
-    def is_driving(self, call: Call) -> bool:
+    def is_driving(self, call: Task) -> bool:
         """
         Tell whether this thread is driving *call*, or a flow that it waits for.
         """
-        return any(call in one.line for one in getattr(_here, "calls", ()))
+        return any(call in one.ancestors for one in getattr(_here, "calls", ()))
 
-    def assist(self, call: Call, until: float | None) -> bool:
+    def run_if_idle(self, call: Task, until: float | None) -> bool:
         """
         In a worker thread, drive *call* here if no other thread does: it may be this very thread it waits for.
 
@@ -130,14 +130,14 @@ class Pool:
         """
         if not getattr(_here, "calls", None):
             return False
-        if call.outcome is None and call.claim():
+        if call.outcome is None and call.try_lock():
             self._timer.unpark(call)
-            if outwait(call, until):
+            if sleep_until_due(call, until):
                 self._drive(call)
             else:
-                call.release()
+                call.unlock()
                 self._park(call)
-        elif call.group is not None and (part := self._popped()) is not None:
+        elif call.group is not None and (part := self._pop()) is not None:
             self._take(part)
         return True
 
@@ -145,13 +145,13 @@ class Pool:
         """
         Wait until every call is over, save those whose callbacks this thread is in; tell whether they are.
         """
-        own = frozenset(call for one in getattr(_here, "calls", ()) for call in one.line)
+        own = frozenset(call for one in getattr(_here, "calls", ()) for call in one.ancestors)
         if own:
             return self._work_until_over(own, timeout)
         with self._changed:
             return self._changed.wait_for(lambda: self._pending <= _in_wait, timeout)
 
-    def _work_until_over(self, own: frozenset[Call], timeout: float | None) -> bool:
+    def _work_until_over(self, own: frozenset[Task], timeout: float | None) -> bool:
         """
         Wait in a callback: drive what is ready meanwhile, for this may be the only thread.
         """
@@ -165,7 +165,7 @@ class Pool:
                         return True
                     if not self._ready:
                         self._changed.wait(_LOOK_S)
-                if (call := self._popped()) is not None:
+                if (call := self._pop()) is not None:
                     self._take(call)
                 if until is not None and time.monotonic() >= until:
                     return False
@@ -197,14 +197,14 @@ class Pool:
             self._pending.clear()
             self._changed.notify_all()
 
-    def expect(self, call: Call) -> None:
+    def expect(self, call: Task) -> None:
         """
         Count *call* as under way here, though another thread waits for it.
         """
         with self._changed:
             self._pending.add(call)
 
-    def settle(self, call: Call, tell: Callable[[], None]) -> None:
+    def settle(self, call: Task, tell: Callable[[], None]) -> None:
         """
         Count *call* no more, and *tell* who waits for it.
         """
@@ -213,7 +213,7 @@ class Pool:
             self._changed.notify_all()
         tell()
 
-    def go_on(self, call: Call) -> None:
+    def enqueue(self, call: Task) -> None:
         """
         Hand *call* to a thread: one that is at work already, or, while there may be more, another one.
         """
@@ -235,13 +235,13 @@ class Pool:
             self._is_late = True
         work()  # the thread that has the work does it
 
-    def _needs_helper(self, call: Call) -> bool:
+    def _needs_helper(self, call: Task) -> bool:
         is_held_up = self._long_pending > 0 and not call.is_long
         return is_held_up and not self._is_helping and self.max_workers > 1
 
-    def _popped(self) -> Call | None:
+    def _pop(self) -> Task | None:
         with self._changed:
-            return self._ready.popped()
+            return self._ready.pop()
 
     def _work_off(self) -> None:
         while (call := self._next_ready()) is not None:
@@ -251,34 +251,34 @@ class Pool:
         while (call := self._next_short()) is not None:
             self._take(call)
 
-    def _take(self, call: Call) -> None:
+    def _take(self, call: Task) -> None:
         """
         Drive a ready call; one that another thread drove and parked meanwhile stays parked.
         """
-        if not call.claim():
+        if not call.try_lock():
             return
         self._timer.unpark(call)
-        if call.watch.is_cancelled or call.due <= time.monotonic():
+        if call.context.is_cancelled or call.due <= time.monotonic():
             self._drive(call)
         else:
-            call.release()
+            call.unlock()
             self._park(call)
 
-    def _next_ready(self) -> Call | None:
+    def _next_ready(self) -> Task | None:
         with self._changed:
-            call = self._ready.popped()
+            call = self._ready.pop()
             if call is None:
                 self._at_work = max(0, self._at_work - 1)
                 self._forget_if_idle()
             return call
 
-    def _next_short(self) -> Call | None:
+    def _next_short(self) -> Task | None:
         with self._changed:
-            call = self._ready.popped_short()
+            call = self._ready.pop_short()
             self._is_helping = call is not None
             return call
 
-    def _drive(self, call: Call) -> None:
+    def _drive(self, call: Task) -> None:
         calls = _here.__dict__.setdefault("calls", [])
         calls.append(call)
         try:
@@ -290,32 +290,32 @@ class Pool:
             calls.remove(call)
         if isinstance(step, Pause):
             call.due = time.monotonic() + step.seconds
-            call.release()
+            call.unlock()
             self._park(call)
         else:  # the baton stays with the group: nobody drives the call until its flows are over
             call.group = group_of(call, self, partial(self._reunite, call))
             call.group.start(step)
 
-    def _reunite(self, call: Call) -> None:
+    def _reunite(self, call: Task) -> None:
         call.due = 0.0
-        call.release()
-        self.go_on(call)
+        call.unlock()
+        self.enqueue(call)
 
-    def _advance(self, call: Call) -> Pause | Together | None:
+    def _advance(self, call: Task) -> Pause | Gather | None:
         try:
             return call.advance()
         except BaseException as error:  # noqa: BLE001  whatever a callback of progress wants of this thread
-            call.abandon(error)
+            call.fail(error)
             return None
 
-    def _park(self, call: Call) -> None:
+    def _park(self, call: Task) -> None:
         if self._is_late or not self._timer.park(call):
-            outwait(call, None)
-            self.go_on(call)
-        elif call.watch.is_cancelled and self._timer.unpark(call):
-            self.go_on(call)
+            sleep_until_due(call, None)
+            self.enqueue(call)
+        elif call.context.is_cancelled and self._timer.unpark(call):
+            self.enqueue(call)
 
-    def _finish(self, call: Call) -> None:
+    def _finish(self, call: Task) -> None:
         try:
             call.finish(call.outcome or Outcome(errors=(CancelledError(),)))
         except BaseException:  # a callback may even ask this thread to exit, but others have calls in it
@@ -327,36 +327,36 @@ class Pool:
                 self._changed.notify_all()
 
 
-def group_of(call: Call, pool: Pool, when_over: Callable[[], None]) -> Group:
+def group_of(call: Task, pool: Scheduler, when_over: Callable[[], None]) -> TaskGroup:
     """
     Return what drives the flows that *call* waits for, on *pool*.
     """
-    from aikit.runtime.task_group import Group  # noqa: PLC0415  most calls have no flows side by side
+    from aikit.runtime.task_group import TaskGroup  # noqa: PLC0415  most calls have no flows side by side
 
-    return Group(call, pool, when_over)
+    return TaskGroup(call, pool, when_over)
 
 
-def outwait(call: Call, until: float | None) -> bool:
+def sleep_until_due(call: Task, until: float | None) -> bool:
     """
     Sleep in this thread until *call* is due or cancelled; false if *until* came first.
     """
-    while not call.watch.is_cancelled and (left_s := call.due - time.monotonic()) > 0:
+    while not call.context.is_cancelled and (left_s := call.due - time.monotonic()) > 0:
         if until is not None and time.monotonic() >= until:
             return False
         time.sleep(min(left_s, _LOOK_S))
     return True
 
 
-def _executor(pool: Pool, threads: int) -> ThreadPoolExecutor | None:
+def _executor(pool: Scheduler, threads: int) -> ThreadPoolExecutor | None:
     """
     Return so many threads of *pool*, and have the interpreter's end wait for them; ``None`` if it is too late.
     """
     try:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  it may be too late even to import it
 
-        from aikit.storage import shutdown as interpreter_exit  # noqa: PLC0415  likewise
+        from aikit.storage import shutdown  # noqa: PLC0415  likewise
 
-        interpreter_exit.finish_first(pool)
+        shutdown.finish_before_exit(pool)
     except RuntimeError:
         return None
     return ThreadPoolExecutor(threads, thread_name_prefix="aikit")

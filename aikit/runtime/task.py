@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from aikit.http.context import Watch
-from aikit.http.messages import Flow, Pause, Request, Response, Step, Together, Transport, Work
+from aikit.http.context import CallContext
+from aikit.http.messages import Flow, Gather, Pause, Request, Response, Step, Transport, Work
 from aikit.runtime.result import Outcome
 from aikit.types.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected, strip
 
 if TYPE_CHECKING:
-    from aikit.runtime.scheduler import Pool
-    from aikit.runtime.task_group import Group
+    from aikit.runtime.scheduler import Scheduler
+    from aikit.runtime.task_group import TaskGroup
 
 log: Final = logging.getLogger("aikit")
 _FAREWELL_S: Final = 0.9  # for undoing what a cancelled call has begun; more likely than not it is done by then
 
 
 @attrs.define(eq=False)
-class Call:
+class Task:
     """
     One flow under way; only the thread that holds the baton drives it.
 
@@ -51,13 +51,13 @@ class Call:
 
     flow: Flow[Any]
     transport: Callable[[], Transport]
-    watch: Watch
+    context: CallContext
     finish: Callable[[Outcome], None]
-    pool: Pool | None = None
+    pool: Scheduler | None = None
     due: float = 0.0
     ticket: int | None = None
-    group: Group | None = None
-    whole: Call | None = None
+    group: TaskGroup | None = None
+    parent: Task | None = None
     is_long: bool = False
     outcome: Outcome | None = None
     _began: float = attrs.field(factory=time.monotonic)
@@ -65,15 +65,15 @@ class Call:
     _is_waiting: bool = False
     _request: Request | None = None
     _response: Response | None = None
-    _baton: Any = attrs.field(factory=threading.Lock)
+    _run_lock: Any = attrs.field(factory=threading.Lock)
 
     @property
-    def line(self) -> Iterator[Call]:
+    def ancestors(self) -> Iterator[Task]:
         """Itself, what waits for it, and so on."""
-        one: Call | None = self
+        one: Task | None = self
         while one is not None:
             yield one
-            one = one.whole
+            one = one.parent
 
     def cancel(self, why: CancelledError | None = None) -> None:
         """
@@ -88,22 +88,22 @@ class Call:
         """
         Let no bytes move, or let them move again.
         """
-        self.watch.is_paused = is_on
+        self.context.is_paused = is_on
 
     def stop(self, why: CancelledError | None = None) -> None:
         """
         Let it notice at its next step, or in the exchange that it is in, that it is to end.
         """
-        self.watch.cancel(why)
+        self.context.cancel(why)
         group = self.group
         if group is not None:
             group.cancel()
 
-    def assist(self, until: float | None) -> bool:
+    def run_if_idle(self, until: float | None) -> bool:
         """
         Drive the call in this thread if it is one of the pool's and nobody else does; false if it is none.
         """
-        return self.pool is not None and self.pool.assist(self, until)
+        return self.pool is not None and self.pool.run_if_idle(self, until)
 
     def is_driven_here(self) -> bool:
         """
@@ -111,24 +111,24 @@ class Call:
         """
         return self.pool is not None and self.pool.is_driving(self)
 
-    def claim(self) -> bool:
+    def try_lock(self) -> bool:
         """
         Take the baton; false when another thread has it or the call is over.
         """
-        return bool(self._baton.acquire(blocking=False))
+        return bool(self._run_lock.acquire(blocking=False))
 
-    def release(self) -> None:
+    def unlock(self) -> None:
         """
         Give the baton back.
         """
-        self._baton.release()
+        self._run_lock.release()
 
-    def advance(self) -> Pause | Together | None:
+    def advance(self) -> Pause | Gather | None:
         """
         Drive the flow until it wants to wait; return what for, ``None`` when it is over.
         """
         try:
-            step = self.flow.throw(self.watch.stopped()) if self.watch.is_cancelled else self._started_or_resumed()
+            step = self.flow.throw(self.context.stopped()) if self.context.is_cancelled else self._started_or_resumed()
             while isinstance(step, Request | Work):
                 step = self._exchange(step) if isinstance(step, Request) else self._work(step)
         except StopIteration as stop:
@@ -155,7 +155,7 @@ class Call:
             return self.flow.send(time.monotonic() - self._began)
         return self.flow.send(group.results) if group.error is None else self.flow.throw(group.error)
 
-    def abandon(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
         """
         End the call although its thread is asked to end: somebody waits for it.
         """
@@ -171,11 +171,11 @@ class Call:
 
     def _answer(self, request: Request) -> Response:
         if not request.is_cleanup:
-            return self._sent(request, self.watch)
-        if not self.watch.is_cancelled:
+            return self._sent(request, self.context)
+        if not self.context.is_cancelled:
             with suppress(CancelledError):  # while it was on its way: nobody knows whether it arrived
-                return self._sent(request, self.watch)
-        return self._sent(attrs.evolve(request, timeout_s=min(request.timeout_s, self._left_s())), Watch())
+                return self._sent(request, self.context)
+        return self._sent(attrs.evolve(request, timeout_s=min(request.timeout_s, self._left_s())), CallContext())
 
     def _left_s(self) -> float:
         """
@@ -184,22 +184,22 @@ class Call:
         now = time.monotonic()
         self._gone_at = self._gone_at or now + _FAREWELL_S
         if now >= self._gone_at:
-            raise self.watch.stopped()
+            raise self.context.stopped()
         return self._gone_at - now
 
-    def _sent(self, request: Request, watch: Watch) -> Response:
-        watch.raise_if_cancelled()
-        if request.is_aside:
-            with watch.unseen():
-                return self.transport().send(request, watch)
+    def _sent(self, request: Request, context: CallContext) -> Response:
+        context.raise_if_cancelled()
+        if request.is_best_effort:
+            with context.without_progress():
+                return self.transport().send(request, context)
         self._request = request
-        self._response = response = self.transport().send(request, watch)
+        self._response = response = self.transport().send(request, context)
         return response
 
     def _work(self, work: Work) -> Step:
         try:
-            self.watch.raise_if_cancelled()
-            value = work.run(self.watch)
+            self.context.raise_if_cancelled()
+            value = work.run(self.context)
         except Exception as error:  # noqa: BLE001  likewise
             return self.flow.throw(error)
         return self.flow.send(value)
@@ -208,7 +208,7 @@ class Call:
         for error in errors:
             strip(error)
         self.outcome = Outcome(
-            value=value, errors=errors, request=self._request, response=self._response, notes=self.watch.notes
+            value=value, errors=errors, request=self._request, response=self._response, notes=self.context.notes
         )
 
 

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from aikit.http.context import Shares, Watch
-from aikit.http.messages import Flow, Together
+from aikit.http.context import CallContext, _SharedProgress
+from aikit.http.messages import Flow, Gather
 from aikit.runtime.result import Outcome
-from aikit.runtime.task import Call
+from aikit.runtime.task import Task
 from aikit.types.errors import CancelledError, Rejected
 
 if TYPE_CHECKING:
-    from aikit.runtime.scheduler import Pool
+    from aikit.runtime.scheduler import Scheduler
 
 
 @attrs.define(eq=False)
-class Group:
+class TaskGroup:
     """
     The flows that a call waits for.
 
@@ -42,27 +42,27 @@ class Group:
     # block or drive a flow is done while it is held. The next flow is taken without it, by one thread at a time: the
     # caller's own iterable may be behind it, which may be slow, or cancel the call.
 
-    call: Call
-    pool: Pool
+    call: Task
+    pool: Scheduler
     when_over: Callable[[], None]
     results: list[Any] = attrs.field(factory=list, init=False)
     error: BaseException | None = attrs.field(default=None, init=False)
     _flows: Iterator[Flow[Any]] = attrs.field(init=False)
     _at_a_time: int = attrs.field(init=False)
-    _shares: Shares = attrs.field(init=False)
+    _shares: _SharedProgress = attrs.field(init=False)
     _on_progress: Callable[[int, Any], None] | None = attrs.field(default=None, init=False)
-    _under_way: dict[int, Call] = attrs.field(factory=dict, init=False)
+    _under_way: dict[int, Task] = attrs.field(factory=dict, init=False)
     _is_taking: bool = attrs.field(default=False, init=False)
     _is_exhausted: bool = attrs.field(default=False, init=False)
     _is_over: bool = attrs.field(default=False, init=False)
     _lock: Any = attrs.field(factory=threading.Lock, init=False)
 
-    def start(self, step: Together) -> None:
+    def start(self, step: Gather) -> None:
         """
         Begin with the flows of *step*.
         """
         self._flows, self._at_a_time = iter(step.flows), max(step.at_a_time, 1)
-        self._shares = Shares(self.call.watch, step.total_bytes, step.done_bytes)
+        self._shares = _SharedProgress(self.call.context, step.total_bytes, step.done_bytes)
         self._on_progress = step.on_progress
         self._go_on()
 
@@ -71,8 +71,8 @@ class Group:
         Ask those under way to stop; no further one begins.
         """
         with self._lock:
-            is_wish = self.call.watch.is_cancelled
-            why = self.call.watch.stopped() if is_wish else CancelledError(keeps=True)  # another's failure is no wish
+            is_wish = self.call.context.is_cancelled
+            why = self.call.context.stopped() if is_wish else CancelledError(keeps=True)  # another's failure is no wish
             self.error = self.error or why
             under_way = list(self._under_way.values())
         for part in under_way:
@@ -82,7 +82,7 @@ class Group:
         while self._may_take():
             part = self._taken()
             if part is not None:
-                self.pool.go_on(part)
+                self.pool.enqueue(part)
         with self._lock:
             is_last = not self._under_way and not self._is_taking and not self._is_over
             self._is_over |= is_last
@@ -94,13 +94,13 @@ class Group:
         Claim the taking of the next flow; false if there is none, or no room, or one has failed, or others are at it.
         """
         with self._lock:
-            is_ending = self._is_exhausted or self.error is not None or self.call.watch.is_cancelled
+            is_ending = self._is_exhausted or self.error is not None or self.call.context.is_cancelled
             if is_ending or self._is_taking or len(self._under_way) >= self._at_a_time:
                 return False
             self._is_taking = True
             return True
 
-    def _taken(self) -> Call | None:
+    def _taken(self) -> Task | None:
         """
         Take the next flow; ``None`` if there is none, or it is not wanted any more.
         """
@@ -108,12 +108,12 @@ class Group:
         with self._lock:
             self._is_taking, self._is_exhausted = False, flow is None
             self.error = self.error or failure
-            if flow is None or self.error is not None or self.call.watch.is_cancelled:
+            if flow is None or self.error is not None or self.call.context.is_cancelled:
                 return None
             number = len(self.results)
             self.results.append(None)
-            part = Call(flow, self.call.transport, self._watch(number), partial(self._ended, number), self.pool)
-            part.whole, part.is_long = self.call, self.call.is_long
+            part = Task(flow, self.call.transport, self._context(number), partial(self._ended, number), self.pool)
+            part.parent, part.is_long = self.call, self.call.is_long
             self._under_way[number] = part
             return part
 
@@ -131,11 +131,11 @@ class Group:
             self.cancel()
             return None, error
 
-    def _watch(self, number: int) -> Watch:
-        watch = self._shares.new()
+    def _context(self, number: int) -> CallContext:
+        context = self._shares.new()
         if self._on_progress is not None:
-            watch.on_progress = partial(self._on_progress, number)
-        return watch
+            context.on_progress = partial(self._on_progress, number)
+        return context
 
     def _ended(self, number: int, outcome: Outcome) -> None:
         with self._lock:

@@ -77,7 +77,7 @@ def _after_fork() -> None:
         _changed.notify_all()
 
 
-def _start_over() -> None:
+def _after_fork_in_child() -> None:
     global _changed  # noqa: PLW0603  another thread may have held it
     _changed = threading.Condition()
     _forking.clear()
@@ -86,4 +86,4 @@ def _start_over() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_start_over)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)

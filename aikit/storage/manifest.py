@@ -20,7 +20,7 @@ import attrs
 
 from aikit.storage.errors import NO_SPACE
 from aikit.storage.locks import take
-from aikit.storage.places import Places
+from aikit.storage.places import OffsetIndex
 from aikit.types.bulk_files import IDENTICAL, KEPT, UPLOADED, OpenAIFileItem
 from aikit.types.errors import OpenAIError
 
@@ -70,7 +70,7 @@ class Manifest:
     clock: Callable[[], float] = time.time
     _place: Path = attrs.field(init=False)
     _file: FileIO = attrs.field(init=False)
-    _places: Places = attrs.field(init=False)
+    _places: OffsetIndex = attrs.field(init=False)
     _closing: ExitStack = attrs.field(factory=ExitStack, init=False)
     _is_whole: bool = attrs.field(default=True, init=False)
     _moving: Any = attrs.field(factory=threading.Lock, init=False)  # writing moves the place that is read from, too
@@ -163,7 +163,7 @@ class Manifest:
             raise self._unusable("it is no regular file")
         self._lock()
         self._file = self._closing.enter_context(FileIO(self._place, "a+"))
-        self._places = Places()
+        self._places = OffsetIndex()
         self._closing.callback(self._places.close)
         self._load(raise_if_unwanted)
 

@@ -26,7 +26,7 @@ def _connected() -> sqlite3.Connection:
 
 
 @attrs.define(eq=False)
-class Places:
+class OffsetIndex:
     """
     Name → where it begins and how long it is, in bytes; for several threads.
     """

@@ -20,7 +20,7 @@ _CACHE_KIB: Final = 4_096
 
 
 @attrs.define(eq=False)
-class Seen:
+class DiskCounter:
     """
     How often each of many texts has come.
 

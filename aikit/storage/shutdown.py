@@ -21,13 +21,13 @@ _GRACE_S: Final = 1.0
 _HURRIED_S: Final = 1.7
 """Seconds that Ctrl-C leaves to all of it: what engines have under way has one second to end, and is written down."""
 _UNHURRIED_S: Final = 4.0
-_pools: Final[weakref.WeakSet[Pool]] = weakref.WeakSet()
+_pools: Final[weakref.WeakSet[Scheduler]] = weakref.WeakSet()
 _engines: Final[weakref.WeakSet[Engine]] = weakref.WeakSet()
 _lock = threading.Lock()
 _is_registered = False
 
 
-class Pool(Protocol):
+class Scheduler(Protocol):
     """
     Something with calls under way.
 
@@ -68,7 +68,7 @@ class Engine(Protocol):
         ...
 
 
-def finish_first(pool: Pool) -> None:
+def finish_before_exit(pool: Scheduler) -> None:
     """
     Let *pool* finish its calls before the interpreter goes.
 
@@ -80,7 +80,7 @@ def finish_first(pool: Pool) -> None:
         _pools.add(pool)
 
 
-def stop_at_the_end(engine: Engine) -> None:
+def stop_at_exit(engine: Engine) -> None:
     """
     Stop *engine* when the interpreter goes, after all calls, which may be waiting for what it does.
 
@@ -101,7 +101,7 @@ def _register() -> None:
         _is_registered = True
 
 
-def _all() -> list[Pool]:
+def _all() -> list[Scheduler]:
     with _lock:
         return list(_pools)
 
@@ -153,7 +153,7 @@ def _ask_engines_to_stop() -> list[Engine]:
     return engines
 
 
-def _busy_pool() -> Pool | None:
+def _busy_pool() -> Scheduler | None:
     return next((pool for pool in _all() if not pool.wait(0)), None)
 
 
@@ -202,7 +202,7 @@ def _flush() -> None:
             stream.flush()
 
 
-def _start_over() -> None:
+def _after_fork_in_child() -> None:
     """
     Forget the parent's pools and engines in a child made by fork: their threads are not here.
     """
@@ -213,4 +213,4 @@ def _start_over() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_over)
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -10,7 +10,7 @@ import attrs
 
 
 @attrs.frozen(kw_only=True)
-class Wanted:
+class UploadKey:
     """
     What is to be uploaded, as far as it is known before it is read.
 
@@ -74,7 +74,7 @@ class Place(Protocol):
 
 
 @attrs.define(kw_only=True, eq=False)
-class Entry:
+class UploadRecord:
     """
     An upload in parts that this call has for itself.
 

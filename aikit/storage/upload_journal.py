@@ -26,7 +26,7 @@ import attrs
 from aikit.storage.database import Database, giving_up
 from aikit.storage.errors import StoreError, telling_faults
 from aikit.storage.locks import take
-from aikit.storage.upload_entry import Entry, SentPart, Wanted
+from aikit.storage.upload_entry import SentPart, UploadKey, UploadRecord
 
 log: Final = logging.getLogger("aikit")
 
@@ -101,14 +101,14 @@ class Journal:
     def __attrs_post_init__(self) -> None:
         self._database = Database(self.home / "transfers.db", MIGRATIONS, _PATIENCE_S)
 
-    def interrupted(self, wanted: Wanted) -> list[Entry]:
+    def interrupted(self, wanted: UploadKey) -> list[UploadRecord]:
         """
         Return the uploads that may be of what is *wanted* and that nobody has.
 
         Those of the same place come first, then the newest. Those of another size, or which did not begin with what is
         there, are among them. None is claimed: whoever compares one with a file, which takes long, holds up nobody.
         """
-        found: list[Entry] = []
+        found: list[UploadRecord] = []
         with self._forgiven("looked at"):
             self._start()
             query = f"SELECT key FROM uploads WHERE {_SAME} AND ends_at > ? ORDER BY place IS ? DESC, ends_at DESC"  # noqa: S608  constants
@@ -118,7 +118,7 @@ class Journal:
             found += [entry for entry in entries if entry is not None]
         return found
 
-    def claimed(self, wanted: Wanted, upload_id: str) -> Entry | None:
+    def claimed(self, wanted: UploadKey, upload_id: str) -> UploadRecord | None:
         """
         Claim an upload as it is now; ``None`` if somebody else has it, or it is over.
 
@@ -140,7 +140,7 @@ class Journal:
                 entry.keep(_Kept(self, key, wanted.account, lock))
         return entry
 
-    def begun(self, wanted: Wanted, upload_id: str, created_at: int, began_at: float) -> Entry:
+    def begun(self, wanted: UploadKey, upload_id: str, created_at: int, began_at: float) -> UploadRecord:
         """
         Note an upload that was just created at the provider.
 
@@ -154,7 +154,9 @@ class Journal:
             began_at: When it was asked for, in Unix seconds of this machine.
         """
         key = _key(wanted.account, upload_id)
-        entry = Entry(upload_id=upload_id, created_at=created_at, size_bytes=wanted.size_bytes, place=wanted.place)
+        entry = UploadRecord(
+            upload_id=upload_id, created_at=created_at, size_bytes=wanted.size_bytes, place=wanted.place
+        )
         with self._forgiven("noted"):
             self._start()
             lock = take(self._lock_path(key))
@@ -184,7 +186,7 @@ class Journal:
                 found = connection.execute(query, (account, file_id)).fetchone()
         return found is not None
 
-    def has_rivals(self, wanted: Wanted, upload_id: str) -> bool:
+    def has_rivals(self, wanted: UploadKey, upload_id: str) -> bool:
         """
         Tell whether other uploads that look the same as files were asked to become one, and which is not known (yet).
         """
@@ -207,7 +209,7 @@ class Journal:
         self._is_started = False
         self._database.close()
 
-    def start_over(self) -> None:
+    def after_fork_in_child(self) -> None:
         """
         In a child made by fork, take a lock of its own: another thread of the parent's may have held it.
         """
@@ -227,14 +229,14 @@ class Journal:
             time.sleep(_BLINK_S)  # somebody may only have seen whether it is free
         return None
 
-    def _read(self, key: str) -> Entry | None:
+    def _read(self, key: str) -> UploadRecord | None:
         with self._database.reading() as connection:
             found = connection.execute(f"SELECT {_COLUMNS} FROM uploads WHERE key = ?", (key,)).fetchone()  # noqa: S608  constants
             rows = connection.execute("SELECT number, part_id, digest FROM parts WHERE key = ?", (key,)).fetchall()
         if found is None:
             return None
         size_bytes, place, upload_id, created_at, is_ending = found
-        return Entry(
+        return UploadRecord(
             upload_id=upload_id,
             created_at=created_at,
             size_bytes=size_bytes,

@@ -17,7 +17,7 @@ _LISTS: Final = (list, tuple, set, frozenset)
 
 
 @attrs.frozen
-class Found:
+class FoundFile:
     """
     One file, or what kept it from being found.
 
@@ -74,7 +74,7 @@ def require_paths(paths: Any) -> None:
             _require_path(one)
 
 
-def walked(paths: Any, *, recursive: bool, but: str | os.PathLike[str] | None = None) -> Iterator[Found]:
+def walk(paths: Any, *, recursive: bool, but: str | os.PathLike[str] | None = None) -> Iterator[FoundFile]:
     """
     Find the files that *paths* names, as late as they are asked for.
 
@@ -92,19 +92,19 @@ def walked(paths: Any, *, recursive: bool, but: str | os.PathLike[str] | None = 
         try:
             _require_path(one)
         except (TypeError, ValueError) as error:
-            yield Found(str(one), OpenAIError(message=str(error), code="invalid_path", param="file"))
+            yield FoundFile(str(one), OpenAIError(message=str(error), code="invalid_path", param="file"))
             continue
         if is_folder(one):
             yield from _in_folder(os.fspath(one), recursive=recursive, but=but)
         else:
-            yield Found(one)
+            yield FoundFile(one)
 
 
 def measured(paths: Any, *, recursive: bool, but: str | os.PathLike[str] | None = None) -> Iterator[int]:
     """
-    Walk like `walked`, and give the size of each file in bytes, 0 where it is not known.
+    Walk like `walk`, and give the size of each file in bytes, 0 where it is not known.
     """
-    for found in walked(paths, recursive=recursive, but=but):
+    for found in walk(paths, recursive=recursive, but=but):
         try:
             yield os.stat(found.path).st_size if found.path is not None else 0  # noqa: PTH116  likewise
         except OSError:  # told when it is sent
@@ -122,7 +122,7 @@ def _require_path(one: Any) -> None:
             raise ValueError("a path must not be empty, and have no NUL character")
 
 
-def _in_folder(top: str, *, recursive: bool, but: str | os.PathLike[str] | None) -> Iterator[Found]:
+def _in_folder(top: str, *, recursive: bool, but: str | os.PathLike[str] | None) -> Iterator[FoundFile]:
     is_empty = True
     names = {Path(but).name, Path(but).resolve().name} if but is not None else frozenset()
     for found in _files_below(top, recursive=recursive):
@@ -134,7 +134,7 @@ def _in_folder(top: str, *, recursive: bool, but: str | os.PathLike[str] | None)
         message = (
             f"{top} has no files" if recursive else f"{top} has no files of its own; folders in it are not searched"
         )
-        yield Found(top, OpenAIError(message=message, code="empty_folder", param="file"))
+        yield FoundFile(top, OpenAIError(message=message, code="empty_folder", param="file"))
 
 
 def _is_same(path: str, other: str | os.PathLike[str]) -> bool:
@@ -144,19 +144,19 @@ def _is_same(path: str, other: str | os.PathLike[str]) -> bool:
         return False
 
 
-def _files_below(top: str, *, recursive: bool) -> Iterator[Found]:
+def _files_below(top: str, *, recursive: bool) -> Iterator[FoundFile]:
     open_folders = [_entries(top)]  # no recursion: folders may be nested deeper than calls can be
     while open_folders:
         entry = next(open_folders[-1], None)
         if entry is None:
             open_folders.pop()
-        elif isinstance(entry, Found):
+        elif isinstance(entry, FoundFile):
             yield entry
         elif recursive:
             open_folders.append(_entries(entry))
 
 
-def _entries(folder: str) -> Iterator[Found | str]:
+def _entries(folder: str) -> Iterator[FoundFile | str]:
     """
     Give the files in *folder* and the paths of its folders, sorted by name; only names are held.
     """
@@ -174,11 +174,11 @@ def _entries(folder: str) -> Iterator[Found | str]:
                 names.append(entry.name)
     except OSError as error:
         message = f"{folder} cannot be searched: {error.strerror or error}"
-        yield Found(folder, OpenAIError(message=message, code="unreadable_folder", param="file"))
+        yield FoundFile(folder, OpenAIError(message=message, code="unreadable_folder", param="file"))
     names.sort()
     for name in names:
         path = os.path.join(folder, name)  # noqa: PTH118  likewise
-        yield path if name in folders else Found(path)
+        yield path if name in folders else FoundFile(path)
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.slices import has_slices
 from aikit.http.sources import Source
 from aikit.types.errors import CancelledError, OpenAIError
@@ -18,7 +18,7 @@ _TEXT_EXTENSIONS: Final = ("", ".json", ".ndjson", ".txt")
 """Names that JSONL is often given by mistake: its lines are checked all the same."""
 
 
-def check_file(source: Source, purpose: str, limits: Limits, watch: Watch | None = None) -> list[OpenAIError]:
+def check_file(source: Source, purpose: str, limits: Limits, context: CallContext | None = None) -> list[OpenAIError]:
     """
     Return everything that a provider would refuse about *source*, nothing when all is well.
 
@@ -29,14 +29,14 @@ def check_file(source: Source, purpose: str, limits: Limits, watch: Watch | None
 
         limits: What the provider accepts.
 
-        watch: Told how far the reading has come, in the phase ``"checking"``; also ends it when cancelled.
+        context: Told how far the reading has come, in the phase ``"checking"``; also ends it when cancelled.
 
     Returns:
         Problems of the whole file, then those of its lines in their order; at most a hundred, the last of which
         tells how many more there are.
 
     Raises:
-        CancelledError: *watch* was cancelled.
+        CancelledError: *context* was cancelled.
     """
     # https://developers.openai.com/api/reference/resources/files (read 2026-11-21)
     problems = Problems()
@@ -52,7 +52,7 @@ def check_file(source: Source, purpose: str, limits: Limits, watch: Watch | None
         if error is not None:
             problems.add(error)
     if source.is_replayable and source.size_bytes != 0 and _has_lines_to_check(source.name, purpose, limits):
-        read = _check_content(source, purpose, limits, watch or Watch(), problems)
+        read = _check_content(source, purpose, limits, context or CallContext(), problems)
         error = _size_problem(read, purpose, most) if read and source.size_bytes is None else None
         if error is not None:
             problems.add(error)
@@ -123,7 +123,7 @@ def _choice_problem(name: str, value: str, allowed: tuple[str, ...]) -> OpenAIEr
     return OpenAIError(message=message, code="invalid_value", param=name)
 
 
-def _check_content(source: Source, purpose: str, limits: Limits, watch: Watch, problems: Problems) -> int:
+def _check_content(source: Source, purpose: str, limits: Limits, context: CallContext, problems: Problems) -> int:
     """
     Put what is wrong with the lines into *problems*; return how many bytes were read.
     """
@@ -134,7 +134,7 @@ def _check_content(source: Source, purpose: str, limits: Limits, watch: Watch, p
     def on_read(done: int) -> None:
         nonlocal read
         read = done
-        watch.report("checking", done, source.size_bytes)
+        context.report("checking", done, source.size_bytes)
 
     try:
         reader = source.open()

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.storage.seen import Seen
+from aikit.storage.seen import DiskCounter
 from aikit.types.errors import OpenAIError
 from aikit.validation.limits import Limits
 from aikit.validation.problems import Problems, add_missing, add_wrong_type, excerpt
@@ -55,7 +55,7 @@ class BatchRules:
     _needed: tuple[str, ...] = ()
     _lines: int = 0
     _inputs: int = 0
-    _ids: Seen = attrs.field(factory=Seen)
+    _ids: DiskCounter = attrs.field(factory=DiskCounter)
 
     @classmethod
     def for_endpoint(cls, endpoint: str, limits: Limits, problems: Problems) -> BatchRules:

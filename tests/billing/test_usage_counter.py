@@ -14,18 +14,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aikit.billing.rates import Price, Rates
-from aikit.billing.usage_counter import OTHER_MODELS, Tally
+from aikit.billing.usage_counter import OTHER_MODELS, UsageCounter
 from aikit.types.usage import Usage
 from tests.billing.lines import answer, file_of, never_asked, usage
 
 
-def _tally(content: bytes, price_of: Callable[[str], Price | None] = lambda _: None) -> Tally:
-    tally = Tally(price_of)
+def _tally(content: bytes, price_of: Callable[[str], Price | None] = lambda _: None) -> UsageCounter:
+    tally = UsageCounter(price_of)
     tally.add_lines(content, 0)
     return tally
 
 
-def _found(tally: Tally) -> Any:
+def _found(tally: UsageCounter) -> Any:
     counts = {
         key: (found.requests, found.input_tokens, found.cached_tokens, found.output_tokens, found.reasoning_tokens)
         for key, found in tally.counts.items()
@@ -229,6 +229,6 @@ def test_a_line_that_names_no_model_is_the_batchs_own(line: Any) -> None:
     """
     It counts to the model that the provider tells of the whole batch.
     """
-    tally = Tally(lambda _: None, "gpt-4o")
+    tally = UsageCounter(lambda _: None, "gpt-4o")
     tally.add_lines(file_of(line), 0)
     assert list(tally.counts) == [("gpt-4o", 0)]

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from aikit.http.bodies import MultipartBody
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.headers import Headers
 from aikit.http.messages import Flow, Request, Response
 from aikit.http.sources import source_of
@@ -63,7 +63,7 @@ class Embedded:
 
     def answer(self, request: Request) -> Response:
         """Have *request* answered."""
-        response = self.transport.send(request, Watch())
+        response = self.transport.send(request, CallContext())
         self.exchanges.append((request, response))
         return response
 

@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from aikit.http.bodies import MultipartBody
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.messages import Request
 from aikit.http.sinks import FileSink
 from aikit.http.sources import BytesSource, source_of
@@ -202,7 +202,7 @@ def test_the_refusal_of_a_large_file_is_described(embedded: Embedded, checker: C
     body = MultipartBody(fields={"purpose": "batch"}, file_field="file", source=source_of(path).resolved())
     request = Request(method="POST", url=f"{BASE}/files", headers=SIGNED, body=body)
 
-    answered = Answered.of(embedded.transport.send(request, Watch()))
+    answered = Answered.of(embedded.transport.send(request, CallContext()))
 
     assert answered.status == 413
     asked = Asked(method="POST", target="/v1/files", headers={})

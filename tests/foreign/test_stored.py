@@ -18,10 +18,10 @@ from tests.foreign.conftest import Manner, noise
 
 pytestmark = pytest.mark.foreign
 
-Call = Callable[[OpenAIClient, Path], tuple[Any, ...]]
+Task = Callable[[OpenAIClient, Path], tuple[Any, ...]]
 """Returns the method to call and its arguments, for a file that is not there."""
 
-MISSING: dict[str, Call] = {
+MISSING: dict[str, Task] = {
     "retrieve": lambda client, _: (client.files.retrieve, "file-missing"),
     "delete": lambda client, _: (client.files.delete, "file-missing"),
     "content": lambda client, _: (client.files.content, "file-missing"),
@@ -57,7 +57,7 @@ def test_retrieve_tells_what_create_told(client: OpenAIClient, manner: Manner) -
 
 @pytest.mark.parametrize("missing", MISSING.values(), ids=MISSING)
 def test_a_missing_file_is_an_error_not_an_exception(
-    client: OpenAIClient, aimock: Aimock, manner: Manner, missing: Call, tmp_path: Path
+    client: OpenAIClient, aimock: Aimock, manner: Manner, missing: Task, tmp_path: Path
 ) -> None:
     """Every call on a file that is not there ends with the server's 404, asked once, and leaves nothing on disk."""
     call, *arguments = missing(client, tmp_path)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from aikit import OpenAIClient, Progress, jsonl
 from aikit.http.bandwidth import DOWN, UP, Bandwidth
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.types.errors import CancelledError
 from tests.scripted_server import FILE, Exchange, answer, rendered, serving
 
@@ -94,11 +94,11 @@ def test_waiting_ends_when_the_call_is_cancelled() -> None:
     However slow the line, who cancels does not wait for it.
     """
     bandwidth, _ = limited(1_024)
-    watch = Watch(bandwidth=bandwidth)
-    watch.admit(UP, 1_000_000)
-    watch.cancel()
+    context = CallContext(bandwidth=bandwidth)
+    context.throttle(UP, 1_000_000)
+    context.cancel()
     with pytest.raises(CancelledError):
-        watch.admit(UP, 1)
+        context.throttle(UP, 1)
 
 
 @pytest.mark.parametrize("rate", [1_024, 100_000, 1e9])
@@ -106,7 +106,7 @@ def test_what_moves_at_once_is_a_twentieth_of_a_second(rate: float) -> None:
     """
     Portions are small where the line is slow.
     """
-    assert Bandwidth(rate).portion(262_144) == min(262_144, max(64, int(rate / 20)))
+    assert Bandwidth(rate).block_size(262_144) == min(262_144, max(64, int(rate / 20)))
 
 
 @pytest.mark.parametrize(("value", "kind"), [("1", TypeError), (True, TypeError), (1_023, ValueError), (0, ValueError)])

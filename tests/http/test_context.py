@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.types.errors import CancelledError
 from aikit.types.files import Progress
 
@@ -27,10 +27,10 @@ def test_progress_never_goes_backwards_nor_too_often(steps: list[tuple[float, in
     Whatever is reported and when, a phase only grows, and a second sees at most ten reports and the last one.
     """
     clock, seen = _Clock(), list[tuple[float, Progress]]()
-    watch = Watch(on_progress=lambda progress: seen.append((clock.now, progress)), clock=clock)
+    context = CallContext(on_progress=lambda progress: seen.append((clock.now, progress)), clock=clock)
     for pause_s, done, attempt in steps:
         clock.now += pause_s
-        watch.report("uploading", done, 100, attempt)
+        context.report("uploading", done, 100, attempt)
     done_so_far = [progress.bytes for _, progress in seen]
     assert done_so_far == sorted(set(done_so_far))
     for start, _ in seen:
@@ -43,9 +43,9 @@ def test_last_byte_is_always_reported() -> None:
     The report of the whole comes even right after another, and only once.
     """
     seen: list[Progress] = []
-    watch = Watch(on_progress=seen.append, clock=lambda: 0.0)
+    context = CallContext(on_progress=seen.append, clock=lambda: 0.0)
     for done in (1, 2, 3, 3):
-        watch.report("uploading", done, 3)
+        context.report("uploading", done, 3)
     assert seen == [Progress(1, 3, "uploading"), Progress(3, 3, "uploading")]
 
 
@@ -54,9 +54,9 @@ def test_a_new_phase_begins_anew() -> None:
     After checking comes uploading from its first byte; an empty file is reported too.
     """
     clock, seen = _Clock(), list[Progress]()
-    watch = Watch(on_progress=seen.append, clock=clock)
+    context = CallContext(on_progress=seen.append, clock=clock)
     for phase in ("checking", "uploading"):
-        watch.report(phase, 0, 0)
+        context.report(phase, 0, 0)
         clock.now += 1
     assert seen == [Progress(0, 0, "checking"), Progress(0, 0, "uploading")]
 
@@ -65,22 +65,22 @@ def test_cancelled_call_stops_at_its_next_report() -> None:
     """
     Reporting is where a running call learns that it was cancelled, with and without a callback.
     """
-    watch = Watch()
-    watch.report("uploading", 1, 2)
-    watch.cancel()
-    assert watch.is_cancelled
+    context = CallContext()
+    context.report("uploading", 1, 2)
+    context.cancel()
+    assert context.is_cancelled
     with pytest.raises(CancelledError, match="cancelled before it was complete"):
-        watch.report("uploading", 2, 2)
+        context.report("uploading", 2, 2)
 
 
 def test_cancelling_cuts_off_what_is_under_way() -> None:
     """
     While an exchange runs, cancelling aborts it, once; before and after there is nothing to abort.
     """
-    watch, cuts = Watch(), list[str]()
-    with watch.aborting(lambda: cuts.append("cut")):
-        watch.cancel()
-    watch.cancel()
+    context, cuts = CallContext(), list[str]()
+    with context.aborting(lambda: cuts.append("cut")):
+        context.cancel()
+    context.cancel()
     assert cuts == ["cut"]
 
 
@@ -88,9 +88,9 @@ def test_cancelled_call_begins_no_exchange() -> None:
     """
     Once cancelled, the next exchange is not entered.
     """
-    watch = Watch()
-    watch.cancel()
-    with pytest.raises(CancelledError), watch.aborting(lambda: None):
+    context = CallContext()
+    context.cancel()
+    with pytest.raises(CancelledError), context.aborting(lambda: None):
         pytest.fail("it was entered")
 
 
@@ -102,10 +102,10 @@ def test_abort_that_fails_is_no_problem() -> None:
     def abort() -> None:
         raise OSError("not connected")
 
-    watch = Watch()
-    with watch.aborting(abort):
-        watch.cancel()
-    assert watch.is_cancelled
+    context = CallContext()
+    with context.aborting(abort):
+        context.cancel()
+    assert context.is_cancelled
 
 
 def test_what_is_not_about_bytes_is_passed_on_as_it_is() -> None:
@@ -113,12 +113,12 @@ def test_what_is_not_about_bytes_is_passed_on_as_it_is() -> None:
     Other reports keep the same distance, save the last one, and are a moment to stop too.
     """
     seen: list[str] = []
-    watch = Watch(on_progress=seen.append, clock=lambda: 0.0)
+    context = CallContext(on_progress=seen.append, clock=lambda: 0.0)
     for text in ("first", "too early"):
-        watch.tell(text)
-    watch.tell("last", is_last=True)
+        context.tell(text)
+    context.tell("last", is_last=True)
     assert seen == ["first", "last"]
-    Watch().tell("to nobody")
-    watch.cancel()
+    CallContext().tell("to nobody")
+    context.cancel()
     with pytest.raises(CancelledError):
-        watch.tell("too late")
+        context.tell("too late")

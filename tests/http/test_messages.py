@@ -83,7 +83,12 @@ def test_request_survives_its_pickle_without_what_it_carries() -> None:
     All that describes a request is there again, and can be shown; bodies and sinks stay behind.
     """
     request = attrs.evolve(
-        _request(), body=json_body({}), attempt=2, is_repeat=True, is_idempotent=False, final_statuses=frozenset((409,))
+        _request(),
+        body=json_body({}),
+        attempt=2,
+        may_have_been_applied=True,
+        is_idempotent=False,
+        non_retryable_statuses=frozenset((409,)),
     )
     carried = pickle.loads(pickle.dumps(request))  # noqa: S301  our own
     assert carried == attrs.evolve(request, body=None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aikit.http.rate_limiter import Pace
+from aikit.http.rate_limiter import RateLimiter
 
 
 class _Clock:
@@ -24,7 +24,7 @@ def test_no_minute_has_more_than_its_share(per_minute: int, waits: list[float]) 
     However the askers come, turns never go back, and no minute has more than asked for.
     """
     clock = _Clock()
-    pace = Pace(per_minute, clock)
+    pace = RateLimiter(per_minute, clock)
     turns: list[float] = []
     for wait in waits:
         turns.append(clock.now + pace.turn())
@@ -38,7 +38,7 @@ def test_a_tenth_of_them_go_at_once() -> None:
     """
     At a thousand a minute a hundred need not wait, and the next wait for six seconds.
     """
-    pace = Pace(1_000, _Clock())
+    pace = RateLimiter(1_000, _Clock())
     turns = [pace.turn() for _ in range(250)]
     assert turns[:100] == [0.0] * 100
     assert all(6 <= turn < 6.2 for turn in turns[100:200])
@@ -49,7 +49,7 @@ def test_the_whole_rate_is_used() -> None:
     """
     Five thousand at a thousand a minute take no longer than five minutes and a few seconds.
     """
-    pace = Pace(1_000, _Clock())
+    pace = RateLimiter(1_000, _Clock())
     assert max(pace.turn() for _ in range(5_000)) < 305
 
 
@@ -58,6 +58,6 @@ def test_whoever_comes_at_once_has_no_more_either(per_minute: int) -> None:
     """
     With a rate that is no multiple of ten, too, a thronged minute has its share and no turn more.
     """
-    pace = Pace(per_minute, _Clock())
+    pace = RateLimiter(per_minute, _Clock())
     turns = [pace.turn() for _ in range(per_minute + 1)]
     assert turns[per_minute] - turns[0] > 60

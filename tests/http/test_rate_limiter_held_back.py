@@ -14,7 +14,7 @@ import pytest
 
 from aikit.http.headers import Headers
 from aikit.http.messages import Flow, Pause, Request, Response, Step
-from aikit.http.rate_limiter import Pace
+from aikit.http.rate_limiter import RateLimiter
 from aikit.http.retry import RetryPolicy, retried
 
 _UNBOUND = 10**9
@@ -67,7 +67,7 @@ class _Client:
     Sends files, a few at a time, at a pace.
     """
 
-    pace: Pace
+    pace: RateLimiter
     files: int
     at_a_time: int = 8
     policy: RetryPolicy = attrs.field(factory=lambda: RetryPolicy(jitter=lambda: 0.5))
@@ -110,7 +110,7 @@ def test_clients_that_are_too_many_all_get_through(clients: int, *, tells: bool,
     """
     clock = _Clock()
     provider = _Provider(clock, 100, tells=tells, counts_all=counts_all)
-    crowd = [_Client(Pace(100, clock), 80) for _ in range(clients)]
+    crowd = [_Client(RateLimiter(100, clock), 80) for _ in range(clients)]
     _play(clock, provider.answer, *crowd)
     assert provider.asked < 1.6 * 80 * clients
     assert clock.now < 60 * (clients + 3)
@@ -125,7 +125,7 @@ def test_a_provider_that_refuses_everything_is_given_up(*, tells: bool, per_minu
     """
     clock = _Clock()
     provider = _Provider(clock, 0, tells=tells)
-    client = _Client(Pace(per_minute, clock), 2_000)
+    client = _Client(RateLimiter(per_minute, clock), 2_000)
     _play(clock, provider.answer, client)
     assert client.statuses == [429] * 2_000
     assert clock.now < 600
@@ -143,7 +143,7 @@ def test_it_goes_on_when_the_provider_comes_back() -> None:
         provider.per_minute = 0 if clock.now < 600 else 10_000
         return provider.answer(request)
 
-    client = _Client(Pace(60, clock), 1_000)
+    client = _Client(RateLimiter(60, clock), 1_000)
     _play(clock, answer, client)
     lost = client.statuses.count(429)
     assert 0 < lost < 400
@@ -156,7 +156,7 @@ def test_one_that_is_refused_for_ever_ends_and_the_others_arrive() -> None:
     """
     clock = _Clock()
     provider = _Provider(clock, 10_000)
-    client, asked = _Client(Pace(1_000, clock), 50, at_a_time=4), 0
+    client, asked = _Client(RateLimiter(1_000, clock), 50, at_a_time=4), 0
 
     def answer(request: Request) -> Response:
         nonlocal asked
@@ -175,7 +175,7 @@ def test_a_try_is_spent_where_nobody_says_that_it_is_too_many() -> None:
     A bare 429 may be about this very request: all are held back, but it has no more tries than usual.
     """
     clock = _Clock()
-    client = _Client(Pace(1_000, clock), 1)
+    client = _Client(RateLimiter(1_000, clock), 1)
     _play(clock, lambda request: Response(status=429, request=request), client)
     assert client.statuses == [429]
     assert clock.now < 3
@@ -187,7 +187,7 @@ def test_without_retries_nobody_waits_for_an_answer_that_is_final() -> None:
     """
     clock = _Clock()
     policy = RetryPolicy(max_retries=0)
-    client = _Client(Pace(1_000, clock), 2, at_a_time=1, policy=policy)
+    client = _Client(RateLimiter(1_000, clock), 2, at_a_time=1, policy=policy)
     ended: list[float] = []
 
     def answer(request: Request) -> Response:
@@ -204,7 +204,7 @@ def test_who_asks_for_more_than_anybody_waits_is_told_no() -> None:
     A provider that wants an hour holds nobody back: the answer is final.
     """
     clock = _Clock()
-    client = _Client(Pace(1_000, clock), 20)
+    client = _Client(RateLimiter(1_000, clock), 20)
     hour = Headers({"retry-after": "3600"})
     _play(clock, lambda request: Response(status=429, headers=hour, request=request), client)
     assert client.statuses == [429] * 20
@@ -225,7 +225,7 @@ def test_nobody_is_sent_while_all_are_held_back(per_minute: int) -> None:
             return Response(status=429, headers=Headers({"retry-after": "25"}), request=request)
         return Response(status=200, request=request)
 
-    client = _Client(Pace(per_minute, clock), 600, at_a_time=40)
+    client = _Client(RateLimiter(per_minute, clock), 600, at_a_time=40)
     _play(clock, answer, client)
     first = next(at for at in sent if at >= refused_at)
     assert not [at for at in sent if first + 0.1 < at < first + 25]
@@ -240,7 +240,7 @@ def test_a_refusal_of_long_ago_is_none_of_a_new_call() -> None:
     What one call gave up, the next one an hour later waits for anew.
     """
     clock = _Clock()
-    pace = Pace(1_000, clock)
+    pace = RateLimiter(1_000, clock)
     assert pace.refused(1)
     clock.now = 200.0
     assert pace.refused(1)
@@ -257,7 +257,7 @@ def test_a_pace_recovers() -> None:
     """
     for passed, now in ((30, 10.0), (0, 400.0)):
         clock = _Clock()
-        pace = Pace(600, clock)
+        pace = RateLimiter(600, clock)
         pace.refused(2)
         turns = [pace.turn() for _ in range(4)]
         assert turns == pytest.approx([2.0, 2.2, 2.4, 2.6])

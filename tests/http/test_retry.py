@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from aikit.http.bodies import MultipartBody, json_body
 from aikit.http.headers import Headers
 from aikit.http.messages import Flow, Pause, Request, Response, Step
-from aikit.http.retry import RetryPolicy, redirected, retried, retry_after_s, through
+from aikit.http.retry import RetryPolicy, intercept, redirected, retried, retry_after_s
 from aikit.http.sources import source_of
 from aikit.types.errors import ExchangeError, OpenAIError
 
@@ -286,22 +286,22 @@ def test_the_same_is_sent_until_the_retries_are_used_up() -> None:
     third = flow.send(1.5)
     assert first == _POST
     assert second == attrs.evolve(_POST, attempt=2)
-    assert third == attrs.evolve(_POST, attempt=3, is_repeat=True)
+    assert third == attrs.evolve(_POST, attempt=3, may_have_been_applied=True)
     last = _answer(third, 503)
     assert _returned(flow, last) is last
 
 
-@pytest.mark.parametrize(("is_ambiguous", "is_repeat"), [(True, True), (False, False)])
-def test_broken_exchange_is_tried_again(is_ambiguous: bool, is_repeat: bool) -> None:  # noqa: FBT001  columns
+@pytest.mark.parametrize(("is_ambiguous", "may_have_been_applied"), [(True, True), (False, False)])
+def test_broken_exchange_is_tried_again(is_ambiguous: bool, may_have_been_applied: bool) -> None:  # noqa: FBT001  columns
     """
     After a break the request is sent again, and knows whether an earlier one may have been acted on.
     """
     flow = retried(_POST, _POLICY)
     next(flow)
     assert flow.throw(ExchangeError(message="broke", is_ambiguous=is_ambiguous)) == Pause(0.5)
-    assert flow.send(0.5) == attrs.evolve(_POST, attempt=2, is_repeat=is_repeat)
+    assert flow.send(0.5) == attrs.evolve(_POST, attempt=2, may_have_been_applied=may_have_been_applied)
     assert flow.throw(ExchangeError(message="broke", is_ambiguous=False)) == Pause(1.0)
-    assert _asked(flow.send(1.5)).is_repeat is is_repeat
+    assert _asked(flow.send(1.5)).may_have_been_applied is may_have_been_applied
     with pytest.raises(ExchangeError, match="third"):
         flow.throw(ExchangeError(message="third"))
 
@@ -331,19 +331,21 @@ def test_status_that_is_final_for_a_request_is_its_answer() -> None:
     """
     A request can say which of the statuses that are mostly worth a retry are not, for it, whatever the answer says.
     """
-    request = attrs.evolve(_POST, final_statuses=frozenset((409,)))
+    request = attrs.evolve(_POST, non_retryable_statuses=frozenset((409,)))
     assert _delay(Response(status=409, request=request)) is None
     assert _delay(Response(status=409, headers=Headers({"x-should-retry": "true"}), request=request)) is None
     assert _delay(Response(status=429, request=request)) == 0.5
 
 
-@pytest.mark.parametrize(("status", "is_repeat"), [(408, True), (409, False), (429, False), (500, True), (504, True)])
-def test_answer_tells_whether_it_may_have_been_done(status: int, is_repeat: bool) -> None:  # noqa: FBT001  a column
+@pytest.mark.parametrize(
+    ("status", "may_have_been_applied"), [(408, True), (409, False), (429, False), (500, True), (504, True)]
+)
+def test_answer_tells_whether_it_may_have_been_done(status: int, may_have_been_applied: bool) -> None:  # noqa: FBT001  a column
     """
     A refusal did nothing; after a server's own fault nobody knows.
     """
     flow = retried(_GET, _POLICY)
-    assert _after(flow, 0.5, flow.send(_answer(next(flow), status))).is_repeat is is_repeat
+    assert _after(flow, 0.5, flow.send(_answer(next(flow), status))).may_have_been_applied is may_have_been_applied
 
 
 def test_other_errors_are_not_tried_again() -> None:
@@ -393,7 +395,7 @@ def test_redirect_within_the_origin_keeps_everything(status: int, location: str,
     """
     A reading request goes on at the same origin with all its fields, at relative addresses too.
     """
-    request = attrs.evolve(_GET, headers=Headers(_SECRETS), attempt=2, is_repeat=True)
+    request = attrs.evolve(_GET, headers=Headers(_SECRETS), attempt=2, may_have_been_applied=True)
     flow = redirected(request)
     assert flow.send(_answer(next(flow), status, location=location)) == attrs.evolve(request, url=url)
 
@@ -523,7 +525,7 @@ def test_retry_starts_at_the_first_address_again() -> None:
     moved = _asked(flow.send(_answer(next(flow), 302, location="/elsewhere")))
     assert moved.url == "https://api.example/elsewhere"
     assert flow.send(_answer(moved, 500)) == Pause(0.5)
-    assert flow.send(0.5) == attrs.evolve(_GET, attempt=2, is_repeat=True)
+    assert flow.send(0.5) == attrs.evolve(_GET, attempt=2, may_have_been_applied=True)
 
 
 def _twice(request: Request) -> Flow[Response]:
@@ -549,7 +551,7 @@ def test_every_request_of_a_flow_is_carried_out() -> None:
     The flow sees one answer where the carrier made two exchanges.
     """
     log: list[str] = []
-    flow = through(_operation(log), _twice)
+    flow = intercept(_operation(log), _twice)
     first = next(flow)
     second = flow.send(_answer(first, 500))
     assert (first, second) == (_GET, attrs.evolve(_GET, attempt=2))
@@ -562,7 +564,7 @@ def test_failure_reaches_the_flow_which_may_go_on() -> None:
     What goes wrong while a request is carried out is thrown into the flow at that request.
     """
     log: list[str] = []
-    flow = through(_operation(log), _twice)
+    flow = intercept(_operation(log), _twice)
     next(flow)
     assert flow.throw(OpenAIError(message="broke")) == _POST
     with pytest.raises(ValueError, match="odd"):
@@ -576,7 +578,7 @@ def test_flow_is_closed_whatever_ends_it(how: str) -> None:
     Closing, Ctrl-C and being forgotten all let the flow clean up, through every ring around it.
     """
     log: list[str] = []
-    flow = through(through(_operation(log), _twice), lambda request: retried(request, _POLICY))
+    flow = intercept(intercept(_operation(log), _twice), lambda request: retried(request, _POLICY))
     next(flow)
     if how == "close":
         flow.close()
@@ -597,7 +599,7 @@ def test_flow_without_requests_just_returns() -> None:
         return 5
 
     with pytest.raises(StopIteration) as stop:
-        next(through(knows(), _twice))
+        next(intercept(knows(), _twice))
     assert stop.value.value == 5
 
 
@@ -606,7 +608,7 @@ def test_rings_nest() -> None:
     Retries around redirects around a flow: each ring does its part, and the flow sees the last answer only.
     """
     log: list[str] = []
-    flow = through(_operation(log), lambda request: retried(request, _POLICY))
+    flow = intercept(_operation(log), lambda request: retried(request, _POLICY))
     moved = _asked(flow.send(_answer(next(flow), 307, location="/x")))
     again = _after(flow, 0.5, flow.throw(ExchangeError(message="broke")))
     assert (moved.url, again.url, again.attempt) == ("https://api.example/x", _URL, 2)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aikit.http.slices import Fingerprinted, md5_of, sha256_of, slice_of
+from aikit.http.slices import HashingSource, md5_of, sha256_of, slice_of
 from aikit.http.sources import Source, source_of
 
 
@@ -44,7 +44,7 @@ def test_what_is_read_is_hashed(content: bytes, size: int) -> None:
     """
     The digest of what somebody read is that of the content, also when it was read before, and in part.
     """
-    source = Fingerprinted(source_of(content, filename="a"))
+    source = HashingSource(source_of(content, filename="a"))
     source.open().read(3)
     assert read_in(source, size) == content
     assert source.digest == hashlib.sha256(content).hexdigest() == sha256_of(source.source, lambda _: None)
@@ -54,7 +54,7 @@ def test_it_is_what_it_hashes() -> None:
     """
     Name, size and replaying are the source's.
     """
-    source = Fingerprinted(source_of(b"abc", filename="a.bin"))
+    source = HashingSource(source_of(b"abc", filename="a.bin"))
     assert (source.name, source.size_bytes, source.is_replayable) == ("a.bin", 3, True)
     assert source.resolved() is source
 

@@ -23,7 +23,7 @@ import trustme
 from requests.adapters import HTTPAdapter
 
 from aikit import OpenAIClient, OpenAIResult, Progress
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.headers import Headers
 from aikit.http.messages import Request
 from aikit.http.transport import HTTPTransport, http_transport
@@ -593,7 +593,7 @@ def test_whatever_requests_raises_becomes_an_error_of_ours(raised: Exception, co
     """
     responses.get(URL, body=raised)
     with pytest.raises(OpenAIError) as caught:
-        http_transport().send(Request(method="GET", url=URL), Watch())
+        http_transport().send(Request(method="GET", url=URL), CallContext())
     assert caught.value.code == code
 
 
@@ -723,14 +723,14 @@ def test_call_made_in_progress_leaves_the_outer_one_its_socket(
         nested: list[bool] = []
         others: list[OpenAIResult[Any]] = []
 
-        def watch(progress: Progress) -> None:
+        def context(progress: Progress) -> None:
             if not nested:
                 nested.append(made.files.retrieve("file-1").success)
             if progress.bytes == progress.total and not others:
                 others.extend(made.files.retrieve("file-1", {"background": True, "max_retries": 0}) for _ in range(2))
                 time.sleep(0.2)
 
-        made.files.download("file-1", tmp_path / "out.bin", {"on_progress": watch})
+        made.files.download("file-1", tmp_path / "out.bin", {"on_progress": context})
         assert all(other.wait(5) for other in others)
         assert [other.success for other in others] == [True, True]
 
@@ -865,12 +865,12 @@ def test_cancelled_watch_sends_nothing() -> None:
     """
     An exchange that is cancelled before it starts never opens a connection.
     """
-    watch = Watch()
-    watch.cancel()
+    context = CallContext()
+    context.cancel()
     with serving(answer(200, FILE)) as server:
         transport = http_transport()
         with pytest.raises(CancelledError):
-            transport.send(Request(method="GET", url=server.url, headers=Headers()), watch)
+            transport.send(Request(method="GET", url=server.url, headers=Headers()), context)
         transport.close()
         assert server.connections == 0
 
@@ -892,12 +892,12 @@ def test_a_body_without_a_length_that_was_cut_off_is_not_taken_for_whole() -> No
         exchange.sock.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf")
         time.sleep(2)
 
-    watch = Watch()
+    context = CallContext()
     with serving(endless) as server:
-        threading.Timer(0.2, watch.cancel).start()
+        threading.Timer(0.2, context.cancel).start()
         started = time.monotonic()
         with pytest.raises(CancelledError):
-            http_transport().send(Request(method="GET", url=f"{server.url}/files"), watch)
+            http_transport().send(Request(method="GET", url=f"{server.url}/files"), context)
         assert time.monotonic() - started < 1
 
 
@@ -906,14 +906,14 @@ def test_a_cancelled_call_waits_a_moment_for_what_is_to_be_undone(answered_s: fl
     """
     Where the request says so, the answer still counts; but it is not waited for long.
     """
-    watch = Watch()
+    context = CallContext()
     with serving(answer(200, FILE, after_s=answered_s)) as server:
-        threading.Timer(0.1, watch.cancel).start()
+        threading.Timer(0.1, context.cancel).start()
         started = time.monotonic()
-        request = Request(method="POST", url=f"{server.url}/uploads", grace_s=0.6)
+        request = Request(method="POST", url=f"{server.url}/uploads", cancel_grace_s=0.6)
         if is_answered:
-            assert http_transport().send(request, watch).body == FILE
+            assert http_transport().send(request, context).body == FILE
         else:
             with pytest.raises(CancelledError):
-                http_transport().send(request, watch)
+                http_transport().send(request, context)
         assert time.monotonic() - started < 1

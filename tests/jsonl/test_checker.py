@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import pytest
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.sources import source_of
 from aikit.jsonl import chat_line, check
 from aikit.jsonl import checker as input_check
@@ -97,12 +97,12 @@ def test_a_check_can_be_watched_and_stopped() -> None:
     Progress is told in the phase checking, and a cancelled check raises.
     """
     seen: list[Any] = []
-    assert check(_GOOD, watch=Watch(on_progress=seen.append)) == ()
+    assert check(_GOOD, context=CallContext(on_progress=seen.append)) == ()
     assert [(one.phase, one.bytes, one.total) for one in seen] == [("checking", len(_GOOD), len(_GOOD))]
-    watch = Watch()
-    watch.cancel()
+    context = CallContext()
+    context.cancel()
     with pytest.raises(CancelledError):
-        check(_GOOD, watch=watch)
+        check(_GOOD, context=context)
 
 
 def test_wrong_arguments_are_refused_at_once() -> None:

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.jsonl import Part, check, estimate_tokens, split
 from aikit.jsonl import splitter as splitting
 from aikit.types.errors import CancelledError
@@ -273,10 +273,10 @@ def test_splitting_can_be_watched_and_stopped(tmp_path: Path) -> None:
     seen: list[Any] = []
     split(content, tmp_path / "a", on_progress=seen.append)
     assert (seen[-1].phase, seen[-1].bytes, seen[-1].total) == ("splitting", len(content), len(content))
-    watch = Watch(clock=iter(range(1_000)).__next__)
-    watch.on_progress = lambda progress: watch.cancel() if progress.bytes > 1_000_000 else None
+    context = CallContext(clock=iter(range(1_000)).__next__)
+    context.on_progress = lambda progress: context.cancel() if progress.bytes > 1_000_000 else None
     with pytest.raises(CancelledError):
-        split(content, tmp_path / "b", watch=watch)
+        split(content, tmp_path / "b", context=context)
     assert not (tmp_path / "b").exists()
 
 

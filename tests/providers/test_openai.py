@@ -173,7 +173,7 @@ def test_refusal_is_an_error_of_every_operation(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "is_repeat", "deleted"),
+    ("status", "body", "may_have_been_applied", "deleted"),
     [
         (200, {"id": "file-1", "deleted": True}, False, True),
         (200, {"id": "file-1", "deleted": False}, False, False),
@@ -181,20 +181,22 @@ def test_refusal_is_an_error_of_every_operation(status: int) -> None:
         (404, {"error": {"message": "No such File"}}, True, True),
     ],
 )
-def test_deletion_that_counts(status: int, body: Any, is_repeat: bool, deleted: bool) -> None:  # noqa: FBT001  columns
+def test_deletion_that_counts(status: int, body: Any, may_have_been_applied: bool, deleted: bool) -> None:  # noqa: FBT001  columns
     """
     Gone is gone: by an answer, by an answer without content, and when a lost attempt had done it already.
     """
     flow = _PROVIDER.delete_file("file-1")
-    assert _returned(flow, status, body, is_repeat=is_repeat) == OpenAIFileDeleted("file-1", deleted=deleted)
+    assert _returned(flow, status, body, may_have_been_applied=may_have_been_applied) == OpenAIFileDeleted(
+        "file-1", deleted=deleted
+    )
 
 
-@pytest.mark.parametrize(("status", "is_repeat"), [(404, False), (410, True), (403, True), (500, True)])
-def test_deletion_that_does_not_count(status: int, is_repeat: bool) -> None:  # noqa: FBT001  a column
+@pytest.mark.parametrize(("status", "may_have_been_applied"), [(404, False), (410, True), (403, True), (500, True)])
+def test_deletion_that_does_not_count(status: int, may_have_been_applied: bool) -> None:  # noqa: FBT001  a column
     """
     A file that was never there is an error, and so is any other refusal after a lost attempt.
     """
-    assert _error(_PROVIDER.delete_file("file-1"), status, is_repeat=is_repeat).status == status
+    assert _error(_PROVIDER.delete_file("file-1"), status, may_have_been_applied=may_have_been_applied).status == status
 
 
 def _poured(flow: Flow[Any], request: Request, status: int, content: bytes, **headers: str) -> Any:

@@ -125,7 +125,7 @@ def test_conflict_after_a_lost_attempt_may_be_its_success(status: str) -> None:
     When an earlier attempt had stopped the batch already, the refusal of the next one is no failure.
     """
     flow = _PROVIDER.cancel_batch("batch_1")
-    again = attrs.evolve(_first(flow), is_repeat=True)
+    again = attrs.evolve(_first(flow), may_have_been_applied=True)
     asked: Any = flow.send(_answer(again, 409))
     assert (asked.method, asked.url) == ("GET", "https://api.example/v1/batches/batch_1")
     assert _returned(flow, _answer(asked, 200, _WIRE | {"status": status})).status == status
@@ -136,7 +136,7 @@ def test_conflict_is_the_answer_if_the_batch_is_over_otherwise() -> None:
     A batch that completed before it could be stopped is told as the provider tells it.
     """
     flow = _PROVIDER.cancel_batch("batch_1")
-    again = attrs.evolve(_first(flow), is_repeat=True)
+    again = attrs.evolve(_first(flow), may_have_been_applied=True)
     asked = flow.send(_answer(again, 409, {"error": {"message": "Cannot cancel"}}))
     with pytest.raises(OpenAIError, match="Cannot cancel"):
         flow.send(_answer(asked, 200, _WIRE | {"status": "completed"}))
@@ -146,4 +146,4 @@ def test_conflict_is_final_for_cancelling() -> None:
     """
     No further attempt is wasted on a batch that is over.
     """
-    assert [_first(flow).final_statuses for flow in _flows()] == [frozenset()] * 3 + [frozenset((409,))]
+    assert [_first(flow).non_retryable_statuses for flow in _flows()] == [frozenset()] * 3 + [frozenset((409,))]

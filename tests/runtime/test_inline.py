@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 import attrs
 import pytest
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.messages import Flow, Pause, Request, Response
 from aikit.runtime.inline import run_inline
 from aikit.runtime.result import Outcome
-from aikit.runtime.scheduler import Pool
-from aikit.runtime.task import Call
+from aikit.runtime.scheduler import Scheduler
+from aikit.runtime.task import Task
 from aikit.types.errors import ExchangeError, OpenAIError, Rejected
 
 REQUEST = Request(method="GET", url="http://here/")
@@ -32,11 +32,11 @@ class Echo:
     answer: Callable[[Request], Response] = lambda request: Response(status=200, request=request)
     sent: int = 0
 
-    def send(self, request: Request, watch: Watch) -> Response:
+    def send(self, request: Request, context: CallContext) -> Response:
         """
         Answer.
         """
-        watch.raise_if_cancelled()
+        context.raise_if_cancelled()
         self.threads.add(threading.current_thread().name)
         self.sent += 1
         return self.answer(request)
@@ -65,11 +65,11 @@ class Ended:
 
 
 @pytest.fixture
-def pool() -> Iterator[Pool]:
+def pool() -> Iterator[Scheduler]:
     """
     A pool of two threads.
     """
-    made = Pool(2, lambda: 0)
+    made = Scheduler(2, lambda: 0)
     yield made
     made.cancel_all()
     made.close()
@@ -86,11 +86,11 @@ def asking(times: int, after_s: float = 0.0) -> Flow[int]:
     return times
 
 
-def call(flow: Flow[object], transport: Echo, ended: Callable[[Outcome], None]) -> Call:
+def call(flow: Flow[object], transport: Echo, ended: Callable[[Outcome], None]) -> Task:
     """
     Return a call of *flow*.
     """
-    return Call(flow, lambda: transport, Watch(), ended)
+    return Task(flow, lambda: transport, CallContext(), ended)
 
 
 def test_inline_call_runs_in_the_calling_thread() -> None:
@@ -105,7 +105,7 @@ def test_inline_call_runs_in_the_calling_thread() -> None:
     assert time.monotonic() - started >= 0.06
 
 
-def test_pool_call_runs_on_the_pool(pool: Pool) -> None:
+def test_pool_call_runs_on_the_pool(pool: Scheduler) -> None:
     """
     The pool runner returns at once and drives the flow on its own threads.
     """
@@ -116,7 +116,7 @@ def test_pool_call_runs_on_the_pool(pool: Pool) -> None:
     assert all(name.startswith("aikit") for name in echo.threads)
 
 
-def test_waiting_flows_hold_no_thread(pool: Pool) -> None:
+def test_waiting_flows_hold_no_thread(pool: Scheduler) -> None:
     """
     Three hundred flows that wait need the pool's two threads and one timer.
     """
@@ -131,7 +131,7 @@ def test_waiting_flows_hold_no_thread(pool: Pool) -> None:
     assert time.monotonic() - started < 5
 
 
-def test_failure_of_an_exchange_is_thrown_into_the_flow(pool: Pool) -> None:
+def test_failure_of_an_exchange_is_thrown_into_the_flow(pool: Scheduler) -> None:
     """
     A flow may catch what went wrong and go on.
     """
@@ -166,7 +166,7 @@ def test_failure_of_an_exchange_is_thrown_into_the_flow(pool: Pool) -> None:
     ],
 )
 def test_whatever_a_flow_raises_becomes_errors(
-    pool: Pool, raised: Exception, codes: list[str], value: object, caplog: pytest.LogCaptureFixture
+    pool: Scheduler, raised: Exception, codes: list[str], value: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
     Results instead of exceptions, also for what nobody thought of, which is logged with its traceback.
@@ -185,7 +185,7 @@ def test_whatever_a_flow_raises_becomes_errors(
     assert bool(caplog.records) is (codes == ["unexpected_error"])
 
 
-def test_parked_call_is_cancelled_at_once(pool: Pool) -> None:
+def test_parked_call_is_cancelled_at_once(pool: Scheduler) -> None:
     """
     Cancelling takes a call off the timer and closes its flow.
     """
@@ -207,7 +207,7 @@ def test_parked_call_is_cancelled_at_once(pool: Pool) -> None:
     assert closed.is_set()
 
 
-def test_call_that_never_started_is_cancelled_too(pool: Pool) -> None:
+def test_call_that_never_started_is_cancelled_too(pool: Scheduler) -> None:
     """
     A call behind a busy pool ends as cancelled without a request.
     """
@@ -229,7 +229,7 @@ def test_call_that_never_started_is_cancelled_too(pool: Pool) -> None:
     assert (echo.sent, [error.code for error in ended.outcomes[0].errors]) == (0, ["cancelled"])
 
 
-def test_cancelling_races_end_every_call_exactly_once(pool: Pool) -> None:
+def test_cancelling_races_end_every_call_exactly_once(pool: Scheduler) -> None:
     """
     However cancelling and timer meet, each call ends once.
     """
@@ -243,7 +243,7 @@ def test_cancelling_races_end_every_call_exactly_once(pool: Pool) -> None:
     assert [len(each.outcomes) for each in ended] == [1] * 500
 
 
-def test_close_waits_for_what_is_pending(pool: Pool) -> None:
+def test_close_waits_for_what_is_pending(pool: Scheduler) -> None:
     """
     Closing returns when every call is over.
     """
@@ -253,7 +253,7 @@ def test_close_waits_for_what_is_pending(pool: Pool) -> None:
     assert [outcome.value for outcome in ended.outcomes] == [2]
 
 
-def held(pool: Pool, until: threading.Event, count: int) -> list[Ended]:
+def held(pool: Scheduler, until: threading.Event, count: int) -> list[Ended]:
     """
     Start so many calls that move contents, which take a thread each until then; return once they have it.
     """
@@ -274,7 +274,7 @@ def held(pool: Pool, until: threading.Event, count: int) -> list[Ended]:
     return ended
 
 
-def test_short_calls_need_not_wait_for_contents(pool: Pool) -> None:
+def test_short_calls_need_not_wait_for_contents(pool: Scheduler) -> None:
     """
     While contents have all threads, and more wait for one, one thread more does what is short, all of it.
     """
@@ -296,7 +296,7 @@ def test_pool_of_one_thread_keeps_the_order_of_calls() -> None:
     """
     With one thread, what is short waits for its turn too: who asks for one wants one after the other.
     """
-    pool, until, short = Pool(1, lambda: 0), threading.Event(), Ended()
+    pool, until, short = Scheduler(1, lambda: 0), threading.Event(), Ended()
     held(pool, until, 1)
     pool.submit(call(asking(1), Echo(), short))
     assert not short.event.wait(0.1)
@@ -305,7 +305,7 @@ def test_pool_of_one_thread_keeps_the_order_of_calls() -> None:
     pool.close()
 
 
-def test_no_thread_more_where_no_contents_move(pool: Pool) -> None:
+def test_no_thread_more_where_no_contents_move(pool: Scheduler) -> None:
     """
     Short calls among themselves have the pool's threads and no other.
     """
@@ -316,7 +316,7 @@ def test_no_thread_more_where_no_contents_move(pool: Pool) -> None:
     assert len(echo.threads) <= pool.max_workers
 
 
-def test_call_goes_on_when_no_timer_thread_can_be_had(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_call_goes_on_when_no_timer_thread_can_be_had(pool: Scheduler, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Where no thread can be started any more, the thread that has the call waits itself.
     """
@@ -334,7 +334,7 @@ def test_call_goes_on_when_no_timer_thread_can_be_had(pool: Pool, monkeypatch: p
     assert [outcome.value for outcome in ended.outcomes] == [2]
 
 
-def test_cancelled_waits_do_not_stay_on_the_timer(pool: Pool) -> None:
+def test_cancelled_waits_do_not_stay_on_the_timer(pool: Scheduler) -> None:
     """
     A thousand cancelled waits leave the timer, though one long wait remains.
     """
@@ -350,7 +350,7 @@ def test_cancelled_waits_do_not_stay_on_the_timer(pool: Pool) -> None:
         time.sleep(0.01)
 
 
-def test_timer_thread_ends_when_nothing_is_parked(pool: Pool) -> None:
+def test_timer_thread_ends_when_nothing_is_parked(pool: Scheduler) -> None:
     """
     A pool at rest keeps no timer, and a later call gets a new one.
     """
@@ -366,7 +366,7 @@ def test_timer_thread_ends_when_nothing_is_parked(pool: Pool) -> None:
 
 def test_ctrl_c_in_an_inline_call_closes_its_flow() -> None:
     """
-    KeyboardInterrupt passes through, and the flow lets go of what it holds first.
+    KeyboardInterrupt passes intercept, and the flow lets go of what it holds first.
     """
     closed = []
 

@@ -10,7 +10,7 @@ import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aikit.runtime.ready import Ready
+from aikit.runtime.ready import ReadyQueue
 
 
 @attrs.frozen
@@ -23,22 +23,22 @@ class Named:
     is_long: bool
 
 
-def ready(lengths: list[bool]) -> Ready:
+def ready(lengths: list[bool]) -> ReadyQueue:
     """
     Return a line of calls, long or not.
     """
-    made = Ready()
+    made = ReadyQueue()
     for number, is_long in enumerate(lengths):
         made.append(cast("Any", Named(number, is_long)))
     return made
 
 
-def taken(line: Ready, *, only_short: bool) -> list[int]:
+def taken(line: ReadyQueue, *, only_short: bool) -> list[int]:
     """
     Take all there are.
     """
     numbers = []
-    while (call := line.popped_short() if only_short else line.popped()) is not None:
+    while (call := line.pop_short() if only_short else line.pop()) is not None:
         numbers.append(cast("Named", call).number)
     return numbers
 

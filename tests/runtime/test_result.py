@@ -81,7 +81,7 @@ class _Hold:
     def pause(self, *, is_on: bool) -> None:
         self.is_paused = is_on
 
-    def assist(self, _: float | None) -> bool:
+    def run_if_idle(self, _: float | None) -> bool:
         self.assisted += 1
         return False
 

@@ -17,18 +17,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aikit.http.context import Watch
-from aikit.http.messages import Flow, Pause, Request, Response, Together, Work
-from aikit.http.retry import RetryPolicy, retried, through
+from aikit.http.context import CallContext
+from aikit.http.messages import Flow, Gather, Pause, Request, Response, Work
+from aikit.http.retry import RetryPolicy, intercept, retried
 from aikit.runtime.inline import run_inline
 from aikit.runtime.result import OpenAIResult, Outcome
-from aikit.runtime.scheduler import Pool
-from aikit.runtime.task import Call
+from aikit.runtime.scheduler import Scheduler
+from aikit.runtime.task import Task
 from aikit.types.errors import CancelledError, OpenAIError
 from aikit.types.files import Progress
 
 REQUEST = Request(method="GET", url="http://here/")
-Drive = Callable[[Call], Outcome]
+Drive = Callable[[Task], Outcome]
 
 
 @attrs.define
@@ -44,7 +44,7 @@ class Busy:
     sent: int = 0
     lock: Any = attrs.field(factory=threading.Lock)
 
-    def send(self, request: Request, watch: Watch) -> Response:
+    def send(self, request: Request, context: CallContext) -> Response:
         """
         Answer after a while, unless cancelled meanwhile; refuse at once.
         """
@@ -54,7 +54,7 @@ class Busy:
             status = next(self.statuses, 200)
         try:
             for done in range(11 if status == 200 else 0):
-                watch.report("uploading", done, 10, request.attempt)
+                context.report("uploading", done, 10, request.attempt)
                 time.sleep(self.takes_s / 10)
         finally:
             with self.lock:
@@ -82,7 +82,7 @@ def together(flows: Any, at_a_time: int = 4, **more: Any) -> Flow[Any]:
     """
     Drive *flows* side by side, and return what they return.
     """
-    return (yield Together(flows, at_a_time, **more))
+    return (yield Gather(flows, at_a_time, **more))
 
 
 def on_pool(threads: int) -> Drive:
@@ -90,8 +90,8 @@ def on_pool(threads: int) -> Drive:
     Drive a call on a pool of so many threads.
     """
 
-    def drive(call: Call) -> Outcome:
-        pool, over = Pool(threads, lambda: 0), threading.Event()
+    def drive(call: Task) -> Outcome:
+        pool, over = Scheduler(threads, lambda: 0), threading.Event()
         call.finish = lambda _: over.set()
         pool.submit(call)
         assert over.wait(10)
@@ -102,7 +102,7 @@ def on_pool(threads: int) -> Drive:
     return drive
 
 
-def inline(call: Call) -> Outcome:
+def inline(call: Task) -> Outcome:
     """
     Drive a call in this thread.
     """
@@ -111,11 +111,11 @@ def inline(call: Call) -> Outcome:
     return call.outcome
 
 
-def call_of(flow: Flow[Any], transport: Any, watch: Watch | None = None) -> Call:
+def call_of(flow: Flow[Any], transport: Any, context: CallContext | None = None) -> Task:
     """
     Return a call of *flow*.
     """
-    return Call(flow, lambda: transport, watch or Watch(), lambda _: None)
+    return Task(flow, lambda: transport, context or CallContext(), lambda _: None)
 
 
 EVERYWHERE = pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_the_first_failure_ends_all(drive: Drive) -> None:
 
     def waiting() -> Flow[str]:
         try:
-            yield Together((asking(number) for number in range(50)), 4)
+            yield Gather((asking(number) for number in range(50)), 4)
         except OpenAIError as error:
             caught.append(error)
         return "went on"
@@ -266,7 +266,7 @@ def test_each_has_its_own_retries(drive: Drive) -> None:
     """
     policy = RetryPolicy(first_delay_s=0.01)
     busy = Busy(0.0, iter([500, 429, 503]))
-    flow = through(together([asking(number) for number in range(3)]), lambda request: retried(request, policy))
+    flow = intercept(together([asking(number) for number in range(3)]), lambda request: retried(request, policy))
     assert drive(call_of(flow, busy)).value == [0, 1, 2]
     assert busy.sent == 6
 
@@ -287,7 +287,7 @@ def test_progress_is_one(drive: Drive) -> None:
     """
     seen: list[Progress] = []
     flow = together([asking(number) for number in range(4)], total_bytes=50, done_bytes=10)
-    drive(call_of(flow, Busy(0.1), Watch(on_progress=seen.append)))
+    drive(call_of(flow, Busy(0.1), CallContext(on_progress=seen.append)))
     told = [progress.bytes for progress in seen]
     assert told == sorted(told)
     assert told[0] >= 10
@@ -300,14 +300,14 @@ def test_progress_of_each_can_be_had(drive: Drive) -> None:
     Who asks for it is told of every flow by its number, and the whole is told nothing.
     """
     seen: list[tuple[int, int]] = []
-    whole: list[Progress] = []
+    parent: list[Progress] = []
     flow = together(
         [asking(number) for number in range(3)], on_progress=lambda number, one: seen.append((number, one.bytes))
     )
-    drive(call_of(flow, Busy(0.0), Watch(on_progress=whole.append)))
+    drive(call_of(flow, Busy(0.0), CallContext(on_progress=parent.append)))
     assert {number for number, _ in seen} == {0, 1, 2}
     assert {(number, 10) for number in range(3)} <= set(seen)
-    assert whole == []
+    assert parent == []
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -316,7 +316,7 @@ def test_cancelling_reaches_all(threads: int, pause_s: float) -> None:
     """
     A cancelled call cancels what is under way or parked side by side, and is over soon.
     """
-    pool, over = Pool(threads, lambda: 0), threading.Event()
+    pool, over = Scheduler(threads, lambda: 0), threading.Event()
     call = call_of(together((asking(number, pause_s) for number in range(9)), 4), Busy(5.0))
     call.finish = lambda _: over.set()
     pool.submit(call)
@@ -337,11 +337,11 @@ def test_work_is_answered_with_what_it_gives_and_can_be_stopped(drive: str) -> N
     """
 
     def adding(number: int) -> Flow[int]:
-        return number + int((yield Work(lambda watch: 0 if watch.is_cancelled else 1)))
+        return number + int((yield Work(lambda context: 0 if context.is_cancelled else 1)))
 
-    def endless(watch: Watch) -> None:
+    def endless(context: CallContext) -> None:
         while True:
-            watch.raise_if_cancelled()
+            context.raise_if_cancelled()
             time.sleep(0.01)
 
     def working() -> Flow[None]:
@@ -361,7 +361,7 @@ def test_a_group_may_have_groups() -> None:
     """
     seen: list[Progress] = []
     inner = together([asking(number) for number in range(4)], 2, total_bytes=40)
-    call = call_of(together([asking(9), inner], 3, total_bytes=50), Busy(0.05), Watch(on_progress=seen.append))
+    call = call_of(together([asking(9), inner], 3, total_bytes=50), Busy(0.05), CallContext(on_progress=seen.append))
     outcome = on_pool(1)(call)
     assert outcome.value == [9, [0, 1, 2, 3]]
     assert [progress.bytes for progress in seen] == sorted(progress.bytes for progress in seen)
@@ -395,7 +395,7 @@ def test_cancelling_waits_for_no_slow_maker_of_flows() -> None:
         is_slow.set()
         may_go_on.wait(8)
 
-    pool = Pool(2, lambda: 0)
+    pool = Scheduler(2, lambda: 0)
     call = call_of(together(flows()), Busy())
     call.finish = lambda _: over.set()
     pool.submit(call)
@@ -413,11 +413,11 @@ def test_who_is_told_of_progress_may_wait_for_the_call_and_for_all(threads: int)
     """
     The call cannot end before whoever is told of one of its flows returns, so neither waiting holds it up.
     """
-    pool, over, told = Pool(threads, lambda: 0), threading.Event(), list[Any]()
+    pool, over, told = Scheduler(threads, lambda: 0), threading.Event(), list[Any]()
     result: OpenAIResult[Any] = OpenAIResult()
-    watch = Watch(on_progress=lambda _: told.append((result.wait(5), pool.wait(5))))
+    context = CallContext(on_progress=lambda _: told.append((result.wait(5), pool.wait(5))))
     inner = together([asking(0)], total_bytes=10)
-    call = call_of(together([inner], total_bytes=10), Busy(0.0), watch)
+    call = call_of(together([inner], total_bytes=10), Busy(0.0), context)
     call.finish = lambda _: over.set()
     result._handle = call
     pool.submit(call)
@@ -455,14 +455,14 @@ def test_ctrl_c_waits_for_no_stuck_maker_of_flows(monkeypatch: pytest.MonkeyPatc
     """
     The caller's thread goes on soon; the pool knows that a thread is left, until that one comes back.
     """
-    pools, is_stuck, may_go = list[Pool](), threading.Event(), threading.Event()
-    expect, main = Pool.expect, threading.get_ident()
+    pools, is_stuck, may_go = list[Scheduler](), threading.Event(), threading.Event()
+    expect, main = Scheduler.expect, threading.get_ident()
 
-    def expecting(pool: Pool, call: Call) -> None:
+    def expecting(pool: Scheduler, call: Task) -> None:
         pools.append(pool)
         expect(pool, call)
 
-    monkeypatch.setattr(Pool, "expect", expecting)
+    monkeypatch.setattr(Scheduler, "expect", expecting)
 
     def flows() -> Iterator[Flow[int]]:
         yield asking(0)
@@ -490,7 +490,7 @@ def test_a_callback_may_wait_for_a_group_on_a_pool_of_one() -> None:
     """
     The only thread, waiting in a callback for a call with flows side by side, drives them itself.
     """
-    client_like = Pool(1, lambda: 0)
+    client_like = Scheduler(1, lambda: 0)
     over, outcomes = threading.Event(), list[Any]()
 
     def in_callback(_: Outcome) -> None:
@@ -515,7 +515,7 @@ def test_who_waits_holds_no_thread() -> None:
     On a pool of two, three hundred groups wait with two threads and the timer.
     """
     before = threading.active_count()
-    pool, left = Pool(2, lambda: 0), threading.Semaphore(0)
+    pool, left = Scheduler(2, lambda: 0), threading.Semaphore(0)
     for _ in range(300):
         call = call_of(together([asking(number, 0.2) for number in range(3)]), Busy(0.0))
         call.finish = lambda _: left.release()

@@ -15,7 +15,7 @@ import attrs
 import pytest
 
 from aikit.storage.manifest import FileState, Manifest
-from aikit.storage.places import Places
+from aikit.storage.places import OffsetIndex
 from aikit.types.bulk_files import UPLOADED, OpenAIFileItem
 from aikit.types.errors import CancelledError, OpenAIError
 from aikit.types.files import OpenAIFile
@@ -223,7 +223,7 @@ def test_a_temporary_folder_without_room_is_told() -> None:
     """
     It is no fault of whoever named the files.
     """
-    places = Places()
+    places = OffsetIndex()
     places._connection.execute("PRAGMA max_page_count = 4")
     with pytest.raises(OpenAIError) as caught:
         list(map(places.put, ("a" * number for number in range(1_000)), range(1_000), range(1_000)))

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aikit.storage.seen import Seen
+from aikit.storage.seen import DiskCounter
 from aikit.types.errors import OpenAIError
 
 
@@ -22,7 +22,7 @@ def test_each_text_is_counted_wherever_it_is_kept(texts: list[str], held_max: in
     """
     The count is that of a plain dictionary, for any text, also for those that went to disk.
     """
-    seen, counted = Seen(held_max=held_max), Counter[str]()
+    seen, counted = DiskCounter(held_max=held_max), Counter[str]()
     for text in texts:
         counted[text] += 1
         assert seen.count(text) == counted[text]
@@ -32,7 +32,7 @@ def test_what_goes_to_disk_takes_no_memory() -> None:
     """
     Beyond those that are held, memory does not grow with the number of texts.
     """
-    seen = Seen(held_max=1_000)
+    seen = DiskCounter(held_max=1_000)
     tracemalloc.start()
     try:
         for number in range(20_000):
@@ -48,7 +48,7 @@ def test_few_texts_need_no_database() -> None:
     """
     SQLite is loaded only when it is needed.
     """
-    program = "import sys; from aikit.storage.seen import Seen; Seen().count('a'); assert 'sqlite3' not in sys.modules"
+    program = "import sys; from aikit.storage.seen import DiskCounter; DiskCounter().count('a'); assert 'sqlite3' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
@@ -56,7 +56,7 @@ def test_a_full_disk_is_told() -> None:
     """
     What SQLite refuses becomes one clear error.
     """
-    seen = Seen(held_max=0)
+    seen = DiskCounter(held_max=0)
     seen.count("a")
     assert seen._others is not None
     seen._others._connection.execute("PRAGMA max_page_count = 3")

@@ -19,10 +19,10 @@ import attrs
 import pytest
 
 from aikit.storage.locks import take
-from aikit.storage.upload_entry import Entry, SentPart, Wanted
+from aikit.storage.upload_entry import SentPart, UploadKey, UploadRecord
 from aikit.storage.upload_journal import Journal
 
-WANTED = Wanted(
+WANTED = UploadKey(
     account="a" * 64,
     purpose="user_data",
     filename="large.bin",
@@ -41,7 +41,7 @@ def journal(tmp_path: Path) -> Journal:
     return Journal(tmp_path / "home")
 
 
-def begun(journal: Journal, upload_id: str = "upload_1", **changes: Any) -> Entry:
+def begun(journal: Journal, upload_id: str = "upload_1", **changes: Any) -> UploadRecord:
     """
     Note an upload with two parts.
     """
@@ -51,7 +51,7 @@ def begun(journal: Journal, upload_id: str = "upload_1", **changes: Any) -> Entr
     return entry
 
 
-def only(journal: Journal, **changes: Any) -> Entry | None:
+def only(journal: Journal, **changes: Any) -> UploadRecord | None:
     """
     Claim the first that may be of what is wanted.
     """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aikit.storage.walk import measured, walked
+from aikit.storage.walk import measured, walk
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def found(paths: object, *, recursive: bool = True) -> list[str | None]:
     """
     Return the paths found, and the codes of errors.
     """
-    return [one.error.code if one.error else one.path for one in walked(paths, recursive=recursive)]
+    return [one.error.code if one.error else one.path for one in walk(paths, recursive=recursive)]
 
 
 def test_folders_are_walked_sorted_by_name(folder: Path) -> None:
@@ -93,9 +93,7 @@ def test_a_file_may_be_left_out_of_folders(folder: Path) -> None:
     (folder / "a/c.txt").write_text("another")
     names = ("a/c.txt", "a/deep/er/x.txt", "a/z.txt", "b.txt")
     for but in (folder / "c.txt", os.path.relpath(folder / "c.txt")):
-        paths = [one.path for one in walked(folder, recursive=True, but=but)]
+        paths = [one.path for one in walk(folder, recursive=True, but=but)]
         assert paths == [str(folder / name) for name in names]
-    assert [one.path for one in walked(folder / "c.txt", recursive=True, but=folder / "c.txt")] == [
-        str(folder / "c.txt")
-    ]
-    assert len(list(walked(folder, recursive=True, but=folder / "none"))) == 5
+    assert [one.path for one in walk(folder / "c.txt", recursive=True, but=folder / "c.txt")] == [str(folder / "c.txt")]
+    assert len(list(walk(folder, recursive=True, but=folder / "none"))) == 5

@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 import pytest
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.messages import Reader
 from aikit.http.sources import Source, source_of
 from aikit.types.errors import CancelledError, OpenAIError
@@ -368,11 +368,11 @@ def test_cancelling_ends_the_check() -> None:
     """
     A cancelled call raises, and the reader is closed.
     """
-    watch = Watch()
-    watch.cancel()
+    context = CallContext()
+    context.cancel()
     reader = _FailingReader(OSError(), b"{}\n")
     with pytest.raises(CancelledError):
-        check_file(_OddSource(opened=lambda: reader), "batch", _OPENAI, watch)
+        check_file(_OddSource(opened=lambda: reader), "batch", _OPENAI, context)
     assert reader.is_closed
 
 
@@ -382,7 +382,9 @@ def test_progress_reaches_the_size_of_the_file() -> None:
     """
     seen: list[Progress] = []
     content = _jsonl(*({"item": {"n": n, "pad": "x" * 1000}} for n in range(1000)))
-    assert check_file(source_of(content, filename="a.jsonl"), "evals", _OPENAI, Watch(on_progress=seen.append)) == []
+    assert (
+        check_file(source_of(content, filename="a.jsonl"), "evals", _OPENAI, CallContext(on_progress=seen.append)) == []
+    )
     assert seen[-1] == Progress(len(content), len(content), "checking")
     assert {progress.phase for progress in seen} == {"checking"}
 

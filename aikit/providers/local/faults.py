@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response, Transport
 from aikit.providers.local import BASE_URL
@@ -183,17 +183,17 @@ class Script:
                 self._lines_left -= 1
             return next((fault for fault in self._lines if fault.is_about(task)), None)
 
-    def pause(self, seconds: float, watch: Watch) -> None:
+    def pause(self, seconds: float, context: CallContext) -> None:
         """
         Let time pass by the clock.
 
         Raises:
-            CancelledError: *watch* was cancelled meanwhile.
+            CancelledError: *context* was cancelled meanwhile.
         """
         event = threading.Event()
-        with watch.aborting(event.set):
+        with context.aborting(event.set):
             self.clock.wait(seconds, event)
-        watch.raise_if_cancelled()
+        context.raise_if_cancelled()
 
 
 @attrs.frozen
@@ -205,19 +205,19 @@ class ScriptedTransport:
     transport: Transport
     script: Script
 
-    def send(self, request: Request, watch: Watch) -> Response:
+    def send(self, request: Request, context: CallContext) -> Response:
         """
         Make one exchange, or what the script makes of it; see `aikit.http.messages.Transport.send`.
         """
         fault = self.script.call_fault(request)
         if fault is None:
-            return self.transport.send(request, watch)
+            return self.transport.send(request, context)
         if fault.delay_s:
-            self.script.pause(fault.delay_s, watch)
+            self.script.pause(fault.delay_s, context)
         if fault.status is None and not fault.is_reset:
-            return self.transport.send(request, watch)
+            return self.transport.send(request, context)
         if fault.acts_first:
-            self.transport.send(attrs.evolve(request, sink=None), watch)
+            self.transport.send(attrs.evolve(request, sink=None), context)
         if fault.is_reset:
             raise ExchangeError(message=f"the connection to {request.url} broke, as scripted", code="connection_error")
         return _scripted_response(fault, request)
@@ -238,19 +238,19 @@ class ScriptedAnswerer:
     answerer: Answerer
     script: Script
 
-    def answer(self, task: Task, watch: Watch) -> Answer:
+    def answer(self, task: Task, context: CallContext) -> Answer:
         """
         Answer *task*, or what the script makes of it; see `aikit.providers.local.batches.answerer.Answerer.answer`.
         """
         fault = self.script.line_fault(task)
         if fault is None:
-            return self.answerer.answer(task, watch)
+            return self.answerer.answer(task, context)
         if fault.delay_s:
-            self.script.pause(fault.delay_s, watch)
+            self.script.pause(fault.delay_s, context)
         if fault.is_timeout:
             return Answer(status_code=None, error=_LATE)
         if fault.status is None:
-            return self.answerer.answer(task, watch)
+            return self.answerer.answer(task, context)
         body = _REFUSAL if fault.body is None else fault.body
         return Answer(status_code=fault.status, request_id="req_scripted", body=body)
 

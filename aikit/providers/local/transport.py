@@ -17,7 +17,7 @@ import attrs
 
 from aikit.http.bandwidth import DOWN, UP
 from aikit.http.bodies import MultipartBody
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
 from aikit.http.sources import Source
@@ -66,20 +66,20 @@ class LocalTransport:
         self._is_closed = False
         self._lock = threading.Lock()
 
-    def send(self, request: Request, watch: Watch) -> Response:
+    def send(self, request: Request, context: CallContext) -> Response:
         """
         Answer *request*; see `aikit.http.messages.Transport.send`.
 
         Raises:
             OpenAIError: The source cannot be read, or the stored content cannot.
-            CancelledError: *watch* was cancelled.
+            CancelledError: *context* was cancelled.
         """
         started = time.perf_counter()
-        watch.raise_if_cancelled()
-        with giving_up(watch.raise_if_cancelled):
-            reply = self._reply(request, watch)
+        context.raise_if_cancelled()
+        with giving_up(context.raise_if_cancelled):
+            reply = self._reply(request, context)
         headers = Headers(reply.headers)
-        body = _delivered(reply, headers, request, watch)
+        body = _delivered(reply, headers, request, context)
         return Response(
             status=reply.status,
             headers=headers,
@@ -98,40 +98,42 @@ class LocalTransport:
             batches.engine.stop()
         self.store.close()
 
-    def _reply(self, request: Request, watch: Watch) -> Reply:
+    def _reply(self, request: Request, context: CallContext) -> Reply:
         url = urlsplit(request.url)
         place = _Place.of(_storable(f"{url.scheme}://{url.netloc}{url.path}"))
         if place is None:
             return refusal_reply(_unknown_url(request.method, url.path))
         query = dict(parse_qsl(_storable(url.query), keep_blank_values=True))
         if place.collection == "files":
-            routes = self._file_routes(place, query, request, watch)
+            routes = self._file_routes(place, query, request, context)
         elif place.collection == "uploads":
-            routes = self._upload_routes(place, request, watch)
+            routes = self._upload_routes(place, request, context)
         else:
             routes = self._batch_routes(place, query, request)
         act = routes.get((request.method, bool(place.id), place.action))
         return refusal_reply(_wrong_method(request.method, url.path)) if act is None else act()
 
-    def _file_routes(self, place: _Place, query: Mapping[str, str], request: Request, watch: Watch) -> _Routes:
+    def _file_routes(self, place: _Place, query: Mapping[str, str], request: Request, context: CallContext) -> _Routes:
         service = self._service
         return {
-            ("POST", False, ""): lambda: self._create(request, watch),
+            ("POST", False, ""): lambda: self._create(request, context),
             ("GET", False, ""): lambda: service.list(query),
             ("GET", True, ""): lambda: service.retrieve(place.id),
             ("DELETE", True, ""): lambda: service.delete(place.id),
             ("GET", True, "content"): lambda: service.content(place.id, _asked(request)),
         }
 
-    def _upload_routes(self, place: _Place, request: Request, watch: Watch) -> _Routes:
+    def _upload_routes(self, place: _Place, request: Request, context: CallContext) -> _Routes:
         from aikit.providers.local.api.uploads import UploadsService  # noqa: PLC0415  who has no uploads need not load it
         from aikit.providers.local.store.uploads import UploadStore  # noqa: PLC0415  likewise
 
         service = UploadsService(uploads=UploadStore(self.store))
         return {
             ("POST", False, ""): lambda: service.create(_json_of(request)),
-            ("POST", True, "parts"): lambda: self._add_part(service, place.id, request, watch),
-            ("POST", True, "complete"): lambda: service.complete(place.id, _json_of(request), watch.raise_if_cancelled),
+            ("POST", True, "parts"): lambda: self._add_part(service, place.id, request, context),
+            ("POST", True, "complete"): lambda: service.complete(
+                place.id, _json_of(request), context.raise_if_cancelled
+            ),
             ("POST", True, "cancel"): lambda: service.cancel(place.id),
         }
 
@@ -154,19 +156,19 @@ class LocalTransport:
                     self._batches.engine.ask_to_stop()
             return self._batches
 
-    def _create(self, request: Request, watch: Watch) -> Reply:
+    def _create(self, request: Request, context: CallContext) -> Reply:
         body = request.body
         if not isinstance(body, MultipartBody) or body.file_field != "file":
             return self._service.create({}, None, ())
         source = body.source
-        with closing(_chunks(source, watch, request.attempt)) as chunks:
+        with closing(_chunks(source, context, request.attempt)) as chunks:
             return self._service.create(body.fields, source.name, chunks, source.size_bytes)
 
-    def _add_part(self, service: UploadsService, upload_id: str, request: Request, watch: Watch) -> Reply:
+    def _add_part(self, service: UploadsService, upload_id: str, request: Request, context: CallContext) -> Reply:
         body = request.body
         if not isinstance(body, MultipartBody) or body.file_field != "data":
             return service.add_part(upload_id, None, None)
-        with closing(_chunks(body.source, watch, request.attempt)) as chunks:
+        with closing(_chunks(body.source, context, request.attempt)) as chunks:
             return service.add_part(upload_id, chunks, body.source.size_bytes)
 
 
@@ -218,15 +220,15 @@ def _storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _chunks(source: Source, watch: Watch, attempt: int) -> Generator[bytes]:
+def _chunks(source: Source, context: CallContext, attempt: int) -> Generator[bytes]:
     with closing(source.open()) as reader:
         done = 0
-        watch.report("uploading", done, source.size_bytes, attempt)
-        while chunk := reader.read(watch.portion(CHUNK_BYTES)):
-            watch.admit(UP, len(chunk))
+        context.report("uploading", done, source.size_bytes, attempt)
+        while chunk := reader.read(context.block_size(CHUNK_BYTES)):
+            context.throttle(UP, len(chunk))
             yield chunk
             done += len(chunk)
-            watch.report("uploading", done, source.size_bytes, attempt)
+            context.report("uploading", done, source.size_bytes, attempt)
 
 
 def _asked(request: Request) -> dict[str, str]:
@@ -234,7 +236,7 @@ def _asked(request: Request) -> dict[str, str]:
     return {name.lower(): value for name, value in wanted.items()}
 
 
-def _delivered(reply: Reply, headers: Headers, request: Request, watch: Watch) -> bytes:
+def _delivered(reply: Reply, headers: Headers, request: Request, context: CallContext) -> bytes:
     """
     Hand the body to the request's sink, or return it.
     """
@@ -247,14 +249,14 @@ def _delivered(reply: Reply, headers: Headers, request: Request, watch: Watch) -
     try:
         with reply.content as content:
             if request.sink is not None:
-                _stream(content, request, reply.status, headers, watch)
+                _stream(content, request, reply.status, headers, context)
                 return b""
-            return _collected(content, watch)
+            return _collected(content, context)
     except StoreError as error:
         raise OpenAIError(message=error.message, code=error.code, type="server_error") from error
 
 
-def _stream(content: Content, request: Request, status: int, headers: Headers, watch: Watch) -> None:
+def _stream(content: Content, request: Request, status: int, headers: Headers, context: CallContext) -> None:
     sink = request.sink
     if sink is None:
         return
@@ -263,35 +265,35 @@ def _stream(content: Content, request: Request, status: int, headers: Headers, w
 
     def write(chunk: memoryview) -> None:
         nonlocal done
-        for portion in _admitted(chunk, watch):
+        for portion in _admitted(chunk, context):
             sink.write(portion)
             done += len(portion)
-            watch.report("downloading", done, total, request.attempt)
+            context.report("downloading", done, total, request.attempt)
 
-    watch.report("downloading", done, total, request.attempt)
+    context.report("downloading", done, total, request.attempt)
     content.copy_to(write)
 
 
-def _collected(content: Content, watch: Watch) -> bytes:
+def _collected(content: Content, context: CallContext) -> bytes:
     collected = io.BytesIO()
 
     def write(chunk: memoryview) -> None:
-        for portion in _admitted(chunk, watch):
-            watch.raise_if_cancelled()
+        for portion in _admitted(chunk, context):
+            context.raise_if_cancelled()
             collected.write(portion)
 
     content.copy_to(write)
     return collected.getvalue()  # the one copy there is
 
 
-def _admitted(chunk: memoryview, watch: Watch) -> Iterator[memoryview]:
+def _admitted(chunk: memoryview, context: CallContext) -> Iterator[memoryview]:
     """
     Cut *chunk* into what may move at once, and wait for each until it may.
     """
-    step = watch.portion(len(chunk))
+    step = context.block_size(len(chunk))
     for start in range(0, len(chunk), step):
         portion = chunk[start : start + step]
-        watch.admit(DOWN, len(portion))
+        context.throttle(DOWN, len(portion))
         yield portion
 
 

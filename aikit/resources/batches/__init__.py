@@ -100,10 +100,14 @@ class BatchesAPI:
         return start(
             self._client,
             OpenAIBatchResult(),
-            lambda provider, watch: booked(
+            lambda provider, context: booked(
                 self._client,
                 _checked_create(
-                    provider, order, policy, options, affordable(self._client, input_file_id, options, provider, watch)
+                    provider,
+                    order,
+                    policy,
+                    options,
+                    affordable(self._client, input_file_id, options, provider, context),
                 ),
                 provider,
             ),
@@ -197,7 +201,7 @@ class BatchesAPI:
         return start(
             self._client,
             OpenAIBatchResult(),
-            lambda provider, watch: looked_at(self._client, ended(provider, batch_id, options, watch), provider),
+            lambda provider, context: looked_at(self._client, ended(provider, batch_id, options, context), provider),
             options,
         )
 
@@ -233,9 +237,9 @@ class BatchesAPI:
         return start(
             self._client,
             OpenAIBatchRowsResult(),
-            lambda provider, watch: rows_looked_at(
+            lambda provider, context: rows_looked_at(
                 self._client,
-                joined(provider, batch, options.input_file, watch, with_lineage=options.with_lineage),
+                joined(provider, batch, options.input_file, context, with_lineage=options.with_lineage),
                 provider,
             ),
             options,
@@ -281,7 +285,7 @@ class BatchesAPI:
         return start(
             self._client,
             OpenAIBatchResult(),
-            lambda provider, watch: booked(
+            lambda provider, context: booked(
                 self._client,
                 resubmitted(
                     provider,
@@ -289,8 +293,8 @@ class BatchesAPI:
                     statuses,
                     options=options,
                     policy=policy,
-                    watch=watch,
-                    affordable=lambda source: affordable(self._client, source, options, provider, watch),
+                    context=context,
+                    affordable=lambda source: affordable(self._client, source, options, provider, context),
                 ),
                 provider,
             ),
@@ -322,7 +326,7 @@ class BatchesAPI:
         return start(
             self._client,
             OpenAIBatchEstimateResult(),
-            lambda provider, watch: estimated(provider, source, self._client.books, watch),
+            lambda provider, context: estimated(provider, source, self._client.books, context),
             OpenAIParameters.of(parameters),
             is_long=True,
         )

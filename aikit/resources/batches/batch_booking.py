@@ -11,7 +11,7 @@ from aikit.types.batches import OpenAIBatch
 
 if TYPE_CHECKING:
     from aikit.client import OpenAIClient
-    from aikit.http.context import Watch
+    from aikit.http.context import CallContext
     from aikit.http.sources import Source
     from aikit.providers import Provider
     from aikit.resources.batches.parameters import OpenAIBatchParameters
@@ -54,7 +54,7 @@ def rows_looked_at(client: OpenAIClient, flow: Flow[BatchRows], provider: Provid
 
 
 def affordable(
-    client: OpenAIClient, file: str | Source, options: OpenAIBatchParameters, provider: Provider, watch: Watch
+    client: OpenAIClient, file: str | Source, options: OpenAIBatchParameters, provider: Provider, context: CallContext
 ) -> Flow[None]:
     """
     Check what the lines of *file* will cost, if the caller wants that.
@@ -66,5 +66,5 @@ def affordable(
         return
     from aikit.resources.batches.costs import estimated, require_affordable  # noqa: PLC0415  likewise
 
-    estimating = estimated(provider, file, client.books, watch)
+    estimating = estimated(provider, file, client.books, context)
     yield from require_affordable(estimating, options.max_cost, options.max_cost_of)

@@ -19,11 +19,11 @@ from aikit.billing.costs import cost_of
 from aikit.billing.counting import Counter, CountingSink
 from aikit.billing.estimates import Estimator, refusal
 from aikit.billing.prices import Prices
-from aikit.billing.recorder import Account, Books
-from aikit.billing.usage_counter import Counts, Tally
-from aikit.http.context import Watch
+from aikit.billing.recorder import Account, BillingRecorder
+from aikit.billing.usage_counter import Counts, UsageCounter
+from aikit.http.context import CallContext
 from aikit.http.messages import Flow, Request, Response
-from aikit.http.retry import through
+from aikit.http.retry import intercept
 from aikit.http.sources import Source, source_of
 from aikit.types.batches import UPSTREAM_FIELD, OpenAIBatch, OpenAIBatchRequestCounts
 from aikit.types.costs import OpenAIBatchCost, OpenAIBatchEstimate
@@ -64,7 +64,9 @@ def input_of(file: Any) -> Source | str:
     return source_of(file, filename="batch.jsonl")
 
 
-def estimated(provider: Provider, file: Source | str, books: Books, watch: Watch) -> Flow[OpenAIBatchEstimate]:
+def estimated(
+    provider: Provider, file: Source | str, books: BillingRecorder, context: CallContext
+) -> Flow[OpenAIBatchEstimate]:
     """
     Estimate what the lines of *file* will cost: something on this machine, or the id of an uploaded file.
 
@@ -75,7 +77,7 @@ def estimated(provider: Provider, file: Source | str, books: Books, watch: Watch
     if isinstance(file, str):
         estimator: Estimator = yield from _counted_in(provider, file, lambda: Estimator(prices))
     else:
-        estimator = _counted_here(file.resolved(), Estimator(prices), watch)
+        estimator = _counted_here(file.resolved(), Estimator(prices), context)
     return estimator.result()
 
 
@@ -93,7 +95,7 @@ def require_affordable(
         raise Rejected([problem])
 
 
-def costed(provider: Provider, batch: OpenAIBatch | str, books: Books) -> Flow[OpenAIBatchCost]:
+def costed(provider: Provider, batch: OpenAIBatch | str, books: BillingRecorder) -> Flow[OpenAIBatchCost]:
     """
     Count what *batch* cost; book that, if nobody has.
 
@@ -111,7 +113,7 @@ def costed(provider: Provider, batch: OpenAIBatch | str, books: Books) -> Flow[O
     return cost
 
 
-def created(flow: Flow[OpenAIBatch], provider: Provider, books: Books) -> Flow[OpenAIBatch]:
+def created(flow: Flow[OpenAIBatch], provider: Provider, books: BillingRecorder) -> Flow[OpenAIBatch]:
     """
     Book the batch that *flow* creates.
     """
@@ -123,7 +125,9 @@ def created(flow: Flow[OpenAIBatch], provider: Provider, books: Books) -> Flow[O
     return batch
 
 
-def seen(flow: Flow[OpenAIBatch], provider: Provider, books: Books, *, only_own: bool = False) -> Flow[OpenAIBatch]:
+def seen(
+    flow: Flow[OpenAIBatch], provider: Provider, books: BillingRecorder, *, only_own: bool = False
+) -> Flow[OpenAIBatch]:
     """
     Book the end of the batch that *flow* returns, or raises, if it has ended; whatever goes wrong is only logged.
 
@@ -149,7 +153,7 @@ def seen(flow: Flow[OpenAIBatch], provider: Provider, books: Books, *, only_own:
 def noticed(
     provider: Provider,
     batch: OpenAIBatch,
-    books: Books,
+    books: BillingRecorder,
     *,
     only_own: bool = False,
     here: Mapping[str, Path] = MappingProxyType({}),
@@ -166,7 +170,7 @@ def noticed(
     try:
         if books.knows(ENDED, account, batch.id) or (only_own and not books.knows(CREATED, account, batch.id)):
             return
-        cost = yield from through(_cost(provider, batch, books.prices(account), here), _aside)
+        cost = yield from intercept(_cost(provider, batch, books.prices(account), here), _aside)
         books.book_ended(account, batch, cost)
     except CancelledError:
         raise
@@ -175,18 +179,18 @@ def noticed(
 
 
 def _aside(request: Request) -> Flow[Response]:
-    response: Response = yield attrs.evolve(request, is_aside=True)
+    response: Response = yield attrs.evolve(request, is_best_effort=True)
     return response
 
 
-def _try_to(book: Callable[[], None], what: str, books: Books) -> None:
+def _try_to(book: Callable[[], None], what: str, books: BillingRecorder) -> None:
     try:
         book()
     except Exception as error:  # noqa: BLE001  likewise
         _log_trouble(what, error, books)
 
 
-def _log_trouble(what: str, error: Exception, books: Books) -> None:
+def _log_trouble(what: str, error: Exception, books: BillingRecorder) -> None:
     log.warning(
         "%s is not in the ledger %s yet: %s; it will be booked when the batch is looked at again, by wait, results or "
         "cost",
@@ -199,8 +203,8 @@ def _log_trouble(what: str, error: Exception, books: Books) -> None:
 def _cost(
     provider: Provider, batch: OpenAIBatch, prices: Prices, here: Mapping[str, Path] = MappingProxyType({})
 ) -> Flow[OpenAIBatchCost]:
-    def tally() -> Tally:
-        return Tally(lambda model: prices.price_of(model, batch.created_at), batch.model or "")
+    def tally() -> UsageCounter:
+        return UsageCounter(lambda model: prices.price_of(model, batch.created_at), batch.model or "")
 
     try:
         if batch.output_file_id is None and batch.request_counts.completed:
@@ -210,7 +214,7 @@ def _cost(
             if file_id is None:
                 continue
             if file_id in here:
-                total.merge(_counted_here(source_of(here[file_id]).resolved(), tally(), Watch()))
+                total.merge(_counted_here(source_of(here[file_id]).resolved(), tally(), CallContext()))
             else:
                 total.merge((yield from _counted_in(provider, file_id, tally)))
     except OpenAIError as error:
@@ -221,7 +225,7 @@ def _cost(
     return cost_of(total, prices, missing=_missing(batch.request_counts, total))
 
 
-def _missing(told: OpenAIBatchRequestCounts, found: Tally) -> int:
+def _missing(told: OpenAIBatchRequestCounts, found: UsageCounter) -> int:
     """
     Return how many answers the provider counts that were not *found*; a line of whatever kind may be one of them.
     """
@@ -237,7 +241,7 @@ def _without_output(batch: OpenAIBatch) -> OpenAIError:
     )
 
 
-def _as_told(batch: OpenAIBatch, usage: Usage, prices: Prices) -> Tally:
+def _as_told(batch: OpenAIBatch, usage: Usage, prices: Prices) -> UsageCounter:
     """
     Return what the provider tells of the whole batch.
 
@@ -255,7 +259,7 @@ def _as_told(batch: OpenAIBatch, usage: Usage, prices: Prices) -> Tally:
         usage.output_tokens,
         usage.reasoning_tokens,
     )
-    told = Tally(lambda _: price, answered=requests.completed, failed=requests.failed)
+    told = UsageCounter(lambda _: price, answered=requests.completed, failed=requests.failed)
     told.counts[batch.model or "", 0] = counts
     return told
 
@@ -270,13 +274,13 @@ def _counted_in(provider: Provider, file_id: str, make_counter: Callable[[], Any
     return sink.finish()
 
 
-def _counted_here(source: Source, counter: Counter, watch: Watch) -> Any:
+def _counted_here(source: Source, counter: Counter, context: CallContext) -> Any:
     sink: CountingSink[Any] = CountingSink(make_counter=lambda: counter)
     reader = source.open()
     try:
         while chunk := reader.read(_CHUNK):
             sink.write(memoryview(chunk))
-            watch.report("estimating", sink.done, source.size_bytes)
+            context.report("estimating", sink.done, source.size_bytes)
     finally:
         reader.close()
     return sink.finish()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.messages import Flow
 from aikit.http.sinks import FileSink
 from aikit.http.sources import source_of
@@ -27,7 +27,12 @@ InputFile = str | os.PathLike[str] | None
 
 
 def joined(
-    provider: Provider, batch: OpenAIBatch | str, input_file: InputFile, watch: Watch, *, with_lineage: bool = False
+    provider: Provider,
+    batch: OpenAIBatch | str,
+    input_file: InputFile,
+    context: CallContext,
+    *,
+    with_lineage: bool = False,
 ) -> Flow[BatchRows]:
     """
     Fetch the files of *batch* into a temporary folder, and join them.
@@ -44,7 +49,7 @@ def joined(
         files: list[AnswerFile | Gone] = []
         for number, member in enumerate(lineage):
             files += yield from _answers(provider, member, folder.path, number)
-        return join(lineage, folder, asked, files, watch)
+        return join(lineage, folder, asked, files, context)
     except BaseException:
         folder.close()
         raise

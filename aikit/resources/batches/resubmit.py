@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.messages import Flow
 from aikit.http.retry import RetryPolicy
 from aikit.http.sources import Source, source_of
@@ -58,7 +58,7 @@ def resubmitted(
     *,
     options: OpenAIBatchResubmitParameters,
     policy: RetryPolicy,
-    watch: Watch,
+    context: CallContext,
     affordable: Callable[[Source], Flow[None]],
 ) -> Flow[OpenAIBatch]:
     """
@@ -74,14 +74,14 @@ def resubmitted(
         found = yield from oldest_with(provider, options.intent)
         if found is not None:
             return found
-    rows = yield from joined(provider, batch, options.input_file, watch)
+    rows = yield from joined(provider, batch, options.input_file, context)
     try:
         if "missing" in statuses and lacks_output(rows.batch):  # they are paid for
             raise OpenAIError(message=without_output(rows.batch), code="output_missing")
         metadata = _metadata(rows.batch, options)
         place = _copied(rows, statuses)
         yield from affordable(source_of(place))
-        file = yield from _uploaded(provider, place, options, watch)
+        file = yield from _uploaded(provider, place, options, context)
     finally:
         rows.close()
     order = _order(rows.batch, file.id, metadata, options)
@@ -101,13 +101,13 @@ def _copied(rows: BatchRows, statuses: Collection[str]) -> Path:
 
 
 def _uploaded(
-    provider: Provider, place: Path, options: OpenAIBatchResubmitParameters, watch: Watch
+    provider: Provider, place: Path, options: OpenAIBatchResubmitParameters, context: CallContext
 ) -> Flow[OpenAIFile]:
     source = source_of(place).resolved()
     if options.validate:
         from aikit.validation import check_file  # noqa: PLC0415  its rules are needed here only
 
-        problems = check_file(source, "batch", provider.limits, watch)
+        problems = check_file(source, "batch", provider.limits, context)
         if problems:
             raise Rejected(problems)
     return (yield from provider.create_file(source, "batch", None))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.messages import Flow, Pause
 from aikit.http.retry import retry_after_s
 from aikit.resources.batches.parameters import OpenAIBatchWaitParameters
@@ -36,7 +36,9 @@ def asking_in_time(options: OpenAIBatchWaitParameters, defaults: OpenAIParameter
     return attrs.evolve(options, timeout=timeout_s, max_retries=0)  # waiting asks again by itself
 
 
-def ended(provider: Provider, batch_id: str, options: OpenAIBatchWaitParameters, watch: Watch) -> Flow[OpenAIBatch]:
+def ended(
+    provider: Provider, batch_id: str, options: OpenAIBatchWaitParameters, context: CallContext
+) -> Flow[OpenAIBatch]:
     """
     Ask for a batch with growing pauses until it is over.
 
@@ -59,7 +61,7 @@ def ended(provider: Provider, batch_id: str, options: OpenAIBatchWaitParameters,
             spent_s = yield Pause(0.0)  # it may have been long in coming
         else:
             troubles = 0
-            progress = _reported(batch, progress, watch)
+            progress = _reported(batch, progress, context)
             if batch.is_ended:
                 return _completed(batch)
         if spent_s >= options.max_wait:
@@ -89,14 +91,14 @@ def _wanted_s(usual_s: float, trouble: OpenAIError | None, troubles: int) -> flo
     return max(min(usual_s, soon_s), retry_after_s(trouble.headers, time.time()) or 0.0)
 
 
-def _reported(batch: OpenAIBatch, last: OpenAIBatchProgress | None, watch: Watch) -> OpenAIBatchProgress:
+def _reported(batch: OpenAIBatch, last: OpenAIBatchProgress | None, context: CallContext) -> OpenAIBatchProgress:
     """
-    Tell *watch* what is new since *last*; return what is known now.
+    Tell *context* what is new since *last*; return what is known now.
     """
     counts = batch.request_counts
     progress = OpenAIBatchProgress(batch, max(counts.completed + counts.failed, last.done if last else 0))
     if last is None or (progress.phase, progress.done, progress.total) != (last.phase, last.done, last.total):
-        watch.tell(progress, is_last=batch.is_ended)
+        context.tell(progress, is_last=batch.is_ended)
     return progress
 
 

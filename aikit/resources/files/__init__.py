@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.messages import Flow, Pause
 from aikit.http.sinks import FileSink
 from aikit.http.sources import FileSource, Source, source_of
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from aikit.client import OpenAIClient
     from aikit.providers import Provider
-    from aikit.resources.files.bulk_calls import ManyCalls
+    from aikit.resources.files.bulk_calls import BulkCalls
     from aikit.resources.files.many_parameters import (
         OpenAIFileManyParameters,
         OpenAIFilePruneParameters,
@@ -68,7 +68,7 @@ class FilesAPI:
 
     def __init__(self, client: OpenAIClient) -> None:
         self._client = client
-        self._many_calls: ManyCalls | None = None
+        self._many_calls: BulkCalls | None = None
 
     def create(self, file: FileSource, purpose: str, parameters: FileOptions | None = None) -> OpenAIFileResult:
         """
@@ -97,7 +97,7 @@ class FilesAPI:
         return start(
             self._client,
             OpenAIFileResult(),
-            lambda provider, watch: _checked_create(provider, source, purpose, options, watch, client=self._client),
+            lambda provider, context: _checked_create(provider, source, purpose, options, context, client=self._client),
             options,
             is_long=True,
         )
@@ -170,11 +170,11 @@ class FilesAPI:
         return self._many.prune(parameters)
 
     @property
-    def _many(self) -> ManyCalls:
+    def _many(self) -> BulkCalls:
         if self._many_calls is None:
-            from aikit.resources.files.bulk_calls import ManyCalls  # noqa: PLC0415  who has one file needs none of it
+            from aikit.resources.files.bulk_calls import BulkCalls  # noqa: PLC0415  who has one file needs none of it
 
-            self._many_calls = ManyCalls(self._client, partial(_checked_create, client=self._client))
+            self._many_calls = BulkCalls(self._client, partial(_checked_create, client=self._client))
         return self._many_calls
 
     def retrieve(self, file_id: str, parameters: Options | None = None) -> OpenAIFileResult:
@@ -322,7 +322,7 @@ def _checked_create(
     source: Source,
     purpose: str,
     options: OpenAIFileParameters,
-    watch: Watch,
+    context: CallContext,
     *,
     client: OpenAIClient,
 ) -> Flow[OpenAIFile]:
@@ -330,7 +330,7 @@ def _checked_create(
     if options.validate:
         from aikit.validation import check_file  # noqa: PLC0415  its rules are needed here only
 
-        problems = check_file(source, purpose, provider.limits, watch)
+        problems = check_file(source, purpose, provider.limits, context)
         if problems:
             raise Rejected(problems)
     if (source.size_bytes or 0) > provider.limits.size_limit(purpose):
@@ -338,7 +338,7 @@ def _checked_create(
 
         if goes_in_parts(source, purpose, provider.limits):
             return (
-                yield from created_in_parts(provider, source, purpose, options, journal=client.journal, watch=watch)
+                yield from created_in_parts(provider, source, purpose, options, journal=client.journal, context=context)
             )
     return (yield from provider.create_file(source, purpose, options.expires_after))
 

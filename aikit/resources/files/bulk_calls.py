@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from aikit.http.filenames import require_plain_name
-from aikit.http.rate_limiter import Pace
+from aikit.http.rate_limiter import RateLimiter
 from aikit.providers.account import account_key
 from aikit.resources.call import start
-from aikit.resources.files.bulk_progress import Tally
+from aikit.resources.files.bulk_progress import BulkProgress
 from aikit.resources.files.many_parameters import (
     OpenAIFileManyParameters,
     OpenAIFilePruneParameters,
@@ -33,7 +33,7 @@ from aikit.storage.walk import is_folder, is_one, require_paths
 
 if TYPE_CHECKING:
     from aikit.client import OpenAIClient
-    from aikit.http.context import Watch
+    from aikit.http.context import CallContext
     from aikit.http.messages import Flow
     from aikit.providers import Provider
     from aikit.resources.files.bulk_upload import Create
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 @attrs.define(eq=False)
-class ManyCalls:
+class BulkCalls:
     """
     The calls of a client about many files.
 
@@ -51,7 +51,7 @@ class ManyCalls:
 
     client: OpenAIClient
     create: Create
-    _paces: dict[tuple[str, str, int], Pace] = attrs.field(factory=dict, init=False)
+    _paces: dict[tuple[str, str, int], RateLimiter] = attrs.field(factory=dict, init=False)
 
     def create_many(self, paths: Any, purpose: str, parameters: Any) -> OpenAIFileManyResult:
         """
@@ -62,21 +62,21 @@ class ManyCalls:
         require_paths(paths)
         if options.filename is not None:
             _require_one(options.filename, paths)
-        tally, result = Tally(), OpenAIFileManyResult()
+        tally, result = BulkProgress(), OpenAIFileManyResult()
         result._now = tally.outcome  # noqa: SLF001  results and calls are one mechanism
 
-        def flow(provider: Provider, watch: Watch) -> Flow[ManyOutcome]:
-            from aikit.resources.files.bulk_upload import Many  # noqa: PLC0415  loaded by the first call
+        def flow(provider: Provider, context: CallContext) -> Flow[ManyOutcome]:
+            from aikit.resources.files.bulk_upload import BulkUpload  # noqa: PLC0415  loaded by the first call
 
-            tally.watch = watch
+            tally.context = context
             account = account_key(provider, options.extra_headers)
-            return Many(
+            return BulkUpload(
                 provider=provider,
                 account=account,
                 paths=paths,
                 purpose=purpose,
                 options=options,
-                watch=watch,
+                context=context,
                 create=self.create,
                 at_a_time=self._at_a_time(options.at_a_time),
                 tally=tally,
@@ -96,7 +96,7 @@ class ManyCalls:
         return start(
             self.client,
             OpenAIFileUsageResult(),
-            lambda provider, watch: summed_up(provider, options, int(time.time()), watch),
+            lambda provider, context: summed_up(provider, options, int(time.time()), context),
             options,
         )
 
@@ -114,8 +114,8 @@ class ManyCalls:
         tally, result = HousekeepingTally(), OpenAIFilePruneResult()
         result._now = tally.outcome  # noqa: SLF001  results and calls are one mechanism
 
-        def flow(provider: Provider, watch: Watch) -> Flow[PruneOutcome]:
-            tally.watch = watch
+        def flow(provider: Provider, context: CallContext) -> Flow[PruneOutcome]:
+            tally.context = context
             return Prune(
                 provider=provider,
                 options=options,
@@ -131,11 +131,11 @@ class ManyCalls:
     def _at_a_time(self, asked: int | None) -> int:
         return min(asked or self.client.max_workers, self.client.max_connections)
 
-    def _pace(self, what: str, provider: Provider, per_minute: int) -> Pace:
+    def _pace(self, what: str, provider: Provider, per_minute: int) -> RateLimiter:
         """
         Return what gives turns, the same for all calls of a client that ask alike.
         """
-        return self._paces.setdefault((what, provider.base_url, per_minute), Pace(per_minute))
+        return self._paces.setdefault((what, provider.base_url, per_minute), RateLimiter(per_minute))
 
     def _identical(self, provider: Provider, account: str, purpose: str) -> Identical:
         from aikit.resources.files.identical import Identical  # noqa: PLC0415  likewise

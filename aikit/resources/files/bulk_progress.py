@@ -11,8 +11,8 @@ from typing import Any
 
 import attrs
 
-from aikit.http.context import Watch
-from aikit.resources.files.many_results import Items, ManyOutcome
+from aikit.http.context import CallContext
+from aikit.resources.files.many_results import ManyOutcome, SpooledResults
 from aikit.resources.files.reports import Reports
 from aikit.types.bulk_files import (
     FAILED,
@@ -39,20 +39,22 @@ class _UnderWay:
 
 
 @attrs.define(eq=False)
-class Tally:
+class BulkProgress:
     """
     What has become of many files so far; for several threads, and for the caller while the call runs.
 
     Attributes:
-        watch: Told of progress; none before the call has begun.
+        context: Told of progress; none before the call has begun.
 
         items: What became of each.
 
         begun: How many were begun.
     """
 
-    watch: Watch | None = None
-    items: Items[OpenAIFileItem] = attrs.field(factory=lambda: Items(OpenAIFileItem.from_json), init=False)
+    context: CallContext | None = None
+    items: SpooledResults[OpenAIFileItem] = attrs.field(
+        factory=lambda: SpooledResults(OpenAIFileItem.from_json), init=False
+    )
     begun: int = attrs.field(default=0, init=False)
     _counts: Counter[str] = attrs.field(factory=Counter, init=False)
     _done_bytes: int = attrs.field(default=0, init=False)
@@ -67,7 +69,7 @@ class Tally:
     @property
     def is_heard(self) -> bool:
         """Whether anybody is told of progress."""
-        return self.watch is not None and self.watch.on_progress is not None
+        return self.context is not None and self.context.on_progress is not None
 
     def expect(self, sizes_bytes: Iterable[int]) -> None:
         """
@@ -134,7 +136,7 @@ class Tally:
             self._counts[item.status] += 1
             self._done_bytes += max(item.bytes, one.sent_bytes if one else 0)
             self._uploaded_bytes += item.bytes if item.status == UPLOADED else 0
-        if self.watch is None or not self.watch.is_cancelled:
+        if self.context is None or not self.context.is_cancelled:
             self.tell()
 
     def unfinished(self) -> list[tuple[int, str | None]]:
@@ -151,7 +153,7 @@ class Tally:
         Raises:
             CancelledError: It is time to stop.
         """
-        self._reports.tell(self.watch, self.progress, is_last=is_last)
+        self._reports.tell(self.context, self.progress, is_last=is_last)
 
     def progress(self) -> OpenAIFileManyProgress:
         """

@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from aikit.http.context import Watch
-from aikit.http.messages import Flow, Request, Response, Together
-from aikit.http.retry import through
+from aikit.http.context import CallContext
+from aikit.http.messages import Flow, Gather, Request, Response
+from aikit.http.retry import intercept
 from aikit.http.slices import sha256_of
 from aikit.http.sources import PathSource, Source, source_of
-from aikit.resources.files.bulk_progress import Tally
+from aikit.resources.files.bulk_progress import BulkProgress
 from aikit.resources.files.many_results import ManyOutcome
-from aikit.storage.walk import Found, can_be_walked_twice, measured, walked
+from aikit.storage.walk import FoundFile, can_be_walked_twice, measured, walk
 from aikit.types.bulk_files import CANCELLED, FAILED, IDENTICAL, KEPT, UPLOADED, OpenAIFileItem
 from aikit.types.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected
 from aikit.types.files import Progress
 
 if TYPE_CHECKING:
-    from aikit.http.rate_limiter import Pace
+    from aikit.http.rate_limiter import RateLimiter
     from aikit.providers import Provider
     from aikit.resources.files.identical import Identical
     from aikit.resources.files.many_parameters import OpenAIFileManyParameters
@@ -37,12 +37,12 @@ log: Final = logging.getLogger("aikit")
 _TOLD_MAX: Final = 10_000  # of those that were not begun when the call was cancelled
 _ERRORS_MAX: Final = 100
 
-Create = Callable[["Provider", Source, str, Any, Watch], Flow["OpenAIFile"]]
+Create = Callable[["Provider", Source, str, Any, CallContext], Flow["OpenAIFile"]]
 """Checks and uploads one file."""
 
 
 @attrs.define(eq=False, kw_only=True)
-class Many:
+class BulkUpload:
     """
     A call about many files.
 
@@ -63,19 +63,19 @@ class Many:
     paths: Any
     purpose: str
     options: OpenAIFileManyParameters
-    watch: Watch
+    context: CallContext
     create: Create
     at_a_time: int
-    tally: Tally
-    pace: Pace
+    tally: BulkProgress
+    pace: RateLimiter
     identical: Identical | None = None
     _manifest: Manifest | None = attrs.field(default=None, init=False)
-    _found: Iterator[Found] = attrs.field(init=False)
+    _found: Iterator[FoundFile] = attrs.field(init=False)
     _errors: list[OpenAIError] = attrs.field(factory=list, init=False)
     _lock: Any = attrs.field(factory=threading.Lock, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._found = walked(self.paths, recursive=self.options.recursive, but=self.options.manifest)
+        self._found = walk(self.paths, recursive=self.options.recursive, but=self.options.manifest)
 
     def run(self) -> Flow[ManyOutcome]:
         """
@@ -97,7 +97,7 @@ class Many:
         """
         try:
             self._open(stack)
-            yield Together(self._flows(), self.at_a_time, on_progress=self.tally.moved)
+            yield Gather(self._flows(), self.at_a_time, on_progress=self.tally.moved)
             self.tally.finish()
         except CancelledError as error:
             self._tell_what_is_left(error)
@@ -126,7 +126,7 @@ class Many:
 
             from aikit.storage.manifest import Manifest  # noqa: PLC0415  SQLite is loaded for those who use it
 
-            self._manifest = Manifest.opened(Path(self.options.manifest), self.watch.raise_if_cancelled)
+            self._manifest = Manifest.opened(Path(self.options.manifest), self.context.raise_if_cancelled)
             stack.callback(self._manifest.close)
         if self.identical is not None:
             stack.callback(self.identical.close)
@@ -135,7 +135,7 @@ class Many:
 
     def _sizes(self) -> Iterator[int]:
         for size_bytes in measured(self.paths, recursive=self.options.recursive, but=self.options.manifest):
-            self.watch.raise_if_cancelled()
+            self.context.raise_if_cancelled()
             yield size_bytes
 
     def _flows(self) -> Iterator[Flow[None]]:
@@ -169,13 +169,13 @@ class Many:
             for number, found in zip(range(begun, begun + _TOLD_MAX), self._found, strict=False):
                 self.tally.end(number, _cancelled(found.path, why))
             if next(self._found, None) is not None:
-                self.watch.note(f"of the files that were not begun, only the first {_TOLD_MAX:,} are listed")
+                self.context.note(f"of the files that were not begun, only the first {_TOLD_MAX:,} are listed")
 
-    def _one(self, number: int, found: Found) -> Flow[None]:
+    def _one(self, number: int, found: FoundFile) -> Flow[None]:
         """
         Upload one file, and keep what came of it; only cancelling ends more than this one.
         """
-        one = _One(self, number, found.path)
+        one = _FileUpload(self, number, found.path)
         try:
             yield from one.run(found)
         except CancelledError as error:
@@ -189,7 +189,7 @@ class Many:
             one.fail(OpenAIError(message=f"{type(error).__name__}: {error}", code=UNEXPECTED))
         self._end(one)
 
-    def _end(self, one: _One) -> None:
+    def _end(self, one: _FileUpload) -> None:
         item = one.item()
         with self._lock:
             room = _ERRORS_MAX - len(self._errors)
@@ -224,7 +224,7 @@ class Many:
 
 
 @attrs.define(eq=False)
-class _One:
+class _FileUpload:
     """
     One of them, and what is known of it so far.
 
@@ -232,7 +232,7 @@ class _One:
         state: For the manifest.
     """
 
-    many: Many
+    many: BulkUpload
     number: int
     path: str | None
     state: FileState | None = None
@@ -263,7 +263,7 @@ class _One:
         """
         self.status, self.file, self.errors = status, None, errors
 
-    def run(self, found: Found) -> Flow[None]:
+    def run(self, found: FoundFile) -> Flow[None]:
         """
         Upload it, unless that is done already.
         """
@@ -286,9 +286,9 @@ class _One:
 
     def _upload(self, source: Source) -> Flow[None]:
         many = self.many
-        eye = _Eye(whole=many.watch, on_progress=self._checked)
+        eye = _Eye(whole=many.context, on_progress=self._checked)
         flow = many.create(many.provider, source, many.purpose, many.options, eye)
-        self.file = yield from through(flow, self._asked)
+        self.file = yield from intercept(flow, self._asked)
         self.status = UPLOADED
         if many.identical is not None and self.sha256 is not None:
             many.identical.note(source, self.sha256, self.file.id)
@@ -310,7 +310,7 @@ class _One:
             def tell(count: int) -> None:
                 nonlocal done
                 done += count
-                self.many.watch.raise_if_cancelled()
+                self.many.context.raise_if_cancelled()
                 self._checked(Progress(done, source.size_bytes, "checking"))
 
             self.sha256 = sha256_of(source, tell)
@@ -321,12 +321,12 @@ class _One:
 
 
 @attrs.define(eq=False, slots=True)
-class _Eye(Watch):
+class _Eye(CallContext):
     """
     The eye on the checking of one file: it sees when the whole call is cancelled.
     """
 
-    whole: Watch = attrs.field(kw_only=True)
+    whole: CallContext = attrs.field(kw_only=True)
 
     def raise_if_cancelled(self) -> None:
         self.whole.raise_if_cancelled()
@@ -356,7 +356,7 @@ def _broken_off(error: Exception) -> OpenAIError:
     return OpenAIError(message=message, code="unreadable_paths", param="paths")
 
 
-def _source(found: Found, filename: str | None, purpose: str) -> Source:
+def _source(found: FoundFile, filename: str | None, purpose: str) -> Source:
     if found.error is not None:
         raise found.error
     try:

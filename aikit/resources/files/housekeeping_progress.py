@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from aikit.resources.files.many_results import Items, PruneOutcome
+from aikit.resources.files.many_results import PruneOutcome, SpooledResults
 from aikit.resources.files.reports import Reports
 from aikit.types.bulk_files import CANCELLED, DELETED, FAILED, LISTED
 from aikit.types.errors import CancelledError
@@ -24,7 +24,7 @@ from aikit.types.housekeeping_objects import (
 )
 
 if TYPE_CHECKING:
-    from aikit.http.context import Watch
+    from aikit.http.context import CallContext
 
 _DONE_WITH: Final = (DELETED, FAILED, CANCELLED)
 
@@ -37,13 +37,15 @@ class HousekeepingTally:
     Being told never ends the call: whoever drives it sees that it was cancelled.
 
     Attributes:
-        watch: Told of progress; none before the call has begun.
+        context: Told of progress; none before the call has begun.
 
         items: The files that are to go.
     """
 
-    watch: Watch | None = None
-    items: Items[OpenAIFilePruneItem] = attrs.field(factory=lambda: Items(OpenAIFilePruneItem.from_json), init=False)
+    context: CallContext | None = None
+    items: SpooledResults[OpenAIFilePruneItem] = attrs.field(
+        factory=lambda: SpooledResults(OpenAIFilePruneItem.from_json), init=False
+    )
     _counts: Counter[str] = attrs.field(factory=Counter, init=False)
     _phase: str = attrs.field(default=LISTING, init=False)
     _total: int | None = attrs.field(default=None, init=False)
@@ -64,11 +66,11 @@ class HousekeepingTally:
         """
         self.items.spool.put(len(self.items), item.to_json())
 
-    def start_over(self) -> Items[OpenAIFilePruneItem]:
+    def after_fork_in_child(self) -> SpooledResults[OpenAIFilePruneItem]:
         """
         Return what was to go, and let it be chosen anew.
         """
-        chosen, self.items = self.items, Items(OpenAIFilePruneItem.from_json)
+        chosen, self.items = self.items, SpooledResults(OpenAIFilePruneItem.from_json)
         return chosen
 
     def begin_deleting(self) -> None:
@@ -127,4 +129,4 @@ class HousekeepingTally:
 
     def _tell(self, *, is_last: bool = False) -> None:
         with suppress(CancelledError):
-            self._reports.tell(self.watch, self.progress, is_last=is_last)
+            self._reports.tell(self.context, self.progress, is_last=is_last)

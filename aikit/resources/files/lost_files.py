@@ -12,8 +12,8 @@ from aikit.http.messages import Flow, Pause
 from aikit.types.errors import CancelledError, OpenAIError
 
 if TYPE_CHECKING:
-    from aikit.resources.files.resume import Shipment
-    from aikit.storage.upload_entry import Entry
+    from aikit.resources.files.resume import MultipartUpload
+    from aikit.storage.upload_entry import UploadRecord
     from aikit.types.files import OpenAIFile
 
 _PAGE_SIZE: Final = 100
@@ -21,7 +21,7 @@ _LOOKS_AFTER_S: Final = (0.0, 0.5, 2.0)  # a provider may list a new file late
 _DOUBTS_AFTER_S: Final = (2.0, 4.0, 8.0)  # who else completes one that looks the same will soon know which is theirs
 
 
-def found_after(shipment: Shipment, entry: Entry) -> Flow[OpenAIFile | None]:
+def found_after(shipment: MultipartUpload, entry: UploadRecord) -> Flow[OpenAIFile | None]:
     """
     Look for the file that the upload of *entry* became among the newest of its purpose; ``None`` if it is not there.
 
@@ -62,7 +62,7 @@ class _Seen:
     has_rivals: bool = False
 
 
-def _look(shipment: Shipment, entry: Entry) -> Flow[_Seen]:
+def _look(shipment: MultipartUpload, entry: UploadRecord) -> Flow[_Seen]:
     order, account, journal = shipment.order, shipment.wanted.account, shipment.journal
     query = {"purpose": order.purpose, "limit": _PAGE_SIZE, "order": "desc"}
     page = yield from shipment.provider.list_files(query)
@@ -76,13 +76,13 @@ def _look(shipment: Shipment, entry: Entry) -> Flow[_Seen]:
     return _Seen(files, has_rivals)
 
 
-def _is_like(file: OpenAIFile, shipment: Shipment, entry: Entry) -> bool:
+def _is_like(file: OpenAIFile, shipment: MultipartUpload, entry: UploadRecord) -> bool:
     order = shipment.order
     is_like = (file.filename, file.purpose) == (order.filename, order.purpose)
     return is_like and file.created_at >= entry.created_at and file.bytes in {None, order.bytes}
 
 
-def _doubt(shipment: Shipment) -> OpenAIError:
+def _doubt(shipment: MultipartUpload) -> OpenAIError:
     message = (
         f"the answer to completing the upload of {shipment.order.filename} was lost, and there may be several files of "
         "that name and size; look at files.list(), and delete what is too many"

@@ -26,7 +26,7 @@ I = TypeVar("I")  # noqa: E741  an item
 
 
 @attrs.define(eq=False, repr=False)
-class Items(Sequence[I], Generic[I]):
+class SpooledResults(Sequence[I], Generic[I]):
     """
     What became of each, in the order in which they were given; however many, they take next to no memory.
 
@@ -74,8 +74,8 @@ class Items(Sequence[I], Generic[I]):
         return _items_from, (self.read, list(self.spool.values()))
 
 
-def _items_from(read: Callable[[Any], Any], values: Sequence[Any]) -> Items[Any]:
-    items = Items(read)
+def _items_from(read: Callable[[Any], Any], values: Sequence[Any]) -> SpooledResults[Any]:
+    items = SpooledResults(read)
     for number, value in enumerate(values):
         items.spool.put(number, value)
     return items
@@ -87,7 +87,7 @@ class ManyOutcome:
     What came of many files.
     """
 
-    items: Items[OpenAIFileItem]
+    items: SpooledResults[OpenAIFileItem]
     counts: OpenAIFileManyCounts
     progress: OpenAIFileManyProgress
     ended_by: OpenAIError | None = None
@@ -105,7 +105,7 @@ class OpenAIFileManyResult(OpenAIResult[ManyOutcome]):
     _now: Callable[[], ManyOutcome] | None = attrs.field(default=None, init=False)
 
     @property
-    def items(self) -> Items[OpenAIFileItem]:
+    def items(self) -> SpooledResults[OpenAIFileItem]:
         """What became of each file, in the order in which they were given; also while the call runs."""
         return self._so_far.items
 
@@ -133,7 +133,7 @@ class OpenAIFileManyResult(OpenAIResult[ManyOutcome]):
 
 def _nothing() -> ManyOutcome:
     progress = OpenAIFileManyProgress(files=0, files_total=None, failed=0, bytes=0, bytes_total=None)
-    return ManyOutcome(Items(OpenAIFileItem.from_json), OpenAIFileManyCounts(), progress)
+    return ManyOutcome(SpooledResults(OpenAIFileItem.from_json), OpenAIFileManyCounts(), progress)
 
 
 class OpenAIFileUsageResult(OpenAIResult[OpenAIFileUsage]):
@@ -155,7 +155,7 @@ class PruneOutcome:
     What came of pruning.
     """
 
-    items: Items[OpenAIFilePruneItem]
+    items: SpooledResults[OpenAIFilePruneItem]
     counts: OpenAIFilePruneCounts
     progress: OpenAIFileHousekeepingProgress
     ended_by: OpenAIError | None = None
@@ -173,9 +173,9 @@ class OpenAIFilePruneResult(OpenAIResult[PruneOutcome]):
     _now: Callable[[], PruneOutcome] | None = attrs.field(default=None, init=False, repr=False)
 
     @property
-    def items(self) -> Items[OpenAIFilePruneItem]:
+    def items(self) -> SpooledResults[OpenAIFilePruneItem]:
         """The files that are to go, newest first, and what became of each; empty while running."""
-        return self._outcome.value.items if self._outcome.value else Items(OpenAIFilePruneItem.from_json)
+        return self._outcome.value.items if self._outcome.value else SpooledResults(OpenAIFilePruneItem.from_json)
 
     @property
     def counts(self) -> OpenAIFilePruneCounts:
@@ -201,4 +201,4 @@ class OpenAIFilePruneResult(OpenAIResult[PruneOutcome]):
 
 def _nothing_pruned() -> PruneOutcome:
     progress = OpenAIFileHousekeepingProgress(phase=LISTING)
-    return PruneOutcome(Items(OpenAIFilePruneItem.from_json), OpenAIFilePruneCounts(), progress)
+    return PruneOutcome(SpooledResults(OpenAIFilePruneItem.from_json), OpenAIFilePruneCounts(), progress)

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from aikit.http.bodies import media_type
-from aikit.http.messages import Flow, Together, Work
+from aikit.http.messages import Flow, Gather, Work
 from aikit.http.retry import may_have_been_done
-from aikit.http.slices import Fingerprinted, are_apart, has_slices, md5_of, slice_of
+from aikit.http.slices import HashingSource, are_apart, has_slices, md5_of, slice_of
 from aikit.resources.files.lost_files import found_after
-from aikit.resources.files.resume import Shipment, gone_on_with
-from aikit.storage.upload_entry import Entry, SentPart
+from aikit.resources.files.resume import MultipartUpload, gone_on_with
+from aikit.storage.upload_entry import SentPart, UploadRecord
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError, Rejected
 from aikit.types.uploads import OpenAIUpload, UploadOrder
 
 if TYPE_CHECKING:
-    from aikit.http.context import Watch
+    from aikit.http.context import CallContext
     from aikit.http.sources import Source
     from aikit.providers import Provider
     from aikit.resources.files.parameters import OpenAIFileParameters
@@ -45,7 +45,13 @@ def goes_in_parts(source: Source, purpose: str, limits: Limits) -> bool:
 
 
 def created_in_parts(
-    provider: Provider, source: Source, purpose: str, options: OpenAIFileParameters, *, journal: Journal, watch: Watch
+    provider: Provider,
+    source: Source,
+    purpose: str,
+    options: OpenAIFileParameters,
+    *,
+    journal: Journal,
+    context: CallContext,
 ) -> Flow[OpenAIFile]:
     """
     Upload *source*, whose size is known and which can be read from anywhere, in parts side by side.
@@ -64,13 +70,13 @@ def created_in_parts(
         mime_type=media_type(source.name),
         expires_after=options.expires_after,
     )
-    shipment = Shipment.of(provider, source, order, options, journal=journal, watch=watch)
+    shipment = MultipartUpload.of(provider, source, order, options, journal=journal, context=context)
     entry = yield from gone_on_with(shipment)
     if entry is not None:
         try:
             return (yield from _shipped(shipment, entry, was_there=True))
         except _GoneError:
-            watch.note(f"the upload of {order.filename} that was interrupted is over at the provider; it began anew")
+            context.note(f"the upload of {order.filename} that was interrupted is over at the provider; it began anew")
     began_at = time.time()
     upload = yield from provider.create_upload(order)
     entry = shipment.begun(upload, began_at)
@@ -83,7 +89,7 @@ class _GoneError(Exception):
     """
 
 
-def _shipped(shipment: Shipment, entry: Entry, *, was_there: bool) -> Flow[OpenAIFile]:
+def _shipped(shipment: MultipartUpload, entry: UploadRecord, *, was_there: bool) -> Flow[OpenAIFile]:
     """
     Send what is missing, and have the file made; leave nothing open that nobody will go on with.
     """
@@ -93,11 +99,11 @@ def _shipped(shipment: Shipment, entry: Entry, *, was_there: bool) -> Flow[OpenA
             file = yield from _made(shipment, entry, was_ending=was_ending)
         except (OpenAIError, Rejected) as error:
             if _stays(error) and shipment.is_hashed and entry.is_kept and entry.parts:
-                shipment.watch.note(_can_go_on(shipment, entry))
+                shipment.context.note(_can_go_on(shipment, entry))
                 raise
             failure = yield from _given_up(shipment, entry)
             if failure is not None and entry.is_ending and isinstance(error, CancelledError):
-                shipment.watch.note(_may_be_there(shipment))
+                shipment.context.note(_may_be_there(shipment))
             elif failure is None or not (_stays(failure) and _stays(error)):
                 entry.forget()
             if was_there and getattr(error, "status", None) in _OVER:
@@ -109,7 +115,7 @@ def _shipped(shipment: Shipment, entry: Entry, *, was_there: bool) -> Flow[OpenA
         entry.release()
 
 
-def _given_up(shipment: Shipment, entry: Entry) -> Flow[OpenAIError | None]:
+def _given_up(shipment: MultipartUpload, entry: UploadRecord) -> Flow[OpenAIError | None]:
     """
     Give an upload up at the provider; return why that failed, ``None`` if it did not.
     """
@@ -126,7 +132,7 @@ def _given_up(shipment: Shipment, entry: Entry) -> Flow[OpenAIError | None]:
     return failure
 
 
-def _made(shipment: Shipment, entry: Entry, *, was_ending: bool) -> Flow[OpenAIFile]:
+def _made(shipment: MultipartUpload, entry: UploadRecord, *, was_ending: bool) -> Flow[OpenAIFile]:
     md5 = yield from _sent(shipment, entry)
     part_ids = [entry.parts[number].id for number in range(shipment.part_count)]
     entry.end()
@@ -144,7 +150,7 @@ def _made(shipment: Shipment, entry: Entry, *, was_ending: bool) -> Flow[OpenAIF
         return file
 
 
-def _sent(shipment: Shipment, entry: Entry) -> Flow[str | None]:
+def _sent(shipment: MultipartUpload, entry: UploadRecord) -> Flow[str | None]:
     """
     Send the parts that are not there yet; return the MD5 of the whole.
     """
@@ -154,39 +160,39 @@ def _sent(shipment: Shipment, entry: Entry) -> Flow[str | None]:
     flows: tuple[Flow[Any], ...] = (_hashed(shipment.source), _all_parts(shipment, entry))
     # one beside the other; the parts have their places and no more, also when the hash is ready
     at_a_time = _at_a_time(shipment) + 1 if are_apart(shipment.source) else 1
-    md5, _ = yield Together(flows, at_a_time, total_bytes=shipment.order.bytes)
+    md5, _ = yield Gather(flows, at_a_time, total_bytes=shipment.order.bytes)
     return str(md5)
 
 
-def _all_parts(shipment: Shipment, entry: Entry) -> Flow[None]:
+def _all_parts(shipment: MultipartUpload, entry: UploadRecord) -> Flow[None]:
     missing = [number for number in range(shipment.part_count) if number not in entry.parts]
     done = sum(shipment.extent(number)[1] for number in entry.parts)
-    yield Together(
+    yield Gather(
         _parts(shipment, entry, missing), _at_a_time(shipment), total_bytes=shipment.order.bytes, done_bytes=done
     )
 
 
-def _at_a_time(shipment: Shipment) -> int:
+def _at_a_time(shipment: MultipartUpload) -> int:
     """
     Return how many parts go side by side: few where bytes are rationed, so that some are soon whole, and stay.
     """
     if not are_apart(shipment.source):
         return 1
-    return _AT_A_TIME if shipment.watch.bandwidth is None else _RATIONED_AT_A_TIME
+    return _AT_A_TIME if shipment.context.bandwidth is None else _RATIONED_AT_A_TIME
 
 
-def _parts(shipment: Shipment, entry: Entry, numbers: list[int]) -> Iterator[Flow[None]]:
+def _parts(shipment: MultipartUpload, entry: UploadRecord, numbers: list[int]) -> Iterator[Flow[None]]:
     for number in numbers:
         yield _part(shipment, entry, number)
 
 
-def _part(shipment: Shipment, entry: Entry, number: int) -> Flow[None]:
+def _part(shipment: MultipartUpload, entry: UploadRecord, number: int) -> Flow[None]:
     part = slice_of(shipment.source, *shipment.extent(number))
     if not shipment.is_hashed:
         sent = yield from shipment.provider.add_upload_part(entry.upload_id, part)
         entry.add(number, SentPart(sent.id, ""))
         return
-    hashed = Fingerprinted(part)
+    hashed = HashingSource(part)
     sent = yield from shipment.provider.add_upload_part(entry.upload_id, hashed)
     entry.add(number, SentPart(sent.id, hashed.digest))
 
@@ -195,7 +201,7 @@ def _hashed(source: Source) -> Flow[str]:
     """
     Return the MD5 of the whole, which is read beside the parts.
     """
-    md5: str = yield Work(lambda watch: md5_of(source, lambda _: watch.raise_if_cancelled()))
+    md5: str = yield Work(lambda context: md5_of(source, lambda _: context.raise_if_cancelled()))
     return md5
 
 
@@ -217,7 +223,7 @@ def _may_have_been_done(error: OpenAIError) -> bool:
     return error.code == "invalid_response" or (error.status is not None and may_have_been_done(error.status))
 
 
-def _can_go_on(shipment: Shipment, entry: Entry) -> str:
+def _can_go_on(shipment: MultipartUpload, entry: UploadRecord) -> str:
     there = sum(shipment.extent(number)[1] for number in entry.parts)
     return (
         f"{there:,} of {shipment.order.bytes:,} bytes of {shipment.order.filename} have arrived, and stay at the "
@@ -225,7 +231,7 @@ def _can_go_on(shipment: Shipment, entry: Entry) -> str:
     )
 
 
-def _may_be_there(shipment: Shipment) -> str:
+def _may_be_there(shipment: MultipartUpload) -> str:
     return (
         f"{shipment.order.filename} may have been stored all the same: the provider was making the file when the call "
         "was cancelled; look at files.list(), or make the same call again, which finds it"

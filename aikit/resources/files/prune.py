@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from aikit.http.messages import Flow, Request, Response, Together
-from aikit.http.retry import through
+from aikit.http.messages import Flow, Gather, Request, Response
+from aikit.http.retry import intercept
 from aikit.resources.files.housekeeping_progress import HousekeepingTally
 from aikit.resources.pages import each_page
 from aikit.types.bulk_files import CANCELLED, DELETED, FAILED, LISTED
@@ -28,8 +28,8 @@ from aikit.types.housekeeping_objects import (
 )
 
 if TYPE_CHECKING:
-    from aikit.http.context import Watch
-    from aikit.http.rate_limiter import Pace
+    from aikit.http.context import CallContext
+    from aikit.http.rate_limiter import RateLimiter
     from aikit.providers import Provider
     from aikit.resources.files.many_parameters import OpenAIFilePruneParameters, OpenAIFileUsageParameters
     from aikit.resources.files.many_results import PruneOutcome
@@ -100,11 +100,13 @@ class _Sums:
         )
 
 
-def summed_up(provider: Provider, options: OpenAIFileUsageParameters, now: int, watch: Watch) -> Flow[OpenAIFileUsage]:
+def summed_up(
+    provider: Provider, options: OpenAIFileUsageParameters, now: int, context: CallContext
+) -> Flow[OpenAIFileUsage]:
     """
     Sum up all files, page by page; none is held.
     """
-    sums, tally = _Sums(now, options.expiring_within), HousekeepingTally(watch)
+    sums, tally = _Sums(now, options.expiring_within), HousekeepingTally(context)
 
     def take(page: FilePage) -> None:
         sums.take(page)
@@ -138,7 +140,7 @@ class Prune:
     booked: Callable[[], Iterator[str]]
     at_a_time: int
     tally: HousekeepingTally
-    pace: Pace
+    pace: RateLimiter
     _used: set[str] = attrs.field(factory=set, init=False)
     _newest: str | None = attrs.field(default=None, init=False)
     _errors: list[OpenAIError] = attrs.field(factory=list, init=False)
@@ -177,7 +179,7 @@ class Prune:
         self.tally.begin_deleting()
         ended_by: OpenAIError | None = None
         try:
-            yield Together(self._deletions(), self.at_a_time)
+            yield Gather(self._deletions(), self.at_a_time)
         except OpenAIError as error:
             ended_by = error
         self._tell_the_rest()
@@ -188,7 +190,7 @@ class Prune:
         Leave out what batches name; they are asked for last, so that those made meanwhile are among them.
         """
         yield from self._look_at_batches()
-        for item in self.tally.start_over():
+        for item in self.tally.after_fork_in_child():
             if item.file.id not in self._used:
                 self.tally.choose(item)
 
@@ -256,7 +258,7 @@ class Prune:
             self._end(number, attrs.evolve(item, status=FAILED, errors=(OpenAIError(message=message, code="in_use"),)))
             return
         try:
-            answer = yield from through(self.provider.delete_file(item.file.id), self._in_turn)
+            answer = yield from intercept(self.provider.delete_file(item.file.id), self._in_turn)
         except CancelledError:
             return
         except OpenAIError as error:

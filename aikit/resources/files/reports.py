@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 if TYPE_CHECKING:
-    from aikit.http.context import Watch
+    from aikit.http.context import CallContext
 
 _GAP_S: Final = 0.11  # at most ten reports a second
 
@@ -25,20 +25,20 @@ class Reports:
     _told_at: float = attrs.field(default=float("-inf"), init=False)
     _telling: Any = attrs.field(factory=threading.Lock, init=False)
 
-    def tell(self, watch: Watch | None, progress: Callable[[], Any], *, is_last: bool = False) -> None:
+    def tell(self, context: CallContext | None, progress: Callable[[], Any], *, is_last: bool = False) -> None:
         """
-        Tell *watch* what *progress* returns, unless nobody listens or it is too early after the last time.
+        Tell *context* what *progress* returns, unless nobody listens or it is too early after the last time.
 
         Raises:
             CancelledError: It is time to stop.
         """
-        if watch is None or watch.on_progress is None:
+        if context is None or context.on_progress is None:
             return
-        if not is_last and watch.clock() - self._told_at < _GAP_S:
+        if not is_last and context.clock() - self._told_at < _GAP_S:
             return
         if self._telling.acquire(blocking=is_last):  # one at a time, so that no later report overtakes
             try:
-                self._told_at = watch.clock()
-                watch.tell(progress(), is_last=True)
+                self._told_at = context.clock()
+                context.tell(progress(), is_last=True)
             finally:
                 self._telling.release()

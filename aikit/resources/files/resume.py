@@ -15,19 +15,19 @@ from aikit.http.messages import Flow, Work
 from aikit.http.slices import sha256_of, slice_of
 from aikit.http.sources import PathSource, Source
 from aikit.providers.account import account_key, as_text
-from aikit.storage.upload_entry import Entry, Wanted
+from aikit.storage.upload_entry import UploadKey, UploadRecord
 from aikit.types.errors import OpenAIError
 from aikit.types.uploads import OpenAIUpload, UploadOrder
 
 if TYPE_CHECKING:
-    from aikit.http.context import Watch
+    from aikit.http.context import CallContext
     from aikit.providers import Provider
     from aikit.resources.files.parameters import OpenAIFileParameters
     from aikit.storage.upload_journal import Journal
 
 
 @attrs.frozen(kw_only=True)
-class Shipment:
+class MultipartUpload:
     """
     What goes where, in parts of which size.
 
@@ -40,9 +40,9 @@ class Shipment:
     provider: Provider
     source: Source
     order: UploadOrder
-    wanted: Wanted
+    wanted: UploadKey
     journal: Journal
-    watch: Watch
+    context: CallContext
     is_hashed: bool
 
     @classmethod
@@ -54,12 +54,12 @@ class Shipment:
         options: OpenAIFileParameters,
         *,
         journal: Journal,
-        watch: Watch,
+        context: CallContext,
     ) -> Self:
         """
         Return what *order* says of *source*.
         """
-        wanted = Wanted(
+        wanted = UploadKey(
             account=account_key(provider, options.extra_headers),
             purpose=order.purpose,
             filename=order.filename,
@@ -74,7 +74,7 @@ class Shipment:
             order=order,
             wanted=wanted,
             journal=journal,
-            watch=watch,
+            context=context,
             is_hashed=options.checksum,
         )
 
@@ -90,14 +90,14 @@ class Shipment:
         start = number * self.wanted.part_bytes
         return start, min(self.wanted.part_bytes, self.order.bytes - start)
 
-    def begun(self, upload: OpenAIUpload, began_at: float) -> Entry:
+    def begun(self, upload: OpenAIUpload, began_at: float) -> UploadRecord:
         """
         Return the entry of an upload that was just created.
         """
         return self.journal.begun(self.wanted, upload.id, upload.created_at, began_at)
 
 
-def gone_on_with(shipment: Shipment) -> Flow[Entry | None]:
+def gone_on_with(shipment: MultipartUpload) -> Flow[UploadRecord | None]:
     """
     Return the interrupted upload of this very content, if there is one; give up those of what it was before.
     """
@@ -106,7 +106,7 @@ def gone_on_with(shipment: Shipment) -> Flow[Entry | None]:
     found: _Found = yield Work(lambda _: _look(shipment))
     with found.released_unless_returned():
         for entry in found.changed:
-            shipment.watch.note(
+            shipment.context.note(
                 f"{shipment.order.filename} has changed since its upload was interrupted; it began anew"
             )
             with suppress(OpenAIError):  # it ends by itself within the hour
@@ -114,7 +114,7 @@ def gone_on_with(shipment: Shipment) -> Flow[Entry | None]:
             entry.forget()
     if found.same is not None:
         there = sum(shipment.extent(number)[1] for number in found.same.parts)
-        shipment.watch.note(
+        shipment.context.note(
             f"the upload of {shipment.order.filename} was interrupted, and went on: {there:,} of "
             f"{shipment.order.bytes:,} bytes were there"
         )
@@ -132,8 +132,8 @@ class _Found:
         changed: Those of what the file was before.
     """
 
-    same: Entry | None = None
-    changed: list[Entry] = attrs.field(factory=list)
+    same: UploadRecord | None = None
+    changed: list[UploadRecord] = attrs.field(factory=list)
 
     @contextmanager
     def released_unless_returned(self) -> Iterator[None]:
@@ -148,7 +148,7 @@ class _Found:
             raise
 
 
-def _look(shipment: Shipment) -> _Found:
+def _look(shipment: MultipartUpload) -> _Found:
     found, wanted = _Found(), shipment.wanted
     with found.released_unless_returned():
         for seen in shipment.journal.interrupted(wanted):
@@ -167,11 +167,11 @@ def _look(shipment: Shipment) -> _Found:
     return found
 
 
-def _is_of(shipment: Shipment, entry: Entry) -> bool:
+def _is_of(shipment: MultipartUpload, entry: UploadRecord) -> bool:
     return entry.size_bytes == shipment.order.bytes and _holds(shipment, entry)
 
 
-def _holds(shipment: Shipment, entry: Entry) -> bool:
+def _holds(shipment: MultipartUpload, entry: UploadRecord) -> bool:
     """
     Tell whether what has arrived is what is here now.
     """
@@ -180,7 +180,7 @@ def _holds(shipment: Shipment, entry: Entry) -> bool:
     def tell(count: int) -> None:
         nonlocal done
         done += count
-        shipment.watch.report("checking", done, total)
+        shipment.context.report("checking", done, total)
 
     for number, part in sorted(entry.parts.items()):
         if not 0 <= number < shipment.part_count or part.digest != sha256_of(

@@ -11,7 +11,7 @@ from pathlib import Path
 from aikit.billing.costs import cost_of
 from aikit.billing.counting import CountingSink
 from aikit.billing.prices import prices_for
-from aikit.billing.usage_counter import Tally
+from aikit.billing.usage_counter import UsageCounter
 
 PRICES = {"gpt-4o-mini": {"batch": {"input": "0.075", "cached_input": "0.075", "output": "0.3"}}}
 CHUNK = 256 * 1024  # as the transport hands it on
@@ -19,7 +19,7 @@ CHUNK = 256 * 1024  # as the transport hands it on
 path = Path(sys.argv[1])
 started = time.perf_counter()
 prices = prices_for("https://api.openai.com/v1", own=PRICES, path=path.with_name("prices.json"))
-sink = CountingSink(make_counter=lambda: Tally(prices.price_of))
+sink = CountingSink(make_counter=lambda: UsageCounter(prices.price_of))
 buffer = memoryview(bytearray(CHUNK))
 with path.open("rb", buffering=0) as file:
     sink.begin(200, {"content-length": str(path.stat().st_size)})

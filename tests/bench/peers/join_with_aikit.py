@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.resources.batches.rows.folder import Folder
 from aikit.resources.batches.rows.index import AnswerFile
 from aikit.resources.batches.rows.join import join
@@ -22,7 +22,7 @@ batch = OpenAIBatch(
 )
 asked, told = map(Path, sys.argv[1:])
 started = time.perf_counter()
-rows = join([batch], Folder(), asked, [AnswerFile(told, "output", batch.id)], Watch())
+rows = join([batch], Folder(), asked, [AnswerFile(told, "output", batch.id)], CallContext())
 length = sum(len(row.text or "") for row in rows)
 took_s = time.perf_counter() - started
 ids = [row.custom_id for row in rows]

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import attrs
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.providers.local.batches.answer_settings import Answers
 from aikit.providers.local.batches.answerer import Answer, Answerer, Task
 
@@ -30,14 +30,14 @@ class Gate:
     asked: list[int] = attrs.field(factory=list)
     refuses: Callable[[Task], bool] = lambda _: False
 
-    def answer(self, task: Task, watch: Watch) -> Answer:
+    def answer(self, task: Task, context: CallContext) -> Answer:
         """
         Answer, in time.
         """
         self.asked.append(task.line)
         if len(self.asked) > self.free:
             while not self.is_open.wait(0.01):
-                watch.raise_if_cancelled()
+                context.raise_if_cancelled()
         if self.refuses(task):
             return Answer(status_code=400, body=b'{"error": {"message": "no"}}')
         usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}

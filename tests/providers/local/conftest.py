@@ -18,7 +18,7 @@ import pytest
 
 import aikit
 from aikit.http.bodies import MultipartBody, json_body
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
 from aikit.http.sources import source_of
@@ -58,9 +58,9 @@ class API:
 
     transport: LocalTransport
 
-    def call(self, method: str, path: str, watch: Watch | None = None, **others: Any) -> Response:
+    def call(self, method: str, path: str, context: CallContext | None = None, **others: Any) -> Response:
         """Send a request to *path* below the base URL."""
-        return self.transport.send(Request(method=method, url=BASE_URL + path, **others), watch or Watch())
+        return self.transport.send(Request(method=method, url=BASE_URL + path, **others), context or CallContext())
 
     def upload(
         self, content: Any = b"{}\n", purpose: str = "batch", filename: str | None = "a.jsonl", **fields: str

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.headers import Headers
 from aikit.http.messages import Request
 from aikit.providers.local import BASE_URL
@@ -88,7 +88,7 @@ def main(home: str, batch_id: str, moment: str = "") -> None:
     request = Request(method="GET", url=f"{BASE_URL}/batches/{batch_id}", headers=Headers())
     status = ""
     while status not in {"completed", "failed", "expired", "cancelled"}:
-        status = transport.send(request, Watch()).json()["status"]
+        status = transport.send(request, CallContext()).json()["status"]
         sys.stdout.write(f"{status}\n")
         sys.stdout.flush()
         time.sleep(0.02)

@@ -21,13 +21,13 @@ _takes_s = [0.02]
 _answered = [0]
 
 
-def slowly(model, task, watch):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201  a replacement
+def slowly(model, task, context):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201  a replacement
     """
     Take a while for each line.
     """
     time.sleep(_takes_s[0])
     _answered[0] += 1
-    return _model(model, task, watch)
+    return _model(model, task, context)
 
 
 def tell(result: OpenAIBatchResult) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from aikit.http.bodies import MultipartBody
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.sources import source_of
 from aikit.providers.local.store.files import Store
 from aikit.types.errors import CancelledError
@@ -42,13 +42,13 @@ def test_call_that_waits_for_its_turn_can_be_cancelled(api: API, home: Path) -> 
     While another process writes, an upload ends soon after it is cancelled, and leaves nothing.
     """
     api.stored_id()
-    watch = Watch()
+    context = CallContext()
     body = MultipartBody(fields={"purpose": "user_data"}, file_field="file", source=source_of(b"x", filename="a"))
     started = time.monotonic()
     with _writing_elsewhere(home):
-        threading.Timer(0.4, watch.cancel).start()
+        threading.Timer(0.4, context.cancel).start()
         with pytest.raises(CancelledError):
-            api.call("POST", "/files", watch, body=body)
+            api.call("POST", "/files", context, body=body)
     assert 0.3 < time.monotonic() - started < 2
     assert files_below(home / "local" / "incoming") == []
     assert len(files_below(home / "local" / "blobs")) == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aikit.http.bodies import MultipartBody, json_body
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.messages import Request
 from aikit.http.sources import source_of
 from aikit.providers.local import BASE_URL
@@ -51,7 +51,7 @@ def test_other_addresses_are_unknown(store: Store, url: str) -> None:
     """
     What the embedded provider does not have is told as OpenAI tells it.
     """
-    response = LocalTransport(store).send(Request(method="GET", url=url), Watch())
+    response = LocalTransport(store).send(Request(method="GET", url=url), CallContext())
     assert (response.status, response.json()["error"]["code"]) == (404, "unknown_url")
 
 
@@ -89,11 +89,11 @@ def test_progress_is_told_from_nothing_to_all(api: API) -> None:
     An upload reports chunk by chunk, with the attempt it belongs to.
     """
     seen: list[Progress] = []
-    watch = Watch(on_progress=seen.append, clock=iter(range(1_000)).__next__)
+    context = CallContext(on_progress=seen.append, clock=iter(range(1_000)).__next__)
     body = MultipartBody(
         fields={"purpose": "batch"}, file_field="file", source=source_of(b"{}\n" * 600_000, purpose="batch")
     )
-    api.call("POST", "/files", watch, body=body, attempt=2)
+    api.call("POST", "/files", context, body=body, attempt=2)
     assert [(each.total, each.phase, each.attempt) for each in seen] == [(1_800_000, "uploading", 2)] * len(seen)
     done = [each.bytes for each in seen]
     assert done == sorted(set(done))
@@ -108,13 +108,13 @@ def test_a_cancelled_upload_leaves_nothing(api: API, store: Store) -> None:
 
     def cancel_in_the_middle(progress: Progress) -> None:
         if progress.bytes:
-            watch.cancel()
+            context.cancel()
 
-    watch = Watch(on_progress=cancel_in_the_middle, clock=iter(range(1_000)).__next__)
+    context = CallContext(on_progress=cancel_in_the_middle, clock=iter(range(1_000)).__next__)
     source = source_of(b"x" * 2_000_000, filename="a.txt")
     body = MultipartBody(fields={"purpose": "vision"}, file_field="file", source=source)
     with pytest.raises(CancelledError):
-        api.call("POST", "/files", watch, body=body)
+        api.call("POST", "/files", context, body=body)
     assert files_below(store.folder / "incoming") + files_below(store.folder / "blobs") == []
 
 
@@ -122,10 +122,10 @@ def test_a_call_cancelled_before_it_began_does_nothing(home: Path) -> None:
     """
     Not even the folder is made.
     """
-    watch = Watch()
-    watch.cancel()
+    context = CallContext()
+    context.cancel()
     with pytest.raises(CancelledError):
-        LocalTransport(home).send(Request(method="GET", url=f"{BASE_URL}/files"), watch)
+        LocalTransport(home).send(Request(method="GET", url=f"{BASE_URL}/files"), context)
     assert not home.exists()
 
 
@@ -167,7 +167,7 @@ def test_a_folder_that_cannot_be_used_is_an_answer(tmp_path: Path) -> None:
     """
     (tmp_path / "home").write_bytes(b"a file")
     transport = LocalTransport(tmp_path / "home")
-    response = transport.send(Request(method="GET", url=f"{BASE_URL}/files"), Watch())
+    response = transport.send(Request(method="GET", url=f"{BASE_URL}/files"), CallContext())
     error = response.json()["error"]
     assert (response.status, error["type"], error["code"]) == (500, "server_error", "storage_unavailable")
     assert "AIKIT_HOME" in error["message"]

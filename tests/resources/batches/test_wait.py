@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aikit import OpenAIBatchProgress, OpenAIBatchResult, OpenAIClient, OpenAIParameters
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.headers import Headers
 from aikit.http.messages import Flow, Pause, Request, Response
 from aikit.providers.openai import OpenAIProvider
@@ -40,8 +40,8 @@ def _counts(total: int, completed: int, failed: int = 0) -> dict[str, Any]:
     return {"request_counts": {"total": total, "completed": completed, "failed": failed}}
 
 
-def _flow(watch: Watch | None = None, **options: Any) -> Flow[Any]:
-    return ended(_PROVIDER, "batch_1", OpenAIBatchWaitParameters(**options), watch or Watch())
+def _flow(context: CallContext | None = None, **options: Any) -> Flow[Any]:
+    return ended(_PROVIDER, "batch_1", OpenAIBatchWaitParameters(**options), context or CallContext())
 
 
 def _answer(step: Any, status: int = 200, value: Any = None, **headers: str) -> Response:
@@ -355,7 +355,7 @@ def test_progress_never_goes_backwards(counts: list[tuple[int, int]], end: str) 
     Whatever a provider counts, reports do not decrease, none is repeated, and the last is about the end.
     """
     seen: list[OpenAIBatchProgress] = []
-    flow = _flow(Watch(on_progress=seen.append, clock=_Clock()))
+    flow = _flow(CallContext(on_progress=seen.append, clock=_Clock()))
     step = next(flow)
     for completed, failed in counts:
         flow.send(_answer(step, 200, _WIRE | _counts(9, completed, failed)))

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import attrs
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 
 
 @attrs.frozen(kw_only=True)
@@ -108,7 +108,7 @@ class Answerer(Protocol):
     Whatever answers the requests of batches; asked by several threads at once.
     """
 
-    def answer(self, task: Task, watch: Watch) -> Answer:
+    def answer(self, task: Task, context: CallContext) -> Answer:
         """
         Answer *task*, in one try or as many as it takes.
 
@@ -116,6 +116,6 @@ class Answerer(Protocol):
             Throttled: It was told to wait; it is asked again.
             TryAgain: It failed in a way that may not last.
             Unreachable: There was nobody to tell it anything.
-            CancelledError: *watch* was cancelled.
+            CancelledError: *context* was cancelled.
         """
         ...

@@ -14,7 +14,7 @@ _MOST_DOUBLINGS: Final = 10
 
 
 @attrs.define
-class Pace:
+class ConcurrencyLimit:
     """
     A limit that grows slowly while all goes well and halves when the other end has too much, as networks do it.
 

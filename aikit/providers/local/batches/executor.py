@@ -14,10 +14,10 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.retry import RetryPolicy
 from aikit.providers.local.batches.answerer import Answer, Answerer, Task, Throttled, TryAgain, Unreachable
-from aikit.providers.local.batches.concurrency import Pace
+from aikit.providers.local.batches.concurrency import ConcurrencyLimit
 from aikit.providers.local.clock import Clock, ForwardTime
 from aikit.types.errors import CancelledError
 
@@ -79,7 +79,7 @@ class Executor:
             Exception: What *tasks*, *on_answer* or *should_stop* raised; nothing was begun afterwards.
         """
         most = min(self.concurrency, getattr(self.answerer, "most_at_once", self.concurrency))
-        _Run(self, tasks, on_answer, should_stop, Pace(most), ForwardTime(self.clock)).to_its_end()
+        _Run(self, tasks, on_answer, should_stop, ConcurrencyLimit(most), ForwardTime(self.clock)).to_its_end()
 
 
 @attrs.define(eq=False)
@@ -95,7 +95,7 @@ class _Worker:
         ends_at: Monotonic seconds after which its try takes too long.
     """
 
-    watch: Watch = attrs.field(factory=Watch)
+    context: CallContext = attrs.field(factory=CallContext)
     task: Task | None = None
     number: int = 0
     again_at: float | None = None
@@ -113,7 +113,7 @@ class _Run:
     _tasks: Iterator[Task]
     _on_answer: Callable[[Task, Answer], None]
     _should_stop: Callable[[], bool]
-    _pace: Pace
+    _pace: ConcurrencyLimit
     _time: ForwardTime
     _backoff: RetryPolicy = attrs.field(factory=lambda: RetryPolicy(max_delay_s=30.0))
     _state: threading.Condition = attrs.field(factory=threading.Condition)
@@ -207,8 +207,8 @@ class _Run:
         return self._is_stopping or (self._is_drawn_out and not self._parked)
 
     def _begin(self, worker: _Worker, task: Task) -> None:
-        if worker.watch.is_cancelled:
-            worker.watch, worker.is_late = Watch(), False
+        if worker.context.is_cancelled:
+            worker.context, worker.is_late = CallContext(), False
         worker.task, worker.number = task, self._pace.begin()
         worker.ends_at = time.monotonic() + self._of.longest_s
         self._under_way += 1
@@ -258,7 +258,7 @@ class _Run:
         task = worker.task
         assert task is not None, "only a worker with a task settles it"  # noqa: S101  for the type checker
         try:
-            answer = self._of.answerer.answer(task, worker.watch)
+            answer = self._of.answerer.answer(task, worker.context)
         except CancelledError as error:
             if self._is_stopping and not worker.is_late:
                 return  # the run is being cut off
@@ -325,7 +325,7 @@ class _Run:
             for worker in self._workers.values():
                 if worker.task is not None and now >= worker.ends_at and not worker.is_late:
                     worker.is_late = True
-                    worker.watch.cancel()
+                    worker.context.cancel()
         if now >= self._cut_at:
             self._cut_off()
 
@@ -345,7 +345,7 @@ class _Run:
 
     def _cut_off(self) -> None:
         for worker in self._workers.values():
-            worker.watch.cancel()
+            worker.context.cancel()
 
 
 def _too_late(longest_s: float) -> Answer:

@@ -68,7 +68,7 @@ class Record:
 
 
 @attrs.frozen
-class Tally:
+class LineCounts:
     """
     How many requests are through, and what they cost.
     """
@@ -77,11 +77,11 @@ class Tally:
     failed: int = 0
     usage: Usage = attrs.field(factory=Usage)
 
-    def plus(self, record: Record) -> Tally:
+    def plus(self, record: Record) -> LineCounts:
         """
         Return it with one more request.
         """
-        return Tally(self.completed + record.is_ok, self.failed + (not record.is_ok), self.usage + record.usage)
+        return LineCounts(self.completed + record.is_ok, self.failed + (not record.is_ok), self.usage + record.usage)
 
 
 @attrs.define(eq=False)
@@ -99,7 +99,7 @@ class Journal:
 
     path: Path
     total: int
-    tally: Tally = attrs.field(factory=Tally, init=False)
+    tally: LineCounts = attrs.field(factory=LineCounts, init=False)
     _file: FileIO = attrs.field(init=False)
     _size_bytes: int = attrs.field(default=0, init=False)
     _is_done: bytearray = attrs.field(init=False)

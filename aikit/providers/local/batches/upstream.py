@@ -14,7 +14,7 @@ import attrs
 
 from aikit import __version__
 from aikit.http.bodies import BytesBody
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response, Transport
 from aikit.http.refusals import error_from
@@ -70,7 +70,7 @@ class Upstream:
     most_bytes: int = MOST_BYTES
     _urls: dict[str, str] = attrs.field(factory=dict, init=False, repr=False)
 
-    def answer(self, task: Task, watch: Watch) -> Answer:
+    def answer(self, task: Task, context: CallContext) -> Answer:
         """
         Try once to have *task* answered; see `aikit.providers.local.batches.answerer.Answerer.answer`.
         """
@@ -85,7 +85,7 @@ class Upstream:
             attempt=task.attempt,
         )
         try:
-            response = self.transport.send(request, watch)
+            response = self.transport.send(request, context)
         except _TooLargeError:
             return _failed(
                 "answer_too_large", f"The answer has more than {self.most_bytes:,} bytes, the most that is kept."

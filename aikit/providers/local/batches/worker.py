@@ -19,7 +19,7 @@ from aikit.providers.local.batches.answerer import Answer, Task
 from aikit.providers.local.batches.executor import Executor
 from aikit.providers.local.batches.lifecycle import BatchWork, Stopped
 from aikit.providers.local.store.batches import BatchStore, StoredBatch
-from aikit.storage.shutdown import stop_at_the_end
+from aikit.storage.shutdown import stop_at_exit
 
 _STOP_S: Final = 4.0
 log: Final = logging.getLogger("aikit.providers.local")
@@ -94,7 +94,7 @@ class Engine:
         self._desk = _Worker("aikit-batches", self._do_paperwork, self._stop)
         self._lines = _Worker("aikit-batch-lines", self._have_answered, self._stop)
         try:
-            stop_at_the_end(self)
+            stop_at_exit(self)
         except RuntimeError:  # it is the end already: what is asked is answered, and nothing is begun
             self._stop.set()
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.providers.local.api.file_rules import Refusal
 from aikit.providers.local.batches.answerer import Answer, Task
 from aikit.providers.local.model.chat import chat, completions, responses
@@ -52,7 +52,7 @@ class BuiltInModel:
     now: Callable[[], float] = time.time
     most_at_once: int = 1
 
-    def answer(self, task: Task, watch: Watch) -> Answer:  # noqa: ARG002  it takes no time that could be cut short
+    def answer(self, task: Task, context: CallContext) -> Answer:  # noqa: ARG002  it takes no time that could be cut short
         """
         Answer *task*; what OpenAI would refuse has status 400 and OpenAI's error object.
         """

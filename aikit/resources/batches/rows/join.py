@@ -13,7 +13,7 @@ from typing import BinaryIO, Final, NoReturn
 
 import attrs
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.resources.batches.rows.folder import Folder
 from aikit.resources.batches.rows.index import AnswerFile, Entry, Index, entries, new_database
 from aikit.resources.batches.rows.lines import LINE_MAX_BYTES
@@ -159,7 +159,11 @@ class BatchRows:
 
 
 def join(
-    batches: Sequence[OpenAIBatch], folder: Folder, asked: Path, files: Sequence[AnswerFile | Gone], watch: Watch
+    batches: Sequence[OpenAIBatch],
+    folder: Folder,
+    asked: Path,
+    files: Sequence[AnswerFile | Gone],
+    context: CallContext,
 ) -> BatchRows:
     """
     Join *files* with the input at *asked*.
@@ -173,17 +177,17 @@ def join(
 
         files: Those of each batch, in the order of *batches*.
 
-        watch: Told the bytes that are through.
+        context: Told the bytes that are through.
 
     Raises:
         OpenAIError: The disk is full (code ``"temporary_storage"``).
-        CancelledError: *watch* was cancelled.
+        CancelledError: *context* was cancelled.
     """
     found = tuple(file for file in files if isinstance(file, AnswerFile))
     with folder.reading() as place, closing(new_database(place / _INDEX)) as connection:
         status = asked.stat()
         total = status.st_size + sum(file.path.stat().st_size for file in found)
-        index = Index(connection, lambda done: watch.report("joining", done, total))
+        index = Index(connection, lambda done: context.report("joining", done, total))
         index.add_input(asked, batches[0].id)
         first: dict[str, int] = {}
         for number, file in enumerate(found):
@@ -193,7 +197,7 @@ def join(
                 index.note_gone(gone.kind, gone.batch_id, gone.message)
         connection.execute("COMMIT")
         counts = index.counts(without_answer(batches[0]))
-    watch.report("joining", total, total)
+    context.report("joining", total, total)
     return BatchRows(
         batch=batches[-1],
         root=batches[0],

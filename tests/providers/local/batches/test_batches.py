@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.providers.local.batches.answerer import Answer, Task
 from aikit.providers.local.clock import SpedUpClock
 from aikit.providers.local.store.files import Store
@@ -313,7 +313,7 @@ def test_a_server_may_count_any_number_of_tokens(served: Callable[..., API], tok
     """The sums stop at what SQLite can hold; no batch stays open for that."""
 
     class Boaster:
-        def answer(self, task: Task, watch: Watch) -> Answer:  # noqa: ARG002  it is quick
+        def answer(self, task: Task, context: CallContext) -> Answer:  # noqa: ARG002  it is quick
             usage = {"prompt_tokens": tokens, "completion_tokens": 1}
             return Answer(status_code=200, body=json.dumps({"usage": usage}).encode())
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aikit.providers.local.batches.concurrency import Pace
+from aikit.providers.local.batches.concurrency import ConcurrencyLimit
 
 
 def test_it_begins_at_its_most() -> None:
     """
     Most servers have room for what their users ask for.
     """
-    pace = Pace(64)
+    pace = ConcurrencyLimit(64)
     assert pace.may_begin(63, 0.0)
     assert not pace.may_begin(64, 0.0)
 
@@ -23,7 +23,7 @@ def test_overload_halves_it_once_for_all_that_were_under_way() -> None:
     """
     Sixty-four refusals of one moment tell the same thing; one of a later request tells it again.
     """
-    pace = Pace(64)
+    pace = ConcurrencyLimit(64)
     numbers = [pace.begin() for _ in range(64)]
     for number in numbers:
         pace.ended_in_overload(number)
@@ -36,7 +36,7 @@ def test_it_never_gets_below_one() -> None:
     """
     Somebody has to find out when it is over.
     """
-    pace = Pace(4)
+    pace = ConcurrencyLimit(4)
     for _ in range(10):
         pace.ended_in_overload(pace.begin())
     assert pace.may_begin(0, 0.0)
@@ -47,7 +47,7 @@ def test_it_grows_by_one_in_a_round_and_no_further_than_its_most() -> None:
     """
     As many successes as the limit make it one higher.
     """
-    pace = Pace(8, limit=4.0)
+    pace = ConcurrencyLimit(8, limit=4.0)
     for _ in range(4):
         pace.ended_well()
     assert 4.8 < pace.limit < 5.1
@@ -60,7 +60,7 @@ def test_a_wish_to_wait_holds_everything() -> None:
     """
     Until then nothing is begun, and a shorter wish does not shorten it.
     """
-    pace = Pace(8)
+    pace = ConcurrencyLimit(8)
     pace.ended_in_overload(pace.begin(), until=100.0)
     pace.ended_in_overload(pace.begin(), until=50.0)
     assert not pace.may_begin(0, 99.9)
@@ -71,7 +71,7 @@ def test_an_outage_is_probed_by_one_with_growing_pauses() -> None:
     """
     Pauses double up to a minute; who was under way when it began counts as one; success ends it at once.
     """
-    pace, now, pauses = Pace(8), 1000.0, []
+    pace, now, pauses = ConcurrencyLimit(8), 1000.0, []
     assert pace.ended_nowhere(now)
     assert not pace.ended_nowhere(now + 0.1)
     for _ in range(9):
@@ -91,7 +91,7 @@ def test_the_limit_keeps_within_its_bounds(ends: list[str], most: int) -> None:
     """
     Whatever comes back, something may be begun in the end, and never more than the most.
     """
-    pace, now = Pace(most), 0.0
+    pace, now = ConcurrencyLimit(most), 0.0
     for end in ends:
         now += 1
         number = pace.begin()

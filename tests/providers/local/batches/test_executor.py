@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import pytest
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.providers.local.batches.answerer import Answer, Task, Throttled, TryAgain, Unreachable
 from aikit.providers.local.batches.executor import Executor
 from aikit.providers.local.clock import Clock, RealClock, SpedUpClock
@@ -30,20 +30,20 @@ class Scripted:
     An answerer that does what a function says, and counts.
     """
 
-    act: Callable[[Task, Watch], Answer] = lambda _task, _watch: FINE
+    act: Callable[[Task, CallContext], Answer] = lambda _task, _context: FINE
     asked: Counter[int] = attrs.field(factory=Counter)
     under_way: int = 0
     most_under_way: int = 0
     _lock: Any = attrs.field(factory=threading.Lock)
 
-    def answer(self, task: Task, watch: Watch) -> Answer:
+    def answer(self, task: Task, context: CallContext) -> Answer:
         """Do it."""
         with self._lock:
             self.asked[task.line] += 1
             self.under_way += 1
             self.most_under_way = max(self.most_under_way, self.under_way)
         try:
-            return self.act(task, watch)
+            return self.act(task, context)
         finally:
             with self._lock:
                 self.under_way -= 1
@@ -92,14 +92,14 @@ def run(
     return answers
 
 
-def waiting(seconds: float) -> Callable[[Task, Watch], Answer]:
+def waiting(seconds: float) -> Callable[[Task, CallContext], Answer]:
     """Answer after a while, or when cancelled."""
 
-    def act(_: Task, watch: Watch) -> Answer:
+    def act(_: Task, context: CallContext) -> Answer:
         event = threading.Event()
-        with watch.aborting(event.set):
+        with context.aborting(event.set):
             event.wait(seconds)
-        watch.raise_if_cancelled()
+        context.raise_if_cancelled()
         return FINE
 
     return act
@@ -186,7 +186,7 @@ def test_what_fails_for_now_is_asked_again_and_holds_nobody_up() -> None:
     """
     attempts: list[int] = []
 
-    def act(task: Task, _: Watch) -> Answer:
+    def act(task: Task, _: CallContext) -> Answer:
         if task.line % 10 == 0:
             attempts.append(task.attempt)
             if task.attempt < 3:
@@ -204,7 +204,7 @@ def test_little_is_drawn_while_much_is_parked() -> None:
     """
     When everything fails for now, a million lines do not gather in memory.
     """
-    answerer = Scripted(lambda _task, _watch: _raise(TryAgain(3600.0)))
+    answerer = Scripted(lambda _task, _context: _raise(TryAgain(3600.0)))
     ends_at = time.monotonic() + 0.5
     assert run(answerer, 1_000_000, should_stop=lambda: time.monotonic() > ends_at) == {}
     assert len(answerer.asked) <= 16
@@ -216,10 +216,10 @@ def test_overload_makes_it_ask_less() -> None:
     """
     answerer = Scripted()
 
-    def act(task: Task, watch: Watch) -> Answer:
+    def act(task: Task, context: CallContext) -> Answer:
         if answerer.under_way > 4:
             raise TryAgain(0.01, is_overload=True)
-        return waiting(0.005)(task, watch)
+        return waiting(0.005)(task, context)
 
     answerer.act = act
     assert len(run(answerer, 300, concurrency=64)) == 300
@@ -233,7 +233,7 @@ def test_a_storm_of_refusals_passes() -> None:
     clock = SpedUpClock(100.0)
     ends_at = clock.now() + 50.0
 
-    def act(_: Task, __: Watch) -> Answer:
+    def act(_: Task, __: CallContext) -> Answer:
         if clock.now() < ends_at:
             raise Throttled
         return FINE
@@ -249,9 +249,9 @@ def test_a_wish_to_wait_holds_new_lines_too() -> None:
     """
     clock, begun, refused_at = SpedUpClock(100.0), [], []
 
-    def act(task: Task, watch: Watch) -> Answer:
+    def act(task: Task, context: CallContext) -> Answer:
         begun.append(clock.now())
-        found = waiting(0.02)(task, watch)
+        found = waiting(0.02)(task, context)
         if task.line == 20 and task.attempt == 1:
             refused_at.append(clock.now())
             raise Throttled(30.0)
@@ -269,11 +269,11 @@ def test_after_a_pause_all_go_on_at_once() -> None:
     """
     all_at_once = threading.Barrier(64)
 
-    def act(task: Task, watch: Watch) -> Answer:
+    def act(task: Task, context: CallContext) -> Answer:
         if task.attempt == 1:
             all_at_once.wait(PATIENCE_S)
             raise Throttled(0.2)
-        return waiting(0.3)(task, watch)
+        return waiting(0.3)(task, context)
 
     started = time.monotonic()
     assert len(run(Scripted(act), 64, concurrency=64)) == 64
@@ -287,7 +287,7 @@ def test_cancelling_ends_an_hour_of_waiting_at_once() -> None:
     stop = threading.Event()
     threading.Timer(0.3, stop.set).start()
     started = time.monotonic()
-    assert run(Scripted(lambda _task, _watch: _raise(Throttled(3600.0))), should_stop=stop.is_set) == {}
+    assert run(Scripted(lambda _task, _context: _raise(Throttled(3600.0))), should_stop=stop.is_set) == {}
     assert time.monotonic() - started < 1.5
 
 
@@ -297,7 +297,7 @@ def test_a_clock_that_stands_still_can_be_stopped_and_set_forward() -> None:
     """
     clock, refused = SpedUpClock(0.0), threading.Event()
 
-    def act(_: Task, __: Watch) -> Answer:
+    def act(_: Task, __: CallContext) -> Answer:
         if not refused.is_set():
             refused.set()
             raise Throttled(3600.0)
@@ -319,7 +319,7 @@ def test_a_clock_that_is_set_back_prolongs_no_pause() -> None:
         def now(self) -> float:
             return super().now() - off_s[0]
 
-    def act(task: Task, _: Watch) -> Answer:
+    def act(task: Task, _: CallContext) -> Answer:
         if task.attempt == 1:
             raise Throttled(0.5)
         return FINE
@@ -336,7 +336,7 @@ def test_nobody_there_burns_no_lines_and_is_told_once(caplog: pytest.LogCaptureF
     clock = SpedUpClock(50.0)
     back_at = clock.now() + 20.0
 
-    def act(task: Task, _: Watch) -> Answer:
+    def act(task: Task, _: CallContext) -> Answer:
         if clock.now() < back_at:
             raise Unreachable("cannot connect to http://127.0.0.1:1/v1")
         assert task.attempt == 1
@@ -392,8 +392,8 @@ def test_a_try_that_drips_for_too_long_is_cut_off() -> None:
     However slowly bytes come, a line ends; the others go on.
     """
 
-    def act(task: Task, watch: Watch) -> Answer:
-        return waiting(60.0)(task, watch) if task.line % 10 == 1 else waiting(0.001)(task, watch)
+    def act(task: Task, context: CallContext) -> Answer:
+        return waiting(60.0)(task, context) if task.line % 10 == 1 else waiting(0.001)(task, context)
 
     answers = run(Scripted(act), 40, longest_s=0.2)
     assert len(answers) == 40
@@ -448,7 +448,7 @@ def test_what_cannot_be_reported_is_not_waited_for() -> None:
     started = time.monotonic()
     with pytest.raises(OSError, match="disk full"):
         run(
-            Scripted(lambda task, watch: FINE if task.line == 5 else waiting(60.0)(task, watch)),
+            Scripted(lambda task, context: FINE if task.line == 5 else waiting(60.0)(task, context)),
             on_answer=lambda *_: _raise(OSError("disk full")),
         )
     assert time.monotonic() - started < 0.7
@@ -476,7 +476,7 @@ def test_waiting_takes_no_processor() -> None:
     ends_at = time.monotonic() + 1.0
     before = time.process_time()
     run(
-        Scripted(lambda _task, _watch: _raise(Throttled(3600.0))),
+        Scripted(lambda _task, _context: _raise(Throttled(3600.0))),
         should_stop=lambda: time.monotonic() > ends_at,
         concurrency=64,
     )

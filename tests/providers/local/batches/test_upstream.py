@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.transport import http_transport
 from aikit.providers.local.batches.answerer import Answer, Task, Throttled, TryAgain, Unreachable
 from aikit.providers.local.batches.executor import Executor
@@ -52,7 +52,7 @@ def upstream(*steps: Step, **options: Any) -> Iterator[tuple[Upstream, ScriptedS
 def asked(*steps: Step, attempt: int = 1, **options: Any) -> Answer:
     """Ask once."""
     with upstream(*steps, **options) as (found, _):
-        return found.answer(task(attempt=attempt), Watch())
+        return found.answer(task(attempt=attempt), CallContext())
 
 
 def error_of(found: Answer) -> dict[str, Any]:
@@ -66,10 +66,10 @@ def test_a_line_goes_where_its_url_says_with_key_and_headers() -> None:
     The url's /v1 is that of the base URL; the body is sent as it stands, the answer comes as it stands.
     """
     with upstream(SAID) as (found, server):
-        assert found.answer(task(), Watch()) == Answer(
+        assert found.answer(task(), CallContext()) == Answer(
             status_code=200, request_id="req_of_server", body=COMPLETION, error=None
         )
-        found.answer(task(url="/v1/embeddings"), Watch())
+        found.answer(task(url="/v1/embeddings"), CallContext())
     first, second = server.received
     assert (first.method, first.path, first.body) == ("POST", "/v1/chat/completions", b'{"model":"m"}')
     assert first.headers["authorization"] == "Bearer sk-secret-of-mine"
@@ -94,7 +94,7 @@ def test_a_server_without_request_ids_gets_one_for_each_line() -> None:
     Output lines have one.
     """
     with upstream(answer(200, COMPLETION)) as (found, _):
-        ids = {found.answer(task(), Watch()).request_id for _ in range(5)}
+        ids = {found.answer(task(), CallContext()).request_id for _ in range(5)}
     assert len(ids) == 5
     assert all(name.startswith("req_") for name in ids)
 
@@ -195,10 +195,10 @@ def test_what_may_pass_is_asked_again_so_many_times(status: int) -> None:
         pauses = []
         for attempt in range(1, TRIES):
             with pytest.raises(TryAgain) as wish:
-                found.answer(task(attempt=attempt), Watch())
+                found.answer(task(attempt=attempt), CallContext())
             assert not wish.value.is_overload
             pauses.append(wish.value.after_s)
-        last = found.answer(task(attempt=TRIES), Watch())
+        last = found.answer(task(attempt=TRIES), CallContext())
     assert (last.status_code, error_of(last)["message"]) == (status, "later")
     assert [0.375 * 2**n <= pause <= 0.5 * 2**n for n, pause in enumerate(pauses)] == [True] * (TRIES - 1)
 
@@ -211,9 +211,9 @@ def test_too_much_is_a_wish_to_be_asked_less(status: int) -> None:
     with upstream(answer(status)) as (found, _):
         for attempt in (1, TRIES, TRIES_THROTTLED - 1):
             with pytest.raises(TryAgain) as wish:
-                found.answer(task(attempt=attempt), Watch())
+                found.answer(task(attempt=attempt), CallContext())
             assert wish.value.is_overload
-        assert found.answer(task(attempt=TRIES_THROTTLED), Watch()).status_code == status
+        assert found.answer(task(attempt=TRIES_THROTTLED), CallContext()).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -281,8 +281,8 @@ def test_a_broken_connection_is_asked_again(step: Step) -> None:
     """
     with upstream(step) as (found, _):
         with pytest.raises(TryAgain) as wish:
-            found.answer(task(), Watch())
-        ended = found.answer(task(attempt=TRIES), Watch())
+            found.answer(task(), CallContext())
+        ended = found.answer(task(attempt=TRIES), CallContext())
     assert not wish.value.is_overload
     assert ended.error is not None
     assert ended.error[0] == "connection_error"
@@ -294,9 +294,9 @@ def test_a_shorter_content_length_is_no_answer() -> None:
     """
     lying = rendered(200, COMPLETION, {"Content-Length": "20"})
     with upstream(headers_then(lying), SAID) as (found, _):
-        assert found.answer(task(), Watch()).error is not None
+        assert found.answer(task(), CallContext()).error is not None
         time.sleep(0.1)  # the server goes on to read, behind what it has said too much
-        assert found.answer(task(attempt=2), Watch()).body == COMPLETION
+        assert found.answer(task(attempt=2), CallContext()).body == COMPLETION
 
 
 def test_silence_is_asked_again_and_then_a_time_out() -> None:
@@ -305,9 +305,9 @@ def test_silence_is_asked_again_and_then_a_time_out() -> None:
     """
     with upstream(silent(), timeout_s=0.1) as (found, _):
         with pytest.raises(TryAgain) as wish:
-            found.answer(task(), Watch())
+            found.answer(task(), CallContext())
         assert wish.value.is_overload
-        last = found.answer(task(attempt=TRIES_TIMED_OUT), Watch())
+        last = found.answer(task(attempt=TRIES_TIMED_OUT), CallContext())
     assert last.error is not None
     assert last.error[0] == "request_timeout"
 
@@ -320,7 +320,7 @@ def test_a_closed_port_and_an_unknown_name_are_nobody() -> None:
         port = server.getsockname()[1]
     for url in (f"http://127.0.0.1:{port}/v1", "http://no-such-host.invalid/v1"):
         with upstream_at(url) as found, pytest.raises(Unreachable) as fault:
-            found.answer(task(), Watch())
+            found.answer(task(), CallContext())
         assert url in fault.value.message
 
 
@@ -345,11 +345,11 @@ def test_cancelling_cuts_the_exchange_off() -> None:
     At once, in the middle of waiting.
     """
     with upstream(silent()) as (found, _):
-        watch = Watch()
-        threading.Timer(0.1, watch.cancel).start()
+        context = CallContext()
+        threading.Timer(0.1, context.cancel).start()
         started = time.monotonic()
         with pytest.raises(CancelledError):
-            found.answer(task(), watch)
+            found.answer(task(), context)
         assert time.monotonic() - started < 2
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.providers.local.batches.answerer import Answer, Task
 from aikit.providers.local.store.batches import BatchStore
 from aikit.providers.local.transport import LocalTransport
@@ -90,13 +90,13 @@ def test_what_is_answered_while_it_stops_is_written_down_at_once(home: Path, ser
     both_asked, stopping, written = threading.Barrier(3), threading.Event(), []
 
     class Slow:
-        def answer(self, task: Task, watch: Watch) -> Answer:
+        def answer(self, task: Task, context: CallContext) -> Answer:
             both_asked.wait(20)
             if task.line == 2:
                 stopping.wait(20)
                 time.sleep(0.4)
                 return Answer(status_code=200, body=b"{}")
-            while not watch.is_cancelled:
+            while not context.is_cancelled:
                 time.sleep(0.01)
             (journal,) = (home / "local" / "batches").glob("*.journal")
             written.append(journal.read_bytes().count(b"\n"))

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.providers.local.batches.answerer import Answer, Task
 from aikit.providers.local.model import BuiltInModel
 from aikit.providers.local.model.text import tokens_of
@@ -33,7 +33,7 @@ def answer(url: str, body: Any, custom_id: str = "q1") -> Answer:
     """Ask the model at noon."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     return BuiltInModel(now=lambda: 1_795_262_400.5).answer(
-        Task(line=1, custom_id=custom_id, url=url, body=raw), Watch()
+        Task(line=1, custom_id=custom_id, url=url, body=raw), CallContext()
     )
 
 

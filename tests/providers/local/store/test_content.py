@@ -11,7 +11,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.http.sinks import FileSink
 from aikit.providers.local.store.files import Store
 from aikit.types.errors import CancelledError, OpenAIError
@@ -93,12 +93,12 @@ def test_a_broken_download_goes_on_where_it_stopped(api: API, tmp_path: Path) ->
     def stop_early(progress: Progress) -> None:
         seen.append(progress)
         if progress.bytes:
-            watch.cancel()
+            context.cancel()
 
-    watch = Watch(on_progress=stop_early, clock=iter(range(1_000)).__next__)
+    context = CallContext(on_progress=stop_early, clock=iter(range(1_000)).__next__)
     with FileSink(path=path) as sink:
         with pytest.raises(CancelledError):
-            api.call("GET", f"/files/{file_id}/content", watch, sink=sink)
+            api.call("GET", f"/files/{file_id}/content", context, sink=sink)
         done = sink.done
         assert 0 < done < len(CONTENT)
         response = api.call("GET", f"/files/{file_id}/content", sink=sink)

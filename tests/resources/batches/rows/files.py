@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.resources.batches.rows.folder import Folder
 from aikit.resources.batches.rows.index import AnswerFile
 from aikit.resources.batches.rows.join import BatchRows, Gone, join
@@ -91,7 +91,7 @@ def joined_lineage(
     for number, (member, contents) in enumerate(members):
         for kind, content in contents:
             files.append(AnswerFile(written(folder.path / f"{kind}{number}", content), kind, member.id))
-    rows = join([member for member, _ in members], folder, place, files, Watch())
+    rows = join([member for member, _ in members], folder, place, files, CallContext())
     try:
         yield rows
     finally:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.resources.batches.rows.folder import Folder
 from aikit.resources.batches.rows.index import SHOWN_MAX
 from aikit.resources.batches.rows.join import BatchRows, Gone, join
@@ -174,7 +174,7 @@ def test_file_that_is_gone_is_a_problem_of_the_whole() -> None:
     """
     folder = Folder()
     gone = Gone(kind="error", batch_id="batch_1", message="gone")
-    rows = join([batch()], folder, written(folder.path / "input", _INPUT), [gone], Watch())
+    rows = join([batch()], folder, written(folder.path / "input", _INPUT), [gone], CallContext())
     assert _problems(rows) == [("error", None, "file_gone")]
     assert [row.status for row in rows] == ["missing"] * 3
     rows.close()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from aikit.http.context import Watch
+from aikit.http.context import CallContext
 from aikit.resources.batches.rows.folder import Folder
 from aikit.resources.batches.rows.index import AnswerFile
 from aikit.resources.batches.rows.join import join
@@ -80,7 +80,7 @@ def test_files_go_with_the_last_who_holds_the_rows() -> None:
     """
     folder = Folder()
     path = folder.path
-    iterator = iter(join([batch()], folder, written(path / "input", _INPUT), [], Watch()))
+    iterator = iter(join([batch()], folder, written(path / "input", _INPUT), [], CallContext()))
     del folder
     gc.collect()
     assert [row.line for row in iterator] == [1, 2, 3]
@@ -110,11 +110,11 @@ def test_joining_is_cancelled() -> None:
     """
     Also in the middle of a large file.
     """
-    watch = Watch(on_progress=lambda _: watch.cancel(), clock=iter(range(1000)).__next__)
+    context = CallContext(on_progress=lambda _: context.cancel(), clock=iter(range(1000)).__next__)
     folder = Folder()
     inputs = written(folder.path / "input", asked("a", "x" * 3_000_000) * 3)
     with pytest.raises(CancelledError):
-        join([batch()], folder, inputs, [], watch)
+        join([batch()], folder, inputs, [], context)
     folder.close()
     assert not folder.path.exists()
 
@@ -131,7 +131,7 @@ def test_full_disk_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPa
     folder = Folder()
     files = [AnswerFile(folder.path / "input", "output", "b")]
     with pytest.raises(OpenAIError, match="disk is full; free some space on that disk, or set TMPDIR") as caught:
-        join([batch()], folder, written(folder.path / "input", _INPUT), files, Watch())
+        join([batch()], folder, written(folder.path / "input", _INPUT), files, CallContext())
     assert caught.value.code == "temporary_storage"
     folder.close()
 
