@@ -478,8 +478,8 @@ def test_call_that_begins_while_the_client_is_closed_is_cancelled(way: str) -> N
     with serving(silent()) as server:
         client = OpenAIClient("k", base_url=server.url)
         if way == "on the pool":
-            client.running_pool()
-        connection, over = client.connection_for(OpenAIParameters()), threading.Event()
+            assert client._session.scheduler
+        connection, over = client._session.connection_for(OpenAIParameters()), threading.Event()
         client.close(cancel=True)
         outcomes: list[Outcome] = []
         flow: Any = connection.provider.retrieve_file("file-1")
@@ -490,9 +490,9 @@ def test_call_that_begins_while_the_client_is_closed_is_cancelled(way: str) -> N
 
         call = Task(flow, connection.transport, CallContext(), ended)
         if way == "inline":
-            client.drive(call)
+            client._session.run_here(call)
         else:
-            client.running_pool().submit(call)
+            client._session.scheduler.submit(call)
         assert over.wait(2)
         assert server.received == []
         client.close()

@@ -158,7 +158,7 @@ def scripted(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[list[A
     def make(acts: list[Any]) -> tuple[OpenAIClient, Scripted]:
         client = OpenAIClient("k", provider=request.param, home=tmp_path / "home", ledger=False)
         transport = Scripted(acts)
-        client._main._transport = transport
+        client._session._main._transport = transport
         return client, transport
 
     make.samples = Path(__file__).parent / "wire_samples" / SAMPLES[request.param]  # type: ignore[attr-defined]  # read below

@@ -1,12 +1,12 @@
 """
-One exchange with a provider, as values: what is asked, what is answered, and the flows made of both.
+One exchange with a provider, as values: request, response, and the protocols of what carries their bodies.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterable, Mapping
-from typing import Any, Protocol, TypeAlias, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import attrs
 
@@ -14,8 +14,6 @@ from aikit.http.context import CallContext
 from aikit.http.headers import Headers
 from aikit.http.secrecy import redacted
 from aikit.types.errors import OpenAIError
-
-T = TypeVar("T")
 
 
 class Reader(Protocol):
@@ -244,66 +242,6 @@ class Response:
                 headers=answer.headers,
                 body=answer.body[:2000].decode("utf-8", "replace"),
             ) from None
-
-
-@attrs.frozen
-class Pause:
-    """
-    A wish to go on later; how, is the runner's. It is answered with the seconds since the call began.
-
-    Attributes:
-        seconds: How long.
-    """
-
-    # Not a property of a request: ten thousand flows that wait would hold a request each, and what made it.
-
-    seconds: float
-
-
-@attrs.frozen
-class Work:
-    """
-    Something to be worked out here that takes a while; answered with what it returns.
-
-    Attributes:
-        run: Given the eye on the flow, which tells when to stop.
-    """
-
-    run: Callable[[CallContext], Any]
-
-
-@attrs.frozen
-class Gather:
-    """
-    Flows that may run side by side; answered with what each returned, in their order.
-
-    The first that fails cancels the others, and what it raised is thrown in when they have stopped.
-
-    Attributes:
-        flows: Taken one by one as there is room, so they may be made late.
-
-        at_a_time: How many may be under way.
-
-        total_bytes: What all of them move, for one progress of the whole; ``None`` when nobody knows.
-
-        done_bytes: What was moved before.
-
-        on_progress: Gets the number of a flow, from 0 on, and its own `Progress`, instead of the call that of the
-            whole; called by the thread that moves the bytes.
-    """
-
-    flows: Iterable[Generator[Any, Any, Any]]
-    at_a_time: int = 4
-    total_bytes: int | None = None
-    done_bytes: int = 0
-    on_progress: Callable[[int, Any], None] | None = None
-
-
-Step: TypeAlias = Request | Pause | Work | Gather
-"""What a flow yields."""
-
-Flow: TypeAlias = Generator[Step, Any, T]
-"""An operation: yields steps, is sent what answers them, returns its object; what fails is thrown in."""
 
 
 class Transport(Protocol):

@@ -13,7 +13,8 @@ from urllib.parse import quote, urldefrag, urljoin, urlsplit
 
 import attrs
 
-from aikit.http.messages import Flow, Gather, Pause, Request, Response, Work
+from aikit.http.flow import Flow, Gather, Pause, Work
+from aikit.http.messages import Request, Response
 from aikit.http.secrecy import redacted
 from aikit.types.errors import ExchangeError, OpenAIError
 

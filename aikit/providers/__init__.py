@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    from aikit.http.messages import Flow, Transport
+    from aikit.http.flow import Flow
+    from aikit.http.messages import Transport
     from aikit.http.sinks import ResumingSink
     from aikit.http.sources import Source
     from aikit.providers.config import ProviderSettings

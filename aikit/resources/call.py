@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import attrs
 
 from aikit.http.context import CallContext
-from aikit.http.messages import Flow, Request, Response
+from aikit.http.flow import Flow
+from aikit.http.messages import Request, Response
 from aikit.http.retry import RetryPolicy, intercept, redirected, retried
 from aikit.runtime.parameters import OpenAIParameters
 from aikit.runtime.result import OpenAIResult, Outcome
 from aikit.runtime.task import Task
 
 if TYPE_CHECKING:
-    from aikit.client import OpenAIClient
     from aikit.providers import Provider
+    from aikit.resources.session import Session
 
 R = TypeVar("R", bound=OpenAIResult[Any])
 log: Final = logging.getLogger("aikit")
@@ -32,13 +33,13 @@ Operation = Callable[["Provider", CallContext], Flow[Any]]
 
 
 def start(
-    client: OpenAIClient, result: R, operation: Operation, parameters: OpenAIParameters, *, is_long: bool = False
+    session: Session, result: R, operation: Operation, parameters: OpenAIParameters, *, is_long: bool = False
 ) -> R:
     """
     Run *operation* as *parameters* ask: here and now, or on the pool.
 
     Args:
-        client: Whose call it is.
+        session: That of the client whose call it is.
 
         result: Gets its end.
 
@@ -55,16 +56,16 @@ def start(
         RuntimeError: The client is closed.
         OpenAIError: *parameters* ask to throw, and the call failed.
     """
-    call = _call(client, result, operation, parameters)
+    call = _call(session, result, operation, parameters)
     call.is_long = is_long
     if parameters.is_background:
         result._handle = call  # noqa: SLF001  results and calls are one mechanism
         _begin_deadline(call, parameters)
-        client.running_pool().submit(call)
+        session.scheduler.submit(call)
         return result
     end_deadline = _begin_deadline(call, parameters)
     try:
-        client.drive(call)
+        session.run_here(call)
     finally:
         end_deadline()
     return result.throw() if parameters.throw else result
@@ -78,11 +79,11 @@ def retry_policy(defaults: OpenAIParameters, parameters: OpenAIParameters) -> Re
     return RetryPolicy(max_retries=max_retries or 0)
 
 
-def _call(client: OpenAIClient, result: OpenAIResult[Any], operation: Operation, parameters: OpenAIParameters) -> Task:
-    connection = client.connection_for(parameters)
-    context = CallContext(on_progress=_progress(client, parameters.on_progress), bandwidth=client.bandwidth)
-    flow = intercept(operation(connection.provider, context), partial(_carried_out, client.defaults, parameters))
-    deliver = partial(_deliver, client, result, parameters)
+def _call(session: Session, result: OpenAIResult[Any], operation: Operation, parameters: OpenAIParameters) -> Task:
+    connection = session.connection_for(parameters)
+    context = CallContext(on_progress=_progress(session, parameters.on_progress), bandwidth=session.bandwidth)
+    flow = intercept(operation(connection.provider, context), partial(_carried_out, session.defaults, parameters))
+    deliver = partial(_deliver, session, result, parameters)
     return Task(flow, connection.transport, context, partial(result._settle, deliver))  # noqa: SLF001  likewise
 
 
@@ -117,19 +118,19 @@ def _carried_out(defaults: OpenAIParameters, parameters: OpenAIParameters, reque
     return retried(request, retry_policy(defaults, parameters))
 
 
-def _deliver(client: OpenAIClient, result: OpenAIResult[Any], parameters: OpenAIParameters) -> None:
+def _deliver(session: Session, result: OpenAIResult[Any], parameters: OpenAIParameters) -> None:
     first = parameters.on_response if result.success else parameters.on_error
     callbacks = [callback for callback in (first, parameters.on_terminate) if callback is not None]
     if callbacks:
-        client.dispatcher.deliver(partial(_run, callbacks, result))
+        session.dispatcher.deliver(partial(_run, callbacks, result))
 
 
-def _progress(client: OpenAIClient, on_progress: Callable[[Any], object] | None) -> Callable[[Any], None] | None:
+def _progress(session: Session, on_progress: Callable[[Any], object] | None) -> Callable[[Any], None] | None:
     if on_progress is None:
         return None
     from aikit.dispatch import Newest  # noqa: PLC0415  only those who watch need it
 
-    return Newest(client.dispatcher, partial(_run, [on_progress])).tell
+    return Newest(session.dispatcher, partial(_run, [on_progress])).tell
 
 
 def _run(callbacks: list[Callable[[Any], object]], value: Any) -> None:

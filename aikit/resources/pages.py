@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from aikit.http.messages import Flow
+from aikit.http.flow import Flow
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.types.files import Page
 

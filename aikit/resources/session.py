@@ -1,155 +1,283 @@
 """
-A provider and what answers its requests, made when the first request needs it.
+What the APIs of one client share: connections, scheduler, dispatcher, bandwidth, and the records in its home.
 """
 
 from __future__ import annotations
 
+import os
 import threading
-from typing import TYPE_CHECKING, Any
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
-from aikit.providers import provider_from, require_kind
-from aikit.providers.config import LOCAL, Providers, ProviderSettings
+from aikit.http.bandwidth import Bandwidth
+from aikit.resources.connections import Connection, Connections
+from aikit.runtime.parameters import OpenAIParameters, are_headers, checked_hooks
+from aikit.storage import home_folder
+from aikit.types.errors import CancelledError
 
 if TYPE_CHECKING:
-    from aikit.http.messages import Transport
+    from aikit.billing.ledger import Ledger
+    from aikit.billing.recorder import BillingRecorder, Hook
+    from aikit.dispatch import Dispatcher
     from aikit.providers import Provider
+    from aikit.providers.config import Providers, ProviderSettings
+    from aikit.runtime.scheduler import Scheduler
+    from aikit.runtime.task import Task
+    from aikit.storage.upload_journal import Journal
+
+MAX_WORKERS: Final = 1_000
+_MIN_CONNECTIONS: Final = 16
+_LEAST_BANDWIDTH: Final = 1_024
+_GRACE_S: Final = 0.5
+_sessions: Final[weakref.WeakSet[Session]] = weakref.WeakSet()
 
 
-@attrs.define(eq=False)
-class Connection:
+class Session:
     """
-    How to reach a provider; the provider and its transport are made when the first call needs them.
+    What the APIs of one client share; most of it is made when a call first needs it.
 
     Attributes:
-        connections: Exchanges that can be under way at once.
+        defaults: *timeout* and *max_retries* of calls that name none.
 
-        http_agent: A ``requests`` adapter of the caller's.
+        max_workers: Calls with callbacks that are under way at once.
+
+        bandwidth: Shared by all calls; ``None`` does not limit them.
     """
 
-    settings: ProviderSettings
-    connections: int
-    http_agent: Any = None
-    _provider: Provider | None = attrs.field(default=None, init=False)
-    _transport: Transport | None = attrs.field(default=None, init=False)
-    _lock: Any = attrs.field(factory=threading.Lock, init=False, repr=False)
+    # `_lock` guards making the scheduler, the recorder and the journal. No other lock is taken under it but that of
+    # the interpreter's end, which a new scheduler tells of itself, and no user code runs under it.
 
-    def __attrs_post_init__(self) -> None:
-        require_kind(self.settings.kind)
+    def __init__(
+        self,
+        given: ProviderSettings,
+        provider: str | None,
+        *,
+        timeout: float,
+        max_retries: int,
+        http_agent: Any,
+        max_workers: int,
+        dispatcher: Any,
+        prices: Mapping[str, Any] | None,
+        ledger: bool,
+        hooks: Iterable[Hook],
+        bandwidth: float | None,
+    ) -> None:
+        _require_workers(max_workers)
+        are_headers("custom_headers", given.custom_headers)
+        self.defaults = OpenAIParameters(timeout=timeout, max_retries=max_retries, http_agent=http_agent)
+        self.max_workers = max_workers
+        self._given = given
+        self._prices, self._hooks, self._is_kept = _checked_prices(prices), checked_hooks(hooks, is_kept=ledger), ledger
+        self.bandwidth = _bandwidth_of(bandwidth)
+        self._dispatcher = _dispatcher_of(dispatcher) if dispatcher is not None else None
+        self._lock = threading.Lock()
+        self._scheduler: Scheduler | None = None
+        self._is_closed = self._is_cancelled = False
+        self._inline: set[Task] = set()
+        self._recorder: BillingRecorder | None = None
+        self._journal: Journal | None = None
+        _sessions.add(self)
+        self._connections = Connections(given, self.max_connections, http_agent)
+        self._main = self._connections.main(provider)
 
     @property
     def provider(self) -> Provider:
-        """The provider, made once."""
-        if self._provider is None:
-            self._provider = provider_from(self.settings)  # a value: made twice by two threads, it is the same
-        return self._provider
-
-    def transport(self) -> Transport:
-        """
-        Return the transport, made once.
-        """
-        if self._transport is None:
-            with self._lock:
-                if self._transport is None:
-                    self._transport = self.provider.make_transport(
-                        connections=self.connections, http_agent=self.http_agent
-                    )
-        return self._transport
-
-    def close(self) -> None:
-        """
-        Let go of sockets and files.
-        """
-        with self._lock:
-            transport, self._transport = self._transport, None
-        if transport is not None:
-            transport.close()
-
-    def after_fork_in_child(self) -> None:
-        """
-        In a child made by fork, make a transport anew: two processes must not read from one socket.
-        """
-        self._lock, self._transport = threading.Lock(), None
-
-
-@attrs.define(eq=False)
-class Connections:
-    """
-    The connections of one client: one for each provider that it was asked to reach.
-
-    Attributes:
-        given: What the client was made with.
-
-        size: Exchanges that can be under way at once on each.
-
-        http_agent: A ``requests`` adapter of the caller's.
-    """
-
-    given: ProviderSettings
-    size: int
-    http_agent: Any = None
-    _made: dict[str | None, Connection] = attrs.field(factory=dict, init=False)
-    _providers: Providers | None = attrs.field(default=None, init=False)
-    _lock: Any = attrs.field(factory=threading.Lock, init=False, repr=False)
+        """The provider of calls that name no other."""
+        return self._main.provider
 
     @property
     def providers(self) -> Providers:
         """The configured providers, read once."""
-        if self._providers is None:
-            self._providers = Providers.load()
-        return self._providers
+        return self._connections.providers
 
-    def main(self, name: str | None) -> Connection:
+    @property
+    def max_connections(self) -> int:
+        """Connections that are kept for further requests."""
+        return max(self.max_workers, _MIN_CONNECTIONS)
+
+    @property
+    def home(self) -> Path:
+        """The folder where this client keeps things."""
+        return self._given.home or home_folder()
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """Where callbacks run."""
+        if self._dispatcher is None:
+            self._dispatcher = _dispatcher_of(None)
+        return self._dispatcher
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger in *home*."""
+        return self.recorder.ledger
+
+    @property
+    def recorder(self) -> BillingRecorder:
+        """Prices, ledger and hooks."""
+        if self._recorder is None:
+            from aikit.billing.recorder import BillingRecorder  # noqa: PLC0415  a session that is not used stays small
+
+            recorder = BillingRecorder(
+                home=self.home, own_prices=self._prices, is_kept=self._is_kept, hooks=self._hooks
+            )
+            with self._lock:
+                self._recorder = self._recorder or recorder
+        return self._recorder
+
+    @property
+    def journal(self) -> Journal:
+        """The journal of files that go up in parts, for interrupted uploads to resume."""
+        if self._journal is None:
+            from aikit.storage.upload_journal import Journal  # noqa: PLC0415  likewise, of those without large files
+
+            journal = Journal(self.home)
+            with self._lock:
+                self._journal = self._journal or journal
+        return self._journal
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """The scheduler of calls with callbacks, made by the first of them."""
+        from aikit.runtime.scheduler import Scheduler  # noqa: PLC0415  programs that only wait need none
+
+        with self._lock:
+            if self._scheduler is None:
+                self._scheduler = Scheduler(self.max_workers, self.pump)
+                if self._is_cancelled:  # by another thread, while this one was making its call
+                    self._scheduler.cancel_all()
+            return self._scheduler
+
+    def connection_for(self, parameters: OpenAIParameters) -> Connection:
         """
-        Return the connection that calls go through unless they name another provider.
+        Return the connection that a call with *parameters* goes through.
 
         Raises:
-            ValueError: No provider of that *name* is configured, or what was given is for another one.
+            RuntimeError: The client is closed.
+            ValueError: No provider of the name that *parameters* give is configured.
         """
-        settings = self._main_settings(name)
-        if self.given.concurrency is not None and settings.kind != LOCAL:
-            raise ValueError(f'concurrency is for the embedded provider, provider="local"; this one is {settings.kind}')
-        connection = self._made[name] = self._to(settings)
-        return connection
+        if self._is_closed:
+            raise RuntimeError("the client is closed; make a new one")
+        connection = self._connections.named(parameters.provider) if parameters.provider else self._main
+        if parameters.http_agent is None:
+            return connection
+        return Connection(connection.settings, connection.connections, parameters.http_agent)
 
-    def named(self, name: str) -> Connection:
+    def run_here(self, task: Task) -> None:
         """
-        Return the connection to the provider of that name, made once.
+        Run *task* in this thread, which may take days, unless another thread closes the client and cancels it.
+        """
+        from aikit.runtime.inline import run_inline  # noqa: PLC0415  the first call imports it
 
-        Raises:
-            ValueError: None is configured.
+        self._inline.add(task)
+        if self._is_cancelled:
+            task.cancel()
+        try:
+            run_inline(task)
+        finally:
+            self._inline.discard(task)
+
+    def pump(self) -> int:
         """
+        Run in this thread the callbacks that wait for it; return how many calls had some.
+        """
+        pump: Callable[[], int] | None = getattr(self._dispatcher, "pump", None)
+        return pump() if pump else 0
+
+    def close(self, *, cancel: bool) -> None:
+        """
+        Finish or *cancel* what is pending, run the callbacks, and let go of threads, sockets and files.
+        """
+        if cancel:
+            self._cancel_all()
+        self._finish()
+        self._is_closed = True
+        self._with_scheduler(lambda scheduler: scheduler.close())
+        self._connections.close()
+        for kept in (self._recorder, self._journal):
+            if kept is not None:
+                kept.close()
+
+    def stop(self) -> None:
+        """
+        Cancel what is pending because of Ctrl-C, and wait no longer than the user would.
+        """
+        self._cancel_all(keep=True)
+        self._with_scheduler(lambda scheduler: scheduler.wait(_GRACE_S))
+        self.pump()
+
+    def _cancel_all(self, *, keep: bool = False) -> None:
+        self._is_closed = self._is_cancelled = True
+        for task in list(self._inline):
+            task.cancel(CancelledError(keeps=keep))
+        self._with_scheduler(lambda scheduler: scheduler.cancel_all(keep=keep))
+
+    def _finish(self) -> None:
+        """
+        Wait until no call is pending and no callback waits: callbacks may make further calls.
+        """
+        while True:
+            self._with_scheduler(lambda scheduler: scheduler.resume_all())
+            self._with_scheduler(lambda scheduler: scheduler.wait())
+            if not self.pump():
+                return
+
+    def _with_scheduler(self, work: Callable[[Scheduler], object]) -> None:
         with self._lock:
-            if name not in self._made:
-                home, settings = self.given.home, self.providers.get(name)
-                self._made[name] = self._to(attrs.evolve(settings, home=home) if home else settings)
-            return self._made[name]
-
-    def close(self) -> None:
-        """
-        Let go of sockets and files.
-        """
-        with self._lock:
-            made = list(self._made.values())
-        for connection in made:
-            connection.close()
+            scheduler = self._scheduler
+        if scheduler is not None:
+            work(scheduler)
 
     def after_fork_in_child(self) -> None:
         """
-        In a child made by fork, make all transports anew.
+        In a child made by fork, leave the parent's threads, sockets and files to the parent.
         """
-        self._lock = threading.Lock()
-        for connection in self._made.values():
-            connection.after_fork_in_child()
+        self._lock, self._scheduler, self._recorder, self._journal = threading.Lock(), None, None, None
+        if self._dispatcher is not None and hasattr(self._dispatcher, "start_over"):
+            self._dispatcher.start_over()
+        if self.bandwidth is not None:
+            self.bandwidth.after_fork_in_child()
+        self._connections.after_fork_in_child()
 
-    def _to(self, settings: ProviderSettings) -> Connection:
-        return Connection(settings, self.size, self.http_agent)
 
-    def _main_settings(self, name: str | None) -> ProviderSettings:
-        if name is None:
-            return self.given.or_environment()
-        said = attrs.asdict(
-            self.given, recurse=False, filter=lambda field, value: value is not None and field.name != "kind"
-        )
-        return attrs.evolve(self.providers.get(name), **said)
+def _require_workers(count: Any) -> None:
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MAX_WORKERS:
+        raise ValueError(f"max_workers must be a whole number from 1 to {MAX_WORKERS:,}, not {count!r}")
+
+
+def _checked_prices(prices: Any) -> Mapping[str, Any] | None:
+    """
+    Return a copy of *prices* that stays as it was checked.
+    """
+    if prices is None:
+        return None
+    from aikit.billing.price_overrides import checked_prices  # noqa: PLC0415  only programs that give prices need it
+
+    return checked_prices("prices", prices)
+
+
+def _bandwidth_of(value: Any) -> Bandwidth | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"bandwidth must be a number of bytes a second, not {type(value).__name__}")
+    if not _LEAST_BANDWIDTH <= value < float("inf"):
+        raise ValueError(f"bandwidth must be {_LEAST_BANDWIDTH:,} bytes a second or more, not {value!r}")
+    return Bandwidth(value)
+
+
+def _dispatcher_of(value: Any) -> Dispatcher:
+    from aikit.dispatch import dispatcher_of  # noqa: PLC0415  a client without callbacks needs none
+
+    return dispatcher_of(value)
+
+
+def _after_fork_in_child() -> None:
+    for session in list(_sessions):
+        session.after_fork_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -9,7 +9,7 @@ import time
 from functools import partial
 from typing import Final
 
-from aikit.http.messages import Gather, Pause
+from aikit.http.flow import Gather, Pause
 from aikit.runtime.result import Outcome
 from aikit.runtime.scheduler import Scheduler, group_of, sleep_until_due
 from aikit.runtime.task import Task

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from aikit.http.messages import Gather, Pause
+from aikit.http.flow import Gather, Pause
 from aikit.runtime.ready import ReadyQueue
 from aikit.runtime.result import Outcome
 from aikit.runtime.task import Task

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from aikit.http.context import CallContext
-from aikit.http.messages import Flow, Gather, Pause, Request, Response, Step, Transport, Work
+from aikit.http.flow import Flow, Gather, Pause, Step, Work
+from aikit.http.messages import Request, Response, Transport
 from aikit.runtime.result import Outcome
 from aikit.types.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected, strip
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from aikit.http.context import CallContext, _SharedProgress
-from aikit.http.messages import Flow, Gather
+from aikit.http.flow import Flow, Gather
 from aikit.runtime.result import Outcome
 from aikit.runtime.task import Task
 from aikit.types.errors import CancelledError, Rejected

@@ -12,8 +12,9 @@ import attrs
 
 from aikit.http.bodies import MultipartBody
 from aikit.http.context import CallContext
+from aikit.http.flow import Flow
 from aikit.http.headers import Headers
-from aikit.http.messages import Flow, Request, Response
+from aikit.http.messages import Request, Response
 from aikit.http.sources import source_of
 from aikit.providers.local.clock import SpedUpClock
 from aikit.providers.local.provider import LocalProvider

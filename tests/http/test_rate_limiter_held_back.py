@@ -12,8 +12,9 @@ from typing import Any
 import attrs
 import pytest
 
+from aikit.http.flow import Flow, Pause, Step
 from aikit.http.headers import Headers
-from aikit.http.messages import Flow, Pause, Request, Response, Step
+from aikit.http.messages import Request, Response
 from aikit.http.rate_limiter import RateLimiter
 from aikit.http.retry import RetryPolicy, retried
 

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aikit.http.bodies import MultipartBody, json_body
+from aikit.http.flow import Flow, Pause, Step
 from aikit.http.headers import Headers
-from aikit.http.messages import Flow, Pause, Request, Response, Step
+from aikit.http.messages import Request, Response
 from aikit.http.retry import RetryPolicy, intercept, redirected, retried, retry_after_s
 from aikit.http.sources import source_of
 from aikit.types.errors import ExchangeError, OpenAIError

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aikit.http.bodies import MultipartBody
+from aikit.http.flow import Flow
 from aikit.http.headers import Headers
-from aikit.http.messages import Flow, Request, Response
+from aikit.http.messages import Request, Response
 from aikit.http.sinks import FileSink
 from aikit.http.sources import source_of
 from aikit.providers.config import ProviderSettings

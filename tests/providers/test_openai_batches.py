@@ -10,8 +10,9 @@ from typing import Any
 import attrs
 import pytest
 
+from aikit.http.flow import Flow
 from aikit.http.headers import Headers
-from aikit.http.messages import Flow, Request, Response
+from aikit.http.messages import Request, Response
 from aikit.providers.openai import OpenAIProvider
 from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
 from aikit.types.errors import OpenAIError

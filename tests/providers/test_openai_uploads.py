@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from aikit.http.flow import Flow
 from aikit.http.headers import Headers
-from aikit.http.messages import Flow, Request, Response
+from aikit.http.messages import Request, Response
 from aikit.http.sources import source_of
 from aikit.providers.openai import OpenAIProvider
 from aikit.types.errors import OpenAIError

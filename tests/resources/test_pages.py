@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
-from aikit.http.messages import Flow, Pause
+from aikit.http.flow import Flow, Pause
 from aikit.resources.pages import all_pages, one_page
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.types.files import Page

@@ -12,7 +12,8 @@ import attrs
 import pytest
 
 from aikit.http.context import CallContext
-from aikit.http.messages import Flow, Pause, Request, Response
+from aikit.http.flow import Flow, Pause
+from aikit.http.messages import Request, Response
 from aikit.runtime.inline import run_inline
 from aikit.runtime.result import Outcome
 from aikit.runtime.scheduler import Scheduler

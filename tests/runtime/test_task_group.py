@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aikit.http.context import CallContext
-from aikit.http.messages import Flow, Gather, Pause, Request, Response, Work
+from aikit.http.flow import Flow, Gather, Pause, Work
+from aikit.http.messages import Request, Response
 from aikit.http.retry import RetryPolicy, intercept, retried
 from aikit.runtime.inline import run_inline
 from aikit.runtime.result import OpenAIResult, Outcome

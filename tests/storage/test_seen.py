@@ -48,7 +48,8 @@ def test_few_texts_need_no_database() -> None:
     """
     SQLite is loaded only when it is needed.
     """
-    program = "import sys; from aikit.storage.seen import DiskCounter; DiskCounter().count('a'); assert 'sqlite3' not in sys.modules"
+    counting = "from aikit.storage.seen import DiskCounter; DiskCounter().count('a')"
+    program = f"import sys; {counting}; assert 'sqlite3' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from aikit.http.messages import Flow
+from aikit.http.flow import Flow
 from aikit.http.retry import RetryPolicy
 from aikit.resources.arguments import require_id
 from aikit.resources.batches.batch_booking import affordable, booked, looked_at, rows_looked_at
@@ -38,9 +38,9 @@ from aikit.types.errors import Rejected
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from aikit.client import OpenAIClient
     from aikit.http.sources import FileSource
     from aikit.providers import Provider
+    from aikit.resources.session import Session
 
     BatchOptions = OpenAIBatchParameters | OpenAIParameters | Mapping[str, Any]
     BatchListOptions = OpenAIBatchListParameters | OpenAIParameters | Mapping[str, Any]
@@ -57,8 +57,8 @@ class BatchesAPI:
 
     # https://developers.openai.com/api/reference/resources/batches (read 2026-11-21)
 
-    def __init__(self, client: OpenAIClient) -> None:
-        self._client = client
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def create(self, input_file_id: str, endpoint: str, parameters: BatchOptions | None = None) -> OpenAIBatchResult:
         """
@@ -96,18 +96,18 @@ class BatchesAPI:
         require_text("endpoint", endpoint)
         options = OpenAIBatchParameters.of(parameters)
         order = _order(input_file_id, endpoint, options)
-        policy = retry_policy(self._client.defaults, options)
+        policy = retry_policy(self._session.defaults, options)
         return start(
-            self._client,
+            self._session,
             OpenAIBatchResult(),
             lambda provider, context: booked(
-                self._client,
+                self._session,
                 _checked_create(
                     provider,
                     order,
                     policy,
                     options,
-                    affordable(self._client, input_file_id, options, provider, context),
+                    affordable(self._session, input_file_id, options, provider, context),
                 ),
                 provider,
             ),
@@ -130,9 +130,9 @@ class BatchesAPI:
         # https://developers.openai.com/api/reference/resources/batches/methods/retrieve (read 2026-11-21)
         require_id("batch_id", batch_id)
         return start(
-            self._client,
+            self._session,
             OpenAIBatchResult(),
-            lambda provider, _: looked_at(self._client, provider.retrieve_batch(batch_id), provider, only_own=True),
+            lambda provider, _: looked_at(self._session, provider.retrieve_batch(batch_id), provider, only_own=True),
             OpenAIParameters.of(parameters),
         )
 
@@ -152,7 +152,7 @@ class BatchesAPI:
         options = OpenAIBatchListParameters.of(parameters)
         result = OpenAIBatchListResult()
         result._next = lambda last_id: self.list(attrs.evolve(options, after=last_id))  # noqa: SLF001  one mechanism
-        return start(self._client, result, lambda provider, _: _list(provider, options), options)
+        return start(self._session, result, lambda provider, _: _list(provider, options), options)
 
     def cancel(self, batch_id: str, parameters: Options | None = None) -> OpenAIBatchResult:
         """
@@ -170,9 +170,9 @@ class BatchesAPI:
         # https://developers.openai.com/api/reference/resources/batches/methods/cancel (read 2026-11-21)
         require_id("batch_id", batch_id)
         return start(
-            self._client,
+            self._session,
             OpenAIBatchResult(),
-            lambda provider, _: looked_at(self._client, provider.cancel_batch(batch_id), provider, only_own=True),
+            lambda provider, _: looked_at(self._session, provider.cancel_batch(batch_id), provider, only_own=True),
             OpenAIParameters.of(parameters),
         )
 
@@ -197,11 +197,11 @@ class BatchesAPI:
             ValueError: *batch_id* is empty or cannot be an id. Nothing was sent.
         """
         require_id("batch_id", batch_id)
-        options = asking_in_time(OpenAIBatchWaitParameters.of(parameters), self._client.defaults)
+        options = asking_in_time(OpenAIBatchWaitParameters.of(parameters), self._session.defaults)
         return start(
-            self._client,
+            self._session,
             OpenAIBatchResult(),
-            lambda provider, context: looked_at(self._client, ended(provider, batch_id, options, context), provider),
+            lambda provider, context: looked_at(self._session, ended(provider, batch_id, options, context), provider),
             options,
         )
 
@@ -235,10 +235,10 @@ class BatchesAPI:
         _require_batch(batch)
         options = OpenAIBatchRowsParameters.of(parameters)
         return start(
-            self._client,
+            self._session,
             OpenAIBatchRowsResult(),
             lambda provider, context: rows_looked_at(
-                self._client,
+                self._session,
                 joined(provider, batch, options.input_file, context, with_lineage=options.with_lineage),
                 provider,
             ),
@@ -281,12 +281,12 @@ class BatchesAPI:
         _require_batch(batch)
         statuses = statuses_of(only)
         options = OpenAIBatchResubmitParameters.of(parameters)
-        policy = retry_policy(self._client.defaults, options)
+        policy = retry_policy(self._session.defaults, options)
         return start(
-            self._client,
+            self._session,
             OpenAIBatchResult(),
             lambda provider, context: booked(
-                self._client,
+                self._session,
                 resubmitted(
                     provider,
                     batch,
@@ -294,7 +294,7 @@ class BatchesAPI:
                     options=options,
                     policy=policy,
                     context=context,
-                    affordable=lambda source: affordable(self._client, source, options, provider, context),
+                    affordable=lambda source: affordable(self._session, source, options, provider, context),
                 ),
                 provider,
             ),
@@ -324,9 +324,9 @@ class BatchesAPI:
 
         source = input_of(file)
         return start(
-            self._client,
+            self._session,
             OpenAIBatchEstimateResult(),
-            lambda provider, context: estimated(provider, source, self._client.books, context),
+            lambda provider, context: estimated(provider, source, self._session.recorder, context),
             OpenAIParameters.of(parameters),
             is_long=True,
         )
@@ -357,9 +357,9 @@ class BatchesAPI:
 
         _require_batch(batch)
         return start(
-            self._client,
+            self._session,
             OpenAIBatchCostResult(),
-            lambda provider, _: costed(provider, batch, self._client.books),
+            lambda provider, _: costed(provider, batch, self._session.recorder),
             OpenAIParameters.of(parameters),
             is_long=True,
         )

@@ -6,39 +6,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aikit.http.messages import Flow
+from aikit.http.flow import Flow
 from aikit.types.batches import OpenAIBatch
 
 if TYPE_CHECKING:
-    from aikit.client import OpenAIClient
     from aikit.http.context import CallContext
     from aikit.http.sources import Source
     from aikit.providers import Provider
     from aikit.resources.batches.parameters import OpenAIBatchParameters
     from aikit.resources.batches.rows.join import BatchRows
+    from aikit.resources.session import Session
 
 
-def booked(client: OpenAIClient, flow: Flow[OpenAIBatch], provider: Provider) -> Flow[OpenAIBatch]:
+def booked(session: Session, flow: Flow[OpenAIBatch], provider: Provider) -> Flow[OpenAIBatch]:
     """
     Book the batch that *flow* creates.
     """
     from aikit.resources.batches.costs import created  # noqa: PLC0415  its database is loaded by the first call
 
-    return created(flow, provider, client.books)
+    return created(flow, provider, session.recorder)
 
 
 def looked_at(
-    client: OpenAIClient, flow: Flow[OpenAIBatch], provider: Provider, *, only_own: bool = False
+    session: Session, flow: Flow[OpenAIBatch], provider: Provider, *, only_own: bool = False
 ) -> Flow[OpenAIBatch]:
     """
     Book the end of the batch that *flow* asks for, if it has ended; with *only_own* if it was created here.
     """
     from aikit.resources.batches.costs import seen  # noqa: PLC0415  likewise
 
-    return seen(flow, provider, client.books, only_own=only_own)
+    return seen(flow, provider, session.recorder, only_own=only_own)
 
 
-def rows_looked_at(client: OpenAIClient, flow: Flow[BatchRows], provider: Provider) -> Flow[BatchRows]:
+def rows_looked_at(session: Session, flow: Flow[BatchRows], provider: Provider) -> Flow[BatchRows]:
     """
     Book the end of the batch whose rows *flow* joins.
     """
@@ -46,7 +46,7 @@ def rows_looked_at(client: OpenAIClient, flow: Flow[BatchRows], provider: Provid
 
     rows = yield from flow
     try:
-        yield from noticed(provider, rows.batch, client.books, here=rows.files())
+        yield from noticed(provider, rows.batch, session.recorder, here=rows.files())
     except BaseException:
         rows.close()
         raise
@@ -54,7 +54,7 @@ def rows_looked_at(client: OpenAIClient, flow: Flow[BatchRows], provider: Provid
 
 
 def affordable(
-    client: OpenAIClient, file: str | Source, options: OpenAIBatchParameters, provider: Provider, context: CallContext
+    session: Session, file: str | Source, options: OpenAIBatchParameters, provider: Provider, context: CallContext
 ) -> Flow[None]:
     """
     Check what the lines of *file* will cost, if the caller wants that.
@@ -66,5 +66,5 @@ def affordable(
         return
     from aikit.resources.batches.costs import estimated, require_affordable  # noqa: PLC0415  likewise
 
-    estimating = estimated(provider, file, client.books, context)
+    estimating = estimated(provider, file, session.recorder, context)
     yield from require_affordable(estimating, options.max_cost, options.max_cost_of)

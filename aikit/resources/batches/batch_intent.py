@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from aikit.http.messages import Flow
+from aikit.http.flow import Flow
 from aikit.http.retry import RetryPolicy
 from aikit.resources.batches.create import created_or_found
 from aikit.types.batches import INTENT_KEY, BatchOrder, OpenAIBatch

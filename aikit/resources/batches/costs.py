@@ -22,7 +22,8 @@ from aikit.billing.prices import Prices
 from aikit.billing.recorder import Account, BillingRecorder
 from aikit.billing.usage_counter import Counts, UsageCounter
 from aikit.http.context import CallContext
-from aikit.http.messages import Flow, Request, Response
+from aikit.http.flow import Flow
+from aikit.http.messages import Request, Response
 from aikit.http.retry import intercept
 from aikit.http.sources import Source, source_of
 from aikit.types.batches import UPSTREAM_FIELD, OpenAIBatch, OpenAIBatchRequestCounts

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from aikit.http.messages import Flow, Pause
+from aikit.http.flow import Flow, Pause
 from aikit.http.retry import RetryPolicy, asked_to_retry, may_have_been_done
 from aikit.resources.pages import one_page
 from aikit.types.batches import INTENT_KEY, BatchOrder, BatchPage, OpenAIBatch

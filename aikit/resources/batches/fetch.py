@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aikit.http.context import CallContext
-from aikit.http.messages import Flow
+from aikit.http.flow import Flow
 from aikit.http.sinks import FileSink
 from aikit.http.sources import source_of
 from aikit.resources.batches.rows.folder import Folder, unusable

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aikit.http.context import CallContext
-from aikit.http.messages import Flow
+from aikit.http.flow import Flow
 from aikit.http.retry import RetryPolicy
 from aikit.http.sources import Source, source_of
 from aikit.resources.batches.batch_intent import created_for_intent, new_intent, oldest_with

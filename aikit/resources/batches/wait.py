@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from aikit.http.context import CallContext
-from aikit.http.messages import Flow, Pause
+from aikit.http.flow import Flow, Pause
 from aikit.http.retry import retry_after_s
 from aikit.resources.batches.parameters import OpenAIBatchWaitParameters
 from aikit.runtime.parameters import OpenAIParameters

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from aikit.http.context import CallContext
-from aikit.http.messages import Flow, Pause
+from aikit.http.flow import Flow, Pause
 from aikit.http.sinks import FileSink
 from aikit.http.sources import FileSource, Source, source_of
 from aikit.resources.arguments import require_id
@@ -35,7 +35,6 @@ from aikit.types.files import FilePage, OpenAIFile
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from aikit.client import OpenAIClient
     from aikit.providers import Provider
     from aikit.resources.files.bulk_calls import BulkCalls
     from aikit.resources.files.many_parameters import (
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
         OpenAIFileUsageParameters,
     )
     from aikit.resources.files.many_results import OpenAIFileManyResult, OpenAIFilePruneResult, OpenAIFileUsageResult
+    from aikit.resources.session import Session
 
     FileSources = FileSource | Iterable[FileSource]
     FileOptions = OpenAIFileParameters | OpenAIParameters | Mapping[str, Any]
@@ -66,8 +66,8 @@ class FilesAPI:
 
     # https://developers.openai.com/api/reference/resources/files (read 2026-11-21)
 
-    def __init__(self, client: OpenAIClient) -> None:
-        self._client = client
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self._many_calls: BulkCalls | None = None
 
     def create(self, file: FileSource, purpose: str, parameters: FileOptions | None = None) -> OpenAIFileResult:
@@ -95,9 +95,11 @@ class FilesAPI:
         require_text("purpose", purpose)
         source = source_of(file, filename=options.filename, purpose=purpose)
         return start(
-            self._client,
+            self._session,
             OpenAIFileResult(),
-            lambda provider, context: _checked_create(provider, source, purpose, options, context, client=self._client),
+            lambda provider, context: _checked_create(
+                provider, source, purpose, options, context, session=self._session
+            ),
             options,
             is_long=True,
         )
@@ -174,7 +176,7 @@ class FilesAPI:
         if self._many_calls is None:
             from aikit.resources.files.bulk_calls import BulkCalls  # noqa: PLC0415  who has one file needs none of it
 
-            self._many_calls = BulkCalls(self._client, partial(_checked_create, client=self._client))
+            self._many_calls = BulkCalls(self._session, partial(_checked_create, session=self._session))
         return self._many_calls
 
     def retrieve(self, file_id: str, parameters: Options | None = None) -> OpenAIFileResult:
@@ -192,7 +194,7 @@ class FilesAPI:
         # https://developers.openai.com/api/reference/resources/files/methods/retrieve (read 2026-11-21)
         require_id("file_id", file_id)
         return start(
-            self._client,
+            self._session,
             OpenAIFileResult(),
             lambda provider, _: provider.retrieve_file(file_id),
             OpenAIParameters.of(parameters),
@@ -215,7 +217,7 @@ class FilesAPI:
         options = OpenAIFileListParameters.of(parameters)
         result = OpenAIFileListResult()
         result._next = lambda last_id: self.list(attrs.evolve(options, after=last_id))  # noqa: SLF001  one mechanism
-        return start(self._client, result, lambda provider, _: _list(provider, options), options)
+        return start(self._session, result, lambda provider, _: _list(provider, options), options)
 
     def delete(self, file_id: str, parameters: Options | None = None) -> OpenAIFileDeletedResult:
         """
@@ -232,7 +234,7 @@ class FilesAPI:
         # https://developers.openai.com/api/reference/resources/files/methods/delete (read 2026-11-21)
         require_id("file_id", file_id)
         return start(
-            self._client,
+            self._session,
             OpenAIFileDeletedResult(),
             lambda provider, _: provider.delete_file(file_id),
             OpenAIParameters.of(parameters),
@@ -253,7 +255,7 @@ class FilesAPI:
         # https://developers.openai.com/api/reference/resources/files/methods/content (read 2026-11-21)
         require_id("file_id", file_id)
         return start(
-            self._client,
+            self._session,
             OpenAIFileContentResult(),
             lambda provider, _: provider.file_content(file_id),
             OpenAIParameters.of(parameters),
@@ -289,7 +291,7 @@ class FilesAPI:
         require_id("file_id", file_id)
         place = _place(path)
         return start(
-            self._client,
+            self._session,
             OpenAIFileDownloadResult(),
             lambda provider, _: _download(provider, file_id, place),
             OpenAIParameters.of(parameters),
@@ -314,7 +316,7 @@ class FilesAPI:
         """
         require_id("file_id", file_id)
         options = OpenAIFileWaitParameters.of(parameters)
-        return start(self._client, OpenAIFileResult(), lambda provider, _: _wait(provider, file_id, options), options)
+        return start(self._session, OpenAIFileResult(), lambda provider, _: _wait(provider, file_id, options), options)
 
 
 def _checked_create(
@@ -324,7 +326,7 @@ def _checked_create(
     options: OpenAIFileParameters,
     context: CallContext,
     *,
-    client: OpenAIClient,
+    session: Session,
 ) -> Flow[OpenAIFile]:
     source = source.resolved()
     if options.validate:
@@ -338,7 +340,9 @@ def _checked_create(
 
         if goes_in_parts(source, purpose, provider.limits):
             return (
-                yield from created_in_parts(provider, source, purpose, options, journal=client.journal, context=context)
+                yield from created_in_parts(
+                    provider, source, purpose, options, journal=session.journal, context=context
+                )
             )
     return (yield from provider.create_file(source, purpose, options.expires_after))
 

@@ -32,12 +32,12 @@ from aikit.runtime.parameters import require_text
 from aikit.storage.walk import is_folder, is_one, require_paths
 
 if TYPE_CHECKING:
-    from aikit.client import OpenAIClient
     from aikit.http.context import CallContext
-    from aikit.http.messages import Flow
+    from aikit.http.flow import Flow
     from aikit.providers import Provider
     from aikit.resources.files.bulk_upload import Create
     from aikit.resources.files.identical import Identical
+    from aikit.resources.session import Session
 
 
 @attrs.define(eq=False)
@@ -49,7 +49,7 @@ class BulkCalls:
         create: What is done with each file.
     """
 
-    client: OpenAIClient
+    session: Session
     create: Create
     _paces: dict[tuple[str, str, int], RateLimiter] = attrs.field(factory=dict, init=False)
 
@@ -84,7 +84,7 @@ class BulkCalls:
                 identical=self._identical(provider, account, purpose) if options.skip_identical else None,
             ).run()
 
-        return start(self.client, result, flow, options, is_long=True)
+        return start(self.session, result, flow, options, is_long=True)
 
     def usage(self, parameters: Any) -> OpenAIFileUsageResult:
         """
@@ -94,7 +94,7 @@ class BulkCalls:
 
         options = OpenAIFileUsageParameters.of(parameters)
         return start(
-            self.client,
+            self.session,
             OpenAIFileUsageResult(),
             lambda provider, context: summed_up(provider, options, int(time.time()), context),
             options,
@@ -126,10 +126,10 @@ class BulkCalls:
                 pace=self._pace("delete", provider, options.rate or provider.limits.deletions_per_minute),
             ).run()
 
-        return start(self.client, result, flow, options)
+        return start(self.session, result, flow, options)
 
     def _at_a_time(self, asked: int | None) -> int:
-        return min(asked or self.client.max_workers, self.client.max_connections)
+        return min(asked or self.session.max_workers, self.session.max_connections)
 
     def _pace(self, what: str, provider: Provider, per_minute: int) -> RateLimiter:
         """
@@ -141,14 +141,14 @@ class BulkCalls:
         from aikit.resources.files.identical import Identical  # noqa: PLC0415  likewise
         from aikit.storage.uploaded_files import Uploaded  # noqa: PLC0415  SQLite is loaded for those who use it
 
-        return Identical(provider=provider, account=account, purpose=purpose, journal=Uploaded(self.client.home))
+        return Identical(provider=provider, account=account, purpose=purpose, journal=Uploaded(self.session.home))
 
     def _booked(self, provider: Provider) -> Iterator[str]:
         from aikit.resources.batches.costs import account_of  # noqa: PLC0415  likewise
         from aikit.types.events import CREATED  # noqa: PLC0415  likewise
 
         address = account_of(provider).address
-        for event in self.client.ledger.events(kind=CREATED):
+        for event in self.session.ledger.events(kind=CREATED):
             if event.address == address:
                 yield event.input_file_id
 

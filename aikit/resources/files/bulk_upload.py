@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from aikit.http.context import CallContext
-from aikit.http.messages import Flow, Gather, Request, Response
+from aikit.http.flow import Flow, Gather
+from aikit.http.messages import Request, Response
 from aikit.http.retry import intercept
 from aikit.http.slices import sha256_of
 from aikit.http.sources import PathSource, Source, source_of

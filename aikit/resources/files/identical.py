@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from aikit.http.messages import Flow
+from aikit.http.flow import Flow
 from aikit.storage.errors import StoreError
 from aikit.storage.uploaded_files import Content, Uploaded
 from aikit.types.errors import CancelledError, OpenAIError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from aikit.http.messages import Flow, Pause
+from aikit.http.flow import Flow, Pause
 from aikit.types.errors import CancelledError, OpenAIError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from aikit.http.bodies import media_type
-from aikit.http.messages import Flow, Gather, Work
+from aikit.http.flow import Flow, Gather, Work
 from aikit.http.retry import may_have_been_done
 from aikit.http.slices import HashingSource, are_apart, has_slices, md5_of, slice_of
 from aikit.resources.files.lost_files import found_after

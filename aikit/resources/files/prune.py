@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from aikit.http.messages import Flow, Gather, Request, Response
+from aikit.http.flow import Flow, Gather
+from aikit.http.messages import Request, Response
 from aikit.http.retry import intercept
 from aikit.resources.files.housekeeping_progress import HousekeepingTally
 from aikit.resources.pages import each_page

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
-from aikit.http.messages import Flow, Work
+from aikit.http.flow import Flow, Work
 from aikit.http.slices import sha256_of, slice_of
 from aikit.http.sources import PathSource, Source
 from aikit.providers.account import account_key, as_text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aikit.http.bodies import media_type
 from aikit.http.filenames import require_plain_name
-from aikit.http.messages import Flow
+from aikit.http.flow import Flow
 from aikit.http.sources import FileSource, Source, source_of
 from aikit.resources.arguments import require_id
 from aikit.resources.call import start
@@ -22,8 +22,8 @@ from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart, UploadOrder
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aikit.client import OpenAIClient
     from aikit.providers import Provider
+    from aikit.resources.session import Session
 
     UploadOptions = OpenAIUploadParameters | OpenAIParameters | Mapping[str, Any]
     CompleteOptions = OpenAIUploadCompleteParameters | OpenAIParameters | Mapping[str, Any]
@@ -41,8 +41,8 @@ class UploadsAPI:
 
     # https://developers.openai.com/api/reference/resources/uploads (read 2026-11-21)
 
-    def __init__(self, client: OpenAIClient) -> None:
-        self._client = client
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def create(
         self, filename: str, purpose: str, size_bytes: int, parameters: UploadOptions | None = None
@@ -80,7 +80,7 @@ class UploadsAPI:
             expires_after=options.expires_after,
         )
         return start(
-            self._client,
+            self._session,
             OpenAIUploadResult(),
             lambda provider, _: _create(provider, order, is_checked=options.validate),
             options,
@@ -109,7 +109,7 @@ class UploadsAPI:
         require_id("upload_id", upload_id)
         source = source_of(data, filename=_PART_NAME)
         return start(
-            self._client,
+            self._session,
             OpenAIUploadPartResult(),
             lambda provider, _: _add_part(provider, upload_id, source),
             OpenAIParameters.of(parameters),
@@ -142,7 +142,7 @@ class UploadsAPI:
         options = OpenAIUploadCompleteParameters.of(parameters)
         ids = _ids(part_ids)
         return start(
-            self._client,
+            self._session,
             OpenAIUploadResult(),
             lambda provider, _: provider.complete_upload(upload_id, ids, options.md5),
             options,
@@ -163,7 +163,7 @@ class UploadsAPI:
         # https://developers.openai.com/api/reference/resources/uploads/methods/cancel (read 2026-11-21)
         require_id("upload_id", upload_id)
         return start(
-            self._client,
+            self._session,
             OpenAIUploadResult(),
             lambda provider, _: provider.cancel_upload(upload_id),
             OpenAIParameters.of(parameters),

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aikit import OpenAIBatch, OpenAIBatchParameters, OpenAIClient
-from aikit.http.messages import Flow, Request, Response
+from aikit.http.flow import Flow
+from aikit.http.messages import Request, Response
 from aikit.http.retry import RetryPolicy
 from aikit.providers.openai import OpenAIProvider
 from aikit.resources.batches.batch_intent import all_with, created_for_intent, oldest_with

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aikit import OpenAIClient, OpenAIParameters
+from aikit.http.flow import Flow, Pause
 from aikit.http.headers import Headers
-from aikit.http.messages import Flow, Pause, Request, Response
+from aikit.http.messages import Request, Response
 from aikit.http.retry import RetryPolicy
 from aikit.providers.openai import OpenAIProvider
 from aikit.resources.batches.create import created_once

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from aikit import OpenAIBatchProgress, OpenAIBatchResult, OpenAIClient, OpenAIParameters
 from aikit.http.context import CallContext
+from aikit.http.flow import Flow, Pause
 from aikit.http.headers import Headers
-from aikit.http.messages import Flow, Pause, Request, Response
+from aikit.http.messages import Request, Response
 from aikit.providers.openai import OpenAIProvider
 from aikit.resources.batches.parameters import OpenAIBatchWaitParameters
 from aikit.resources.batches.wait import asking_in_time, ended

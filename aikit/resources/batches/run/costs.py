@@ -13,11 +13,11 @@ from aikit.types.errors import OpenAIError
 from aikit.types.events import ENDED
 
 if TYPE_CHECKING:
-    from aikit.client import OpenAIClient
+    from aikit.resources.batches.run.client import Client
     from aikit.resources.batches.run.state import RunState
 
 
-def costs_of(client: OpenAIClient, state: RunState) -> tuple[list[OpenAIBatchCost], list[OpenAIError]]:
+def costs_of(client: Client, state: RunState) -> tuple[list[OpenAIBatchCost], list[OpenAIError]]:
     """
     Return what each batch of *state* cost that was not refused, and why that of others cannot be told.
     """
@@ -36,17 +36,16 @@ def costs_of(client: OpenAIClient, state: RunState) -> tuple[list[OpenAIBatchCos
     return costs, problems
 
 
-def _booked(client: OpenAIClient, batch_id: str) -> OpenAIBatchCost | None:
+def _booked(client: Client, batch_id: str) -> OpenAIBatchCost | None:
     """
     Return what the ledger says, so that no file is fetched once more; ``None`` where that is not the whole cost.
     """
     from aikit.resources.batches.costs import account_of  # noqa: PLC0415  its database is needed here only
 
     address = account_of(client.provider).address
-    if client.books.is_kept:
-        with suppress(StoreError):
-            for event in client.ledger.events(batch_id=batch_id, kind=ENDED):
-                if event.address == address and event.cost is not None and not event.is_lower_bound:
-                    counts = event.request_counts
-                    return OpenAIBatchCost(models=event.models, answered=counts.completed, failed=counts.failed)
+    with suppress(StoreError):
+        for event in client.ledger.events(batch_id=batch_id, kind=ENDED):
+            if event.address == address and event.cost is not None and not event.is_lower_bound:
+                counts = event.request_counts
+                return OpenAIBatchCost(models=event.models, answered=counts.completed, failed=counts.failed)
     return None

@@ -20,7 +20,7 @@ from aikit.types.errors import OpenAIError, Rejected
 from aikit.validation.jsonl_lines import iter_lines, parsed
 
 if TYPE_CHECKING:
-    from aikit.client import OpenAIClient
+    from aikit.resources.batches.run.client import Client
 
 _LINE_MAX: Final = 1 << 40
 
@@ -47,7 +47,7 @@ class Joined:
 
 
 @contextmanager
-def joined(client: OpenAIClient, state: RunState, mark: Fingerprint) -> Iterator[Joined]:
+def joined(client: Client, state: RunState, mark: Fingerprint) -> Iterator[Joined]:
     """
     Yield what became of the lines of *state*, whose input *mark* is of.
 

@@ -21,13 +21,13 @@ from aikit.storage import home_folder
 from aikit.types.errors import OpenAIError, Rejected
 
 if TYPE_CHECKING:
-    from aikit.client import OpenAIClient
+    from aikit.resources.batches.run.client import Client
 
 _GONE: Final = "file_gone"
 
 
 def answer_file(
-    client: OpenAIClient,
+    client: Client,
     path: Path,
     results: Path,
     *,
@@ -90,7 +90,7 @@ def answer_file(
         return concluded(client, over, mark, folder, target=results, use=lambda found: written(found.rows, results))
 
 
-def taken_up(client: OpenAIClient, order: RunOrder, folder: RunFolder) -> RunState | None:
+def taken_up(client: Client, order: RunOrder, folder: RunFolder) -> RunState | None:
     """
     Return how far *order* has come; ``None`` if it was never begun.
 
@@ -117,7 +117,7 @@ def taken_up(client: OpenAIClient, order: RunOrder, folder: RunFolder) -> RunSta
 
 
 def concluded(
-    client: OpenAIClient,
+    client: Client,
     state: RunState,
     mark: Fingerprint,
     folder: RunFolder,

@@ -16,8 +16,8 @@ from aikit.resources.batches.run.state import Part, RunState
 from aikit.types.errors import OpenAIError, Rejected
 
 if TYPE_CHECKING:
-    from aikit.client import OpenAIClient
     from aikit.resources.batches.results import OpenAIBatchResult
+    from aikit.resources.batches.run.client import Client
     from aikit.runtime.result import OpenAIResult
     from aikit.types.batches import OpenAIBatch, OpenAIBatchProgress
     from aikit.types.files import Progress
@@ -65,7 +65,7 @@ class Listener:
     on_room: Callable[[], object] = lambda: None
 
 
-def answered(client: OpenAIClient, state: RunState, listener: Listener, wait: Mapping[str, Any]) -> RunState:
+def answered(client: Client, state: RunState, listener: Listener, wait: Mapping[str, Any]) -> RunState:
     """
     Go on from *state* until all batches are over; those that found no room are tried again as long as others end.
 
@@ -90,7 +90,7 @@ def answered(client: OpenAIClient, state: RunState, listener: Listener, wait: Ma
     return state
 
 
-def submitted(client: OpenAIClient, state: RunState, listener: Listener) -> RunState:
+def submitted(client: Client, state: RunState, listener: Listener) -> RunState:
     """
     Upload each part that is not at the provider, and create each batch that is not there.
 
@@ -113,7 +113,7 @@ def submitted(client: OpenAIClient, state: RunState, listener: Listener) -> RunS
     return state
 
 
-def ended(client: OpenAIClient, state: RunState, listener: Listener, wait: Mapping[str, Any]) -> RunState:
+def ended(client: Client, state: RunState, listener: Listener, wait: Mapping[str, Any]) -> RunState:
     """
     Wait until all batches are over, side by side.
 
@@ -179,7 +179,7 @@ def new_intent() -> str:
     return os.urandom(16).hex()
 
 
-def _uploaded(client: OpenAIClient, state: RunState, part: Part, listener: Listener, on_upload: OnUpload) -> RunState:
+def _uploaded(client: Client, state: RunState, part: Part, listener: Listener, on_upload: OnUpload) -> RunState:
     if part.file_id is not None:
         return state
     result = client.files.create(Path(part.path), "batch", _in_background({"on_progress": on_upload(part)}))
@@ -192,7 +192,7 @@ def _uploaded(client: OpenAIClient, state: RunState, part: Part, listener: Liste
     return state
 
 
-def _created(client: OpenAIClient, state: RunState, part: Part, listener: Listener) -> RunState:
+def _created(client: Client, state: RunState, part: Part, listener: Listener) -> RunState:
     if part.is_submitted:
         return state
     if not part.attempts:
@@ -221,9 +221,7 @@ def _options(state: RunState) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _awaited(
-    client: OpenAIClient, part: Part, wait: Mapping[str, Any], on_wait: OnWait
-) -> tuple[int, OpenAIBatchResult]:
+def _awaited(client: Client, part: Part, wait: Mapping[str, Any], on_wait: OnWait) -> tuple[int, OpenAIBatchResult]:
     options = _in_background({**wait, "on_progress": on_wait(part)})
     return part.number, client.batches.wait(part.batch_id or "", options)
 

@@ -18,11 +18,11 @@ from aikit.resources.batches.run.state import Part, RunState
 from aikit.types.errors import Rejected
 
 if TYPE_CHECKING:
-    from aikit.client import OpenAIClient
+    from aikit.resources.batches.run.client import Client
 
 
 @contextmanager
-def unsent(client: OpenAIClient, state: RunState, mark: Fingerprint) -> Iterator[Path]:
+def unsent(client: Client, state: RunState, mark: Fingerprint) -> Iterator[Path]:
     """
     Yield a file of the lines for which a batch is still to be created: of a part that had one, what that left undone.
 
@@ -49,7 +49,7 @@ def unsent(client: OpenAIClient, state: RunState, mark: Fingerprint) -> Iterator
         yield path
 
 
-def _add(client: OpenAIClient, part: Part, state: RunState, mark: Fingerprint, file: BinaryIO) -> None:
+def _add(client: Client, part: Part, state: RunState, mark: Fingerprint, file: BinaryIO) -> None:
     if len(part.attempts) < 2:
         with Path(part.path).open("rb") as lines:
             shutil.copyfileobj(lines, file)
