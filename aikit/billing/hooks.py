@@ -58,8 +58,8 @@ class OpenTelemetryHook:
     """
     A hook that makes a span of each batch that has ended, from when it was created to when it ended.
 
-    It needs the extra ``aikit[otel]``. Attributes are those of OpenTelemetry's conventions for generative AI, and
-    ``aikit.batch.*`` for what they have no name for: id, status, total, completed and failed requests, cost in US
+    It needs the extra ``aikit-client[otel]``. Attributes are those of OpenTelemetry's conventions for generative AI,
+    and ``aikit.batch.*`` for what they have no name for: id, status, total, completed and failed requests, cost in US
     dollars (absent where it is unknown) and whether that is a lower bound. A span has one model; of a batch of several,
     it is the one with most requests.
     """
@@ -82,7 +82,7 @@ class OpenTelemetryHook:
         try:
             from opentelemetry import trace  # noqa: PLC0415  an extra
         except ImportError as error:
-            raise ImportError("OpenTelemetryHook needs opentelemetry-api: install aikit[otel]") from error
+            raise ImportError("OpenTelemetryHook needs opentelemetry-api: pip install 'aikit-client[otel]'") from error
         self._tracer = trace.get_tracer("aikit.batches", __version__, tracer_provider)
         self._kind = trace.SpanKind.CLIENT
         self._error = trace.Status(trace.StatusCode.ERROR)

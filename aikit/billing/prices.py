@@ -74,7 +74,7 @@ class Prices:
         if self.list_name is None:
             return f"no price is known for {names}: there is no price list for this provider; {give}"
         if not is_installed():
-            return f"no price is known for {names}: install aikit[prices] for a price list, or {give}"
+            return f"no price is known for {names}: pip install 'aikit-client[prices]' for a price list, or {give}"
         return f"no price is known for {names}: the price list does not have it; {give}"
 
 

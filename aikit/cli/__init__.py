@@ -44,7 +44,9 @@ def _run(argv: Sequence[str] | None) -> int:
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in {"click", "rich"}:
             raise
-        sys.stderr.write(f"error: the command line needs {error.name}; install it with: pip install 'aikit[cli]'\n")
+        sys.stderr.write(
+            f"error: the command line needs {error.name}; install it with: pip install 'aikit-client[cli]'\n"
+        )
         return 2
     from aikit.cli.app import run  # noqa: PLC0415  needs what was just looked for
 

@@ -32,6 +32,7 @@ from aikit.types.errors import ExchangeError, OpenAIError
 
 _CONNECT_TIMEOUT_S: Final = 10.0
 _MAX_REFUSAL_BYTES: Final = 1024 * 1024
+_OLDEST_URLLIB3: Final = (2, 6)
 _LENGTH: Final = re.compile(r"\d{1,18}", re.ASCII)
 
 
@@ -93,10 +94,28 @@ class HTTPTransport:
 def http_transport(http_agent: Any = None, *, connections: int = 16) -> HTTPTransport:
     """
     Return a transport on *http_agent*, or on an adapter of our own with room for *connections*.
+
+    Raises:
+        OpenAIError: The urllib3 that is installed is too old (code ``"dependency_too_old"``).
     """
+    _require_urllib3()
     if http_agent is not None:
         return HTTPTransport(http_agent, is_owner=False)
     return HTTPTransport(Adapter(pool_connections=8, pool_maxsize=connections, max_retries=0))
+
+
+def _require_urllib3() -> None:
+    """
+    Refuse what pip was made to install all the same: it would fail in ways that do not show why.
+    """
+    # With 1.26 no request leaves, with 2.0 downloads fail, below 2.6 a compressed refusal of 1 MB takes 2 GiB.
+    version = str(urllib3.__version__)  # type: ignore[attr-defined]  # undeclared, as everywhere
+    found = re.match(r"(\d+)\.(\d+)", version)
+    if found is not None and (int(found[1]), int(found[2])) < _OLDEST_URLLIB3:
+        raise OpenAIError(
+            message=f"urllib3 {version} is installed, which is too old for aikit; pip install --upgrade 'urllib3>=2.6'",
+            code="dependency_too_old",
+        )
 
 
 def _prepared(request: Request, reader: _Metered | None) -> requests.PreparedRequest:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
-    "aikit": ("attrs", "requests"),
+    "aikit": ("attrs", "certifi", "requests", "urllib3"),
     "openai": ("openai",),
     "requests": ("requests",),
     "litellm": ("litellm",),

@@ -163,5 +163,5 @@ def test_without_opentelemetry_it_says_what_to_install(monkeypatch: pytest.Monke
     When the hook is made, not when a batch has ended.
     """
     monkeypatch.setitem(__import__("sys").modules, "opentelemetry", None)
-    with pytest.raises(ImportError, match=r"aikit\[otel\]"):
+    with pytest.raises(ImportError, match=r"aikit-client\[otel\]"):
         OpenTelemetryHook()

@@ -176,7 +176,9 @@ def test_without_the_list_it_is_said_in_one_sentence(tmp_path: Path, monkeypatch
         sentence = prices.why_unknown(["gpt-4o-mini"])
     finally:
         price_list.is_installed.cache_clear()
-    assert re.fullmatch(r"no price is known for gpt-4o-mini: install aikit\[prices\].* or give it in .*", sentence)
+    assert re.fullmatch(
+        r"no price is known for gpt-4o-mini: pip install 'aikit-client\[prices\]'.* or give it in .*", sentence
+    )
 
 
 def test_the_list_never_asks_the_network() -> None:

@@ -40,7 +40,10 @@ def test_missing_extra_is_one_sentence(name: str) -> None:
     ran = run(program=(sys.executable, "-c", _BLOCKED.format(name=name)))
     assert ran.returncode == 2
     assert ran.stdout == b""
-    assert ran.stderr.decode() == f"error: the command line needs {name}; install it with: pip install 'aikit[cli]'\n"
+    assert (
+        ran.stderr.decode()
+        == f"error: the command line needs {name}; install it with: pip install 'aikit-client[cli]'\n"
+    )
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
