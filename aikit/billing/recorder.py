@@ -15,6 +15,7 @@ import attrs
 from aikit.billing.ledger import Ledger
 from aikit.billing.price_overrides import FILE_NAME
 from aikit.billing.prices import Prices, prices_for
+from aikit.providers.account import Account
 from aikit.types.batches import OpenAIBatch
 from aikit.types.costs import OpenAIBatchCost
 from aikit.types.errors import OpenAIError
@@ -24,24 +25,6 @@ log: Final = logging.getLogger("aikit")
 
 Hook = Callable[[OpenAIBatchEvent], object]
 """Gets each event that this process booked."""
-
-
-@attrs.frozen
-class Account:
-    """
-    Whose batches these are.
-
-    Attributes:
-        kind: Of the provider, ``"openai"`` or ``"local"``.
-
-        address: Its base URL; of the embedded provider its folder.
-
-        is_free: Whether what nobody gave a price for costs nothing.
-    """
-
-    kind: str
-    address: str
-    is_free: bool = False
 
 
 @attrs.define(eq=False, kw_only=True)

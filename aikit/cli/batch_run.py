@@ -28,12 +28,11 @@ from aikit.cli.output.batch_text import list_text
 from aikit.cli.output.progress import bars, telling_troubles
 from aikit.cli.output.text import human_time
 from aikit.client import OpenAIClient
-from aikit.providers.config import LOCAL
 from aikit.resources.batches.run.folder import RunFolder
 from aikit.resources.batches.run.plan import Fingerprint, fingerprint, planned
 from aikit.resources.batches.run.results import Joined, written
 from aikit.resources.batches.run.run import concluded, taken_up
-from aikit.resources.batches.run.state import Part, RunOrder, RunState, identity
+from aikit.resources.batches.run.state import Part, RunOrder, RunState
 from aikit.resources.batches.run.steps import Listener, answered, intending_again
 from aikit.resources.batches.run.unsent import unsent
 from aikit.storage import home_folder
@@ -129,7 +128,7 @@ class Run:
         self.wishes.require_place(is_json=self.output.settings.json)
         mark = self._fingerprint()
         order = RunOrder(
-            provider=identity(self.client.provider),
+            provider=self.client.provider.identity,
             input=str(self.wishes.path.resolve()),
             sha256=mark.sha256,
             size_bytes=mark.size_bytes,
@@ -287,7 +286,7 @@ class Run:
 
     def _say_how_to_go_on(self, state: RunState) -> None:
         kept = self.folder.load(state.order.key) or state
-        if kept.batch_ids and self.client.provider.kind != LOCAL:
+        if kept.batch_ids and not self.client.provider.is_embedded:
             self.output.say(f"\nthe batches go on at the provider: {list_text(kept.batch_ids)}")
         self.output.say(f"\nto go on: {command(self.output.settings, *self.wishes.words)}")
 

@@ -28,7 +28,6 @@ from aikit.cli.output.formats import batch_to_json
 from aikit.cli.output.progress import batch_bars, telling_troubles
 from aikit.cli.output.text import counted, safe
 from aikit.client import OpenAIClient
-from aikit.providers.config import LOCAL
 from aikit.resources.batches.parameters import (
     MAX_BATCH_LIST_LIMIT,
     OpenAIBatchListParameters,
@@ -186,7 +185,7 @@ def wait_options(
     """
     Return the options of waiting as they were said; what is embedded here may be asked more often.
     """
-    quick = 0.1 if client.provider.kind == LOCAL else None
+    quick = 0.1 if client.provider.is_embedded else None
     said: dict[str, Any] = {"poll_interval": poll_interval or quick, "max_wait": max_wait}
     with usage_errors():
         return OpenAIBatchWaitParameters(
@@ -211,6 +210,6 @@ def _say_ends(output: Output, answers: Sequence[Answer]) -> None:
 
 def _after_creation(client: OpenAIClient, settings: Settings, batch_id: str) -> str:
     follow = command(settings, "batches", "wait", batch_id)
-    if client.provider.kind == LOCAL:
+    if client.provider.is_embedded:
         return f"the embedded provider works on it while somebody waits: {follow}"
     return f"to wait for it: {follow}"

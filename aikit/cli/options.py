@@ -85,7 +85,7 @@ class Settings:
             client.close()
             raise
         except KeyboardInterrupt:
-            if client.provider.kind == LOCAL:
+            if client.provider.is_embedded:
                 _leave_in_order(client)
             raise
         client.close()

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import attrs
 import click
 
 from aikit.cli.options import Command, Settings, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.output.text import safe
-from aikit.http.secrecy import redacted
-from aikit.providers import provider_from, require_kind
-from aikit.providers.config import LOCAL, Providers, ProviderSettings
+from aikit.providers import KEYLESS, provider_from, require_kind
+from aikit.providers.config import Providers, ProviderSettings
 
 _TITLES: Final = ("NAME", "KIND", "ADDRESS", "KEY", "FROM")
 
@@ -53,10 +53,7 @@ def _entry(name: str, configured: Providers, settings: Settings) -> dict[str, An
 
 def _address(known: ProviderSettings, settings: Settings) -> str:
     require_kind(known.kind)
-    provider = provider_from(known)
-    if known.kind == LOCAL:
-        return str(settings.home or getattr(provider, "home", None) or "-")
-    return redacted(provider.base_url)
+    return provider_from(attrs.evolve(known, home=settings.home or known.home)).address
 
 
 def _origin(known: ProviderSettings) -> str:
@@ -64,5 +61,5 @@ def _origin(known: ProviderSettings) -> str:
 
 
 def _cells(entry: dict[str, Any]) -> list[str]:
-    key = "-" if entry["kind"] == LOCAL else "set" if entry["has_key"] else "not set"
+    key = "-" if entry["kind"] in KEYLESS else "set" if entry["has_key"] else "not set"
     return [safe(str(cell)) for cell in (entry["name"], entry["kind"], entry["address"], key, entry["from"])]

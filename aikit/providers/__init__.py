@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from aikit.http.messages import Transport
     from aikit.http.sinks import ResumingSink
     from aikit.http.sources import Source
+    from aikit.providers.account import Account
     from aikit.providers.config import ProviderSettings
     from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
     from aikit.types.files import FilePage, OpenAIFile, OpenAIFileDeleted
@@ -25,29 +26,58 @@ KINDS: Final[Mapping[str, str]] = {
 }
 """Kind of provider → where its class is; imported when a client of that kind is made."""
 
+KEYLESS: Final = frozenset(("local",))
+"""Kinds that need no API key."""
+
 
 class Provider(Protocol):
     """
-    What every provider can do: its operations as flows, its limits, and what answers its requests.
+    One provider: who it is, whose account its calls use, its limits, its transport, and its operations as flows.
+
+    What other rooms need to know of a provider is a member here; none of them asks for its kind or looks for
+    attributes that only some providers have.
     """
 
     @property
     def kind(self) -> str:
-        """Name in the registry."""
+        """Name in the registry, for events, messages and prices."""
         ...
 
     @property
     def base_url(self) -> str:
-        """Where requests go."""
+        """Address that requests are made to."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Place to show to users: the base URL, or the folder of the embedded provider."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """Text that tells this provider from others, without secrets: the same files and answers have the same text."""
+        ...
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether requests are answered in this process: batches stand still while no program asks about them."""
         ...
 
     @property
     def limits(self) -> Limits:
-        """What it takes."""
+        """Sizes, counts and purposes that the provider accepts."""
+        ...
+
+    def account(self, batch: OpenAIBatch | None = None) -> Account:
+        """Return where the costs of *batch*, or of the next batch, are booked, and whether it is free of charge."""
+        ...
+
+    def account_key(self, extra_headers: Mapping[str, str] | None = None) -> str:
+        """Return a key that identifies the account of calls with *extra_headers*, without secrets."""
         ...
 
     def make_transport(self, *, connections: int, http_agent: Any = None) -> Transport:
-        """Return what answers its requests, with room for *connections* at once."""
+        """Return a new transport that answers requests, with room for *connections* at once."""
         ...
 
     def create_file(self, source: Source, purpose: str, expires_after: Mapping[str, Any] | None) -> Flow[OpenAIFile]:

@@ -1,39 +1,47 @@
 """
-Whose files are meant: where they are, and who asks for them.
+The account that calls use: where its costs are booked, and a key that tells it from others.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+import attrs
 
 from aikit.http.headers import Headers
 from aikit.http.secrecy import is_secret
-
-if TYPE_CHECKING:
-    from aikit.providers import Provider
 
 _OPENAIS: Final = "openai-"
 """Organization and project: headers that begin so."""
 
 
-def account_key(provider: Provider, extra_headers: Mapping[str, str] | None = None) -> str:
+@attrs.frozen
+class Account:
     """
-    Return what is the same for all calls that see the same files; no secret is in it.
+    The account in which a batch is booked.
 
-    Args:
-        provider: Its address counts, and the key, organization and project that it asks with.
+    Attributes:
+        kind: Of the provider, ``"openai"`` or ``"local"``.
 
-        extra_headers: Of the call, which win.
+        address: Its base URL; of the embedded provider its folder.
+
+        is_free: Whether tokens of models without a price cost nothing.
     """
-    if provider.kind == "local":
-        return f"local {as_text(getattr(provider, 'home', provider.base_url))}"
-    headers = Headers(getattr(provider, "headers", {})).merged(extra_headers)
+
+    kind: str
+    address: str
+    is_free: bool = False
+
+
+def key_of(base_url: str, headers: Headers) -> str:
+    """
+    Return a key that identifies the account at *base_url* that *headers* give access to, without secrets.
+    """
     named = ((name.lower(), value) for name, value in headers.items())
     who = sorted((name, value) for name, value in named if is_secret(name, value) or name.startswith(_OPENAIS))
-    return f"{provider.base_url} {hashlib.sha256(json.dumps(who).encode()).hexdigest()}"
+    return f"{base_url} {hashlib.sha256(json.dumps(who).encode()).hexdigest()}"
 
 
 def as_text(place: object) -> str:

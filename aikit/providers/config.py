@@ -104,6 +104,11 @@ class ProviderSettings:
     home: Path | None = None
     concurrency: int | None = attrs.field(default=None, validator=_is_count)
 
+    @property
+    def is_embedded(self) -> bool:
+        """Whether they are of the embedded provider."""
+        return self.kind == LOCAL
+
     def __reduce__(self) -> Any:
         raise TypeError("settings of a provider cannot be pickled, they may hold a key; load them again there")
 

@@ -17,8 +17,10 @@ from aikit.http.flow import Flow
 from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response, Sink, Transport
 from aikit.http.refusals import error_from, raise_for_status, understood
+from aikit.http.secrecy import redacted
 from aikit.http.sinks import ResumingSink
 from aikit.http.sources import Source
+from aikit.providers.account import Account, key_of
 from aikit.providers.config import ProviderSettings
 from aikit.types.errors import ExchangeError
 from aikit.types.files import FilePage, OpenAIFile, OpenAIFileDeleted
@@ -73,9 +75,36 @@ class OpenAIProvider:
         return cls(base_url=settings.base_url or OPENAI_URL, headers=Headers(headers).merged(settings.custom_headers))
 
     @property
+    def address(self) -> str:
+        """The base URL."""
+        return redacted(self.base_url)
+
+    @property
+    def identity(self) -> str:
+        """Kind and base URL."""
+        return f"{self.kind} {self.base_url}"
+
+    @property
+    def is_embedded(self) -> bool:
+        """False: a server answers."""
+        return False
+
+    @property
     def limits(self) -> Limits:
-        """What this provider takes."""
+        """OpenAI's limits at its own address, hardly any elsewhere."""
         return limits_for("openai" if self.base_url == OPENAI_URL else "compatible")
+
+    def account(self, batch: OpenAIBatch | None = None) -> Account:  # noqa: ARG002  the same for all batches
+        """
+        Return the account of all batches at this address.
+        """
+        return Account(self.kind, self.base_url)
+
+    def account_key(self, extra_headers: Mapping[str, str] | None = None) -> str:
+        """
+        Return a key made of the address, and of API key, organization and project; *extra_headers* win.
+        """
+        return key_of(self.base_url, self.headers.merged(extra_headers))
 
     def make_transport(self, *, connections: int, http_agent: Any = None) -> Transport:
         """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from aikit.providers import provider_from, require_kind
-from aikit.providers.config import LOCAL, Providers, ProviderSettings
+from aikit.providers.config import Providers, ProviderSettings
 
 if TYPE_CHECKING:
     from aikit.http.messages import Transport
@@ -108,7 +108,7 @@ class Connections:
             ValueError: No provider of that *name* is configured, or what was given is for another one.
         """
         settings = self._main_settings(name)
-        if self.given.concurrency is not None and settings.kind != LOCAL:
+        if self.given.concurrency is not None and not settings.is_embedded:
             raise ValueError(f'concurrency is for the embedded provider, provider="local"; this one is {settings.kind}')
         connection = self._made[name] = self._to(settings)
         return connection

@@ -17,9 +17,6 @@ INTENT_KEY: Final = "aikit_intent"
 PARENT_KEY: Final = "aikit_parent"
 """Key of the pair of metadata that names the batch whose rest a batch is."""
 
-UPSTREAM_FIELD: Final = "aikit_upstream"
-"""Field of batches of the embedded provider, among their *extra*: the address of the server that answers the lines."""
-
 _ENDED: Final = frozenset(("completed", "failed", "expired", "cancelled"))
 _REQUIRED: Final[Mapping[str, type]] = {
     "id": str,

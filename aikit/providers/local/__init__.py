@@ -8,3 +8,6 @@ from typing import Final
 
 BASE_URL: Final = "http://local.aikit/v1"
 """The address that its requests are made to; nothing listens there."""
+
+UPSTREAM_FIELD: Final = "aikit_upstream"
+"""Field of batches, among their *extra*: the address of the server that answers the lines."""

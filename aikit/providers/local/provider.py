@@ -4,7 +4,8 @@ The embedded provider: OpenAI's flows, answered by a store in this process inste
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,8 +15,9 @@ import attrs
 
 from aikit.http.headers import Headers
 from aikit.http.messages import Transport
+from aikit.providers.account import Account, as_text
 from aikit.providers.config import ProviderSettings
-from aikit.providers.local import BASE_URL
+from aikit.providers.local import BASE_URL, UPSTREAM_FIELD
 from aikit.providers.local.batches.answer_settings import CONCURRENCY, Answers
 from aikit.providers.openai import OpenAIProvider
 from aikit.storage import home_folder
@@ -23,6 +25,7 @@ from aikit.validation.limits import Limits, limits_for
 
 if TYPE_CHECKING:
     from aikit.providers.local.batches.answerer import Answerer
+    from aikit.types.batches import OpenAIBatch
 
 
 @attrs.frozen(kw_only=True)
@@ -61,9 +64,37 @@ class LocalProvider(OpenAIProvider):
         )
 
     @property
+    def address(self) -> str:
+        """The folder."""
+        return str(self.home)
+
+    @property
+    def identity(self) -> str:
+        """Kind, base URL, folder and upstream."""
+        return " ".join(filter(None, (super().identity, str(self.home), self.upstream)))
+
+    @property
+    def is_embedded(self) -> bool:
+        """True: this process answers."""
+        return True
+
+    @property
     def limits(self) -> Limits:
-        """What this provider takes."""
+        """OpenAI's limits, without its rates."""
         return limits_for("local")
+
+    def account(self, batch: OpenAIBatch | None = None) -> Account:
+        """
+        Return the account of the folder, however its path is written; what the built-in model answers is free.
+        """
+        server = self.upstream if batch is None else batch.extra.get(UPSTREAM_FIELD)
+        return Account(self.kind, os.path.realpath(self.home), is_free=server is None)
+
+    def account_key(self, extra_headers: Mapping[str, str] | None = None) -> str:  # noqa: ARG002  no headers tell users apart here
+        """
+        Return a key made of the folder: all who use it see the same files.
+        """
+        return f"{self.kind} {as_text(self.home)}"
 
     def make_transport(self, *, connections: int, http_agent: Any = None) -> Transport:  # noqa: ARG002  no socket here
         """

@@ -5,7 +5,6 @@ What batches cost, before and after, as flows; and the ledger's eye on batches t
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -19,14 +18,14 @@ from aikit.billing.costs import cost_of
 from aikit.billing.counting import Counter, CountingSink
 from aikit.billing.estimates import Estimator, refusal
 from aikit.billing.prices import Prices
-from aikit.billing.recorder import Account, BillingRecorder
+from aikit.billing.recorder import BillingRecorder
 from aikit.billing.usage_counter import Counts, UsageCounter
 from aikit.http.context import CallContext
 from aikit.http.flow import Flow
 from aikit.http.messages import Request, Response
 from aikit.http.retry import intercept
 from aikit.http.sources import Source, source_of
-from aikit.types.batches import UPSTREAM_FIELD, OpenAIBatch, OpenAIBatchRequestCounts
+from aikit.types.batches import OpenAIBatch, OpenAIBatchRequestCounts
 from aikit.types.costs import OpenAIBatchCost, OpenAIBatchEstimate
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
 from aikit.types.events import CREATED, ENDED
@@ -39,17 +38,6 @@ log: Final = logging.getLogger("aikit")
 _FILE_ID: Final = re.compile(r"[A-Za-z0-9_=-]+")  # whatever the server: without the dot and the slash of paths
 _CHUNK: Final = 256 * 1024
 _GONE: Final = "the batch's files are gone: the tokens are what the provider tells of the whole batch"
-
-
-def account_of(provider: Provider, batch: OpenAIBatch | None = None) -> Account:
-    """
-    Return where the batches of *provider* are booked; *batch*, or else the next one, may be answered for nothing.
-    """
-    if provider.kind == "local":
-        server = getattr(provider, "upstream", None) if batch is None else batch.extra.get(UPSTREAM_FIELD)
-        home = os.path.realpath(getattr(provider, "home", provider.base_url))  # however the caller names it
-        return Account("local", home, is_free=server is None)  # the built-in model answers
-    return Account(provider.kind, provider.base_url)
 
 
 def input_of(file: Any) -> Source | str:
@@ -74,7 +62,7 @@ def estimated(
     Raises:
         OpenAIError: It cannot be read or fetched, or the user's prices cannot be used.
     """
-    prices = books.prices(account_of(provider))
+    prices = books.prices(provider.account())
     if isinstance(file, str):
         estimator: Estimator = yield from _counted_in(provider, file, lambda: Estimator(prices))
     else:
@@ -107,7 +95,7 @@ def costed(provider: Provider, batch: OpenAIBatch | str, books: BillingRecorder)
     from aikit.resources.batches.fetch import ended_batch  # noqa: PLC0415  waiting needs nothing of what is there
 
     over = yield from ended_batch(provider, batch)
-    account = account_of(provider, over)
+    account = provider.account(over)
     cost = yield from _cost(provider, over, books.prices(account))
     if books.is_kept:
         _try_to(lambda: books.book_ended(account, over, cost), f"that batch {over.id} has ended", books)
@@ -120,9 +108,7 @@ def created(flow: Flow[OpenAIBatch], provider: Provider, books: BillingRecorder)
     """
     batch = yield from flow
     if books.is_kept:
-        _try_to(
-            lambda: books.book_created(account_of(provider, batch), batch), f"that batch {batch.id} was created", books
-        )
+        _try_to(lambda: books.book_created(provider.account(batch), batch), f"that batch {batch.id} was created", books)
     return batch
 
 
@@ -167,7 +153,7 @@ def noticed(
     """
     if not books.is_kept or not batch.is_ended:
         return
-    account = account_of(provider, batch)
+    account = provider.account(batch)
     try:
         if books.knows(ENDED, account, batch.id) or (only_own and not books.knows(CREATED, account, batch.id)):
             return

@@ -13,7 +13,6 @@ import attrs
 
 from aikit.http.filenames import require_plain_name
 from aikit.http.rate_limiter import RateLimiter
-from aikit.providers.account import account_key
 from aikit.resources.call import start
 from aikit.resources.files.bulk_progress import BulkProgress
 from aikit.resources.files.many_parameters import (
@@ -69,7 +68,7 @@ class BulkCalls:
             from aikit.resources.files.bulk_upload import BulkUpload  # noqa: PLC0415  loaded by the first call
 
             tally.context = context
-            account = account_key(provider, options.extra_headers)
+            account = provider.account_key(options.extra_headers)
             return BulkUpload(
                 provider=provider,
                 account=account,
@@ -144,10 +143,9 @@ class BulkCalls:
         return Identical(provider=provider, account=account, purpose=purpose, journal=Uploaded(self.session.home))
 
     def _booked(self, provider: Provider) -> Iterator[str]:
-        from aikit.resources.batches.costs import account_of  # noqa: PLC0415  likewise
         from aikit.types.events import CREATED  # noqa: PLC0415  likewise
 
-        address = account_of(provider).address
+        address = provider.account().address
         for event in self.session.ledger.events(kind=CREATED):
             if event.address == address:
                 yield event.input_file_id

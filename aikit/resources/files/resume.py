@@ -14,7 +14,7 @@ import attrs
 from aikit.http.flow import Flow, Work
 from aikit.http.slices import sha256_of, slice_of
 from aikit.http.sources import PathSource, Source
-from aikit.providers.account import account_key, as_text
+from aikit.providers.account import as_text
 from aikit.storage.upload_entry import UploadKey, UploadRecord
 from aikit.types.errors import OpenAIError
 from aikit.types.uploads import OpenAIUpload, UploadOrder
@@ -60,7 +60,7 @@ class MultipartUpload:
         Return what *order* says of *source*.
         """
         wanted = UploadKey(
-            account=account_key(provider, options.extra_headers),
+            account=provider.account_key(options.extra_headers),
             purpose=order.purpose,
             filename=order.filename,
             options=json.dumps([order.mime_type, dict(order.expires_after or {})], sort_keys=True),

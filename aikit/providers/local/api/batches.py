@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import attrs
 
+from aikit.providers.local import UPSTREAM_FIELD
 from aikit.providers.local.api.batch_rules import batch_list_query, no_such_batch, not_cancellable, wanted_batch
 from aikit.providers.local.api.file_rules import Refusal
 from aikit.providers.local.api.replies import Reply, answering, json_reply
@@ -17,7 +18,6 @@ from aikit.providers.local.batches.answer_settings import Answers
 from aikit.providers.local.batches.worker import Engine
 from aikit.providers.local.store.batches import BatchStore, StoredBatch
 from aikit.providers.local.store.files import Store
-from aikit.types.batches import UPSTREAM_FIELD
 
 _SAME: Final = (
     "endpoint",

@@ -40,9 +40,7 @@ def _booked(client: Client, batch_id: str) -> OpenAIBatchCost | None:
     """
     Return what the ledger says, so that no file is fetched once more; ``None`` where that is not the whole cost.
     """
-    from aikit.resources.batches.costs import account_of  # noqa: PLC0415  its database is needed here only
-
-    address = account_of(client.provider).address
+    address = client.provider.account().address
     with suppress(StoreError):
         for event in client.ledger.events(batch_id=batch_id, kind=ENDED):
             if event.address == address and event.cost is not None and not event.is_lower_bound:

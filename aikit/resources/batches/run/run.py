@@ -15,7 +15,7 @@ import attrs
 from aikit.resources.batches.run.folder import RunFolder
 from aikit.resources.batches.run.plan import Fingerprint, fingerprint, planned
 from aikit.resources.batches.run.results import Joined, joined, require_writable, written
-from aikit.resources.batches.run.state import Part, RunOrder, RunState, identity
+from aikit.resources.batches.run.state import Part, RunOrder, RunState
 from aikit.resources.batches.run.steps import Listener, answered, intending_again
 from aikit.storage import home_folder
 from aikit.types.errors import OpenAIError, Rejected
@@ -69,7 +69,7 @@ def answer_file(
     require_writable(results)
     mark = fingerprint(path, _unheard)
     order = RunOrder(
-        provider=identity(client.provider),
+        provider=client.provider.identity,
         input=str(path.resolve()),
         sha256=mark.sha256,
         size_bytes=mark.size_bytes,

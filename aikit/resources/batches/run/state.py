@@ -9,14 +9,11 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 import attrs
 
 from aikit.types.files import NOTHING
-
-if TYPE_CHECKING:
-    from aikit.providers import Provider
 
 VERSION: Final = 1
 _KEY_DIGITS: Final = 20
@@ -241,14 +238,6 @@ def mark_of(path: Path) -> str | None:
     except OSError:
         return None
     return f"{status.st_size} bytes, {status.st_mtime_ns} ns"
-
-
-def identity(provider: Provider) -> str:
-    """
-    Return in words whom a run asks; the key is not among them.
-    """
-    of_embedded = [str(getattr(provider, name, None) or "") for name in ("home", "upstream")]
-    return " ".join([provider.kind, provider.base_url, *of_embedded]).strip()
 
 
 def _part(data: dict[str, Any]) -> Part:

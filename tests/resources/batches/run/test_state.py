@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aikit.client import OpenAIClient
-from aikit.resources.batches.run.state import Attempt, Part, RunOrder, RunState, identity
+from aikit.resources.batches.run.state import Attempt, Part, RunOrder, RunState
 
 ORDER = RunOrder(provider="openai https://x/v1", input="/a/in.jsonl", sha256="0" * 64, size_bytes=7)
 
@@ -87,9 +87,9 @@ def test_whom_a_run_asks_is_told_without_the_key() -> None:
     Address and home are part of it, the key is not.
     """
     with OpenAIClient("sk-secret", base_url="http://127.0.0.1:1/v1") as client:
-        assert identity(client.provider) == "openai http://127.0.0.1:1/v1"
+        assert client.provider.identity == "openai http://127.0.0.1:1/v1"
     with OpenAIClient("sk-secret", provider="local", home="/h", base_url="http://127.0.0.1:1/v1") as client:
-        told = identity(client.provider)
+        told = client.provider.identity
     assert "/h" in told
     assert "127.0.0.1:1" in told
     assert "secret" not in told

@@ -9,7 +9,7 @@ from pathlib import Path
 from aikit.client import OpenAIClient
 from aikit.resources.batches.run.folder import RunFolder
 from aikit.resources.batches.run.plan import fingerprint, planned
-from aikit.resources.batches.run.state import RunOrder, RunState, identity
+from aikit.resources.batches.run.state import RunOrder, RunState
 from aikit.resources.batches.run.steps import Listener, answered
 from aikit.resources.batches.run.unsent import unsent
 from tests.resources.batches.run.test_plan import lines
@@ -25,7 +25,7 @@ def test_lines_without_a_batch_are_those_that_are_sent(tmp_path: Path) -> None:
     path.write_bytes(content)
     mark, folder = fingerprint(path, lambda _: None), RunFolder.of(tmp_path)
     with OpenAIClient(provider="local", home=tmp_path) as client:
-        order = RunOrder(provider=identity(client.provider), input=str(path), sha256=mark.sha256, size_bytes=1)
+        order = RunOrder(provider=client.provider.identity, input=str(path), sha256=mark.sha256, size_bytes=1)
         parts = planned(path, client.provider.limits, folder.parts_of(order.key), lambda _: None)
         state = RunState(order=order, created_at=0, parts=parts)
         with unsent(client, state, mark) as found:
