@@ -6,11 +6,18 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Generator
+import sys
+from collections.abc import Callable, Generator
 from typing import Any, Final
 
 import pytest
 from hypothesis import settings
+
+from aikit.jsonl.encoding import UnfitError
+from aikit.providers.local.api.file_rules import Refusal
+from aikit.storage.errors import StoreError
+from aikit.types.error_codes import ERROR_CODES
+from aikit.types.errors import CancelledError, ExchangeError, OpenAIError
 
 # Hypothesis' own bound of 200 ms an example says how busy the machine is; what is to be fast, the benchmark measures.
 settings.register_profile("aikit", deadline=None)
@@ -23,6 +30,37 @@ _numbers: Final = itertools.count(1)
 def _home_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep every test away from the user's home, and from what other tests left in theirs."""
     monkeypatch.setenv("AIKIT_HOME", str(tmp_path_factory.getbasetemp() / f"home-{next(_numbers)}"))
+
+
+# Where an error is made of what somebody else said: an answer, a batch's own errors, what was kept of an error.
+_FORWARDING: Final = frozenset(
+    ("error_from", "_told_error", "_completed", "_fault", "from_json", "_rebuild", "_problems")
+)
+
+
+@pytest.fixture(autouse=True)
+def _codes_of_the_table(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+    """Fail a test in which aikit makes an error with a code that is not in the table of error codes."""
+    unknown: list[str] = []
+    for kind in (OpenAIError, ExchangeError, CancelledError, StoreError, Refusal, UnfitError):
+        monkeypatch.setattr(kind, "__init__", _noting(kind.__init__, unknown))
+    yield
+    assert unknown == []
+
+
+def _noting(init: Callable[..., None], unknown: list[str]) -> Callable[..., None]:
+    def noting(self: Any, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        maker: Any = sys._getframe(1)
+        while maker.f_globals["__name__"].startswith("attr."):  # evolve
+            maker = maker.f_back
+        function = maker.f_code.co_qualname.split(".<locals>")[0].rpartition(".")[2]
+        where, code = f"{maker.f_globals['__name__']}.{function}", self.code
+        is_ours = where.startswith("aikit.") and function not in _FORWARDING
+        if is_ours and code is not None and code not in ERROR_CODES:
+            unknown.append(f"{code} in {where}")
+
+    return noting
 
 
 @pytest.hookimpl(wrapper=True)
