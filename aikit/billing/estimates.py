@@ -16,7 +16,7 @@ from aikit.jsonl.tokens import TokenEstimate, answer_count, estimate_body, promp
 from aikit.types.costs import OpenAIBatchEstimate, OpenAIModelEstimate
 from aikit.types.errors import OpenAIError
 from aikit.types.usage import Usage
-from aikit.validation.jsonl_lines import parsed
+from aikit.validation.lines import parsed
 
 _MAX_PROBLEMS: Final = 100
 _MAX_MODELS: Final = 1_000

@@ -12,7 +12,7 @@ import attrs
 
 from aikit.billing.rates import Price
 from aikit.types.errors import OpenAIError
-from aikit.validation.jsonl_lines import parsed
+from aikit.validation.lines import parsed
 
 PriceOf = Callable[[str], Price | None]
 

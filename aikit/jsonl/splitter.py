@@ -20,9 +20,8 @@ from aikit.storage.seen import DiskCounter
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
 from aikit.types.files import Progress
 from aikit.validation.batch_lines import BatchRules, input_count
-from aikit.validation.jsonl_lines import iter_lines
 from aikit.validation.limits import Limits, limits_for
-from aikit.validation.lines import Objects
+from aikit.validation.lines import Objects, iter_lines
 from aikit.validation.problems import Problems
 
 _PARTS_MAX: Final = 10_000

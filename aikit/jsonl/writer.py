@@ -13,8 +13,7 @@ from typing import Any, Final
 import attrs
 
 from aikit.http.sinks import FileSink
-from aikit.jsonl.builder import stable_id
-from aikit.jsonl.encoding import UnfitError, encoded_line, unfit
+from aikit.jsonl.builder import UnfitError, encoded_line, stable_id, unfit
 from aikit.storage.seen import DiskCounter
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.validation.problems import Problems, excerpt

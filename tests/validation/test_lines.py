@@ -15,9 +15,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from aikit.validation.jsonl_lines import iter_lines, parsed
 from aikit.validation.limits import limits_for
-from aikit.validation.lines import check_lines
+from aikit.validation.lines import check_lines, iter_lines, parsed
 from aikit.validation.problems import Problems
 from tests.jsonl.errors import JSON, errors_of, told, worded
 

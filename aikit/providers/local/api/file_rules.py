@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.validation.jsonl_lines import parsed
 from aikit.validation.limits import limits_for
+from aikit.validation.lines import parsed
 from aikit.validation.problems import kind_of
 
 _BATCH_FORMAT: Final = "Invalid file format for Batch API. Must be .jsonl"

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from aikit.providers.local.batches.answerer import Answer
 from aikit.types.usage import Usage
-from aikit.validation.jsonl_lines import parsed
+from aikit.validation.lines import parsed
 
 NEVER_RUN: Final[Mapping[str, tuple[str, str]]] = {
     "expired": (

@@ -16,9 +16,8 @@ import attrs
 from aikit.providers.local.batches.answerer import Task
 from aikit.types.errors import OpenAIError
 from aikit.validation.batch_lines import BatchRules
-from aikit.validation.jsonl_lines import iter_lines, parsed
 from aikit.validation.limits import limits_for
-from aikit.validation.lines import check_lines
+from aikit.validation.lines import check_lines, iter_lines, parsed
 from aikit.validation.problems import Problems
 
 _ORGANIZATION: Final = "org-local"

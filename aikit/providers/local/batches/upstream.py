@@ -22,7 +22,7 @@ from aikit.http.retry import RetryPolicy, retry_after_s
 from aikit.http.secrecy import redacted
 from aikit.providers.local.batches.answerer import Answer, Task, Throttled, TryAgain, Unreachable
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError
-from aikit.validation.jsonl_lines import parsed
+from aikit.validation.lines import parsed
 
 MOST_BYTES: Final = 64 * 1024 * 1024
 """A larger answer is refused: sixty-four of them at a time have to fit into memory."""

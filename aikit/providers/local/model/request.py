@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 import attrs
 
 from aikit.providers.local.api.file_rules import Refusal
-from aikit.validation.jsonl_lines import parsed
+from aikit.validation.lines import parsed
 from aikit.validation.problems import excerpt
 
 _KINDS: Final[tuple[tuple[type, str], ...]] = (

@@ -19,9 +19,8 @@ from aikit.resources.batches.run.state import Part
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
 from aikit.validation import check_file
 from aikit.validation.batch_lines import BatchRules
-from aikit.validation.jsonl_lines import iter_lines, parsed
 from aikit.validation.limits import Limits, limits_for
-from aikit.validation.lines import check_lines
+from aikit.validation.lines import check_lines, iter_lines, parsed
 from aikit.validation.problems import Problems
 
 _CHUNK: Final = 1024 * 1024

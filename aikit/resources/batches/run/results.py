@@ -17,7 +17,7 @@ from aikit.resources.batches.run.plan import Fingerprint
 from aikit.resources.batches.run.state import Part, RunState
 from aikit.types.batch_rows import OpenAIBatchProblem, OpenAIBatchRow
 from aikit.types.errors import OpenAIError, Rejected
-from aikit.validation.jsonl_lines import iter_lines, parsed
+from aikit.validation.lines import iter_lines, parsed
 
 if TYPE_CHECKING:
     from aikit.resources.batches.run.client import Client
