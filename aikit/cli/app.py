@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import click
+from click.shell_completion import get_completion_class
 
 import aikit
-from aikit.cli.completion import PROGRAM, VARIABLE
-from aikit.cli.options import Group
+from aikit.cli.options import Command, Group
 from aikit.cli.output import Exit, forget, leave_now, naming_stdout, tell
-from aikit.cli.output.text import safe, safe_json
+from aikit.cli.output.formats import safe, safe_json
 
 _EPILOG: Final = """
 \b
@@ -44,8 +44,10 @@ _COMMANDS: Final = {
     "batches": "aikit.cli.batches:batches",
     "batch": "aikit.cli.batch_run:batch",
     "providers": "aikit.cli.providers:providers",
-    "completion": "aikit.cli.completion:completion",
+    "completion": "aikit.cli.app:completion",
 }
+PROGRAM: Final = "aikit"
+VARIABLE: Final = "_AIKIT_COMPLETE"
 
 
 @click.group(PROGRAM, cls=Group, on_demand=_COMMANDS, epilog=_EPILOG)
@@ -125,3 +127,22 @@ def _redirect_if_broken() -> None:
         sys.stdout.flush()
     except (OSError, ValueError):
         forget(sys.stdout)
+
+
+@click.command(cls=Command)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> int:
+    """
+    Print what makes a shell complete aikit's words.
+
+    \b
+    bash:  eval "$(aikit completion bash)"      in ~/.bashrc
+    zsh:   eval "$(aikit completion zsh)"       in ~/.zshrc, after compinit
+    fish:  aikit completion fish | source       in ~/.config/fish/config.fish
+    """  # noqa: D301  \b is click's mark for lines that stay as they are
+    complete = get_completion_class(shell)
+    if complete is None:
+        raise click.UsageError(f"no completion for {shell}")
+    sys.stdout.write(complete(ctx.find_root().command, {}, PROGRAM, VARIABLE).source() + "\n")
+    return Exit.DONE

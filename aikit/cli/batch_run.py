@@ -15,18 +15,15 @@ from typing import Any
 import attrs
 import click
 
-from aikit.cli.batch_agreement import confirm_cost
-from aikit.cli.batch_progress import follow, uploading, waiting
-from aikit.cli.batch_report import Report
-from aikit.cli.batch_run_steps import RunOptions, words_of
+from aikit.cli.batch_run_steps import Report, RunOptions, confirm_cost, follow, uploading, waiting, words_of
 from aikit.cli.batches import create_options, wait_options
 from aikit.cli.batches_results import RowPrinter, print_rows, say_problems
 from aikit.cli.calls import Refused, command, refused
 from aikit.cli.options import Command, Dollars, Duration, Group, Pairs, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.output.batch_text import list_text
+from aikit.cli.output.formats import human_time
 from aikit.cli.output.progress import bars, telling_troubles
-from aikit.cli.output.text import human_time
 from aikit.client import OpenAIClient
 from aikit.resources.batches.run.folder import RunFolder
 from aikit.resources.batches.run.plan import Fingerprint, fingerprint, planned

@@ -4,17 +4,31 @@ What was asked of ``aikit batch run``, and whether its results have a place.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import attrs
 import click
 
-from aikit.cli.calls import Refused
+from aikit.cli.batches_results import RowPrinter
+from aikit.cli.calls import Refused, good
 from aikit.cli.inputs import STDIN
+from aikit.cli.output import Exit, Output, error_to_json
+from aikit.cli.output.batch_text import cost_text, cost_to_json, estimate_text, money
+from aikit.cli.output.formats import counted, safe
+from aikit.cli.output.progress import bars, batch_bars
+from aikit.client import OpenAIClient
+from aikit.resources.batches.run.costs import costs_of
 from aikit.resources.batches.run.results import require_writable
+from aikit.resources.batches.run.state import Part, RunState
+from aikit.types.batches import OpenAIBatch, OpenAIBatchProgress
+from aikit.types.costs import OpenAIBatchCost
 from aikit.types.errors import OpenAIError
+from aikit.types.files import Progress
 
 
 @attrs.frozen(kw_only=True)
@@ -92,3 +106,150 @@ def words_of(path: str, results: str | None, asked: Mapping[str, Any]) -> tuple[
         if asked[name] is not None:
             words += [f"--{name.replace('_', '-')}", str(asked[name])]
     return tuple(words)
+
+
+def confirm_cost(client: OpenAIClient, output: Output, wishes: RunOptions, path: Path) -> bool:
+    """
+    Tell what the lines at *path* will cost, and ask when somebody is there to be asked and it is not for free.
+
+    Raises:
+        Refused: They may cost more than they may, or that cannot be known.
+    """
+    estimate = good(client.batches.estimate(path)).estimate
+    is_free = estimate.cost_high == 0
+    output.say(f"estimate: {estimate_text(estimate)}")
+    for note in () if is_free else estimate.notes:
+        output.say(f"note: {safe(note)}")
+    if wishes.max_cost is not None:
+        from aikit.billing.estimates import refusal  # noqa: PLC0415  only who sets a bound needs it
+
+        problem = refusal(estimate, Decimal(str(wishes.max_cost)), "high")
+        if problem is not None:
+            raise Refused([problem], was_sent=False)
+    if wishes.yes or is_free or not sys.stdin.isatty():
+        return True
+    unsaid = f"{estimate_text(estimate)}. " if output.settings.quiet else ""
+    if click.confirm(f"{unsaid}Run it?", err=True):
+        return True
+    output.say("nothing was sent")
+    return False
+
+
+@contextmanager
+def uploading(output: Output, state: RunState) -> Iterator[Callable[[Part], Callable[[Progress], None]]]:
+    """
+    Show the uploads of the parts that are not at the provider.
+    """
+    sizes = {part.number: _size(part) for part in state.parts if part.file_id is None}
+    with bars(output, list(sizes.values())) as shown, ExitStack() as stack:
+
+        def begin(part: Part) -> Callable[[Progress], None]:
+            bar = shown.file(Path(part.path).name, sizes.get(part.number, 0))
+            stack.callback(bar.close)
+            return bar
+
+        yield begin
+
+
+@contextmanager
+def waiting(output: Output, state: RunState) -> Iterator[Callable[[Part], Callable[[OpenAIBatchProgress], None]]]:
+    """
+    Show how far the batches come that are not over.
+    """
+    if all(part.is_ended for part in state.parts):
+        yield lambda _: lambda _: None
+        return
+    with batch_bars(output) as shown:
+        yield lambda part: shown.batch(part.batch_id or "")
+
+
+def follow(output: Output) -> Callable[[Part, OpenAIBatch], None]:
+    """
+    Return what says that a batch was created.
+    """
+
+    def say(part: Part, batch: OpenAIBatch) -> None:
+        before = part.attempts[-2].batch_id if len(part.attempts) > 1 else None
+        what = counted(part.lines, "request") if before is None else f"what was not ok in {safe(before)}"
+        output.say(f"{safe(batch.id)} created: {what}, to {safe(batch.endpoint)}")
+
+    return say
+
+
+def _size(part: Part) -> int:
+    try:
+        return Path(part.path).stat().st_size
+    except OSError:  # told when it is sent
+        return 0
+
+
+@attrs.define(eq=False)
+class Report:
+    """
+    What is told at the end of a run.
+
+    Attributes:
+        rows: What became of each line.
+
+        target: Where the results are; ``None`` if they went to stdout.
+    """
+
+    output: Output
+    client: OpenAIClient
+    state: RunState
+    rows: RowPrinter
+    target: Path | None
+
+    def tell(self, again: str) -> int:
+        """
+        Print it; *again* is the command that sends what is not ok once more. Return the exit code.
+        """
+        costs, problems = costs_of(self.client, self.state)
+        if self.output.settings.json:
+            self.output.document(self._document(costs, problems))
+        elif self.target is not None:
+            self._print_place()
+        self.output.say(self.rows.text())
+        for error in problems:
+            self.output.say(f"what it cost cannot be told: {safe(error.message)}")
+        for cost in costs if len(costs) == 1 else ():
+            self.output.say(cost_text(cost))
+        if len(costs) > 1:
+            total, is_least = _sum_of(costs)
+            least = "at least " if is_least and total is not None else ""
+            self.output.say(f"cost {least}{money(total)} in {len(costs):,} batches")
+        if self.rows.is_all_ok:
+            return Exit.DONE
+        self.output.say(f"to send again what is not ok: {again}")
+        return Exit.SOME_NOT_OK
+
+    def _print_place(self) -> None:
+        place = safe(str(self.target))
+        if self.output.settings.quiet:
+            self.output.line(place)
+        elif self.output.is_plain:
+            counts = self.rows.counts
+            self.output.line("\t".join([place, str(counts.total()), *(str(count) for count in counts.values())]))
+        else:
+            bold = ("\x1b[1m", "\x1b[0m") if self.output.has_color(sys.stdout) else ("", "")
+            self.output.line(f"results  {bold[0]}{place}{bold[1]}")
+
+    def _document(self, costs: list[OpenAIBatchCost], problems: list[OpenAIError]) -> dict[str, Any]:
+        order, counts = self.state.order, self.rows.counts
+        parts = [attrs.asdict(part, recurse=True) for part in self.state.parts]
+        known = {"object": "batch.run", "key": order.key, "input": order.input, "sha256": order.sha256}
+        told = {"requests": counts.total(), "counts": dict(counts), "batches": list(self.state.batch_ids)}
+        where = {"results": None if self.target is None else str(self.target), "parts": parts}
+        total, is_least = _sum_of(costs)
+        cost = {"cost": None if total is None else str(total), "is_lower_bound": is_least or bool(problems)}
+        errors = {"errors": [error_to_json(one) for one in problems]} if problems else {}
+        return known | told | where | cost | {"costs": [cost_to_json(one) for one in costs]} | errors
+
+
+def _sum_of(costs: list[OpenAIBatchCost]) -> tuple[Decimal | None, bool]:
+    """
+    Return what all cost together, and whether it may be more; ``None`` if nothing of it is known.
+    """
+    total = sum((cost.total for cost in costs if cost.total is not None), Decimal(0))
+    is_least = any(cost.total is None or cost.is_lower_bound for cost in costs)
+    return (None if is_least and not total else total), is_least

@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
 import click
 
-from aikit.cli.batch_input import BatchInput
 from aikit.cli.calls import Refused, called, card, command, good, listed, refused, shown
+from aikit.cli.inputs import STDIN, Input, inputs_of
 from aikit.cli.options import (
     Command,
     Dollars,
@@ -24,20 +26,23 @@ from aikit.cli.options import (
     usage_errors,
 )
 from aikit.cli.output import Answer, Output, exit_of
-from aikit.cli.output.formats import batch_to_json
-from aikit.cli.output.progress import batch_bars, telling_troubles
-from aikit.cli.output.text import counted, safe
+from aikit.cli.output.formats import batch_to_json, counted, safe
+from aikit.cli.output.progress import bars, batch_bars, telling_troubles
 from aikit.client import OpenAIClient
+from aikit.http.sources import source_of
 from aikit.resources.batches.parameters import (
     MAX_BATCH_LIST_LIMIT,
     OpenAIBatchListParameters,
     OpenAIBatchParameters,
     OpenAIBatchWaitParameters,
 )
+from aikit.resources.batches.run.plan import first_url
+from aikit.types.errors import OpenAIError
 
 _ids: Final = click.argument("batch_ids", metavar="ID...", nargs=-1, required=True)
 
 _AFTERWARDS: Final = {name: f"aikit.cli.batches_results:{name}" for name in ("results", "cost", "resubmit")}
+_MARKS: Final = ("/", "\\", ".")
 
 
 @click.group(cls=Group, on_demand=_AFTERWARDS)
@@ -213,3 +218,75 @@ def _after_creation(client: OpenAIClient, settings: Settings, batch_id: str) -> 
     if client.provider.is_embedded:
         return f"the embedded provider works on it while somebody waits: {follow}"
     return f"to wait for it: {follow}"
+
+
+@attrs.frozen
+class BatchInput:
+    """
+    What a batch is made of.
+
+    Attributes:
+        word: As it was given.
+
+        here: The file on this machine; ``None`` when *word* is an id.
+    """
+
+    word: str
+    here: Input | None
+
+    @classmethod
+    def of(cls, word: str) -> BatchInput:
+        """
+        Return what *word* names.
+
+        Raises:
+            click.UsageError: It cannot name anything.
+        """
+        if not _is_path(word):
+            return cls(word, None)
+        if word and Path(word).is_dir():
+            raise click.UsageError(f"{word} is a folder; a batch is made of one file")
+        (one,) = inputs_of([word], filename=None, purpose="batch")
+        return cls(word, one)
+
+    def uploaded(self, client: OpenAIClient, output: Output) -> str:
+        """
+        Return the id of the file at the provider, after checking and uploading it if it is here.
+
+        Raises:
+            Refused: The check found problems, or the upload failed.
+        """
+        if self.here is None:
+            return self.word
+        with bars(output, [self.here.size_bytes]) as shown:
+            bar = shown.file(self.here.name, self.here.size_bytes)
+            result = client.files.create(self.here.file, "batch", {"on_progress": bar})
+            bar.close()
+        file_id: str = good(result).file.id
+        return file_id
+
+    def endpoint(self, client: OpenAIClient) -> str:
+        """
+        Return what the first request asks; a file at the provider is fetched for it.
+
+        Raises:
+            Refused: There is none to be read, or the file cannot be fetched.
+        """
+        if self.here is not None and self.here.source is not None:
+            found = first_url(self.here.source.resolved())
+        else:
+            with tempfile.TemporaryDirectory(prefix="aikit-") as folder:
+                path = Path(folder) / "input.jsonl"
+                good(client.files.download(self.word, path))
+                found = first_url(source_of(path).resolved())
+        if found is not None:
+            return found
+        message = f"the first line of {self.word} does not say what it asks (url); mend it, or say --endpoint"
+        raise Refused([OpenAIError(message=message, code="missing_endpoint", param="endpoint", line=1)], was_sent=False)
+
+
+def _is_path(word: str) -> bool:
+    """
+    Tell whether *word* names a file here: there is one, or it looks like one; ids have neither dots nor slashes.
+    """
+    return word in {STDIN, ""} or any(mark in word for mark in _MARKS) or Path(word).exists()

@@ -27,7 +27,7 @@ from aikit.cli.output.batch_text import (
     counts_text,
     reasons_text,
 )
-from aikit.cli.output.text import counted, safe
+from aikit.cli.output.formats import counted, safe
 from aikit.client import OpenAIClient
 from aikit.resources.batches.results import OpenAIBatchRowsResult
 from aikit.resources.batches.rows.write import write_csv, write_jsonl

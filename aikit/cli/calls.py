@@ -10,7 +10,7 @@ from typing import Any
 
 from aikit.cli.options import Settings
 from aikit.cli.output import INVALID_ID, Answer, Exit, Output, exit_of
-from aikit.cli.output.text import safe
+from aikit.cli.output.formats import safe
 from aikit.resources.batches.results import OpenAIBatchResult
 from aikit.resources.files.results import OpenAIFileResult
 from aikit.runtime.result import OpenAIListResult, OpenAIResult

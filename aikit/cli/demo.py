@@ -7,22 +7,26 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import attrs
 import click
 
-from aikit.cli.demo_batch import answered
 from aikit.cli.options import Command, settings_of_context
-from aikit.cli.output import Exit, Output
-from aikit.cli.output.progress import bars
-from aikit.cli.output.text import counted, human_size
-from aikit.cli.story import INDENT, DemoReporter, good
+from aikit.cli.output import Exit, Output, error_to_json
+from aikit.cli.output.batch_text import cost_to_json, counts_text, money
+from aikit.cli.output.formats import counted, human_seconds, human_size, safe
+from aikit.cli.output.progress import bars, batch_bars
 from aikit.client import OpenAIClient
+from aikit.runtime.result import OpenAIResult
+from aikit.types.batches import OpenAIBatch
 from aikit.types.errors import OpenAIError
 from aikit.types.files import OpenAIFile
 
@@ -42,6 +46,10 @@ The same in Python:
 
 Next: aikit files --help, aikit batch run --help
 With OPENAI_API_KEY set, the same commands go to OpenAI."""
+_ENDPOINT: Final = "/v1/chat/completions"
+_POLL_S: Final = 0.1
+_SHOWN: Final = 60
+INDENT: Final = 9
 
 
 @click.command(cls=Command)
@@ -184,3 +192,112 @@ def _home(kept: Path | None) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def answered(story: DemoReporter, client: OpenAIClient, file: OpenAIFile, path: Path) -> OpenAIBatch:
+    """
+    Have the requests of *file*, which is here at *path*, answered; return the batch.
+
+    Raises:
+        OpenAIError: Something failed, or the results are not what they must be.
+    """
+    batch: OpenAIBatch = good(client.batches.create(file.id, _ENDPOINT)).batch
+    story.tell("batch", f"{batch.id} is created, and {batch.status}")
+    with batch_bars(story.output, keeps=True) as shown:
+        options = {"poll_interval": _POLL_S, "on_progress": shown.batch("batch")}
+        ended: OpenAIBatch = good(client.batches.wait(batch.id, options)).batch
+    counts = ended.request_counts
+    story.tell("wait", f"{ended.status}: {counts.completed:,} of {counts.total:,} answered, {counts.failed:,} failed")
+    _read(story, client, ended, path)
+    _tell_cost(story, client, ended)
+    return ended
+
+
+def _read(story: DemoReporter, client: OpenAIClient, batch: OpenAIBatch, path: Path) -> None:
+    """
+    Read the results; they come in the order of the input, whatever order the answers came in.
+    """
+    counts: Counter[str] = Counter()
+    first = ""
+    with good(client.batches.results(batch, {"input_file": path})) as rows:
+        for number, row in enumerate(rows, 1):
+            counts[row.status] += 1
+            first = first or f"{row.custom_id} has the echo {row.text!r}"
+            if row.custom_id != f"request-{number}":
+                raise OpenAIError(message=f"line {number} has the row of {row.custom_id}", code="demo_failed")
+    story.facts |= {"batch_id": batch.id, "status": batch.status, "counts": dict(counts)}
+    story.tell("results", f"in the order of the input, {counts_text(counts)}")
+    story.say(f"{'':{INDENT}}{safe(first[:_SHOWN])}{'…' if len(first) > _SHOWN else ''}")
+
+
+def _tell_cost(story: DemoReporter, client: OpenAIClient, batch: OpenAIBatch) -> None:
+    cost = good(client.batches.cost(batch)).cost
+    story.facts["cost"] = cost_to_json(cost)
+    usage = cost.usage
+    tokens = f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out"
+    story.tell("cost", f"{money(cost.total)}, for the built-in model is free; {tokens}")
+
+
+@attrs.define(eq=False)
+class DemoReporter:
+    """
+    Says what happens while it happens; with ``--json``, in one document at the end.
+
+    Attributes:
+        home: Where everything is.
+
+        facts: What the document will have.
+    """
+
+    output: Output
+    home: Path
+    facts: dict[str, Any] = attrs.field(factory=lambda: {"object": "demo", "success": True})
+
+    @property
+    def is_told(self) -> bool:
+        """Whether words are wanted."""
+        return not (self.output.settings.quiet or self.output.settings.json)
+
+    def tell(self, title: str, text: str) -> None:
+        """
+        Say what was done in one step.
+        """
+        padded = title.ljust(INDENT)
+        self.say(f"\x1b[1m{padded}\x1b[0m{text}" if self.output.has_color(sys.stdout) else padded + text)
+
+    def say(self, text: str = "") -> None:
+        """
+        Say something, at once also when stdout is a pipe.
+        """
+        if self.is_told:
+            self.output.line(text)
+            sys.stdout.flush()
+
+    def fail(self, error: OpenAIError) -> int:
+        """
+        Tell what went wrong, and return the exit code.
+        """
+        if self.output.settings.json:
+            self.output.document(self.facts | {"success": False, "error": error_to_json(error)})
+        else:
+            self.output.error(error)
+        return Exit.REFUSED
+
+    def end(self, seconds: float, hint: str, *, is_kept: bool) -> None:
+        """
+        Say that all went well, and *hint* what to do next.
+        """
+        if self.output.settings.json:
+            self.output.document(self.facts | {"seconds": round(seconds, 3)})
+        where = f"; the files are in {self.home}" if is_kept else ", and nothing is left behind"
+        self.say(f"\nAll well in {human_seconds(seconds)}{where}.\n\n{hint}")
+
+
+def good(result: OpenAIResult[Any]) -> Any:
+    """
+    Return *result*, which is a success.
+
+    Raises:
+        OpenAIError: It is none.
+    """
+    return result.throw()

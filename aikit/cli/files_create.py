@@ -20,8 +20,8 @@ import attrs
 from aikit.cli.inputs import STDIN_NAME
 from aikit.cli.options import usage_errors
 from aikit.cli.output import Answer, Exit, Output, leave_now, worst
+from aikit.cli.output.formats import counted, human_seconds, human_size, named, safe
 from aikit.cli.output.progress import many_bars
-from aikit.cli.output.text import counted, human_seconds, human_size, named, safe
 from aikit.client import OpenAIClient
 from aikit.http.sources import FileSource
 from aikit.resources.files.many_parameters import OpenAIFileManyParameters

@@ -15,8 +15,7 @@ from typing import Any, BinaryIO, Final, NoReturn, TextIO
 import attrs
 
 from aikit.cli.options import Settings
-from aikit.cli.output.formats import shape_of
-from aikit.cli.output.text import safe, safe_json
+from aikit.cli.output.formats import safe, safe_json, shape_of
 from aikit.types.errors import OpenAIError
 
 INVALID_ID: Final = "invalid_id"

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.cli.output.text import counted, named, safe
+from aikit.cli.output.formats import counted, named, safe
 from aikit.types.costs import OpenAIBatchCost, OpenAIBatchEstimate, OpenAIModelCost
 
 COST_TITLES: Final = ("MODEL", "REQUESTS", "INPUT", "CACHED", "OUTPUT", "REASONING", "COST")

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final, Protocol
 
 from aikit.cli.output import Output
-from aikit.cli.output.text import safe
+from aikit.cli.output.formats import safe
 from aikit.types.batches import OpenAIBatchProgress
 from aikit.types.bulk_files import OpenAIFileManyProgress
 from aikit.types.files import Progress
@@ -105,7 +105,7 @@ def many_bars(output: Output) -> AbstractContextManager[Callable[[OpenAIFileMany
     """
     if output.settings.quiet or not sys.stderr.isatty():
         return nullcontext(_unseen)
-    from aikit.cli.output.terminal_many import ManyBars  # noqa: PLC0415  rich is loaded for terminals only
+    from aikit.cli.output.terminal_bars import ManyBars  # noqa: PLC0415  rich is loaded for terminals only
 
     return ManyBars(output.has_color(sys.stderr))
 
@@ -116,7 +116,7 @@ def housekeeping_bar(output: Output) -> AbstractContextManager[Callable[[OpenAIF
     """
     if output.settings.quiet or output.settings.json or not sys.stderr.isatty():
         return nullcontext(_unseen)
-    from aikit.cli.output.terminal_housekeeping import HousekeepingBar  # noqa: PLC0415  rich is loaded for terminals only
+    from aikit.cli.output.terminal_bars import HousekeepingBar  # noqa: PLC0415  rich is loaded for terminals only
 
     return HousekeepingBar(output.has_color(sys.stderr))
 

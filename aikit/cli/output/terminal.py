@@ -21,7 +21,7 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column, Table
 from rich.text import Text
 
-from aikit.cli.output.text import counted, human_seconds, human_size, in_encoding, safe
+from aikit.cli.output.formats import counted, human_seconds, human_size, in_encoding, safe
 from aikit.types.files import Progress
 
 _GAP: Final = 2

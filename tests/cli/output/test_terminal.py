@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
+from aikit.cli.output.formats import human_size
 from aikit.cli.output.terminal import file_bars, table_text
-from aikit.cli.output.text import human_size
 
 NAME = "a-rather-long-name-of-a-file.bin"
 
