@@ -13,7 +13,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import settings
 
-from aikit.jsonl.encoding import UnfitError
+from aikit.jsonl.builder import UnfitError
 from aikit.providers.local.api.file_rules import Refusal
 from aikit.storage.errors import StoreError
 from aikit.types.error_codes import ERROR_CODES
