@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aikit.providers.account import Account
     from aikit.providers.config import ProviderSettings
     from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
-    from aikit.types.files import FilePage, OpenAIFile, OpenAIFileDeleted
+    from aikit.types.files import FileOrder, FilePage, OpenAIFile, OpenAIFileDeleted
     from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart, UploadOrder
     from aikit.validation.limits import Limits
 
@@ -80,8 +80,8 @@ class Provider(Protocol):
         """Return a new transport that answers requests, with room for *connections* at once."""
         ...
 
-    def create_file(self, source: Source, purpose: str, expires_after: Mapping[str, Any] | None) -> Flow[OpenAIFile]:
-        """Upload *source*."""
+    def create_file(self, source: Source, order: FileOrder) -> Flow[OpenAIFile]:
+        """Upload *source* as the file that *order* describes."""
         ...
 
     def retrieve_file(self, file_id: str) -> Flow[OpenAIFile]:

@@ -23,7 +23,7 @@ from aikit.http.sources import Source
 from aikit.providers.account import Account, key_of
 from aikit.providers.config import ProviderSettings
 from aikit.types.errors import ExchangeError
-from aikit.types.files import FilePage, OpenAIFile, OpenAIFileDeleted
+from aikit.types.files import FileOrder, FilePage, OpenAIFile, OpenAIFileDeleted
 from aikit.validation.limits import Limits, limits_for
 
 if TYPE_CHECKING:
@@ -114,14 +114,11 @@ class OpenAIProvider:
 
         return http_transport(http_agent, connections=connections)
 
-    def create_file(self, source: Source, purpose: str, expires_after: Mapping[str, Any] | None) -> Flow[OpenAIFile]:
+    def create_file(self, source: Source, order: FileOrder) -> Flow[OpenAIFile]:
         """
-        Upload *source*.
+        Upload *source* as the file that *order* describes.
         """
-        fields = {"purpose": purpose}
-        for name, value in (expires_after or {}).items():
-            fields[f"expires_after[{name}]"] = str(value)
-        body = MultipartBody(fields=fields, file_field="file", source=source)
+        body = MultipartBody(fields=order.to_form(), file_field="file", source=source)
         return understood((yield self._request("POST", "/files", body=body)), OpenAIFile.from_wire)
 
     def retrieve_file(self, file_id: str) -> Flow[OpenAIFile]:

@@ -17,6 +17,26 @@ NOTHING: Final[Mapping[str, Any]] = {}
 """Shared by all that have no further fields."""
 
 
+@attrs.frozen(kw_only=True)
+class FileOrder:
+    """
+    What a file is to be.
+
+    Attributes:
+        expires_after: ``{"anchor": "created_at", "seconds": …}``; ``None`` leaves it to the provider.
+    """
+
+    purpose: str
+    expires_after: Mapping[str, Any] | None = attrs.field(default=None, hash=False)
+
+    def to_form(self) -> dict[str, str]:
+        """
+        Return the fields of OpenAI's form, but for the file.
+        """
+        expiry = {f"expires_after[{name}]": str(value) for name, value in (self.expires_after or {}).items()}
+        return {"purpose": self.purpose, **expiry}
+
+
 @attrs.frozen
 class OpenAIFile:
     """

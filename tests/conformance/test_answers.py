@@ -15,16 +15,19 @@ from aikit.http.context import CallContext
 from aikit.http.messages import Request
 from aikit.http.sinks import FileSink
 from aikit.http.sources import BytesSource, source_of
+from aikit.types.files import FileOrder
 from aikit.validation.limits import limits_for
 from tests.conformance.checker import Answered, Asked, Checker
 from tests.conformance.embedded import BASE, LINE, PROVIDER, SIGNED, Embedded
+
+_EXPIRY = {"anchor": "created_at", "seconds": 3600}
 
 
 @pytest.mark.parametrize("purpose", limits_for("local").purposes)
 def test_each_purpose_is_stored_and_described(embedded: Embedded, checker: Checker, purpose: str) -> None:
     """A new file, the same file asked for, and its deletion are described, whatever it is for."""
     source = source_of(LINE, filename="a.json" if purpose == "assistants" else "a.jsonl").resolved()
-    file = embedded.run(PROVIDER.create_file(source, purpose, None))
+    file = embedded.run(PROVIDER.create_file(source, FileOrder(purpose=purpose)))
 
     assert embedded.run(PROVIDER.retrieve_file(file.id)) == file
     assert embedded.run(PROVIDER.delete_file(file.id)).deleted
@@ -35,7 +38,7 @@ def test_each_purpose_is_stored_and_described(embedded: Embedded, checker: Check
 def test_requests_of_the_flows_are_described(embedded: Embedded, checker: Checker) -> None:
     """The embedded provider is asked in the very words that OpenAI is asked in."""
     source = source_of(LINE, purpose="batch").resolved()
-    file = embedded.run(PROVIDER.create_file(source, "batch", {"anchor": "created_at", "seconds": 3600}))
+    file = embedded.run(PROVIDER.create_file(source, FileOrder(purpose="batch", expires_after=_EXPIRY)))
     embedded.run(PROVIDER.list_files({"limit": 1, "order": "asc", "purpose": "batch"}))
     embedded.run(PROVIDER.file_content(file.id))
     embedded.run(PROVIDER.delete_file(file.id))
@@ -50,7 +53,7 @@ def test_odd_names_are_described(embedded: Embedded, checker: Checker, name: str
     """Whatever a file is called, what is said of it stays readable."""
     source = BytesSource(content=memoryview(b"x"), name=name)
 
-    embedded.run(PROVIDER.create_file(source, "user_data", None))
+    embedded.run(PROVIDER.create_file(source, FileOrder(purpose="user_data")))
     embedded.run(PROVIDER.list_files({}))
 
     assert [response.status for _, response in embedded.exchanges] == [200, 200]
@@ -243,6 +246,6 @@ def test_a_stream_is_stored_and_described(embedded: Embedded, checker: Checker) 
     source = source_of(stream, filename="a.jsonl").resolved()
 
     assert source.size_bytes is None
-    assert embedded.run(PROVIDER.create_file(source, "batch", None)).bytes == len(LINE)
+    assert embedded.run(PROVIDER.create_file(source, FileOrder(purpose="batch"))).bytes == len(LINE)
     answered = Answered.of(embedded.exchanges[0][1])
     assert checker.complaints_about(Asked(method="POST", target="/v1/files", headers={}), answered) == []

@@ -23,7 +23,7 @@ from aikit.http.sources import source_of
 from aikit.providers.config import ProviderSettings
 from aikit.providers.openai import OPENAI_URL, OpenAIProvider
 from aikit.types.errors import OpenAIError
-from aikit.types.files import FilePage, OpenAIFile, OpenAIFileDeleted
+from aikit.types.files import FileOrder, FilePage, OpenAIFile, OpenAIFileDeleted
 
 _PROVIDER = OpenAIProvider(
     base_url="https://api.example/v1", headers=Headers({"Authorization": "Bearer sk-0123456789"})
@@ -65,6 +65,7 @@ def _asked(flow: Flow[Any]) -> tuple[str, str, dict[str, str]]:
     return request.method, request.url, dict(request.headers)
 
 
+_ORDER = FileOrder(purpose="batch")
 _FIELDS = {"Authorization": "Bearer sk-0123456789", "Accept": "application/json"}
 
 
@@ -79,7 +80,7 @@ def test_each_operation_asks_what_the_reference_says() -> None:
     assert _asked(_PROVIDER.delete_file("file-1")) == ("DELETE", f"{base}/file-1", _FIELDS)
     assert _asked(_PROVIDER.file_content("file-1")) == ("GET", f"{base}/file-1/content", binary)
     assert _asked(_PROVIDER.download_file("f", FileSink(path=Path("a")))) == ("GET", f"{base}/f/content", binary)
-    assert _asked(_PROVIDER.create_file(source_of(b"", filename="a"), "batch", None)) == ("POST", base, _FIELDS)
+    assert _asked(_PROVIDER.create_file(source_of(b"", filename="a"), _ORDER)) == ("POST", base, _FIELDS)
 
 
 @pytest.mark.parametrize("file_id", _IDS)
@@ -115,7 +116,7 @@ def test_upload_has_the_fields_of_the_form() -> None:
     """
     source = source_of(b"{}", filename="a.jsonl")
     expiry = {"anchor": "created_at", "seconds": 3600}
-    body = _first(_PROVIDER.create_file(source, "batch", expiry)).body
+    body = _first(_PROVIDER.create_file(source, FileOrder(purpose="batch", expires_after=expiry))).body
     assert isinstance(body, MultipartBody)
     fields = {"purpose": "batch", "expires_after[anchor]": "created_at", "expires_after[seconds]": "3600"}
     assert (body.fields, body.file_field, body.source) == (fields, "file", source)
@@ -126,7 +127,7 @@ def test_files_are_read_from_answers() -> None:
     """
     Creating and retrieving return the File object, with what the provider adds.
     """
-    for flow in (_PROVIDER.create_file(source_of(b"", filename="a"), "batch", None), _PROVIDER.retrieve_file("file-1")):
+    for flow in (_PROVIDER.create_file(source_of(b"", filename="a"), _ORDER), _PROVIDER.retrieve_file("file-1")):
         assert _returned(flow, 200, _WIRE | {"region": "eu"}) == attrs.evolve(_FILE, extra={"region": "eu"})
 
 
@@ -163,7 +164,7 @@ def test_refusal_is_an_error_of_every_operation(status: int) -> None:
     What the provider says is told by every call alike.
     """
     for flow in (
-        _PROVIDER.create_file(source_of(b"", filename="a"), "batch", None),
+        _PROVIDER.create_file(source_of(b"", filename="a"), _ORDER),
         _PROVIDER.retrieve_file("f"),
         _PROVIDER.list_files({}),
         _PROVIDER.delete_file("f"),

@@ -22,7 +22,7 @@ from aikit.resources.batches.rows.join import BatchRows, lacks_output
 from aikit.types.batch_rows import STATUSES
 from aikit.types.batches import INTENT_KEY, PARENT_KEY, BatchOrder, OpenAIBatch
 from aikit.types.errors import OpenAIError, Rejected
-from aikit.types.files import OpenAIFile
+from aikit.types.files import FileOrder, OpenAIFile
 
 if TYPE_CHECKING:
     from aikit.providers import Provider
@@ -110,7 +110,7 @@ def _uploaded(
         problems = check_file(source, "batch", provider.limits, context)
         if problems:
             raise Rejected(problems)
-    return (yield from provider.create_file(source, "batch", None))
+    return (yield from provider.create_file(source, FileOrder(purpose="batch")))
 
 
 def _metadata(parent: OpenAIBatch, options: OpenAIBatchResubmitParameters) -> dict[str, str]:

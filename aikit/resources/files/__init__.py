@@ -30,7 +30,7 @@ from aikit.resources.files.results import (
 from aikit.resources.pages import all_pages, one_page
 from aikit.runtime.parameters import OpenAIParameters, require_text
 from aikit.types.errors import OpenAIError, Rejected
-from aikit.types.files import FilePage, OpenAIFile
+from aikit.types.files import FileOrder, FilePage, OpenAIFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -344,7 +344,7 @@ def _checked_create(
                     provider, source, purpose, options, journal=session.journal, context=context
                 )
             )
-    return (yield from provider.create_file(source, purpose, options.expires_after))
+    return (yield from provider.create_file(source, FileOrder(purpose=purpose, expires_after=options.expires_after)))
 
 
 def _list(provider: Provider, options: OpenAIFileListParameters) -> Flow[FilePage]:
