@@ -22,7 +22,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from aikit.http.context import CallContext
-from aikit.http.secrecy import redacted
+from aikit.http.headers import redacted
 
 BLOCK_BYTES: Final = 256 * 1024
 _MAX_INTERIM: Final = 20

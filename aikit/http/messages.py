@@ -5,14 +5,13 @@ One exchange with a provider, as values: request, response, and the protocols of
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import attrs
 
 from aikit.http.context import CallContext
-from aikit.http.headers import Headers
-from aikit.http.secrecy import redacted
+from aikit.http.headers import Headers, redacted
 from aikit.types.errors import OpenAIError
 
 
@@ -87,21 +86,25 @@ def _shown_url(url: str) -> str:
     return repr(redacted(url))
 
 
-class Brake(Protocol):
+class Limiter(Protocol):
     """
-    What holds back all requests of a kind while the provider has too many of them.
+    Shared rate limit and back-off: it spaces all requests of one kind, and after a 429 delays them.
     """
 
-    def is_on(self) -> bool:
-        """Whether requests are held back now: a turn that was given before counts no more."""
+    def reserve(self) -> float:
+        """Reserve the next slot; return the seconds until it comes."""
         ...
 
-    def refused(self, seconds: float, /) -> bool:
-        """Hold all back so long, for one was too many; false when waiting has not helped for too long."""
+    def is_blocked(self) -> bool:
+        """Return whether all requests are blocked after a 429, including those that hold a slot."""
         ...
 
-    def passed(self) -> None:
-        """Note that one was not too many."""
+    def on_throttled(self, seconds: float, /) -> bool:
+        """Block all requests for *seconds* after a 429; false when waiting has not helped for too long."""
+        ...
+
+    def on_success(self) -> None:
+        """Note that a request was not throttled."""
         ...
 
 
@@ -119,22 +122,19 @@ class Request:
 
         attempt: 1 for the first try.
 
-        is_repeat: True when an earlier attempt may have been acted on though its answer was lost.
+        may_have_been_applied: True when an earlier attempt may have been acted on though its answer was lost.
 
         is_idempotent: False when doing it twice costs: once it may have been acted on, it is not sent again by itself.
 
-        final_statuses: Statuses that no further attempt changes, though for other requests it might.
+        non_retryable_statuses: Statuses that no further attempt changes, though for other requests it might.
 
-        is_aside: True when what the caller asked does not depend on it: it is tried once and not for long, and neither
-            progress nor the result shows it.
+        is_best_effort: True for one attempt with a short time-out that neither progress nor the result shows.
 
         is_cleanup: Sent also when the call was cancelled, though not for long: it undoes what the call has begun.
 
-        grace_s: Seconds for which a call that was cancelled still waits for the answer: it tells what is to be undone.
+        cancel_grace_s: Seconds for which a cancelled call still waits for the answer, which tells what is to be undone.
 
-        turn: Asked before each attempt; gives the seconds until it may be sent.
-
-        brake: Beside *turn*, told whether the provider had too many requests.
+        limiter: Asked before each attempt for the seconds until it may be sent, and told what came.
     """
 
     method: str
@@ -150,8 +150,7 @@ class Request:
     is_best_effort: bool = False
     is_cleanup: bool = False
     cancel_grace_s: float = 0.0
-    turn: Callable[[], float] | None = attrs.field(default=None, repr=False)
-    brake: Brake | None = attrs.field(default=None, repr=False)
+    limiter: Limiter | None = attrs.field(default=None, repr=False)
 
     @property
     def is_replayable(self) -> bool:
@@ -163,8 +162,7 @@ class Request:
             "url": redacted(self.url),
             "body": None,
             "sink": None,
-            "turn": None,
-            "brake": None,
+            "limiter": None,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:

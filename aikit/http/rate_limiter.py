@@ -1,5 +1,5 @@
 """
-How often something may be asked in a minute, whoever asks.
+The rate limiter: how many requests a minute, and what happens after a 429.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import attrs
 
-_SLICES: Final = 10  # of a minute: providers enforce their limits over shorter periods, too
+_BURSTS: Final = 10  # of a minute: providers enforce their limits over shorter periods, too
 _MARGIN: Final = 1.02  # what was sent later may arrive earlier
-_UNPACED: Final = 1_000_000
-_PATIENCE_S: Final = 300.0  # limits are per minute: what lasts longer is no matter of pace
+_UNLIMITED: Final = 1_000_000
+_PATIENCE_S: Final = 300.0  # limits are per minute: what lasts longer has another cause
 _SLOWEST: Final = 1 / 16
 _LONGEST_GAP_S: Final = 60.0
 _RECOVERY: Final = 0.02
@@ -24,13 +24,13 @@ _RECOVERY: Final = 0.02
 @attrs.define(eq=False)
 class RateLimiter:
     """
-    Gives turns, so that in any minute there are at most *per_minute*: a tenth of them in any six seconds.
+    Spaces requests, so that in any minute there are at most *per_minute*: a tenth of them in any six seconds.
 
-    When the provider has too many requests, perhaps those of others, nobody has a turn for as long as it asks; then
-    turns come one by one, at half the rate, which grows again with each request that gets through.
+    After a 429, which the requests of other programs may have caused, it blocks all requests for as long as the
+    provider asks; then slots come one by one, at half the rate, which grows again with each request that succeeds.
 
     Attributes:
-        per_minute: More than a million is no bound.
+        per_minute: How many; more than a million is no bound.
 
         clock: Monotonic seconds.
     """
@@ -39,71 +39,71 @@ class RateLimiter:
 
     per_minute: int
     clock: Callable[[], float] = time.monotonic
-    _turns: deque[float] = attrs.field(init=False)
+    _slots: deque[float] = attrs.field(init=False)
     _span_s: float = attrs.field(init=False)
     _share: float = attrs.field(default=1.0, init=False)
-    _held_until: float = attrs.field(default=float("-inf"), init=False)
-    _refused_since: float | None = attrs.field(default=None, init=False)
-    _refused_at: float = attrs.field(default=float("-inf"), init=False)
+    _blocked_until: float = attrs.field(default=float("-inf"), init=False)
+    _throttled_since: float | None = attrs.field(default=None, init=False)
+    _throttled_at: float = attrs.field(default=float("-inf"), init=False)
     _lock: Any = attrs.field(factory=threading.Lock, init=False)
 
     def __attrs_post_init__(self) -> None:
-        at_once = max(1, self.per_minute // _SLICES)
-        self._turns = deque(maxlen=min(at_once, _UNPACED))
+        at_once = max(1, self.per_minute // _BURSTS)
+        self._slots = deque(maxlen=min(at_once, _UNLIMITED))
         self._span_s = 60 / (self.per_minute // at_once) * _MARGIN  # so many spans, and no part of one more
 
-    def turn(self) -> float:
+    def reserve(self) -> float:
         """
-        Take the next turn; return the seconds until it comes.
+        Reserve the next slot; return the seconds until it comes.
         """
         with self._lock:
             now = self.clock()
-            at = max(now, self._held_until)
-            if now - self._refused_at > _PATIENCE_S:
+            at = max(now, self._blocked_until)
+            if now - self._throttled_at > _PATIENCE_S:
                 self._share = 1.0
-            if self.per_minute <= _UNPACED:
+            if self.per_minute <= _UNLIMITED:
                 at = max(at, self._earliest())
-                self._turns.append(at)
+                self._slots.append(at)
             return at - now
 
-    def is_on(self) -> bool:
+    def is_blocked(self) -> bool:
         """
-        Tell whether nobody has a turn now, whatever was said before.
+        Return whether all requests are blocked after a 429, including those that hold a slot.
         """
-        return self.clock() < self._held_until
+        return self.clock() < self._blocked_until
 
-    def refused(self, seconds: float) -> bool:
+    def on_throttled(self, seconds: float) -> bool:
         """
-        Give no turn for so long, for the provider had too many requests; false when nothing helped for too long.
+        Block all requests for *seconds* after a 429; false when waiting has not helped for too long.
         """
         with self._lock:
             now = self.clock()
-            if self._refused_since is None or now - self._refused_at > _PATIENCE_S:  # that was another call's
-                self._refused_since = now
-            self._refused_at = now
-            if now - self._refused_since > _PATIENCE_S:
+            if self._throttled_since is None or now - self._throttled_at > _PATIENCE_S:  # that was another call's
+                self._throttled_since = now
+            self._throttled_at = now
+            if now - self._throttled_since > _PATIENCE_S:
                 self._share = 1.0
                 return False
-            if now >= self._held_until:  # the refusals of one moment are one
+            if now >= self._blocked_until:  # the refusals of one moment are one
                 self._share = max(self._share / 2, _SLOWEST)
-            self._held_until = max(self._held_until, now + seconds)
-            kept = [at for at in self._turns if not now < at <= self._held_until]
-            self._turns.clear()
-            self._turns.extend(kept)
+            self._blocked_until = max(self._blocked_until, now + seconds)
+            kept = [at for at in self._slots if not now < at <= self._blocked_until]
+            self._slots.clear()
+            self._slots.extend(kept)
             return True
 
-    def passed(self) -> None:
+    def on_success(self) -> None:
         """
-        Note that the provider let a request through.
+        Note that a request was not throttled.
         """
         with self._lock:
-            self._refused_since = None
+            self._throttled_since = None
             self._share = min(self._share + _RECOVERY, 1.0)
 
     def _earliest(self) -> float:
-        if not self._turns:
+        if not self._slots:
             return float("-inf")
-        last = self._turns[-1]
+        last = self._slots[-1]
         gap_s = min(60 / (self.per_minute * self._share), _LONGEST_GAP_S) if self._share < 1 else 0.0
-        is_full = len(self._turns) == self._turns.maxlen
-        return max(last + gap_s, self._turns[0] + self._span_s) if is_full else last + gap_s
+        is_full = len(self._slots) == self._slots.maxlen
+        return max(last + gap_s, self._slots[0] + self._span_s) if is_full else last + gap_s

@@ -12,8 +12,8 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
+from aikit.http.headers import redacted
 from aikit.http.messages import Response
-from aikit.http.secrecy import redacted
 from aikit.types.errors import OpenAIError
 
 T = TypeVar("T")

@@ -1,5 +1,5 @@
 """
-Carrying out a request: again when that may help, elsewhere when the answer says so.
+Retries: which requests are sent again, after how long.
 
 Pure: no clock, no sleep, no socket.
 """
@@ -9,24 +9,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
-from urllib.parse import quote, urldefrag, urljoin, urlsplit
 
 import attrs
 
 from aikit.http.flow import Flow, Gather, Pause, Work
-from aikit.http.messages import Request, Response
-from aikit.http.secrecy import redacted
-from aikit.types.errors import ExchangeError, OpenAIError
+from aikit.http.messages import Limiter, Request, Response
+from aikit.http.redirects import follow_redirects
+from aikit.types.errors import ExchangeError
 
 T = TypeVar("T")
 
 _RETRIABLE: Final = frozenset((408, 409, 429))
-_REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
-_MAX_REDIRECTS: Final = 5
 _MAX_DOUBLINGS: Final = 64
-_SHOWN: Final = 500
-_URL_CHARACTERS: Final = "%/:=&?~+!$,;'@()*[]\\"
-_SHOWN_ELSEWHERE: Final = frozenset(("accept", "user-agent"))
 _PATIENCE: Final = 20  # answers that a request is one too many of; each comes after a pause of all requests
 _TOO_MANY: Final = (b"rate_limit", b"rate limit", b"too many requests")
 _OUT_OF_MONEY: Final = (b"insufficient_quota", b"credit_balance_exhausted")
@@ -86,13 +80,13 @@ class RetryPolicy:
 
             refusals: How often this request was one too many, now included.
         """
-        if request.brake is None or response.status != 429 or not _is_worth_a_retry(response):
+        if request.limiter is None or response.status != 429 or not _is_worth_a_retry(response):
             return None
         return self.delay_s(refusals, response.headers)
 
     def is_free_retry(self, request: Request, response: Response, refusals: int) -> bool:
         """
-        Tell whether *response* takes no try away: it is a matter of time, and all requests wait for that.
+        Return whether this 429 should not count as an attempt, because the rate limiter waits for it.
         """
         if not self.max_retries or not request.is_replayable or refusals > max(_PATIENCE, self.max_retries):
             return False
@@ -125,15 +119,15 @@ class RetryPolicy:
         return delay * (1 - 0.25 * self.jitter())
 
 
-def intercept(flow: Flow[T], carry_out: Callable[[Request], Flow[Response]]) -> Flow[T]:
+def intercept(flow: Flow[T], send: Callable[[Request], Flow[Response]]) -> Flow[T]:
     """
-    Drive *flow*, letting *carry_out* see to each of its requests.
+    Drive *flow*, sending each of its requests by the flow that *send* makes of it.
     """
     try:
         step = next(flow)
         while True:
             try:
-                answer = (yield from carry_out(step)) if isinstance(step, Request) else (yield _each(step, carry_out))
+                answer = (yield from send(step)) if isinstance(step, Request) else (yield _each(step, send))
             except Exception as error:  # noqa: BLE001  whatever went wrong is the flow's to know
                 step = flow.throw(error)
             else:
@@ -146,25 +140,25 @@ def intercept(flow: Flow[T], carry_out: Callable[[Request], Flow[Response]]) -> 
         flow.close()
 
 
-def _each(step: Pause | Work | Gather, carry_out: Callable[[Request], Flow[Response]]) -> Pause | Work | Gather:
+def _each(step: Pause | Work | Gather, send: Callable[[Request], Flow[Response]]) -> Pause | Work | Gather:
     """
-    Return *step*; the requests of flows side by side are seen to like all others.
+    Return *step*; the requests of flows side by side are sent like all others.
     """
     if not isinstance(step, Gather):
         return step
-    return attrs.evolve(step, flows=(intercept(flow, carry_out) for flow in step.flows))
+    return attrs.evolve(step, flows=(intercept(flow, send) for flow in step.flows))
 
 
-def retried(request: Request, policy: RetryPolicy) -> Flow[Response]:
+def with_retries(request: Request, policy: RetryPolicy) -> Flow[Response]:
     """
-    Carry out *request*, again as *policy* says; redirects are followed.
+    Send *request*, again as *policy* says; redirects are followed.
     """
     tries, received, refusals = request.attempt, 0, 0
     while True:
-        yield from _until_turn(request)
+        yield from _wait_for(request.limiter)
         may_have_been_applied, spent = request.may_have_been_applied, 1
         try:
-            response = yield from redirected(request)
+            response = yield from follow_redirects(request)
         except ExchangeError as error:
             if request.sink is not None and request.sink.done > received:
                 tries, received = 1, request.sink.done  # what gets ahead may go on
@@ -179,7 +173,7 @@ def retried(request: Request, policy: RetryPolicy) -> Flow[Response]:
             if delay_s is None:
                 return response
             may_have_been_applied |= may_have_been_done(response.status)
-        if spent:  # else its turn comes after the pause of all
+        if spent:  # else the limiter makes it wait, as all others
             yield Pause(delay_s)
         tries += spent
         request = attrs.evolve(request, attempt=request.attempt + 1, may_have_been_applied=may_have_been_applied)
@@ -189,46 +183,27 @@ def _delay_after(request: Request, response: Response, policy: RetryPolicy, refu
     """
     Return the seconds to wait before trying again, ``None`` if *response* is final, and how many tries it has spent.
 
-    The brake of *request* is told, if it has one; what all wait for spends no try, until that has not helped.
+    The limiter of *request* is told, if it has one; what all wait for spends no try, until that has not helped.
     """
-    brake, block_for_s = request.brake, policy.block_for_s(request, response, refusals)
-    if brake is not None and block_for_s is not None:
-        if not brake.refused(block_for_s):
+    limiter, block_for_s = request.limiter, policy.block_for_s(request, response, refusals)
+    if limiter is not None and block_for_s is not None:
+        if not limiter.on_throttled(block_for_s):
             return None, 1
         if policy.is_free_retry(request, response, refusals):
             return 0.0, 0
-    elif brake is not None and response.status < 500 and response.status not in {408, 429}:
-        brake.passed()
+    elif limiter is not None and response.status < 500 and response.status not in {408, 429}:
+        limiter.on_success()
     return policy.delay_after_response(request, response), 1
 
 
-def _until_turn(request: Request) -> Flow[None]:
+def _wait_for(limiter: Limiter | None) -> Flow[None]:
     """
-    Wait until *request* may be sent; whoever is held back meanwhile takes another turn.
+    Wait until *limiter* lets one more request go; a slot that was reserved before a 429 counts no more.
     """
-    wait_s = request.turn() if request.turn is not None else 0.0
-    while wait_s > 0:
+    wait_s = limiter.reserve() if limiter is not None else 0.0
+    while limiter is not None and wait_s > 0:
         yield Pause(wait_s)
-        is_held_back = request.turn is not None and request.brake is not None and request.brake.is_on()
-        wait_s = request.turn() if request.turn is not None and is_held_back else 0.0
-
-
-def redirected(request: Request) -> Flow[Response]:
-    """
-    Carry out *request*, following redirects; another origin gets neither our headers nor a body.
-
-    Raises:
-        OpenAIError: The redirect must not be followed (code ``"redirect_refused"``).
-    """
-    # RFC 9110 section 15.4
-    response: Response = yield request
-    for _ in range(_MAX_REDIRECTS):
-        if response.status not in _REDIRECTS or "location" not in response.headers:
-            return response
-        response = yield _next_request(response)
-    if response.status in _REDIRECTS:
-        raise _refused(response, f"after {_MAX_REDIRECTS} redirects there is still another one")
-    return response
+        wait_s = limiter.reserve() if limiter.is_blocked() else 0.0
 
 
 def may_have_been_done(status: int) -> bool:
@@ -287,54 +262,3 @@ def _date_s(text: str, now: float) -> float | None:
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
     except (ValueError, OverflowError):
         return None
-
-
-def _next_request(response: Response) -> Request:
-    request = response.request
-    url = _target(response)
-    method = request.method
-    if response.status == 303:
-        method = "GET"
-    elif response.status in {301, 302} and method not in {"GET", "HEAD"}:
-        raise _refused(response, f"status {response.status} would turn {method} into GET")
-    body = None if method == "GET" else request.body
-    if not request.is_replayable and body is not None:
-        raise _refused(response, "the stream was sent already and cannot go back")
-    if _origin(url) == _origin(request.url):
-        return attrs.evolve(request, url=url, method=method, body=body)
-    if request.url.startswith("https:") and not url.startswith("https:"):
-        raise _refused(response, "it leads away from https")
-    if method not in {"GET", "HEAD"}:
-        raise _refused(response, "it leads to another origin, and only reading goes there")
-    return attrs.evolve(request, url=url, method=method, body=body, headers=request.headers.only(_SHOWN_ELSEWHERE))
-
-
-def _target(response: Response) -> str:
-    location = response.headers["location"]
-    try:
-        url = quote(urldefrag(urljoin(response.request.url, location)).url, safe=_URL_CHARACTERS)
-        scheme, host, _ = _origin(url)
-    except ValueError:
-        scheme, host, url = "", None, ""
-    # Programs do not agree on which host is meant by an address with a user or a backslash.
-    if scheme not in {"http", "https"} or not host or "@" in urlsplit(url).netloc or "\\" in url:
-        raise _refused(response, "it leads to no plain http address")
-    return url
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-
-
-def _refused(response: Response, why: str) -> OpenAIError:
-    response = response.without_secrets()
-    target = redacted(response.headers.get("location", ""))[:_SHOWN]
-    return OpenAIError(
-        message=f"the redirect of {redacted(response.request.url)} to {target!r} was not followed: {why}; "
-        "correct the base URL",
-        code="redirect_refused",
-        status=response.status,
-        request_id=response.request_id,
-        headers=response.headers,
-    )

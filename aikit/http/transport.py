@@ -25,9 +25,8 @@ from requests.utils import get_environ_proxies
 from aikit.http.bandwidth import DOWN, UP
 from aikit.http.connections import BLOCK_BYTES, Adapter, Exchange, origin_of
 from aikit.http.context import CallContext
-from aikit.http.headers import Headers
+from aikit.http.headers import Headers, redacted
 from aikit.http.messages import Body, Reader, Request, Response
-from aikit.http.secrecy import redacted
 from aikit.types.errors import ExchangeError, OpenAIError
 
 _CONNECT_TIMEOUT_S: Final = 10.0

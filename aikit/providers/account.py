@@ -10,8 +10,7 @@ from typing import Final
 
 import attrs
 
-from aikit.http.headers import Headers
-from aikit.http.secrecy import is_secret
+from aikit.http.headers import Headers, is_secret
 
 _OPENAIS: Final = "openai-"
 """Organization and project: headers that begin so."""

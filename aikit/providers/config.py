@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from aikit.http.secrecy import redacted
+from aikit.http.headers import redacted
 from aikit.storage import home_folder
 
 OPENAI: Final = "openai"

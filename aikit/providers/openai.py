@@ -14,10 +14,9 @@ import attrs
 from aikit import __version__
 from aikit.http.bodies import MultipartBody, json_body
 from aikit.http.flow import Flow
-from aikit.http.headers import Headers
+from aikit.http.headers import Headers, redacted
 from aikit.http.messages import Request, Response, Sink, Transport
 from aikit.http.refusals import error_from, raise_for_status, understood
-from aikit.http.secrecy import redacted
 from aikit.http.sinks import ResumingSink
 from aikit.http.sources import Source
 from aikit.providers.account import Account, key_of

@@ -15,7 +15,8 @@ import attrs
 from aikit.http.context import CallContext
 from aikit.http.flow import Flow
 from aikit.http.messages import Request, Response
-from aikit.http.retry import RetryPolicy, intercept, redirected, retried
+from aikit.http.redirects import follow_redirects
+from aikit.http.retry import RetryPolicy, intercept, with_retries
 from aikit.runtime.parameters import OpenAIParameters
 from aikit.runtime.result import OpenAIResult, Outcome
 from aikit.runtime.task import Task
@@ -110,12 +111,12 @@ def _carried_out(defaults: OpenAIParameters, parameters: OpenAIParameters, reque
     timeout_s = parameters.timeout or defaults.timeout or request.timeout_s
     headers = request.headers.merged(parameters.extra_headers) if parameters.extra_headers else request.headers
     if request.is_best_effort:
-        return redirected(attrs.evolve(request, timeout_s=min(timeout_s, _ASIDE_S), headers=headers))
+        return follow_redirects(attrs.evolve(request, timeout_s=min(timeout_s, _ASIDE_S), headers=headers))
     if request.is_cleanup:
         timeout_s = min(timeout_s, _ASIDE_S)
     if timeout_s != request.timeout_s or headers is not request.headers:
         request = attrs.evolve(request, timeout_s=timeout_s, headers=headers)
-    return retried(request, retry_policy(defaults, parameters))
+    return with_retries(request, retry_policy(defaults, parameters))
 
 
 def _deliver(session: Session, result: OpenAIResult[Any], parameters: OpenAIParameters) -> None:

@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aikit.http.bodies import json_body
-from aikit.http.headers import Headers
+from aikit.http.headers import Headers, is_secret, redacted
 from aikit.http.messages import Request, Response
-from aikit.http.secrecy import is_secret, redacted
 from aikit.types.errors import OpenAIError
 
 _KEY = "sk-proj-0123456789"

@@ -24,10 +24,10 @@ def test_no_minute_has_more_than_its_share(per_minute: int, waits: list[float]) 
     However the askers come, turns never go back, and no minute has more than asked for.
     """
     clock = _Clock()
-    pace = RateLimiter(per_minute, clock)
+    limiter = RateLimiter(per_minute, clock)
     turns: list[float] = []
     for wait in waits:
-        turns.append(clock.now + pace.turn())
+        turns.append(clock.now + limiter.reserve())
         clock.now += wait
     assert turns == sorted(turns)
     for number in range(per_minute, len(turns)):
@@ -38,8 +38,8 @@ def test_a_tenth_of_them_go_at_once() -> None:
     """
     At a thousand a minute a hundred need not wait, and the next wait for six seconds.
     """
-    pace = RateLimiter(1_000, _Clock())
-    turns = [pace.turn() for _ in range(250)]
+    limiter = RateLimiter(1_000, _Clock())
+    turns = [limiter.reserve() for _ in range(250)]
     assert turns[:100] == [0.0] * 100
     assert all(6 <= turn < 6.2 for turn in turns[100:200])
     assert all(12 <= turn < 12.4 for turn in turns[200:])
@@ -49,8 +49,8 @@ def test_the_whole_rate_is_used() -> None:
     """
     Five thousand at a thousand a minute take no longer than five minutes and a few seconds.
     """
-    pace = RateLimiter(1_000, _Clock())
-    assert max(pace.turn() for _ in range(5_000)) < 305
+    limiter = RateLimiter(1_000, _Clock())
+    assert max(limiter.reserve() for _ in range(5_000)) < 305
 
 
 @given(st.integers(1, 5_000))
@@ -58,6 +58,6 @@ def test_whoever_comes_at_once_has_no_more_either(per_minute: int) -> None:
     """
     With a rate that is no multiple of ten, too, a thronged minute has its share and no turn more.
     """
-    pace = RateLimiter(per_minute, _Clock())
-    turns = [pace.turn() for _ in range(per_minute + 1)]
+    limiter = RateLimiter(per_minute, _Clock())
+    turns = [limiter.reserve() for _ in range(per_minute + 1)]
     assert turns[per_minute] - turns[0] > 60

@@ -16,7 +16,7 @@ from aikit.http.flow import Flow, Pause, Step
 from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
 from aikit.http.rate_limiter import RateLimiter
-from aikit.http.retry import RetryPolicy, retried
+from aikit.http.retry import RetryPolicy, with_retries
 
 _UNBOUND = 10**9
 
@@ -68,7 +68,7 @@ class _Client:
     Sends files, a few at a time, at a pace.
     """
 
-    pace: RateLimiter
+    limiter: RateLimiter
     files: int
     at_a_time: int = 8
     policy: RetryPolicy = attrs.field(factory=lambda: RetryPolicy(jitter=lambda: 0.5))
@@ -77,8 +77,8 @@ class _Client:
     def flow(self) -> Flow[None]:
         while self.files > 0:
             self.files -= 1
-            asked = Request(method="POST", url="https://a/v1/files", turn=self.pace.turn, brake=self.pace)
-            response: Response = yield from retried(asked, self.policy)
+            asked = Request(method="POST", url="https://a/v1/files", limiter=self.limiter)
+            response: Response = yield from with_retries(asked, self.policy)
             self.statuses.append(response.status)
 
 
@@ -241,15 +241,15 @@ def test_a_refusal_of_long_ago_is_none_of_a_new_call() -> None:
     What one call gave up, the next one an hour later waits for anew.
     """
     clock = _Clock()
-    pace = RateLimiter(1_000, clock)
-    assert pace.refused(1)
+    limiter = RateLimiter(1_000, clock)
+    assert limiter.on_throttled(1)
     clock.now = 200.0
-    assert pace.refused(1)
+    assert limiter.on_throttled(1)
     clock.now = 301.0
-    assert not pace.refused(1)
+    assert not limiter.on_throttled(1)
     clock.now = 3_600.0
-    assert pace.refused(1)
-    assert pace.is_on()
+    assert limiter.on_throttled(1)
+    assert limiter.is_blocked()
 
 
 def test_a_pace_recovers() -> None:
@@ -258,11 +258,11 @@ def test_a_pace_recovers() -> None:
     """
     for passed, now in ((30, 10.0), (0, 400.0)):
         clock = _Clock()
-        pace = RateLimiter(600, clock)
-        pace.refused(2)
-        turns = [pace.turn() for _ in range(4)]
+        limiter = RateLimiter(600, clock)
+        limiter.on_throttled(2)
+        turns = [limiter.reserve() for _ in range(4)]
         assert turns == pytest.approx([2.0, 2.2, 2.4, 2.6])
         clock.now = now
         for _ in range(passed):
-            pace.passed()
-        assert [pace.turn() for _ in range(50)] == [0.0] * 50
+            limiter.on_success()
+        assert [limiter.reserve() for _ in range(50)] == [0.0] * 50

@@ -1,5 +1,5 @@
 """
-Retries and redirects: flows driven bare, without a clock, a sleep or a socket.
+Retries: flows driven bare, without a clock, a sleep or a socket.
 """
 
 from __future__ import annotations
@@ -7,7 +7,6 @@ from __future__ import annotations
 import io
 import pickle
 import time
-from typing import Any
 
 import attrs
 import pytest
@@ -18,9 +17,11 @@ from aikit.http.bodies import MultipartBody, json_body
 from aikit.http.flow import Flow, Pause, Step
 from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
-from aikit.http.retry import RetryPolicy, intercept, redirected, retried, retry_after_s
+from aikit.http.rate_limiter import RateLimiter
+from aikit.http.retry import RetryPolicy, intercept, retry_after_s, with_retries
 from aikit.http.sources import source_of
 from aikit.types.errors import ExchangeError, OpenAIError
+from tests.http.bare_flows import after, answer, asked, returned
 
 _URL = "https://api.example/v1/files"
 _GET = Request(method="GET", url=_URL, headers=Headers({"Accept": "*/*"}))
@@ -44,28 +45,6 @@ class _Pipe(io.BytesIO):
 _ONCE = attrs.evolve(
     _POST, body=MultipartBody(fields={}, file_field="file", source=source_of(_Pipe(b"abc"), filename="a"))
 )
-
-
-def _asked(step: Step) -> Request:
-    assert isinstance(step, Request)
-    return step
-
-
-def _after(flow: Flow[Any], seconds: float, pause: Step) -> Request:
-    assert pause == Pause(seconds)
-    return _asked(flow.send(seconds))
-
-
-def _answer(step: Step, status: int, body: bytes = b"", **headers: str) -> Response:
-    request = _asked(step)
-    fields = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Response(status=status, headers=Headers(fields), body=body, request=request)
-
-
-def _returned(flow: Flow[Any], response: Response) -> Any:
-    with pytest.raises(StopIteration) as stop:
-        flow.send(response)
-    return stop.value.value
 
 
 def _delay(response: Response, policy: RetryPolicy = _POLICY) -> float | None:
@@ -196,100 +175,102 @@ def test_jitter_is_random_by_itself() -> None:
     assert all(pause is not None and 0.375 <= pause <= 0.5 for pause in pauses)
 
 
-def test_each_attempt_waits_for_its_turn() -> None:
+class _Limiter:
     """
-    A request that has turns is sent when its turn comes, tries again after their own pause too.
+    Gives the slots that a test says, and notes what it is told; a ``None`` is a success.
     """
-    waits = iter((0.0, 7.0))
-    flow = retried(attrs.evolve(_POST, turn=lambda: next(waits)), _POLICY)
-    first = _asked(next(flow))
-    assert flow.send(_answer(first, 429)) == Pause(0.5)
-    second = _after(flow, 7.0, flow.send(0.5))
+
+    def __init__(self, *waits: float) -> None:
+        self.waits, self.is_on, self.told = iter(waits), False, list[float | None]()
+
+    def reserve(self) -> float:
+        return next(self.waits, 0.0)
+
+    def is_blocked(self) -> bool:
+        return self.is_on
+
+    def on_throttled(self, seconds: float, /) -> bool:
+        self.told.append(seconds)
+        return len(self.told) < 5
+
+    def on_success(self) -> None:
+        self.told.append(None)
+
+
+def test_each_attempt_waits_for_its_slot() -> None:
+    """
+    A limited request is sent when its slot comes; a retry reserves another one after its own pause.
+    """
+    flow = with_retries(attrs.evolve(_POST, limiter=_Limiter(0.0, 7.0)), _POLICY)
+    first = asked(next(flow))
+    assert flow.send(answer(first, 500)) == Pause(0.5)
+    second = after(flow, 7.0, flow.send(0.5))
     assert second.attempt == 2
-    assert _returned(flow, _answer(second, 200)).status == 200
+    assert returned(flow, answer(second, 200)).status == 200
 
 
-class _Brake:
+def test_a_blocked_request_reserves_another_slot() -> None:
     """
-    Is on while a test says so.
+    A slot that was reserved before all were blocked counts no more.
     """
-
-    def __init__(self) -> None:
-        self.on, self.held = False, list[float | None]()
-
-    def is_on(self) -> bool:
-        return self.on
-
-    def refused(self, seconds: float, /) -> bool:
-        self.held.append(seconds)
-        return len(self.held) < 5
-
-    def passed(self) -> None:
-        self.held.append(None)
-
-
-def test_who_is_held_back_takes_another_turn() -> None:
-    """
-    A turn that was given before all were held back counts no more.
-    """
-    waits, brake = iter((3.0, 60.0)), _Brake()
-    flow = retried(attrs.evolve(_POST, turn=lambda: next(waits), brake=brake), _POLICY)
+    limiter = _Limiter(3.0, 60.0)
+    flow = with_retries(attrs.evolve(_POST, limiter=limiter), _POLICY)
     assert next(flow) == Pause(3.0)
-    brake.on = True
+    limiter.is_on = True
     assert flow.send(3.0) == Pause(60.0)
-    brake.on = False
-    assert _returned(flow, _answer(flow.send(63.0), 200)).status == 200
-    assert brake.held == [None]
+    limiter.is_on = False
+    assert returned(flow, answer(flow.send(63.0), 200)).status == 200
+    assert limiter.told == [None]
 
 
 def test_what_all_wait_for_spends_no_try() -> None:
     """
-    The brake gets what the provider asks for, until it says that nothing helps; then the answer is final.
+    The limiter gets what the provider asks for, until it says that nothing helps; then the answer is final.
     """
-    brake = _Brake()
-    flow = retried(attrs.evolve(_POST, turn=lambda: 0.0, brake=brake), _POLICY)
+    limiter = _Limiter()
+    flow = with_retries(attrs.evolve(_POST, limiter=limiter), _POLICY)
     step: Step = next(flow)
     for _ in range(4):
-        step = flow.send(_answer(step, 429, retry_after="30"))
-    assert _returned(flow, _answer(step, 429, retry_after="7")).status == 429
-    assert brake.held == [30.0, 30.0, 30.0, 30.0, 7.0]
+        step = flow.send(answer(step, 429, retry_after="30"))
+    assert returned(flow, answer(step, 429, retry_after="7")).status == 429
+    assert limiter.told == [30.0, 30.0, 30.0, 30.0, 7.0]
 
 
 @pytest.mark.parametrize("status", [408, 500, 503])
-def test_other_failures_hold_nobody_back(status: int) -> None:
+def test_other_failures_block_nobody(status: int) -> None:
     """
     They spend tries as ever, and say nothing about how many requests are too many.
     """
-    brake = _Brake()
-    flow = retried(attrs.evolve(_POST, turn=lambda: 0.0, brake=brake), attrs.evolve(_POLICY, max_retries=1))
-    second = _after(flow, 0.5, flow.send(_answer(next(flow), status)))
-    assert _returned(flow, _answer(second, status)).status == status
-    assert brake.held == []
+    limiter = _Limiter()
+    flow = with_retries(attrs.evolve(_POST, limiter=limiter), attrs.evolve(_POLICY, max_retries=1))
+    second = after(flow, 0.5, flow.send(answer(next(flow), status)))
+    assert returned(flow, answer(second, status)).status == status
+    assert limiter.told == []
 
 
-def test_turns_are_left_out_of_pickles() -> None:
+def test_limiters_are_left_out_of_pickles() -> None:
     """
-    Who gives turns has a lock, which no pickle can hold.
+    A limiter has a lock, which no pickle can hold.
     """
-    request = attrs.evolve(_POST, body=None, turn=lambda: 0.0)
-    assert pickle.loads(pickle.dumps(request)).turn is None  # noqa: S301  our own
+    request = attrs.evolve(_POST, body=None, limiter=RateLimiter(1))
+    assert pickle.loads(pickle.dumps(request)).limiter is None  # noqa: S301  our own
 
 
 def test_the_same_is_sent_until_the_retries_are_used_up() -> None:
     """
     Each attempt is the same request, numbered, after its pause; then the last answer is the answer.
     """
-    flow = retried(_POST, _POLICY)
+    flow = with_retries(_POST, _POLICY)
     first = next(flow)
-    assert flow.send(_answer(first, 429)) == Pause(0.5)
+    assert flow.send(answer(first, 429)) == Pause(0.5)
     second = flow.send(0.5)
-    assert flow.send(_answer(second, 500)) == Pause(1.0)
+    assert flow.send(answer(second, 500)) == Pause(1.0)
     third = flow.send(1.5)
     assert first == _POST
     assert second == attrs.evolve(_POST, attempt=2)
     assert third == attrs.evolve(_POST, attempt=3, may_have_been_applied=True)
-    last = _answer(third, 503)
-    assert _returned(flow, last) is last
+    last = answer(third, 503)
+    assert returned(flow, last) is last
 
 
 @pytest.mark.parametrize(("is_ambiguous", "may_have_been_applied"), [(True, True), (False, False)])
@@ -297,12 +278,12 @@ def test_broken_exchange_is_tried_again(is_ambiguous: bool, may_have_been_applie
     """
     After a break the request is sent again, and knows whether an earlier one may have been acted on.
     """
-    flow = retried(_POST, _POLICY)
+    flow = with_retries(_POST, _POLICY)
     next(flow)
     assert flow.throw(ExchangeError(message="broke", is_ambiguous=is_ambiguous)) == Pause(0.5)
     assert flow.send(0.5) == attrs.evolve(_POST, attempt=2, may_have_been_applied=may_have_been_applied)
     assert flow.throw(ExchangeError(message="broke", is_ambiguous=False)) == Pause(1.0)
-    assert _asked(flow.send(1.5)).may_have_been_applied is may_have_been_applied
+    assert asked(flow.send(1.5)).may_have_been_applied is may_have_been_applied
     with pytest.raises(ExchangeError, match="third"):
         flow.throw(ExchangeError(message="third"))
 
@@ -345,15 +326,15 @@ def test_answer_tells_whether_it_may_have_been_done(status: int, may_have_been_a
     """
     A refusal did nothing; after a server's own fault nobody knows.
     """
-    flow = retried(_GET, _POLICY)
-    assert _after(flow, 0.5, flow.send(_answer(next(flow), status))).may_have_been_applied is may_have_been_applied
+    flow = with_retries(_GET, _POLICY)
+    assert after(flow, 0.5, flow.send(answer(next(flow), status))).may_have_been_applied is may_have_been_applied
 
 
 def test_other_errors_are_not_tried_again() -> None:
     """
     A file that was changed, or a cancelled call, ends at once.
     """
-    flow = retried(_GET, _POLICY)
+    flow = with_retries(_GET, _POLICY)
     next(flow)
     with pytest.raises(OpenAIError, match="changed"):
         flow.throw(OpenAIError(message="changed", code="file_changed"))
@@ -363,10 +344,10 @@ def test_stream_that_cannot_go_back_is_sent_once() -> None:
     """
     What cannot be sent whole a second time is not sent a second time, whatever the answer asks for.
     """
-    flow = retried(_ONCE, _POLICY)
-    refused = _answer(next(flow), 429, x_should_retry="true")
-    assert _returned(flow, refused) is refused
-    flow = retried(_ONCE, _POLICY)
+    flow = with_retries(_ONCE, _POLICY)
+    refused = answer(next(flow), 429, x_should_retry="true")
+    assert returned(flow, refused) is refused
+    flow = with_retries(_ONCE, _POLICY)
     next(flow)
     with pytest.raises(ExchangeError):
         flow.throw(ExchangeError(message="broke"))
@@ -376,156 +357,19 @@ def test_no_retries_means_one_attempt() -> None:
     """
     With ``max_retries=0`` the first answer is the answer.
     """
-    flow = retried(_GET, RetryPolicy(max_retries=0))
-    answer = _answer(next(flow), 500)
-    assert _returned(flow, answer) is answer
-
-
-@pytest.mark.parametrize(
-    ("location", "url"),
-    [
-        ("/v2/files", "https://api.example/v2/files"),
-        ("other", "https://api.example/v1/other"),
-        ("?a=1", "https://api.example/v1/files?a=1"),
-        ("//api.example/x", "https://api.example/x"),
-        ("https://API.EXAMPLE:443/x", "https://API.EXAMPLE:443/x"),
-    ],
-)
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirect_within_the_origin_keeps_everything(status: int, location: str, url: str) -> None:
-    """
-    A reading request goes on at the same origin with all its fields, at relative addresses too.
-    """
-    request = attrs.evolve(_GET, headers=Headers(_SECRETS), attempt=2, may_have_been_applied=True)
-    flow = redirected(request)
-    assert flow.send(_answer(next(flow), status, location=location)) == attrs.evolve(request, url=url)
-
-
-@pytest.mark.parametrize(
-    "location",
-    [
-        "https://elsewhere.example/x",
-        "https://api.example:8443/x",
-        "https://api.example.evil/x",
-        "//elsewhere.example/x",
-        "https://apі.example/x",  # noqa: RUF001  a Cyrillic letter
-    ],
-)
-def test_redirect_to_another_origin_has_no_secrets(location: str) -> None:
-    """
-    Only what every program says goes: nobody knows which custom field is a secret.
-    """
-    request = attrs.evolve(_GET, headers=Headers({**_SECRETS, "Accept": "*/*", "X-Plain": "1"}))
-    flow = redirected(request)
-    moved = _asked(flow.send(_answer(next(flow), 302, location=location)))
-    assert moved.headers == {"Accept": "*/*"}
-
-
-def test_secrets_do_not_come_back_on_the_way_home() -> None:
-    """
-    Once another origin has a say, the request stays without secrets, also back at the first.
-    """
-    flow = redirected(attrs.evolve(_GET, headers=Headers(_SECRETS)))
-    away = flow.send(_answer(next(flow), 302, location="https://elsewhere.example/x"))
-    home = _asked(flow.send(_answer(away, 302, location=_URL)))
-    assert (home.url, dict(home.headers)) == (_URL, {})
-
-
-@pytest.mark.parametrize(
-    ("request_", "status", "location", "why"),
-    [
-        (_GET, 302, "http://api.example/v1/files", "away from https"),
-        (_GET, 302, "http://elsewhere.example/", "away from https"),
-        (_GET, 302, "file:///etc/passwd", "no plain http address"),
-        (_GET, 302, "ftp://api.example/x", "no plain http address"),
-        (_GET, 302, "javascript:alert(1)", "no plain http address"),
-        (_GET, 302, "https://[::1/x", "no plain http address"),
-        (_GET, 302, "https://api.example:99999/x", "no plain http address"),
-        (_GET, 302, "https://api.example:port/x", "no plain http address"),
-        (_GET, 302, "https://evil.example\\@api.example/x", "no plain http address"),
-        (_GET, 302, "https://user:pw@api.example/x", "no plain http address"),
-        (_POST, 301, "/x", "turn POST into GET"),
-        (_POST, 302, "/x", "turn POST into GET"),
-        (_POST, 307, "https://elsewhere.example/x", "only reading goes there"),
-        (_POST, 308, "https://elsewhere.example/x", "only reading goes there"),
-        (_ONCE, 307, "/x", "cannot go back"),
-        (attrs.evolve(_GET, method="DELETE"), 302, "/x", "turn DELETE into GET"),
-        (attrs.evolve(_GET, method="DELETE"), 307, "https://elsewhere.example/x", "only reading"),
-    ],
-)
-def test_redirect_that_must_not_be_followed(request_: Request, status: int, location: str, why: str) -> None:
-    """
-    What would lose the body, the method or the secrecy is refused, with what to correct.
-    """
-    flow = redirected(request_)
-    with pytest.raises(OpenAIError, match=why) as caught:
-        flow.send(_answer(next(flow), status, location=location))
-    assert (caught.value.code, caught.value.status) == ("redirect_refused", status)
-    assert "pw@" not in str(caught.value)
-
-
-@pytest.mark.parametrize("status", [307, 308])
-def test_post_is_sent_again_within_the_origin(status: int) -> None:
-    """
-    307 and 308 keep method and body.
-    """
-    flow = redirected(_POST)
-    assert flow.send(_answer(next(flow), status, location="/x")) == attrs.evolve(_POST, url="https://api.example/x")
-
-
-def test_see_other_is_read_without_body() -> None:
-    """
-    303 after a POST says where to read, also after a stream that cannot be sent again.
-    """
-    for request in (_POST, _ONCE):
-        flow = redirected(request)
-        assert flow.send(_answer(next(flow), 303, location="/x")) == attrs.evolve(
-            request, method="GET", url="https://api.example/x", body=None
-        )
-
-
-def test_redirects_end() -> None:
-    """
-    A loop is followed five times and then refused, whether it says so or leaves the address empty.
-    """
-    for location in (_URL, ""):
-        flow = redirected(_GET)
-        request = next(flow)
-        for _ in range(5):
-            request = flow.send(_answer(request, 302, location=location))
-        with pytest.raises(OpenAIError, match="after 5 redirects"):
-            flow.send(_answer(request, 302, location=location))
-
-
-@pytest.mark.parametrize(("status", "headers"), [(302, {}), (304, {"location": "/x"}), (300, {"location": "/x"})])
-def test_answer_that_is_no_redirect_is_the_answer(status: int, headers: dict[str, str]) -> None:
-    """
-    Without an address, and with statuses that are not redirects, nothing is followed.
-    """
-    flow = redirected(_GET)
-    answer = Response(status=status, headers=Headers(headers), request=_asked(next(flow)))
-    assert _returned(flow, answer) is answer
-
-
-def test_refused_redirect_does_not_repeat_the_key() -> None:
-    """
-    An address that repeats the key is not shown with it.
-    """
-    flow = redirected(attrs.evolve(_GET, headers=Headers(_SECRETS)))
-    with pytest.raises(OpenAIError) as caught:
-        flow.send(_answer(next(flow), 302, location="ftp://x/sk-0123456789/?k=t0k3n-t0k3n"))
-    assert "sk-0123456789" not in f"{caught.value} {dict(caught.value.headers)}"
-    assert "t0k3n" not in f"{caught.value} {dict(caught.value.headers)}"
+    flow = with_retries(_GET, RetryPolicy(max_retries=0))
+    failure = answer(next(flow), 500)
+    assert returned(flow, failure) is failure
 
 
 def test_retry_starts_at_the_first_address_again() -> None:
     """
     A redirect is no promise: the next attempt asks where the first one asked.
     """
-    flow = retried(_GET, _POLICY)
-    moved = _asked(flow.send(_answer(next(flow), 302, location="/elsewhere")))
+    flow = with_retries(_GET, _POLICY)
+    moved = asked(flow.send(answer(next(flow), 302, location="/elsewhere")))
     assert moved.url == "https://api.example/elsewhere"
-    assert flow.send(_answer(moved, 500)) == Pause(0.5)
+    assert flow.send(answer(moved, 500)) == Pause(0.5)
     assert flow.send(0.5) == attrs.evolve(_GET, attempt=2, may_have_been_applied=True)
 
 
@@ -554,9 +398,9 @@ def test_every_request_of_a_flow_is_carried_out() -> None:
     log: list[str] = []
     flow = intercept(_operation(log), _twice)
     first = next(flow)
-    second = flow.send(_answer(first, 500))
+    second = flow.send(answer(first, 500))
     assert (first, second) == (_GET, attrs.evolve(_GET, attempt=2))
-    assert _returned(flow, _answer(second, 201)) == "status 201"
+    assert returned(flow, answer(second, 201)) == "status 201"
     assert log == ["closed"]
 
 
@@ -579,7 +423,7 @@ def test_flow_is_closed_whatever_ends_it(how: str) -> None:
     Closing, Ctrl-C and being forgotten all let the flow clean up, through every ring around it.
     """
     log: list[str] = []
-    flow = intercept(intercept(_operation(log), _twice), lambda request: retried(request, _POLICY))
+    flow = intercept(intercept(_operation(log), _twice), lambda request: with_retries(request, _POLICY))
     next(flow)
     if how == "close":
         flow.close()
@@ -609,8 +453,8 @@ def test_rings_nest() -> None:
     Retries around redirects around a flow: each ring does its part, and the flow sees the last answer only.
     """
     log: list[str] = []
-    flow = intercept(_operation(log), lambda request: retried(request, _POLICY))
-    moved = _asked(flow.send(_answer(next(flow), 307, location="/x")))
-    again = _after(flow, 0.5, flow.throw(ExchangeError(message="broke")))
+    flow = intercept(_operation(log), lambda request: with_retries(request, _POLICY))
+    moved = asked(flow.send(answer(next(flow), 307, location="/x")))
+    again = after(flow, 0.5, flow.throw(ExchangeError(message="broke")))
     assert (moved.url, again.url, again.attempt) == ("https://api.example/x", _URL, 2)
-    assert _returned(flow, _answer(again, 200)) == "status 200"
+    assert returned(flow, answer(again, 200)) == "status 200"

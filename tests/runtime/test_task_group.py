@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from aikit.http.context import CallContext
 from aikit.http.flow import Flow, Gather, Pause, Work
 from aikit.http.messages import Request, Response
-from aikit.http.retry import RetryPolicy, intercept, retried
+from aikit.http.retry import RetryPolicy, intercept, with_retries
 from aikit.runtime.inline import run_inline
 from aikit.runtime.result import OpenAIResult, Outcome
 from aikit.runtime.scheduler import Scheduler
@@ -267,7 +267,7 @@ def test_each_has_its_own_retries(drive: Drive) -> None:
     """
     policy = RetryPolicy(first_delay_s=0.01)
     busy = Busy(0.0, iter([500, 429, 503]))
-    flow = intercept(together([asking(number) for number in range(3)]), lambda request: retried(request, policy))
+    flow = intercept(together([asking(number) for number in range(3)]), lambda request: with_retries(request, policy))
     assert drive(call_of(flow, busy)).value == [0, 1, 2]
     assert busy.sent == 6
 

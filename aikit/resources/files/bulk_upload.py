@@ -299,7 +299,7 @@ class _FileUpload:
         Pass on a request; the first one waits for its turn.
         """
         if not self.was_sent:
-            request = attrs.evolve(request, turn=self.many.pace.turn, brake=self.many.pace)
+            request = attrs.evolve(request, limiter=self.many.pace)
         self.was_sent = True
         response: Response = yield request
         return response

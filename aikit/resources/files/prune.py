@@ -274,7 +274,7 @@ class Prune:
         self._end(number, attrs.evolve(item, status=DELETED))
 
     def _in_turn(self, request: Request) -> Flow[Response]:
-        response: Response = yield attrs.evolve(request, turn=self.pace.turn, brake=self.pace)
+        response: Response = yield attrs.evolve(request, limiter=self.pace)
         return response
 
     def _end(self, number: int, item: OpenAIFilePruneItem) -> None:

@@ -304,7 +304,7 @@ def test_the_rate_is_kept_also_for_tries_again(client: OpenAIClient, server: Fil
     assert result.success
     assert len(server.uploads) == 15
     spent = client.files._many._paces["create", server.url, 600]
-    assert len(spent._turns) == 15
+    assert len(spent._slots) == 15
 
 
 def test_turns_that_are_far_hold_no_thread(client: OpenAIClient, server: FilesServer, tmp_path: Path) -> None:

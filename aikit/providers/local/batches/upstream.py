@@ -15,11 +15,10 @@ import attrs
 from aikit import __version__
 from aikit.http.bodies import BytesBody
 from aikit.http.context import CallContext
-from aikit.http.headers import Headers
+from aikit.http.headers import Headers, redacted
 from aikit.http.messages import Request, Response, Transport
 from aikit.http.refusals import error_from
 from aikit.http.retry import RetryPolicy, retry_after_s
-from aikit.http.secrecy import redacted
 from aikit.providers.local.batches.answerer import Answer, Task, Throttled, TryAgain, Unreachable
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError
 from aikit.validation.lines import parsed
