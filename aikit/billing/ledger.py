@@ -41,6 +41,7 @@ import attrs
 from aikit.storage.database import Database
 from aikit.storage.errors import StoreError, telling_faults
 from aikit.storage.locks import take
+from aikit.storage.private import make_private
 from aikit.types.batches import OpenAIBatchRequestCounts
 from aikit.types.costs import OpenAIModelCost
 from aikit.types.events import CREATED, ENDED, OpenAIBatchEvent
@@ -226,7 +227,7 @@ class Ledger:
         """
         with self._opening:
             if self._database is None or self._is_on is None or self._is_on != _identity(self.path):
-                self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_private(self.home)
                 self._database, self._is_on = Database(self.path, MIGRATIONS, _TRY_S), None
                 lock = take(self.home / "ledger.lock")
                 if lock is None:

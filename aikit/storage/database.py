@@ -19,6 +19,7 @@ import attrs
 
 from aikit.storage.errors import StoreError
 from aikit.storage.forks import forks_let_through, unforked
+from aikit.storage.private import create_private
 
 _BUSY_S: Final = 60.0
 _TRY_S: Final = 0.1  # SQLite waits without looking at signals, so it waits in small steps
@@ -31,7 +32,7 @@ class Database:
     """
     A database file that several threads and processes share.
 
-    A connection serves one thread at a time, whichever that is, and rests in between.
+    A connection serves one thread at a time, whichever that is, and rests in between. A new file is its owner's only.
 
     Attributes:
         migrations: Statements, version by version. ``PRAGMA user_version`` counts how many versions were carried out:
@@ -116,6 +117,8 @@ class Database:
         try:
             return self._idle.pop()
         except IndexError:
+            with suppress(OSError):  # SQLite tells it in its own words
+                create_private(self.path)  # what it makes beside it, it makes with the same mode
             return sqlite3.connect(self.path, timeout=self.busy_s, isolation_level=None, check_same_thread=False)
 
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 import os
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from typing import Final
+
+from aikit.storage.private import private_opener
 
 if sys.platform == "win32":
     import msvcrt
@@ -27,7 +29,7 @@ def locked(path: Path) -> Iterator[None]:
     """
     Hold the lock of that name, waiting for whoever holds it.
     """
-    with path.open("ab", buffering=0) as file:
+    with FileIO(path, "ab", opener=private_opener) as file:
         if sys.platform == "win32":
             _wait_for_first_byte(file)
         else:
@@ -39,15 +41,20 @@ def locked(path: Path) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_UN)
 
 
-def take(path: Path) -> FileIO | None:
+def take(path: Path, opener: Callable[[str, int], int] | None = private_opener) -> FileIO | None:
     """
     Take the lock of that name; ``None`` when anybody has it, another thread of this process too.
+
+    Args:
+        path: Where the lock is; made if need be.
+
+        opener: What makes it; ``None`` makes it as the umask says, for folders that several users share.
 
     Returns:
         An open file; closing it lets go. Whoever has it may remove it first, so that no file is left.
     """
     while True:
-        file = path.open("ab", buffering=0)
+        file = FileIO(path, "ab", opener=opener)
         try:
             if not _is_taken_by(file):
                 file.close()

@@ -169,7 +169,7 @@ class Manifest:
 
     def _lock(self) -> None:
         path = self._place.with_name(f".{self._place.name}.lock")
-        lock = take(path)
+        lock = take(path, opener=None)
         if lock is None:
             message = (
                 f"another call, here or in another process, is at the manifest {self.path}; let it end, or stop it"

@@ -26,6 +26,7 @@ import attrs
 from aikit.storage.database import Database, giving_up
 from aikit.storage.errors import StoreError, telling_faults
 from aikit.storage.locks import take
+from aikit.storage.private import make_private
 from aikit.storage.upload_entry import SentPart, UploadKey, UploadRecord
 
 log: Final = logging.getLogger("aikit")
@@ -274,7 +275,7 @@ class Journal:
             return
         with self._starting:
             if not self._is_started:
-                (self.home / "transfers").mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_private(self.home, "transfers")
                 with closing(self._turn()):
                     self._database.migrate()
                 self._is_started = True

@@ -18,6 +18,7 @@ import attrs
 from aikit.storage.database import Database
 from aikit.storage.errors import telling_faults
 from aikit.storage.locks import locked
+from aikit.storage.private import make_private
 
 MIGRATIONS: Final = (
     (
@@ -122,7 +123,7 @@ class Uploaded:
             return
         with self._starting, telling_faults(self.home):
             if not self._is_started:
-                self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_private(self.home)
                 with locked(self.home / "uploaded.lock"):
                     self._database.migrate()
                 self._is_started = True

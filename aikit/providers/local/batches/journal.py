@@ -18,6 +18,7 @@ from typing import Final
 import attrs
 
 from aikit.storage.errors import telling_faults
+from aikit.storage.private import private_opener
 from aikit.types.usage import Usage
 
 _CHUNK: Final = 256 * 1024
@@ -117,7 +118,7 @@ class Journal:
         journal = cls(path, total)
         journal._is_done = bytearray(total + 1)
         with telling_faults(path.parent):
-            journal._file = path.open("a+b", buffering=0)
+            journal._file = FileIO(path, "a+b", opener=private_opener)
             try:
                 journal._recover()
             except BaseException:

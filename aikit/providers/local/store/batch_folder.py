@@ -13,12 +13,14 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
 import attrs
 
 from aikit.storage.locks import take
+from aikit.storage.private import private_opener
 
 _SUFFIXES: Final = (".input", ".journal", ".lock")
 
@@ -53,7 +55,8 @@ class BatchFolder:
         except FileNotFoundError:
             return
         except OSError:  # there are file systems without
-            shutil.copyfile(blob, place)
+            with blob.open("rb") as source, FileIO(place, "wb", opener=private_opener) as copy:
+                shutil.copyfileobj(source, copy)
 
     def finds_input(self, batch_id: str, blob: Path) -> bool:
         """

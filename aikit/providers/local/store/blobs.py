@@ -18,6 +18,7 @@ import attrs
 
 from aikit.storage.errors import NO_SPACE, telling_faults
 from aikit.storage.locks import mark_as_alive
+from aikit.storage.private import private_opener
 
 _ALPHABET: Final = string.ascii_letters + string.digits
 _WORTH_RESERVING: Final = 4 << 20
@@ -54,7 +55,7 @@ class Incoming:
             while True:
                 self.id = new_id("file-")
                 self._path = self._folder / self.id
-                self._file = self._path.open("xb", buffering=0)
+                self._file = FileIO(self._path, "xb", opener=private_opener)
                 if mark_as_alive(self._file):
                     break
                 self._file.close()

@@ -30,6 +30,7 @@ from aikit.storage.database import Database
 from aikit.storage.errors import StoreError, telling_faults
 from aikit.storage.forks import unforked
 from aikit.storage.locks import locked, remove_if_abandoned
+from aikit.storage.private import make_private
 
 _COLUMNS: Final = "id, filename, purpose, bytes, sha256, created_at, expires_at"
 PART_PURPOSE: Final = "upload.part"
@@ -302,9 +303,8 @@ class Store:
         with unforked(), self._starting, telling_faults(self.folder):
             if self._is_started:
                 return
-            for folder in (self.home, self.folder, self._blobs, self._incoming, self.batch_folder.path):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.folder.chmod(0o700)
+            folders = (self.folder, self._blobs, self._incoming, self.batch_folder.path)
+            make_private(self.home, *(str(folder.relative_to(self.home)) for folder in folders))
             with locked(self.folder / "lock"):
                 self._database.migrate()
                 self._sweep()

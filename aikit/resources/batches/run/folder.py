@@ -16,6 +16,7 @@ import attrs
 from aikit.resources.batches.run.state import RunOrder, RunState
 from aikit.storage.errors import telling_faults
 from aikit.storage.locks import take
+from aikit.storage.private import make_private, private_opener
 from aikit.types.errors import OpenAIError
 
 
@@ -47,7 +48,7 @@ class RunFolder:
             StoreError: The folder cannot be used.
         """
         with telling_faults(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
+            make_private(self.path.parent, self.path.name)
             lock = take(self.path / f"{key}.lock")
         if lock is None:
             message = f"another process is at this very run ({key}) already; let it go on, or stop it first"
@@ -89,7 +90,7 @@ class RunFolder:
         part = path.with_name(f".{path.name}.part")  # one at a time: whoever keeps holds the lock
         with telling_faults(self.path):
             try:
-                with part.open("w", encoding="utf-8") as file:
+                with open(part, "w", encoding="utf-8", opener=private_opener) as file:
                     json.dump(state.to_json(), file, indent=2)
                     file.flush()
                     os.fsync(file.fileno())

@@ -16,6 +16,7 @@ import attrs
 
 from aikit.http.sources import Source, source_of
 from aikit.resources.batches.run.state import Part
+from aikit.storage.private import restrict
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
 from aikit.validation import check_file
 from aikit.validation.batch_lines import BatchRules
@@ -195,7 +196,9 @@ def _split(path: Path, limits: Limits, folder: Path, on_read: OnRead) -> tuple[P
         replace=True,  # those of a call that was stopped before it had a plan
         on_progress=lambda progress: on_read(progress.bytes),
     )
+    restrict(folder)
     for piece in pieces:
+        restrict(piece.path)
         _sync(piece.path)
     return tuple(
         Part(number=number, path=str(piece.path), endpoint=piece.url, lines=piece.lines)
