@@ -52,10 +52,15 @@ if TYPE_CHECKING:
     from aikit.types.batches import OpenAIBatchError as OpenAIBatchError
     from aikit.types.batches import OpenAIBatchProgress as OpenAIBatchProgress
     from aikit.types.batches import OpenAIBatchRequestCounts as OpenAIBatchRequestCounts
+    from aikit.types.bulk_files import OpenAIFileHousekeepingProgress as OpenAIFileHousekeepingProgress
     from aikit.types.bulk_files import OpenAIFileItem as OpenAIFileItem
     from aikit.types.bulk_files import OpenAIFileManyCounts as OpenAIFileManyCounts
     from aikit.types.bulk_files import OpenAIFileManyProgress as OpenAIFileManyProgress
+    from aikit.types.bulk_files import OpenAIFilePruneCounts as OpenAIFilePruneCounts
+    from aikit.types.bulk_files import OpenAIFilePruneItem as OpenAIFilePruneItem
+    from aikit.types.bulk_files import OpenAIFileTotals as OpenAIFileTotals
     from aikit.types.bulk_files import OpenAIFileUnderWay as OpenAIFileUnderWay
+    from aikit.types.bulk_files import OpenAIFileUsage as OpenAIFileUsage
     from aikit.types.costs import OpenAIBatchCost as OpenAIBatchCost
     from aikit.types.costs import OpenAIBatchEstimate as OpenAIBatchEstimate
     from aikit.types.costs import OpenAIModelCost as OpenAIModelCost
@@ -66,12 +71,7 @@ if TYPE_CHECKING:
     from aikit.types.events import OpenAIBatchEvent as OpenAIBatchEvent
     from aikit.types.files import OpenAIFile as OpenAIFile
     from aikit.types.files import OpenAIFileDeleted as OpenAIFileDeleted
-    from aikit.types.files import Progress as Progress
-    from aikit.types.housekeeping_objects import OpenAIFileHousekeepingProgress as OpenAIFileHousekeepingProgress
-    from aikit.types.housekeeping_objects import OpenAIFilePruneCounts as OpenAIFilePruneCounts
-    from aikit.types.housekeeping_objects import OpenAIFilePruneItem as OpenAIFilePruneItem
-    from aikit.types.housekeeping_objects import OpenAIFileTotals as OpenAIFileTotals
-    from aikit.types.housekeeping_objects import OpenAIFileUsage as OpenAIFileUsage
+    from aikit.types.progress import Progress as Progress
     from aikit.types.rate_limit import RateLimit as RateLimit
     from aikit.types.uploads import OpenAIUpload as OpenAIUpload
     from aikit.types.uploads import OpenAIUploadPart as OpenAIUploadPart
@@ -99,14 +99,12 @@ _HOMES: Final = {
     "aikit.types.batch_rows": ("OpenAIBatchProblem", "OpenAIBatchRow"),
     "aikit.client": ("OpenAIClient",),
     "aikit.types.errors": ("CancelledError", "ExchangeError", "OpenAIError"),
-    "aikit.types.housekeeping_objects": (
+    "aikit.types.bulk_files": (
         "OpenAIFileHousekeepingProgress",
         "OpenAIFilePruneCounts",
         "OpenAIFilePruneItem",
         "OpenAIFileTotals",
         "OpenAIFileUsage",
-    ),
-    "aikit.types.bulk_files": (
         "OpenAIFileItem",
         "OpenAIFileManyCounts",
         "OpenAIFileManyProgress",
@@ -118,7 +116,8 @@ _HOMES: Final = {
         "OpenAIFileUsageParameters",
     ),
     "aikit.resources.files.many_results": ("OpenAIFileManyResult", "OpenAIFilePruneResult", "OpenAIFileUsageResult"),
-    "aikit.types.files": ("OpenAIFile", "OpenAIFileDeleted", "Progress"),
+    "aikit.types.files": ("OpenAIFile", "OpenAIFileDeleted"),
+    "aikit.types.progress": ("Progress",),
     "aikit.resources.files.parameters": (
         "OpenAIFileListParameters",
         "OpenAIFileParameters",

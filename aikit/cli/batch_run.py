@@ -36,7 +36,7 @@ from aikit.storage import home_folder
 from aikit.storage.errors import StoreError
 from aikit.types.batch_rows import STATUSES
 from aikit.types.errors import OpenAIError, Rejected
-from aikit.types.files import Progress
+from aikit.types.progress import Progress
 
 
 @click.group(cls=Group)

@@ -28,7 +28,7 @@ from aikit.resources.batches.run.state import Part, RunState
 from aikit.types.batches import OpenAIBatch, OpenAIBatchProgress
 from aikit.types.costs import OpenAIBatchCost
 from aikit.types.errors import OpenAIError
-from aikit.types.files import Progress
+from aikit.types.progress import Progress
 
 
 @attrs.frozen(kw_only=True)

@@ -17,7 +17,7 @@ from aikit.cli.output.formats import counted, human_size, human_time, iso_time, 
 from aikit.cli.output.progress import housekeeping_bar
 from aikit.resources.files.many_parameters import MAX_RATE
 from aikit.resources.files.many_results import OpenAIFilePruneResult
-from aikit.types.housekeeping_objects import OpenAIFilePruneItem, OpenAIFileTotals, OpenAIFileUsage
+from aikit.types.bulk_files import OpenAIFilePruneItem, OpenAIFileTotals, OpenAIFileUsage
 
 _TITLES = ("WHAT", "FILES", "SIZE", "OLDEST")
 

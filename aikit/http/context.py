@@ -14,7 +14,7 @@ import attrs
 
 from aikit.http.bandwidth import Bandwidth
 from aikit.types.errors import CancelledError
-from aikit.types.files import Progress
+from aikit.types.progress import Progress
 
 _noting: Final = threading.Lock()
 _GAP_S: Final = 0.11  # at most ten reports a second, the last one included

@@ -18,7 +18,7 @@ from aikit.jsonl.parts import GrowingPart, Part, PartsFolder
 from aikit.jsonl.tokens import TokenEstimate, estimate_body
 from aikit.storage.seen import DiskCounter
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
-from aikit.types.files import Progress
+from aikit.types.progress import Progress
 from aikit.validation.batch_lines import BatchRules, input_count
 from aikit.validation.limits import Limits, limits_for
 from aikit.validation.lines import Objects, iter_lines

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from aikit.http.flow import Flow
 from aikit.types.errors import OpenAIError, Rejected
-from aikit.types.files import Page
+from aikit.types.page import Page
 
 P = TypeVar("P", bound=Page[Any])
 

@@ -13,9 +13,8 @@ import attrs
 
 if TYPE_CHECKING:
     from aikit.types.batches import OpenAIBatchProgress
-    from aikit.types.bulk_files import OpenAIFileManyProgress
-    from aikit.types.files import Progress
-    from aikit.types.housekeeping_objects import OpenAIFileHousekeepingProgress
+    from aikit.types.bulk_files import OpenAIFileHousekeepingProgress, OpenAIFileManyProgress
+    from aikit.types.progress import Progress
 from aikit.http.headers import Headers
 
 _MAX_SECONDS: Final = 1e9  # thirty years: more is no wait, and more than the clocks of some systems can hold

@@ -17,7 +17,7 @@ import attrs
 
 from aikit.http.messages import Request, Response
 from aikit.types.errors import CancelledError, OpenAIError
-from aikit.types.files import Page
+from aikit.types.page import Page
 from aikit.types.rate_limit import RateLimit, rate_limit_of
 
 T = TypeVar("T")

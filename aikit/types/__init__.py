@@ -1,3 +1,3 @@
 """
-Say in one sentence what types is for.
+The frozen values that calls take and give: files, uploads, batches, costs, errors and how far calls have come.
 """

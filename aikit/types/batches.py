@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.types.files import NOTHING, Page, others, require_fields
+from aikit.types.page import Page
+from aikit.types.wire import NOTHING, others, require_fields
 
 INTENT_KEY: Final = "aikit_intent"
 """Key of the pair of metadata by which a batch is found whose creation was not answered."""

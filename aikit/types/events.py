@@ -12,8 +12,8 @@ import attrs
 
 from aikit.types.batches import OpenAIBatch, OpenAIBatchRequestCounts
 from aikit.types.costs import OpenAIModelCost
-from aikit.types.files import NOTHING
 from aikit.types.usage import Usage
+from aikit.types.wire import NOTHING
 
 CREATED: Final = "created"
 ENDED: Final = "ended"

@@ -1,20 +1,16 @@
 """
-What providers keep for us, and what happens on the way there, as frozen values.
+Files that a provider keeps, as frozen values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Generic, Self, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final
 
 import attrs
 
-from aikit.types.errors import OpenAIError
-
-T = TypeVar("T")
-
-NOTHING: Final[Mapping[str, Any]] = {}
-"""Shared by all that have no further fields."""
+from aikit.types.page import Page
+from aikit.types.wire import NOTHING, others, unreadable
 
 
 @attrs.frozen(kw_only=True)
@@ -170,50 +166,6 @@ class OpenAIFileDeleted:
         return cls(data["id"], data["deleted"], "file", others(data, _DELETED_KEYS))
 
 
-@attrs.frozen
-class Page(Generic[T]):
-    """
-    One page of a list.
-
-    Attributes:
-        items: In the order the provider gave.
-
-        has_more: Whether another page follows *last_id*.
-
-        first_id: Id of the first item, ``None`` on an empty page.
-
-        last_id: Id of the last item, the cursor of the next page.
-    """
-
-    items: tuple[T, ...]
-    has_more: bool = False
-    first_id: str | None = None
-    last_id: str | None = None
-
-    @classmethod
-    def read(cls, data: Any, item_from_wire: Callable[[Any], T]) -> Self:
-        """
-        Read one page; providers that do not page may leave out all but ``data``.
-
-        Raises:
-            OpenAIError: It is no list, or one of other things (code ``"invalid_response"``).
-        """
-        if not isinstance(data, dict) or not isinstance(data.get("data"), list):
-            raise unreadable("list", data, "data (array) is required")
-        page = cls.of(map(item_from_wire, data["data"]))
-        last_id = _id(data.get("last_id")) or _id(page.last_id)
-        return cls(page.items, _has_more(data, last_id), _id(data.get("first_id")) or page.first_id, last_id)
-
-    @classmethod
-    def of(cls, items: Iterable[T], cursor: str | None = None) -> Self:
-        """
-        Return *items* as one page, which another follows when there is a *cursor*.
-        """
-        kept: tuple[Any, ...] = tuple(items)
-        first_id, last_id = (kept[0].id, kept[-1].id) if kept else (None, None)
-        return cls(kept, cursor is not None, first_id, cursor or last_id)
-
-
 class FilePage(Page[OpenAIFile]):
     """
     One page of a list of files.
@@ -237,82 +189,5 @@ class FilePage(Page[OpenAIFile]):
         return cls.read(data, OpenAIFile.from_wire)
 
 
-@attrs.frozen
-class Progress:
-    """
-    How far a call has come.
-
-    Attributes:
-        bytes: Done so far; never less than in an earlier report of the same phase.
-
-        total: Bytes in all; ``None`` when nobody knows.
-
-        phase: ``"checking"``, ``"uploading"``, ``"downloading"``, ``"joining"`` or ``"estimating"``.
-
-        attempt: 1 for the first try, 2 for the first retry.
-    """
-
-    bytes: int
-    total: int | None
-    phase: str
-    attempt: int = 1
-
-    @property
-    def fraction(self) -> float | None:
-        """Between 0 and 1; ``None`` when the total is unknown."""
-        return None if self.total is None else self.bytes / self.total if self.total else 1.0
-
-
 _FILE_KEYS: Final = frozenset(field.name for field in attrs.fields(OpenAIFile)) - {"extra"}
 _DELETED_KEYS: Final = frozenset(field.name for field in attrs.fields(OpenAIFileDeleted)) - {"extra"}
-
-
-def _id(value: Any) -> str | None:
-    return value if isinstance(value, str) and not any("\ud800" <= char <= "\udfff" for char in value) else None
-
-
-def _has_more(data: Mapping[str, Any], last_id: str | None) -> bool:
-    has_more = data.get("has_more")
-    if has_more is None or has_more is False:
-        return False
-    if has_more is not True:
-        raise unreadable("list", data, "has_more is neither true nor false")
-    if last_id is None:
-        raise unreadable("list", data, "has_more is true, but nothing tells after what")
-    return True
-
-
-def others(data: Mapping[str, Any], known: frozenset[str]) -> Mapping[str, Any]:
-    """
-    Return the fields of *data* that are not *known*.
-    """
-    return {key: value for key, value in data.items() if key not in known} or NOTHING
-
-
-def unreadable(what: str, data: Any, why: str) -> OpenAIError:
-    """
-    Return what is to be said of an answer that is no *what*.
-    """
-    return OpenAIError(
-        message=f"the answer is not a {what} object: {why}; is the base URL that of an OpenAI-format API?",
-        code="invalid_response",
-        body=data,
-    )
-
-
-def require_fields(what: str, data: Any, fields: Mapping[str, type]) -> None:
-    """
-    Check that *data* is an object that has *fields*, each of its type, and an id that is not empty.
-
-    Raises:
-        OpenAIError: It is no *what* (code ``"invalid_response"``).
-    """
-    if not isinstance(data, dict):
-        raise unreadable(what, data, f"it is {type(data).__name__}, not an object")
-    for name, kind in fields.items():
-        if name not in data:
-            raise unreadable(what, data, f"{name!r} is missing")
-        if type(data[name]) is not kind:  # so no bool is a number
-            raise unreadable(what, data, f"{name!r} is not of type {kind.__name__}")
-    if not data["id"]:
-        raise unreadable(what, data, "'id' is empty")

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.types.files import NOTHING, OpenAIFile, others, require_fields
+from aikit.types.files import OpenAIFile
+from aikit.types.wire import NOTHING, others, require_fields
 
 _REQUIRED: Final[Mapping[str, type]] = {
     "id": str,

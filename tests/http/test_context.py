@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aikit.http.context import CallContext
 from aikit.types.errors import CancelledError
-from aikit.types.files import Progress
+from aikit.types.progress import Progress
 
 
 class _Clock:

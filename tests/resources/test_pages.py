@@ -13,7 +13,7 @@ import pytest
 from aikit.http.flow import Flow, Pause
 from aikit.resources.pages import all_pages, one_page
 from aikit.types.errors import OpenAIError, Rejected
-from aikit.types.files import Page
+from aikit.types.page import Page
 
 
 @attrs.frozen

@@ -26,7 +26,7 @@ from aikit.runtime.result import OpenAIResult, Outcome
 from aikit.runtime.scheduler import Scheduler
 from aikit.runtime.task import Task
 from aikit.types.errors import CancelledError, OpenAIError
-from aikit.types.files import Progress
+from aikit.types.progress import Progress
 
 REQUEST = Request(method="GET", url="http://here/")
 Drive = Callable[[Task], Outcome]

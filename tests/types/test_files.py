@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aikit.types.errors import OpenAIError
-from aikit.types.files import FilePage, OpenAIFile, OpenAIFileDeleted, Progress
+from aikit.types.files import FilePage, OpenAIFile, OpenAIFileDeleted
 
 _WIRE: dict[str, Any] = {
     "id": "file-1",
@@ -117,45 +117,6 @@ def test_size_that_is_not_known_yet_is_none() -> None:
     assert OpenAIFile.from_wire(_WIRE | {"bytes": None}).bytes is None
 
 
-def test_page_without_paging_fields_is_the_whole_list() -> None:
-    """
-    Servers that do not page leave out all but ``data``; the ids are then those of the files.
-    """
-    second = _WIRE | {"id": "file-2"}
-    assert FilePage.from_wire({"data": [_WIRE, second]}) == FilePage(
-        (_FILE, attrs.evolve(_FILE, id="file-2")), has_more=False, first_id="file-1", last_id="file-2"
-    )
-    assert FilePage.from_wire({"data": [], "has_more": False, "first_id": None, "last_id": None}) == FilePage(())
-
-
-@pytest.mark.parametrize("odd", [7, [], {"a": 1}, "", None, True])
-def test_cursor_that_is_no_string_is_not_believed(odd: Any) -> None:
-    """
-    The last file's own id is the cursor where the provider's is none.
-    """
-    page = FilePage.from_wire({"data": [_WIRE], "has_more": True, "last_id": odd, "first_id": odd})
-    assert (page.first_id, page.last_id, page.has_more) == ("file-1", "file-1", True)
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"data": [], "has_more": True},
-        {"data": [], "has_more": True, "last_id": "\ud800"},
-        {"data": [_WIRE | {"id": "\ud800"}], "has_more": True},
-        {"data": [_WIRE], "has_more": "true"},
-        {"data": [_WIRE], "has_more": {}},
-    ],
-)
-def test_page_that_does_not_tell_how_to_go_on_is_refused(fields: dict[str, Any]) -> None:
-    """
-    Whoever went on would begin anew for ever, and whoever stopped would take a part for the whole.
-    """
-    with pytest.raises(OpenAIError, match="has_more") as caught:
-        FilePage.from_wire(fields)
-    assert caught.value.code == "invalid_response"
-
-
 @given(_JSON)
 def test_no_answer_crashes_the_reader(data: Any) -> None:
     """
@@ -168,11 +129,3 @@ def test_no_answer_crashes_the_reader(data: Any) -> None:
             assert error.code == "invalid_response"  # noqa: PT017  both ends are right
         else:
             assert pickle.loads(pickle.dumps(value)) == value  # noqa: S301  our own
-
-
-@pytest.mark.parametrize(("done", "total", "fraction"), [(1, 4, 0.25), (0, 0, 1.0), (5, None, None), (4, 4, 1.0)])
-def test_fraction_of_progress(done: int, total: int | None, fraction: float | None) -> None:
-    """
-    An empty file is done at once; an unknown total has no fraction.
-    """
-    assert Progress(done, total, "uploading").fraction == fraction

@@ -19,7 +19,7 @@ from aikit.http.context import CallContext
 from aikit.http.messages import Reader
 from aikit.http.sources import Source, source_of
 from aikit.types.errors import CancelledError, OpenAIError
-from aikit.types.files import Progress
+from aikit.types.progress import Progress
 from aikit.validation import check_batch, check_file
 from aikit.validation.limits import limits_for
 

@@ -13,9 +13,8 @@ from typing import Final, Protocol
 from aikit.cli.output import Output
 from aikit.cli.output.formats import safe
 from aikit.types.batches import OpenAIBatchProgress
-from aikit.types.bulk_files import OpenAIFileManyProgress
-from aikit.types.files import Progress
-from aikit.types.housekeeping_objects import OpenAIFileHousekeepingProgress
+from aikit.types.bulk_files import OpenAIFileHousekeepingProgress, OpenAIFileManyProgress
+from aikit.types.progress import Progress
 
 _LOCAL: Final = logging.getLogger("aikit.providers.local")
 

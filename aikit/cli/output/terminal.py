@@ -22,7 +22,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from aikit.cli.output.formats import counted, human_seconds, human_size, in_encoding, safe
-from aikit.types.files import Progress
+from aikit.types.progress import Progress
 
 _GAP: Final = 2
 _NAME_MIN: Final = 8

@@ -15,8 +15,7 @@ from aikit.cli.inputs import STDIN_NAME
 from aikit.cli.output.formats import counted, in_encoding, safe
 from aikit.cli.output.terminal import Shown, count_bars, file_bars
 from aikit.types.batches import OpenAIBatchProgress
-from aikit.types.bulk_files import OpenAIFileManyProgress, OpenAIFileUnderWay
-from aikit.types.housekeeping_objects import OpenAIFileHousekeepingProgress
+from aikit.types.bulk_files import OpenAIFileHousekeepingProgress, OpenAIFileManyProgress, OpenAIFileUnderWay
 
 _SHOWN: Final = 8
 

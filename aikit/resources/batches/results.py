@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from aikit.runtime.parameters import is_flag
 from aikit.runtime.result import OpenAIListResult, OpenAIResult
 from aikit.types.batches import OpenAIBatch
-from aikit.types.files import NOTHING
+from aikit.types.wire import NOTHING
 
 if TYPE_CHECKING:
     from aikit.resources.batches.rows.join import BatchRows

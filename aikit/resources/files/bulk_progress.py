@@ -22,7 +22,7 @@ from aikit.types.bulk_files import (
     OpenAIFileManyProgress,
     OpenAIFileUnderWay,
 )
-from aikit.types.files import Progress
+from aikit.types.progress import Progress
 
 
 @attrs.define(eq=False)

@@ -24,7 +24,7 @@ from aikit.resources.files.many_results import ManyOutcome
 from aikit.storage.walk import FoundFile, can_be_walked_twice, measured, walk
 from aikit.types.bulk_files import CANCELLED, FAILED, IDENTICAL, KEPT, UPLOADED, OpenAIFileItem
 from aikit.types.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected
-from aikit.types.files import Progress
+from aikit.types.progress import Progress
 
 if TYPE_CHECKING:
     from aikit.http.rate_limiter import RateLimiter

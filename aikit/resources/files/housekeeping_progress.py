@@ -13,15 +13,18 @@ import attrs
 
 from aikit.resources.files.many_results import PruneOutcome, SpooledResults
 from aikit.resources.files.reports import Reports
-from aikit.types.bulk_files import CANCELLED, DELETED, FAILED, LISTED
-from aikit.types.errors import CancelledError
-from aikit.types.housekeeping_objects import (
+from aikit.types.bulk_files import (
+    CANCELLED,
+    DELETED,
     DELETING,
+    FAILED,
+    LISTED,
     LISTING,
     OpenAIFileHousekeepingProgress,
     OpenAIFilePruneCounts,
     OpenAIFilePruneItem,
 )
+from aikit.types.errors import CancelledError
 
 if TYPE_CHECKING:
     from aikit.http.context import CallContext

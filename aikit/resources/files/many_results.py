@@ -12,15 +12,17 @@ import attrs
 
 from aikit.runtime.result import OpenAIResult
 from aikit.storage.spill import Spool
-from aikit.types.bulk_files import OpenAIFileItem, OpenAIFileManyCounts, OpenAIFileManyProgress
-from aikit.types.errors import OpenAIError
-from aikit.types.housekeeping_objects import (
+from aikit.types.bulk_files import (
     LISTING,
     OpenAIFileHousekeepingProgress,
+    OpenAIFileItem,
+    OpenAIFileManyCounts,
+    OpenAIFileManyProgress,
     OpenAIFilePruneCounts,
     OpenAIFilePruneItem,
     OpenAIFileUsage,
 )
+from aikit.types.errors import OpenAIError
 
 I = TypeVar("I")  # noqa: E741  an item
 

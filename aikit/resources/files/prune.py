@@ -17,16 +17,19 @@ from aikit.http.messages import Request, Response
 from aikit.http.retry import intercept
 from aikit.resources.files.housekeeping_progress import HousekeepingTally
 from aikit.resources.pages import each_page
-from aikit.types.bulk_files import CANCELLED, DELETED, FAILED, LISTED
-from aikit.types.errors import CancelledError, OpenAIError, Rejected
-from aikit.types.housekeeping_objects import (
+from aikit.types.bulk_files import (
     AGES,
+    CANCELLED,
     DAY_S,
+    DELETED,
+    FAILED,
+    LISTED,
     SIZES,
     OpenAIFilePruneItem,
     OpenAIFileTotals,
     OpenAIFileUsage,
 )
+from aikit.types.errors import CancelledError, OpenAIError, Rejected
 
 if TYPE_CHECKING:
     from aikit.http.context import CallContext

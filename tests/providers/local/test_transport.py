@@ -17,7 +17,7 @@ from aikit.providers.local import BASE_URL
 from aikit.providers.local.store.files import Store
 from aikit.providers.local.transport import LocalTransport
 from aikit.types.errors import CancelledError, OpenAIError
-from aikit.types.files import Progress
+from aikit.types.progress import Progress
 from tests.providers.local.conftest import API, files_below
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 import attrs
 
-from aikit.types.files import NOTHING
+from aikit.types.wire import NOTHING
 
 VERSION: Final = 1
 _KEY_DIGITS: Final = 20

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aikit.resources.batches.run.client import Client
     from aikit.runtime.result import OpenAIResult
     from aikit.types.batches import OpenAIBatch, OpenAIBatchProgress
-    from aikit.types.files import Progress
+    from aikit.types.progress import Progress
 
 NOT_OK: Final = ("failed", "expired", "cancelled", "missing")
 """What becomes of lines that are sent again when somebody asks for it."""

@@ -15,7 +15,7 @@ from aikit.http.context import CallContext
 from aikit.http.sinks import FileSink
 from aikit.providers.local.store.files import Store
 from aikit.types.errors import CancelledError, OpenAIError
-from aikit.types.files import Progress
+from aikit.types.progress import Progress
 from tests.providers.local.conftest import API
 
 CONTENT = b'{"n": 0}\n' + bytes(range(256)) * 8_192
