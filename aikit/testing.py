@@ -6,6 +6,7 @@ Fixtures for the tests of programs that use aikit: a provider of their own, a cl
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +15,16 @@ from typing import Any, Final
 import attrs
 
 from aikit.client import OpenAIClient
+from aikit.http.messages import Transport
 from aikit.providers.local.clock import SpedUpClock
-from aikit.providers.local.faults import GARBAGE, CallFault, LineFault, Script, in_force, json_bytes
+from aikit.providers.local.faults import GARBAGE, CallFault, LineFault, Script, json_bytes, scripted_transport
+from aikit.providers.local.provider import LocalProvider
 
 _DAY_S: Final = 86_400.0
+_make_transport: Final = LocalProvider.make_transport
+_scripts: Final[dict[Path, list[Script]]] = {}
+"""Folder → scripts of the providers that are open there; the last one counts."""
+_opening: Final = threading.Lock()
 
 
 @attrs.define(eq=False)
@@ -173,11 +180,37 @@ def embedded_provider(home: Path) -> Iterator[EmbeddedProvider]:
     """
     script = Script()
     provider = EmbeddedProvider(home, script)
-    with in_force(home, script):
+    with _in_force(home.resolve(), script):
         try:
             yield provider
         finally:
             provider.close()
+
+
+@contextmanager
+def _in_force(place: Path, script: Script) -> Iterator[None]:
+    """
+    While inside, hand *script* to every client of the folder *place*, also to those that the program under test makes.
+    """
+    with _opening:
+        _scripts.setdefault(place, []).append(script)
+        LocalProvider.make_transport = _make_scripted_transport  # type: ignore[method-assign, assignment]  # tests only
+    try:
+        yield
+    finally:
+        with _opening:
+            _scripts[place].remove(script)
+            if not _scripts[place]:
+                del _scripts[place]
+            if not _scripts:
+                LocalProvider.make_transport = _make_transport  # type: ignore[method-assign]  # as it was
+
+
+def _make_scripted_transport(provider: LocalProvider, *, connections: int, http_agent: Any = None) -> Transport:
+    scripts = _scripts.get(provider.home.resolve())
+    if not scripts:
+        return _make_transport(provider, connections=connections, http_agent=http_agent)
+    return scripted_transport(provider, scripts[-1], http_agent)
 
 
 def _fixture(function: Callable[[Path], Iterator[EmbeddedProvider]]) -> Any:

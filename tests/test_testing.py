@@ -18,6 +18,7 @@ import pytest
 import aikit
 from aikit import OpenAIClient
 from aikit.providers.local.clock import SpedUpClock
+from aikit.providers.local.provider import LocalProvider
 from aikit.testing import EmbeddedProvider, embedded_provider
 
 ENDPOINT = "/v1/chat/completions"
@@ -120,11 +121,13 @@ def test_foreign_tests_pass(tmp_path: Path) -> None:
     assert passed_in(tmp_path, FOREIGN_TEST) == 6
 
 
-def test_pytest_is_loaded_by_nobody_else() -> None:
+def test_pytest_is_loaded_by_nobody_else(tmp_path: Path) -> None:
     """
-    Programs that use aikit need no pytest.
+    Programs that use aikit need no pytest, and the embedded provider knows of no scripts.
     """
-    program = "import aikit, sys; c = aikit.OpenAIClient(provider='local'); c.files; c.batches; c.close()\n"
+    program = f"import aikit, sys; c = aikit.OpenAIClient(provider='local', home={str(tmp_path)!r})\n"
+    program += "assert c.files.list().success and c.batches.list().success; c.close()\n"
+    program += "assert not {'pytest', 'aikit.providers.local.faults'} & set(sys.modules)\n"
     program += "import aikit.providers.local.faults\nassert 'pytest' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(aikit.__file__).parents[1], timeout=30)
 
@@ -149,6 +152,38 @@ def test_a_provider_within_another_on_one_folder(tmp_path: Path) -> None:
             assert not inner.client(max_retries=0).files.list().success
         outer.fail(status=418)
         assert not outer.client(max_retries=0).files.list().success
+
+
+def test_a_program_that_makes_its_own_client_meets_the_faults(
+    provider: EmbeddedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The folder counts, not who made the client, and not by which name the folder goes.
+    """
+    provider.fail("GET", "/files", status=418)
+    provider.home.mkdir()
+    monkeypatch.setenv("AIKIT_HOME", str(provider.home / ".." / provider.home.name))
+    with OpenAIClient(provider="local", max_retries=0) as client:
+        assert [error.status for error in client.files.list().errors] == [418]
+        assert client.files.list().success
+
+
+def test_after_the_last_provider_is_closed_nothing_is_scripted(tmp_path: Path) -> None:
+    """
+    In whatever order they are closed, each folder keeps its faults till then, and the class is as it was.
+    """
+    before = LocalProvider.make_transport
+    first, second = embedded_provider(tmp_path / "a"), embedded_provider(tmp_path / "b")
+    one, other = first.__enter__(), second.__enter__()
+    assert LocalProvider.make_transport is not before
+    first.__exit__(None, None, None)
+    other.fail(status=418)
+    assert not other.client(max_retries=0).files.list().success
+    second.__exit__(None, None, None)
+    assert LocalProvider.make_transport is before
+    one.fail(status=418)
+    with OpenAIClient(provider="local", home=one.home, max_retries=0) as client:
+        assert client.files.list().success
 
 
 def test_calls_fail_as_often_as_said(provider: EmbeddedProvider) -> None:

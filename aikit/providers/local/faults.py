@@ -1,8 +1,7 @@
 """
-Misbehaviour on demand: what goes wrong with the embedded provider, so that other people's programs can be tested.
+Misbehaviour on demand: a script of faults for the embedded provider, so that other people's programs can be tested.
 
-A script belongs to a folder. While it is `in_force`, whatever in this process opens that folder lives by its clock and
-meets its faults.
+Only `aikit.testing` uses it: the embedded provider itself knows of no script.
 """
 
 from __future__ import annotations
@@ -12,8 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import attrs
@@ -22,9 +20,9 @@ from aikit.http.context import CallContext
 from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response, Transport
 from aikit.providers.local import BASE_URL
-from aikit.providers.local.batches.answer_settings import Answers
 from aikit.providers.local.batches.answerer import Answer, Answerer, Task, TryAgain
 from aikit.providers.local.clock import SpedUpClock
+from aikit.providers.local.provider import LocalProvider
 from aikit.providers.local.transport import LocalTransport
 from aikit.types.errors import ExchangeError
 
@@ -255,39 +253,19 @@ class ScriptedAnswerer:
         return Answer(status_code=fault.status, request_id="req_scripted", body=body)
 
 
-_scripts: Final[dict[Path, Script]] = {}
-
-
-@contextmanager
-def in_force(home: Path, script: Script) -> Iterator[None]:
+def scripted_transport(provider: LocalProvider, script: Script, http_agent: Any) -> Transport:
     """
-    While inside, what opens *home* in this process follows *script*.
+    Return a transport of *provider* that has the clock and the faults of *script*.
     """
-    place = home.resolve()
-    before = _scripts.get(place)
-    _scripts[place] = script
-    try:
-        yield
-    finally:
-        del _scripts[place]
-        if before is not None:
-            _scripts[place] = before
-
-
-def scripted_transport(home: Path, answers: Answers) -> Transport:
-    """
-    Return a transport whose other end is *home*, with the clock and the faults of the script in force there, if any.
-    """
-    script = _scripts.get(home.resolve())
-    if script is None:
-        return LocalTransport(home, answers=answers)
+    answers = provider.answers(http_agent)
 
     @contextmanager
     def opened() -> Iterator[Answerer]:
         with answers.opened() as answerer:
             yield ScriptedAnswerer(answerer, script)
 
-    return ScriptedTransport(LocalTransport(home, script.clock, attrs.evolve(answers, opened=opened)), script)
+    local = LocalTransport(provider.home, script.clock, attrs.evolve(answers, opened=opened))
+    return ScriptedTransport(local, script)
 
 
 def _scripted_response(fault: CallFault, request: Request) -> Response:

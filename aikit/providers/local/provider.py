@@ -98,13 +98,16 @@ class LocalProvider(OpenAIProvider):
 
     def make_transport(self, *, connections: int, http_agent: Any = None) -> Transport:  # noqa: ARG002  no socket here
         """
-        Return what answers this provider's requests: the store.
+        Return a transport whose other end is the folder.
         """
-        from aikit.providers.local.faults import scripted_transport  # noqa: PLC0415  SQLite is loaded by the first call
+        from aikit.providers.local.transport import LocalTransport  # noqa: PLC0415  SQLite is loaded by the first call
 
-        return scripted_transport(self.home, self._answers(http_agent))
+        return LocalTransport(self.home, answers=self.answers(http_agent))
 
-    def _answers(self, http_agent: Any) -> Answers:
+    def answers(self, http_agent: Any) -> Answers:
+        """
+        Return how lines of batches are answered: by the built-in model, or by *upstream* through *http_agent*.
+        """
         if self.upstream is None:
             return Answers(concurrency=self.concurrency)
         opened = partial(_upstream, self.upstream, self.upstream_headers, self.concurrency, http_agent)
