@@ -1,5 +1,5 @@
 """
-The eye on a running call: its progress, its pace, and its being cancelled.
+Cancellation, progress and throttling of one running call.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from aikit.http.bandwidth import Bandwidth
 from aikit.types.errors import CancelledError
 from aikit.types.progress import Progress
 
-_noting: Final = threading.Lock()
 _GAP_S: Final = 0.11  # at most ten reports a second, the last one included
 _LOOK_S: Final = 0.05
 
@@ -24,21 +23,26 @@ _LOOK_S: Final = 0.05
 @attrs.define(eq=False, slots=True)
 class CallContext:
     """
-    The eye on a running call: whoever moves bytes reports here, and learns here that the call was cancelled.
+    Cancel token, progress, pause and bandwidth of one running call, for all that move its bytes.
+
+    What a call runs side by side gets a `child` of it, which is cancelled, paused and throttled with it.
 
     Attributes:
         on_progress: Gets a value at most ten times a second; a `Progress` never goes backwards within a phase.
 
         clock: Monotonic seconds.
 
-        bandwidth: What the bytes of this call share with those of others.
+        bandwidth: Shared with other calls.
 
-        whole: The eye on the call that this is a part of.
+        parent: The context of the call that this one is a part of.
 
-        notes: What whoever called should know beside the answer.
+        notes: For the caller, beside the answer.
 
         is_paused: Whether no bytes are to move for now.
     """
+
+    # `_lock` guards `notes`, `_is_telling` and `_waiting`; `_last` and `_told_at` belong to the thread that set
+    # `_is_telling`. No other lock is taken and no user code runs under it. The other fields are set in one go.
 
     on_progress: Callable[[Any], None] | None = None
     clock: Callable[[], float] = time.monotonic
@@ -49,12 +53,21 @@ class CallContext:
     _stop: CancelledError | None = None
     _abort: Callable[[], None] | None = None
     _last: Progress | None = None
-    _last_at: float = float("-inf")
+    _told_at: float = float("-inf")
+    _is_telling: bool = False
+    _waiting: Callable[[], Any] | None = None
+    _lock: Any = attrs.field(factory=threading.Lock, repr=False)
+
+    def child(self, on_progress: Callable[[Any], None] | None = None) -> CallContext:
+        """
+        Return the context of a part of this call, with a progress of its own.
+        """
+        return CallContext(on_progress, self.clock, self.bandwidth, parent=self)
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether the call was asked to stop."""
-        return self._stop is not None
+        """Whether the call was asked to stop, or one that it is a part of."""
+        return self._reason() is not None
 
     def cancel(self, why: CancelledError | None = None) -> None:
         """
@@ -70,20 +83,28 @@ class CallContext:
         """
         Raise `CancelledError` once the call was asked to stop.
         """
-        if self._stop is not None:
+        if self._reason() is not None:
             raise self.stopped()
 
     def stopped(self) -> CancelledError:
         """
-        Return why the call stops, made anew for each who raises it.
+        Return why the call stops, made anew for each that raises it.
         """
-        return attrs.evolve(self._stop or CancelledError())
+        return attrs.evolve(self._reason() or CancelledError())
+
+    def _reason(self) -> CancelledError | None:
+        if self._stop is not None or self.parent is None:
+            return self._stop
+        return self.parent._reason()  # noqa: SLF001  its own kind
 
     def note(self, text: str) -> None:
         """
-        Tell whoever called something beside the answer.
+        Add a note for the caller of the whole call.
         """
-        with _noting:  # parts and files side by side
+        if self.parent is not None:
+            self.parent.note(text)
+            return
+        with self._lock:
             self.notes = (*self.notes, text)
 
     def block_size(self, most: int) -> int:
@@ -106,7 +127,7 @@ class CallContext:
             self.bandwidth.wait(direction, count, self.raise_if_cancelled)
 
     def _is_held(self) -> bool:
-        return self.is_paused or (self.parent is not None and self.parent._is_held())  # noqa: SLF001  its own kind
+        return self.is_paused or (self.parent is not None and self.parent._is_held())  # noqa: SLF001  likewise
 
     @contextmanager
     def aborting(self, abort: Callable[[], None]) -> Iterator[None]:
@@ -123,7 +144,7 @@ class CallContext:
     @contextmanager
     def without_progress(self) -> Iterator[None]:
         """
-        While inside, nobody is told of progress.
+        While inside, no progress is told.
         """
         on_progress, self.on_progress = self.on_progress, None
         try:
@@ -133,83 +154,60 @@ class CallContext:
 
     def report(self, phase: str, done: int, total: int | None, attempt: int = 1) -> None:
         """
-        Tell that *done* of *total* bytes are through; raises `CancelledError` when it is time to stop.
-        """
-        self.raise_if_cancelled()
-        last = self._last
-        if self.on_progress is None or (last is not None and last.phase == phase and done <= last.bytes):
-            return
-        if self._is_due(is_last=done == total):
-            self._last = Progress(done, total, phase, attempt)
-            self.on_progress(self._last)
-
-    def tell(self, progress: Any, *, is_last: bool = False) -> None:
-        """
-        Pass on *progress* that is not about bytes, unless it comes too early after another.
+        Tell that *done* of *total* bytes are through; several threads may.
 
         Raises:
             CancelledError: It is time to stop.
         """
         self.raise_if_cancelled()
-        if self.on_progress is not None and self._is_due(is_last=is_last):
-            self.on_progress(progress)
+        if self.on_progress is not None:
+            self._tell(lambda: self._newer(Progress(done, total, phase, attempt)), is_last=done == total)
 
-    def _is_due(self, *, is_last: bool) -> bool:
-        now = self.clock()
-        if now - self._last_at < _GAP_S and not is_last:
-            return False
-        self._last_at = now
-        return True
+    def _newer(self, progress: Progress) -> Progress | None:
+        last = self._last
+        if last is not None and last.phase == progress.phase and progress.bytes <= last.bytes:
+            return None
+        self._last = progress
+        return progress
 
-
-@attrs.define(eq=False)
-class _SharedProgress:
-    """
-    The progress of parts side by side, added up into one of the whole; what a part sends again counts once.
-
-    Attributes:
-        whole: Gets the sum.
-
-        total: Bytes of all parts; ``None`` when nobody knows.
-
-        done: Bytes that are through.
-    """
-
-    parent: CallContext
-    total: int | None
-    done: int = 0
-    _lock: Any = attrs.field(factory=threading.Lock)
-
-    def new(self) -> CallContext:
+    def tell(self, progress: Callable[[], Any], *, is_last: bool = False) -> None:
         """
-        Return the watch of one more part.
-        """
-        context = CallContext(clock=self.parent.clock, bandwidth=self.parent.bandwidth, parent=self.parent)
-        if self.parent.on_progress is not None:
-            context.on_progress = _Share(self).tell
-        return context
+        Tell what *progress* returns, which is not about bytes, unless it is too early after the last time.
 
-    def add(self, progress: Progress, already: int) -> None:
+        Raises:
+            CancelledError: It is time to stop.
         """
-        Tell the whole of *progress* of a part, of which *already* bytes were told.
+        self.raise_if_cancelled()
+        if self.on_progress is not None:
+            self._tell(progress, is_last=is_last)
+
+    def _tell(self, progress: Callable[[], Any], *, is_last: bool) -> None:
+        """
+        Call *on_progress*, one thread at a time, so that no later report overtakes; the others do not wait for it.
         """
         with self._lock:
-            self.done += max(progress.bytes - already, 0)
-            self.parent.report(progress.phase, self.done, self.total, progress.attempt)
+            if self._is_telling:
+                self._waiting = progress if is_last else self._waiting
+                return
+            if not is_last and self.clock() - self._told_at < _GAP_S:
+                return
+            self._is_telling = True
+        try:
+            self._tell_now(progress)
+            while (following := self._next_waiting()) is not None:
+                self._tell_now(following)
+        except BaseException:
+            self._is_telling = False
+            raise
 
+    def _next_waiting(self) -> Callable[[], Any] | None:
+        with self._lock:
+            following, self._waiting = self._waiting, None
+            self._is_telling = following is not None
+            return following
 
-@attrs.define(eq=False)
-class _Share:
-    """
-    What one part has told.
-    """
-
-    _shares: _SharedProgress
-    _told: int = 0
-
-    def tell(self, progress: Progress) -> None:
-        """
-        Pass on what the part tells now.
-        """
-        already, self._told = self._told, max(self._told, progress.bytes)
-        self._shares.add(progress, already)
+    def _tell_now(self, progress: Callable[[], Any]) -> None:
+        told, on_progress = progress(), self.on_progress
+        if told is not None and on_progress is not None:
+            self._told_at = self.clock()
+            on_progress(told)

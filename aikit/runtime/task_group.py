@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from aikit.http.context import CallContext, _SharedProgress
 from aikit.http.flow import Flow, Gather
 from aikit.runtime.result import Outcome
 from aikit.runtime.task import Task
 from aikit.types.errors import CancelledError, Rejected
+from aikit.types.progress import Progress
 
 if TYPE_CHECKING:
     from aikit.runtime.scheduler import Scheduler
@@ -49,8 +49,10 @@ class TaskGroup:
     error: BaseException | None = attrs.field(default=None, init=False)
     _flows: Iterator[Flow[Any]] = attrs.field(init=False)
     _at_a_time: int = attrs.field(init=False)
-    _shares: _SharedProgress = attrs.field(init=False)
     _on_progress: Callable[[int, Any], None] | None = attrs.field(default=None, init=False)
+    _total_bytes: int | None = attrs.field(default=None, init=False)
+    _done_bytes: int = attrs.field(default=0, init=False)
+    _told: dict[int, int] = attrs.field(factory=dict, init=False)
     _under_way: dict[int, Task] = attrs.field(factory=dict, init=False)
     _is_taking: bool = attrs.field(default=False, init=False)
     _is_exhausted: bool = attrs.field(default=False, init=False)
@@ -62,8 +64,8 @@ class TaskGroup:
         Begin with the flows of *step*.
         """
         self._flows, self._at_a_time = iter(step.flows), max(step.at_a_time, 1)
-        self._shares = _SharedProgress(self.call.context, step.total_bytes, step.done_bytes)
-        self._on_progress = step.on_progress
+        self._total_bytes, self._done_bytes = step.total_bytes, step.done_bytes
+        self._on_progress = step.on_progress or (self._add if self.call.context.on_progress is not None else None)
         self._go_on()
 
     def cancel(self) -> None:
@@ -112,7 +114,9 @@ class TaskGroup:
                 return None
             number = len(self.results)
             self.results.append(None)
-            part = Task(flow, self.call.transport, self._context(number), partial(self._ended, number), self.pool)
+            on_progress = partial(self._on_progress, number) if self._on_progress is not None else None
+            context = self.call.context.child(on_progress)
+            part = Task(flow, self.call.transport, context, partial(self._ended, number), self.pool)
             part.parent, part.is_long = self.call, self.call.is_long
             self._under_way[number] = part
             return part
@@ -131,15 +135,21 @@ class TaskGroup:
             self.cancel()
             return None, error
 
-    def _context(self, number: int) -> CallContext:
-        context = self._shares.new()
-        if self._on_progress is not None:
-            context.on_progress = partial(self._on_progress, number)
-        return context
+    def _add(self, number: int, progress: Progress) -> None:
+        """
+        Report the sum of all parts; what a part sends again counts once.
+        """
+        with self._lock:
+            already = self._told.get(number, 0)
+            self._told[number] = max(already, progress.bytes)
+            self._done_bytes += max(progress.bytes - already, 0)
+            done = self._done_bytes
+        self.call.context.report(progress.phase, done, self._total_bytes, progress.attempt)
 
     def _ended(self, number: int, outcome: Outcome) -> None:
         with self._lock:
             del self._under_way[number]
+            self._told.pop(number, None)
             self.results[number] = outcome.value
             is_first = self.error is None and bool(outcome.errors)
             if is_first:

@@ -1,13 +1,18 @@
 """
-Watch: progress that never goes backwards nor too often, and cancelling that reaches a blocked exchange.
+The context of a call: progress that never goes backwards nor too often, and cancelling that reaches a blocked exchange.
 """
 
 from __future__ import annotations
+
+import threading
+import time
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aikit.http.bandwidth import Bandwidth
 from aikit.http.context import CallContext
 from aikit.types.errors import CancelledError
 from aikit.types.progress import Progress
@@ -115,10 +120,84 @@ def test_what_is_not_about_bytes_is_passed_on_as_it_is() -> None:
     seen: list[str] = []
     context = CallContext(on_progress=seen.append, clock=lambda: 0.0)
     for text in ("first", "too early"):
-        context.tell(text)
-    context.tell("last", is_last=True)
+        context.tell(partial(str, text))
+    context.tell(lambda: "last", is_last=True)
     assert seen == ["first", "last"]
-    CallContext().tell("to nobody")
+    CallContext().tell(lambda: pytest.fail("nobody listens"))
     context.cancel()
     with pytest.raises(CancelledError):
-        context.tell("too late")
+        context.tell(lambda: "too late")
+
+
+def test_a_child_is_cancelled_paused_and_throttled_with_its_parent() -> None:
+    """
+    What a call runs side by side inherits all of its context but the progress; notes reach the caller.
+    """
+    bandwidth = Bandwidth(1_000_000)
+    parent = CallContext(on_progress=lambda _: pytest.fail("the child has a progress of its own"), bandwidth=bandwidth)
+    seen: list[Progress] = []
+    child = parent.child().child(seen.append)
+    child.report("uploading", 1, 1)
+    child.note("worth knowing")
+    assert (child.bandwidth, parent.notes, child.notes) == (bandwidth, ("worth knowing",), ())
+    assert seen == [Progress(1, 1, "uploading")]
+    parent.is_paused = True
+    timer = threading.Timer(0.1, parent.cancel, (CancelledError(message="enough"),))
+    timer.start()
+    with pytest.raises(CancelledError, match="enough"):
+        child.throttle("up", 1)
+    timer.join()
+    assert child.is_cancelled
+
+
+def test_a_child_that_is_cancelled_leaves_its_parent_alone() -> None:
+    """
+    One part that stops is no reason for the others to stop.
+    """
+    parent = CallContext()
+    child = parent.child()
+    child.cancel()
+    assert (child.is_cancelled, parent.is_cancelled) == (True, False)
+
+
+def test_reports_of_several_threads_do_not_overtake_nor_wait() -> None:
+    """
+    While a callback takes its time, other threads go on; the last report comes after it, and is never lost.
+    """
+    may_return, seen = threading.Event(), list[int]()
+
+    def slow(progress: Progress) -> None:
+        if not seen:
+            assert may_return.wait(5)
+        seen.append(progress.bytes)
+
+    context = CallContext(on_progress=slow)
+    first = threading.Thread(target=context.report, args=("uploading", 1, 10))
+    first.start()
+    while not context._is_telling:
+        time.sleep(0.001)
+    started = time.monotonic()
+    context.report("uploading", 5, 10)
+    context.report("uploading", 10, 10)
+    assert time.monotonic() - started < 1
+    may_return.set()
+    first.join()
+    assert seen == [1, 10]
+
+
+def test_a_callback_that_raises_leaves_progress_usable() -> None:
+    """
+    Whatever ends one report does not silence those that follow.
+    """
+    seen: list[int] = []
+
+    def show(progress: Progress) -> None:
+        seen.append(progress.bytes)
+        if len(seen) == 1:
+            raise KeyboardInterrupt
+
+    context = CallContext(on_progress=show, clock=iter(range(100)).__next__)
+    with pytest.raises(KeyboardInterrupt):
+        context.report("uploading", 1, 3)
+    context.report("uploading", 3, 3)
+    assert seen == [1, 3]

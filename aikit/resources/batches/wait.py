@@ -98,7 +98,7 @@ def _reported(batch: OpenAIBatch, last: OpenAIBatchProgress | None, context: Cal
     counts = batch.request_counts
     progress = OpenAIBatchProgress(batch, max(counts.completed + counts.failed, last.done if last else 0))
     if last is None or (progress.phase, progress.done, progress.total) != (last.phase, last.done, last.total):
-        context.tell(progress, is_last=batch.is_ended)
+        context.tell(lambda: progress, is_last=batch.is_ended)
     return progress
 
 

@@ -13,7 +13,6 @@ import attrs
 
 from aikit.http.context import CallContext
 from aikit.resources.files.many_results import ManyOutcome, SpooledResults
-from aikit.resources.files.reports import Reports
 from aikit.types.bulk_files import (
     FAILED,
     UPLOADED,
@@ -64,7 +63,6 @@ class BulkProgress:
     _told_bytes: int = attrs.field(default=0, init=False)
     _under_way: dict[int, _UnderWay] = attrs.field(factory=dict, init=False)
     _lock: Any = attrs.field(factory=threading.Lock, init=False)
-    _reports: Reports = attrs.field(factory=Reports, init=False)
 
     @property
     def is_heard(self) -> bool:
@@ -153,7 +151,8 @@ class BulkProgress:
         Raises:
             CancelledError: It is time to stop.
         """
-        self._reports.tell(self.context, self.progress, is_last=is_last)
+        if self.context is not None and self.context.on_progress is not None:
+            self.context.tell(self.progress, is_last=is_last)
 
     def progress(self) -> OpenAIFileManyProgress:
         """

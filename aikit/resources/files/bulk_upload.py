@@ -287,8 +287,8 @@ class _FileUpload:
 
     def _upload(self, source: Source) -> Flow[None]:
         many = self.many
-        eye = _Eye(whole=many.context, on_progress=self._checked)
-        flow = many.create(many.provider, source, many.purpose, many.options, eye)
+        context = many.context.child(self._checked)
+        flow = many.create(many.provider, source, many.purpose, many.options, context)
         self.file = yield from intercept(flow, self._asked)
         self.status = UPLOADED
         if many.identical is not None and self.sha256 is not None:
@@ -319,21 +319,6 @@ class _FileUpload:
 
     def _checked(self, progress: Progress) -> None:
         self.many.tally.moved(self.number, progress)
-
-
-@attrs.define(eq=False, slots=True)
-class _Eye(CallContext):
-    """
-    The eye on the checking of one file: it sees when the whole call is cancelled.
-    """
-
-    whole: CallContext = attrs.field(kw_only=True)
-
-    def raise_if_cancelled(self) -> None:
-        self.whole.raise_if_cancelled()
-
-    def note(self, text: str) -> None:
-        self.whole.note(text)
 
 
 def _cancelled(path: str | None, why: CancelledError) -> OpenAIFileItem:

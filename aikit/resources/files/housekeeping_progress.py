@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from aikit.resources.files.many_results import PruneOutcome, SpooledResults
-from aikit.resources.files.reports import Reports
 from aikit.types.bulk_files import (
     CANCELLED,
     DELETED,
@@ -52,7 +51,6 @@ class HousekeepingTally:
     _counts: Counter[str] = attrs.field(factory=Counter, init=False)
     _phase: str = attrs.field(default=LISTING, init=False)
     _total: int | None = attrs.field(default=None, init=False)
-    _reports: Reports = attrs.field(factory=Reports, init=False)
     _lock: Any = attrs.field(factory=threading.Lock, init=False)
 
     def look_at(self, files: int) -> None:
@@ -131,5 +129,6 @@ class HousekeepingTally:
         return PruneOutcome(self.items, counts, self.progress())
 
     def _tell(self, *, is_last: bool = False) -> None:
-        with suppress(CancelledError):
-            self._reports.tell(self.context, self.progress, is_last=is_last)
+        if self.context is not None:
+            with suppress(CancelledError):
+                self.context.tell(self.progress, is_last=is_last)

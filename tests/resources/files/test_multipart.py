@@ -212,8 +212,9 @@ def test_a_file_that_changes_meanwhile_is_not_stored(tmp_path: Path) -> None:
     assert server.open_uploads == []
 
 
+@pytest.mark.parametrize("call", ["create", "create_many"])
 @pytest.mark.parametrize(("bandwidth", "expected"), [(None, 4), (50_000_000, 2)])
-def test_parts_are_under_way_side_by_side(bandwidth: int | None, expected: int) -> None:
+def test_parts_are_under_way_side_by_side(bandwidth: int | None, expected: int, call: str, tmp_path: Path) -> None:
     """
     Four at a time, not one after the other; two where bytes are rationed, so that the first is sooner whole.
     """
@@ -231,7 +232,9 @@ def test_parts_are_under_way_side_by_side(bandwidth: int | None, expected: int) 
 
     faults = {f"part_{number}": counted for number in range(1, 9)}
     with upload_server(**faults) as server, OpenAIClient("k", base_url=server.url, bandwidth=bandwidth) as client:
-        client.files.create(content_of(800_000), "user_data", {"filename": "a.bin", "max_retries": 5}).throw()
+        source = tmp_path / "a.bin"
+        source.write_bytes(content_of(800_000))
+        getattr(client.files, call)(source, "user_data", {"max_retries": 5}).throw()
     assert most == expected
 
 

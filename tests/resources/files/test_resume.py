@@ -238,7 +238,7 @@ def test_after_an_hour_it_begins_anew(server: UploadServer, path: Path, monkeypa
     created(server, path)
     mended(server)
     late = time.time() + 3_590
-    monkeypatch.setattr("aikit.client.OpenAIClient.journal", Journal(home_of(), clock=lambda: late))
+    monkeypatch.setattr("aikit.resources.session.Session.journal", Journal(home_of(), clock=lambda: late))
     assert created(server, path).success
     assert (server.asked.count("uploads"), server.asked.count("parts")) == (1, 10)
 
