@@ -8,7 +8,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from aikit.cli.output import Output
 from aikit.cli.output.formats import safe
@@ -21,21 +21,21 @@ _LOCAL: Final = logging.getLogger("aikit.providers.local")
 
 class Bar(Protocol):
     """
-    What shows how far one file has come.
+    The bar of one file.
     """
 
     def __call__(self, progress: Progress, /) -> None:
-        """Show it."""
+        """Show *progress*."""
         ...
 
     def close(self) -> None:
-        """Take it away: the file is done with, well or not."""
+        """Take the bar away: its file is finished or has failed."""
         ...
 
 
 class Bars(Protocol):
     """
-    What shows how far all files have come.
+    The bars of several files.
     """
 
     def file(self, name: str, size_bytes: int) -> Bar:
@@ -43,34 +43,9 @@ class Bars(Protocol):
         ...
 
 
-class _NoBar:
-    """
-    Shows nothing.
-    """
-
-    def __call__(self, progress: Progress, /) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-class _NoBars:
-    """
-    Shows nothing of any file.
-    """
-
-    def file(self, name: str, size_bytes: int) -> Bar:  # noqa: ARG002  nobody sees them
-        return _NoBar()
-
-
-def _unseen(_: OpenAIFileManyProgress | OpenAIFileHousekeepingProgress) -> None:
-    pass
-
-
 class BatchBars(Protocol):
     """
-    What shows how far batches have come.
+    The bars of several batches.
     """
 
     def batch(self, name: str) -> Callable[[OpenAIBatchProgress], None]:
@@ -78,65 +53,72 @@ class BatchBars(Protocol):
         ...
 
 
-class _NoBatchBars:
+class _Invisible:
     """
-    Shows nothing of any batch.
+    All bars, and each of them, where none is shown.
     """
 
-    def batch(self, name: str) -> Callable[[OpenAIBatchProgress], None]:  # noqa: ARG002  nobody sees them
-        return lambda _: None
+    def __call__(self, progress: object, /) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def file(self, name: str, size_bytes: int) -> Bar:  # noqa: ARG002  the signature of bars that are shown
+        return self
+
+    def batch(self, name: str) -> Callable[[OpenAIBatchProgress], None]:  # noqa: ARG002  likewise
+        return self
 
 
 def bars(output: Output, sizes: list[int], *, keeps: bool = False) -> AbstractContextManager[Bars]:
     """
-    Return what shows the progress of files of these *sizes*; *keeps* leaves finished bars where they are.
+    Return bars for files of these *sizes*; *keeps* leaves finished ones on the terminal.
     """
-    if output.settings.quiet or not sys.stderr.isatty():
-        return nullcontext(_NoBars())
-    from aikit.cli.output.terminal import TerminalBars  # noqa: PLC0415  rich is loaded for terminals only
-
-    return TerminalBars(sum(sizes), len(sizes), output.has_color(sys.stderr), keeps=keeps)
+    return _shown(output, "FileBars", sum(sizes), len(sizes), keeps=keeps)
 
 
 def many_bars(output: Output) -> AbstractContextManager[Callable[[OpenAIFileManyProgress], None]]:
     """
-    Return what shows the progress of many files.
+    Return the bars of a bulk upload.
     """
-    if output.settings.quiet or not sys.stderr.isatty():
-        return nullcontext(_unseen)
-    from aikit.cli.output.terminal_bars import ManyBars  # noqa: PLC0415  rich is loaded for terminals only
-
-    return ManyBars(output.has_color(sys.stderr))
+    return _shown(output, "ManyBars")
 
 
 def housekeeping_bar(output: Output) -> AbstractContextManager[Callable[[OpenAIFileHousekeepingProgress], None]]:
     """
-    Return what shows the progress of listing and deleting.
+    Return the bar of listing and deleting files; with ``--json`` none is shown.
     """
-    if output.settings.quiet or output.settings.json or not sys.stderr.isatty():
-        return nullcontext(_unseen)
-    from aikit.cli.output.terminal_bars import HousekeepingBar  # noqa: PLC0415  rich is loaded for terminals only
-
-    return HousekeepingBar(output.has_color(sys.stderr))
+    return nullcontext(_Invisible()) if output.settings.json else _shown(output, "HousekeepingBar")
 
 
 def batch_bars(output: Output, *, keeps: bool = False) -> AbstractContextManager[BatchBars]:
     """
-    Return what shows the progress of batches; *keeps* leaves the bars where they are.
+    Return the bars of batches; *keeps* leaves them on the terminal.
+    """
+    return _shown(output, "BatchBars", keeps=keeps)
+
+
+def _shown(output: Output, kind: str, *arguments: int, **more: bool) -> AbstractContextManager[Any]:
+    """
+    Return bars of a *kind* on the terminal; invisible ones where stderr is none, or after ``--quiet``.
     """
     if output.settings.quiet or not sys.stderr.isatty():
-        return nullcontext(_NoBatchBars())
-    from aikit.cli.output.terminal_bars import TerminalBatchBars  # noqa: PLC0415  rich is loaded for terminals only
+        return nullcontext(_Invisible())
+    from aikit.cli.output import terminal_bars  # noqa: PLC0415  rich takes 60 ms to load, and only terminals need it
 
-    return TerminalBatchBars(output.has_color(sys.stderr), keeps=keeps)
+    made: AbstractContextManager[Any] = getattr(terminal_bars, kind)(
+        *arguments, has_color=output.has_color(sys.stderr), **more
+    )
+    return made
 
 
 @contextmanager
 def telling_troubles(output: Output) -> Iterator[None]:
     """
-    Where batches are answered in this program, say what they wait for.
+    Print what the embedded provider logs while it answers batches in this process, for example an unreachable server.
     """
-    told, level = _Words(output), _LOCAL.level
+    told, level = _LogNotes(output), _LOCAL.level
     _LOCAL.addHandler(told)
     _LOCAL.setLevel(logging.INFO)
     try:
@@ -146,9 +128,9 @@ def telling_troubles(output: Output) -> Iterator[None]:
         _LOCAL.setLevel(level)
 
 
-class _Words(logging.Handler):
+class _LogNotes(logging.Handler):
     """
-    Says what the embedded provider logs, but not the same twice in a row.
+    Prints log records as notes, but not the same twice in a row.
     """
 
     def __init__(self, output: Output) -> None:

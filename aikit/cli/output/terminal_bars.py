@@ -1,27 +1,253 @@
 """
-Bars of requests on a terminal: one for each batch that is waited for.
+Progress bars on a terminal, drawn by rich: of files, of many files, of batches, of listing and deleting.
 """
 
 from __future__ import annotations
 
+import sys
+import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Any, Final, Self
 
 import attrs
+from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
-from rich.progress import TaskID
+from rich.table import Column, Table
+from rich.text import Text
 
 from aikit.cli.inputs import STDIN_NAME
-from aikit.cli.output.formats import counted, in_encoding, safe
-from aikit.cli.output.terminal import Shown, count_bars, file_bars
+from aikit.cli.output.formats import counted, human_size, in_encoding, safe
+from aikit.cli.output.terminal import GAP, NAME_MIN, console_on, cut_at_end
 from aikit.types.batches import OpenAIBatchProgress
 from aikit.types.bulk_files import OpenAIFileHousekeepingProgress, OpenAIFileManyProgress, OpenAIFileUnderWay
+from aikit.types.progress import Progress
 
-_SHOWN: Final = 8
+_NAME_MAX: Final = 24
+_AMOUNT_MIN: Final = 17  # "9.9 KB of 9.9 MB", and more
+_ROOMY: Final = 72  # columns: for a name, a bar, how much, how fast and how long still
+_NARROW: Final = 48  # for the first three
+_FILES_SHOWN: Final = 8
+
+
+class _Words(ProgressColumn):
+    """
+    What *words* says of a bar.
+    """
+
+    # DownloadColumn and TransferSpeedColumn of rich say MiB, and MB of 1,000,000 bytes; the rest of the command line
+    # says MB of 1,048,576 bytes, as providers do. MofNCompleteColumn writes 50000, where we write 50,000.
+
+    def __init__(self, words: Callable[[Task], str], *, min_width: int | None = None) -> None:
+        super().__init__(table_column=Column(no_wrap=True, min_width=min_width))
+        self._words = words
+
+    def render(self, task: Task) -> Text:
+        return Text(self._words(task), justify="right")
+
+
+def _amount(task: Task) -> str:
+    done = human_size(task.completed)
+    return done if task.total is None else f"{done} of {human_size(task.total)}"
+
+
+def _count(task: Task) -> str:
+    if task.total is None:
+        return f"{task.completed:,.0f}" if task.completed else ""
+    return f"{task.completed:,.0f} of {task.total:,.0f}"
+
+
+def _rate(task: Task) -> str:
+    speed = task.finished_speed or task.speed
+    return f"{human_size(speed)}/s" if speed else ""
+
+
+class _FittingBars(RichProgress):
+    """
+    Bars that leave out what a narrow terminal has no room for, instead of a bit of everything.
+    """
+
+    def __init__(self, name_column: Column, *columns: ProgressColumn, **more: Any) -> None:
+        self._name_column = name_column
+        super().__init__(TextColumn("{task.description}", markup=False, table_column=name_column), *columns, **more)
+
+    def make_tasks_table(self, tasks: Iterable[Task]) -> Table:
+        """
+        Return the table: without speed and time under 72 columns, without bars under 48, too.
+        """
+        everything = self.columns
+        width = self.console.width if hasattr(self, "live") else _ROOMY  # called when they are made, too
+        if width < _ROOMY:
+            name, bar, amount = everything[:3]
+            self.columns = (name, bar, amount) if width >= _NARROW else (name, amount)
+        self._name_column.max_width = max(NAME_MIN, min(_NAME_MAX, width - _AMOUNT_MIN - 2 * GAP))
+        try:
+            table = super().make_tasks_table(tasks)
+        finally:
+            self.columns = everything
+        table.width = max(1, width - len("^C"))  # a terminal that shows it there would begin another line
+        return table
+
+
+def file_bars(*, has_color: bool, keeps: bool = False) -> RichProgress:
+    """
+    Return bars on stderr that show bytes; *keeps* leaves the finished ones.
+    """
+    return _FittingBars(
+        Column(no_wrap=True, max_width=_NAME_MAX, overflow=cut_at_end(sys.stderr.encoding)),
+        _bar(),
+        _Words(_amount, min_width=_AMOUNT_MIN),
+        _Words(_rate),
+        _time(),
+        **_on_stderr(has_color=has_color, keeps=keeps),
+    )
+
+
+def count_bars(*, has_color: bool, keeps: bool = False) -> RichProgress:
+    """
+    Return bars on stderr that show how many of how many; *keeps* leaves the finished ones.
+    """
+    name = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=32))
+    return RichProgress(name, _bar(), _Words(_count), _time(), **_on_stderr(has_color=has_color, keeps=keeps))
+
+
+def _bar() -> ProgressColumn:
+    return BarColumn(bar_width=None, style="dim", complete_style="cyan", finished_style="green")
+
+
+def _time() -> ProgressColumn:
+    """
+    Return the column of the time that is left, and, of a finished bar, of the time it took.
+    """
+    return TimeRemainingColumn(compact=True, elapsed_when_finished=True, table_column=Column(no_wrap=True))
+
+
+def _on_stderr(*, has_color: bool, keeps: bool) -> dict[str, Any]:
+    # redirect_stdout: data may go to a pipe while bars are on the terminal
+    console = console_on(sys.stderr, has_color=has_color)
+    return {"console": console, "transient": not keeps, "redirect_stdout": False, "expand": True}
 
 
 @attrs.define(eq=False)
-class TerminalBatchBars(Shown):
+class Shown:
+    """
+    A context in which bars are on the terminal.
+    """
+
+    _bars: RichProgress = attrs.field(init=False)
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+
+@attrs.define(eq=False)
+class FileBars(Shown):
+    """
+    A bar for each file that is uploaded, fetched or checked and, for several files, one for the whole.
+
+    Attributes:
+        total_bytes: Size of all files.
+
+        count: How many files.
+
+        keeps: Whether finished bars stay.
+    """
+
+    total_bytes: int
+    count: int
+    has_color: bool
+    keeps: bool = False
+    _whole: TaskID | None = None
+    _finished: int = 0
+    _lock: threading.Lock = attrs.field(factory=threading.Lock)
+
+    def __attrs_post_init__(self) -> None:
+        self._bars = file_bars(has_color=self.has_color, keeps=self.keeps)
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        if self.count > 1:
+            self._whole = self._bars.add_task(self._title(), total=self.total_bytes)
+        return self
+
+    def file(self, name: str, size_bytes: int) -> _FileBar:
+        """
+        Return the bar of one file; it shows with the first report.
+        """
+        return _FileBar(
+            self._bars,
+            in_encoding(safe(name), self._bars.console.encoding),
+            size_bytes,
+            advance=self._advance,
+            finish=self._finish,
+            keeps=self.keeps,
+        )
+
+    def _advance(self, count_bytes: int) -> None:
+        if self._whole is not None:
+            self._bars.update(self._whole, advance=count_bytes)
+
+    def _finish(self, missing_bytes: int) -> None:
+        if self._whole is None:
+            return
+        with self._lock:
+            self._finished += 1
+            self.total_bytes -= missing_bytes
+            self._bars.update(self._whole, total=self.total_bytes, description=self._title())
+
+    def _title(self) -> str:
+        return f"{self._finished:,} of {counted(self.count, 'file')}"
+
+
+@attrs.define(eq=False)
+class _FileBar:
+    """
+    The bar of one file, driven by the thread that moves its bytes.
+    """
+
+    _bars: RichProgress
+    _name: str
+    _size_bytes: int
+    _advance: Callable[[int], None] = attrs.field(kw_only=True)
+    _finish: Callable[[int], None] = attrs.field(kw_only=True)
+    keeps: bool = attrs.field(kw_only=True)
+    _task: TaskID | None = None
+    _title: str = ""
+    _moved: int = 0
+
+    def __call__(self, progress: Progress) -> None:
+        """
+        Show *progress*.
+        """
+        title = _title(self._name, progress)
+        if self._task is None:
+            self._task = self._bars.add_task(title, total=progress.total)
+        elif title != self._title:
+            self._bars.reset(self._task, total=progress.total, description=title)
+        self._title = title
+        self._bars.update(self._task, completed=progress.bytes, total=progress.total)
+        if progress.phase != "checking":
+            self._advance(progress.bytes - self._moved)
+            self._moved = progress.bytes
+
+    def close(self) -> None:
+        """
+        Take the bar away: its file is finished or has failed.
+        """
+        self._finish(self._size_bytes - self._moved)
+        if self._task is not None and not self.keeps:
+            self._bars.remove_task(self._task)
+
+
+@attrs.define(eq=False)
+class BatchBars(Shown):
     """
     A bar for each batch under way: its status, and how many of its requests are through.
 
@@ -54,7 +280,7 @@ class _BatchBar:
 
     def __call__(self, progress: OpenAIBatchProgress) -> None:
         """
-        Show how far it has come.
+        Show *progress*.
         """
         title = f"{safe(progress.phase).replace('_', ' ')} {self._name}"  # a long id is cut, what it does is not
         self._bars.update(self._task, description=title, completed=progress.done, total=progress.total)
@@ -63,7 +289,7 @@ class _BatchBar:
 @attrs.define(eq=False)
 class ManyBars(Shown):
     """
-    Shows each progress it is called with.
+    A bar for a bulk upload as a whole, and one for each of the first files that are under way.
     """
 
     has_color: bool
@@ -75,11 +301,11 @@ class ManyBars(Shown):
 
     def __call__(self, progress: OpenAIFileManyProgress) -> None:
         """
-        Show how far all have come.
+        Show *progress*.
         """
         if progress.files_total != 1:
             self._show_whole(progress)
-        moving = [one for one in progress.under_way if one.phase != "waiting"][:_SHOWN]
+        moving = [one for one in progress.under_way if one.phase != "waiting"][:_FILES_SHOWN]
         for number in self._of_files.keys() - {one.number for one in moving}:
             self._bars.remove_task(self._of_files.pop(number))
         for one in moving:
@@ -94,23 +320,23 @@ class ManyBars(Shown):
         self._bars.update(self._whole, completed=progress.bytes, total=progress.bytes_total, description=safe(title))
 
     def _show(self, one: OpenAIFileUnderWay) -> None:
-        title = in_encoding(_title(one), self._bars.console.encoding)
+        name = safe(Path(one.path).name if one.path else STDIN_NAME)
+        title = in_encoding(_title(name, one), self._bars.console.encoding)
         if one.number not in self._of_files:
             self._of_files[one.number] = self._bars.add_task(title, total=one.total)
         self._bars.update(self._of_files[one.number], completed=one.bytes, total=one.total, description=title)
 
 
-def _title(one: OpenAIFileUnderWay) -> str:
-    name = safe(Path(one.path).name if one.path else STDIN_NAME)
-    if one.phase == "checking":
+def _title(name: str, progress: Progress | OpenAIFileUnderWay) -> str:
+    if progress.phase == "checking":
         return f"checking {name}"
-    return name if one.attempt == 1 else f"{name} (try {one.attempt})"
+    return name if progress.attempt == 1 else f"{name} (try {progress.attempt})"
 
 
 @attrs.define(eq=False)
 class HousekeepingBar(Shown):
     """
-    Shows each progress it is called with.
+    A bar for the files that are listed, and then for those that are deleted.
     """
 
     has_color: bool
@@ -123,7 +349,7 @@ class HousekeepingBar(Shown):
 
     def __call__(self, progress: OpenAIFileHousekeepingProgress) -> None:
         """
-        Show how far it has come.
+        Show *progress*.
         """
         if progress.phase != self._phase:  # how long still is guessed from the pace of this phase
             self._phase = progress.phase

@@ -10,7 +10,8 @@ import sys
 import pytest
 
 from aikit.cli.output.formats import human_size
-from aikit.cli.output.terminal import file_bars, table_text
+from aikit.cli.output.terminal import table_text
+from aikit.cli.output.terminal_bars import file_bars
 
 NAME = "a-rather-long-name-of-a-file.bin"
 
