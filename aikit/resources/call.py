@@ -20,6 +20,7 @@ from aikit.http.retry import RetryPolicy, intercept, with_retries
 from aikit.runtime.parameters import OpenAIParameters
 from aikit.runtime.result import OpenAIResult, Outcome
 from aikit.runtime.task import Task
+from aikit.types.errors import CancelledError
 
 if TYPE_CHECKING:
     from aikit.providers import Provider
@@ -94,9 +95,11 @@ def _begin_deadline(call: Task, parameters: OpenAIParameters) -> Callable[[], No
     """
     if parameters.deadline is None:
         return lambda: None
-    from aikit.runtime.deadline import Deadline  # noqa: PLC0415  most calls have all the time there is
+    from aikit.runtime.timers import Deadline  # noqa: PLC0415  most calls have all the time there is
 
-    deadline, finish = Deadline(call, parameters.deadline), call.finish
+    message = f"the call was not over after {parameters.deadline:g} s; raise deadline to give it longer"
+    why = CancelledError(message=message, code="deadline_exceeded", keeps=True)
+    deadline, finish = Deadline(parameters.deadline, partial(call.cancel, why)), call.finish
 
     def finish_in_time(outcome: Outcome) -> None:
         deadline.end()

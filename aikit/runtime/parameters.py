@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import attrs
 
+from aikit.http.headers import Headers
+
 if TYPE_CHECKING:
     from aikit.types.batches import OpenAIBatchProgress
     from aikit.types.bulk_files import OpenAIFileHousekeepingProgress, OpenAIFileManyProgress
     from aikit.types.progress import Progress
-from aikit.http.headers import Headers
 
 _MAX_SECONDS: Final = 1e9  # thirty years: more is no wait, and more than the clocks of some systems can hold
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from aikit.http.flow import Gather, Pause
-from aikit.runtime.ready import ReadyQueue
 from aikit.runtime.result import Outcome
-from aikit.runtime.task import Task
+from aikit.runtime.task import ReadyQueue, Task
 from aikit.runtime.timers import Timer
 from aikit.types.errors import CancelledError
 

@@ -4,12 +4,14 @@ A call under way: a flow, what answers its requests, and the eye on it.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import attrs
 
@@ -19,12 +21,48 @@ from aikit.http.messages import Request, Response, Transport
 from aikit.runtime.result import Outcome
 from aikit.types.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected, strip
 
-if TYPE_CHECKING:
-    from aikit.runtime.scheduler import Scheduler
-    from aikit.runtime.task_group import TaskGroup
-
 log: Final = logging.getLogger("aikit")
 _FAREWELL_S: Final = 0.9  # for undoing what a cancelled call has begun; more likely than not it is done by then
+
+
+class Driver(Protocol):
+    """
+    As much of a scheduler as a task and its group need.
+    """
+
+    def enqueue(self, task: Task, /) -> None:
+        """Have *task* run by a thread, as soon as there is one."""
+        ...
+
+    def cancel(self, task: Task, why: CancelledError | None = None, /) -> None:
+        """Ask *task* to stop, also while it is parked."""
+        ...
+
+    def run_if_idle(self, task: Task, until: float | None, /) -> bool:
+        """In a worker thread, run *task* here if no other thread does; return whether this is a worker thread."""
+        ...
+
+    def is_driving(self, task: Task, /) -> bool:
+        """Return whether this thread is running *task*, or a flow that it waits for."""
+        ...
+
+
+class Group(Protocol):
+    """
+    As much of a task group as the task that waits for it needs.
+
+    Attributes:
+        results: What each flow returned, in their order.
+
+        error: What the first that failed raised.
+    """
+
+    results: list[Any]
+    error: BaseException | None
+
+    def cancel(self) -> None:
+        """Ask the flows under way to stop."""
+        ...
 
 
 @attrs.define(eq=False)
@@ -54,10 +92,10 @@ class Task:
     transport: Callable[[], Transport]
     context: CallContext
     finish: Callable[[Outcome], None]
-    pool: Scheduler | None = None
+    pool: Driver | None = None
     due: float = 0.0
     ticket: int | None = None
-    group: TaskGroup | None = None
+    group: Group | None = None
     parent: Task | None = None
     is_long: bool = False
     outcome: Outcome | None = None
@@ -218,3 +256,43 @@ def _unexpected(error: BaseException) -> OpenAIError:
     wrapped = OpenAIError(message=f"{type(error).__name__}: {error}", code=UNEXPECTED)
     wrapped.__cause__ = error
     return wrapped
+
+
+_Queue = deque[tuple[int, Task]]
+
+
+@attrs.define(eq=False)
+class ReadyQueue:
+    """
+    Calls that wait for a thread, in the order they came in; guarded by whoever has it.
+    """
+
+    _long: _Queue = attrs.field(factory=deque)
+    _short: _Queue = attrs.field(factory=deque)
+    _number: itertools.count[int] = attrs.field(factory=itertools.count)
+
+    def __bool__(self) -> bool:
+        return bool(self._long or self._short)
+
+    def append(self, call: Task) -> None:
+        """
+        Put *call* behind all others.
+        """
+        (self._long if call.is_long else self._short).append((next(self._number), call))
+
+    def pop(self) -> Task | None:
+        """
+        Take the one that waits longest; ``None`` if there is none.
+        """
+        is_long = self._long and not (self._short and self._short[0] < self._long[0])
+        return _pop(self._long if is_long else self._short)
+
+    def pop_short(self) -> Task | None:
+        """
+        Take the one that waits longest of those that move no content; ``None`` if there is none.
+        """
+        return _pop(self._short)
+
+
+def _pop(queue: _Queue) -> Task | None:
+    return queue.popleft()[1] if queue else None

@@ -7,18 +7,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
 from aikit.http.flow import Flow, Gather
 from aikit.runtime.result import Outcome
-from aikit.runtime.task import Task
+from aikit.runtime.task import Driver, Task
 from aikit.types.errors import CancelledError, Rejected
 from aikit.types.progress import Progress
-
-if TYPE_CHECKING:
-    from aikit.runtime.scheduler import Scheduler
 
 
 @attrs.define(eq=False)
@@ -43,7 +40,7 @@ class TaskGroup:
     # caller's own iterable may be behind it, which may be slow, or cancel the call.
 
     call: Task
-    pool: Scheduler
+    pool: Driver
     when_over: Callable[[], None]
     results: list[Any] = attrs.field(factory=list, init=False)
     error: BaseException | None = attrs.field(default=None, init=False)

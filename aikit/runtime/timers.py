@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -100,3 +101,49 @@ class Timer:
             self._heap.clear()
             self._thread = None
             return None
+
+
+@attrs.define(eq=False)
+class Deadline:
+    """
+    The end of a call's time; one thread is enough for all calls, and ends when none of them has one.
+
+    Attributes:
+        seconds: How long the call may take.
+
+        expire: Called when it has taken that long.
+    """
+
+    seconds: float
+    expire: Callable[[], object]
+    due: float = 0.0
+    ticket: int | None = None
+
+    def begin(self) -> None:
+        """
+        Let the time run.
+        """
+        self.due = time.monotonic() + self.seconds
+        _deadlines.park(self)
+
+    def end(self) -> None:
+        """
+        Forget the call: it is over.
+        """
+        _deadlines.unpark(self)
+
+
+def _new_timer() -> Timer:
+    return Timer(lambda deadline: deadline.expire())
+
+
+_deadlines = _new_timer()
+
+
+def _after_fork_in_child() -> None:
+    global _deadlines  # noqa: PLW0603  in a child made by fork, the timer's thread is not there
+    _deadlines = _new_timer()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
