@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 
 from aikit.jsonl.builder import UnfitError
-from aikit.providers.local.api.file_rules import Refusal
+from aikit.providers.local.api.refusals import Refusal
 from aikit.storage.errors import StoreError
 from aikit.types.error_codes import ERROR_CODES
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError

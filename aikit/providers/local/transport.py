@@ -22,12 +22,12 @@ from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
 from aikit.http.sources import Source
 from aikit.providers.local import BASE_URL
-from aikit.providers.local.api.file_rules import Refusal
 from aikit.providers.local.api.files import FilesService
+from aikit.providers.local.api.refusals import Refusal
 from aikit.providers.local.api.replies import Reply, refusal_reply
 from aikit.providers.local.batches.answer_settings import Answers
 from aikit.providers.local.clock import Clock, RealClock
-from aikit.providers.local.store.content import CHUNK_BYTES, Content
+from aikit.providers.local.store.blobs import CHUNK_BYTES, Content
 from aikit.providers.local.store.files import Store
 from aikit.storage.database import giving_up
 from aikit.storage.errors import StoreError

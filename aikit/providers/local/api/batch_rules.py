@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.providers.local.api.file_rules import (
+from aikit.providers.local.api.refusals import (
     Refusal,
     bounded,
     integer,
@@ -18,6 +18,7 @@ from aikit.providers.local.api.file_rules import (
     unsupported,
     wrong_type,
 )
+from aikit.providers.local.store.batches import WantedBatch
 from aikit.validation.limits import limits_for
 from aikit.validation.problems import kind_of
 
@@ -29,22 +30,6 @@ _MAX_VALUE: Final = 512
 _OUTPUT_EXPIRES_AFTER_S: Final = 2_592_000
 _LIST_DEFAULT: Final = 20
 _LIST_MAX: Final = 100
-
-
-@attrs.frozen(kw_only=True)
-class WantedBatch:
-    """
-    What a batch is to be, once it is allowed.
-
-    Attributes:
-        output_expires_after_s: Seconds its output files are kept.
-    """
-
-    input_file_id: str
-    endpoint: str
-    completion_window: str
-    metadata: Mapping[str, str] | None
-    output_expires_after_s: int
 
 
 @attrs.frozen(kw_only=True)

@@ -12,7 +12,7 @@ import attrs
 
 from aikit.providers.local import UPSTREAM_FIELD
 from aikit.providers.local.api.batch_rules import batch_list_query, no_such_batch, not_cancellable, wanted_batch
-from aikit.providers.local.api.file_rules import Refusal
+from aikit.providers.local.api.refusals import Refusal
 from aikit.providers.local.api.replies import Reply, answering, json_reply
 from aikit.providers.local.batches.answer_settings import Answers
 from aikit.providers.local.batches.worker import Engine

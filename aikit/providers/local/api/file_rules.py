@@ -1,17 +1,17 @@
 """
-What OpenAI refuses, and in which words.
+What OpenAI refuses when a file is uploaded, listed or fetched.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 import attrs
 
+from aikit.providers.local.api.refusals import Refusal, integer, missing, require_known, unsupported
 from aikit.validation.limits import limits_for
 from aikit.validation.lines import parsed
-from aikit.validation.problems import kind_of
 
 _BATCH_FORMAT: Final = "Invalid file format for Batch API. Must be .jsonl"
 _FINE_TUNE_FORMAT: Final = "Expected file to have JSONL format, where every line is a valid JSON dictionary."
@@ -20,41 +20,6 @@ _FIELDS: Final = frozenset(("purpose", "expires_after[anchor]", "expires_after[s
 _LIST_FIELDS: Final = frozenset(("purpose", "limit", "order", "after"))
 _MAX_LINE: Final = 1 << 20
 _DEFAULT_EXPIRY_S: Final = {"batch": 2_592_000, "batch_output": 2_592_000}
-
-
-@attrs.frozen(slots=False, str=False)
-class Refusal(Exception):  # noqa: N818  an answer, not a fault of this program
-    """
-    An answer that says no.
-
-    Attributes:
-        message: OpenAI's words where they are known.
-
-        param: The parameter at fault, if one is.
-
-        code: OpenAI's name of the kind of problem, if it has one.
-
-        status: HTTP status.
-
-        type: OpenAI's class of error.
-
-        headers: Further headers of the answer.
-    """
-
-    # https://developers.openai.com/api/docs/guides/error-codes (read 2026-11-21)
-
-    message: str
-    param: str | None = None
-    code: str | None = None
-    status: int = 400
-    type: str = "invalid_request_error"
-    headers: Mapping[str, str] = attrs.field(factory=dict)
-
-    def to_wire(self) -> dict[str, Any]:
-        """
-        Return the body of the answer.
-        """
-        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 
 
 @attrs.frozen(kw_only=True)
@@ -244,15 +209,6 @@ def _no_dictionary(line: int) -> Refusal:
     return Refusal(f"{_FINE_TUNE_FORMAT} Line {line} is not a valid JSON dictionary.", param="file")
 
 
-def require_known(fields: Iterable[str], known: frozenset[str]) -> None:
-    """
-    Refuse parameters that there are not.
-    """
-    for name in fields:
-        if name not in known:
-            raise Refusal(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
-
-
 def _purpose(purpose: str | None) -> str:
     if not purpose:
         raise missing("purpose")
@@ -300,64 +256,3 @@ def _require_fitting_extension(name: str, purpose: str) -> None:
         raise Refusal(_BATCH_FORMAT)
     if purpose == "assistants" and extension not in limits_for("local").extensions[purpose]:
         raise Refusal(f"Files with extensions [{extension or 'none'}] are not supported for retrieval.")
-
-
-def integer(text: str, param: str, low: int, high: int) -> int:
-    """
-    Return the number that *text* is.
-
-    Raises:
-        Refusal: It is none, or not between *low* and *high*.
-    """
-    if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20):
-        raise Refusal(
-            f"Invalid type for '{param}': expected an integer, but got '{text}' instead.", param, "invalid_type"
-        )
-    return bounded(int(text), param, low, high)
-
-
-def bounded(value: int, param: str, low: int, high: int) -> int:
-    """
-    Return *value*.
-
-    Raises:
-        Refusal: It is not between *low* and *high*.
-    """
-    if value < low:
-        raise Refusal(
-            f"Invalid '{param}': integer below minimum value. Expected a value >= {low}, but got {value} instead.",
-            param,
-            "integer_below_min_value",
-        )
-    if value > high:
-        raise Refusal(
-            f"Invalid '{param}': integer above maximum value. Expected a value <= {high}, but got {value} instead.",
-            param,
-            "integer_above_max_value",
-        )
-    return value
-
-
-def wrong_type(param: str, expected: str, value: Any) -> Refusal:
-    """
-    Return the answer about a value of another JSON type than *expected*, which reads like ``"a string"``.
-    """
-    message = f"Invalid type for '{param}': expected {expected}, but got {kind_of(value)} instead."
-    return Refusal(message, param, "invalid_type")
-
-
-def missing(param: str) -> Refusal:
-    """
-    Return the answer about a parameter that must be there.
-    """
-    return Refusal(f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
-
-
-def unsupported(value: str, param: str, allowed: tuple[str, ...]) -> Refusal:
-    """
-    Return the answer about a value that is none of *allowed*.
-    """
-    quoted = [f"'{each}'" for each in allowed]
-    comma = "," if len(quoted) > 2 else ""
-    listed = f"{', '.join(quoted[:-1])}{comma} and {quoted[-1]}" if len(quoted) > 1 else quoted[0]
-    return Refusal(f"Invalid value: '{value}'. Supported values are: {listed}.", param, "invalid_value")

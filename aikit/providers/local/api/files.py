@@ -4,8 +4,9 @@ OpenAI's Files API on a store: plain values in, a status, headers and a body out
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import attrs
@@ -17,9 +18,12 @@ from aikit.providers.local.api.file_rules import (
     no_such_file,
     require_downloadable,
 )
+from aikit.providers.local.api.refusals import Refusal
 from aikit.providers.local.api.replies import Reply, answering, json_reply
-from aikit.providers.local.store.content import Content, asked_part
+from aikit.providers.local.store.blobs import Content
 from aikit.providers.local.store.files import Store, StoredFile
+
+_RANGE: Final = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))", re.ASCII)
 
 
 @attrs.frozen(kw_only=True)
@@ -113,7 +117,7 @@ class FilesService:
         file, stream = opened
         try:
             require_downloadable(file.purpose)
-            part = asked_part(headers, file.bytes, _etag(file))
+            part = _asked_part(headers, file.bytes, _etag(file))
         except BaseException:
             stream.close()
             raise
@@ -140,6 +144,39 @@ def file_to_wire(file: StoredFile) -> dict[str, Any]:
     if file.expires_at is not None:
         data["expires_at"] = file.expires_at
     return data
+
+
+def _asked_part(headers: Mapping[str, str], size_bytes: int, etag: str) -> tuple[int, int] | None:
+    """
+    Return start and size of the part that Range and If-Range in *headers* (lower case) ask for, ``None`` for the whole.
+
+    Raises:
+        Refusal: There is no such part (status 416).
+    """
+    # RFC 9110 sections 13.1.5 and 14.2: what is not understood, several ranges among it, is answered with the whole.
+    found = _RANGE.fullmatch(headers.get("range", "").replace(" ", ""))
+    if found is None or headers.get("if-range", etag) != etag:
+        return None
+    first, last, suffix = found.groups()
+    if suffix is not None:
+        start, end = max(size_bytes - int(suffix), 0), size_bytes
+    elif last and int(last) < int(first):
+        return None
+    else:
+        start, end = int(first), min(int(last) + 1, size_bytes) if last else size_bytes
+    if start >= size_bytes:
+        raise _no_such_part(size_bytes)
+    return start, end - start
+
+
+def _no_such_part(size_bytes: int) -> Refusal:
+    return Refusal(
+        f"The range asked for starts behind the file's last byte; the file has {size_bytes} bytes.",
+        param="range",
+        code="range_not_satisfiable",
+        status=416,
+        headers={"content-range": f"bytes */{size_bytes}"},
+    )
 
 
 def _content_headers(file: StoredFile, size_bytes: int) -> dict[str, str]:

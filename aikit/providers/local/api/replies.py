@@ -13,8 +13,8 @@ from typing import Any, Final, ParamSpec
 
 import attrs
 
-from aikit.providers.local.api.file_rules import Refusal
-from aikit.providers.local.store.content import Content
+from aikit.providers.local.api.refusals import Refusal
+from aikit.providers.local.store.blobs import Content
 from aikit.storage.errors import StoreError
 
 P = ParamSpec("P")

@@ -12,19 +12,11 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.providers.local.api.file_rules import (
-    ContentCheck,
-    Refusal,
-    admission,
-    bounded,
-    missing,
-    require_known,
-    wrong_type,
-)
+from aikit.providers.local.api.file_rules import ContentCheck, admission
 from aikit.providers.local.api.files import file_to_wire
+from aikit.providers.local.api.refusals import Refusal, bounded, missing, require_known, wrong_type
 from aikit.providers.local.api.replies import Reply, answering, json_reply
-from aikit.providers.local.store.blobs import Incoming
-from aikit.providers.local.store.content import CHUNK_BYTES
+from aikit.providers.local.store.blobs import CHUNK_BYTES, Incoming
 from aikit.providers.local.store.files import StoredFile
 from aikit.providers.local.store.uploads import NotPending, StoredUpload, UploadStore, WantedUpload
 from aikit.validation.limits import limits_for

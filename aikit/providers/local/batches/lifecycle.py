@@ -12,7 +12,6 @@ from typing import Final
 import attrs
 
 from aikit.providers.local.batches.answerer import Answer, Task
-from aikit.providers.local.batches.batch_lines import answered_line
 from aikit.providers.local.batches.input import (
     DamagedInput,
     Verdict,
@@ -23,7 +22,7 @@ from aikit.providers.local.batches.input import (
     unfit_input,
 )
 from aikit.providers.local.batches.journal import Journal, Record
-from aikit.providers.local.batches.output import conclude, tally_columns
+from aikit.providers.local.batches.output import answered_line, conclude, tally_columns
 from aikit.providers.local.store.batches import BatchStore, StoredBatch, Superseded
 from aikit.storage.database import giving_up
 from aikit.storage.errors import StoreError, telling_faults

@@ -1,24 +1,39 @@
 """
-The end of a batch: its output and error files come to be in the same moment as its last status, or not at all.
+The output and error files of a batch: their lines, and how they come to be in the same moment as its last status.
 """
 
 from __future__ import annotations
 
+import json
+import random
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Final
 
 import attrs
 
-from aikit.providers.local.batches.batch_lines import NEVER_RUN, unanswered_line
+from aikit.providers.local.batches.answerer import Answer
 from aikit.providers.local.batches.input import custom_ids
 from aikit.providers.local.batches.journal import Journal
 from aikit.providers.local.store.batches import StoredBatch, change
 from aikit.providers.local.store.blobs import Incoming
 from aikit.providers.local.store.files import Store, StoredFile
 from aikit.storage.errors import telling_faults
+from aikit.types.usage import Usage
+from aikit.validation.lines import parsed
 
+_NEVER_RUN: Final[Mapping[str, tuple[str, str]]] = {
+    "expired": (
+        "batch_expired",
+        "This request could not be executed before the completion window expired.",
+    ),
+    "cancelled": (
+        "batch_cancelled",
+        "This request was not executed because the batch was cancelled before it.",
+    ),
+}
+"""End of a batch → code and message of the requests that it left undone."""
 _BLOCK: Final = 256 * 1024
 _MOST: Final = 2**63 - 1  # SQLite has no larger number, and a server may say any
 _STATUS_AFTER: Final = {"finalizing": "completed", "cancelling": "cancelled", "in_progress": "expired"}
@@ -86,8 +101,8 @@ def _lines(store: Store, batch: StoredBatch, journal: Journal, end: str) -> Iter
     for record in journal.records():
         yield record.is_ok, record.text
     folder = store.batch_folder
-    if journal.left and end in NEVER_RUN and folder.finds_input(batch.id, store.blob(batch.input_file_id)):
-        code, message = NEVER_RUN[end]
+    if journal.left and end in _NEVER_RUN and folder.finds_input(batch.id, store.blob(batch.input_file_id)):
+        code, message = _NEVER_RUN[end]
         with folder.input(batch.id).open("rb", buffering=0) as file:
             for _, custom_id in custom_ids(file, journal.is_done):
                 yield False, unanswered_line(custom_id, code, message)
@@ -116,3 +131,52 @@ class _Part:
         self._incoming.write(memoryview(self._block))
         self._block = bytearray()
         return self._incoming
+
+
+def answered_line(custom_id: str, answer: Answer) -> tuple[bytes, Usage | None]:
+    """
+    Return the line, without its newline, that tells *answer*, and the tokens it cost.
+    """
+    if answer.error is not None or answer.status_code is None:
+        return unanswered_line(custom_id, *(answer.error or ("no_answer", "There was no answer."))), None
+    body, value = _as_line(answer.body)
+    usage = Usage.from_wire(value.get("usage")) if isinstance(value, dict) else None
+    request_id = answer.request_id or _new_id("req_")
+    head = (
+        f'{{"id": "{_new_id("batch_req_")}", "custom_id": {json.dumps(custom_id)}, "response": {{"status_code": '
+        f'{answer.status_code}, "request_id": {json.dumps(request_id)}, "body": '
+    )
+    return b"".join((head.encode(), body, b'}, "error": null}')), usage
+
+
+def unanswered_line(custom_id: str, code: str, message: str) -> bytes:
+    """
+    Return the line, without its newline, about a request that got no answer.
+    """
+    error = {"code": code, "message": message}
+    return json.dumps({"id": _new_id("batch_req_"), "custom_id": custom_id, "response": None, "error": error}).encode()
+
+
+def _new_id(prefix: str) -> str:
+    # No secret. The system's own numbers would cost each line a turn among all threads; a forked child has others too.
+    return f"{prefix}{random.getrandbits(128):032x}"
+
+
+def _as_line(body: bytes) -> tuple[bytes, Any]:
+    """
+    Return *body* as JSON on one line, and what it says; what is no JSON becomes a string.
+    """
+    try:
+        value = parsed(body)
+    except ValueError:
+        return _mended(body)
+    # between tokens only: inside strings JSON has no bare newlines
+    return body.strip().replace(b"\r", b" ").replace(b"\n", b" "), value
+
+
+def _mended(body: bytes) -> tuple[bytes, Any]:
+    try:
+        value = json.loads(body, parse_constant=lambda _: None)  # servers that write NaN mean nothing by it
+    except (ValueError, RecursionError):
+        value = body.decode("utf-8", "replace") or None
+    return json.dumps(value).encode(), value

@@ -13,7 +13,7 @@ from typing import Any, Final
 import attrs
 
 from aikit.http.context import CallContext
-from aikit.providers.local.api.file_rules import Refusal
+from aikit.providers.local.api.refusals import Refusal
 from aikit.providers.local.batches.answerer import Answer, Task
 from aikit.providers.local.model.chat import chat, completions, responses
 from aikit.providers.local.model.embeddings import embeddings, moderations

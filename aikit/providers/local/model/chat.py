@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from aikit.providers.local.api.file_rules import Refusal
-from aikit.providers.local.model.request import Body, kind_of, refuse_type, require_filled
+from aikit.providers.local.api.refusals import Refusal, wrong_type
+from aikit.providers.local.model.request import Body, require_filled
 from aikit.providers.local.model.text import Reply, json_reply, reply, schema_reply, tokens_of
 from aikit.types.usage import Usage
 
@@ -145,7 +145,7 @@ def texts(value: Any, param: str) -> list[str]:
     for index, entry in enumerate(value):
         is_fine = type(entry) is str or (type(entry) is list and all(type(token) is int for token in entry))
         if not is_fine:
-            refuse_type(f"{param}[{index}]", "a string or an array of integers", entry)
+            raise wrong_type(f"{param}[{index}]", "a string or an array of integers", entry)
         require_filled(f"{param}[{index}]", entry)
     return [entry if type(entry) is str else " ".join(map(str, entry)) for entry in value]
 
@@ -200,7 +200,7 @@ def _messages(messages: list[Any], param: str, roles: Sequence[str]) -> list[tup
     found = []
     for index, message in enumerate(messages):
         if type(message) is not dict:
-            refuse_type(f"{param}[{index}]", "an object", message)
+            raise wrong_type(f"{param}[{index}]", "an object", message)
         inner = Body(message, f"{param}[{index}].")
         inner.required("role", str)
         role = inner.choice("role", roles)
@@ -220,7 +220,7 @@ def _text_of(content: Any, param: str) -> str:
     pieces = []
     for index, part in enumerate(content):
         if type(part) is not dict:
-            refuse_type(f"{param}[{index}]", "an object", part)
+            raise wrong_type(f"{param}[{index}]", "an object", part)
         inner = Body(part, f"{param}[{index}].")
         kind = inner.required("type", str)
         if kind in _TEXT_PARTS:
@@ -254,7 +254,7 @@ def _stop(body: Body) -> list[str]:
     words = [stop] if isinstance(stop, str) else stop or []
     for index, word in enumerate(words):
         if type(word) is not str:
-            refuse_type(f"stop[{index}]", kind_of(str), word)
+            raise wrong_type(f"stop[{index}]", "a string", word)
     return words
 
 

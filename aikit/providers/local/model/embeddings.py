@@ -11,7 +11,7 @@ import re
 import struct
 from typing import Any, Final
 
-from aikit.providers.local.api.file_rules import Refusal
+from aikit.providers.local.api.refusals import Refusal
 from aikit.providers.local.model.chat import texts
 from aikit.providers.local.model.request import Body, require_filled
 from aikit.providers.local.model.text import tokens_of

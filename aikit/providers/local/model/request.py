@@ -4,24 +4,14 @@ The body of a request to the built-in model, looked at parameter by parameter, a
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any, Final, NoReturn
+from collections.abc import Sequence
+from typing import Any
 
 import attrs
 
-from aikit.providers.local.api.file_rules import Refusal
+from aikit.providers.local.api.refusals import Refusal, bounded, missing, unsupported, wrong_type
 from aikit.validation.lines import parsed
-from aikit.validation.problems import excerpt
-
-_KINDS: Final[tuple[tuple[type, str], ...]] = (
-    (bool, "a boolean"),
-    (int, "an integer"),
-    (float, "a decimal"),
-    (str, "a string"),
-    (list, "an array"),
-    (dict, "an object"),
-    (type(None), "null"),
-)
+from aikit.validation.problems import kind_of
 
 
 @attrs.frozen
@@ -49,7 +39,7 @@ class Body:
         """
         value = self.fields.get(name)
         if value is not None and type(value) not in kinds:
-            refuse_type(self.place + name, " or ".join(kind_of(kind) for kind in kinds), value)
+            raise wrong_type(self.place + name, " or ".join(kind_of(kind()) for kind in kinds), value)
         return value
 
     def required(self, name: str, *kinds: type) -> Any:
@@ -61,8 +51,7 @@ class Body:
         """
         value = self.get(name, *kinds)
         if value is None:
-            param = self.place + name
-            raise Refusal(f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
+            raise missing(self.place + name)
         return value
 
     def whole(self, name: str, least: int, most: int | None = None) -> int | None:
@@ -73,9 +62,7 @@ class Body:
             Refusal: It is none, or out of bounds.
         """
         value: int | None = self.get(name, int)
-        if value is not None:
-            self._require_within(name, value, least, most, "integer")
-        return value
+        return None if value is None else bounded(value, self.place + name, least, most)
 
     def number(self, name: str, least: float, most: float) -> float | None:
         """
@@ -85,11 +72,9 @@ class Body:
             Refusal: It is none, or out of bounds.
         """
         value: float | None = self.get(name, int, float)
-        if value is not None:
-            self._require_within(name, value, least, most, "decimal")
-        return value
+        return None if value is None else bounded(value, self.place + name, least, most, "decimal")
 
-    def choice(self, name: str, allowed: Collection[str]) -> str | None:
+    def choice(self, name: str, allowed: Sequence[str]) -> str | None:
         """
         Return a word that is among *allowed*, ``None`` where there is none.
 
@@ -98,9 +83,7 @@ class Body:
         """
         value: str | None = self.get(name, str)
         if value is not None and value not in allowed:
-            listed = ", ".join(f"'{word}'" for word in allowed)
-            message = f"Invalid value: '{excerpt(value)}'. Supported values are: {listed}."
-            raise Refusal(message, self.place + name, "invalid_value")
+            raise unsupported(value, self.place + name, allowed)
         return value
 
     def inner(self, name: str) -> Body:
@@ -108,15 +91,6 @@ class Body:
         Return an object within, empty where there is none.
         """
         return Body(self.get(name, dict) or {}, f"{self.place}{name}.")
-
-    def _require_within(self, name: str, value: float, least: float, most: float | None, kind: str) -> None:
-        param = self.place + name
-        if value < least:
-            message = f"Invalid '{param}': {kind} below minimum value. Expected a value >= {least}, but got {value}"
-            raise Refusal(f"{message} instead.", param, f"{kind}_below_min_value")
-        if most is not None and value > most:
-            message = f"Invalid '{param}': {kind} above maximum value. Expected a value <= {most}, but got {value}"
-            raise Refusal(f"{message} instead.", param, f"{kind}_above_max_value")
 
 
 def body_from(raw: bytes) -> Body:
@@ -131,23 +105,8 @@ def body_from(raw: bytes) -> Body:
     except ValueError as error:
         raise Refusal(f"We could not parse the JSON body of your request. {error}") from None
     if type(value) is not dict:
-        refuse_type("body", "an object", value)
+        raise wrong_type("body", "an object", value)
     return Body(value)
-
-
-def kind_of(kind: type) -> str:
-    """
-    Return what JSON calls values of *kind*, with its article.
-    """
-    return next(word for known, word in _KINDS if issubclass(kind, known))
-
-
-def refuse_type(param: str, expected: str, value: Any) -> NoReturn:
-    """
-    Refuse a parameter that has another JSON type than *expected*.
-    """
-    message = f"Invalid type for '{param}': expected {expected}, but got {kind_of(type(value))} instead."
-    raise Refusal(message, param, "invalid_type")
 
 
 def require_filled(param: str, value: Any) -> None:

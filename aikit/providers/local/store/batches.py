@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.providers.local.api.batch_rules import WantedBatch
 from aikit.providers.local.store.files import Store
 from aikit.storage.errors import telling_faults
 from aikit.types.usage import Usage
@@ -25,6 +24,22 @@ class Superseded(Exception):  # noqa: N818  the answer is to look again
     """
     The batch is not any more what it was taken for: somebody else has changed it.
     """
+
+
+@attrs.frozen(kw_only=True)
+class WantedBatch:
+    """
+    What a batch is to be, once it is allowed.
+
+    Attributes:
+        output_expires_after_s: Seconds its output files are kept.
+    """
+
+    input_file_id: str
+    endpoint: str
+    completion_window: str
+    metadata: Mapping[str, str] | None
+    output_expires_after_s: int
 
 
 @attrs.frozen

@@ -1,5 +1,5 @@
 """
-A file on its way in: under a temporary name, marked as alive, measured and hashed while it is written.
+The bytes of stored files: on their way in, measured and hashed while they are written, and on their way out.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ import hashlib
 import os
 import secrets
 import string
+from collections.abc import Callable
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -16,10 +17,11 @@ from typing import Any, Final, Self
 
 import attrs
 
-from aikit.storage.errors import NO_SPACE, telling_faults
+from aikit.storage.errors import NO_SPACE, StoreError, telling_faults
 from aikit.storage.locks import mark_as_alive
 from aikit.storage.private import private_opener
 
+CHUNK_BYTES: Final = 256 * 1024
 _ALPHABET: Final = string.ascii_letters + string.digits
 _WORTH_RESERVING: Final = 4 << 20
 
@@ -118,3 +120,60 @@ class Incoming:
                 self._file.close()
                 self._path.unlink()
                 raise
+
+
+@attrs.define(eq=False)
+class Content:
+    """
+    An open part of a stored file; used in a ``with`` block, which closes it.
+
+    Attributes:
+        file: Open from its first byte; stays readable when the file is deleted meanwhile.
+
+        start: First byte to hand out.
+
+        size_bytes: How many from there on.
+    """
+
+    file: FileIO
+    start: int
+    size_bytes: int
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.file.close()
+
+    def copy_to(self, write: Callable[[memoryview], object]) -> None:
+        """
+        Hand it to *write* in chunks, each valid only during the call.
+
+        Raises:
+            StoreError: The disk has less than was stored (code ``"storage_damaged"``).
+        """
+        self.file.seek(self.start)
+        left = self.size_bytes
+        with memoryview(bytearray(min(CHUNK_BYTES, left))) as buffer:
+            while left:
+                count = self._filled(buffer[: min(len(buffer), left)])
+                write(buffer[:count])
+                left -= count
+
+    def _filled(self, buffer: memoryview) -> int:
+        try:
+            count = self.file.readinto(buffer)
+        except OSError as error:
+            raise _damaged(self.file, error.strerror or str(error)) from error
+        if not count:
+            raise _damaged(self.file, "it is shorter than it was when it was stored")
+        return count
+
+
+def _damaged(file: FileIO, why: str) -> StoreError:
+    return StoreError(
+        message=f"the stored content {file.name!r} cannot be read: {why}; delete the file and upload it again",
+        code="storage_damaged",
+    )

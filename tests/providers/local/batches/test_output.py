@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from aikit.providers.local.batches.answerer import Answer
-from aikit.providers.local.batches.batch_lines import answered_line, unanswered_line
+from aikit.providers.local.batches.output import answered_line, unanswered_line
 from aikit.types.usage import Usage
 
 
