@@ -75,16 +75,16 @@ class BillingRecorder:
         """
         return self.ledger.knows(kind, account.address, batch_id)
 
-    def book_created(self, account: Account, batch: OpenAIBatch) -> None:
+    def record_created(self, account: Account, batch: OpenAIBatch) -> None:
         """
         Book that *batch* was created, if nobody has, and call the hooks.
 
         Raises:
             StoreError: The ledger cannot be written.
         """
-        self._book(self._created(account, batch))
+        self._record(self._created(account, batch))
 
-    def book_ended(self, account: Account, batch: OpenAIBatch, cost: OpenAIBatchCost) -> None:
+    def record_end(self, account: Account, batch: OpenAIBatch, cost: OpenAIBatchCost) -> None:
         """
         Book that *batch* has ended, if nobody has, and before that, that it was created; call the hooks.
 
@@ -103,7 +103,7 @@ class BillingRecorder:
             is_lower_bound=cost.is_lower_bound,
             models=cost.models,
         )
-        self._book(self._created(account, batch), ended)
+        self._record(self._created(account, batch), ended)
 
     def close(self) -> None:
         """
@@ -130,7 +130,7 @@ class BillingRecorder:
             metadata=batch.metadata,
         )
 
-    def _book(self, *events: OpenAIBatchEvent) -> None:
+    def _record(self, *events: OpenAIBatchEvent) -> None:
         for event in self.ledger.book(*events):
             for hook in self.hooks:
                 _call(hook, event)

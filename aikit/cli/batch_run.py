@@ -25,13 +25,13 @@ from aikit.cli.output.batch_text import list_text
 from aikit.cli.output.formats import human_time
 from aikit.cli.output.progress import bars, telling_troubles
 from aikit.client import OpenAIClient
+from aikit.resources.batches.run.costs import remaining_input
 from aikit.resources.batches.run.folder import RunFolder
-from aikit.resources.batches.run.plan import Fingerprint, fingerprint, planned
-from aikit.resources.batches.run.results import Joined, written
-from aikit.resources.batches.run.run import concluded, taken_up
+from aikit.resources.batches.run.plan import Fingerprint, fingerprint, plan
+from aikit.resources.batches.run.results import Joined, write_rows
+from aikit.resources.batches.run.run import finish, load_or_rebuild
 from aikit.resources.batches.run.state import Part, RunOrder, RunState
-from aikit.resources.batches.run.steps import Listener, answered, intending_again
-from aikit.resources.batches.run.unsent import unsent
+from aikit.resources.batches.run.steps import Listener, plan_again, run_all
 from aikit.storage import home_folder
 from aikit.storage.errors import StoreError
 from aikit.types.batch_rows import STATUSES
@@ -132,7 +132,7 @@ class Run:
             metadata=dict(metadata),
             output_expires_after=expiry and dict(expiry),
         )
-        with self.folder.held(order.key):
+        with self.folder.lock(order.key):
             known = self._known(order)
             self.wishes.require_own_place(self.folder.results())
             state = self._begun(order, mark) if known is None else self._gone_on_with(known, mark)
@@ -145,7 +145,7 @@ class Run:
         Return how far an earlier call has come; ``None`` for nothing, and when all is to begin anew.
         """
         if not self.wishes.again:
-            return taken_up(self.client, order, self.folder)
+            return load_or_rebuild(self.client, order, self.folder)
         with suppress(OpenAIError):  # nothing of it is needed any more
             known = self.folder.load(order.key)
             if known is not None and not known.is_ended and known.batch_ids:
@@ -154,7 +154,7 @@ class Run:
 
     def _went_on(self, state: RunState, mark: Fingerprint) -> int:
         try:
-            return self._told(answered(self.client, state, self._listener(mark), self.wait), mark)
+            return self._told(run_all(self.client, state, self._listener(mark), self.wait), mark)
         except KeyboardInterrupt:
             self._say_how_to_go_on(state)
             raise
@@ -188,7 +188,7 @@ class Run:
         target = self.wishes.target
         own = (str(target.absolute()),) if target is not None and target.exists() else ()  # an earlier run's, or named
         state = RunState(order=order, created_at=time.time(), parts=parts, results=own)
-        self.folder.keep(state)
+        self.folder.save(state)
         return state
 
     def _planned(self, order: RunOrder) -> tuple[Part, ...]:
@@ -197,7 +197,7 @@ class Run:
             bar = shown.file(path.name, size)
             try:
                 limits, folder = self.client.provider.limits, self.folder.parts_of(order.key)
-                parts = planned(path, limits, folder, lambda done: bar(Progress(done, size, "checking", 1)))
+                parts = plan(path, limits, folder, lambda done: bar(Progress(done, size, "checking", 1)))
             except (Rejected, OpenAIError) as problem:
                 is_disk = getattr(problem, "code", None) == "unwritable_file"
                 raise Refused(_errors_of(problem), was_sent=is_disk) from problem
@@ -217,7 +217,7 @@ class Run:
         is_asked = self.wishes.max_cost is not None or (known.is_ended and self.wishes.resubmit)
         if not is_asked or all(part.is_submitted for part in state.parts):
             return state
-        with unsent(self.client, state, mark) as path:
+        with remaining_input(self.client, state, mark) as path:
             return state if confirm_cost(self.client, self.output, self.wishes, path) else None
 
     def _next_of(self, known: RunState) -> RunState:
@@ -225,7 +225,7 @@ class Run:
             created = f"{len(known.batch_ids)} of {len(known.parts)} batches created"
             self.output.say(f"this run was begun {human_time(int(known.created_at))}; it goes on with {created}")
             return known
-        state = intending_again(known, is_free_only=not self.wishes.resubmit)
+        state = plan_again(known, is_free_only=not self.wishes.resubmit)
         if state.is_ended:
             since = human_time(int(known.ended_at or 0))
             self.output.say(
@@ -248,10 +248,10 @@ class Run:
             if target is None:
                 print_rows(self.output, told[0])
             else:
-                written(told[0], target)
+                write_rows(told[0], target)
             say_problems(self.output, found.problems, found.problem_count)
 
-        done = concluded(self.client, state, mark, self.folder, target=target, use=use)
+        done = finish(self.client, state, mark, self.folder, target=target, use=use)
         if not told:
             self.output.say("the provider has their files no more, or not all; the results stay as they were written")
             told.append(RowPrinter((), counts=Counter(dict.fromkeys(STATUSES, 0) | dict(done.counts))))
@@ -261,7 +261,7 @@ class Run:
     def _listener(self, mark: Fingerprint) -> Listener:
         room = "some batches were more than the provider keeps waiting; others are over: tried again"
         return Listener(
-            on_state=self.folder.keep,
+            on_state=self.folder.save,
             uploading=partial(uploading, self.output),
             on_uploaded=lambda _: mark.require(self.wishes.path),
             waiting=partial(waiting, self.output),

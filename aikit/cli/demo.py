@@ -90,7 +90,7 @@ def _tell(story: DemoReporter, client: OpenAIClient, lines: int) -> None:
     _list(story, client, file)
     back = _fetch(story, client, file)
     _compare(story, path, back)
-    batch = answered(story, client, file, path)
+    batch = run_all(story, client, file, path)
     _delete(story, client, [file.id, *(one for one in (batch.output_file_id, batch.error_file_id) if one)])
 
 
@@ -194,7 +194,7 @@ def _home(kept: Path | None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def answered(story: DemoReporter, client: OpenAIClient, file: OpenAIFile, path: Path) -> OpenAIBatch:
+def run_all(story: DemoReporter, client: OpenAIClient, file: OpenAIFile, path: Path) -> OpenAIBatch:
     """
     Have the requests of *file*, which is here at *path*, answered; return the batch.
 

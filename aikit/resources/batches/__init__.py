@@ -11,9 +11,17 @@ import attrs
 from aikit.http.flow import Flow
 from aikit.http.retry import RetryPolicy
 from aikit.resources.arguments import require_id
-from aikit.resources.batches.batch_booking import affordable, booked, looked_at, rows_looked_at
-from aikit.resources.batches.batch_intent import created_for_intent, new_intent, oldest_with
-from aikit.resources.batches.create import created_once
+from aikit.resources.batches.costs import (
+    check_affordable,
+    count_cost,
+    estimate,
+    input_of,
+    record_created,
+    record_end,
+    record_end_of_rows,
+)
+from aikit.resources.batches.create import create_for_intent, create_once, find_oldest, new_intent
+from aikit.resources.batches.fetch import fetch_and_join
 from aikit.resources.batches.parameters import (
     OpenAIBatchListParameters,
     OpenAIBatchParameters,
@@ -21,6 +29,7 @@ from aikit.resources.batches.parameters import (
     OpenAIBatchRowsParameters,
     OpenAIBatchWaitParameters,
 )
+from aikit.resources.batches.resubmit import resubmit_lines, statuses_of
 from aikit.resources.batches.results import (
     OpenAIBatchCostResult,
     OpenAIBatchEstimateResult,
@@ -28,12 +37,13 @@ from aikit.resources.batches.results import (
     OpenAIBatchResult,
     OpenAIBatchRowsResult,
 )
-from aikit.resources.batches.wait import asking_in_time, ended
+from aikit.resources.batches.wait import wait_until_ended, with_bounded_timeout
 from aikit.resources.call import retry_policy, start
 from aikit.resources.pages import all_pages, one_page
 from aikit.runtime.parameters import OpenAIParameters, require_text
 from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
 from aikit.types.errors import Rejected
+from aikit.validation import check_batch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -100,16 +110,16 @@ class BatchesAPI:
         return start(
             self._session,
             OpenAIBatchResult(),
-            lambda provider, context: booked(
-                self._session,
-                _checked_create(
+            lambda provider, context: record_created(
+                _create(
                     provider,
                     order,
                     policy,
                     options,
-                    affordable(self._session, input_file_id, options, provider, context),
+                    check_affordable(provider, input_file_id, options, self._session.recorder, context),
                 ),
                 provider,
+                self._session.recorder,
             ),
             options,
         )
@@ -132,7 +142,7 @@ class BatchesAPI:
         return start(
             self._session,
             OpenAIBatchResult(),
-            lambda provider, _: looked_at(self._session, provider.retrieve_batch(batch_id), provider, only_own=True),
+            lambda provider, _: self._recorded(provider.retrieve_batch(batch_id), provider, only_own=True),
             OpenAIParameters.of(parameters),
         )
 
@@ -172,7 +182,7 @@ class BatchesAPI:
         return start(
             self._session,
             OpenAIBatchResult(),
-            lambda provider, _: looked_at(self._session, provider.cancel_batch(batch_id), provider, only_own=True),
+            lambda provider, _: self._recorded(provider.cancel_batch(batch_id), provider, only_own=True),
             OpenAIParameters.of(parameters),
         )
 
@@ -197,11 +207,11 @@ class BatchesAPI:
             ValueError: *batch_id* is empty or cannot be an id. Nothing was sent.
         """
         require_id("batch_id", batch_id)
-        options = asking_in_time(OpenAIBatchWaitParameters.of(parameters), self._session.defaults)
+        options = with_bounded_timeout(OpenAIBatchWaitParameters.of(parameters), self._session.defaults)
         return start(
             self._session,
             OpenAIBatchResult(),
-            lambda provider, context: looked_at(self._session, ended(provider, batch_id, options, context), provider),
+            lambda provider, context: self._recorded(wait_until_ended(provider, batch_id, options, context), provider),
             options,
         )
 
@@ -230,17 +240,15 @@ class BatchesAPI:
         """
         # GET {base}/batches/{batch_id}, then {base}/files/{file_id}/content of its three files
         # https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
-        from aikit.resources.batches.fetch import joined  # noqa: PLC0415  its database is needed here only
-
         _require_batch(batch)
         options = OpenAIBatchRowsParameters.of(parameters)
         return start(
             self._session,
             OpenAIBatchRowsResult(),
-            lambda provider, context: rows_looked_at(
-                self._session,
-                joined(provider, batch, options.input_file, context, with_lineage=options.with_lineage),
+            lambda provider, context: record_end_of_rows(
+                fetch_and_join(provider, batch, options.input_file, context, with_lineage=options.with_lineage),
                 provider,
+                self._session.recorder,
             ),
             options,
             is_long=True,
@@ -276,8 +284,6 @@ class BatchesAPI:
         """
         # GET {base}/batches/{batch_id} and the files' contents, POST {base}/files, POST {base}/batches
         # https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
-        from aikit.resources.batches.resubmit import resubmitted, statuses_of  # noqa: PLC0415  likewise
-
         _require_batch(batch)
         statuses = statuses_of(only)
         options = OpenAIBatchResubmitParameters.of(parameters)
@@ -285,18 +291,18 @@ class BatchesAPI:
         return start(
             self._session,
             OpenAIBatchResult(),
-            lambda provider, context: booked(
-                self._session,
-                resubmitted(
+            lambda provider, context: record_created(
+                resubmit_lines(
                     provider,
                     batch,
                     statuses,
                     options=options,
                     policy=policy,
+                    recorder=self._session.recorder,
                     context=context,
-                    affordable=lambda source: affordable(self._session, source, options, provider, context),
                 ),
                 provider,
+                self._session.recorder,
             ),
             options,
             is_long=True,
@@ -320,13 +326,11 @@ class BatchesAPI:
             TypeError: *file* is nothing of that kind. Nothing was sent.
             ValueError: *file* is empty, or a closed stream. Nothing was sent.
         """
-        from aikit.resources.batches.costs import estimated, input_of  # noqa: PLC0415  likewise
-
         source = input_of(file)
         return start(
             self._session,
             OpenAIBatchEstimateResult(),
-            lambda provider, context: estimated(provider, source, self._session.recorder, context),
+            lambda provider, context: estimate(provider, source, self._session.recorder, context),
             OpenAIParameters.of(parameters),
             is_long=True,
         )
@@ -353,16 +357,17 @@ class BatchesAPI:
         """
         # GET {base}/batches/{batch_id}, then {base}/files/{file_id}/content of its output and error file
         # https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
-        from aikit.resources.batches.costs import costed  # noqa: PLC0415  likewise
-
         _require_batch(batch)
         return start(
             self._session,
             OpenAIBatchCostResult(),
-            lambda provider, _: costed(provider, batch, self._session.recorder),
+            lambda provider, _: count_cost(provider, batch, self._session.recorder),
             OpenAIParameters.of(parameters),
             is_long=True,
         )
+
+    def _recorded(self, flow: Flow[OpenAIBatch], provider: Provider, *, only_own: bool = False) -> Flow[OpenAIBatch]:
+        return record_end(flow, provider, self._session.recorder, only_own=only_own)
 
 
 def _require_batch(batch: Any) -> None:
@@ -381,21 +386,19 @@ def _order(input_file_id: str, endpoint: str, options: OpenAIBatchParameters) ->
     )
 
 
-def _checked_create(
+def _create(
     provider: Provider, order: BatchOrder, policy: RetryPolicy, options: OpenAIBatchParameters, checking: Flow[None]
 ) -> Flow[OpenAIBatch]:
     if options.validate:
-        from aikit.validation import check_batch  # noqa: PLC0415  its rules are needed here only
-
         problems = check_batch(order.endpoint, order.completion_window, provider.limits)
         if problems:
             raise Rejected(problems)
     if options.intent is not None and options.max_cost is not None:
-        found = yield from oldest_with(provider, options.intent)
+        found = yield from find_oldest(provider, options.intent)
         if found is not None:  # nothing will be created, so nothing will cost
             return found
     yield from checking
-    create = created_once if options.intent is None else created_for_intent
+    create = create_once if options.intent is None else create_for_intent
     return (yield from create(provider, order, policy))
 
 

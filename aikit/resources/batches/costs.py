@@ -1,16 +1,16 @@
 """
-What batches cost, before and after, as flows; and the ledger's eye on batches that other calls see.
+What batches cost, before and after, as flows; and how the ledger learns of batches from all calls that see one.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -25,6 +25,9 @@ from aikit.http.flow import Flow
 from aikit.http.messages import Request, Response
 from aikit.http.retry import intercept
 from aikit.http.sources import Source, source_of
+from aikit.resources.batches.fetch import fetch_ended, without_output
+from aikit.resources.batches.parameters import OpenAIBatchParameters
+from aikit.resources.batches.rows.join import BatchRows, lacks_output
 from aikit.types.batches import OpenAIBatch, OpenAIBatchRequestCounts
 from aikit.types.costs import OpenAIBatchCost, OpenAIBatchEstimate
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
@@ -53,8 +56,8 @@ def input_of(file: Any) -> Source | str:
     return source_of(file, filename="batch.jsonl")
 
 
-def estimated(
-    provider: Provider, file: Source | str, books: BillingRecorder, context: CallContext
+def estimate(
+    provider: Provider, file: Source | str, recorder: BillingRecorder, context: CallContext
 ) -> Flow[OpenAIBatchEstimate]:
     """
     Estimate what the lines of *file* will cost: something on this machine, or the id of an uploaded file.
@@ -62,154 +65,172 @@ def estimated(
     Raises:
         OpenAIError: It cannot be read or fetched, or the user's prices cannot be used.
     """
-    prices = books.prices(provider.account())
+    prices = recorder.prices(provider.account())
     if isinstance(file, str):
-        estimator: Estimator = yield from _counted_in(provider, file, lambda: Estimator(prices))
+        estimator: Estimator = yield from _count_at_provider(provider, file, lambda: Estimator(prices))
     else:
-        estimator = _counted_here(file.resolved(), Estimator(prices), context)
+        estimator = _count_here(file.resolved(), Estimator(prices), context)
     return estimator.result()
 
 
-def require_affordable(
-    estimating: Flow[OpenAIBatchEstimate], max_cost: Decimal, of: Literal["high", "low"]
+def check_affordable(
+    provider: Provider,
+    file: Source | str,
+    options: OpenAIBatchParameters,
+    recorder: BillingRecorder,
+    context: CallContext,
 ) -> Flow[None]:
     """
-    Check before a batch is created that it will not cost more than *max_cost* US dollars at that end of the estimate.
+    Check, where *options* have a *max_cost*, that a batch of the lines of *file* will not cost more.
 
     Raises:
         Rejected: It may (codes ``"max_cost_exceeded"`` and ``"unknown_cost"``).
     """
-    problem = refusal((yield from estimating), max_cost, of)
+    if options.max_cost is None:
+        return
+    problem = refusal((yield from estimate(provider, file, recorder, context)), options.max_cost, options.max_cost_of)
     if problem is not None:
         raise Rejected([problem])
 
 
-def costed(provider: Provider, batch: OpenAIBatch | str, books: BillingRecorder) -> Flow[OpenAIBatchCost]:
+def count_cost(provider: Provider, batch: OpenAIBatch | str, recorder: BillingRecorder) -> Flow[OpenAIBatchCost]:
     """
-    Count what *batch* cost; book that, if nobody has.
+    Count what *batch* cost, and record that in the ledger if it is not there yet.
 
     Raises:
         OpenAIError: It has not ended (code ``"batch_not_ended"``), its files cannot be fetched, or the user's prices
             cannot be used.
     """
-    from aikit.resources.batches.fetch import ended_batch  # noqa: PLC0415  waiting needs nothing of what is there
-
-    over = yield from ended_batch(provider, batch)
+    over = yield from fetch_ended(provider, batch)
     account = provider.account(over)
-    cost = yield from _cost(provider, over, books.prices(account))
-    if books.is_kept:
-        _try_to(lambda: books.book_ended(account, over, cost), f"that batch {over.id} has ended", books)
+    cost = yield from _count(provider, over, recorder.prices(account))
+    if recorder.is_kept:
+        with _logging_trouble(f"that batch {over.id} has ended", recorder):
+            recorder.record_end(account, over, cost)
     return cost
 
 
-def created(flow: Flow[OpenAIBatch], provider: Provider, books: BillingRecorder) -> Flow[OpenAIBatch]:
+def record_created(flow: Flow[OpenAIBatch], provider: Provider, recorder: BillingRecorder) -> Flow[OpenAIBatch]:
     """
-    Book the batch that *flow* creates.
+    Record in the ledger that *flow* created a batch.
     """
     batch = yield from flow
-    if books.is_kept:
-        _try_to(lambda: books.book_created(provider.account(batch), batch), f"that batch {batch.id} was created", books)
+    if recorder.is_kept:
+        with _logging_trouble(f"that batch {batch.id} was created", recorder):
+            recorder.record_created(provider.account(batch), batch)
     return batch
 
 
-def seen(
-    flow: Flow[OpenAIBatch], provider: Provider, books: BillingRecorder, *, only_own: bool = False
+def record_end(
+    flow: Flow[OpenAIBatch], provider: Provider, recorder: BillingRecorder, *, only_own: bool = False
 ) -> Flow[OpenAIBatch]:
     """
-    Book the end of the batch that *flow* returns, or raises, if it has ended; whatever goes wrong is only logged.
+    Record the end of the batch that *flow* returns, or raises; a failure to do so is only logged.
 
     Args:
         flow: Asks for the batch.
 
         provider: Whose it is.
 
-        books: Where it is booked.
+        recorder: Writes the ledger.
 
-        only_own: Only if the ledger knows that it was created here: nothing of strangers is fetched.
+        only_own: Only if the ledger knows that it was created here, so that no files of other programs are fetched.
     """
     try:
         batch = yield from flow
     except Rejected as rejected:
         if isinstance(rejected.value, OpenAIBatch):
-            yield from noticed(provider, rejected.value, books, only_own=only_own)
+            yield from _record_end_of(provider, rejected.value, recorder, only_own=only_own)
         raise
-    yield from noticed(provider, batch, books, only_own=only_own)
+    yield from _record_end_of(provider, batch, recorder, only_own=only_own)
     return batch
 
 
-def noticed(
+def record_end_of_rows(flow: Flow[BatchRows], provider: Provider, recorder: BillingRecorder) -> Flow[BatchRows]:
+    """
+    Record the end of the batch whose rows *flow* joins.
+    """
+    rows = yield from flow
+    try:
+        yield from _record_end_of(provider, rows.batch, recorder, here=rows.files())
+    except BaseException:
+        rows.close()
+        raise
+    return rows
+
+
+def _record_end_of(
     provider: Provider,
     batch: OpenAIBatch,
-    books: BillingRecorder,
+    recorder: BillingRecorder,
     *,
     only_own: bool = False,
     here: Mapping[str, Path] = MappingProxyType({}),
 ) -> Flow[None]:
     """
-    Book the end of *batch* if it has ended and nobody has; whatever goes wrong is only logged.
+    Record the end of *batch* if it has ended and the ledger does not have that yet; a failure is only logged.
 
-    Its files are fetched for that, once and aside, unless they are *here*, by their ids: what the caller asked does not
-    depend on it.
+    Its files are fetched for that once, as a best effort, unless they are *here*, by their ids.
     """
-    if not books.is_kept or not batch.is_ended:
+    if not recorder.is_kept or not batch.is_ended:
         return
     account = provider.account(batch)
-    try:
-        if books.knows(ENDED, account, batch.id) or (only_own and not books.knows(CREATED, account, batch.id)):
+    with _logging_trouble(f"that batch {batch.id} has ended", recorder):
+        if recorder.knows(ENDED, account, batch.id) or (only_own and not recorder.knows(CREATED, account, batch.id)):
             return
-        cost = yield from intercept(_cost(provider, batch, books.prices(account), here), _aside)
-        books.book_ended(account, batch, cost)
-    except CancelledError:
-        raise
-    except Exception as error:  # noqa: BLE001  the answer that the caller waits for is there
-        _log_trouble(f"that batch {batch.id} has ended", error, books)
+        cost = yield from intercept(_count(provider, batch, recorder.prices(account), here), _as_best_effort)
+        recorder.record_end(account, batch, cost)
 
 
-def _aside(request: Request) -> Flow[Response]:
+def _as_best_effort(request: Request) -> Flow[Response]:
     response: Response = yield attrs.evolve(request, is_best_effort=True)
     return response
 
 
-def _try_to(book: Callable[[], None], what: str, books: BillingRecorder) -> None:
+@contextmanager
+def _logging_trouble(what: str, recorder: BillingRecorder) -> Iterator[None]:
     try:
-        book()
-    except Exception as error:  # noqa: BLE001  likewise
-        _log_trouble(what, error, books)
+        yield
+    except CancelledError:
+        raise
+    except Exception as error:  # noqa: BLE001  the answer that the caller waits for is there
+        log.warning(
+            "%s is not in the ledger %s yet: %s; it will be booked when the batch is looked at again, by wait, results "
+            "or cost",
+            what,
+            recorder.ledger.path,
+            error,
+        )
 
 
-def _log_trouble(what: str, error: Exception, books: BillingRecorder) -> None:
-    log.warning(
-        "%s is not in the ledger %s yet: %s; it will be booked when the batch is looked at again, by wait, results or "
-        "cost",
-        what,
-        books.ledger.path,
-        error,
-    )
-
-
-def _cost(
+def _count(
     provider: Provider, batch: OpenAIBatch, prices: Prices, here: Mapping[str, Path] = MappingProxyType({})
 ) -> Flow[OpenAIBatchCost]:
-    def tally() -> UsageCounter:
-        return UsageCounter(lambda model: prices.price_of(model, batch.created_at), batch.model or "")
-
     try:
-        if batch.output_file_id is None and batch.request_counts.completed:
-            raise _without_output(batch)
-        total = tally()
-        for file_id in (batch.output_file_id, batch.error_file_id):
-            if file_id is None:
-                continue
-            if file_id in here:
-                total.merge(_counted_here(source_of(here[file_id]).resolved(), tally(), CallContext()))
-            else:
-                total.merge((yield from _counted_in(provider, file_id, tally)))
+        found = yield from _count_files(provider, batch, prices, here)
     except OpenAIError as error:
         usage = Usage.from_wire(batch.usage)
         if usage is None or not (error.is_not_found_error or error.code == "output_missing"):
             raise
         return cost_of(_as_told(batch, usage, prices), prices, (_GONE,))
-    return cost_of(total, prices, missing=_missing(batch.request_counts, total))
+    return cost_of(found, prices, missing=_missing(batch.request_counts, found))
+
+
+def _count_files(
+    provider: Provider, batch: OpenAIBatch, prices: Prices, here: Mapping[str, Path]
+) -> Flow[UsageCounter]:
+    def counter() -> UsageCounter:
+        return UsageCounter(lambda model: prices.price_of(model, batch.created_at), batch.model or "")
+
+    if lacks_output(batch):
+        raise OpenAIError(message=without_output(batch), code="output_missing")
+    total = counter()
+    for file_id in (batch.output_file_id, batch.error_file_id):
+        if file_id is not None and file_id in here:
+            total.merge(_count_here(source_of(here[file_id]).resolved(), counter(), CallContext()))
+        elif file_id is not None:
+            total.merge((yield from _count_at_provider(provider, file_id, counter)))
+    return total
 
 
 def _missing(told: OpenAIBatchRequestCounts, found: UsageCounter) -> int:
@@ -218,14 +239,6 @@ def _missing(told: OpenAIBatchRequestCounts, found: UsageCounter) -> int:
     """
     lines = found.answered + found.failed + found.problem_count
     return max(min(told.completed - found.answered, max(told.total, told.completed + told.failed) - lines), 0)
-
-
-def _without_output(batch: OpenAIBatch) -> OpenAIError:
-    return OpenAIError(
-        message=f"batch {batch.id} has ended with {batch.request_counts.completed:,} answers, and the provider names "
-        "no file with them; ask again later",
-        code="output_missing",
-    )
 
 
 def _as_told(batch: OpenAIBatch, usage: Usage, prices: Prices) -> UsageCounter:
@@ -251,7 +264,7 @@ def _as_told(batch: OpenAIBatch, usage: Usage, prices: Prices) -> UsageCounter:
     return told
 
 
-def _counted_in(provider: Provider, file_id: str, make_counter: Callable[[], Any]) -> Flow[Any]:
+def _count_at_provider(provider: Provider, file_id: str, make_counter: Callable[[], Any]) -> Flow[Any]:
     sink: CountingSink[Any] = CountingSink(make_counter=make_counter)
     expected = yield from provider.download_file(file_id, sink)
     if expected is not None and expected != sink.done:
@@ -261,7 +274,7 @@ def _counted_in(provider: Provider, file_id: str, make_counter: Callable[[], Any
     return sink.finish()
 
 
-def _counted_here(source: Source, counter: Counter, context: CallContext) -> Any:
+def _count_here(source: Source, counter: Counter, context: CallContext) -> Any:
     sink: CountingSink[Any] = CountingSink(make_counter=lambda: counter)
     reader = source.open()
     try:

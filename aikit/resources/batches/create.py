@@ -1,10 +1,18 @@
 """
 Creating a batch once: it costs money, so before it is asked for again it is looked for.
+
+With an intent of the caller there is one batch for it, however often and from wherever it is asked for. The API has no
+idempotency, so this is as safe as looking can make it: the batch is looked for before it is created and again after;
+where another process was as quick, the older batch stays and the creator of the younger one cancels its own. A creator
+that got no answer does not know its own, and cancels all younger ones. Two can stay only if the provider lists a new
+batch so late that neither creator sees the other's, or if a process dies, or loses the provider, between creating and
+looking.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -13,7 +21,7 @@ from aikit.http.flow import Flow, Pause
 from aikit.http.retry import RetryPolicy, asked_to_retry, may_have_been_done
 from aikit.resources.pages import one_page
 from aikit.types.batches import INTENT_KEY, BatchOrder, BatchPage, OpenAIBatch
-from aikit.types.errors import CancelledError, ExchangeError, OpenAIError
+from aikit.types.errors import CancelledError, ExchangeError, OpenAIError, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,11 +34,12 @@ if TYPE_CHECKING:
 _MAX_PAGES: Final = 10
 _PAGE_SIZE: Final = 100
 _CLOCKS_APART_S: Final = 3600
+_QUICK_S: Final = 3600
 _ENOUGH_LOOKS: Final = 2
 _GATEWAY_TIMEOUTS: Final = frozenset((504, 524))  # 524: a content network's own
 
 
-def created_once(provider: Provider, order: BatchOrder, policy: RetryPolicy) -> Flow[OpenAIBatch]:
+def create_once(provider: Provider, order: BatchOrder, policy: RetryPolicy) -> Flow[OpenAIBatch]:
     """
     Create the batch of *order*; when the answer is lost, return the batch that was created all the same.
 
@@ -40,18 +49,18 @@ def created_once(provider: Provider, order: BatchOrder, policy: RetryPolicy) -> 
     Raises:
         OpenAIError: It was refused, or the answer was lost and the batch was not found.
     """
-    batch, _ = yield from created_or_found(provider, order, policy)
+    batch, _ = yield from create_or_find(provider, order, policy)
     return batch
 
 
-def created_or_found(provider: Provider, order: BatchOrder, policy: RetryPolicy) -> Flow[tuple[OpenAIBatch, bool]]:
+def create_or_find(provider: Provider, order: BatchOrder, policy: RetryPolicy) -> Flow[tuple[OpenAIBatch, bool]]:
     """
-    Create the batch of *order* as `created_once`, and tell whether it is known to be the one that was created here.
+    Create the batch of *order* as `create_once`, and tell whether it is known to be the one that was created here.
 
     After a lost answer it is one with the same intent, which may be another creator's if the intent is the caller's.
 
     Raises:
-        OpenAIError: As `created_once`.
+        OpenAIError: As `create_once`.
     """
     search = _Search(provider, order, policy.now() - _CLOCKS_APART_S)
     for attempt in itertools.count(1):
@@ -61,7 +70,7 @@ def created_or_found(provider: Provider, order: BatchOrder, policy: RetryPolicy)
             if not _may_have_been_done(error):
                 raise
             failure = error
-        batch = yield from _found(search, failure, policy, attempt)
+        batch = yield from _look_until_known(search, failure, policy, attempt)
         if batch is not None:
             return batch, False
         if not _is_worth_a_retry(failure, policy, attempt):
@@ -69,7 +78,71 @@ def created_or_found(provider: Provider, order: BatchOrder, policy: RetryPolicy)
     raise AssertionError  # pragma: no cover  counting has no end
 
 
-def _found(search: _Search, failure: OpenAIError, policy: RetryPolicy, attempt: int) -> Flow[OpenAIBatch | None]:
+def new_intent() -> str:
+    """
+    Return an intent of its own for an order of a caller who gives none.
+    """
+    return os.urandom(16).hex()
+
+
+def create_for_intent(provider: Provider, order: BatchOrder, policy: RetryPolicy) -> Flow[OpenAIBatch]:
+    """
+    Return the batch that carries the intent of *order*, created if none of the newest 1,000 does.
+
+    Raises:
+        OpenAIError: It could not be looked for, and was not created; or as `create_once`.
+        Rejected: Two were created at once, and the younger one could not be cancelled; the older one comes along.
+    """
+    found = yield from find_oldest(provider, order.intent)
+    if found is not None:
+        return found
+    created, is_ours = yield from create_or_find(provider, order, policy)
+    try:
+        oldest, *younger = (yield from find_all(provider, order.intent, created.created_at - _QUICK_S)) or [created]
+    except CancelledError:
+        raise
+    except OpenAIError:  # it exists, and whoever asks again finds it
+        return created
+    if oldest.id != created.id and is_ours:
+        yield from _cancel_all(provider, [created], oldest)
+    if not is_ours:  # one of them is, or none
+        yield from _cancel_all(provider, [batch for batch in younger if not _is_stopping(batch)], oldest)
+    return created if oldest.id == created.id else oldest
+
+
+def find_oldest(provider: Provider, intent: str) -> Flow[OpenAIBatch | None]:
+    """
+    Return the oldest of the newest 1,000 batches that carry *intent*.
+    """
+    return next(iter((yield from find_all(provider, intent))), None)
+
+
+def find_all(provider: Provider, intent: str, since: float = float("-inf")) -> Flow[list[OpenAIBatch]]:
+    """
+    Return those of the newest 1,000 batches that carry *intent*, the oldest first.
+
+    Args:
+        provider: Whose batches.
+
+        intent: What they carry.
+
+        since: Unix seconds before which it was certainly not created.
+    """
+    found: list[OpenAIBatch] = []
+    query: dict[str, Any] = {"limit": _PAGE_SIZE}
+    for _ in range(_MAX_PAGES):
+        page = yield from provider.list_batches(query)
+        found += [batch for batch in page.batches if batch.metadata.get(INTENT_KEY) == intent]
+        if not page.has_more or not page.batches or page.batches[-1].created_at < since <= page.batches[0].created_at:
+            break
+        query["after"] = page.last_id
+    found.reverse()  # the newest came first: of those created in the same second, the first is the oldest now
+    return sorted(found, key=lambda batch: batch.created_at)
+
+
+def _look_until_known(
+    search: _Search, failure: OpenAIError, policy: RetryPolicy, attempt: int
+) -> Flow[OpenAIBatch | None]:
     """
     Look for the batch after *failure*; return ``None`` if it does not exist.
 
@@ -162,3 +235,24 @@ def _unresolved(error: OpenAIError, order: BatchOrder) -> OpenAIError:
         f"with {INTENT_KEY} {order.intent} in its metadata, or with input_file_id {order.input_file_id}"
     )
     return attrs.evolve(error, message=message)
+
+
+def _is_stopping(batch: OpenAIBatch) -> bool:
+    return batch.is_ended or batch.status == "cancelling"
+
+
+def _cancel_all(provider: Provider, too_many: list[OpenAIBatch], oldest: OpenAIBatch) -> Flow[None]:
+    problems = []
+    for batch in too_many:
+        try:
+            yield from provider.cancel_batch(batch.id)
+        except OpenAIError as error:
+            if error.is_conflict_error:  # it is over already
+                continue
+            message = (
+                f"batch {oldest.id} was created for the same intent at the same time, and {batch.id}, which is one too "
+                f"many, could not be cancelled: {error.message}; cancel it"
+            )
+            problems.append(OpenAIError(message=message, code="created_twice"))
+    if problems:
+        raise Rejected(problems, oldest)

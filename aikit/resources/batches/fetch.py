@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 InputFile = str | os.PathLike[str] | None
 
 
-def joined(
+def fetch_and_join(
     provider: Provider,
     batch: OpenAIBatch | str,
     input_file: InputFile,
@@ -41,21 +41,21 @@ def joined(
         OpenAIError: The batch has not ended (code ``"batch_not_ended"``), a file is gone (``"file_gone"``), the lineage
             is broken (``"lineage_broken"``), or what fetching can fail with.
     """
-    ended = yield from ended_batch(provider, batch)
-    lineage = (yield from _lineage(provider, ended)) if with_lineage else [ended]
+    ended = yield from fetch_ended(provider, batch)
+    lineage = (yield from _fetch_lineage(provider, ended)) if with_lineage else [ended]
     folder = Folder()
     try:
-        asked = yield from _input(provider, lineage[0], input_file, folder.path / "input.jsonl")
+        asked = yield from _fetch_input(provider, lineage[0], input_file, folder.path / "input.jsonl")
         files: list[AnswerFile | Gone] = []
         for number, member in enumerate(lineage):
-            files += yield from _answers(provider, member, folder.path, number)
+            files += yield from _fetch_answers(provider, member, folder.path, number)
         return join(lineage, folder, asked, files, context)
     except BaseException:
         folder.close()
         raise
 
 
-def ended_batch(provider: Provider, batch: OpenAIBatch | str) -> Flow[OpenAIBatch]:
+def fetch_ended(provider: Provider, batch: OpenAIBatch | str) -> Flow[OpenAIBatch]:
     """
     Return *batch*, asked for anew unless it is known to be over, and with what.
 
@@ -70,7 +70,7 @@ def ended_batch(provider: Provider, batch: OpenAIBatch | str) -> Flow[OpenAIBatc
     raise OpenAIError(message=message, code="batch_not_ended")
 
 
-def _lineage(provider: Provider, batch: OpenAIBatch) -> Flow[list[OpenAIBatch]]:
+def _fetch_lineage(provider: Provider, batch: OpenAIBatch) -> Flow[list[OpenAIBatch]]:
     """
     Return the batches from the first one on to *batch*, each with what is left of the one before.
     """
@@ -80,7 +80,7 @@ def _lineage(provider: Provider, batch: OpenAIBatch) -> Flow[list[OpenAIBatch]]:
         if parent_id in seen:
             raise _broken(batch, f"{lineage[0].id} names {parent_id}, which descends from it")
         try:
-            lineage.insert(0, (yield from ended_batch(provider, parent_id)))
+            lineage.insert(0, (yield from fetch_ended(provider, parent_id)))
         except OpenAIError as error:
             if not error.is_not_found_error:
                 raise
@@ -94,12 +94,12 @@ def _broken(batch: OpenAIBatch, why: str) -> OpenAIError:
     return OpenAIError(message=message, code="lineage_broken")
 
 
-def _input(provider: Provider, batch: OpenAIBatch, input_file: InputFile, place: Path) -> Flow[Path]:
+def _fetch_input(provider: Provider, batch: OpenAIBatch, input_file: InputFile, place: Path) -> Flow[Path]:
     if input_file is not None:
         source_of(input_file, filename="input.jsonl").resolved().open().close()
         return Path(input_file).absolute()
     try:
-        yield from _fetched(provider, batch.input_file_id, place)
+        yield from _fetch(provider, batch.input_file_id, place)
     except OpenAIError as error:
         if not error.is_not_found_error:
             raise
@@ -111,7 +111,7 @@ def _input(provider: Provider, batch: OpenAIBatch, input_file: InputFile, place:
     return place
 
 
-def _answers(provider: Provider, batch: OpenAIBatch, folder: Path, number: int) -> Flow[list[AnswerFile | Gone]]:
+def _fetch_answers(provider: Provider, batch: OpenAIBatch, folder: Path, number: int) -> Flow[list[AnswerFile | Gone]]:
     """
     Fetch what there is; without the output there are no results, without the error file there are some.
     """
@@ -123,7 +123,7 @@ def _answers(provider: Provider, batch: OpenAIBatch, folder: Path, number: int) 
             continue
         place = folder / f"{kind}-{number}.jsonl"
         try:
-            yield from _fetched(provider, file_id, place)
+            yield from _fetch(provider, file_id, place)
         except OpenAIError as error:
             if not error.is_not_found_error:
                 raise
@@ -138,7 +138,7 @@ def _answers(provider: Provider, batch: OpenAIBatch, folder: Path, number: int) 
 
 def without_output(batch: OpenAIBatch) -> str:
     """
-    Return what is to be said of a batch that `lacks_output`.
+    Return the message about a batch that `lacks_output`.
     """
     return (
         f"batch {batch.id} has {batch.request_counts.completed:,} answers, and the provider names no file with them; "
@@ -146,7 +146,7 @@ def without_output(batch: OpenAIBatch) -> str:
     )
 
 
-def _fetched(provider: Provider, file_id: str, place: Path) -> Flow[None]:
+def _fetch(provider: Provider, file_id: str, place: Path) -> Flow[None]:
     try:
         with FileSink(path=place) as sink:
             total = yield from provider.download_file(file_id, sink)

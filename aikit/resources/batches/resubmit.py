@@ -5,17 +5,18 @@ The next batch: the lines of one that came to nothing, once more.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from aikit.billing.recorder import BillingRecorder
 from aikit.http.context import CallContext
 from aikit.http.flow import Flow
 from aikit.http.retry import RetryPolicy
-from aikit.http.sources import Source, source_of
-from aikit.resources.batches.batch_intent import created_for_intent, new_intent, oldest_with
-from aikit.resources.batches.create import created_once
-from aikit.resources.batches.fetch import joined, without_output
+from aikit.http.sources import source_of
+from aikit.resources.batches.costs import check_affordable
+from aikit.resources.batches.create import create_for_intent, create_once, find_oldest, new_intent
+from aikit.resources.batches.fetch import fetch_and_join, without_output
 from aikit.resources.batches.parameters import MAX_METADATA_PAIRS, OpenAIBatchResubmitParameters
 from aikit.resources.batches.rows.folder import telling_faults
 from aikit.resources.batches.rows.join import BatchRows, lacks_output
@@ -23,6 +24,7 @@ from aikit.types.batch_rows import STATUSES
 from aikit.types.batches import INTENT_KEY, PARENT_KEY, BatchOrder, OpenAIBatch
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.types.files import FileOrder, OpenAIFile
+from aikit.validation import check_file
 
 if TYPE_CHECKING:
     from aikit.providers import Provider
@@ -51,15 +53,15 @@ def statuses_of(only: Any) -> tuple[str, ...]:
     return tuple(only)
 
 
-def resubmitted(
+def resubmit_lines(
     provider: Provider,
     batch: OpenAIBatch | str,
     statuses: Collection[str],
     *,
     options: OpenAIBatchResubmitParameters,
     policy: RetryPolicy,
+    recorder: BillingRecorder,
     context: CallContext,
-    affordable: Callable[[Source], Flow[None]],
 ) -> Flow[OpenAIBatch]:
     """
     Make the next input from the lines of *batch* with one of *statuses*, upload it and create its batch.
@@ -71,25 +73,25 @@ def resubmitted(
         Rejected: The provider would refuse the input.
     """
     if options.intent is not None:
-        found = yield from oldest_with(provider, options.intent)
+        found = yield from find_oldest(provider, options.intent)
         if found is not None:
             return found
-    rows = yield from joined(provider, batch, options.input_file, context)
+    rows = yield from fetch_and_join(provider, batch, options.input_file, context)
     try:
         if "missing" in statuses and lacks_output(rows.batch):  # they are paid for
             raise OpenAIError(message=without_output(rows.batch), code="output_missing")
         metadata = _metadata(rows.batch, options)
-        place = _copied(rows, statuses)
-        yield from affordable(source_of(place))
-        file = yield from _uploaded(provider, place, options, context)
+        place = _copy_lines(rows, statuses)
+        yield from check_affordable(provider, source_of(place), options, recorder, context)
+        file = yield from _upload(provider, place, options, context)
     finally:
         rows.close()
     order = _order(rows.batch, file.id, metadata, options)
-    create = created_once if options.intent is None else created_for_intent
+    create = create_once if options.intent is None else create_for_intent
     return (yield from create(provider, order, policy))
 
 
-def _copied(rows: BatchRows, statuses: Collection[str]) -> Path:
+def _copy_lines(rows: BatchRows, statuses: Collection[str]) -> Path:
     place = rows.folder / f"rest-of-{_UNSAFE.sub('_', rows.batch.id)[:100]}.jsonl"
     with telling_faults(rows.folder), place.open("xb") as file:
         count = rows.copy_input(statuses, file)
@@ -100,13 +102,11 @@ def _copied(rows: BatchRows, statuses: Collection[str]) -> Path:
     raise OpenAIError(message=message, code="nothing_to_resubmit", param="only")
 
 
-def _uploaded(
+def _upload(
     provider: Provider, place: Path, options: OpenAIBatchResubmitParameters, context: CallContext
 ) -> Flow[OpenAIFile]:
     source = source_of(place).resolved()
     if options.validate:
-        from aikit.validation import check_file  # noqa: PLC0415  its rules are needed here only
-
         problems = check_file(source, "batch", provider.limits, context)
         if problems:
             raise Rejected(problems)

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from aikit.resources.batches.rows.write import write_csv, write_jsonl
 from aikit.runtime.parameters import is_flag
 from aikit.runtime.result import OpenAIListResult, OpenAIResult
 from aikit.types.batches import OpenAIBatch
@@ -130,8 +131,6 @@ class OpenAIBatchRowsResult(OpenAIResult["BatchRows"]):
             ValueError: *path* is empty, or the result is closed.
             OpenAIError: The call failed, or the file cannot be written.
         """
-        from aikit.resources.batches.rows.write import write_jsonl  # noqa: PLC0415  most results are not written
-
         place = _place(path)
         return write_jsonl(self._rows(), place)
 
@@ -157,8 +156,6 @@ class OpenAIBatchRowsResult(OpenAIResult["BatchRows"]):
             ValueError: *path* is empty, or the result is closed.
             OpenAIError: The call failed, or the file cannot be written.
         """
-        from aikit.resources.batches.rows.write import write_csv  # noqa: PLC0415  most results are not written
-
         is_flag("escape_formulas", escape_formulas)
         place = _place(path)
         return write_csv(self._rows(), place, escape_formulas=escape_formulas)

@@ -27,7 +27,7 @@ _MAX_DOUBLINGS: Final = 64
 _SHORTEST_TIMEOUT_S: Final = 5.0  # who waits for a moment only still wants one answer
 
 
-def asking_in_time(options: OpenAIBatchWaitParameters, defaults: OpenAIParameters) -> OpenAIBatchWaitParameters:
+def with_bounded_timeout(options: OpenAIBatchWaitParameters, defaults: OpenAIParameters) -> OpenAIBatchWaitParameters:
     """
     Return *options* for each single question: a provider that is silent, or asks for pauses, holds up no deadline.
     """
@@ -36,7 +36,7 @@ def asking_in_time(options: OpenAIBatchWaitParameters, defaults: OpenAIParameter
     return attrs.evolve(options, timeout=timeout_s, max_retries=0)  # waiting asks again by itself
 
 
-def ended(
+def wait_until_ended(
     provider: Provider, batch_id: str, options: OpenAIBatchWaitParameters, context: CallContext
 ) -> Flow[OpenAIBatch]:
     """
@@ -61,9 +61,9 @@ def ended(
             spent_s = yield Pause(0.0)  # it may have been long in coming
         else:
             troubles = 0
-            progress = _reported(batch, progress, context)
+            progress = _report(batch, progress, context)
             if batch.is_ended:
-                return _completed(batch)
+                return _require_completed(batch)
         if spent_s >= options.max_wait:
             raise _too_late(batch_id, spent_s, batch, trouble)
         spent_s = yield Pause(min(_wanted_s(pause_s, trouble, troubles), options.max_wait - spent_s))
@@ -91,7 +91,7 @@ def _wanted_s(usual_s: float, trouble: OpenAIError | None, troubles: int) -> flo
     return max(min(usual_s, soon_s), retry_after_s(trouble.headers, time.time()) or 0.0)
 
 
-def _reported(batch: OpenAIBatch, last: OpenAIBatchProgress | None, context: CallContext) -> OpenAIBatchProgress:
+def _report(batch: OpenAIBatch, last: OpenAIBatchProgress | None, context: CallContext) -> OpenAIBatchProgress:
     """
     Tell *context* what is new since *last*; return what is known now.
     """
@@ -102,7 +102,7 @@ def _reported(batch: OpenAIBatch, last: OpenAIBatchProgress | None, context: Cal
     return progress
 
 
-def _completed(batch: OpenAIBatch) -> OpenAIBatch:
+def _require_completed(batch: OpenAIBatch) -> OpenAIBatch:
     if batch.status == "completed":
         return batch
     problems = [

@@ -18,7 +18,7 @@ from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
 from aikit.http.retry import RetryPolicy
 from aikit.providers.openai import OpenAIProvider
-from aikit.resources.batches.create import created_once
+from aikit.resources.batches.create import create_once
 from aikit.types.batches import BatchOrder
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError
 from tests.batch_server import (
@@ -169,7 +169,7 @@ def _other(number: int, **fields: Any) -> dict[str, Any]:
 
 
 def _flow(max_retries: int = 2) -> Flow[Any]:
-    return created_once(_PROVIDER, _ORDER, RetryPolicy(max_retries=max_retries, now=lambda: _NOW_S))
+    return create_once(_PROVIDER, _ORDER, RetryPolicy(max_retries=max_retries, now=lambda: _NOW_S))
 
 
 def _asked(step: Any) -> Request:

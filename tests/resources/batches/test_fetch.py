@@ -19,7 +19,7 @@ import pytest
 from aikit import OpenAIBatchRowsParameters, OpenAIBatchRowsResult, OpenAIClient
 from aikit.http.context import CallContext
 from aikit.providers.openai import OpenAIProvider
-from aikit.resources.batches.fetch import joined
+from aikit.resources.batches.fetch import fetch_and_join
 from aikit.types.batches import OpenAIBatch
 from aikit.types.errors import OpenAIError
 from aikit.types.usage import Usage
@@ -364,7 +364,7 @@ def test_flow_asks_for_one_thing_after_the_other() -> None:
     Bare: the input first; a failure there ends the flow and removes its folder.
     """
     provider = OpenAIProvider(base_url="https://api.example/v1")
-    flow = joined(provider, OpenAIBatch.from_wire(WIRE), None, CallContext())
+    flow = fetch_and_join(provider, OpenAIBatch.from_wire(WIRE), None, CallContext())
     request = next(flow)
     assert not isinstance(request, float)
     assert request.url == "https://api.example/v1/files/file-in/content"  # type: ignore[union-attr]  # no pause

@@ -19,7 +19,7 @@ from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
 from aikit.providers.openai import OpenAIProvider
 from aikit.resources.batches.parameters import OpenAIBatchWaitParameters
-from aikit.resources.batches.wait import asking_in_time, ended
+from aikit.resources.batches.wait import wait_until_ended, with_bounded_timeout
 from aikit.types.batches import OpenAIBatch
 from aikit.types.errors import ExchangeError, OpenAIError, Rejected
 from tests.resources.batches.test_batches import said
@@ -42,7 +42,7 @@ def _counts(total: int, completed: int, failed: int = 0) -> dict[str, Any]:
 
 
 def _flow(context: CallContext | None = None, **options: Any) -> Flow[Any]:
-    return ended(_PROVIDER, "batch_1", OpenAIBatchWaitParameters(**options), context or CallContext())
+    return wait_until_ended(_PROVIDER, "batch_1", OpenAIBatchWaitParameters(**options), context or CallContext())
 
 
 def _answer(step: Any, status: int = 200, value: Any = None, **headers: str) -> Response:
@@ -188,7 +188,7 @@ def test_one_answer_is_not_waited_for_longer_than_all(
     """
     The time-out of each question is the caller's or the client's, but no longer than the whole wait, or five seconds.
     """
-    asking = asking_in_time(
+    asking = with_bounded_timeout(
         OpenAIBatchWaitParameters(timeout=timeout, max_wait=max_wait), OpenAIParameters(timeout=600.0)
     )
     assert (asking.timeout, asking.max_retries, asking.max_wait) == (patience_s, 0, max_wait)

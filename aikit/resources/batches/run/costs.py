@@ -1,20 +1,25 @@
 """
-What the batches of a run cost.
+What the batches of a run cost, and the lines whose cost is still to be estimated.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import TYPE_CHECKING
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
 
+from aikit.resources.batches.rows.folder import unusable
+from aikit.resources.batches.run.client import Client
+from aikit.resources.batches.run.plan import Fingerprint
+from aikit.resources.batches.run.results import input_of
+from aikit.resources.batches.run.state import Part, RunState
 from aikit.storage.errors import StoreError
 from aikit.types.costs import OpenAIBatchCost
-from aikit.types.errors import OpenAIError
+from aikit.types.errors import OpenAIError, Rejected
 from aikit.types.events import ENDED
-
-if TYPE_CHECKING:
-    from aikit.resources.batches.run.client import Client
-    from aikit.resources.batches.run.state import RunState
 
 
 def costs_of(client: Client, state: RunState) -> tuple[list[OpenAIBatchCost], list[OpenAIError]]:
@@ -47,3 +52,46 @@ def _booked(client: Client, batch_id: str) -> OpenAIBatchCost | None:
                 counts = event.request_counts
                 return OpenAIBatchCost(models=event.models, answered=counts.completed, failed=counts.failed)
     return None
+
+
+@contextmanager
+def remaining_input(client: Client, state: RunState, mark: Fingerprint) -> Iterator[Path]:
+    """
+    Yield a file of the lines that no batch has yet: of a part that had a batch, those that this left undone.
+
+    Args:
+        client: Whose provider tells what was left undone.
+
+        state: The run.
+
+        mark: Of its input.
+
+    Raises:
+        Rejected: The results of a batch cannot be had.
+        OpenAIError: There is no room for the file (code ``"temporary_storage"``).
+    """
+    parts = [part for part in state.parts if not part.is_submitted]
+    with tempfile.TemporaryDirectory(prefix="aikit-") as folder:
+        path = Path(folder) / "unsent.jsonl"
+        try:
+            with path.open("wb") as file:
+                for part in parts:
+                    _add_lines(client, part, state, mark, file)
+        except OSError as error:
+            raise unusable(path.parent, error) from error
+        yield path
+
+
+def _add_lines(client: Client, part: Part, state: RunState, mark: Fingerprint, file: BinaryIO) -> None:
+    if len(part.attempts) < 2:
+        with Path(part.path).open("rb") as lines:
+            shutil.copyfileobj(lines, file)
+        file.write(b"\n")  # the last line may have no end
+        return
+    options = {"with_lineage": True} | input_of(part, state, mark)
+    with client.batches.results(part.attempts[-2].batch_id or "", options) as result:
+        if result.errors:
+            raise Rejected(result.errors)
+        for row in result:
+            if not row.is_ok:
+                file.write(row.input_line + b"\n")

@@ -39,7 +39,7 @@ class RunFolder:
         return cls(home / "runs")
 
     @contextmanager
-    def held(self, key: str) -> Iterator[None]:
+    def lock(self, key: str) -> Iterator[None]:
         """
         Be the only one at the run *key*; when the process dies, however it dies, the next may go on.
 
@@ -79,7 +79,7 @@ class RunFolder:
             )
             raise OpenAIError(message=message, code="run_damaged") from error
 
-    def keep(self, state: RunState) -> None:
+    def save(self, state: RunState) -> None:
         """
         Write down how far a run has come; whoever is killed in the middle of it leaves the file as it was.
 

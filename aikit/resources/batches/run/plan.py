@@ -94,7 +94,7 @@ def fingerprint(path: Path, on_read: OnRead) -> Fingerprint:
     return Fingerprint(sha256=digest.hexdigest(), size_bytes=done, modified_ns=status.st_mtime_ns)
 
 
-def planned(path: Path, limits: Limits, folder: Path, on_read: OnRead) -> tuple[Part, ...]:
+def plan(path: Path, limits: Limits, folder: Path, on_read: OnRead) -> tuple[Part, ...]:
     """
     Check the input at *path*, and return its parts: mostly one, the input itself.
 
@@ -111,7 +111,7 @@ def planned(path: Path, limits: Limits, folder: Path, on_read: OnRead) -> tuple[
         Rejected: All problems, each with its line.
     """
     source = source_of(path, purpose="batch").resolved()
-    lines, is_one = _checked(source, limits, on_read)
+    lines, is_one = _check(source, limits, on_read)
     if is_one:
         return (Part(number=1, path=str(path), endpoint=first_url(source) or "", lines=lines),)
     return _split(path, limits, folder, on_read)
@@ -161,7 +161,7 @@ class _Mendable(Problems):
             Problems.add_line(self, line, code, message, param)
 
 
-def _checked(source: Source, limits: Limits, on_read: OnRead) -> tuple[int, bool]:
+def _check(source: Source, limits: Limits, on_read: OnRead) -> tuple[int, bool]:
     """
     Return how many lines there are, and whether they are one batch.
     """

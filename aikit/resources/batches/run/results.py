@@ -47,7 +47,7 @@ class Joined:
 
 
 @contextmanager
-def joined(client: Client, state: RunState, mark: Fingerprint) -> Iterator[Joined]:
+def fetch_and_join(client: Client, state: RunState, mark: Fingerprint) -> Iterator[Joined]:
     """
     Yield what became of the lines of *state*, whose input *mark* is of.
 
@@ -68,7 +68,7 @@ def joined(client: Client, state: RunState, mark: Fingerprint) -> Iterator[Joine
             state = state.with_part(attrs.evolve(part, counts=dict(result.counts)))
         yield Joined(
             state=state,
-            rows=iter(results[0]) if len(results) == 1 else _merged_of(state, mark, results),
+            rows=iter(results[0]) if len(results) == 1 else _merge_parts(state, mark, results),
             problems=tuple(problem for result in results for problem in result.problems),
             problem_count=sum(result.problem_count for result in results),
         )
@@ -85,7 +85,7 @@ def require_writable(path: Path) -> None:
         pass
 
 
-def written(rows: Iterable[OpenAIBatchRow], path: Path) -> int:
+def write_rows(rows: Iterable[OpenAIBatchRow], path: Path) -> int:
     """
     Write *rows* to the file at *path*, as comma-separated values if its name says so, else as JSON lines.
 
@@ -102,7 +102,7 @@ def written(rows: Iterable[OpenAIBatchRow], path: Path) -> int:
     return write_jsonl(rows, path)
 
 
-def merged(path: Path, parts: Iterable[Iterable[OpenAIBatchRow]]) -> Iterator[OpenAIBatchRow]:
+def merge(path: Path, parts: Iterable[Iterable[OpenAIBatchRow]]) -> Iterator[OpenAIBatchRow]:
     """
     Yield the rows of *parts*, each in the order of the input at *path*, in that order.
 
@@ -127,10 +127,10 @@ def merged(path: Path, parts: Iterable[Iterable[OpenAIBatchRow]]) -> Iterator[Op
         advance(rows)
 
 
-def _merged_of(
+def _merge_parts(
     state: RunState, mark: Fingerprint, parts: Iterable[Iterable[OpenAIBatchRow]]
 ) -> Iterator[OpenAIBatchRow]:
-    yield from merged(Path(state.order.input), parts)
+    yield from merge(Path(state.order.input), parts)
     _require_same(state, mark)
 
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from aikit.resources.batches.run.folder import RunFolder
-from aikit.resources.batches.run.plan import Fingerprint, fingerprint, planned
-from aikit.resources.batches.run.results import Joined, joined, require_writable, written
+from aikit.resources.batches.run.plan import Fingerprint, fingerprint, plan
+from aikit.resources.batches.run.results import Joined, fetch_and_join, require_writable, write_rows
 from aikit.resources.batches.run.state import Part, RunOrder, RunState
-from aikit.resources.batches.run.steps import Listener, answered, intending_again
+from aikit.resources.batches.run.steps import Listener, plan_again, run_all
 from aikit.storage import home_folder
 from aikit.types.errors import OpenAIError, Rejected
 
@@ -37,7 +37,7 @@ def answer_file(
     home: Path | None = None,
 ) -> RunState:
     """
-    Have all lines of the file at *path* answered, and a row for each written to *results*, in the file's order.
+    Have all lines of the file at *path* run_all, and a row for each written to *results*, in the file's order.
 
     It may be stopped at any moment; called again with the same content, provider and options it goes on where it was,
     and creates no batch twice. A finished run writes its results again.
@@ -77,20 +77,20 @@ def answer_file(
         output_expires_after=output_expires_after and dict(output_expires_after),
     )
     folder = RunFolder.of(home or home_folder())
-    listener = Listener(on_state=folder.keep, on_uploaded=lambda _: mark.require(path))
-    with folder.held(order.key):
-        state = taken_up(client, order, folder)
+    listener = Listener(on_state=folder.save, on_uploaded=lambda _: mark.require(path))
+    with folder.lock(order.key):
+        state = load_or_rebuild(client, order, folder)
         if state is None:
-            parts = planned(Path(order.input), client.provider.limits, folder.parts_of(order.key), _unheard)
+            parts = plan(Path(order.input), client.provider.limits, folder.parts_of(order.key), _unheard)
             state = RunState(order=order, created_at=time.time(), parts=parts)
         elif state.is_ended:
-            state = intending_again(state, is_free_only=True)
+            state = plan_again(state, is_free_only=True)
         mark.require(path)
-        over = answered(client, state, listener, wait or {})
-        return concluded(client, over, mark, folder, target=results, use=lambda found: written(found.rows, results))
+        over = run_all(client, state, listener, wait or {})
+        return finish(client, over, mark, folder, target=results, use=lambda found: write_rows(found.rows, results))
 
 
-def taken_up(client: Client, order: RunOrder, folder: RunFolder) -> RunState | None:
+def load_or_rebuild(client: Client, order: RunOrder, folder: RunFolder) -> RunState | None:
     """
     Return how far *order* has come; ``None`` if it was never begun.
 
@@ -106,7 +106,7 @@ def taken_up(client: Client, order: RunOrder, folder: RunFolder) -> RunState | N
         return known.with_part(attrs.evolve(known.parts[0], path=order.input))
     if all(part.file_id is not None or Path(part.path).is_file() for part in known.parts):
         return known
-    parts = planned(Path(order.input), client.provider.limits, folder.parts_of(order.key), _unheard)
+    parts = plan(Path(order.input), client.provider.limits, folder.parts_of(order.key), _unheard)
     if [_what(part) for part in parts] != [_what(part) for part in known.parts]:
         message = f"the parts of this run are gone from {folder.parts_of(order.key)}, and others would be made now"
         raise OpenAIError(message=f"{message}; put them back, or begin anew and pay anew", code="run_damaged")
@@ -116,7 +116,7 @@ def taken_up(client: Client, order: RunOrder, folder: RunFolder) -> RunState | N
     )
 
 
-def concluded(
+def finish(
     client: Client,
     state: RunState,
     mark: Fingerprint,
@@ -145,15 +145,15 @@ def concluded(
 
     Raises:
         Rejected: The results of a batch cannot be had.
-        OpenAIError: As `joined` and *use*.
+        OpenAIError: As `fetch_and_join` and *use*.
     """
     place = None if target is None else str(target.absolute())
     if place is not None:  # kept before, so that who is killed in between finds the file his own
         state = state.with_results(place)
-        folder.keep(state)
+        folder.save(state)
     with ExitStack() as stack:
         try:
-            found = stack.enter_context(joined(client, state, mark))
+            found = stack.enter_context(fetch_and_join(client, state, mark))
             _require_all(state, found)
         except Rejected as problem:
             if not state.is_ended or not any(_is_gone(error) for error in problem.errors):
@@ -164,7 +164,7 @@ def concluded(
         use(found)
     done = attrs.evolve(found.state, ended_at=state.ended_at or time.time())
     done = done if place is None else done.with_written(place)
-    folder.keep(done)
+    folder.save(done)
     folder.forget_parts(done.order.key)
     return done
 

@@ -65,7 +65,7 @@ class Listener:
     on_room: Callable[[], object] = lambda: None
 
 
-def answered(client: Client, state: RunState, listener: Listener, wait: Mapping[str, Any]) -> RunState:
+def run_all(client: Client, state: RunState, listener: Listener, wait: Mapping[str, Any]) -> RunState:
     """
     Go on from *state* until all batches are over; those that found no room are tried again as long as others end.
 
@@ -82,15 +82,15 @@ def answered(client: Client, state: RunState, listener: Listener, wait: Mapping[
         Rejected: A step failed; what was done before is kept.
     """
     while not state.is_ended:
-        before, state = state, ended(client, submitted(client, state, listener), listener, wait)
+        before, state = state, wait_until_ended(client, submit(client, state, listener), listener, wait)
         if not has_gained_room(before, state):
             break
         listener.on_room()
-        state = intending_again(state, is_free_only=True)
+        state = plan_again(state, is_free_only=True)
     return state
 
 
-def submitted(client: Client, state: RunState, listener: Listener) -> RunState:
+def submit(client: Client, state: RunState, listener: Listener) -> RunState:
     """
     Upload each part that is not at the provider, and create each batch that is not there.
 
@@ -108,12 +108,12 @@ def submitted(client: Client, state: RunState, listener: Listener) -> RunState:
     """
     with listener.uploading(state) as on_upload:
         for number in range(len(state.parts)):
-            state = _uploaded(client, state, state.parts[number], listener, on_upload)
-            state = _created(client, state, state.parts[number], listener)
+            state = _upload(client, state, state.parts[number], listener, on_upload)
+            state = _create(client, state, state.parts[number], listener)
     return state
 
 
-def ended(client: Client, state: RunState, listener: Listener, wait: Mapping[str, Any]) -> RunState:
+def wait_until_ended(client: Client, state: RunState, listener: Listener, wait: Mapping[str, Any]) -> RunState:
     """
     Wait until all batches are over, side by side.
 
@@ -131,8 +131,10 @@ def ended(client: Client, state: RunState, listener: Listener, wait: Mapping[str
     """
     failures: list[OpenAIError] = []
     with listener.waiting(state) as on_wait:
-        for number, result in [_awaited(client, part, wait, on_wait) for part in state.parts if not part.is_ended]:
-            _settle(result)
+        for number, result in [
+            _start_waiting(client, part, wait, on_wait) for part in state.parts if not part.is_ended
+        ]:
+            _wait(result)
             batch = result.batch
             if batch is None or not batch.is_ended:
                 failures += result.errors
@@ -145,7 +147,7 @@ def ended(client: Client, state: RunState, listener: Listener, wait: Mapping[str
     return state
 
 
-def intending_again(state: RunState, *, is_free_only: bool) -> RunState:
+def plan_again(state: RunState, *, is_free_only: bool) -> RunState:
     """
     Return *state* with a batch more to be created for each part that has something left undone.
 
@@ -179,11 +181,11 @@ def new_intent() -> str:
     return os.urandom(16).hex()
 
 
-def _uploaded(client: Client, state: RunState, part: Part, listener: Listener, on_upload: OnUpload) -> RunState:
+def _upload(client: Client, state: RunState, part: Part, listener: Listener, on_upload: OnUpload) -> RunState:
     if part.file_id is not None:
         return state
     result = client.files.create(Path(part.path), "batch", _in_background({"on_progress": on_upload(part)}))
-    _settle(result)
+    _wait(result)
     if result.file is None:
         raise Rejected(_of_part(part, result.errors, state), result.request)
     listener.on_uploaded(part)
@@ -192,7 +194,7 @@ def _uploaded(client: Client, state: RunState, part: Part, listener: Listener, o
     return state
 
 
-def _created(client: Client, state: RunState, part: Part, listener: Listener) -> RunState:
+def _create(client: Client, state: RunState, part: Part, listener: Listener) -> RunState:
     if part.is_submitted:
         return state
     if not part.attempts:
@@ -205,7 +207,7 @@ def _created(client: Client, state: RunState, part: Part, listener: Listener) ->
         result = client.batches.create(part.file_id or "", part.endpoint, options)
     else:
         result = client.batches.resubmit(part.attempts[-2].batch_id or "", NOT_OK, options)
-    _settle(result)
+    _wait(result)
     batch = result.batch
     if batch is None:
         raise Rejected(_of_part(part, result.errors, state), result.request)
@@ -221,7 +223,9 @@ def _options(state: RunState) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _awaited(client: Client, part: Part, wait: Mapping[str, Any], on_wait: OnWait) -> tuple[int, OpenAIBatchResult]:
+def _start_waiting(
+    client: Client, part: Part, wait: Mapping[str, Any], on_wait: OnWait
+) -> tuple[int, OpenAIBatchResult]:
     options = _in_background({**wait, "on_progress": on_wait(part)})
     return part.number, client.batches.wait(part.batch_id or "", options)
 
@@ -230,7 +234,7 @@ def _in_background(options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "background": True}  # so that Ctrl-C ends the waiting, wherever the call stands
 
 
-def _settle(result: OpenAIResult[Any]) -> None:
+def _wait(result: OpenAIResult[Any]) -> None:
     while not result.wait(1):  # with a timeout: Ctrl-C gets through everywhere
         pass
 

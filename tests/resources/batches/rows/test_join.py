@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from aikit.http.context import CallContext
 from aikit.resources.batches.rows.folder import Folder
-from aikit.resources.batches.rows.index import SHOWN_MAX
+from aikit.resources.batches.rows.index import SHOWN_MAX, lines_of
 from aikit.resources.batches.rows.join import BatchRows, Gone, join
-from aikit.resources.batches.rows.lines import lines_of
 from tests.resources.batches.rows.files import asked, batch, joined, joined_lineage, never_ran, told, written
 
 _INPUT = asked("a") + asked("b") + asked("c")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aikit.resources.batches.rows.lines import lines_of
+from aikit.resources.batches.rows.index import lines_of
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the file is written anew each time

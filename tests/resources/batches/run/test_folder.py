@@ -34,8 +34,8 @@ def test_a_run_is_kept_and_loaded(folder: RunFolder) -> None:
     The last state counts, and nothing else is left in the folder.
     """
     assert folder.load(ORDER.key) is None
-    folder.keep(STATE)
-    folder.keep(STATE.with_results("/r").with_results("/q").with_results("/r"))
+    folder.save(STATE)
+    folder.save(STATE.with_results("/r").with_results("/q").with_results("/r"))
     assert folder.load(ORDER.key) == attrs.evolve(STATE, results=("/r", "/q"))
     assert [path.name for path in folder.path.iterdir()] == [f"{ORDER.key}.json"]
     assert folder.results() == {"/r", "/q"}
@@ -56,9 +56,9 @@ def test_one_at_a_time_holds_a_run(folder: RunFolder) -> None:
     """
     A second one is refused while the first is at it, and let in afterwards.
     """
-    with folder.held("k"), pytest.raises(OpenAIError, match="another process"), folder.held("k"):
+    with folder.lock("k"), pytest.raises(OpenAIError, match="another process"), folder.lock("k"):
         pass
-    with folder.held("k"), folder.held("other"):
+    with folder.lock("k"), folder.lock("other"):
         pass
     assert list(folder.path.iterdir()) == []
 
@@ -68,7 +68,7 @@ def test_a_home_that_cannot_be_one_is_told(tmp_path: Path) -> None:
     Where nothing can be kept, nothing is begun.
     """
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot be used"), RunFolder.of(tmp_path / "file").held("k"):
+    with pytest.raises(StoreError, match="cannot be used"), RunFolder.of(tmp_path / "file").lock("k"):
         pass
 
 
@@ -76,10 +76,10 @@ def test_other_runs_of_the_same_file_are_found(folder: RunFolder) -> None:
     """
     Same path and provider, another key: the oldest first; those of other files are not told.
     """
-    folder.keep(STATE)
+    folder.save(STATE)
     changed = attrs.evolve(ORDER, sha256="1" * 64)
-    folder.keep(attrs.evolve(STATE, order=attrs.evolve(changed, metadata={"a": "b"}), created_at=0.5))
-    folder.keep(attrs.evolve(STATE, order=attrs.evolve(changed, input="/elsewhere")))
+    folder.save(attrs.evolve(STATE, order=attrs.evolve(changed, metadata={"a": "b"}), created_at=0.5))
+    folder.save(attrs.evolve(STATE, order=attrs.evolve(changed, input="/elsewhere")))
     found = folder.others(changed)
     assert [state.created_at for state in found] == [0.5, 1.5]
 
@@ -90,13 +90,13 @@ def test_a_state_that_cannot_be_written_leaves_the_one_before(
     """
     On a full disk nothing is lost, nothing is left over, and the error says what to do.
     """
-    folder.keep(STATE)
+    folder.save(STATE)
 
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(StoreError, match="no space left"):
-        folder.keep(STATE.with_results("/r"))
+        folder.save(STATE.with_results("/r"))
     assert folder.load(ORDER.key) == STATE
     assert [path.name for path in folder.path.iterdir()] == [f"{ORDER.key}.json"]

@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from aikit.http.sources import source_of
-from aikit.resources.batches.run.plan import fingerprint, first_url, planned
+from aikit.resources.batches.run.plan import fingerprint, first_url, plan
 from aikit.resources.batches.run.state import Part
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.validation.limits import limits_for
@@ -32,20 +32,20 @@ def lines(*changes: dict[str, Any]) -> bytes:
     return b"".join(made)
 
 
-def plan(tmp_path: Path, content: bytes, **bounds: Any) -> tuple[Part, ...]:
+def planned(tmp_path: Path, content: bytes, **bounds: Any) -> tuple[Part, ...]:
     """
     Plan a run of *content*.
     """
     path = tmp_path / "in.jsonl"
     path.write_bytes(content)
-    return planned(path, attrs.evolve(LIMITS, **bounds), tmp_path / "parts", lambda _: None)
+    return plan(path, attrs.evolve(LIMITS, **bounds), tmp_path / "parts", lambda _: None)
 
 
 def test_what_one_batch_takes_is_one_part(tmp_path: Path) -> None:
     """
     Nothing is copied.
     """
-    (part,) = plan(tmp_path, lines({}, {}))
+    (part,) = planned(tmp_path, lines({}, {}))
     assert part == Part(number=1, path=str(tmp_path / "in.jsonl"), endpoint="/v1/chat/completions", lines=2)
     assert not (tmp_path / "parts").exists()
 
@@ -66,7 +66,7 @@ def test_what_one_batch_cannot_take_is_split(
     Several models, several urls, too many lines or bytes: each part is a batch, and no line is lost.
     """
     content = lines(*(dict(change) for change in changes))
-    parts = plan(tmp_path, content, **bounds)
+    parts = planned(tmp_path, content, **bounds)
     assert [part.lines for part in parts] == sizes
     together = b"".join(Path(part.path).read_bytes() for part in parts)
     assert sorted(together.splitlines()) == sorted(content.splitlines())
@@ -78,7 +78,7 @@ def test_problems_are_told_with_the_lines_of_the_input(tmp_path: Path) -> None:
     """
     content = lines({}, {"body": {"model": "n"}}, {"custom_id": "r-0", "body": {"model": "n"}}, {"method": "GET"})
     with pytest.raises(Rejected) as caught:
-        plan(tmp_path, content)
+        planned(tmp_path, content)
     told = [(error.line, error.code) for error in caught.value.errors]
     assert told == [(3, "duplicate_custom_id"), (4, "invalid_value")]
 
@@ -91,7 +91,7 @@ def test_what_is_no_input_is_refused(tmp_path: Path, content: bytes, code: str) 
     Empty files and nonsense never get as far as a plan.
     """
     with pytest.raises(Rejected) as caught:
-        plan(tmp_path, content)
+        planned(tmp_path, content)
     assert code in [error.code for error in caught.value.errors]
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aikit.resources.batches.run.results import merged, written
+from aikit.resources.batches.run.results import merge, write_rows
 from aikit.types.batch_rows import OpenAIBatchRow
 from aikit.types.errors import OpenAIError
 
@@ -31,7 +31,7 @@ def test_rows_come_in_the_order_of_the_input(tmp_path_factory: pytest.TempPathFa
     path = tmp_path_factory.mktemp("joining") / "in.jsonl"
     path.write_text("".join(json.dumps({"custom_id": f"r{number}"}) + "\n" for number in range(len(parts))))
     dealt = [[row(f"r{number}") for number, part in enumerate(parts) if part == which] for which in range(5)]
-    found = [(one.line, one.custom_id) for one in merged(path, dealt)]
+    found = [(one.line, one.custom_id) for one in merge(path, dealt)]
     assert found == [(number + 1, f"r{number}") for number in range(len(parts))]
 
 
@@ -41,7 +41,7 @@ def test_blank_lines_count_and_have_no_row(tmp_path: Path) -> None:
     """
     path = tmp_path / "in.jsonl"
     path.write_text('{"custom_id": "a"}\n\n{"custom_id": "b"}\n')
-    assert [one.line for one in merged(path, [[row("b")], [row("a")]])] == [1, 3]
+    assert [one.line for one in merge(path, [[row("b")], [row("a")]])] == [1, 3]
 
 
 def test_a_line_that_no_batch_has_is_an_error(tmp_path: Path) -> None:
@@ -51,14 +51,14 @@ def test_a_line_that_no_batch_has_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "in.jsonl"
     path.write_text('{"custom_id": "a"}\n')
     with pytest.raises(OpenAIError, match=r"line 1 of .* is in none of the batches"):
-        list(merged(path, [[row("b")]]))
+        list(merge(path, [[row("b")]]))
 
 
 def test_the_name_says_how_rows_are_written(tmp_path: Path) -> None:
     """
     A name that ends in .csv gets comma-separated values, every other JSON lines.
     """
-    assert written([row("a")], tmp_path / "x.csv") == 1
+    assert write_rows([row("a")], tmp_path / "x.csv") == 1
     assert (tmp_path / "x.csv").read_text().startswith("line,custom_id,status")
-    assert written([row("a"), row("b")], tmp_path / "x.out") == 2
+    assert write_rows([row("a"), row("b")], tmp_path / "x.out") == 2
     assert [json.loads(line)["custom_id"] for line in (tmp_path / "x.out").read_text().splitlines()] == ["a", "b"]

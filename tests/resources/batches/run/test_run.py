@@ -65,7 +65,7 @@ def test_problems_and_rivals_are_raised(tmp_path: Path, path: Path) -> None:
     """
     with OpenAIClient(provider="local", home=tmp_path) as client:
         state = answer_file(client, path, tmp_path / "x", wait=WAIT, home=tmp_path)
-        with RunFolder.of(tmp_path).held(state.order.key), pytest.raises(OpenAIError, match="another process"):
+        with RunFolder.of(tmp_path).lock(state.order.key), pytest.raises(OpenAIError, match="another process"):
             answer_file(client, path, tmp_path / "x", home=tmp_path)
         path.write_bytes(b"nonsense\n")
         with pytest.raises(Rejected, match="not parseable"):

@@ -18,7 +18,7 @@ from aikit.http.flow import Flow
 from aikit.http.messages import Request, Response
 from aikit.http.retry import RetryPolicy
 from aikit.providers.openai import OpenAIProvider
-from aikit.resources.batches.batch_intent import all_with, created_for_intent, oldest_with
+from aikit.resources.batches.create import create_for_intent, find_all, find_oldest
 from aikit.types.batches import BatchOrder
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError, Rejected
 from tests.answering_server import AnsweringServer, answering_server
@@ -102,7 +102,7 @@ def _page(*batches: dict[str, Any], has_more: bool = False) -> dict[str, Any]:
 
 def _flow() -> Flow[OpenAIBatch]:
     order = BatchOrder(input_file_id="file-1", endpoint=_ENDPOINT, intent="mine")
-    return created_for_intent(_PROVIDER, order, RetryPolicy(max_retries=0))
+    return create_for_intent(_PROVIDER, order, RetryPolicy(max_retries=0))
 
 
 def _returned(flow: Flow[Any], response: Response) -> Any:
@@ -220,7 +220,7 @@ def test_newest_thousand_are_looked_through() -> None:
     """
     Ten pages of a hundred, and no more.
     """
-    flow = oldest_with(_PROVIDER, "mine")
+    flow = find_oldest(_PROVIDER, "mine")
     step = next(flow)
     for number in range(9):
         step = flow.send(_answer(_request(step), 200, _page(_wire(f"b{number}", 5, "other"), has_more=True)))
@@ -232,10 +232,10 @@ def test_looking_again_ends_where_all_is_older() -> None:
     """
     A page that reaches back beyond the hour before the creation is the last, unless the list begins with the oldest.
     """
-    flow = all_with(_PROVIDER, "mine", since=100)
+    flow = find_all(_PROVIDER, "mine", since=100)
     page = _page(_wire("b", 100, "other"), _wire("c", 99, "other"), has_more=True)
     assert _returned(flow, _answer(_request(next(flow)), 200, page)) == []
-    flow = all_with(_PROVIDER, "mine", since=100)
+    flow = find_all(_PROVIDER, "mine", since=100)
     page = _page(_wire("b", 10, "other"), _wire("c", 20, "other"), has_more=True)
     assert _request(flow.send(_answer(_request(next(flow)), 200, page))).url.endswith("after=c")
 
@@ -247,7 +247,7 @@ def test_oldest_is_the_same_for_everybody(listed: list[tuple[int, str]]) -> None
     """
     newest_first = sorted(listed, key=lambda pair: -pair[0])
     wires = [_wire(f"b{number}", *pair) for number, pair in enumerate(newest_first)]
-    flow = oldest_with(_PROVIDER, "mine")
+    flow = find_oldest(_PROVIDER, "mine")
     found = _returned(flow, _answer(_request(next(flow)), 200, _page(*wires)))
     own = [wire["id"] for wire in wires if wire["metadata"]["aikit_intent"] == "mine"]
     assert (found.id if found else None) == (own[-1] if own else None)
