@@ -34,7 +34,7 @@ def _home_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
 
 # Where an error is made of what somebody else said: an answer, a batch's own errors, what was kept of an error.
 _FORWARDING: Final = frozenset(
-    ("error_from", "_told_error", "_completed", "_fault", "from_json", "_rebuild", "_problems")
+    ("error_from", "_told_error", "_require_completed", "_fault", "from_json", "_rebuild", "_problems")
 )
 
 
@@ -52,7 +52,9 @@ def _noting(init: Callable[..., None], unknown: list[str]) -> Callable[..., None
     def noting(self: Any, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
         maker: Any = sys._getframe(1)
-        while maker.f_globals["__name__"].startswith("attr."):  # evolve
+        if maker.f_code.co_name == "evolve":
+            if getattr(maker.f_locals["inst"], "code", None) == self.code:
+                return
             maker = maker.f_back
         function = maker.f_code.co_qualname.split(".<locals>")[0].rpartition(".")[2]
         where, code = f"{maker.f_globals['__name__']}.{function}", self.code
