@@ -1,5 +1,5 @@
 """
-Pace: so many in a minute, whoever asks.
+The rate limiter: so many in a minute, however many ask.
 """
 
 from __future__ import annotations
@@ -18,20 +18,31 @@ class _Clock:
         return self.now
 
 
-@given(st.integers(1, 5_000), st.lists(st.floats(0, 30), max_size=300))
-def test_no_minute_has_more_than_its_share(per_minute: int, waits: list[float]) -> None:
+@st.composite
+def _thronged(draw: st.DrawFn) -> tuple[int, list[tuple[int, float]]]:
     """
-    However the askers come, turns never go back, and no minute has more than asked for.
+    Give a rate, and crowds: how many come at once, more in all than a minute has room for, and the seconds after each.
     """
+    per_minute = draw(st.integers(1, 3_000))
+    crowd = st.tuples(st.integers(per_minute // 3 + 1, per_minute), st.floats(0, 30))
+    return per_minute, draw(st.lists(crowd, min_size=4, max_size=8))
+
+
+@given(_thronged())
+def test_no_minute_has_more_than_its_share(thronged: tuple[int, list[tuple[int, float]]]) -> None:
+    """
+    However the askers come, slots never go back, and no minute has more than asked for.
+    """
+    per_minute, crowds = thronged
     clock = _Clock()
     limiter = RateLimiter(per_minute, clock)
-    turns: list[float] = []
-    for wait in waits:
-        turns.append(clock.now + limiter.reserve())
+    slots: list[float] = []
+    for count, wait in crowds:
+        slots += [round(clock.now + limiter.reserve(), 6) for _ in range(count)]
         clock.now += wait
-    assert turns == sorted(turns)
-    for number in range(per_minute, len(turns)):
-        assert turns[number] - turns[number - per_minute] >= 60
+    assert slots == sorted(slots)
+    assert len(slots) > per_minute
+    assert min(later - earlier for earlier, later in zip(slots, slots[per_minute:], strict=False)) >= 60
 
 
 def test_a_tenth_of_them_go_at_once() -> None:
