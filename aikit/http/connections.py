@@ -41,6 +41,8 @@ class Exchange:
         grace_s: Seconds from being cancelled to being cut off.
 
         is_cut: Whether it was cut off.
+
+        answer: The response, once its headers are there; ``None`` over connections that are not ours.
     """
 
     context: CallContext
@@ -49,6 +51,7 @@ class Exchange:
     cancel_grace_s: float = 0.0
     is_cut: bool = False
     sock: socket.socket | None = None
+    answer: Answer | None = None
     _is_own: bool = False
     _lock: Any = attrs.field(factory=threading.Lock)
 
@@ -118,12 +121,48 @@ def current_exchange() -> Exchange | None:
     return getattr(_under_way, "exchange", None)
 
 
-class _Answer(http.client.HTTPResponse):
+class Answer(http.client.HTTPResponse):
     """
-    An answer after all interim ones; the standard library skips only 100.
+    A response after all interim ones, of which the standard library skips only 100; its body can be read in place.
     """
 
     # RFC 9110 section 15.2
+
+    _is_drained = False
+
+    def begin(self) -> None:
+        """
+        Read status and headers, and show the response to this thread's exchange.
+        """
+        super().begin()
+        exchange = current_exchange()
+        if exchange is not None:
+            exchange.answer = self
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the bytes on the wire are the body, and their number is known."""
+        return self.length is not None and not self.chunked and "content-encoding" not in self.headers
+
+    def receive_into(self, view: memoryview) -> int:
+        """
+        Read what has come of a plain body into *view*, with one system call; return its size, 0 at the end.
+
+        Raises:
+            IncompleteRead: The connection ended before the body did.
+        """
+        if not self.length:
+            self.close()
+            return 0
+        if not self._is_drained:  # what came with the headers is not lost if the connection breaks in this read
+            view, self._is_drained = view[: len(self.fp.peek())], True
+        count: int = self.fp.readinto1(view[: self.length])
+        if not count:
+            raise http.client.IncompleteRead(b"", self.length)
+        self.length -= count
+        if not self.length:
+            self.close()
+        return count
 
     def _read_status(self) -> tuple[str, int, str]:
         for _ in range(_MAX_INTERIM):
@@ -139,7 +178,7 @@ class _Abortable(HTTPConnection):
     Shows its socket to the exchange it is used for, and sends head and small body in one piece.
     """
 
-    response_class = _Answer
+    response_class = Answer
     _held: bytes | None = None
 
     def connect(self) -> None:

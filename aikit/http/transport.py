@@ -23,7 +23,7 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import get_environ_proxies
 
 from aikit.http.bandwidth import DOWN, UP
-from aikit.http.connections import BLOCK_BYTES, Adapter, Exchange, origin_of
+from aikit.http.connections import BLOCK_BYTES, Adapter, Answer, Exchange, origin_of
 from aikit.http.context import CallContext
 from aikit.http.headers import Headers, redacted
 from aikit.http.messages import Body, Reader, Request, Response
@@ -63,7 +63,7 @@ class HTTPTransport:
         try:
             with _translated(request, context), exchange.entered():
                 answer = self._answer(request, reader)
-                response = _read(request, answer, context, started)
+                response = _read(request, answer, exchange, started)
                 if exchange.is_cut:  # what ends with the connection would pass for whole
                     raise context.stopped()
         finally:
@@ -166,16 +166,16 @@ def _envelope_bytes(body: Body) -> int:
     return 0 if body.size_bytes is None or body.payload_bytes is None else body.size_bytes - body.payload_bytes
 
 
-def _read(request: Request, answer: requests.Response, context: CallContext, started: float) -> Response:
+def _read(request: Request, answer: requests.Response, exchange: Exchange, started: float) -> Response:
     """
     Read the body into the request's sink or into memory, and give the connection back to the pool.
     """
-    raw = answer.raw
+    raw, context = answer.raw, exchange.context
     headers = Headers(raw.headers)
     body = b""
     try:
         if request.sink is not None and answer.status_code in {200, 206}:
-            _pour(request, answer.status_code, headers, raw, context)
+            _pour(request, answer.status_code, headers, raw, exchange)
         elif answer.status_code >= 400:
             body = raw.read(_MAX_REFUSAL_BYTES, decode_content=True)
         else:
@@ -221,19 +221,33 @@ def _let_go(raw: Any) -> None:
     raw.release_conn()
 
 
-def _pour(request: Request, status: int, headers: Headers, raw: Any, context: CallContext) -> None:
-    sink = request.sink
+def _pour(request: Request, status: int, headers: Headers, raw: Any, exchange: Exchange) -> None:
+    sink, context = request.sink, exchange.context
     if sink is None:
         return
     done = sink.begin(status, headers)
     length = headers.get("content-length", "")
     total = done + int(length) if _LENGTH.fullmatch(length) and "content-encoding" not in headers else None
-    block = context.block_size(BLOCK_BYTES)
-    while chunk := raw.read1(block, decode_content=True):  # what is there: a break loses nothing that came
+    for chunk in _chunks(raw, exchange.answer, context.block_size(BLOCK_BYTES)):
         context.throttle(DOWN, len(chunk))
-        sink.write(memoryview(chunk))
+        sink.write(chunk)
         done += len(chunk)
         context.report("downloading", done, total, request.attempt)
+
+
+def _chunks(raw: Any, answer: Answer | None, most: int) -> Iterator[memoryview]:
+    """
+    Read a body as it comes, so that a break loses nothing that came; each chunk is valid until the next one is read.
+    """
+    if answer is None or not answer.is_plain:
+        while chunk := raw.read1(most, decode_content=True):
+            yield memoryview(chunk)
+        return
+    view = memoryview(bytearray(min(most, answer.length or 0)))  # read into and written from, without a copy
+    while count := answer.receive_into(view):
+        if answer.isclosed():
+            raw.release_conn()  # a rested connection belongs to no call, also while its last bytes are written
+        yield view[:count]
 
 
 @contextmanager
