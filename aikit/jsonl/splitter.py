@@ -16,7 +16,7 @@ from aikit.http.context import CallContext
 from aikit.http.sources import FileSource, Source, source_of
 from aikit.jsonl.parts import GrowingPart, Part, PartsFolder
 from aikit.jsonl.tokens import TokenEstimate, estimate_body
-from aikit.storage.seen import DiskCounter
+from aikit.storage.spill import DiskCounter
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
 from aikit.types.progress import Progress
 from aikit.validation.batch_lines import BatchRules, input_count

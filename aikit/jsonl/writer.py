@@ -14,7 +14,7 @@ import attrs
 
 from aikit.http.sinks import FileSink
 from aikit.jsonl.builder import UnfitError, encoded_line, stable_id, unfit
-from aikit.storage.seen import DiskCounter
+from aikit.storage.spill import DiskCounter
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.validation.problems import Problems, excerpt
 

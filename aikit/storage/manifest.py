@@ -20,7 +20,7 @@ import attrs
 
 from aikit.storage.errors import NO_SPACE
 from aikit.storage.locks import take
-from aikit.storage.places import OffsetIndex
+from aikit.storage.spill import OffsetIndex
 from aikit.types.bulk_files import IDENTICAL, KEPT, UPLOADED, OpenAIFileItem
 from aikit.types.errors import OpenAIError
 

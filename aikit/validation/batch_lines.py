@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.storage.seen import DiskCounter
+from aikit.storage.spill import DiskCounter
 from aikit.types.errors import OpenAIError
 from aikit.validation.limits import Limits
 from aikit.validation.problems import Problems, add_missing, add_wrong_type, excerpt

@@ -15,7 +15,6 @@ import attrs
 import pytest
 
 from aikit.storage.manifest import FileState, Manifest
-from aikit.storage.places import OffsetIndex
 from aikit.types.bulk_files import UPLOADED, OpenAIFileItem
 from aikit.types.errors import CancelledError, OpenAIError
 from aikit.types.files import OpenAIFile
@@ -217,15 +216,3 @@ def test_no_device_is_a_manifest_and_a_link_is_the_file_it_leads_to(tmp_path: Pa
     assert caught.value.code == "manifest_in_use"
     manifest.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "m.jsonl", "pipe"]
-
-
-def test_a_temporary_folder_without_room_is_told() -> None:
-    """
-    It is no fault of whoever named the files.
-    """
-    places = OffsetIndex()
-    places._connection.execute("PRAGMA max_page_count = 4")
-    with pytest.raises(OpenAIError) as caught:
-        list(map(places.put, ("a" * number for number in range(1_000)), range(1_000), range(1_000)))
-    assert caught.value.code == "insufficient_storage"
-    places.close()

@@ -1,18 +1,21 @@
 """
-The spool: values by number, in next to no memory.
+Temporary stores: values by number, counts of texts, offsets by name.
 """
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 import tracemalloc
+from collections import Counter
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aikit.storage.spill import Spool
+from aikit.storage.spill import DiskCounter, OffsetIndex, Spool
 from aikit.types.errors import OpenAIError
 
 _VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5)
@@ -86,3 +89,80 @@ def test_full_disk_costs_no_value_that_was_kept(monkeypatch: pytest.MonkeyPatch)
     full = False
     spool.put(10, "z" * 100_000)
     assert [spool.get(number)[0] for number in range(11)] == ["x"] * 10 + ["z"]
+
+
+@given(st.lists(st.text(max_size=3) | st.text(min_size=39, max_size=60)), st.integers(0, 5))
+def test_each_text_is_counted_wherever_it_is_kept(texts: list[str], held_max: int) -> None:
+    """
+    The count is that of a plain dictionary, for any text, also for those that went to disk.
+    """
+    seen, counted = DiskCounter(held_max=held_max), Counter[str]()
+    for text in texts:
+        counted[text] += 1
+        assert seen.count(text) == counted[text]
+
+
+def test_what_goes_to_disk_takes_no_memory() -> None:
+    """
+    Beyond those that are held, memory does not grow with the number of texts.
+    """
+    seen = DiskCounter(held_max=1_000)
+    tracemalloc.start()
+    try:
+        for number in range(20_000):
+            assert seen.count(f"request-{number}") == 1
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
+    assert seen.count("request-19999") == 2
+
+
+def test_few_texts_need_no_database() -> None:
+    """
+    SQLite is loaded only when it is needed.
+    """
+    program = (
+        "import sys; from aikit.storage.spill import DiskCounter; DiskCounter().count('a'); "
+        "assert 'sqlite3' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_full_disk_ends_counting_with_one_clear_error() -> None:
+    """
+    What SQLite refuses says that the temporary folder is full, and how to use another.
+    """
+    seen = DiskCounter(held_max=0)
+    seen.count("a")
+    assert seen._others is not None
+    seen._others.run("PRAGMA max_page_count = 3")
+    with pytest.raises(OpenAIError, match=r"no room in the temporary folder for comparing .* set TMPDIR") as caught:
+        [seen.count(f"{number:040d}") for number in range(1_000)]
+    assert caught.value.code == "insufficient_storage"
+
+
+def test_a_full_disk_ends_indexing_with_one_clear_error() -> None:
+    """
+    Offsets of names that do not fit on disk are refused like counts, and not as a fault of who named the files.
+    """
+    places = OffsetIndex()
+    places._table.run("PRAGMA max_page_count = 4")
+    with pytest.raises(OpenAIError, match=r"no room in the temporary folder for finding .* set TMPDIR") as caught:
+        list(map(places.put, ("a" * number for number in range(1_000)), range(1_000), range(1_000)))
+    assert caught.value.code == "insufficient_storage"
+    places.close()
+
+
+def test_offsets_are_found_by_any_name_and_forgotten() -> None:
+    """
+    The newest offset of a name counts, names that are no UTF-8 keep apart, and a dropped name is not known.
+    """
+    places = OffsetIndex()
+    places.put("a\udcff", 1, 2)
+    places.put("a\udcfe", 3, 4)
+    places.put("a\udcff", 5, 6)
+    assert (places.get("a\udcff"), places.get("a\udcfe"), places.get("a")) == ((5, 6), (3, 4), None)
+    places.drop("a\udcff")
+    assert (places.get("a\udcff"), places.get("a\udcfe")) == (None, (3, 4))
+    places.close()
