@@ -87,11 +87,12 @@ class UploadServer:
             raise ConnectionResetError  # half a part is no part
         with self._lock:
             self.asked.append(path.rsplit("/", 1)[-1].partition("?")[0])
-        if method == "GET" and not self.can_list:
-            failed(exchange, b"")
-        elif method == "GET":
+        if method == "GET":
             self.before_listing()
-            say(exchange, 200, {"object": "list", "data": self.listed, "has_more": False})
+            if self.can_list:
+                say(exchange, 200, {"object": "list", "data": self.listed, "has_more": False})
+            else:
+                failed(exchange, b"")
         elif path == "uploads":
             answer = self._created(json.loads(body))
             time.sleep(self.announce_s)

@@ -17,7 +17,7 @@ import click
 from aikit.cli.batches_results import RowPrinter
 from aikit.cli.calls import Refused, good
 from aikit.cli.inputs import STDIN
-from aikit.cli.output import Exit, Output, error_to_json
+from aikit.cli.output import Exit, Output
 from aikit.cli.output.batch_text import cost_text, cost_to_json, estimate_text, money
 from aikit.cli.output.formats import counted, safe
 from aikit.cli.output.progress import bars, batch_bars
@@ -27,7 +27,7 @@ from aikit.resources.batches.run.results import require_writable
 from aikit.resources.batches.run.state import Part, RunState
 from aikit.types.batches import OpenAIBatch, OpenAIBatchProgress
 from aikit.types.costs import OpenAIBatchCost
-from aikit.types.errors import OpenAIError
+from aikit.types.errors import OpenAIError, error_to_json
 from aikit.types.progress import Progress
 
 

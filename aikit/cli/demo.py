@@ -20,14 +20,14 @@ import attrs
 import click
 
 from aikit.cli.options import Command, settings_of_context
-from aikit.cli.output import Exit, Output, error_to_json
+from aikit.cli.output import Exit, Output
 from aikit.cli.output.batch_text import cost_to_json, counts_text, money
 from aikit.cli.output.formats import counted, human_seconds, human_size, safe
 from aikit.cli.output.progress import bars, batch_bars
 from aikit.client import OpenAIClient
 from aikit.runtime.result import OpenAIResult
 from aikit.types.batches import OpenAIBatch
-from aikit.types.errors import OpenAIError
+from aikit.types.errors import OpenAIError, error_to_json
 from aikit.types.files import OpenAIFile
 
 _CHUNK: Final = 1024 * 1024

@@ -17,13 +17,13 @@ from aikit.cli.calls import called, listed, shown, told
 from aikit.cli.files_create import Interrupt, Uploads
 from aikit.cli.inputs import STDIN, Input, files_of, inputs_of, is_many
 from aikit.cli.options import Command, Duration, Group, Purpose, settings_of_context, usage_errors
-from aikit.cli.output import Exit, Output, copy_to_stdout, error_to_json, exit_of
+from aikit.cli.output import Exit, Output, copy_to_stdout, exit_of
 from aikit.cli.output.formats import counted, safe
 from aikit.cli.output.progress import Bars, bars
 from aikit.http.context import CallContext
 from aikit.resources.files.many_parameters import MAX_RATE, OpenAIFileManyParameters
 from aikit.resources.files.parameters import MAX_LIST_LIMIT, OpenAIFileListParameters
-from aikit.types.errors import OpenAIError
+from aikit.types.errors import OpenAIError, error_to_json
 from aikit.types.files import OpenAIFile
 from aikit.validation import check_file
 from aikit.validation.limits import Limits

@@ -15,7 +15,7 @@ import attrs
 from aikit.http.flow import Flow, Gather, Pause, Work
 from aikit.http.messages import Limiter, Request, Response
 from aikit.http.redirects import follow_redirects
-from aikit.types.errors import ExchangeError
+from aikit.types.errors import ExchangeError, OpenAIError
 
 T = TypeVar("T")
 
@@ -211,6 +211,15 @@ def may_have_been_done(status: int) -> bool:
     Tell whether a request that was answered with *status* may have been acted on: after refusals it was not.
     """
     return status >= 500 or status == 408
+
+
+def may_have_been_applied(error: OpenAIError) -> bool:
+    """
+    Return whether the request that ended with *error* may have been acted on: its answer was lost, or is unreadable.
+    """
+    if isinstance(error, ExchangeError):
+        return error.is_ambiguous
+    return error.code == "invalid_response" or (error.status is not None and may_have_been_done(error.status))
 
 
 def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:

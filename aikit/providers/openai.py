@@ -23,17 +23,17 @@ from aikit.providers.account import Account, key_of
 from aikit.providers.config import ProviderSettings
 from aikit.types.errors import ExchangeError
 from aikit.types.files import FileOrder, FilePage, OpenAIFile, OpenAIFileDeleted
+from aikit.types.uploads import OVER_STATUSES, OpenAIUpload, OpenAIUploadPart
 from aikit.validation.limits import Limits, limits_for
 
 if TYPE_CHECKING:
     from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
-    from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart, UploadOrder
+    from aikit.types.uploads import UploadOrder
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
 
 _CONFLICT: Final = frozenset((409,))
 _REFUSED_TO_STOP: Final = frozenset((400, 409))  # OpenAI says 409, others 400
-_OVER: Final = frozenset((400, 404, 409, 410))
 _GRACE_S: Final = 0.6
 _STOPPED: Final = frozenset(("cancelling", "cancelled"))
 
@@ -209,8 +209,6 @@ class OpenAIProvider:
         """
         Send one part; one that arrived twice because an answer was lost counts once, by the id that came back.
         """
-        from aikit.types.uploads import OpenAIUploadPart  # noqa: PLC0415  who has no uploads need not load them
-
         body = MultipartBody(fields={}, file_field="data", source=source)
         response = yield self._request("POST", _path("/uploads", upload_id, "/parts"), body=body)
         return understood(response, OpenAIUploadPart.from_wire)
@@ -226,7 +224,7 @@ class OpenAIProvider:
         order = {"part_ids": list(part_ids)} | ({"md5": md5} if md5 else {})
         path = _path("/uploads", upload_id, "/complete")
         response = yield self._request("POST", path, body=json_body(order), cancel_grace_s=_GRACE_S)
-        if response.request.may_have_been_applied and response.status in _OVER:
+        if response.request.may_have_been_applied and response.status in OVER_STATUSES:
             message = f"the answer to completing upload {upload_id} was lost; look for the file in files.list()"
             raise ExchangeError(message=message, code="answer_lost", status=response.status)
         return _upload(response)
@@ -264,7 +262,6 @@ def _with_query(path: str, query: Mapping[str, Any]) -> str:
 
 
 def _upload(response: Response) -> OpenAIUpload:
-    from aikit.types.uploads import OpenAIUpload  # noqa: PLC0415  who has no uploads need not load them
 
     return understood(response, OpenAIUpload.from_wire)
 

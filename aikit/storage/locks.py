@@ -68,6 +68,17 @@ def take(path: Path, opener: Callable[[str, int], int] | None = private_opener) 
         file.close()  # removed by who had it until just now
 
 
+def release(path: Path, file: FileIO) -> None:
+    """
+    Let go of a lock that was taken at *path*, and remove its file.
+    """
+    if os.name == "nt":  # an open file cannot be removed there, nor one that another process has taken by then
+        file.close()
+    with suppress(OSError):
+        path.unlink()
+    file.close()
+
+
 def mark_as_alive(file: FileIO) -> bool:
     """
     Show others, until *file* is closed, that its writer lives; ``False`` when somebody removed it just before.

@@ -19,7 +19,7 @@ from typing import Any, Final
 import attrs
 
 from aikit.storage.errors import NO_SPACE
-from aikit.storage.locks import take
+from aikit.storage.locks import release, take
 from aikit.storage.spill import OffsetIndex
 from aikit.types.bulk_files import IDENTICAL, KEPT, UPLOADED, OpenAIFileItem
 from aikit.types.errors import OpenAIError
@@ -175,7 +175,7 @@ class Manifest:
                 f"another call, here or in another process, is at the manifest {self.path}; let it end, or stop it"
             )
             raise OpenAIError(message=message, code="manifest_in_use", param="manifest")
-        self._closing.callback(_let_go, lock, path)
+        self._closing.callback(release, path, lock)
 
     def _load(self, raise_if_unwanted: Callable[[], None]) -> None:
         """
@@ -227,12 +227,6 @@ class Manifest:
         if item.file is None or (item.file.expires_at is not None and item.file.expires_at <= self.clock()):
             return None
         return attrs.evolve(item, status=KEPT, was_sent=False)
-
-
-def _let_go(lock: FileIO, path: Path) -> None:
-    with suppress(OSError):  # an open file cannot be removed everywhere
-        path.unlink()
-    lock.close()
 
 
 def _key(account: object, purpose: object, path: object) -> str:

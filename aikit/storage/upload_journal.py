@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from io import FileIO
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +24,7 @@ import attrs
 
 from aikit.storage.database import Database, giving_up
 from aikit.storage.errors import StoreError, telling_faults
-from aikit.storage.locks import take
+from aikit.storage.locks import release, take
 from aikit.storage.private import make_private
 from aikit.storage.upload_entry import SentPart, UploadKey, UploadRecord
 
@@ -136,7 +135,7 @@ class Journal:
                 lock.close()
                 raise
             if entry is None:  # whoever had it has ended it meanwhile
-                self._let_go(key, lock)
+                self._unlock(key, lock)
             else:
                 entry.keep(_Kept(self, key, wanted.account, lock))
         return entry
@@ -170,7 +169,7 @@ class Journal:
                     connection.execute(query, (*values, began_at + LIFETIME_S))
                     self._forget_old(connection)
             except BaseException:
-                self._let_go(key, lock)
+                self._unlock(key, lock)
                 raise
             entry.keep(_Kept(self, key, wanted.account, lock))
         return entry
@@ -219,7 +218,7 @@ class Journal:
     def _is_free(self, key: str) -> bool:
         lock = take(self._lock_path(key))
         if lock is not None:
-            self._let_go(key, lock)
+            self._unlock(key, lock)
         return lock is not None
 
     def _taken(self, key: str) -> FileIO | None:
@@ -256,19 +255,15 @@ class Journal:
             lock = take(self._lock_path(key))
             if lock is not None:
                 connection.execute("DELETE FROM uploads WHERE key = ?", (key,))
-                self._let_go(key, lock)
+                self._unlock(key, lock)
         connection.execute("DELETE FROM parts WHERE key NOT IN (SELECT key FROM uploads)")
         connection.execute("DELETE FROM files WHERE at < ?", (now - 2 * LIFETIME_S,))
 
     def _lock_path(self, key: str) -> Path:
         return self.home / "transfers" / f"{key}.lock"
 
-    def _let_go(self, key: str, lock: FileIO) -> None:
-        if os.name == "nt":  # an open file cannot be removed there, nor one that somebody else has by then
-            lock.close()
-        with suppress(OSError):
-            self._lock_path(key).unlink()
-        lock.close()
+    def _unlock(self, key: str, lock: FileIO) -> None:
+        release(self._lock_path(key), lock)
 
     def _start(self) -> None:
         if self._is_started:
@@ -348,10 +343,10 @@ class _Kept:
             if file_id is not None:
                 now = journal.clock()
                 connection.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", (self._account, file_id, now))
-        journal._let_go(self._key, self._lock)  # noqa: SLF001  likewise
+        journal._unlock(self._key, self._lock)  # noqa: SLF001  likewise
 
     def release(self) -> None:
-        self._journal._let_go(self._key, self._lock)  # noqa: SLF001  likewise
+        self._journal._unlock(self._key, self._lock)  # noqa: SLF001  likewise
 
 
 def _key(account: str, upload_id: str) -> str:

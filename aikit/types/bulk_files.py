@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.types.errors import OpenAIError
+from aikit.types.errors import OpenAIError, error_to_json
 from aikit.types.files import OpenAIFile
 from aikit.types.wire import NOTHING
 
@@ -42,15 +42,6 @@ SIZES: Final[Mapping[str, float]] = {
     "over 100 MB": float("inf"),
 }
 """Title → bytes that are too many for it."""
-
-_OF_ERROR: Final = ("message", "code", "type", "param", "status", "line", "request_id")
-
-
-def error_to_json(error: OpenAIError) -> dict[str, Any]:
-    """
-    Return what is kept of an error among many.
-    """
-    return {name: value for name in _OF_ERROR if (value := getattr(error, name)) is not None}
 
 
 @attrs.frozen(kw_only=True)

@@ -141,6 +141,15 @@ class Rejected(Exception):  # noqa: N818  it carries errors, it is not one
         self.value = value
 
 
+def error_to_json(error: OpenAIError) -> dict[str, Any]:
+    """
+    Return *error* as the API's own error object, with aikit's fields where they are known.
+    """
+    known = ("line", "status", "request_id")
+    own = {name: value for name in known if (value := getattr(error, name)) is not None}
+    return {"message": error.message, "type": error.type, "param": error.param, "code": error.code} | own
+
+
 def strip(error: BaseException) -> None:
     """
     Take from *error* what its making left on it: frames and foreign errors, which hold bodies, files and the key.

@@ -20,6 +20,9 @@ _REQUIRED: Final[Mapping[str, type]] = {
     "purpose": str,
     "status": str,
 }
+OVER_STATUSES: Final = frozenset((400, 404, 409, 410, 422))
+"""What providers may answer about an upload that they do not know, or that is over."""
+
 _PART_REQUIRED: Final[Mapping[str, type]] = {"id": str, "created_at": int, "upload_id": str}
 
 

@@ -16,7 +16,7 @@ import attrs
 
 from aikit.cli.options import Settings
 from aikit.cli.output.formats import safe, safe_json, shape_of
-from aikit.types.errors import OpenAIError
+from aikit.types.errors import OpenAIError, error_to_json
 
 INVALID_ID: Final = "invalid_id"
 """Code of what cannot be an id; nothing is sent."""
@@ -225,15 +225,6 @@ def error_text(error: OpenAIError) -> str:
     values = {name: getattr(error, name) for name in _DETAILS}
     details = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items() if value is not None)
     return safe(" ".join(f"{error.message} ({details})".split()) if details else " ".join(error.message.split()))
-
-
-def error_to_json(error: OpenAIError) -> dict[str, Any]:
-    """
-    Return *error* as the API's own error object, with our fields where they are known.
-    """
-    known = ("line", "status", "request_id")
-    own = {name: getattr(error, name) for name in known if getattr(error, name) is not None}
-    return {"message": error.message, "type": error.type, "param": error.param, "code": error.code} | own
 
 
 def exit_of(answers: Sequence[Answer]) -> Exit:

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from aikit.http.flow import Flow, Pause
-from aikit.http.retry import RetryPolicy, asked_to_retry, may_have_been_done
+from aikit.http.retry import RetryPolicy, asked_to_retry, may_have_been_applied
 from aikit.resources.pages import one_page
 from aikit.types.batches import INTENT_KEY, BatchOrder, BatchPage, OpenAIBatch
-from aikit.types.errors import CancelledError, ExchangeError, OpenAIError, Rejected
+from aikit.types.errors import CancelledError, OpenAIError, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +67,7 @@ def create_or_find(provider: Provider, order: BatchOrder, policy: RetryPolicy) -
         try:
             return (yield from provider.create_batch(order)), attempt == 1
         except OpenAIError as error:
-            if not _may_have_been_done(error):
+            if not may_have_been_applied(error):
                 raise
             failure = error
         batch = yield from _look_until_known(search, failure, policy, attempt)
@@ -208,12 +208,6 @@ class _Search:
         """
         times = [batch.created_at for batch in page.batches]
         return bool(times) and times[0] > times[-1] and times[-1] < self.since
-
-
-def _may_have_been_done(error: OpenAIError) -> bool:
-    if isinstance(error, ExchangeError):
-        return error.is_ambiguous
-    return error.status is not None and (may_have_been_done(error.status) or error.code == "invalid_response")
 
 
 def _may_still_come(error: OpenAIError) -> bool:

@@ -12,13 +12,13 @@ import attrs
 
 from aikit.http.bodies import media_type
 from aikit.http.flow import Flow, Gather, Work
-from aikit.http.retry import may_have_been_done
+from aikit.http.retry import may_have_been_applied, may_have_been_done
 from aikit.http.slices import HashingSource, are_apart, has_slices, md5_of, slice_of
 from aikit.resources.files.lost_files import found_after
 from aikit.resources.files.resume import MultipartUpload, gone_on_with
 from aikit.storage.upload_entry import SentPart, UploadRecord
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError, Rejected
-from aikit.types.uploads import OpenAIUpload, UploadOrder
+from aikit.types.uploads import OVER_STATUSES, OpenAIUpload, UploadOrder
 
 if TYPE_CHECKING:
     from aikit.http.context import CallContext
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 _AT_A_TIME: Final = 4
 _RATIONED_AT_A_TIME: Final = 2
 _FAREWELLS: Final = 3
-_OVER: Final = frozenset((400, 404, 409, 410, 422))
-"""What providers may answer about an upload that they do not know, or that is over."""
 
 
 def goes_in_parts(source: Source, purpose: str, limits: Limits) -> bool:
@@ -106,7 +104,7 @@ def _shipped(shipment: MultipartUpload, entry: UploadRecord, *, was_there: bool)
                 shipment.context.note(_may_be_there(shipment))
             elif failure is None or not (_stays(failure) and _stays(error)):
                 entry.forget()
-            if was_there and getattr(error, "status", None) in _OVER:
+            if was_there and getattr(error, "status", None) in OVER_STATUSES:
                 raise _GoneError from error
             raise
         entry.forget(file.id)
@@ -142,7 +140,7 @@ def _made(shipment: MultipartUpload, entry: UploadRecord, *, was_ending: bool) -
     except CancelledError:
         raise
     except OpenAIError as error:
-        if not (_may_have_been_done(error) or (was_ending and error.status in _OVER)):
+        if not (may_have_been_applied(error) or (was_ending and error.status in OVER_STATUSES)):
             raise
         file = yield from found_after(shipment, entry)
         if file is None:
@@ -215,12 +213,6 @@ def _stays(error: Exception) -> bool:
         return True
     status = getattr(error, "status", None)
     return status is not None and (may_have_been_done(status) or status == 429)
-
-
-def _may_have_been_done(error: OpenAIError) -> bool:
-    if isinstance(error, ExchangeError):
-        return error.is_ambiguous
-    return error.code == "invalid_response" or (error.status is not None and may_have_been_done(error.status))
 
 
 def _can_go_on(shipment: MultipartUpload, entry: UploadRecord) -> str:

@@ -32,7 +32,7 @@ def main(home: str, moment: str) -> None:
     if moment == "synced":
         Incoming.move_to = die  # type: ignore[method-assign,assignment]  # the row is written, the file not moved
     if moment == "moved":
-        store_module._sync_folder = die  # type: ignore[assignment]  # the file is moved, nothing committed
+        vars(store_module)["sync"] = die  # the file is moved, nothing committed
     with store.receiving() as incoming:
         if moment == "opened":
             die()

@@ -72,7 +72,7 @@ MOMENTS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
     "finalizing": (batch_work, "conclude", die),
     "output written": (Store, "keep_together", die),
     "first file moved": (Incoming, "move_to", dying_after(0, Incoming.move_to)),
-    "all files moved": (store_module, "_sync_folder", die),
+    "all files moved": (store_module, "sync", die),
     "completed": (BatchFolder, "forget", die),
 }
 """Moment → what is replaced, and by what."""

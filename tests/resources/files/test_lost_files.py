@@ -17,7 +17,7 @@ import pytest
 from aikit import OpenAIClient
 from aikit.validation.limits import limits_for
 from tests.scripted_server import Exchange
-from tests.upload_server import UploadServer, answer_lost, upload_server
+from tests.upload_server import UploadServer, answer_lost, say, upload_server
 
 SIZE: Final = 250_000
 LIMITS: Final = attrs.evolve(
@@ -68,12 +68,16 @@ def hung_up(exchange: Exchange, _: bytes) -> bool:
 class Two:
     """
     Two calls that make files of one name and size; the first loses its answer, and looks when the second has its file.
+
+    Attributes:
+        is_first_made: Whether the first call's file is there, too.
     """
 
     server: UploadServer
     paths: tuple[Path, Path]
     options: dict[str, Any] = attrs.field(factory=dict)
-    first_made: threading.Event = attrs.field(factory=threading.Event)
+    is_first_made: bool = True
+    first_asked: threading.Event = attrs.field(factory=threading.Event)
     second_made: threading.Event = attrs.field(factory=threading.Event)
     looked: threading.Event = attrs.field(factory=threading.Event)
 
@@ -82,19 +86,26 @@ class Two:
         Return the results.
         """
         self.server.when_made, self.server.before_listing = self._made, self._listing
+        self.server.at_completion[0] = self._lose_first
         with OpenAIClient("k", base_url=self.server.url) as one, OpenAIClient("k", base_url=self.server.url) as other:
             options = {"background": True, "max_retries": 0, **self.options}
             first = one.files.create(self.paths[0], "user_data", options)
-            assert self.first_made.wait(_PATIENCE_S)
+            assert self.first_asked.wait(_PATIENCE_S)
             second = other.files.create(self.paths[1], "user_data", options)
             assert first.wait(_PATIENCE_S)
             assert second.wait(_PATIENCE_S)
         return [first, second]
 
+    def _lose_first(self, exchange: Exchange, _: bytes) -> bool:
+        exchange.sock.close()
+        if not self.is_first_made:
+            self.first_asked.set()
+        return self.is_first_made
+
     def _made(self, _: str) -> None:
-        if not self.first_made.is_set():
-            self.first_made.set()
-        elif len(self.server.files) == 2 and not self.second_made.is_set():
+        if not self.first_asked.is_set():
+            self.first_asked.set()
+        else:
             self.second_made.set()
             self.looked.wait(_PATIENCE_S)
 
@@ -122,14 +133,62 @@ def test_where_nobody_can_tell_no_file_is_taken(server: UploadServer, tmp_path: 
     server.at_completion = [answer_lost, answer_lost]
     paths = (namesake(tmp_path / "a"), namesake(tmp_path / "b"))
     results = Two(server, paths).run()
-    for result, path in zip(results, paths, strict=True):
-        if result.success:
-            assert server.files[result.file.id] == path.read_bytes()
-        else:
-            assert [error.code for error in result.errors] == ["answer_lost"]
-            assert "look at files.list()" in result.errors[0].message
-    assert not results[0].success
+    for result in results:
+        assert [error.code for error in result.errors] == ["answer_lost"]
+        assert "look at files.list()" in result.errors[0].message
+        assert result.file is None
+    assert sorted(server.files.values()) == sorted(path.read_bytes() for path in paths)
     assert server.open_uploads == []
+
+
+def test_the_only_file_like_it_is_not_taken_while_it_may_be_another_calls(server: UploadServer, tmp_path: Path) -> None:
+    """
+    A call whose file was never made waits until another call knows the file on the list as its own, and then fails.
+    """
+    paths = (namesake(tmp_path / "a"), namesake(tmp_path / "b"))
+    first, second = Two(server, paths, is_first_made=False).run()
+    assert [error.code for error in first.errors] == ["connection_error"]
+    assert first.file is None
+    assert second.errors == ()
+    assert server.files == {second.file.id: paths[1].read_bytes()}
+
+
+def test_a_list_that_fails_is_asked_for_again(server: UploadServer, tmp_path: Path) -> None:
+    """
+    The file is there: one failing look for it is no error of the call.
+    """
+    looks = iter([False])
+
+    def fail_once() -> None:
+        server.can_list = next(looks, True)
+
+    server.before_listing = fail_once
+    path = namesake(tmp_path / "a")
+    with OpenAIClient("k", base_url=server.url) as client:
+        result = client.files.create(path, "user_data", {"max_retries": 0})
+    assert result.errors == ()
+    assert server.files == {result.file.id if result.file else None: path.read_bytes()}
+    assert server.asked.count("files") == 2
+
+
+def test_a_second_completion_that_is_refused_as_unprocessable_finds_the_file(
+    server: UploadServer, tmp_path: Path
+) -> None:
+    """
+    Servers say in several ways that an upload is over; 422 after a lost answer means that the file may be there.
+    """
+
+    def unprocessable(exchange: Exchange, _: bytes) -> bool:
+        say(exchange, 422, {"error": {"message": "The upload is completed."}})
+        return False
+
+    server.at_completion = [answer_lost, unprocessable]
+    path = namesake(tmp_path / "a")
+    with OpenAIClient("k", base_url=server.url, max_retries=1) as client:
+        result = client.files.create(path, "user_data")
+    assert result.errors == ()
+    assert result.file is not None
+    assert server.files == {result.file.id: path.read_bytes()}
 
 
 def test_a_file_from_elsewhere_is_not_taken_beside_ones_own(server: UploadServer, tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -26,6 +25,7 @@ from aikit.providers.local.clock import Clock, RealClock
 from aikit.providers.local.store.batch_folder import BatchFolder
 from aikit.providers.local.store.blobs import Incoming
 from aikit.providers.local.store.schema import MIGRATIONS
+from aikit.storage import sync
 from aikit.storage.database import Database
 from aikit.storage.errors import StoreError, telling_faults
 from aikit.storage.forks import unforked
@@ -156,7 +156,7 @@ class Store:
                     for (incoming, _), path in zip(arrivals, paths, strict=True):
                         incoming.move_to(path)
                     if paths:
-                        _sync_folder(self._blobs)
+                        sync(self._blobs)
             except BaseException:
                 for path in paths:
                     path.unlink(missing_ok=True)
@@ -339,15 +339,3 @@ class Store:
 def _insert(connection: sqlite3.Connection, files: Sequence[StoredFile]) -> None:
     query = f"INSERT INTO files ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  constants
     connection.executemany(query, map(attrs.astuple, files))
-
-
-def _sync_folder(folder: Path) -> None:
-    """
-    Make the disk keep the names in *folder*.
-    """
-    if sys.platform != "win32":  # folders cannot be opened there
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -14,6 +14,7 @@ from pathlib import Path
 import attrs
 
 from aikit.resources.batches.run.state import RunOrder, RunState
+from aikit.storage import sync
 from aikit.storage.errors import telling_faults
 from aikit.storage.locks import take
 from aikit.storage.private import make_private, private_opener
@@ -99,7 +100,8 @@ class RunFolder:
                 with suppress(OSError):
                     part.unlink()
                 raise
-            _sync(self.path)
+            with suppress(OSError):  # not every file system can
+                sync(self.path)
 
     def others(self, order: RunOrder) -> list[RunState]:
         """
@@ -140,15 +142,3 @@ class RunFolder:
 
     def _file(self, key: str) -> Path:
         return self.path / f"{key}.json"
-
-
-def _sync(folder: Path) -> None:
-    """
-    Make a new name last through a power cut; where folders cannot be opened, the system sees to it.
-    """
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

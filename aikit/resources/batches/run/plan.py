@@ -16,6 +16,7 @@ import attrs
 
 from aikit.http.sources import Source, source_of
 from aikit.resources.batches.run.state import Part
+from aikit.storage import sync
 from aikit.storage.private import restrict
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
 from aikit.validation import check_file
@@ -199,7 +200,7 @@ def _split(path: Path, limits: Limits, folder: Path, on_read: OnRead) -> tuple[P
     restrict(folder)
     for piece in pieces:
         restrict(piece.path)
-        _sync(piece.path)
+        sync(piece.path)  # the state that names it lasts through a power cut, too
     return tuple(
         Part(number=number, path=str(piece.path), endpoint=piece.url, lines=piece.lines)
         for number, piece in enumerate(pieces, 1)
@@ -208,14 +209,6 @@ def _split(path: Path, limits: Limits, folder: Path, on_read: OnRead) -> tuple[P
 
 def _name_of(limits: Limits) -> str:
     return next((name for name in _LIMITS if limits_for(name) == limits), "compatible")
-
-
-def _sync(path: Path) -> None:
-    """
-    Make a part last through a power cut: the state that names it does, too.
-    """
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def _unreadable(path: Path, error: Exception) -> OpenAIError:
