@@ -6,16 +6,14 @@ from __future__ import annotations
 
 import http.client
 import logging
-import os
 import socket
-import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import cache
 from typing import Any, Final
 
 import attrs
-import certifi
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
@@ -23,6 +21,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from aikit.http.context import CallContext
 from aikit.http.headers import redacted
+from aikit.http.trust import trusted
 
 BLOCK_BYTES: Final = 256 * 1024
 _MAX_INTERIM: Final = 20
@@ -43,6 +42,8 @@ class Exchange:
         is_cut: Whether it was cut off.
 
         answer: The response, once its headers are there; ``None`` over connections that are not ours.
+
+        is_unsent: Whether no byte of the request was sent; ``None`` until a connection of ours is there to say so.
     """
 
     context: CallContext
@@ -50,6 +51,7 @@ class Exchange:
     needs_fresh: bool
     cancel_grace_s: float = 0.0
     is_cut: bool = False
+    is_unsent: bool | None = None
     sock: socket.socket | None = None
     answer: Answer | None = None
     _is_own: bool = False
@@ -78,7 +80,7 @@ class Exchange:
         """
         with self._lock:
             self._drop()
-            self.sock, self._is_own = sock, is_own
+            self.sock, self._is_own, self.is_unsent = sock, is_own, True
         self.context.raise_if_cancelled()  # after showing: whoever cancels from here on finds the socket
 
     def hide(self) -> None:
@@ -247,11 +249,13 @@ class _Abortable(HTTPConnection):
             super().putheader(header, *values)
 
     def send(self, data: Any) -> None:
+        exchange = current_exchange()
         if self._held is None or not isinstance(data, bytes):
+            if exchange is not None and self._held is not None:  # else a tunnel is asked for
+                exchange.is_unsent = False
             super().send(data)
             return
         self._held += data
-        exchange = current_exchange()
         if len(self._held) >= _SMALL_BYTES or (exchange is not None and exchange.context.bandwidth is not None):
             self._flush()
             self._held = b""
@@ -259,6 +263,9 @@ class _Abortable(HTTPConnection):
     def _flush(self) -> None:
         held, self._held = self._held, None  # connecting may send by itself
         if held:
+            exchange = current_exchange()
+            if exchange is not None:
+                exchange.is_unsent = False
             super().send(held)
 
     def _show(self, sock: socket.socket | None, *, is_own: bool = False) -> None:
@@ -323,7 +330,10 @@ class Adapter(HTTPAdapter):
         Make the pools of a proxy alike.
         """
         manager = super().proxy_manager_for(proxy, blocksize=BLOCK_BYTES, **kwargs)
-        _use_our_pools(manager)
+        if proxy.lower().startswith("socks"):
+            manager.pool_classes_by_scheme = _socks_pools()
+        else:
+            _use_our_pools(manager)
         return manager
 
     def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
@@ -351,7 +361,7 @@ class Adapter(HTTPAdapter):
         Give TLS connections the trust of this machine.
         """
         if isinstance(conn, urllib3.HTTPSConnectionPool) and "ssl_context" not in conn.conn_kw:
-            conn.conn_kw["ssl_context"] = _trust()
+            conn.conn_kw["ssl_context"] = trusted()
 
     def build_response(self, req: Any, resp: Any) -> requests.Response:
         """
@@ -378,23 +388,26 @@ def _use_our_pools(manager: Any) -> None:
     manager.pool_classes_by_scheme = {"http": _Pool, "https": _PoolTLS}
 
 
-def _trust() -> ssl.SSLContext:
+@cache
+def _socks_pools() -> dict[str, type[_Pool]]:
     """
-    Return whom to trust: the CA bundle the environment names, else the system's store and certifi's.
+    Return our pools with connections that reach their host through a SOCKS proxy.
     """
-    # REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE: https://requests.readthedocs.io/en/latest/user/advanced/ (read 2026-11-21)
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    if bundle:
-        is_folder = os.path.isdir(bundle)  # noqa: PTH112  a string is what ssl wants
-        return ssl.create_default_context(cafile=None if is_folder else bundle, capath=bundle if is_folder else None)
-    with suppress(ImportError):
-        import truststore  # noqa: PLC0415  an extra
+    from urllib3.contrib.socks import SOCKSConnection  # noqa: PLC0415  an extra of requests
 
-        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    ssl_context = ssl.create_default_context()
-    with suppress(OSError):
-        ssl_context.load_verify_locations(certifi.where())
-    return ssl_context
+    class Connection(SOCKSConnection, _Abortable):
+        pass
+
+    class ConnectionTLS(SOCKSConnection, _AbortableTLS):
+        pass
+
+    class Pool(_Pool):
+        ConnectionCls = Connection  # type: ignore[assignment]  # SOCKSConnection is Any to mypy
+
+    class PoolTLS(_PoolTLS):
+        ConnectionCls = ConnectionTLS  # type: ignore[assignment]  # likewise
+
+    return {"http": Pool, "https": PoolTLS}
 
 
 class _Discreet(logging.Filter):

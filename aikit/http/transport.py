@@ -1,7 +1,8 @@
 """
 One HTTP exchange on ``requests``: its adapter and its pool, without a session's work per call.
 
-Only this module and `aikit.http.connections` import ``requests``, and only a client's first call imports them.
+Only this module, `aikit.http.connections` and `aikit.http.proxies` import ``requests``, and only a client's first call
+imports them.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from requests.utils import get_environ_proxies
 
 from aikit.http.bandwidth import DOWN, UP
 from aikit.http.connections import BLOCK_BYTES, Adapter, Answer, Exchange, origin_of
 from aikit.http.context import CallContext
 from aikit.http.headers import Headers, redacted
 from aikit.http.messages import Body, Reader, Request, Response
+from aikit.http.proxies import Proxy, proxies_for, proxy_among
+from aikit.http.trust import untrusted
 from aikit.types.errors import ExchangeError, OpenAIError
 
 _CONNECT_TIMEOUT_S: Final = 10.0
@@ -61,8 +63,9 @@ class HTTPTransport:
             context, request.timeout_s, needs_fresh=not is_replayable, cancel_grace_s=request.cancel_grace_s
         )
         try:
-            with _translated(request, context), exchange.entered():
+            with self._translated(request, exchange, reader), exchange.entered():
                 answer = self._answer(request, reader)
+                exchange.is_unsent = False
                 response = _read(request, answer, exchange, started)
                 if exchange.is_cut:  # what ends with the connection would pass for whole
                     raise context.stopped()
@@ -83,10 +86,28 @@ class HTTPTransport:
         timeout = (min(request.timeout_s, _CONNECT_TIMEOUT_S), request.timeout_s)
         return self.adapter.send(prepared, stream=True, timeout=timeout, proxies=self._proxies_for(request.url))
 
+    @contextmanager
+    def _translated(self, request: Request, exchange: Exchange, reader: _Metered | None) -> Iterator[None]:
+        """
+        Turn what ``requests`` and ``urllib3`` raise into errors of ours.
+        """
+        context = exchange.context
+        try:
+            yield
+        except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+            if context.is_cancelled:
+                raise context.stopped() from None
+            is_unsent = exchange.is_unsent
+            if is_unsent is None:  # an adapter of the caller's, which does not say
+                is_unsent = _is_tls(error) and (reader is None or not reader.is_begun)
+            origin = origin_of(request.url)
+            proxy = proxy_among(self._proxies.get(origin, {}), origin)
+            raise _error_from(request, error, proxy, is_unsent=is_unsent) from None
+
     def _proxies_for(self, url: str) -> dict[str, str]:
         origin = origin_of(url)
         if origin not in self._proxies:
-            self._proxies[origin] = get_environ_proxies(origin, no_proxy=None)
+            self._proxies[origin] = proxies_for(origin)
         return self._proxies[origin]
 
 
@@ -147,8 +168,10 @@ class _Metered:
         self._request, self._context = request, context
         self._total = body.payload_bytes
         self._done = -_envelope_bytes(body)
+        self.is_begun = False
 
     def read(self, size: int = BLOCK_BYTES) -> bytes:
+        self.is_begun = True
         chunk = self._reader.read(self._context.block_size(max(size, BLOCK_BYTES)))
         self._context.throttle(UP, len(chunk))
         self._done += len(chunk)
@@ -250,38 +273,67 @@ def _chunks(raw: Any, answer: Answer | None, most: int) -> Iterator[memoryview]:
         yield view[:count]
 
 
-@contextmanager
-def _translated(request: Request, context: CallContext) -> Iterator[None]:
-    """
-    Turn what ``requests`` and ``urllib3`` raise into errors of ours.
-    """
-    try:
-        yield
-    except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-        raise (context.stopped() if context.is_cancelled else _error_from(request, error)) from None
-
-
-def _error_from(request: Request, error: Exception) -> OpenAIError:
+def _error_from(request: Request, error: Exception, proxy: Proxy | None, *, is_unsent: bool) -> OpenAIError:
     where = redacted(request.url).split("?", 1)[0]
     reason = _innermost(error)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return (proxy or Proxy("the adapter", "of its own")).error(where, reason)
+    final = _final_error(where, error, reason, is_unsent=is_unsent)
+    if final is not None:
+        return final
+    if proxy is not None and not _is_tls(error) and (is_unsent or _is_unconnected(error)):
+        return proxy.error(where, reason)
+    code, message = "connection_error", f"the connection to {where} broke: {reason}"
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        code, message, is_unsent = "timeout", f"no connection to {where} in time; is it reachable?", True
+    elif _is_unconnected(error):
+        message = f"cannot connect to {where}: {reason}; is the base URL right and the server running?"
+        is_unsent = True
+    elif any(isinstance(cause, _TOO_LATE) for cause in _chain(error)):
+        code, message = "timeout", f"{where} sent nothing for {request.timeout_s:g} s; raise timeout to wait longer"
+    elif is_unsent and _is_tls(error):
+        code, message = "tls_error", f"the TLS handshake with {where} was broken off: {reason}; does it speak https?"
+    elif is_unsent:
+        message = f"the connection to {where} broke before anything was sent: {reason}"
+    return ExchangeError(message=message, code=code, is_ambiguous=not is_unsent)
+
+
+def _final_error(where: str, error: Exception, reason: BaseException, *, is_unsent: bool) -> OpenAIError | None:
+    """
+    Return what no further try would mend, which came about before anything was sent; ``None`` for what may pass.
+    """
     if isinstance(error, _UNUSABLE):
         return OpenAIError(message=f"{where} is no usable URL: {reason}; correct the base URL", code="invalid_url")
     if isinstance(reason, ssl.SSLCertVerificationError):
-        message = f"the certificate of {where} is not trusted: {reason.verify_message}"
-        return OpenAIError(message=f"{message}; name your CA bundle in REQUESTS_CA_BUNDLE", code="tls_error")
-    code, message, is_ambiguous = "connection_error", f"the connection to {where} broke: {reason}", True
-    if isinstance(error, requests.exceptions.ProxyError):
-        code, message, is_ambiguous = "proxy_error", f"the proxy on the way to {where} failed: {reason}", False
-    elif isinstance(error, requests.exceptions.ConnectTimeout):
-        code, message, is_ambiguous = "timeout", f"no connection to {where} in time; is it reachable?", False
-    elif _is_unconnected(error):
-        message = f"cannot connect to {where}: {reason}; is the base URL right and the server running?"
-        is_ambiguous = False
-    elif any(isinstance(cause, _TOO_LATE) for cause in _chain(error)):
-        code, message = "timeout", f"{where} sent nothing for {request.timeout_s:g} s; raise timeout to wait longer"
-    return ExchangeError(message=message, code=code, is_ambiguous=is_ambiguous)
+        return untrusted(where, reason)
+    file = _NO_FILE.search(str(reason)) if isinstance(reason, OSError) else None
+    if file is not None:
+        return OpenAIError(message=f"{file[0]}; correct that path of the adapter", code="tls_error")
+    if not is_unsent or not _is_tls(error) or isinstance(reason, _BROKEN_OFF):
+        return None
+    told = str(getattr(reason, "reason", None) or reason).replace("_", " ").lower()
+    hint = "is its address http:// instead of https://?"
+    if "alert" in told:
+        hint = "the server refused; does it want another version of TLS, or a client's certificate?"
+    elif "certificate" in told or not isinstance(reason, ssl.SSLError):
+        hint = "correct what the adapter trusts"
+    return OpenAIError(message=f"there is no TLS with {where} ({told}); {hint}", code="tls_error")
 
 
+def _is_tls(error: Exception) -> bool:
+    """
+    Return whether TLS failed, and the cause is told.
+    """
+    *outer, reason = _chain(error)
+    if isinstance(reason, ssl.SSLError):
+        return True
+    is_told = not isinstance(reason, requests.RequestException | urllib3.exceptions.HTTPError)
+    return is_told and any(isinstance(cause, requests.exceptions.SSLError) for cause in outer)
+
+
+_NO_FILE: Final = re.compile(r"Could not find .{0,20}TLS .{0,40}, invalid path: .*", re.DOTALL)
+"""What ``requests`` says of a bundle or a certificate that is not there."""
+_BROKEN_OFF: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError, TimeoutError)
 _UNUSABLE: Final = (
     requests.exceptions.InvalidURL,
     requests.exceptions.InvalidSchema,
