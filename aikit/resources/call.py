@@ -18,58 +18,65 @@ from aikit.http.messages import Request, Response
 from aikit.http.redirects import follow_redirects
 from aikit.http.retry import RetryPolicy, intercept, with_retries
 from aikit.runtime.parameters import OpenAIParameters
-from aikit.runtime.result import OpenAIResult, Outcome
+from aikit.runtime.result import CallState, OpenAIResult, Outcome
 from aikit.runtime.task import Task
 from aikit.types.errors import CancelledError
 
 if TYPE_CHECKING:
     from aikit.providers import Provider
     from aikit.resources.session import Session
+    from aikit.runtime.timers import Deadline
 
 R = TypeVar("R", bound=OpenAIResult[Any])
 log: Final = logging.getLogger("aikit")
-_ASIDE_S: Final = 20.0  # without a byte; the answer that the caller waits for is there already
+_SHORT_S: Final = 20.0  # without a byte, for requests whose answer the caller does not wait for
 
 Operation = Callable[["Provider", CallContext], Flow[Any]]
 """Makes the flow of one call."""
 
 
 def start(
-    session: Session, result: R, operation: Operation, parameters: OpenAIParameters, *, is_long: bool = False
+    session: Session,
+    make_result: Callable[[CallState], R],
+    operation: Operation,
+    parameters: OpenAIParameters,
+    *,
+    is_long: bool = False,
 ) -> R:
     """
-    Run *operation* as *parameters* ask: here and now, or on the pool.
+    Run *operation* as *parameters* ask: here and now, or in the background.
 
     Args:
         session: That of the client whose call it is.
 
-        result: Gets its end.
+        make_result: Given the state of the call, makes the result that shows it.
 
-        operation: Makes its flow.
+        operation: Makes the flow of the call.
 
         parameters: Options of this call.
 
         is_long: Whether it moves contents; calls that do not need not wait for it.
 
     Returns:
-        *result*, terminated unless the call runs in the background.
+        The result, terminated unless the call runs in the background.
 
     Raises:
         RuntimeError: The client is closed.
         OpenAIError: *parameters* ask to throw, and the call failed.
     """
-    call = _call(session, result, operation, parameters)
-    call.is_long = is_long
+    state = CallState()
+    result = make_result(state)
+    call = _Call(session, parameters, state, result)
+    task = call.task(operation, is_long=is_long)
+    call.begin_deadline(task)
     if parameters.is_background:
-        result._handle = call  # noqa: SLF001  results and calls are one mechanism
-        _begin_deadline(call, parameters)
-        session.scheduler.submit(call)
+        state.handle = task
+        session.scheduler.submit(task)
         return result
-    end_deadline = _begin_deadline(call, parameters)
     try:
-        session.run_here(call)
+        session.run_here(task)
     finally:
-        end_deadline()
+        call.end_deadline()
     return result.throw() if parameters.throw else result
 
 
@@ -81,60 +88,75 @@ def retry_policy(defaults: OpenAIParameters, parameters: OpenAIParameters) -> Re
     return RetryPolicy(max_retries=max_retries or 0)
 
 
-def _call(session: Session, result: OpenAIResult[Any], operation: Operation, parameters: OpenAIParameters) -> Task:
-    connection = session.connection_for(parameters)
-    context = CallContext(on_progress=_progress(session, parameters.on_progress), bandwidth=session.bandwidth)
-    flow = intercept(operation(connection.provider, context), partial(_carried_out, session.defaults, parameters))
-    deliver = partial(_deliver, session, result, parameters)
-    return Task(flow, connection.transport, context, partial(result._settle, deliver))  # noqa: SLF001  likewise
-
-
-def _begin_deadline(call: Task, parameters: OpenAIParameters) -> Callable[[], None]:
+@attrs.define(eq=False)
+class _Call:
     """
-    Let the call's time run, if it has an end; return what lets go of it, which its end does too.
+    One call: its flow gets headers, time-outs and retries on the way out, its end becomes a result and callbacks.
     """
-    if parameters.deadline is None:
-        return lambda: None
-    from aikit.runtime.timers import Deadline  # noqa: PLC0415  most calls have all the time there is
 
-    message = f"the call was not over after {parameters.deadline:g} s; raise deadline to give it longer"
-    why = CancelledError(message=message, code="deadline_exceeded", keeps=True)
-    deadline, finish = Deadline(parameters.deadline, partial(call.cancel, why)), call.finish
+    session: Session
+    parameters: OpenAIParameters
+    state: CallState
+    result: OpenAIResult[Any]
+    deadline: Deadline | None = None
 
-    def finish_in_time(outcome: Outcome) -> None:
-        deadline.end()
-        finish(outcome)
+    def task(self, operation: Operation, *, is_long: bool) -> Task:
+        """
+        Return the task that runs *operation*.
+        """
+        connection = self.session.connection_for(self.parameters)
+        context = CallContext(self._on_progress(), bandwidth=self.session.bandwidth)
+        flow = intercept(operation(connection.provider, context), self._send)
+        return Task(flow, connection.transport, context, self._end, is_long=is_long)
 
-    call.finish = finish_in_time
-    deadline.begin()
-    return deadline.end
+    def begin_deadline(self, task: Task) -> None:
+        """
+        Let the time of the call run, if it has an end.
+        """
+        if self.parameters.deadline is None:
+            return
+        from aikit.runtime.timers import Deadline  # noqa: PLC0415  most calls have all the time there is
 
+        message = f"the call was not over after {self.parameters.deadline:g} s; raise deadline to give it longer"
+        why = CancelledError(message=message, code="deadline_exceeded", keeps=True)
+        self.deadline = Deadline(self.parameters.deadline, partial(task.cancel, why))
+        self.deadline.begin()
 
-def _carried_out(defaults: OpenAIParameters, parameters: OpenAIParameters, request: Request) -> Flow[Response]:
-    timeout_s = parameters.timeout or defaults.timeout or request.timeout_s
-    headers = request.headers.merged(parameters.extra_headers) if parameters.extra_headers else request.headers
-    if request.is_best_effort:
-        return follow_redirects(attrs.evolve(request, timeout_s=min(timeout_s, _ASIDE_S), headers=headers))
-    if request.is_cleanup:
-        timeout_s = min(timeout_s, _ASIDE_S)
-    if timeout_s != request.timeout_s or headers is not request.headers:
-        request = attrs.evolve(request, timeout_s=timeout_s, headers=headers)
-    return with_retries(request, retry_policy(defaults, parameters))
+    def end_deadline(self) -> None:
+        """
+        Forget the deadline: the call is over.
+        """
+        if self.deadline is not None:
+            self.deadline.end()
 
+    def _send(self, request: Request) -> Flow[Response]:
+        parameters, defaults = self.parameters, self.session.defaults
+        timeout_s = parameters.timeout or defaults.timeout or request.timeout_s
+        headers = request.headers.merged(parameters.extra_headers) if parameters.extra_headers else request.headers
+        if request.is_best_effort or request.is_cleanup:
+            timeout_s = min(timeout_s, _SHORT_S)
+        if timeout_s != request.timeout_s or headers is not request.headers:
+            request = attrs.evolve(request, timeout_s=timeout_s, headers=headers)
+        if request.is_best_effort:
+            return follow_redirects(request)
+        return with_retries(request, retry_policy(defaults, parameters))
 
-def _deliver(session: Session, result: OpenAIResult[Any], parameters: OpenAIParameters) -> None:
-    first = parameters.on_response if result.success else parameters.on_error
-    callbacks = [callback for callback in (first, parameters.on_terminate) if callback is not None]
-    if callbacks:
-        session.dispatcher.deliver(partial(_run, callbacks, result))
+    def _end(self, outcome: Outcome) -> None:
+        self.end_deadline()
+        self.state.settle(outcome, self._deliver)
 
+    def _deliver(self) -> None:
+        first = self.parameters.on_response if self.result.success else self.parameters.on_error
+        callbacks = [callback for callback in (first, self.parameters.on_terminate) if callback is not None]
+        if callbacks:
+            self.session.dispatcher.deliver(partial(_run, callbacks, self.result))
 
-def _progress(session: Session, on_progress: Callable[[Any], object] | None) -> Callable[[Any], None] | None:
-    if on_progress is None:
-        return None
-    from aikit.dispatch import Newest  # noqa: PLC0415  only those who watch need it
+    def _on_progress(self) -> Callable[[Any], None] | None:
+        if self.parameters.on_progress is None:
+            return None
+        from aikit.dispatch import Newest  # noqa: PLC0415  only calls that show progress need it
 
-    return Newest(session.dispatcher, partial(_run, [on_progress])).tell
+        return Newest(self.session.dispatcher, partial(_run, [self.parameters.on_progress])).tell
 
 
 def _run(callbacks: list[Callable[[Any], object]], value: Any) -> None:

@@ -70,6 +70,67 @@ class Outcome:
 _RUNNING: Final = Outcome()
 
 
+@attrs.define(eq=False, slots=True)
+class CallState:
+    """
+    How a call stands: written by the library, shown by the result.
+
+    Attributes:
+        handle: The hold on a call that runs in the background.
+
+        outcome: How the call ended.
+
+        is_terminated: Whether *outcome* is final.
+
+        is_delivered: Whether the callbacks ran or were handed to the dispatcher.
+    """
+
+    # `_settled` guards `is_delivered`, `delivering` and `_watchers`, and no user code runs under it. *handle* is set
+    # before the call begins and *outcome* by the one thread that ends it; both are set in one go.
+
+    handle: Handle | None = None
+    outcome: Outcome = _RUNNING
+    is_terminated: bool = False
+    is_delivered: bool = False
+    delivering: int | None = None
+    _watchers: list[Callable[[], None]] | None = None
+
+    def settle(self, outcome: Outcome, deliver: Callable[[], None]) -> None:
+        """
+        End the call: first the answer is there, then *deliver* hands out callbacks, then waiters go on.
+        """
+        self.outcome, self.delivering = outcome, threading.get_ident()
+        self.is_terminated = True
+        try:
+            deliver()
+        finally:
+            with _settled:
+                self.is_delivered, self.delivering, self.handle = True, None, None
+                watchers, self._watchers = self._watchers or (), None
+                _settled.notify_all()
+            for watcher in watchers:
+                watcher()
+
+    def notify(self, watcher: Callable[[], None]) -> None:
+        """
+        Call *watcher* when the callbacks have run; at once if they have.
+        """
+        with _settled:
+            if not self.is_delivered:
+                self._watchers = [*(self._watchers or ()), watcher]
+                return
+        watcher()
+
+    def wait_for_delivery(self, until: float | None, at_most: float | None = None) -> bool:
+        """
+        Wait until the callbacks have run, *until* then and *at_most* so many seconds; return whether they have.
+        """
+        left_s = None if until is None else min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX)
+        bounds = [bound for bound in (left_s, at_most) if bound is not None]
+        with _settled:
+            return _settled.wait_for(lambda: self.is_delivered, min(bounds, default=None))
+
+
 @attrs.define(eq=False, slots=True, repr=False)
 class OpenAIResult(Generic[T]):
     """
@@ -77,18 +138,9 @@ class OpenAIResult(Generic[T]):
 
     While ``terminated`` is false it is the handle of a running call: `wait` for it, `cancel` it, or ``await`` it.
 
-    Attributes:
-        terminated: Whether the call is over; what it carries does not change any more.
-
-        errors: All problems; empty after success and while running.
     """
 
-    terminated: bool = attrs.field(default=False, init=False)
-    _outcome: Outcome = attrs.field(default=_RUNNING, init=False)
-    _handle: Handle | None = attrs.field(default=None, init=False)
-    _is_delivered: bool = attrs.field(default=False, init=False)
-    _delivering: int | None = attrs.field(default=None, init=False)
-    _watchers: list[Callable[[], None]] | None = attrs.field(default=None, init=False)
+    _state: CallState = attrs.field(factory=CallState)
 
     def __repr__(self) -> str:
         """What came of the call, and no content, which may be large."""
@@ -102,6 +154,15 @@ class OpenAIResult(Generic[T]):
             yield "errors", [f"{error.code}: {error}" if error.code else str(error) for error in self.errors[:3]]
         if more := self.errors[3:]:
             yield "more_errors", len(more)
+
+    @property
+    def terminated(self) -> bool:
+        """Whether the call is over; what it carries does not change any more."""
+        return self._state.is_terminated
+
+    @property
+    def _outcome(self) -> Outcome:
+        return self._state.outcome
 
     @property
     def success(self) -> bool:
@@ -167,24 +228,18 @@ class OpenAIResult(Generic[T]):
             this returns at once. Inside callbacks of other calls its own callbacks are not waited for: they may wait
             for this one.
         """
-        handle = self._handle
-        if self._delivering == threading.get_ident():
+        state, handle = self._state, self._state.handle
+        if state.delivering == threading.get_ident():
             return True
         if handle is not None and handle.is_driven_here():
             return self.terminated
         until = None if timeout is None else time.monotonic() + timeout
         while handle is not None and not self.terminated and handle.run_if_idle(until):
-            if self._wait_for_delivery(until, _LOOK_S) or (until is not None and time.monotonic() >= until):
+            if state.wait_for_delivery(until, _LOOK_S) or (until is not None and time.monotonic() >= until):
                 return self.terminated
         if handle is not None and self.terminated and handle.run_if_idle(until):
             return True
-        return self._wait_for_delivery(until, None)
-
-    def _wait_for_delivery(self, until: float | None, at_most: float | None) -> bool:
-        left_s = None if until is None else min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX)
-        bounds = [bound for bound in (left_s, at_most) if bound is not None]
-        with _settled:
-            return _settled.wait_for(lambda: self._is_delivered, min(bounds, default=None))
+        return state.wait_for_delivery(until)
 
     def cancel(self, *, keep: bool = False) -> bool:
         """
@@ -197,7 +252,7 @@ class OpenAIResult(Generic[T]):
         Returns:
             Whether there was still something to stop.
         """
-        handle = self._handle
+        handle = self._state.handle
         if self.terminated or handle is None:
             return False
         handle.cancel(CancelledError(keeps=keep))
@@ -218,7 +273,7 @@ class OpenAIResult(Generic[T]):
         return self._set_paused(is_on=False)
 
     def _set_paused(self, *, is_on: bool) -> bool:
-        handle = self._handle
+        handle = self._state.handle
         if self.terminated or handle is None:
             return False
         handle.pause(is_on=is_on)
@@ -229,7 +284,7 @@ class OpenAIResult(Generic[T]):
 
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
-        self._notify(partial(_wake, loop, future))
+        self._state.notify(partial(_wake, loop, future))
         try:
             yield from future
         except asyncio.CancelledError:
@@ -237,38 +292,13 @@ class OpenAIResult(Generic[T]):
             raise
         return self
 
-    def _notify(self, watcher: Callable[[], None]) -> None:
-        with _settled:
-            if not self._is_delivered:
-                self._watchers = [*(self._watchers or ()), watcher]
-                return
-        watcher()
-
-    def _settle(self, deliver: Callable[[], None], outcome: Outcome) -> None:
-        """
-        End the call: first the answer is there, then *deliver* hands out callbacks, then waiters go on.
-        """
-        self._outcome, self._delivering = outcome, threading.get_ident()
-        self.terminated = True
-        try:
-            deliver()
-        finally:
-            with _settled:
-                self._is_delivered, self._delivering, self._handle = True, None, None
-                watchers, self._watchers = self._watchers or (), None
-                _settled.notify_all()
-            for watcher in watchers:
-                watcher()
-
     def __getstate__(self) -> tuple[bool, Outcome]:
         if not self.terminated:
             raise TypeError("the result of a running call cannot be pickled or copied; wait() for it first")
         return self.terminated, self._outcome
 
     def __setstate__(self, state: tuple[bool, Outcome]) -> None:
-        type(self).__init__(self)
-        self.terminated, self._outcome = state
-        self._is_delivered = True
+        type(self).__init__(self, CallState(None, state[1], is_terminated=True, is_delivered=True))
 
 
 @attrs.define(eq=False, slots=True, repr=False, getstate_setstate=False)  # pickled as its parent says
@@ -277,7 +307,7 @@ class OpenAIListResult(OpenAIResult[Page[T]]):
     The result of a call that lists: one page, or all pages in one.
     """
 
-    _next: Callable[[str | None], Self] | None = attrs.field(default=None, init=False)
+    _next: Callable[[str | None], Any] | None = attrs.field(default=None, kw_only=True)
 
     @property
     def _page(self) -> Page[T]:
@@ -309,7 +339,8 @@ class OpenAIListResult(OpenAIResult[Page[T]]):
             raise ValueError("there is no next page: has_more is false")
         if self._next is None:
             raise ValueError("a result that was pickled has no client; list with after=result.last_id")
-        return self._next(self.last_id)
+        following: Self = self._next(self.last_id)
+        return following
 
 
 def _wake(loop: Any, future: Any) -> None:

@@ -60,7 +60,7 @@ def _ended(
     **answer: Any,
 ) -> Any:
     response = Response(status=200, request=_REQUEST, **answer) if answer else None
-    result._settle(deliver, Outcome(value=value, errors=errors, request=_REQUEST, response=response))
+    result._state.settle(Outcome(value=value, errors=errors, request=_REQUEST, response=response), deliver)
     return result
 
 
@@ -91,7 +91,7 @@ class _Hold:
 
 def _running(cls: type[OpenAIResult[Any]] = OpenAIFileResult) -> tuple[Any, _Hold]:
     result, hold = cls(), _Hold()
-    result._handle = hold
+    result._state.handle = hold
     return result, hold
 
 
@@ -100,10 +100,10 @@ def test_every_property_can_be_asked_while_the_call_runs(cls: type[OpenAIResult[
     """
     Before the end, and after errors, nothing is there and nothing raises.
     """
-    for result in (cls(), _ended(cls(), errors=(OpenAIError(message="x"),))):
+    for result, is_over in ((cls(), False), (_ended(cls(), errors=(OpenAIError(message="x"),)), True)):
         names = [name for name in dir(cls) if isinstance(getattr(cls, name), property) and not name.startswith("_")]
         found = {name: getattr(result, name) for name in names}
-        assert found.pop("success") is False
+        assert (found.pop("success"), found.pop("terminated")) == (False, is_over)
         found = {name: value for name, value in found.items() if name not in {"errors", "request"}}
         empty = RateLimit(limit={}, remaining={}, reset={})
         assert all(not value or value == empty for value in found.values())

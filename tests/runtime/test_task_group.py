@@ -420,7 +420,7 @@ def test_who_is_told_of_progress_may_wait_for_the_call_and_for_all(threads: int)
     inner = together([asking(0)], total_bytes=10)
     call = call_of(together([inner], total_bytes=10), Busy(0.0), context)
     call.finish = lambda _: over.set()
-    result._handle = call
+    result._state.handle = call
     pool.submit(call)
     assert over.wait(8)
     pool.close()
@@ -497,8 +497,8 @@ def test_a_callback_may_wait_for_a_group_on_a_pool_of_one() -> None:
     def in_callback(_: Outcome) -> None:
         result: OpenAIResult[Any] = OpenAIResult()
         call = call_of(together([asking(number, 0.02) for number in range(3)]), Busy(0.01))
-        call.finish = partial(result._settle, lambda: None)
-        result._handle = call
+        call.finish = partial(result._state.settle, deliver=lambda: None)
+        result._state.handle = call
         client_like.submit(call)
         outcomes.append((result.wait(5), result._outcome.value))
         over.set()

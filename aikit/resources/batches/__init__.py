@@ -4,6 +4,7 @@ The Batches API of a client.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -109,7 +110,7 @@ class BatchesAPI:
         policy = retry_policy(self._session.defaults, options)
         return start(
             self._session,
-            OpenAIBatchResult(),
+            OpenAIBatchResult,
             lambda provider, context: record_created(
                 _create(
                     provider,
@@ -141,7 +142,7 @@ class BatchesAPI:
         require_id("batch_id", batch_id)
         return start(
             self._session,
-            OpenAIBatchResult(),
+            OpenAIBatchResult,
             lambda provider, _: self._recorded(provider.retrieve_batch(batch_id), provider, only_own=True),
             OpenAIParameters.of(parameters),
         )
@@ -160,9 +161,8 @@ class BatchesAPI:
         # GET {base}/batches?after&limit
         # https://developers.openai.com/api/reference/resources/batches/methods/list (read 2026-11-21)
         options = OpenAIBatchListParameters.of(parameters)
-        result = OpenAIBatchListResult()
-        result._next = lambda last_id: self.list(attrs.evolve(options, after=last_id))  # noqa: SLF001  one mechanism
-        return start(self._session, result, lambda provider, _: _list(provider, options), options)
+        make_result = partial(OpenAIBatchListResult, next=lambda after: self.list(attrs.evolve(options, after=after)))
+        return start(self._session, make_result, lambda provider, _: _list(provider, options), options)
 
     def cancel(self, batch_id: str, parameters: Options | None = None) -> OpenAIBatchResult:
         """
@@ -181,7 +181,7 @@ class BatchesAPI:
         require_id("batch_id", batch_id)
         return start(
             self._session,
-            OpenAIBatchResult(),
+            OpenAIBatchResult,
             lambda provider, _: self._recorded(provider.cancel_batch(batch_id), provider, only_own=True),
             OpenAIParameters.of(parameters),
         )
@@ -210,7 +210,7 @@ class BatchesAPI:
         options = with_bounded_timeout(OpenAIBatchWaitParameters.of(parameters), self._session.defaults)
         return start(
             self._session,
-            OpenAIBatchResult(),
+            OpenAIBatchResult,
             lambda provider, context: self._recorded(wait_until_ended(provider, batch_id, options, context), provider),
             options,
         )
@@ -244,7 +244,7 @@ class BatchesAPI:
         options = OpenAIBatchRowsParameters.of(parameters)
         return start(
             self._session,
-            OpenAIBatchRowsResult(),
+            OpenAIBatchRowsResult,
             lambda provider, context: record_end_of_rows(
                 fetch_and_join(provider, batch, options.input_file, context, with_lineage=options.with_lineage),
                 provider,
@@ -290,7 +290,7 @@ class BatchesAPI:
         policy = retry_policy(self._session.defaults, options)
         return start(
             self._session,
-            OpenAIBatchResult(),
+            OpenAIBatchResult,
             lambda provider, context: record_created(
                 resubmit_lines(
                     provider,
@@ -329,7 +329,7 @@ class BatchesAPI:
         source = input_of(file)
         return start(
             self._session,
-            OpenAIBatchEstimateResult(),
+            OpenAIBatchEstimateResult,
             lambda provider, context: estimate(provider, source, self._session.recorder, context),
             OpenAIParameters.of(parameters),
             is_long=True,
@@ -360,7 +360,7 @@ class BatchesAPI:
         _require_batch(batch)
         return start(
             self._session,
-            OpenAIBatchCostResult(),
+            OpenAIBatchCostResult,
             lambda provider, _: count_cost(provider, batch, self._session.recorder),
             OpenAIParameters.of(parameters),
             is_long=True,

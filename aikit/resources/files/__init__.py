@@ -96,7 +96,7 @@ class FilesAPI:
         source = source_of(file, filename=options.filename, purpose=purpose)
         return start(
             self._session,
-            OpenAIFileResult(),
+            OpenAIFileResult,
             lambda provider, context: _checked_create(
                 provider, source, purpose, options, context, session=self._session
             ),
@@ -195,7 +195,7 @@ class FilesAPI:
         require_id("file_id", file_id)
         return start(
             self._session,
-            OpenAIFileResult(),
+            OpenAIFileResult,
             lambda provider, _: provider.retrieve_file(file_id),
             OpenAIParameters.of(parameters),
         )
@@ -215,9 +215,8 @@ class FilesAPI:
         # GET {base}/files?after&limit&order&purpose
         # https://developers.openai.com/api/reference/resources/files/methods/list (read 2026-11-21)
         options = OpenAIFileListParameters.of(parameters)
-        result = OpenAIFileListResult()
-        result._next = lambda last_id: self.list(attrs.evolve(options, after=last_id))  # noqa: SLF001  one mechanism
-        return start(self._session, result, lambda provider, _: _list(provider, options), options)
+        make_result = partial(OpenAIFileListResult, next=lambda after: self.list(attrs.evolve(options, after=after)))
+        return start(self._session, make_result, lambda provider, _: _list(provider, options), options)
 
     def delete(self, file_id: str, parameters: Options | None = None) -> OpenAIFileDeletedResult:
         """
@@ -235,7 +234,7 @@ class FilesAPI:
         require_id("file_id", file_id)
         return start(
             self._session,
-            OpenAIFileDeletedResult(),
+            OpenAIFileDeletedResult,
             lambda provider, _: provider.delete_file(file_id),
             OpenAIParameters.of(parameters),
         )
@@ -256,7 +255,7 @@ class FilesAPI:
         require_id("file_id", file_id)
         return start(
             self._session,
-            OpenAIFileContentResult(),
+            OpenAIFileContentResult,
             lambda provider, _: provider.file_content(file_id),
             OpenAIParameters.of(parameters),
             is_long=True,
@@ -292,7 +291,7 @@ class FilesAPI:
         place = _place(path)
         return start(
             self._session,
-            OpenAIFileDownloadResult(),
+            OpenAIFileDownloadResult,
             lambda provider, _: _download(provider, file_id, place),
             OpenAIParameters.of(parameters),
             is_long=True,
@@ -316,7 +315,7 @@ class FilesAPI:
         """
         require_id("file_id", file_id)
         options = OpenAIFileWaitParameters.of(parameters)
-        return start(self._session, OpenAIFileResult(), lambda provider, _: _wait(provider, file_id, options), options)
+        return start(self._session, OpenAIFileResult, lambda provider, _: _wait(provider, file_id, options), options)
 
 
 def _checked_create(

@@ -61,8 +61,7 @@ class BulkCalls:
         require_paths(paths)
         if options.filename is not None:
             _require_one(options.filename, paths)
-        tally, result = BulkProgress(), OpenAIFileManyResult()
-        result._now = tally.outcome  # noqa: SLF001  results and calls are one mechanism
+        tally = BulkProgress()
 
         def flow(provider: Provider, context: CallContext) -> Flow[ManyOutcome]:
             from aikit.resources.files.bulk_upload import BulkUpload  # noqa: PLC0415  loaded by the first call
@@ -83,7 +82,7 @@ class BulkCalls:
                 identical=self._identical(provider, account, purpose) if options.skip_identical else None,
             ).run()
 
-        return start(self.session, result, flow, options, is_long=True)
+        return start(self.session, partial(OpenAIFileManyResult, now=tally.outcome), flow, options, is_long=True)
 
     def usage(self, parameters: Any) -> OpenAIFileUsageResult:
         """
@@ -94,7 +93,7 @@ class BulkCalls:
         options = OpenAIFileUsageParameters.of(parameters)
         return start(
             self.session,
-            OpenAIFileUsageResult(),
+            OpenAIFileUsageResult,
             lambda provider, context: summed_up(provider, options, int(time.time()), context),
             options,
         )
@@ -110,8 +109,7 @@ class BulkCalls:
         if not (options.unused or options.older_than or options.purpose or options.name):
             raise ValueError("nothing says which files are to go; give older_than, purpose, name or unused=True")
 
-        tally, result = HousekeepingTally(), OpenAIFilePruneResult()
-        result._now = tally.outcome  # noqa: SLF001  results and calls are one mechanism
+        tally = HousekeepingTally()
 
         def flow(provider: Provider, context: CallContext) -> Flow[PruneOutcome]:
             tally.context = context
@@ -125,7 +123,7 @@ class BulkCalls:
                 pace=self._pace("delete", provider, options.rate or provider.limits.deletions_per_minute),
             ).run()
 
-        return start(self.session, result, flow, options)
+        return start(self.session, partial(OpenAIFilePruneResult, now=tally.outcome), flow, options)
 
     def _at_a_time(self, asked: int | None) -> int:
         return min(asked or self.session.max_workers, self.session.max_connections)

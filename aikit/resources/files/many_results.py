@@ -104,7 +104,7 @@ class OpenAIFileManyResult(OpenAIResult[ManyOutcome]):
     what ended the call early.
     """
 
-    _now: Callable[[], ManyOutcome] | None = attrs.field(default=None, init=False)
+    _now: Callable[[], ManyOutcome] | None = attrs.field(default=None, kw_only=True)
 
     @property
     def items(self) -> SpooledResults[OpenAIFileItem]:
@@ -172,7 +172,7 @@ class OpenAIFilePruneResult(OpenAIResult[PruneOutcome]):
     files, a hundred at most, and what ended the call early.
     """
 
-    _now: Callable[[], PruneOutcome] | None = attrs.field(default=None, init=False, repr=False)
+    _now: Callable[[], PruneOutcome] | None = attrs.field(default=None, repr=False, kw_only=True)
 
     @property
     def items(self) -> SpooledResults[OpenAIFilePruneItem]:

@@ -81,7 +81,7 @@ class UploadsAPI:
         )
         return start(
             self._session,
-            OpenAIUploadResult(),
+            OpenAIUploadResult,
             lambda provider, _: _create(provider, order, is_checked=options.validate),
             options,
         )
@@ -110,7 +110,7 @@ class UploadsAPI:
         source = source_of(data, filename=_PART_NAME)
         return start(
             self._session,
-            OpenAIUploadPartResult(),
+            OpenAIUploadPartResult,
             lambda provider, _: _add_part(provider, upload_id, source),
             OpenAIParameters.of(parameters),
             is_long=True,
@@ -143,7 +143,7 @@ class UploadsAPI:
         ids = _ids(part_ids)
         return start(
             self._session,
-            OpenAIUploadResult(),
+            OpenAIUploadResult,
             lambda provider, _: provider.complete_upload(upload_id, ids, options.md5),
             options,
         )
@@ -164,7 +164,7 @@ class UploadsAPI:
         require_id("upload_id", upload_id)
         return start(
             self._session,
-            OpenAIUploadResult(),
+            OpenAIUploadResult,
             lambda provider, _: provider.cancel_upload(upload_id),
             OpenAIParameters.of(parameters),
         )

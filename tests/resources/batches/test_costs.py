@@ -251,7 +251,7 @@ def test_silence_about_the_files_is_not_waited_out(
     """
     The answer that the caller waits for is there; what is aside has twenty seconds, here less.
     """
-    monkeypatch.setattr("aikit.resources.call._ASIDE_S", 0.1)
+    monkeypatch.setattr("aikit.resources.call._SHORT_S", 0.1)
     server.files["file-out"] = SILENT
     began = time.monotonic()
     assert _client(server, tmp_path).batches.wait("batch_1", _QUICK).success
