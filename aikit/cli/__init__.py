@@ -1,8 +1,8 @@
 """
-The command line: words in, calls, text or JSON out.
+The command line: arguments in; tables, tab-separated lines or JSON out.
 
-Exit codes: 0 all done · 1 the provider, the network or the disk refused something · 2 wrong usage, or the extra is not
-installed · 3 the local check found problems, and nothing was sent · 4 some requests of a batch have no good answer ·
+Exit codes: 0 success · 1 the provider, the network or the disk refused something · 2 wrong usage, or the extra is not
+installed · 3 the local check found problems, and nothing was sent · 4 some requests of a batch did not succeed ·
 130 Ctrl-C.
 """
 
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _open_what_is_closed()
     try:
         return _run(argv)
-    except KeyboardInterrupt:  # pressed before anything began
+    except KeyboardInterrupt:  # pressed before a command began
         return 130
 
 

@@ -1,5 +1,5 @@
 """
-The program as a whole: its commands, its options, and how it ends.
+The program as a whole: its commands, shell completion, and its exit codes.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from aikit.cli.output.formats import safe, safe_json
 _EPILOG: Final = """
 \b
 Exit codes:
-  0    all done
+  0    success
   1    the provider, the network or the disk refused something
   2    wrong usage
   3    the check before sending found problems; nothing was sent for those
-  4    a batch is over, and some of its requests have no good answer
+  4    a batch has ended, and some of its requests did not succeed
   130  Ctrl-C
 
-Data goes to stdout, words to stderr: a table on a terminal, tab-separated lines elsewhere, JSON with --json (an object
-for one, {"object": "list", "data": [...]} for many, {"error": {...}} for errors).
+Data goes to stdout, messages to stderr: a table on a terminal, tab-separated lines elsewhere, JSON with --json (an
+object for one, {"object": "list", "data": [...]} for many, {"error": {...}} for errors).
 
 \b
 Try it, without key or network:    aikit demo
@@ -56,21 +56,21 @@ def app() -> None:
     """
     Files and batches of AI providers: OpenAI, servers that speak its format, and one provider embedded in aikit.
 
-    Ask OpenAI with OPENAI_API_KEY set, another server with --base-url, the embedded provider with --provider local.
+    Use OpenAI with OPENAI_API_KEY set, another server with --base-url, the embedded provider with --provider local.
     """
 
 
 def run(argv: Sequence[str]) -> int:
     """
-    Run the program with *argv*; return its exit code. Whatever happens, no traceback is shown.
+    Run the program with *argv* and return its exit code; an unexpected exception is one sentence, not a traceback.
     """
-    logging.getLogger("aikit").addHandler(logging.NullHandler())  # what is logged is told in errors, too
+    logging.getLogger("aikit").addHandler(logging.NullHandler())  # errors say what is logged, too
     _never_fail_to_encode()
     try:
-        return _flushed(_invoked(list(argv)))
+        return _flush(_invoke(list(argv)))
     except (click.Abort, KeyboardInterrupt):
         tell("stopped by Ctrl-C")
-        if threading.active_count() > 1:  # calls under way: whatever they wait for, Ctrl-C does not
+        if threading.active_count() > 1:  # calls under way, which may block for long
             leave_now(Exit.INTERRUPTED)
         return Exit.INTERRUPTED
     except BrokenPipeError:
@@ -81,11 +81,11 @@ def run(argv: Sequence[str]) -> int:
         _complain(f"{name}{error.strerror or error}")
         return Exit.REFUSED
     except Exception as error:  # noqa: BLE001  people get a sentence, not a traceback
-        _complain(f"aikit failed in a way nobody thought of: {type(error).__name__}: {safe(str(error))}")
+        _complain(f"unexpected {type(error).__name__}: {safe(str(error))}; this is a bug in aikit")
         return Exit.REFUSED
 
 
-def _invoked(argv: list[str]) -> int:
+def _invoke(argv: list[str]) -> int:
     try:
         return int(app.main(argv, PROGRAM, complete_var=VARIABLE, standalone_mode=False) or 0)
     except click.UsageError as error:
@@ -99,9 +99,9 @@ def _invoked(argv: list[str]) -> int:
         return error.exit_code
 
 
-def _flushed(code: int) -> int:
+def _flush(code: int) -> int:
     """
-    Hand over what is still in buffers, so that a full disk is told and a closed pipe is not.
+    Flush stdout and return *code*; a full disk is an error of the program, a closed pipe is none.
     """
     with naming_stdout():
         sys.stdout.flush()
@@ -121,7 +121,7 @@ def _complain(text: str) -> None:
 
 def _redirect_if_broken() -> None:
     """
-    Keep the interpreter from flushing a broken stdout once more at its end.
+    Redirect a broken stdout to nowhere, so that the interpreter does not fail to flush it at its end.
     """
     try:
         sys.stdout.flush()
@@ -134,7 +134,7 @@ def _redirect_if_broken() -> None:
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> int:
     """
-    Print what makes a shell complete aikit's words.
+    Print the script for a shell's completion.
 
     \b
     bash:  eval "$(aikit completion bash)"      in ~/.bashrc

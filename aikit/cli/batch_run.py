@@ -1,5 +1,5 @@
 """
-``aikit batch run``: a whole file answered, from its check to its results, however often it is stopped on the way.
+``aikit batch run``: check, upload, create, wait and join as one command, which resumes after a stop.
 """
 
 from __future__ import annotations
@@ -15,10 +15,19 @@ from typing import Any
 import attrs
 import click
 
-from aikit.cli.batch_run_steps import Report, RunOptions, confirm_cost, follow, uploading, waiting, words_of
+from aikit.cli.batch_run_steps import (
+    Report,
+    RunOptions,
+    command_words,
+    confirm_cost,
+    show_uploads,
+    show_waiting,
+    tell_created,
+)
 from aikit.cli.batches import create_options, wait_options
 from aikit.cli.batches_results import RowPrinter, print_rows, say_problems
-from aikit.cli.calls import Refused, command, refused
+from aikit.cli.calls import Refused, tell_refusal
+from aikit.cli.inputs import size_of
 from aikit.cli.options import Command, Dollars, Duration, Group, Pairs, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.output.batch_text import list_text
@@ -42,7 +51,7 @@ from aikit.types.progress import Progress
 @click.group(cls=Group)
 def batch() -> None:
     """
-    Have a whole file of requests answered.
+    Run a whole file of requests as batches.
     """
 
 
@@ -55,12 +64,12 @@ def batch() -> None:
     type=click.Path(allow_dash=True, dir_okay=False),
     help="Results: a .jsonl or .csv file, or - for stdout. Default: INPUT.results.jsonl, beside the input.",
 )
-@click.option("--max-cost", type=Dollars(), metavar="USD", help="Refuse to begin what may cost more.")
+@click.option("--max-cost", type=Dollars(), metavar="USD", help="Do not start a run that may cost more.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask about the cost.")
-@click.option("--resubmit", is_flag=True, help="Of a finished run, send again what is not ok, and join all results.")
-@click.option("--again", is_flag=True, help="Begin anew, and pay anew, whatever was done before.")
-@click.option("--metadata", type=Pairs(), metavar="K=V", multiple=True, help="A pair to keep with each batch.")
-@click.option("--output-expires-after", type=Duration(), help="Delete output files that long after they were made.")
+@click.option("--resubmit", is_flag=True, help="Resubmit lines of a finished run that are not ok; join all results.")
+@click.option("--again", is_flag=True, help="Start a new run, and pay for it, even if there was one before.")
+@click.option("--metadata", type=Pairs(), metavar="K=V", multiple=True, help="A pair to store with each batch.")
+@click.option("--output-expires-after", type=Duration(), help="Let output files expire this long after they were made.")
 @click.option("--poll-interval", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="As for wait.")
 @click.option("--max-wait", type=Duration(), help="As for wait.")
 @click.option(
@@ -68,131 +77,134 @@ def batch() -> None:
 )
 def run(path: str, results: str | None, **asked: Any) -> int:
     """
-    Have all requests of INPUT answered, and their results in one file, in the input's order.
+    Run all requests of INPUT as batches, and write their results to one file, in the input's order.
 
-    The input is checked; what one batch cannot take is split. The cost is estimated, and asked about on a terminal;
-    then it is uploaded, batches are created and waited for, and each line is accounted for. Stopped at any moment, by
-    Ctrl-C or worse, it goes on when called again with the same input, and pays nothing twice. Called again when all is
-    done, it shows the results again. The exit code is 0 when each line is ok, and 4 when some are not.
+    The input is checked, and split where it is too large for one batch. The cost is estimated, and confirmed on a
+    terminal; then the parts are uploaded, batches are created and waited for, and the results joined. Stopped at any
+    moment, by Ctrl-C or a crash, the run resumes when called again with the same input, and pays nothing twice. Called
+    again when it is finished, it shows the results again. The exit code is 0 when each line is ok, and 4 when some are
+    not.
 
-    With --provider local the requests are answered in this program: by the server at --base-url, or else by a model
-    that is built in.
+    With --provider local the requests are answered in this process: by the server at --base-url, or by a built-in
+    model.
     """
     settings = settings_of_context()
     output = Output(settings)
-    wishes = RunOptions(
+    options = RunOptions(
         path=Path(path),
         results=results,
-        words=words_of(path, results, asked),
+        words=command_words(path, results, asked),
         **{name: asked[name] for name in ("max_cost", "yes", "resubmit", "again")},
     )
     with usage_errors():
-        options = create_options(metadata=asked["metadata"], output_expires_after=asked["output_expires_after"])
-        pairs, expiry = options.metadata or {}, options.output_expires_after
+        parameters = create_options(metadata=asked["metadata"], output_expires_after=asked["output_expires_after"])
+        pairs, expiry = parameters.metadata or {}, parameters.output_expires_after
     more = {} if asked["concurrency"] is None else {"concurrency": asked["concurrency"]}
     try:
         with telling_troubles(output), settings.connected(**more) as client:
             wait = wait_options(client, poll_interval=asked["poll_interval"], max_wait=asked["max_wait"])
             waits = {"poll_interval": wait.poll_interval, "max_wait": wait.max_wait}
             folder = RunFolder.of(settings.home or home_folder())
-            return Run(client, output, folder, wishes, waits).carry_out(pairs, expiry)
+            return Run(client, output, folder, options, waits).carry_out(pairs, expiry)
     except Refused as refusal:
-        return refused(output, refusal)
+        return tell_refusal(output, refusal)
     except (OpenAIError, StoreError, Rejected) as error:
-        return refused(output, Refused(_errors_of(error), was_sent=True))
+        return tell_refusal(output, Refused(_errors_of(error), was_sent=True))
 
 
 @attrs.define(eq=False)
 class Run:
     """
-    One call of the command, step by step.
+    One call of ``aikit batch run``, step by step.
     """
 
     client: OpenAIClient
     output: Output
     folder: RunFolder
-    wishes: RunOptions
+    options: RunOptions
     wait: Mapping[str, Any]
 
     def carry_out(self, metadata: Mapping[str, str], expiry: Mapping[str, Any] | None) -> int:
         """
-        Go from wherever the run stands to its end; return the exit code.
+        Start the run, or resume it where it was stopped; return the exit code.
 
         Raises:
-            Refused: The check found problems, or something else keeps it from beginning.
-            OpenAIError: A step failed, as do *Rejected* and *StoreError*.
+            Refused: The check found problems, or the results cannot be written.
+            OpenAIError: A step failed; so do *Rejected* and *StoreError*.
         """
-        self.wishes.require_place(is_json=self.output.settings.json)
+        self.options.require_place(is_json=self.output.settings.json)
         mark = self._fingerprint()
         order = RunOrder(
             provider=self.client.provider.identity,
-            input=str(self.wishes.path.resolve()),
+            input=str(self.options.path.resolve()),
             sha256=mark.sha256,
             size_bytes=mark.size_bytes,
             metadata=dict(metadata),
             output_expires_after=expiry and dict(expiry),
         )
         with self.folder.lock(order.key):
-            known = self._known(order)
-            self.wishes.require_own_place(self.folder.results())
-            state = self._begun(order, mark) if known is None else self._gone_on_with(known, mark)
+            known = self._load(order)
+            self.options.require_own_place(self.folder.results())
+            state = self._begin(order, mark) if known is None else self._resume(known, mark)
             if state is None:
                 return Exit.REFUSED
-            return self._went_on(state, mark)
+            return self._run_to_end(state, mark)
 
-    def _known(self, order: RunOrder) -> RunState | None:
+    def _load(self, order: RunOrder) -> RunState | None:
         """
-        Return how far an earlier call has come; ``None`` for nothing, and when all is to begin anew.
+        Return the state that an earlier call saved; ``None`` without one, and for a new run.
         """
-        if not self.wishes.again:
+        if not self.options.again:
             return load_or_rebuild(self.client, order, self.folder)
-        with suppress(OpenAIError):  # nothing of it is needed any more
+        with suppress(OpenAIError):  # an unreadable state is replaced
             known = self.folder.load(order.key)
             if known is not None and not known.is_ended and known.batch_ids:
-                self.output.say(f"batches of the run before may be under way: {list_text(known.batch_ids)}")
+                self.output.say(f"batches of the previous run may still be running: {list_text(known.batch_ids)}")
         return None
 
-    def _went_on(self, state: RunState, mark: Fingerprint) -> int:
+    def _run_to_end(self, state: RunState, mark: Fingerprint) -> int:
         try:
-            return self._told(run_all(self.client, state, self._listener(mark), self.wait), mark)
+            return self._report(run_all(self.client, state, self._listener(mark), self.wait), mark)
         except KeyboardInterrupt:
-            self._say_how_to_go_on(state)
+            self._say_how_to_resume(state)
             raise
         except (OpenAIError, Rejected, StoreError):
-            self.output.say(f"what was done is kept; to go on: {command(self.output.settings, *self.wishes.words)}")
+            self.output.say(
+                f"the progress is saved; to resume: {self.output.settings.command_line(*self.options.words)}"
+            )
             raise
 
     def _fingerprint(self) -> Fingerprint:
-        size = _size(self.wishes.path)
+        size = size_of(self.options.path)
         with bars(self.output, [size]) as shown:
-            bar = shown.file(self.wishes.path.name, size)
+            bar = shown.file(self.options.path.name, size)
             try:
-                return fingerprint(self.wishes.path, lambda done: bar(Progress(done, size, "checking", 1)))
+                return fingerprint(self.options.path, lambda done: bar(Progress(done, size, "checking", 1)))
             except Rejected as problem:
                 raise Refused(problem.errors, was_sent=False) from problem
             finally:
                 bar.close()
 
-    def _begun(self, order: RunOrder, mark: Fingerprint) -> RunState | None:
+    def _begin(self, order: RunOrder, mark: Fingerprint) -> RunState | None:
         """
-        Check, split, estimate and ask; return the beginning of a new run, or ``None`` if it is not wanted.
+        Check, split, estimate and confirm; return the state of a new run, or ``None`` if it is declined.
         """
         self._say_others(order)
-        parts = self._planned(order)
-        mark.require(self.wishes.path)
+        parts = self._plan(order)
+        mark.require(self.options.path)
         with ExitStack() as stack:
-            stack.callback(self.folder.forget_parts, order.key)  # unless they are wanted
-            if not confirm_cost(self.client, self.output, self.wishes, self.wishes.path):
+            stack.callback(self.folder.forget_parts, order.key)  # unless the run is confirmed
+            if not confirm_cost(self.client, self.output, self.options, self.options.path):
                 return None
             stack.pop_all()
-        target = self.wishes.target
+        target = self.options.target
         own = (str(target.absolute()),) if target is not None and target.exists() else ()  # an earlier run's, or named
         state = RunState(order=order, created_at=time.time(), parts=parts, results=own)
         self.folder.save(state)
         return state
 
-    def _planned(self, order: RunOrder) -> tuple[Part, ...]:
-        path, size = self.wishes.path.resolve(), order.size_bytes
+    def _plan(self, order: RunOrder) -> tuple[Part, ...]:
+        path, size = self.options.path.resolve(), order.size_bytes
         with bars(self.output, [size]) as shown:
             bar = shown.file(path.name, size)
             try:
@@ -207,41 +219,41 @@ class Run:
             self.output.say(f"the input becomes {len(parts):,} batches")
         return parts
 
-    def _gone_on_with(self, known: RunState, mark: Fingerprint) -> RunState | None:
+    def _resume(self, known: RunState, mark: Fingerprint) -> RunState | None:
         """
-        Say how far an earlier call has come, and what this one does; return ``None`` if that is not wanted.
+        Print how far the earlier call came, and return the state to resume; ``None`` if that is declined.
 
-        What is sent again is estimated and asked about; a bound counts for whatever has no batch yet.
+        The cost of resubmitted lines is estimated and confirmed; *max_cost* applies to all lines without a batch.
         """
         state = self._next_of(known)
-        is_asked = self.wishes.max_cost is not None or (known.is_ended and self.wishes.resubmit)
+        is_asked = self.options.max_cost is not None or (known.is_ended and self.options.resubmit)
         if not is_asked or all(part.is_submitted for part in state.parts):
             return state
         with remaining_input(self.client, state, mark) as path:
-            return state if confirm_cost(self.client, self.output, self.wishes, path) else None
+            return state if confirm_cost(self.client, self.output, self.options, path) else None
 
     def _next_of(self, known: RunState) -> RunState:
         if not known.is_ended:
             created = f"{len(known.batch_ids)} of {len(known.parts)} batches created"
-            self.output.say(f"this run was begun {human_time(int(known.created_at))}; it goes on with {created}")
+            self.output.say(f"this run was started {human_time(int(known.created_at))}; resuming with {created}")
             return known
-        state = plan_again(known, is_free_only=not self.wishes.resubmit)
+        state = plan_again(known, is_free_only=not self.options.resubmit)
         if state.is_ended:
             since = human_time(int(known.ended_at or 0))
             self.output.say(
-                f"this run is finished since {since}; here are its results, nothing is paid again (--again begins anew)"
+                f"this run finished {since}; these are its results, and cost nothing again (--again starts a new run)"
             )
-        elif self.wishes.resubmit:
-            self.output.say("what is not ok is sent again")
+        elif self.options.resubmit:
+            self.output.say("resubmitting the lines that are not ok")
         else:
-            self.output.say("the provider had refused to begin, so nothing was done and nothing paid: tried again")
+            self.output.say("the provider had rejected the batch before it began, so nothing was paid; trying again")
         return state
 
-    def _told(self, state: RunState, mark: Fingerprint) -> int:
+    def _report(self, state: RunState, mark: Fingerprint) -> int:
         """
-        Write the results, and account for every line.
+        Write the results, and print the report; return the exit code.
         """
-        target, told = self.wishes.target, list[RowPrinter]()
+        target, told = self.options.target, list[RowPrinter]()
 
         def use(found: Joined) -> None:
             told.append(RowPrinter(found.rows))
@@ -253,39 +265,39 @@ class Run:
 
         done = finish(self.client, state, mark, self.folder, target=target, use=use)
         if not told:
-            self.output.say("the provider has their files no more, or not all; the results stay as they were written")
+            self.output.say("the provider no longer has all result files; the results stay as they were written")
             told.append(RowPrinter((), counts=Counter(dict.fromkeys(STATUSES, 0) | dict(done.counts))))
-        again = command(self.output.settings, *self.wishes.words, "--resubmit")
+        again = self.output.settings.command_line(*self.options.words, "--resubmit")
         return Report(self.output, self.client, done, told[0], target).tell(again)
 
     def _listener(self, mark: Fingerprint) -> Listener:
-        room = "some batches were more than the provider keeps waiting; others are over: tried again"
+        room = "some batches did not fit the provider's queue; others have ended, so they are tried again"
         return Listener(
             on_state=self.folder.save,
-            uploading=partial(uploading, self.output),
-            on_uploaded=lambda _: mark.require(self.wishes.path),
-            waiting=partial(waiting, self.output),
-            on_batch=follow(self.output),
+            uploading=partial(show_uploads, self.output),
+            on_uploaded=lambda _: mark.require(self.options.path),
+            waiting=partial(show_waiting, self.output),
+            on_batch=tell_created(self.output),
             on_room=lambda: self.output.say(room),
         )
 
     def _say_others(self, order: RunOrder) -> None:
         """
-        Say that an input was changed, and what became of the run of what it was.
+        Print that the input or options changed since an earlier run, and which of its batches may still be running.
         """
-        if self.wishes.again:
+        if self.options.again:
             return
         for other in self.folder.others(order)[-1:]:
             what = "the input was changed" if other.order.sha256 != order.sha256 else "other options were given"
             self.output.say(f"{what} since the run of {human_time(int(other.created_at))}: this is a new run")
             if not other.is_ended and other.batch_ids:
-                self.output.say(f"batches of that run that may be under way: {list_text(other.batch_ids)}")
+                self.output.say(f"batches of that run that may still be running: {list_text(other.batch_ids)}")
 
-    def _say_how_to_go_on(self, state: RunState) -> None:
+    def _say_how_to_resume(self, state: RunState) -> None:
         kept = self.folder.load(state.order.key) or state
         if kept.batch_ids and not self.client.provider.is_embedded:
-            self.output.say(f"\nthe batches go on at the provider: {list_text(kept.batch_ids)}")
-        self.output.say(f"\nto go on: {command(self.output.settings, *self.wishes.words)}")
+            self.output.say(f"\nthe batches keep running at the provider: {list_text(kept.batch_ids)}")
+        self.output.say(f"\nto resume: {self.output.settings.command_line(*self.options.words)}")
 
 
 def _errors_of(error: Exception) -> Sequence[OpenAIError]:
@@ -294,10 +306,3 @@ def _errors_of(error: Exception) -> Sequence[OpenAIError]:
     if isinstance(error, StoreError):
         return [OpenAIError(message=error.message, code=error.code)]
     return [error] if isinstance(error, OpenAIError) else []
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:  # told when it is read
-        return 0

@@ -1,5 +1,5 @@
 """
-What was asked of ``aikit batch run``, and whether its results have a place.
+Steps of ``aikit batch run``: its options, the confirmation of its cost, its progress and its report.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Any
 import attrs
 import click
 
+from aikit.billing.estimates import refusal
 from aikit.cli.batches_results import RowPrinter
-from aikit.cli.calls import Refused, good
-from aikit.cli.inputs import STDIN
+from aikit.cli.calls import Refused, require_success
+from aikit.cli.inputs import STDIN, size_of
 from aikit.cli.output import Exit, Output
 from aikit.cli.output.batch_text import cost_text, cost_to_json, estimate_text, money
 from aikit.cli.output.formats import counted, safe
@@ -34,14 +35,14 @@ from aikit.types.progress import Progress
 @attrs.frozen(kw_only=True)
 class RunOptions:
     """
-    What was said on the command line.
+    The options of the command.
 
     Attributes:
         path: The input.
 
-        results: Where the results go, as it was said.
+        results: The value of ``--output``; ``None`` without one.
 
-        words: The command line, to be shown to whoever goes on.
+        words: The command line that resumes the run.
 
         max_cost: US dollars.
     """
@@ -63,21 +64,21 @@ class RunOptions:
 
     def require_place(self, *, is_json: bool) -> None:
         """
-        Find out before anything is paid that the results have a place.
+        Check that the results can be written, before anything is paid.
 
         Raises:
-            click.UsageError: They have none.
-            Refused: They cannot be written there.
+            click.UsageError: The output path cannot be used.
+            Refused: The disk refuses to write there.
         """
         target = self.target
         if target is None:
             if is_json:
-                raise click.UsageError("--json and -o - both want stdout; save the results with -o PATH")
+                raise click.UsageError("--json and -o - both write to stdout; save the results with -o PATH")
             return
         if not target.absolute().parent.is_dir():
-            raise click.UsageError(f"{target.parent} is no folder; create it, or say another -o")
+            raise click.UsageError(f"{target.parent} is not a folder; create it, or pass another path with -o")
         if target.exists() and self.path.exists() and target.samefile(self.path):
-            raise click.UsageError("the results would replace the input; say another -o")
+            raise click.UsageError("the results would replace the input; pass another path with -o")
         try:
             require_writable(target)
         except OpenAIError as error:
@@ -85,20 +86,20 @@ class RunOptions:
 
     def require_own_place(self, own: Collection[str]) -> None:
         """
-        Refuse to replace a file that nobody named, unless it is one of *own*, which runs wrote.
+        Check that the default output path has no file, unless it is one of *own*, which runs wrote.
 
         Raises:
-            click.UsageError: Somebody else's file is there.
+            click.UsageError: A file is there that no run wrote.
         """
         target = self.target
         if target is None or self.results or not target.exists() or str(target.absolute()) in own:
             return
-        raise click.UsageError(f"{target} exists, and no run wrote it; move it away, or say where with -o")
+        raise click.UsageError(f"{target} exists and was not written by a run; move it away, or pass a path with -o")
 
 
-def words_of(path: str, results: str | None, asked: Mapping[str, Any]) -> tuple[str, ...]:
+def command_words(path: str, results: str | None, asked: Mapping[str, Any]) -> tuple[str, ...]:
     """
-    Return the command line that goes on with this run.
+    Return the command line that resumes this run.
     """
     words: list[str] = ["batch", "run", path, *(["-o", results] if results else [])]
     words += [word for key, text in asked["metadata"] for word in ("--metadata", f"{key}={text}")]
@@ -108,39 +109,37 @@ def words_of(path: str, results: str | None, asked: Mapping[str, Any]) -> tuple[
     return tuple(words)
 
 
-def confirm_cost(client: OpenAIClient, output: Output, wishes: RunOptions, path: Path) -> bool:
+def confirm_cost(client: OpenAIClient, output: Output, options: RunOptions, path: Path) -> bool:
     """
-    Tell what the lines at *path* will cost, and ask when somebody is there to be asked and it is not for free.
+    Print the estimated cost of the lines at *path*; unless they are free, ask on a terminal. Return the answer.
 
     Raises:
-        Refused: They may cost more than they may, or that cannot be known.
+        Refused: The cost may exceed ``--max-cost``, or is unknown.
     """
-    estimate = good(client.batches.estimate(path)).estimate
+    estimate = require_success(client.batches.estimate(path)).estimate
     is_free = estimate.cost_high == 0
     output.say(f"estimate: {estimate_text(estimate)}")
     for note in () if is_free else estimate.notes:
         output.say(f"note: {safe(note)}")
-    if wishes.max_cost is not None:
-        from aikit.billing.estimates import refusal  # noqa: PLC0415  only who sets a bound needs it
-
-        problem = refusal(estimate, Decimal(str(wishes.max_cost)), "high")
+    if options.max_cost is not None:
+        problem = refusal(estimate, Decimal(str(options.max_cost)), "high")
         if problem is not None:
             raise Refused([problem], was_sent=False)
-    if wishes.yes or is_free or not sys.stdin.isatty():
+    if options.yes or is_free or not sys.stdin.isatty():
         return True
-    unsaid = f"{estimate_text(estimate)}. " if output.settings.quiet else ""
-    if click.confirm(f"{unsaid}Run it?", err=True):
+    question = f"{estimate_text(estimate)}. " if output.settings.quiet else ""
+    if click.confirm(f"{question}Run it?", err=True):
         return True
-    output.say("nothing was sent")
+    output.say("no request was sent")
     return False
 
 
 @contextmanager
-def uploading(output: Output, state: RunState) -> Iterator[Callable[[Part], Callable[[Progress], None]]]:
+def show_uploads(output: Output, state: RunState) -> Iterator[Callable[[Part], Callable[[Progress], None]]]:
     """
-    Show the uploads of the parts that are not at the provider.
+    Show a bar for each part of the input that is uploaded.
     """
-    sizes = {part.number: _size(part) for part in state.parts if part.file_id is None}
+    sizes = {part.number: size_of(part.path) for part in state.parts if part.file_id is None}
     with bars(output, list(sizes.values())) as shown, ExitStack() as stack:
 
         def begin(part: Part) -> Callable[[Progress], None]:
@@ -152,9 +151,9 @@ def uploading(output: Output, state: RunState) -> Iterator[Callable[[Part], Call
 
 
 @contextmanager
-def waiting(output: Output, state: RunState) -> Iterator[Callable[[Part], Callable[[OpenAIBatchProgress], None]]]:
+def show_waiting(output: Output, state: RunState) -> Iterator[Callable[[Part], Callable[[OpenAIBatchProgress], None]]]:
     """
-    Show how far the batches come that are not over.
+    Show a bar for each batch that has not ended.
     """
     if all(part.is_ended for part in state.parts):
         yield lambda _: lambda _: None
@@ -163,35 +162,28 @@ def waiting(output: Output, state: RunState) -> Iterator[Callable[[Part], Callab
         yield lambda part: shown.batch(part.batch_id or "")
 
 
-def follow(output: Output) -> Callable[[Part, OpenAIBatch], None]:
+def tell_created(output: Output) -> Callable[[Part, OpenAIBatch], None]:
     """
-    Return what says that a batch was created.
+    Return a function that prints that a batch was created.
     """
 
     def say(part: Part, batch: OpenAIBatch) -> None:
         before = part.attempts[-2].batch_id if len(part.attempts) > 1 else None
-        what = counted(part.lines, "request") if before is None else f"what was not ok in {safe(before)}"
+        what = counted(part.lines, "request") if before is None else f"the lines not ok in {safe(before)}"
         output.say(f"{safe(batch.id)} created: {what}, to {safe(batch.endpoint)}")
 
     return say
 
 
-def _size(part: Part) -> int:
-    try:
-        return Path(part.path).stat().st_size
-    except OSError:  # told when it is sent
-        return 0
-
-
 @attrs.define(eq=False)
 class Report:
     """
-    What is told at the end of a run.
+    The report at the end of a run: where the results are, counts, costs.
 
     Attributes:
-        rows: What became of each line.
+        rows: The rows that were printed, with their counts.
 
-        target: Where the results are; ``None`` if they went to stdout.
+        target: The file of the results; ``None`` if they went to stdout.
     """
 
     output: Output
@@ -202,7 +194,7 @@ class Report:
 
     def tell(self, again: str) -> int:
         """
-        Print it; *again* is the command that sends what is not ok once more. Return the exit code.
+        Print the report; *again* is the command that resubmits lines that are not ok. Return the exit code.
         """
         costs, problems = costs_of(self.client, self.state)
         if self.output.settings.json:
@@ -211,7 +203,7 @@ class Report:
             self._print_place()
         self.output.say(self.rows.text())
         for error in problems:
-            self.output.say(f"what it cost cannot be told: {safe(error.message)}")
+            self.output.say(f"the cost is unknown: {safe(error.message)}")
         for cost in costs if len(costs) == 1 else ():
             self.output.say(cost_text(cost))
         if len(costs) > 1:
@@ -220,7 +212,7 @@ class Report:
             self.output.say(f"cost {least}{money(total)} in {len(costs):,} batches")
         if self.rows.is_all_ok:
             return Exit.DONE
-        self.output.say(f"to send again what is not ok: {again}")
+        self.output.say(f"to resubmit the lines that are not ok: {again}")
         return Exit.SOME_NOT_OK
 
     def _print_place(self) -> None:
@@ -248,7 +240,7 @@ class Report:
 
 def _sum_of(costs: list[OpenAIBatchCost]) -> tuple[Decimal | None, bool]:
     """
-    Return what all cost together, and whether it may be more; ``None`` if nothing of it is known.
+    Return the sum of all known costs, ``None`` if none is known, and whether it is a lower bound.
     """
     total = sum((cost.total for cost in costs if cost.total is not None), Decimal(0))
     is_least = any(cost.total is None or cost.is_lower_bound for cost in costs)

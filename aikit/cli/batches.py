@@ -1,5 +1,5 @@
 """
-``aikit batches``: the verbs of the Batches API, and what follows a batch.
+``aikit batches``: the calls of the Batches API; results, cost and resubmit are in batches_results.py.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 import click
 
-from aikit.cli.calls import Refused, called, card, command, good, listed, refused, shown
+from aikit.cli.calls import Refused, call_each, require_success, show, show_card, show_list, tell_refusal
 from aikit.cli.inputs import STDIN, Input, inputs_of
 from aikit.cli.options import (
     Command,
@@ -48,7 +48,7 @@ _MARKS: Final = ("/", "\\", ".")
 @click.group(cls=Group, on_demand=_AFTERWARDS)
 def batches() -> None:
     """
-    Create, list, follow and cancel batches, and read their results.
+    Create, list and cancel batches, and read results.
 
     Off a terminal a batch is a line of fields separated by tabs: id, status, requests, completed, failed, endpoint,
     input file, output file, error file, created, expires. To have a whole file answered: aikit batch run.
@@ -57,19 +57,21 @@ def batches() -> None:
 
 @batches.command(cls=Command)
 @click.argument("source", metavar="INPUT_OR_FILE_ID")
-@click.option("--endpoint", type=Endpoint(), help="What each line asks; else what the first line says.")
-@click.option("--metadata", type=Pairs(), metavar="K=V", multiple=True, help="A pair to keep with it; up to 15.")
+@click.option("--endpoint", type=Endpoint(), help="Endpoint of all requests. Default: that of the first line.")
+@click.option("--metadata", type=Pairs(), metavar="K=V", multiple=True, help="A pair to store with it; up to 15.")
 @click.option(
-    "--output-expires-after", type=Duration(), help="Delete the output file that long after it was made: 30d."
+    "--output-expires-after", type=Duration(), help="Let the output file expire this long after it was made: 30d."
 )
-@click.option("--max-cost", type=Dollars(), metavar="USD", help="Refuse what may cost more.")
-@click.option("--intent", metavar="KEY", help="Your own key: a batch that has it already is found, not created again.")
+@click.option("--max-cost", type=Dollars(), metavar="USD", help="Do not create a batch that may cost more.")
+@click.option(
+    "--intent", metavar="KEY", help="Idempotency key: a batch created with it before is returned, not created again."
+)
 def create(source: str, endpoint: str | None, **asked: Any) -> int:
     """
     Create a batch, and print it.
 
     INPUT_OR_FILE_ID is a file here, which is checked and uploaded first, - for standard input, or the id of a file at
-    the provider. However the network fails, the batch is created once.
+    the provider. Even if the network fails in between, the batch is created only once.
     """
     settings = settings_of_context()
     output = Output(settings)
@@ -79,11 +81,11 @@ def create(source: str, endpoint: str | None, **asked: Any) -> int:
     with settings.connected() as client:
         try:
             with usage_errors():
-                file_id = given.uploaded(client, output)
+                file_id = given.upload(client, output)
                 asks = endpoint or given.endpoint(client)
-                result = good(client.batches.create(file_id, asks, options))
+                result = require_success(client.batches.create(file_id, asks, options))
         except Refused as refusal:
-            return refused(output, refusal)
+            return tell_refusal(output, refusal)
         code = exit_of(output.answers([Answer(subject=source, value=result.batch)], is_many=False))
         output.say(_after_creation(client, settings, result.batch.id))
     return code
@@ -97,7 +99,7 @@ def create_options(
     intent: str | None = None,
 ) -> OpenAIBatchParameters:
     """
-    Return the options of a creation as they were said.
+    Return the parameters for creating a batch; options that are not given keep their defaults.
     """
     said: dict[str, Any] = {"metadata": dict(metadata) or None, "max_cost": max_cost, "intent": intent}
     if output_expires_after is not None:
@@ -117,20 +119,20 @@ def list_(**asked: Any) -> int:
     output = Output(settings)
     with settings.connected() as client, usage_errors():
         result = client.batches.list(OpenAIBatchListParameters(**asked))
-    return listed(output, result, result.batches, batch_to_json, "no batches")
+    return show_list(output, result, result.batches, batch_to_json, "no batches")
 
 
 @batches.command(cls=Command)
 @_ids
 def retrieve(batch_ids: Sequence[str]) -> int:
     """
-    Show what is known of batches.
+    Print the details of batches.
     """
     settings = settings_of_context()
     output = Output(settings)
     with settings.connected() as client:
-        answers = called(batch_ids, lambda one: client.batches.retrieve(one, {"background": True}), "batch_id")
-        return shown(output, answers, is_many=len(batch_ids) > 1)
+        answers = call_each(batch_ids, lambda one: client.batches.retrieve(one, {"background": True}), "batch_id")
+        return show(output, answers, is_many=len(batch_ids) > 1)
 
 
 @batches.command(cls=Command)
@@ -139,11 +141,11 @@ def cancel(batch_ids: Sequence[str]) -> int:
     """
     Ask the provider to stop working on batches.
 
-    It may take ten minutes. Answers that are there by then are kept, and paid for.
+    It may take ten minutes. Responses that are complete by then are kept, and paid for.
     """
     settings = settings_of_context()
     with settings.connected() as client:
-        answers = called(batch_ids, lambda one: client.batches.cancel(one, {"background": True}), "batch_id")
+        answers = call_each(batch_ids, lambda one: client.batches.cancel(one, {"background": True}), "batch_id")
         return exit_of(Output(settings).answers(answers, is_many=len(batch_ids) > 1))
 
 
@@ -153,12 +155,12 @@ def cancel(batch_ids: Sequence[str]) -> int:
     "--poll-interval",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="Between the first two questions; later up to ten times that. Default: 10; embedded provider 0.1.",
+    help="Between the first two requests; later up to ten times as long. Default: 10; embedded provider 0.1.",
 )
-@click.option("--max-wait", type=Duration(), help="Give up after: 600 (seconds), 12h; else after two days.")
+@click.option("--max-wait", type=Duration(), help="Stop waiting after: 600 (seconds), 12h. Default: two days.")
 def wait(batch_ids: Sequence[str], **asked: Any) -> int:
     """
-    Wait until batches are over, and print them.
+    Wait until batches have ended, and print them.
 
     The exit code is 0 when each was completed, though single requests may have failed, and 1 when one failed, expired
     or was cancelled. Ctrl-C ends the waiting, not the batch.
@@ -172,12 +174,13 @@ def wait(batch_ids: Sequence[str], **asked: Any) -> int:
             def start(one: str) -> Any:
                 return client.batches.wait(one, attrs.evolve(options, on_progress=shown.batch(one)))
 
-            answers = list(called(batch_ids, start, "batch_id"))
+            answers = list(call_each(batch_ids, start, "batch_id"))
     except KeyboardInterrupt:
-        output.say(f"the batch is not cancelled; to go on waiting: {command(settings, 'batches', 'wait', *batch_ids)}")
+        again = settings.command_line("batches", "wait", *batch_ids)
+        output.say(f"the batch is not cancelled; to continue waiting: {again}")
         raise
     if len(batch_ids) == 1 and not output.is_plain and not settings.json:
-        code = card(output, answers[0])
+        code = show_card(output, answers[0])
     else:
         code = exit_of(output.answers(answers, is_many=len(batch_ids) > 1))
     _say_ends(output, answers)
@@ -188,7 +191,7 @@ def wait_options(
     client: OpenAIClient, *, poll_interval: float | None, max_wait: int | None
 ) -> OpenAIBatchWaitParameters:
     """
-    Return the options of waiting as they were said; what is embedded here may be asked more often.
+    Return the parameters for waiting; the embedded provider is polled more often.
     """
     quick = 0.1 if client.provider.is_embedded else None
     said: dict[str, Any] = {"poll_interval": poll_interval or quick, "max_wait": max_wait}
@@ -200,7 +203,7 @@ def wait_options(
 
 def _say_ends(output: Output, answers: Sequence[Answer]) -> None:
     """
-    Say of completed batches what their status does not: how many requests failed, and where the answers are.
+    Print how many requests of each ended batch succeeded, and the command that shows its results.
     """
     for answer in answers:
         batch = answer.value
@@ -209,24 +212,24 @@ def _say_ends(output: Output, answers: Sequence[Answer]) -> None:
         counts = batch.request_counts
         words = f"{safe(batch.id)} {safe(batch.status)}: {counts.completed:,} of {counted(counts.total, 'request')} ok"
         failures = f", {counts.failed:,} failed" if counts.failed else ""
-        next_words = command(output.settings, "batches", "results", batch.id)
+        next_words = output.settings.command_line("batches", "results", batch.id)
         output.say(f"{words}{failures}; results: {next_words}" if counts.total else words)
 
 
 def _after_creation(client: OpenAIClient, settings: Settings, batch_id: str) -> str:
-    follow = command(settings, "batches", "wait", batch_id)
+    follow = settings.command_line("batches", "wait", batch_id)
     if client.provider.is_embedded:
-        return f"the embedded provider works on it while somebody waits: {follow}"
+        return f"the embedded provider works on it only while a command waits for it: {follow}"
     return f"to wait for it: {follow}"
 
 
 @attrs.frozen
 class BatchInput:
     """
-    What a batch is made of.
+    The input of a batch: a file on this machine, or the id of a file at the provider.
 
     Attributes:
-        word: As it was given.
+        word: The argument.
 
         here: The file on this machine; ``None`` when *word* is an id.
     """
@@ -237,10 +240,10 @@ class BatchInput:
     @classmethod
     def of(cls, word: str) -> BatchInput:
         """
-        Return what *word* names.
+        Return the input that *word* names.
 
         Raises:
-            click.UsageError: It cannot name anything.
+            click.UsageError: *word* names a folder, or standard input twice.
         """
         if not _is_path(word):
             return cls(word, None)
@@ -249,9 +252,9 @@ class BatchInput:
         (one,) = inputs_of([word], filename=None, purpose="batch")
         return cls(word, one)
 
-    def uploaded(self, client: OpenAIClient, output: Output) -> str:
+    def upload(self, client: OpenAIClient, output: Output) -> str:
         """
-        Return the id of the file at the provider, after checking and uploading it if it is here.
+        Check and upload a file of this machine; return the id of the file at the provider.
 
         Raises:
             Refused: The check found problems, or the upload failed.
@@ -262,31 +265,31 @@ class BatchInput:
             bar = shown.file(self.here.name, self.here.size_bytes)
             result = client.files.create(self.here.file, "batch", {"on_progress": bar})
             bar.close()
-        file_id: str = good(result).file.id
+        file_id: str = require_success(result).file.id
         return file_id
 
     def endpoint(self, client: OpenAIClient) -> str:
         """
-        Return what the first request asks; a file at the provider is fetched for it.
+        Return the endpoint of the first request; a file at the provider is downloaded for it.
 
         Raises:
-            Refused: There is none to be read, or the file cannot be fetched.
+            Refused: The first line has no url, or the file cannot be downloaded.
         """
         if self.here is not None and self.here.source is not None:
             found = first_url(self.here.source.resolved())
         else:
             with tempfile.TemporaryDirectory(prefix="aikit-") as folder:
                 path = Path(folder) / "input.jsonl"
-                good(client.files.download(self.word, path))
+                require_success(client.files.download(self.word, path))
                 found = first_url(source_of(path).resolved())
         if found is not None:
             return found
-        message = f"the first line of {self.word} does not say what it asks (url); mend it, or say --endpoint"
+        message = f"the first line of {self.word} has no url; correct it, or pass --endpoint"
         raise Refused([OpenAIError(message=message, code="missing_endpoint", param="endpoint", line=1)], was_sent=False)
 
 
 def _is_path(word: str) -> bool:
     """
-    Tell whether *word* names a file here: there is one, or it looks like one; ids have neither dots nor slashes.
+    Return whether *word* is a path: it exists, or has a dot or slash, which ids do not have.
     """
     return word in {STDIN, ""} or any(mark in word for mark in _MARKS) or Path(word).exists()

@@ -1,5 +1,5 @@
 """
-``aikit batches results``, ``cost`` and ``resubmit``: what follows a batch that is over.
+``aikit batches results``, ``cost`` and ``resubmit``: commands for batches that have ended.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import attrs
 import click
 
 from aikit.cli.batches import create_options
-from aikit.cli.calls import Refused, command, good, refused, told
+from aikit.cli.calls import Refused, require_success, tell_errors, tell_refusal
 from aikit.cli.inputs import STDIN
 from aikit.cli.options import Choices, Command, Dollars, Duration, Pairs, settings_of_context, usage_errors
 from aikit.cli.output import Answer, Exit, Output, copy_to_stdout, exit_of
@@ -40,23 +40,26 @@ _REDO: Final = "failed,expired,missing"
 
 _id: Final = click.argument("batch_id", metavar="ID")
 _input: Final = click.option(
-    "--input", "input_file", type=click.Path(dir_okay=False), help="The batch's input here, so that it is not fetched."
+    "--input",
+    "input_file",
+    type=click.Path(dir_okay=False),
+    help="Copy of the input on this machine, to spare its download.",
 )
 
 
 @attrs.define(eq=False)
 class RowPrinter:
     """
-    Rows on their way to a file, counted as they pass.
+    Rows on their way to a file or stdout, counted as they pass.
 
     Attributes:
-        rows: What passes.
+        rows: All rows of the results.
 
-        only: The statuses that pass.
+        only: The statuses of the rows that are passed on.
 
-        counts: Status → how many came.
+        counts: Status → how many of all rows have it.
 
-        reasons: Code of an error → how often.
+        reasons: Error code → how many failed rows have it.
     """
 
     rows: Iterable[OpenAIBatchRow]
@@ -74,12 +77,12 @@ class RowPrinter:
 
     @property
     def is_all_ok(self) -> bool:
-        """Whether each line that came has a good answer."""
+        """Whether all rows so far succeeded."""
         return self.counts.total() == self.counts["ok"]
 
     def text(self) -> str:
         """
-        Return what became of all lines, and why.
+        Return the counts by status, with the reasons of failures, on one line.
         """
         why = reasons_text(self.reasons)
         return counts_text(self.counts) + (f" ({why})" if why else "")
@@ -88,16 +91,18 @@ class RowPrinter:
 @click.command(cls=Command)
 @_id
 @click.option("-o", "--output", "path", type=click.Path(allow_dash=True, dir_okay=False), help="Save here.")
-@click.option("--format", "form", type=click.Choice(_FORMATS), help="Else what the name says; JSON lines on stdout.")
+@click.option(
+    "--format", "form", type=click.Choice(_FORMATS), help="Default: by the extension of PATH; else JSON lines."
+)
 @click.option("--only", type=Choices(STATUSES), help="Only these, with commas: ok,failed,expired,cancelled,missing.")
-@click.option("--with-lineage", is_flag=True, help="Of the first batch, with what was resubmitted since.")
+@click.option("--with-lineage", is_flag=True, help="Join the results of the first batch and all resubmitted ones.")
 @_input
 def results(batch_id: str, path: str | None, form: str | None, **asked: Any) -> int:
     """
-    Print what became of each line of a batch that is over.
+    Print the result of each line of an ended batch.
 
-    Each line of the input has one row, in its order: the provider's own line, with line, status and batch_id. They go
-    to stdout, or to a path, where they appear when they are complete. The exit code is 4 when some line is not ok.
+    Each line of the input has one row, in its order: the provider's own line, with line, status and batch_id. Rows go
+    to stdout, or to a path, where the file appears when it is complete. The exit code is 4 when some line is not ok.
     """
     settings = settings_of_context()
     output = Output(settings)
@@ -107,13 +112,13 @@ def results(batch_id: str, path: str | None, form: str | None, **asked: Any) -> 
     with settings.connected() as client:
         try:
             with usage_errors():
-                result = good(client.batches.results(batch_id, asked))
+                result = require_success(client.batches.results(batch_id, asked))
             with result:
                 return _print_results(output, result, RowPrinter(result, only), path, form)
         except Refused as refusal:
-            return refused(output, refusal)
+            return tell_refusal(output, refusal)
         except OpenAIError as error:
-            return refused(output, Refused([error], was_sent=True))
+            return tell_refusal(output, Refused([error], was_sent=True))
 
 
 def _print_results(
@@ -130,22 +135,24 @@ def _print_results(
     if rows.is_all_ok:
         return code
     batch_id = result.batch.id if result.batch is not None else "ID"
-    output.say(f"to send again what is not ok: {command(output.settings, 'batches', 'resubmit', batch_id)}")
+    output.say(
+        f"to resubmit the lines that are not ok: {output.settings.command_line('batches', 'resubmit', batch_id)}"
+    )
     return code or Exit.SOME_NOT_OK
 
 
 def say_problems(output: Output, problems: Sequence[OpenAIBatchProblem], count: int) -> None:
     """
-    Say how many lines of the files could not be joined, and why the first.
+    Print how many lines of the result files could not be joined, and the reason of the first.
     """
     for first in problems[:1]:
         place = first.file if first.line is None else f"{first.file} line {first.line}"
-        output.say(f"{counted(count, 'problem')} in the files, the first: {place}: {safe(first.message)}")
+        output.say(f"{counted(count, 'problem')} in the result files, the first: {place}: {safe(first.message)}")
 
 
 def write_rows(rows: Iterable[OpenAIBatchRow], path: Path, form: str | None = None) -> int:
     """
-    Write *rows* to *path*, in the form that is said or that its name says; return how many.
+    Write *rows* to *path* in the format *form*, by default that of its extension; return how many.
     """
     is_csv = form == "csv" or (form is None and path.suffix.lower() == ".csv")
     return write_csv(rows, path, escape_formulas=True) if is_csv else write_jsonl(rows, path)
@@ -153,7 +160,7 @@ def write_rows(rows: Iterable[OpenAIBatchRow], path: Path, form: str | None = No
 
 def print_rows(output: Output, rows: Iterable[OpenAIBatchRow], form: str | None = None) -> int:
     """
-    Print *rows* on stdout, once all are there; return the exit code.
+    Print *rows* on stdout once all are complete; return the exit code.
     """
     with tempfile.TemporaryDirectory(prefix="aikit-") as folder:
         part = Path(folder) / f"rows.{form or 'jsonl'}"
@@ -173,17 +180,17 @@ def _print_saved(output: Output, path: Path, count: int, counts: Mapping[str, in
 @_id
 def cost(batch_id: str) -> int:
     """
-    Tell what a batch that is over cost, per model and in all.
+    Print the cost of an ended batch, per model.
 
     Off a terminal a model is a line of fields separated by tabs: model, requests, tokens in, of these cached, tokens
-    out, of these reasoning, US dollars. What has no known price has no amount; it is never 0 for that.
+    out, of these reasoning, US dollars. A model without a known price has no amount, never 0.
     """
     settings = settings_of_context()
     output = Output(settings)
     with settings.connected() as client, usage_errors():
         result = client.batches.cost(batch_id)
     if result.cost is None:
-        return told(output, result)
+        return tell_errors(output, result)
     print_cost(output, result.cost)
     output.say(cost_text(result.cost))
     for note in result.cost.notes:
@@ -208,32 +215,40 @@ def print_cost(output: Output, cost: OpenAIBatchCost) -> None:
 
 @click.command(cls=Command)
 @_id
-@click.option("--only", type=Choices(STATUSES), default=_REDO, show_default=True, help="Which lines.")
-@click.option("--metadata", type=Pairs(), metavar="K=V", multiple=True, help="Pairs beside those of the batch.")
+@click.option("--only", type=Choices(STATUSES), default=_REDO, show_default=True, help="Which lines to resubmit.")
+@click.option(
+    "--metadata",
+    type=Pairs(),
+    metavar="K=V",
+    multiple=True,
+    help="A pair to store with it, too.",
+)
 @click.option("--output-expires-after", type=Duration(), help="As for create.")
-@click.option("--max-cost", type=Dollars(), metavar="USD", help="Refuse what may cost more.")
+@click.option("--max-cost", type=Dollars(), metavar="USD", help="Do not create a batch that may cost more.")
 @click.option("--intent", metavar="KEY", help="As for create.")
 @_input
 def resubmit(batch_id: str, only: tuple[str, ...], input_file: str | None, **asked: Any) -> int:
     """
-    Create the next batch, of just those lines of an ended one that came to nothing.
+    Create a batch of the lines that did not succeed.
 
-    Its results together with those before: aikit batches results ID --with-lineage.
+    To see the results of both joined: aikit batches results ID --with-lineage.
     """
     settings = settings_of_context()
     output = Output(settings)
     with settings.connected() as client:
         try:
-            result = good(_resubmitted(client, batch_id, only, input_file, asked))
+            result = require_success(_resubmit(client, batch_id, only, input_file, asked))
         except Refused as refusal:
-            return refused(output, refusal)
+            return tell_refusal(output, refusal)
     code = exit_of(output.answers([Answer(subject=batch_id, value=result.batch)], is_many=False))
-    output.say(f"to wait for it: {command(settings, 'batches', 'wait', result.batch.id)}")
-    output.say(f"then all together: {command(settings, 'batches', 'results', result.batch.id, '--with-lineage')}")
+    output.say(f"to wait for it: {settings.command_line('batches', 'wait', result.batch.id)}")
+    output.say(
+        f"then all results joined: {settings.command_line('batches', 'results', result.batch.id, '--with-lineage')}"
+    )
     return code
 
 
-def _resubmitted(
+def _resubmit(
     client: OpenAIClient, batch_id: str, only: tuple[str, ...], input_file: str | None, asked: Mapping[str, Any]
 ) -> Any:
     with usage_errors():

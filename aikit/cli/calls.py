@@ -1,14 +1,12 @@
 """
-Calls for each of several ids, and what is said of them.
+Calls for several ids at once, and printing their results, errors and lists.
 """
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from aikit.cli.options import Settings
 from aikit.cli.output import INVALID_ID, Answer, Exit, Output, exit_of
 from aikit.cli.output.formats import safe
 from aikit.resources.batches.results import OpenAIBatchResult
@@ -22,10 +20,10 @@ Start = Callable[[str], OpenAIResult[Any]]
 
 class Refused(Exception):  # noqa: N818  what it carries are the errors
     """
-    A step that something else was to follow has failed.
+    A step failed, so the steps after it are not taken.
 
     Attributes:
-        errors: Why.
+        errors: Its errors.
 
         was_sent: Whether a request left this program.
     """
@@ -36,49 +34,49 @@ class Refused(Exception):  # noqa: N818  what it carries are the errors
         self.was_sent = was_sent
 
 
-def good(result: OpenAIResult[Any]) -> Any:
+def require_success(result: OpenAIResult[Any]) -> Any:
     """
-    Return *result*, which is a success.
+    Return *result*.
 
     Raises:
-        Refused: It is none.
+        Refused: *result* has errors.
     """
     if result.errors:
         raise Refused(result.errors, was_sent=result.request is not None)
     return result
 
 
-def called(ids: Sequence[str], start: Start, param: str) -> Iterator[Answer]:
+def call_each(ids: Sequence[str], start: Start, param: str) -> Iterator[Answer]:
     """
-    Start a call for each id, then yield what came of each, in their order.
+    Start a call for each id, then yield the answer of each, in their order.
 
     Args:
         ids: As they were given.
 
-        start: Begins a call in the background.
+        start: Starts a call in the background.
 
-        param: What an id is called in errors.
+        param: The name of an id in errors.
     """
-    started = [_started(one, start, param) for one in ids]
+    started = [_start(one, start, param) for one in ids]
     for one, result in zip(ids, started, strict=True):
         if isinstance(result, Answer):
             yield result
             continue
-        waited_for(result)
+        wait_for(result)
         yield _answer(one, result)
 
 
-def waited_for(result: OpenAIResult[Any]) -> None:
+def wait_for(result: OpenAIResult[Any]) -> None:
     """
-    Wait for *result*, in a way that Ctrl-C gets through everywhere.
+    Wait for *result*, with time-outs, since on Windows Ctrl-C does not interrupt a wait without one.
     """
     while not result.wait(1):
         pass
 
 
-def card(output: Output, answer: Answer) -> int:
+def show_card(output: Output, answer: Answer) -> int:
     """
-    Show one answer to a person, field by field; return the exit code.
+    Print one answer field by field, for a person; return the exit code.
     """
     if answer.value is not None:
         output.card(answer.value)
@@ -87,16 +85,16 @@ def card(output: Output, answer: Answer) -> int:
     return answer.exit
 
 
-def shown(output: Output, answers: Iterator[Answer], *, is_many: bool) -> int:
+def show(output: Output, answers: Iterator[Answer], *, is_many: bool) -> int:
     """
-    Show what is known of each: of a single one to a person field by field; return the exit code.
+    Print answers; on a terminal a single one field by field. Return the exit code.
     """
     if is_many or output.is_plain or output.settings.json:
         return exit_of(output.answers(answers, is_many=is_many))
-    return card(output, next(answers))
+    return show_card(output, next(answers))
 
 
-def listed(
+def show_list(
     output: Output,
     result: OpenAIListResult[Any],
     items: Sequence[Any],
@@ -104,21 +102,21 @@ def listed(
     none: str,
 ) -> int:
     """
-    Show one page, or all; return the exit code.
+    Print a list, one page or all; return the exit code.
 
     Args:
-        output: Where to.
+        output: Prints it.
 
-        result: Of the call that listed.
+        result: The result of the list call.
 
-        items: What it found.
+        items: Its objects.
 
-        to_json: Makes an item what ``--json`` prints.
+        to_json: Returns an object as ``--json`` prints it.
 
-        none: What to say when there is nothing.
+        none: The message for an empty list.
     """
     if not result.success:
-        return told(output, result)
+        return tell_errors(output, result)
     if output.settings.json:
         ids = {"first_id": result.first_id, "last_id": result.last_id, "has_more": result.has_more}
         output.document({"object": "list", "data": [to_json(item) for item in items]} | ids)
@@ -131,35 +129,26 @@ def listed(
     else:
         output.table(items)
     if result.has_more:
-        output.say(f"there are more: --after {safe(result.last_id or '')} shows the next page, --all shows them all")
+        output.say(f"there are more: --after {safe(result.last_id or '')} shows the next page, --all shows all")
     return Exit.DONE
 
 
-def told(output: Output, result: OpenAIResult[Any]) -> int:
+def tell_errors(output: Output, result: OpenAIResult[Any]) -> int:
     """
-    Tell the errors of *result*; return the exit code.
+    Print the errors of *result*; return the exit code.
     """
-    return refused(output, Refused(result.errors, was_sent=True))
+    return tell_refusal(output, Refused(result.errors, was_sent=True))
 
 
-def refused(output: Output, refusal: Refused) -> int:
+def tell_refusal(output: Output, refusal: Refused) -> int:
     """
-    Tell why a step failed; return the exit code.
+    Print the errors of a step that failed; return the exit code.
     """
     answer = Answer(subject="", errors=refusal.errors, was_sent=refusal.was_sent)
     return exit_of(output.answers([answer], is_many=False))
 
 
-def command(settings: Settings, *words: str) -> str:
-    """
-    Return a command line with *words* that asks the same provider; without the key, which is nobody's to read.
-    """
-    said = {"--provider": settings.provider, "--base-url": settings.base_url, "--home": settings.home}
-    shared = [part for name, value in said.items() if value is not None for part in (name, str(value))]
-    return shlex.join(["aikit", *words, *shared])
-
-
-def _started(one: str, start: Start, param: str) -> OpenAIResult[Any] | Answer:
+def _start(one: str, start: Start, param: str) -> OpenAIResult[Any] | Answer:
     try:
         return start(one)
     except ValueError as error:

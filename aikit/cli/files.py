@@ -13,7 +13,7 @@ from typing import Any, Final
 import attrs
 import click
 
-from aikit.cli.calls import called, listed, shown, told
+from aikit.cli.calls import call_each, show, show_list, tell_errors
 from aikit.cli.files_create import Interrupt, Uploads
 from aikit.cli.inputs import STDIN, Input, files_of, inputs_of, is_many
 from aikit.cli.options import Command, Duration, Group, Purpose, settings_of_context, usage_errors
@@ -31,13 +31,13 @@ from aikit.validation.limits import Limits
 _paths: Final = click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 _ids: Final = click.argument("file_ids", metavar="ID...", nargs=-1, required=True)
 _purpose: Final = click.option("-p", "--purpose", type=Purpose(), required=True, help="What the files are for.")
-_filename: Final = click.option("--filename", metavar="NAME", help="Name to send it under; one file only.")
+_filename: Final = click.option("--filename", metavar="NAME", help="Upload under this name; one file only.")
 
 
-_HOUSEKEEPING: Final = {name: f"aikit.cli.files_prune:{name}" for name in ("usage", "prune")}
+_ON_DEMAND: Final = {name: f"aikit.cli.files_prune:{name}" for name in ("usage", "prune")}
 
 
-@click.group(cls=Group, on_demand=_HOUSEKEEPING)
+@click.group(cls=Group, on_demand=_ON_DEMAND)
 def files() -> None:
     """
     Upload, list, fetch, delete and check files.
@@ -49,7 +49,7 @@ def files() -> None:
 @files.command(cls=Command)
 @_paths
 @_purpose
-@click.option("--expires-after", type=Duration(), help="Delete it that long after upload: 3600 (seconds), 12h, 30d.")
+@click.option("--expires-after", type=Duration(), help="Expire this long after upload: 3600 (seconds), 12h, 30d.")
 @_filename
 @click.option("--no-validate", is_flag=True, help="Send without checking first.")
 @click.option(
@@ -58,19 +58,21 @@ def files() -> None:
 @click.option(
     "--rate", type=click.IntRange(1, MAX_RATE), metavar="N", help="Files a minute; else the provider's limit."
 )
-@click.option("-r", "--recursive", is_flag=True, help="Also the files of a folder's folders.")
-@click.option("--skip-identical", is_flag=True, help="Do not send what is there with this name and content already.")
+@click.option("-r", "--recursive", is_flag=True, help="Include the files in subfolders.")
+@click.option(
+    "--skip-identical", is_flag=True, help="Skip files that are stored already, with the same name and content."
+)
 @click.option(
     "--manifest",
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="Note what becomes of each there; said again, what is done is not sent again.",
+    help="Record finished uploads there; when run again, those files are skipped.",
 )
 def create(paths: Sequence[str], purpose: str, workers: int, **asked: Any) -> int:
     """
-    Upload files, and print what the provider made of them.
+    Upload files, and print the stored files.
 
-    PATH is a file, a folder (its own files, sorted; not hidden ones, nor those of folders in it unless -r is said) or -
+    PATH is a file, a folder (its own files, sorted; not hidden ones, nor those in subfolders unless -r is given) or -
     for standard input. Each file is checked before its first byte is sent; one that fails does not stop the others.
     """
     settings = settings_of_context()
@@ -102,20 +104,20 @@ def list_(**asked: Any) -> int:
     output = Output(settings)
     with settings.connected() as client, usage_errors():
         result = client.files.list(OpenAIFileListParameters(**asked))
-    return listed(output, result, result.files, OpenAIFile.to_wire, "no files")
+    return show_list(output, result, result.files, OpenAIFile.to_wire, "no files")
 
 
 @files.command(cls=Command)
 @_ids
 def retrieve(file_ids: Sequence[str]) -> int:
     """
-    Show what is known of files.
+    Print the details of files.
     """
     settings = settings_of_context()
     output = Output(settings)
     with settings.connected() as client:
-        answers = called(file_ids, lambda file_id: client.files.retrieve(file_id, {"background": True}), "file_id")
-        return shown(output, answers, is_many=len(file_ids) > 1)
+        answers = call_each(file_ids, lambda file_id: client.files.retrieve(file_id, {"background": True}), "file_id")
+        return show(output, answers, is_many=len(file_ids) > 1)
 
 
 @files.command(cls=Command)
@@ -130,7 +132,7 @@ def delete(file_ids: Sequence[str], *, yes: bool) -> int:
     if not yes and not _is_confirmed(file_ids):
         return Exit.REFUSED
     with settings_of_context().connected() as client:
-        answers = called(file_ids, lambda file_id: client.files.delete(file_id, {"background": True}), "file_id")
+        answers = call_each(file_ids, lambda file_id: client.files.delete(file_id, {"background": True}), "file_id")
         return exit_of(Output(settings_of_context()).answers(answers, is_many=len(file_ids) > 1))
 
 
@@ -141,8 +143,8 @@ def content(file_id: str, path: str | None) -> int:
     """
     Fetch a file's content, to stdout or to a path.
 
-    At the path it appears when it is complete, and replaces a file of that name. On the way to stdout the content
-    rests in a temporary file (TMPDIR), so that nothing half is handed on.
+    At the path the file appears when it is complete, and replaces a file of that name. On the way to stdout the
+    content is kept in a temporary file (TMPDIR), so that no partial content is written.
     """
     settings = settings_of_context()
     output = Output(settings)
@@ -154,7 +156,7 @@ def content(file_id: str, path: str | None) -> int:
         part = Path(folder) / "content"
         result = _download(output, file_id, str(part))
         if not result.success:
-            return told(output, result)
+            return tell_errors(output, result)
         with part.open("rb") as file:
             return copy_to_stdout(output, file)
 
@@ -167,24 +169,24 @@ def check(paths: Sequence[str], purpose: str, filename: str | None) -> int:
     """
     Check files without sending anything.
 
-    Everything the provider would refuse is told, with line numbers. Off a terminal a problem is a line of fields
-    separated by tabs: path, line, code, message; -q prints only the paths of files that have some.
+    Everything the provider would refuse is printed, with line numbers. Off a terminal a problem is a line of fields
+    separated by tabs: path, line, code, message; -q prints only the paths of files that have problems.
     """
     settings = settings_of_context()
     output = Output(settings)
     inputs = inputs_of(paths, filename=filename, purpose=purpose)
     with settings.connected() as client:
         checked: list[Checked] = check_inputs(inputs, purpose, client.provider.limits, output)
-    return report(checked, output, is_many=is_many(paths))
+    return print_checked(checked, output, is_many=is_many(paths))
 
 
 def _is_confirmed(file_ids: Sequence[str]) -> bool:
     if not sys.stdin.isatty():
-        raise click.UsageError("nobody can be asked here; say --yes to delete")
+        raise click.UsageError("the deletion cannot be confirmed, since stdin is not a terminal; pass --yes to delete")
     what = safe(file_ids[0]) if len(file_ids) == 1 else counted(len(file_ids), "file")
     if click.confirm(f"Delete {what}?", err=True):
         return True
-    sys.stderr.write("nothing was deleted\n")
+    sys.stderr.write("no file was deleted\n")
     return False
 
 
@@ -199,7 +201,7 @@ def _download(output: Output, file_id: str, path: str) -> Any:
 def _save(output: Output, file_id: str, path: str) -> int:
     result = _download(output, file_id, path)
     if not result.success:
-        return told(output, result)
+        return tell_errors(output, result)
     saved = {"id": file_id, "path": str(result.path), "bytes": result.bytes_written}
     if output.settings.json:
         output.document(saved)
@@ -213,7 +215,7 @@ def _save(output: Output, file_id: str, path: str) -> int:
 @attrs.frozen
 class Checked:
     """
-    One file and everything that is wrong with it.
+    One file and its problems.
     """
 
     name: str
@@ -221,7 +223,7 @@ class Checked:
 
     def to_json(self) -> dict[str, Any]:
         """
-        Return it as JSON has it.
+        Return the object that ``--json`` prints.
         """
         return {"path": self.name, "ok": not self.errors, "errors": [error_to_json(error) for error in self.errors]}
 
@@ -234,9 +236,9 @@ def check_inputs(inputs: Sequence[Input], purpose: str, limits: Limits, output: 
         return [Checked(one.name, _problems(one, purpose, limits, shown)) for one in inputs]
 
 
-def report(checked: Sequence[Checked], output: Output, *, is_many: bool) -> int:
+def print_checked(checked: Sequence[Checked], output: Output, *, is_many: bool) -> int:
     """
-    Print the problems and, in words, how many there are; return the exit code.
+    Print the problems, and a summary on stderr; return the exit code.
     """
     if output.settings.json:
         values = [one.to_json() for one in checked]

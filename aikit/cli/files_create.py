@@ -1,5 +1,5 @@
 """
-``aikit files create``: many uploads at once, each with its bar; Ctrl-C stops them and tells what was done.
+``aikit files create``: many uploads at once, each with its bar; Ctrl-C stops them and prints a summary.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _POLL_S: Final = 0.1
 @attrs.define(eq=False)
 class Interrupt:
     """
-    Ctrl-C as a question to be asked instead of an exception; a second one ends the process at once.
+    Ctrl-C as a flag instead of an exception; pressed a second time, it ends the process at once.
 
     Attributes:
-        asked_at: When it was first pressed, on the monotonic clock.
+        pressed_at: When Ctrl-C was first pressed, on the monotonic clock; ``None`` before.
     """
 
-    asked_at: float | None = None
+    pressed_at: float | None = None
     _before: Any = None
     _is_done: bool = False
 
@@ -60,29 +60,29 @@ class Interrupt:
 
     @property
     def is_over(self) -> bool:
-        """Whether what was stopped had its time to end."""
-        return self.asked_at is not None and time.monotonic() > self.asked_at + _GRACE_S
+        """Whether the uploads that were stopped have had their time to end."""
+        return self.pressed_at is not None and time.monotonic() > self.pressed_at + _GRACE_S
 
-    def once(self, stop: Callable[[], object]) -> None:
+    def stop_once(self, stop: Callable[[], object]) -> None:
         """
-        Stop what is to be stopped, once; in a thread of its own, for cutting off an exchange may block.
+        Call *stop*, the first time only, and in a thread of its own, since cutting off an exchange may block.
         """
         if not self._is_done:
             self._is_done = True
             threading.Thread(target=stop, daemon=True).start()
 
     def _press(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  signal's signature
-        if self.asked_at is not None:
+        if self.pressed_at is not None:
             _show_cursor()
             os._exit(Exit.INTERRUPTED)
-        self.asked_at = time.monotonic()
+        self.pressed_at = time.monotonic()
 
 
 def _show_cursor() -> None:
     """
-    Give a terminal back its cursor, which bars hide; without a lock that somebody may hold.
+    Show the terminal's cursor, which bars hide, without taking a lock that another thread may hold.
     """
-    with suppress(OSError, ValueError):  # whatever became of stderr
+    with suppress(OSError, ValueError):  # stderr may be closed
         if sys.__stderr__ is not None and sys.__stderr__.isatty():
             os.write(sys.__stderr__.fileno(), b"\x1b[?25h\n")
 
@@ -90,7 +90,7 @@ def _show_cursor() -> None:
 @attrs.define
 class Names:
     """
-    How many there are, and the first of their names.
+    A count of files, and the names of the first of them.
     """
 
     count: int = 0
@@ -98,7 +98,7 @@ class Names:
 
     def add(self, name: str) -> None:
         """
-        Count one more.
+        Count one more file.
         """
         self.count += 1
         if len(self.first) < _NAMED:
@@ -111,12 +111,12 @@ class Names:
 @attrs.define
 class Summary:
     """
-    What became of files so far, in as little as a summary needs.
+    Counts of uploaded, stopped and failed files, for the summary at the end.
 
     Attributes:
-        already: Files that were not sent because they are there.
+        already: Files that were not sent because the provider has them.
 
-        size_bytes: Of those that were uploaded.
+        size_bytes: Of the uploaded files.
 
         is_by_user: Whether Ctrl-C was pressed.
     """
@@ -131,9 +131,9 @@ class Summary:
 
     def add(self, answer: Answer, status: str) -> None:
         """
-        Count one more.
+        Count one more file.
         """
-        if status != CANCELLED or self.is_by_user:  # what ended all for the others has an exit code of its own
+        if status != CANCELLED or self.is_by_user:  # the error that ended all others is counted itself
             self.exits.add(answer.exit)
         if status == UPLOADED:
             self.uploaded.add(answer.subject)
@@ -147,13 +147,13 @@ class Summary:
 
     def count_all(self, total: int) -> None:
         """
-        Count those of *total* that nobody listed, too, as stopped.
+        Count the files of *total* that were never started as stopped, too.
         """
         self.stopped.count = max(self.stopped.count, total - self.uploaded.count - self.already - self.failed)
 
-    def summary(self, seconds: float) -> str:
+    def text(self, seconds: float) -> str:
         """
-        Return in words how it went.
+        Return the summary on one line.
         """
         rest = f", {self.already:,} there already" if self.already else ""
         rest += f", {self.failed:,} failed" if self.failed else ""
@@ -162,26 +162,26 @@ class Summary:
             stopped = f"{self.stopped.count:,} not ({self.stopped})"
             why = " by Ctrl-C" if self.is_by_user else ""
             return f"stopped{why}: {self.uploaded.count:,} uploaded{those}{rest}, {stopped}"
-        told = f"{counted(self.uploaded.count, 'file')} uploaded{rest}"
-        if not self.uploaded.count:  # no bytes, in a time that nobody wants to know
-            return told
+        text = f"{counted(self.uploaded.count, 'file')} uploaded{rest}"
+        if not self.uploaded.count:
+            return text
         rate = f" ({human_size(self.size_bytes / seconds)}/s)" if seconds >= 1 else ""
-        return f"{told}: {human_size(self.size_bytes)} in {human_seconds(seconds)}{rate}"
+        return f"{text}: {human_size(self.size_bytes)} in {human_seconds(seconds)}{rate}"
 
 
 @attrs.define(eq=False)
 class Uploads:
     """
-    Many uploads under way.
+    A bulk upload from its start to its summary.
 
     Attributes:
-        interrupt: Asked whether to stop.
+        interrupt: Says whether Ctrl-C was pressed.
 
-        is_stuck: Whether one did not end in time after Ctrl-C.
+        is_stuck: Whether an upload did not end in time after Ctrl-C.
 
-        result: What comes of them; ``None`` before they have begun.
+        result: Of the bulk upload; ``None`` before its start.
 
-        notes: What is worth knowing beside what came of them.
+        notes: Remarks of the result, printed after the summary.
     """
 
     client: OpenAIClient
@@ -190,35 +190,35 @@ class Uploads:
     output: Output
     interrupt: Interrupt
     is_stuck: bool = False
-    told: Summary = attrs.field(factory=Summary)
+    summary: Summary = attrs.field(factory=Summary)
     result: OpenAIFileManyResult | None = None
     notes: tuple[str, ...] = ()
 
     def run(self, files: Sequence[FileSource], *, is_many: bool) -> int:
         """
-        Upload all, print what came of them and a summary; return the exit code.
+        Upload *files*, print the stored files and a summary; return the exit code.
         """
         began = time.monotonic()
         answers = self._answers(files)
         try:
             self.output.streamed(answers, is_many=is_many)
-        except OSError:  # nobody will know the ids of what is still to come
+        except OSError:  # the ids of further files could not be printed
             self._stop(answers)
-            self.output.say(self.told.summary(time.monotonic() - began))
+            self.output.say(self.summary.text(time.monotonic() - began))
             raise
-        self.output.say(self.told.summary(time.monotonic() - began))
+        self.output.say(self.summary.text(time.monotonic() - began))
         for note in self.notes:
             self.output.say(safe(note))
-        if self.told.stopped.count and self.options.manifest is not None:
-            self.output.say("to go on, say the same again: what is done stands in the manifest")
+        if self.summary.stopped.count and self.options.manifest is not None:
+            self.output.say("to resume, run the same command again: the manifest records the files that are uploaded")
         if self.is_stuck:
             leave_now(Exit.INTERRUPTED)
         self.client.close()
-        return worst(self.told.exits)
+        return worst(self.summary.exits)
 
     def _stop(self, answers: Iterator[Answer]) -> None:
         """
-        Stop what is under way, and count what came of it.
+        Stop the uploads under way, and count how they ended.
         """
         if self.result is not None:
             self.result.cancel(keep=True)
@@ -227,16 +227,16 @@ class Uploads:
 
     def _answers(self, files: Sequence[FileSource]) -> Iterator[Answer]:
         """
-        Start all, and yield what came of each, in their order, as soon as it is known.
+        Start all uploads, and yield the answer of each, in their order, as soon as it ends.
         """
         with many_bars(self.output) as on_progress:
             options = attrs.evolve(self.options, background=True, on_progress=on_progress)
             with usage_errors():
                 paths = files[0] if len(files) == 1 else files
                 self.result = self.client.files.create_many(paths, self.purpose, options)
-            yield from self._ended(self.result)
+            yield from self._iterate(self.result)
 
-    def _ended(self, result: OpenAIFileManyResult) -> Iterator[Answer]:
+    def _iterate(self, result: OpenAIFileManyResult) -> Iterator[Answer]:
         number, is_over = 0, False
         while not self.is_stuck:
             item = result.items.get(number)
@@ -246,43 +246,43 @@ class Uploads:
             elif is_over:
                 break
             else:
-                is_over = self._waited(result)
+                is_over = self._wait(result)
         if self.is_stuck:
-            yield from self._left(result)
-        elif not number:  # a manifest that cannot be used, and the like
+            yield from self._unfinished(result)
+        elif not number:  # for example a manifest that cannot be used
             yield self._failed(result.errors, was_sent=False)
-        elif result.ended_by is not None and not self.told.is_by_user:
+        elif result.ended_by is not None and not self.summary.is_by_user:
             yield self._failed([result.ended_by], was_sent=True)
-        if self.told.stopped.count:
-            self.told.count_all(result.progress.files_total or 0)
+        if self.summary.stopped.count:
+            self.summary.count_all(result.progress.files_total or 0)
 
-    def _waited(self, result: OpenAIFileManyResult) -> bool:
+    def _wait(self, result: OpenAIFileManyResult) -> bool:
         """
-        Wait for a moment; tell whether all is over.
+        Wait for a moment; return whether the bulk upload has ended.
         """
         if result.wait(0 if self.interrupt.is_over else _POLL_S):
             self.notes = result.notes
             return True
-        if self.interrupt.asked_at is not None:
-            self.told.is_by_user = True
-            self.interrupt.once(partial(result.cancel, keep=True))
+        if self.interrupt.pressed_at is not None:
+            self.summary.is_by_user = True
+            self.interrupt.stop_once(partial(result.cancel, keep=True))
         self.is_stuck = self.interrupt.is_over
         return False
 
     def _answer(self, item: OpenAIFileItem) -> Answer:
         subject = item.path or STDIN_NAME
         answer = Answer(subject=subject, value=item.file, errors=item.errors, was_sent=item.was_sent)
-        self.told.add(answer, item.status)
+        self.summary.add(answer, item.status)
         return answer
 
     def _failed(self, errors: Sequence[OpenAIError], *, was_sent: bool) -> Answer:
         """
-        Return what is wrong with all of them, and with no file in particular.
+        Return the answer for *errors* of the bulk upload as a whole.
         """
         answer = Answer(subject="", errors=tuple(errors), was_sent=was_sent)
-        self.told.exits.add(answer.exit)
+        self.summary.exits.add(answer.exit)
         return answer
 
-    def _left(self, result: OpenAIFileManyResult) -> Iterator[Answer]:
+    def _unfinished(self, result: OpenAIFileManyResult) -> Iterator[Answer]:
         for one in result.progress.under_way:
             yield self._answer(OpenAIFileItem(path=one.path, status=CANCELLED, errors=(CancelledError(),)))

@@ -1,5 +1,5 @@
 """
-``aikit files usage`` and ``aikit files prune``: what is stored, and what of it is to go.
+``aikit files usage`` and ``aikit files prune``: sums of stored files, and deleting those that match.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import click
 
-from aikit.cli.calls import told, waited_for
+from aikit.cli.calls import tell_errors, wait_for
 from aikit.cli.options import Command, Duration, Purpose, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.output.formats import counted, human_size, human_time, iso_time, safe
@@ -25,21 +25,21 @@ _TITLES = ("WHAT", "FILES", "SIZE", "OLDEST")
 
 @click.command(cls=Command)
 @click.option("-p", "--purpose", type=Purpose(), help="Only files for this.")
-@click.option("--expiring", type=Duration(), default="7d", show_default=True, help="What counts as expiring soon.")
+@click.option("--expiring", type=Duration(), default="7d", show_default=True, help="Time that counts as expiring soon.")
 def usage(purpose: str | None, expiring: int) -> int:
     """
-    Sum up what is stored, by purpose, age and size.
+    Sum up stored files by purpose, expiry, age and size.
 
-    Off a terminal a sum is a line of fields separated by tabs: group, what, files, bytes, created of the oldest.
+    Off a terminal a sum is a line of fields separated by tabs: group, what, files, bytes, creation of the oldest.
     """
     settings = settings_of_context()
     output = Output(settings)
     with settings.connected() as client, usage_errors(), housekeeping_bar(output) as shown:
         asked = {"purpose": purpose, "expiring_within": expiring, "on_progress": shown, "background": True}
         result = client.files.usage(asked)
-        waited_for(result)
+        wait_for(result)
     if result.stored is None:
-        return told(output, result)
+        return tell_errors(output, result)
     if settings.json:
         output.document(attrs.asdict(result.stored))
     elif output.is_plain:
@@ -77,31 +77,31 @@ def _show(output: Output, stored: OpenAIFileUsage) -> None:
 @click.option("-p", "--purpose", type=Purpose(), help="Only files for this.")
 @click.option("--name", metavar="PATTERN", help="Only files named like this: 'tmp-*'.")
 @click.option(
-    "--unused", is_flag=True, help="Only files that no batch names; without --older-than none of the last hour."
+    "--unused", is_flag=True, help="Only files that no batch uses; without --older-than none of the last hour."
 )
-@click.option("-y", "--yes", is_flag=True, help="Delete them; else they are only listed.")
+@click.option("-y", "--yes", is_flag=True, help="Delete the files; without it they are only listed.")
 @click.option(
-    "--rate", type=click.IntRange(1, MAX_RATE), metavar="N", help="Deletions a minute; else the provider's limit."
+    "--rate", type=click.IntRange(1, MAX_RATE), metavar="N", help="Deletions per minute. Default: the provider's limit."
 )
 def prune(*, yes: bool, **asked: Any) -> int:
     """
-    List the files that would go, or, with --yes, delete them.
+    List the files that would be deleted; with --yes, delete them.
 
-    A file goes when all that is said fits it. Off a terminal it is a line of fields separated by tabs: id, name, bytes,
-    purpose, created, status, reasons; -q prints only the ids of files that are gone, or would go.
+    A file is deleted when it matches all given options. Off a terminal it is a line of fields separated by tabs: id,
+    name, bytes, purpose, created, status, reasons; -q prints only the ids of files that are deleted, or would be.
     """
     if not any(asked[name] for name in ("older_than", "purpose", "name", "unused")):
-        raise click.UsageError("nothing says which files are to go; say --older-than, --purpose, --name or --unused")
+        raise click.UsageError("no option selects files; pass --older-than, --purpose, --name or --unused")
     settings = settings_of_context()
     output = Output(settings)
     with settings.connected() as client, usage_errors(), housekeeping_bar(output) as shown:
         result = client.files.prune({**asked, "dry_run": not yes, "on_progress": shown, "background": True})
-        _waited_for_or_stopped(result)
+        _wait_or_stop(result)
     is_stopped = any(error.code == "cancelled" for error in result.errors)
     if result.errors and not len(result.items):
         if is_stopped:
-            output.say("stopped by Ctrl-C: nothing was deleted")
-        return told(output, result)
+            output.say("stopped by Ctrl-C: no file was deleted")
+        return tell_errors(output, result)
     if settings.json:
         output.document(_to_json(result))
     else:
@@ -112,9 +112,9 @@ def prune(*, yes: bool, **asked: Any) -> int:
     return Exit.REFUSED if result.errors else Exit.DONE
 
 
-def _waited_for_or_stopped(result: OpenAIFilePruneResult) -> None:
+def _wait_or_stop(result: OpenAIFilePruneResult) -> None:
     try:
-        waited_for(result)
+        wait_for(result)
     except KeyboardInterrupt:
         result.cancel()
         result.wait(1)
@@ -130,7 +130,7 @@ def _list(output: Output, result: OpenAIFilePruneResult) -> None:
         ]
         output.columns(("ID", "NAME", "SIZE", "STATUS", "WHY"), rows, flexible="NAME", spare=("WHY",))
     for one in result.items:
-        if output.is_plain and not (output.settings.quiet and one.errors):  # a bare id tells no status
+        if output.is_plain and not (output.settings.quiet and one.errors):  # a bare id would pass for a deletion
             output.line(one.file.id if output.settings.quiet else "\t".join(safe(field) for field in _fields(one)))
         for error in one.errors if one.status == "failed" else ():
             output.error(error, one.file.id)
@@ -157,9 +157,11 @@ def _to_json(result: OpenAIFilePruneResult) -> dict[str, Any]:
 def _summary(result: OpenAIFilePruneResult, *, is_dry: bool, is_stopped: bool) -> str:
     counts = result.counts
     if is_dry:
-        told = f"{counted(counts.listed, 'file')} of {counts.seen:,} would go: {human_size(counts.bytes)}"
-        return f"{told}; say --yes to delete them" if counts.listed else f"no file of {counts.seen:,} would go"
-    told = f"{counted(counts.deleted, 'file')} of {counts.seen:,} deleted: {human_size(counts.bytes)}"
-    told += f", {counts.failed:,} failed" if counts.failed else ""
-    told += f", {counts.cancelled:,} not" if counts.cancelled else ""
-    return told + (": stopped by Ctrl-C" if is_stopped else "")
+        if not counts.listed:
+            return f"none of {counted(counts.seen, 'file')} would be deleted"
+        found = f"{counts.listed:,} of {counted(counts.seen, 'file')} would be deleted: {human_size(counts.bytes)}"
+        return f"{found}; pass --yes to delete"
+    text = f"{counts.deleted:,} of {counted(counts.seen, 'file')} deleted: {human_size(counts.bytes)}"
+    text += f", {counts.failed:,} failed" if counts.failed else ""
+    text += f", {counts.cancelled:,} not deleted" if counts.cancelled else ""
+    return text + ("; stopped by Ctrl-C" if is_stopped else "")

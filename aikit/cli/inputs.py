@@ -1,5 +1,5 @@
 """
-What is named on the command line: files, folders, and ``-`` for standard input.
+Arguments that name files: paths, folders, and ``-`` for standard input.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class Input:
     One file to be checked or sent.
 
     Attributes:
-        name: As it was given, or ``<stdin>``.
+        name: The argument, or ``<stdin>``.
 
-        source: ``None`` when there is nothing to send, as *error* tells.
+        source: ``None`` when there is nothing to send, for the reason in *error*.
 
-        size_bytes: 0 when it is not known.
+        size_bytes: 0 when it is unknown.
     """
 
     name: str
@@ -45,21 +45,21 @@ class Input:
 
 def inputs_of(paths: Sequence[str], *, filename: str | None, purpose: str) -> list[Input]:
     """
-    Return what *paths* name: of a folder its own files, sorted, without hidden ones and without its folders' files.
+    Return the files that *paths* name; of a folder its own files, sorted, without hidden ones and subfolders.
 
     Args:
         paths: Files, folders, and at most one ``-``, which is read to its end into a temporary file.
 
-        filename: Name to send it under.
+        filename: Name to upload the file under.
 
-        purpose: Gives a name to what has none.
+        purpose: Decides the name of a file that has none.
 
     Raises:
         click.UsageError: A path or *filename* cannot be one, or *filename* is given for several files.
     """
     if paths.count(STDIN) > 1:
         raise click.UsageError("- (standard input) can be read only once")
-    found = [one for path in paths for one in _expanded(path)]
+    found = [one for path in paths for one in _expand(path)]
     if filename is not None and len(found) > 1:
         raise click.UsageError(f"--filename names one file, but there are {len(found)}")
     with usage_errors():
@@ -68,7 +68,7 @@ def inputs_of(paths: Sequence[str], *, filename: str | None, purpose: str) -> li
 
 def files_of(paths: Sequence[str], *, filename: str | None, purpose: str) -> list[FileSource]:
     """
-    Return what *paths* name, as they are but for one ``-``, which is read to its end into a temporary file.
+    Return *paths* as they are, but read a ``-`` to its end into a temporary file.
 
     Raises:
         click.UsageError: Standard input is named twice, or has no name.
@@ -77,7 +77,7 @@ def files_of(paths: Sequence[str], *, filename: str | None, purpose: str) -> lis
         raise click.UsageError("- (standard input) can be read only once")
     files: list[FileSource] = []
     for path in paths:
-        one = _spooled_stdin() if path == STDIN else None
+        one = _spool_stdin() if path == STDIN else None
         if one is not None and filename is None:
             _stdin_filename(one, purpose)
         files.append(path if one is None else one.file)
@@ -86,22 +86,22 @@ def files_of(paths: Sequence[str], *, filename: str | None, purpose: str) -> lis
 
 def is_many(paths: Sequence[str]) -> bool:
     """
-    Tell whether *paths* ask for a list: several of them, or a folder.
+    Return whether *paths* call for a list: several of them, or a folder.
     """
     return len(paths) > 1 or Path(paths[0]).is_dir()
 
 
-def _expanded(path: str) -> Iterator[Input]:
+def _expand(path: str) -> Iterator[Input]:
     if path == STDIN:
-        yield _spooled_stdin()
+        yield _spool_stdin()
         return
     folder = Path(path) if path else None
     if folder is None or not folder.is_dir():
-        yield Input(name=path, file=path, size_bytes=_size(path))
+        yield Input(name=path, file=path, size_bytes=size_of(path))
         return
     names = sorted(one for one in folder.iterdir() if one.is_file() and not one.name.startswith("."))
     for name in names:
-        yield Input(name=str(name), file=name, size_bytes=_size(name))
+        yield Input(name=str(name), file=name, size_bytes=size_of(name))
     if not names:
         message = f"{path} has no files of its own; folders in it are not searched"
         yield Input(name=path, error=OpenAIError(message=message, code="empty_folder", param="file"))
@@ -117,18 +117,18 @@ def _with_source(one: Input, filename: str | None, purpose: str) -> Input:
 
 def _stdin_filename(one: Input, purpose: str) -> str:
     """
-    Return the name that content or purpose give to standard input.
+    Return the name of standard input, by its content or *purpose*.
     """
     try:
         return source_of(one.file, purpose=purpose).name
     except ValueError as error:
-        message = "standard input has no name and does not show its type; say --filename, for example notes.txt"
+        message = "standard input has no name and its type is not known; pass --filename, for example notes.txt"
         raise click.UsageError(message) from error
 
 
-def _spooled_stdin() -> Input:
+def _spool_stdin() -> Input:
     """
-    Keep standard input in a temporary file, so that it is checked before it is sent, and can be sent again.
+    Copy standard input to a temporary file, so that it is checked before it is sent, and can be sent again.
     """
     file = click.get_current_context().with_resource(tempfile.TemporaryFile())  # noqa: SIM115  the context closes it
     shutil.copyfileobj(sys.stdin.buffer, file, _CHUNK)
@@ -137,8 +137,11 @@ def _spooled_stdin() -> Input:
     return Input(name=STDIN_NAME, file=file, size_bytes=size)
 
 
-def _size(path: str | Path) -> int:
+def size_of(path: str | Path) -> int:
+    """
+    Return the size of a file in bytes; 0 when it cannot be read, which is an error later, when it is opened.
+    """
     try:
         return Path(path).stat().st_size
-    except (OSError, ValueError):  # told when it is sent
+    except (OSError, ValueError):
         return 0

@@ -1,28 +1,27 @@
 """
-What may be said to every command: which provider, how to reach it, how to print.
+The options of every command (provider, address, output format), and the types of options.
 """
 
 from __future__ import annotations
 
 import math
 import re
+import shlex
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import attrs
 import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
+from aikit.client import OpenAIClient
 from aikit.providers.config import LOCAL, Providers
 from aikit.validation.limits import limits_for
-
-if TYPE_CHECKING:
-    from aikit.client import OpenAIClient
 
 _GRACE_S: Final = 1.0
 _DURATION: Final = re.compile(r"(\d+)\s*([smhdw]?)")
@@ -32,7 +31,7 @@ _UNIT_S: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604_800}
 @attrs.define(kw_only=True)
 class Settings:
     """
-    What was said to every command, before or after its name; the later word wins.
+    The options of every command, given before or after its name; the later one wins.
     """
 
     provider: str | None = None
@@ -47,7 +46,7 @@ class Settings:
 
     @property
     def provider_name(self) -> str | None:
-        """The provider asked for; a home alone asks for the embedded one, for nobody else has a use for it."""
+        """The provider's name; a home alone means the embedded provider, the only one that has a home."""
         if self.provider is None and self.home is not None and self.base_url is None:
             return LOCAL
         return self.provider
@@ -57,10 +56,8 @@ class Settings:
         Return a client for these settings and *more*.
 
         Raises:
-            click.UsageError: They cannot be used.
+            click.UsageError: The settings do not fit each other.
         """
-        from aikit.client import OpenAIClient  # noqa: PLC0415  --help and completion need no client
-
         named = {"timeout": self.timeout, "max_retries": self.max_retries}
         given: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
         with usage_errors():
@@ -76,7 +73,7 @@ class Settings:
     @contextmanager
     def connected(self, **more: Any) -> Iterator[OpenAIClient]:
         """
-        Yield a client, and close it; but not after Ctrl-C, since closing waits for what is under way.
+        Yield a client, and close it; but not after Ctrl-C, since closing waits for calls under way.
         """
         client = self.client(**more)
         try:
@@ -90,10 +87,18 @@ class Settings:
             raise
         client.close()
 
+    def command_line(self, *words: str) -> str:
+        """
+        Return a command line with *words* for the same provider; it never contains the API key.
+        """
+        given = {"--provider": self.provider, "--base-url": self.base_url, "--home": self.home}
+        shared = [part for name, value in given.items() if value is not None for part in (name, str(value))]
+        return shlex.join(["aikit", *words, *shared])
+
 
 def _leave_in_order(client: OpenAIClient) -> None:
     """
-    Let the embedded provider write down the answers that are there: who asks again pays again.
+    Give the embedded provider a second to store the answers it has, so that they are not paid for twice.
     """
     leaving = threading.Thread(target=client.close, kwargs={"cancel": True}, daemon=True)
     leaving.start()
@@ -103,7 +108,7 @@ def _leave_in_order(client: OpenAIClient) -> None:
 @contextmanager
 def usage_errors() -> Iterator[None]:
     """
-    Tell as wrong usage what the library calls the caller's fault.
+    Turn the library's `TypeError` and `ValueError` into errors of usage.
     """
     try:
         yield
@@ -113,14 +118,14 @@ def usage_errors() -> Iterator[None]:
 
 class Purpose(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
     """
-    A purpose; any text, since servers have purposes of their own, completed with the known ones.
+    A purpose: any text, since servers have purposes of their own; the known ones are completed.
     """
 
     name = "purpose"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002  click's signature
         """
-        Return the known purposes that begin so.
+        Return the known purposes that begin with *incomplete*.
         """
         limits = limits_for("openai")
         return [CompletionItem(name) for name in limits.purposes if name.startswith(incomplete)]
@@ -128,14 +133,14 @@ class Purpose(click.ParamType):  # type: ignore[type-arg]  # generic since click
 
 class Endpoint(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
     """
-    What the lines of a batch ask; any text, since servers have endpoints of their own, completed with the known ones.
+    A batch endpoint: any text, since servers have endpoints of their own; the known ones are completed.
     """
 
     name = "endpoint"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002  click's signature
         """
-        Return the known endpoints that begin so.
+        Return the known endpoints that begin with *incomplete*.
         """
         known = limits_for("openai").batch_endpoints
         return [CompletionItem(name) for name in known if name.startswith(incomplete)]
@@ -154,7 +159,7 @@ class Pairs(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
         """
         key, sign, text = str(value).partition("=")
         if not key or not sign:
-            self.fail(f"{value!r} is no pair; write key=value", param, ctx)
+            self.fail(f"{value!r} is not a pair; write key=value", param, ctx)
         return key, text
 
 
@@ -180,7 +185,7 @@ class Choices(click.ParamType):  # type: ignore[type-arg]  # generic since click
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002  click's signature
         """
-        Return what the last word may become.
+        Return the words that the last one may become.
         """
         begun, comma, last = incomplete.rpartition(",")
         return [CompletionItem(f"{begun}{comma}{word}") for word in self.known if word.startswith(last)]
@@ -195,7 +200,7 @@ class ProviderName(click.ParamType):  # type: ignore[type-arg]  # generic since 
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002  click's signature
         """
-        Return the configured names that begin so; none when the provider file cannot be read.
+        Return the configured names that begin with *incomplete*; none when the provider file is unreadable.
         """
         with suppress(ValueError):
             return [CompletionItem(name) for name in Providers.load().list() if name.startswith(incomplete)]
@@ -218,10 +223,10 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since clic
         """
         found = _DURATION.fullmatch(str(value).strip().lower())
         if found is None:
-            self.fail(f"{value!r} is no duration; write seconds (3600) or a number with m, h, d or w (30d)", param, ctx)
+            self.fail(f"{value!r} is not a duration; write seconds (3600), or a number with m, h, d or w", param, ctx)
         seconds = int(found[1]) * _UNIT_S[found[2]]
         if not seconds and not self._may_be_none:
-            self.fail("0 is no duration here; write at least 1 second, or leave the option out", param, ctx)
+            self.fail("0 is not allowed here; write at least 1 second, or leave the option out", param, ctx)
         return seconds
 
 
@@ -240,8 +245,8 @@ class Dollars(click.ParamType):  # type: ignore[type-arg]  # generic since click
             amount = float(value)
         except ValueError:
             amount = -1
-        if not 0 <= amount < math.inf:  # not a number is neither
-            self.fail(f"{value!r} is no amount; write US dollars, 0 or more (12.50)", param, ctx)
+        if not 0 <= amount < math.inf:  # nan is neither
+            self.fail(f"{value!r} is not an amount; write US dollars, 0 or more (12.50)", param, ctx)
         return amount
 
 
@@ -249,8 +254,8 @@ def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     settings, name = ctx.ensure_object(Settings), param.name or ""
     if value is None or value is False:
         return
-    is_said = ctx.get_parameter_source(name) is not ParameterSource.ENVIRONMENT
-    if is_said or getattr(settings, name) is None:  # what was said before the command wins over the environment
+    is_given = ctx.get_parameter_source(name) is not ParameterSource.ENVIRONMENT
+    if is_given or getattr(settings, name) is None:  # an option before the command wins over the environment
         setattr(settings, name, value)
 
 
@@ -263,17 +268,20 @@ _SHARED: Final = (
         "--provider",
         type=ProviderName(),
         envvar="AIKIT_PROVIDER",
-        help="Whom to ask, by its name in `aikit providers`; else AIKIT_PROVIDER.",
+        help="Provider, by its name in `aikit providers`. Default: AIKIT_PROVIDER.",
     ),
     _option("--base-url", metavar="URL", help="Address of an OpenAI-format API."),
-    _option("--api-key", metavar="KEY", help="Better set OPENAI_API_KEY: others may see what you type here."),
+    _option("--api-key", metavar="KEY", help="Better set OPENAI_API_KEY: other users may see command lines."),
     _option(
         "--home",
         type=click.Path(path_type=Path, file_okay=False),
-        help="Folder of the embedded provider, and ask it; else AIKIT_HOME.",
+        help="Folder of the embedded provider, which is then used. Default: AIKIT_HOME.",
     ),
     _option(
-        "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Silence that ends a try."
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="Silence that ends a try.",
     ),
     _option("--max-retries", type=click.IntRange(min=0), metavar="N", help="Tries after the first."),
     _option("--json", is_flag=True, help="Print JSON, also for errors."),
@@ -284,7 +292,7 @@ _SHARED: Final = (
 
 class SharedOptions(click.Command):
     """
-    A command that takes the options of every command too, and lists them last.
+    A command that also takes the options of every command, and lists them last.
     """
 
     def __init__(self, *args: Any, **more: Any) -> None:
@@ -313,7 +321,7 @@ class Command(SharedOptions):
 
     def invoke(self, ctx: click.Context) -> Any:
         """
-        Run it, and leave with its exit code.
+        Run the command, and exit with its exit code.
         """
         ctx.exit(int(super().invoke(ctx) or 0))
 
@@ -323,7 +331,7 @@ class Group(SharedOptions, click.Group):
     A group of commands; they stand in the order in which they were added, those loaded on demand last.
 
     Attributes:
-        on_demand: Name → module and attribute of a command that is loaded when it is asked for.
+        on_demand: Name → module and attribute of a command that is imported when it is used.
     """
 
     command_class = Command
@@ -341,7 +349,7 @@ class Group(SharedOptions, click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """
-        Return the command of that name, loaded if need be.
+        Return the command of that name, imported if need be.
         """
         if cmd_name in self.on_demand and cmd_name not in self.commands:
             module, _, attribute = self.on_demand[cmd_name].partition(":")
@@ -350,7 +358,7 @@ class Group(SharedOptions, click.Group):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """
-        Write the commands first: they are what a reader looks for.
+        Write the commands before the options.
         """
         self.format_commands(ctx, formatter)
         SharedOptions.format_options(self, ctx, formatter)

@@ -1,5 +1,5 @@
 """
-``aikit providers``: who can be asked, and where that is written.
+``aikit providers``: the configured providers, and where each is configured.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _TITLES: Final = ("NAME", "KIND", "ADDRESS", "KEY", "FROM")
 @click.command(cls=Command)
 def providers() -> int:
     """
-    List the providers that can be asked.
+    List the configured providers.
 
-    Told are name, kind, address, whether a key is set, and where that is written: in the first provider file that
+    Printed are name, kind, address, whether a key is set, and where that is configured: in the first provider file that
     exists of AIKIT_PROVIDERS, ./AIProviders.json and AIProviders.json in AIKIT_HOME. openai and local are always there.
     """
     settings = settings_of_context()

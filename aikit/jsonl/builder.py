@@ -1,5 +1,5 @@
 """
-Batch lines, made of Python objects.
+Batch lines from Python objects: requests for three endpoints, and their encoding as JSON.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from aikit.validation.problems import excerpt
 _CHAT: Final = "/v1/chat/completions"
 _RESPONSES: Final = "/v1/responses"
 _EMBEDDINGS: Final = "/v1/embeddings"
-_LOOKED_AT_MAX: Final = 100_000
+_SEARCHED_MAX: Final = 100_000
 _KEYS: Final = (str, int, float, type(None))  # json makes strings of them: logit_bias has numbers
 
 
@@ -30,17 +30,17 @@ def chat_line(
 
         model: The model asked.
 
-        custom_id: By which the answer is known; without one, it is derived from the content, see `stable_id`.
+        custom_id: Identifies the line among the results; without one, it is derived from the content, see `stable_id`.
 
-        body: Whatever else the request has, for example ``max_completion_tokens=200``.
+        body: Further parameters of the request, for example ``max_completion_tokens=200``.
 
     Raises:
         TypeError: An argument has another type, or the content cannot be JSON.
         ValueError: An argument is empty, or the content cannot be JSON.
     """
     # https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
-    messages = [{"role": "user", "content": messages}] if isinstance(messages, str) else _listed("messages", messages)
-    return _line(_CHAT, {"model": model, "messages": messages} | body, custom_id)
+    given = [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
+    return _line(_CHAT, {"model": model, "messages": _require_list("messages", given)} | body, custom_id)
 
 
 def response_line(
@@ -53,7 +53,7 @@ def response_line(
     """
     Return the batch line of a response; the arguments are those of `chat_line`, but for *input*, a text or its items.
     """
-    given = input if isinstance(input, str) else _listed("input", input)
+    given = input if isinstance(input, str) else _require_list("input", input)
     return _line(_RESPONSES, {"model": model, "input": given} | body, custom_id)
 
 
@@ -69,23 +69,21 @@ def embedding_line(
 
     *input* is a text, several texts, or token numbers; each text counts towards the 50,000 that one batch may have.
     """
-    given = input if isinstance(input, str) else _listed("input", input)
+    given = input if isinstance(input, str) else _require_list("input", input)
     return _line(_EMBEDDINGS, {"model": model, "input": given} | body, custom_id)
 
 
 def stable_id(url: str, body: Mapping[str, Any]) -> str:
     """
-    Return the custom_id of a request that was given none: the same for the same content, in any run, on any machine.
+    Return a custom_id derived from the content of a request: the same in any run, on any machine.
 
-    The order of keys makes no difference; what does is *url* and every value of *body*.
+    It depends on *url* and every value of *body*, but not on the order of keys.
 
     Raises:
-        TypeError: JSON cannot carry *body*.
-        ValueError: Likewise: NaN, Infinity, or a value that holds itself.
+        TypeError: *body* has a value that JSON cannot represent.
+        ValueError: *body* has NaN or Infinity, or contains itself.
     """
-    content = json.loads(
-        json.dumps([url, body], allow_nan=False)
-    )  # keys of any kind are strings there, and can be sorted
+    content = json.loads(json.dumps([url, body], allow_nan=False))  # keys of any type become strings, and can be sorted
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return f"req-{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"
 
@@ -105,7 +103,7 @@ def _require_text(name: str, value: Any) -> None:
         raise ValueError(f"{name} must not be empty")
 
 
-def _listed(name: str, value: Any) -> list[Any]:
+def _require_list(name: str, value: Any) -> list[Any]:
     if isinstance(value, bytes | bytearray | Mapping) or not isinstance(value, Sequence):
         raise TypeError(f"{name} must be a string or a list, not {type(value).__name__}")
     if not value:
@@ -115,7 +113,7 @@ def _listed(name: str, value: Any) -> list[Any]:
 
 class UnfitError(Exception):
     """
-    A line that cannot be written.
+    A line cannot be written as JSON.
     """
 
     def __init__(self, code: str, message: str, param: str | None = None) -> None:
@@ -125,25 +123,25 @@ class UnfitError(Exception):
         self.param = param
 
 
-def encoded_line(line: dict[str, Any]) -> bytes:
+def encode_line(line: dict[str, Any]) -> bytes:
     """
     Return *line* as JSON in UTF-8, with a newline.
 
     Raises:
-        UnfitError: JSON cannot carry it.
+        UnfitError: JSON cannot represent *line*.
     """
     try:
         return (json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n").encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise unfit(line, error) from error
+        raise unfit_error(line, error) from error
 
 
-def unfit(line: dict[str, Any], error: Exception) -> UnfitError:
+def unfit_error(line: dict[str, Any], error: Exception) -> UnfitError:
     """
-    Return the error for what cannot be JSON, with the place where it stands.
+    Return the error for a line that cannot be JSON, with the place of the value at fault.
     """
     waiting = [("", line)]
-    for _ in range(_LOOKED_AT_MAX):  # one that holds itself has no end
+    for _ in range(_SEARCHED_MAX):  # a value that contains itself has no end
         if not waiting:
             break
         place, value = waiting.pop()

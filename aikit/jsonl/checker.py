@@ -1,5 +1,5 @@
 """
-A batch input file, checked as its upload checks it.
+The check of a batch input file, as its upload does it.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ def check(
     file: FileSource, *, provider: str = "openai", filename: str | None = None, context: CallContext | None = None
 ) -> tuple[OpenAIError, ...]:
     """
-    Return everything that a provider would refuse about a batch input file, nothing when all is well.
+    Return all problems for which a provider would refuse a batch input file; empty when there is none.
 
     Args:
         file: Path, bytes, or binary stream; a stream is read from where it stands to its end.
 
-        provider: Whose limits count: ``"openai"``, ``"local"``, or ``"compatible"`` for any other server.
+        provider: Kind of the provider whose limits apply: ``"openai"``, ``"local"``, or ``"compatible"`` for others.
 
-        filename: Name it is to be uploaded under; for what has none it is ``file.jsonl``.
+        filename: Name of the upload. Default: that of the path, else ``file.jsonl``.
 
-        context: Told how far the reading has come, in the phase ``"checking"``; also ends it when cancelled.
+        context: Gets the progress, in the phase ``"checking"``; its cancellation ends the check.
 
     Returns:
         Problems of the whole file, then those of its lines in their order; at most a hundred, the last of which
@@ -35,8 +35,8 @@ def check(
 
     Raises:
         TypeError: *file* is none of the three kinds.
-        ValueError: *file* is empty as a path or closed as a stream, *filename* is no plain name, or nothing is known
-            about *provider*.
+        ValueError: *file* is empty as a path or closed as a stream, *filename* is no plain name, or *provider* is
+            unknown.
         CancelledError: *context* was cancelled.
     """
     limits = limits_for(provider)
@@ -52,7 +52,7 @@ def check(
 @attrs.frozen
 class _ReadOnce:
     """
-    A source that is only read, not sent: it need not be there a second time.
+    A source that is read once and not sent, so that it counts as replayable.
     """
 
     _source: Source

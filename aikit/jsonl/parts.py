@@ -1,5 +1,5 @@
 """
-The parts of a split file: beside each other in a hidden folder, until all are complete and get their names.
+The parts of a split file: written to a hidden folder, and renamed when all are complete.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ class Part:
     One part of a split batch input.
 
     Attributes:
-        path: Where it is.
+        path: The file.
 
-        url: What all its requests ask.
+        url: The endpoint of all its requests.
 
-        model: The model that all its requests name; ``None`` where they name none.
+        model: The model of all its requests; ``None`` where they name none.
 
-        lines: How many requests it has.
+        lines: The number of requests.
 
-        bytes: How large it is.
+        bytes: The size of the file.
 
-        first_line: Where its first request stood in the input, 1-based.
+        first_line: The line of its first request in the input, 1-based.
 
-        tokens: Of its input, where *max_tokens* was asked for.
+        tokens: The estimate of its input tokens, when *max_tokens* was given.
     """
 
     path: Path
@@ -56,12 +56,12 @@ class Part:
 @attrs.define(kw_only=True, eq=False)
 class GrowingPart:
     """
-    A part that lines are still put into.
+    A part that is being written.
 
     Attributes:
-        inputs: Embedding inputs.
+        inputs: The number of embedding inputs.
 
-        waiting: What is not on disk yet.
+        waiting: Lines that are not on disk yet.
     """
 
     path: Path
@@ -76,7 +76,7 @@ class GrowingPart:
 
     def complete(self, path: Path, *, has_tokens: bool) -> Part:
         """
-        Return the part that now stands at *path*.
+        Return the finished part, which is now at *path*.
         """
         return Part(
             path=path,
@@ -92,14 +92,14 @@ class GrowingPart:
 @attrs.define(eq=False)
 class PartsFolder:
     """
-    The folder where parts are to appear, all at once or not at all.
+    The folder in which the parts appear, all at once or none.
 
-    No part is held open, so there may be any number of them.
+    No part is kept open, so there may be any number of them.
 
     Attributes:
-        folder: Made when it is not there.
+        folder: Created if it does not exist.
 
-        stem: What the parts' names begin with.
+        stem: The start of the parts' names.
 
         is_replacing: Whether parts of an earlier split may be removed.
     """
@@ -132,7 +132,7 @@ class PartsFolder:
 
     def begin(self, url: str, model: str | None, line: int) -> GrowingPart:
         """
-        Return a new part, whose first request stands on *line* of the input.
+        Return a new part, whose first request is on *line* of the input.
         """
         name = f"{self.stem}.part-{len(self.parts) + 1:05d}.jsonl"
         self.parts.append(GrowingPart(path=self._hidden / name, url=url, model=model, first_line=line))
@@ -154,7 +154,7 @@ class PartsFolder:
 
     def flush(self) -> None:
         """
-        Write down what waits.
+        Write the waiting lines of all parts to disk.
 
         Raises:
             OpenAIError: The disk is full or broken (code ``"unwritable_file"``).
@@ -169,11 +169,11 @@ class PartsFolder:
 
     def commit(self) -> tuple[Path, ...]:
         """
-        Give all parts their names, or none; return where they are.
+        Rename all parts to their final names, or none; return their paths.
 
         Raises:
-            OpenAIError: The disk is full or broken (code ``"unwritable_file"``), or there are parts of an earlier
-                split (code ``"file_exists"``).
+            OpenAIError: The disk is full or broken (code ``"unwritable_file"``), or parts of an earlier split are
+                there (code ``"file_exists"``).
         """
         self.flush()
         moves = [(part.path, self.folder / part.path.name) for part in self.parts]
@@ -186,12 +186,12 @@ class PartsFolder:
 
     def discard(self) -> None:
         """
-        Remove what has no name yet, and the folder where it was made for nothing.
+        Remove parts that were not committed, and folders that were created for them.
         """
         self._unwritten = []
         shutil.rmtree(self._hidden, ignore_errors=True)
         for folder in reversed(self._made):
-            with suppress(OSError):  # it has parts now, or somebody else's files
+            with suppress(OSError):  # not empty: it has parts now, or other files
                 folder.rmdir()
 
     def _make(self) -> None:
@@ -205,8 +205,8 @@ class PartsFolder:
         earlier = [] if self.is_replacing else self._earlier()
         if earlier:
             raise OpenAIError(
-                message=f"{earlier[0]} is there already, from an earlier split; give another folder, or replace=True "
-                "to have all such parts replaced",
+                message=f"{earlier[0]} exists already, from an earlier split; pass another folder, or replace=True "
+                "to replace all such parts",
                 code="file_exists",
                 param="folder",
             )
@@ -229,7 +229,7 @@ class PartsFolder:
 
 def _move(moves: list[tuple[Path, Path]]) -> None:
     """
-    Rename all, or none.
+    Rename all files, or none.
     """
     done: list[tuple[Path, Path]] = []
     try:

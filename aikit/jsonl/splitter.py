@@ -1,5 +1,5 @@
 """
-A batch input of any size and mixture, split into parts that a provider takes, in one pass.
+Splitting a batch input of any size, endpoints and models into parts that a provider accepts, in one pass.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _UNCOUNTED: Final = TokenEstimate()
 @attrs.frozen(kw_only=True)
 class _Bounds:
     """
-    What one part may have.
+    The bounds of one part.
     """
 
     lines: int
@@ -56,7 +56,7 @@ def split(
     context: CallContext | None = None,
 ) -> tuple[Part, ...]:
     """
-    Split a batch input into files that a provider takes: each of one url and one model, and within the limits.
+    Split a batch input into files that a provider accepts: each of one url and one model, and within its limits.
 
     All lines are checked on the way, by the rules of the upload. They are copied byte for byte and keep their order
     within the parts. An input that needs no split gives one part. Nothing is held in memory but what waits to be
@@ -66,43 +66,43 @@ def split(
     Args:
         file: Path, bytes, or binary stream; a stream is read from where it stands to its end.
 
-        folder: Where the parts go; made when it is not there. They are named after the input:
-            ``big.part-00001.jsonl`` and so on, in the order in which they begin in the input.
+        folder: The folder of the parts; created if it does not exist. Parts are named after the input:
+            ``big.part-00001.jsonl`` and so on, in the order of their first lines.
 
-        provider: Whose limits count: ``"openai"``, ``"local"``, or ``"compatible"`` for any other server.
+        provider: Kind of the provider whose limits apply: ``"openai"``, ``"local"``, or ``"compatible"`` for others.
 
         max_lines: Requests of a part, if fewer than the provider's limit.
 
         max_bytes: Of a part, if fewer than the provider's limit.
 
         max_tokens: Of a part's input, by the high estimate, for providers that bound the tokens that may be enqueued;
-            what cannot be estimated, such as files, counts nothing.
+            parts of requests that cannot be estimated, such as files, do not count.
 
-        filename: To name the parts after, in place of the input's own.
+        filename: Name the parts after this instead of the input.
 
-        replace: Whether parts of an earlier split of that name may be removed; otherwise they are a reason to refuse.
+        replace: Whether to replace parts of an earlier split of the same name; otherwise they are an error.
 
-        on_progress: Gets how far the reading has come, in the phase ``"splitting"``, at most ten times a second.
+        on_progress: Called with the progress of reading, in the phase ``"splitting"``, at most ten times a second.
 
-        context: In place of *on_progress*; also ends the splitting when cancelled.
+        context: Gets the progress instead of *on_progress*; its cancellation ends the splitting.
 
     Raises:
         TypeError: An argument has another type.
-        ValueError: A bound is less than 1, *filename* is no plain name, or nothing is known about *provider*.
-        Rejected: Lines cannot be in any part, each told with its number, at most a hundred; or *file* cannot be read,
+        ValueError: A bound is less than 1, *filename* is no plain name, or *provider* is unknown.
+        Rejected: Lines fit in no part, each with its number, at most a hundred; or *file* cannot be read,
             or *folder* not written to. Nothing is left behind.
         CancelledError: *context* was cancelled; nothing is left behind.
     """
     limits = limits_for(provider)
     bounds = _bounds(limits, max_lines=max_lines, max_bytes=max_bytes, max_tokens=max_tokens)
     source = source_of(file, filename=filename, purpose="batch")
-    folder = _folder(folder)
+    folder = _require_folder(folder)
     with _rejecting():
         source = source.resolved()
         with PartsFolder(folder, _stem(source.name), replace) as parts:
             pass_ = _Pass(bounds=bounds, limits=limits, parts=parts)
             pass_.run(source, context or CallContext(on_progress=on_progress))
-            return pass_.finished()
+            return pass_.commit()
 
 
 @contextmanager
@@ -130,7 +130,7 @@ def _bounds(limits: Limits, **given: int | None) -> _Bounds:
     )
 
 
-def _folder(folder: Any) -> Path:
+def _require_folder(folder: Any) -> Path:
     if not isinstance(folder, str | os.PathLike) or isinstance(os.fspath(folder), bytes):
         raise TypeError(f"folder must be a path as a string, not {type(folder).__name__}")
     if not os.fspath(folder) or "\0" in os.fspath(folder):
@@ -146,7 +146,7 @@ def _stem(name: str) -> str:
 @attrs.define
 class _Group:
     """
-    The requests of one url and one model, and the part that the next of them goes into.
+    The requests of one url and one model, and the part that gets the next of them.
     """
 
     rules: BatchRules
@@ -156,7 +156,7 @@ class _Group:
 @attrs.define(kw_only=True, eq=False)
 class _Pass:
     """
-    One pass over the input; after the first problem it only looks for more.
+    One pass over the input; after the first problem it only searches for more.
     """
 
     bounds: _Bounds
@@ -168,7 +168,7 @@ class _Pass:
 
     def run(self, source: Source, context: CallContext) -> None:
         """
-        Read *source* to its end.
+        Read *source* to its end, and write its lines to parts.
         """
         line_max = min(self.limits.line_max_bytes, self.bounds.bytes - 1)
         reader = source.open()
@@ -176,7 +176,7 @@ class _Pass:
             lines = iter_lines(reader, line_max, lambda done: context.report("splitting", done, source.size_bytes))
             limits = attrs.evolve(self.limits, line_max_bytes=line_max)
             for number, line, value in Objects(lines, limits, self.problems):
-                self._take(number, line, value)
+                self._add(number, line, value)
                 if len(self._groups) > _PARTS_MAX or len(self.parts.parts) > _PARTS_MAX:
                     self._add_too_many(number)
                     break
@@ -187,9 +187,9 @@ class _Pass:
         finally:
             reader.close()
 
-    def finished(self) -> tuple[Part, ...]:
+    def commit(self) -> tuple[Part, ...]:
         """
-        Have the parts appear.
+        Commit the parts, and return them.
 
         Raises:
             Rejected: There were problems.
@@ -201,7 +201,7 @@ class _Pass:
         growing = zip(self.parts.parts, paths, strict=True)
         return tuple(part.complete(path, has_tokens=has_tokens) for part, path in growing)
 
-    def _take(self, number: int, line: bytes, value: dict[str, Any]) -> None:
+    def _add(self, number: int, line: bytes, value: dict[str, Any]) -> None:
         group, known = self._group_of(value), self.problems.count
         group.rules.check(value, number)
         if self.problems.count > known:
@@ -226,7 +226,7 @@ class _Pass:
         key = (url if type(url) is str else None, model if type(model) is str else None)
         group = self._groups.get(key)
         if group is None:
-            # custom_ids are compared across all groups: answers of different parts are joined too
+            # custom_ids are unique across all groups: the results of all parts are joined
             group = self._groups[key] = _Group(BatchRules(self.limits, self.problems, ids=self._ids))
         return group
 
@@ -241,7 +241,7 @@ class _Pass:
 
     def _is_too_much(self, inputs: int, tokens: TokenEstimate, number: int) -> bool:
         """
-        Tell whether a line is too much for any part, and note it.
+        Return whether a line is too large for any part, and record the problem.
         """
         most = self.bounds
         if inputs > most.inputs:

@@ -1,5 +1,5 @@
 """
-How many tokens a request will take, told as a low and a high number, without a tokenizer.
+Estimates of the tokens of a request, as a low and a high number, without a tokenizer.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _BOUNDS: Final = (
     ("/responses", ("max_output_tokens",)),
     ("", ("max_completion_tokens", "max_output_tokens", "max_tokens")),
 )
-"""What bounds the answers of the endpoint whose path ends so; servers ignore the others' names, or refuse them."""
+"""End of an endpoint's path → the parameters that limit its output; servers ignore or refuse the others."""
 
 _ANSWERED_WITHOUT_TOKENS: Final = ("/embeddings", "/moderations")
 
@@ -60,14 +60,14 @@ _ANSWERED_WITHOUT_TOKENS: Final = ("/embeddings", "/moderations")
 @attrs.frozen
 class TokenEstimate:
     """
-    Between how many tokens something takes.
+    A range of tokens.
 
     Attributes:
-        low: At least about so many.
+        low: The lower estimate.
 
-        high: At most about so many, but for what *uncounted* is about.
+        high: The upper estimate, without the *uncounted* parts.
 
-        uncounted: Parts whose tokens cannot be known here: files, audio, what is stored at the provider.
+        uncounted: The number of parts whose tokens cannot be estimated: files, audio, objects stored at the provider.
     """
 
     low: int = 0
@@ -83,15 +83,15 @@ def estimate_tokens(text_or_body: str | Mapping[str, Any]) -> TokenEstimate:
     Estimate the input tokens of a text, of a request's body, or of a whole batch line.
 
     Both numbers hold for the tokenizers ``o200k_base`` and ``cl100k_base``: of 1,841 texts of 300 characters, in 20
-    languages and 7 notations, 11 lay outside, none by more than a tenth. What is really taken is, for English prose and
+    languages and 7 notations, 11 lay outside, none by more than a tenth. The real number is, for English prose and
     program text, 0.6 to 0.7 of *high* and 1.3 times *low*; where the two tokenizers differ (Greek, Hindi, Georgian),
     *high* is up to 4.6 times of what the newer one takes.
 
-    Images count 70 to 3,779 tokens each (70 to 85 with low detail, 2,833 to 48,169 for gpt-4o-mini), for nobody looks
-    at their sizes. Tools and schemas count by their JSON, *low* the half of it.
+    Images count 70 to 3,779 tokens each (70 to 85 with low detail, 2,833 to 48,169 for gpt-4o-mini), since their
+    sizes are not read. Tools and schemas count by their JSON, *low* the half of it.
 
     Raises:
-        TypeError: It is neither a string nor a mapping.
+        TypeError: *text_or_body* is neither a string nor a mapping.
     """
     if isinstance(text_or_body, str):
         return _estimate(_text_tokens(text_or_body))
@@ -105,12 +105,12 @@ def estimate_tokens(text_or_body: str | Mapping[str, Any]) -> TokenEstimate:
 
 def estimate_body(url: str, body: Mapping[str, Any]) -> tuple[TokenEstimate, int | None]:
     """
-    Estimate the input tokens of a request, and tell the bound of its output tokens.
+    Estimate the input tokens of a request, and return the limit of its output tokens.
 
     Args:
         url: The request's, for example ``"/v1/chat/completions"``.
 
-        body: The request's; what is not as it should be counts nothing.
+        body: The request's; values of a wrong type count nothing.
 
     Returns:
         The estimate, and the most tokens that all answers to it together can have; ``None`` when *body* sets no bound.
@@ -128,7 +128,7 @@ def _output_bound(url: str, body: Mapping[str, Any]) -> int | None:
 
 def answer_count(body: Mapping[str, Any]) -> int:
     """
-    Return how many answers *body* asks for, at most.
+    Return the largest number of answers that *body* asks for.
     """
     answers: int = max((body[name] for name in ("n", "best_of") if _is_count(body.get(name))), default=1)
     return max(answers, 1) * prompt_count(body)
@@ -136,7 +136,7 @@ def answer_count(body: Mapping[str, Any]) -> int:
 
 def prompt_count(body: Mapping[str, Any]) -> int:
     """
-    Return how many prompts *body* has, each with answers of its own.
+    Return the number of prompts in *body*, each with answers of its own.
     """
     prompt = body.get("prompt")
     return len(prompt) if isinstance(prompt, list) and prompt and not _is_count(prompt[0]) else 1
@@ -166,7 +166,7 @@ def _sum(parts: Iterator[tuple[float, float]]) -> tuple[float, float]:
 
 def _frames(url: str, body: Mapping[str, Any]) -> Iterator[tuple[float, float]]:
     """
-    Yield what messages, and the request, cost beside their texts.
+    Yield the tokens that messages, and the request, take beside their texts.
     """
     # https://developers.openai.com/cookbook/examples/how_to_count_tokens_with_tiktoken (read 2026-11-21)
     lists = [body[name] for name in _LISTS if isinstance(body.get(name), list)]
@@ -180,7 +180,7 @@ def _frames(url: str, body: Mapping[str, Any]) -> Iterator[tuple[float, float]]:
 
 def _parts(body: Mapping[str, Any]) -> Iterator[tuple[float, float] | None]:
     """
-    Yield the tokens of each part of a request, ``None`` for those that cannot be known.
+    Yield the tokens of each part of a request, ``None`` for parts that cannot be estimated.
     """
     # tools and schemas are rendered by the service in a way of its own, with fewer signs
     is_4o_mini = str(body.get("model")).startswith("gpt-4o-mini")

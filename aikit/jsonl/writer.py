@@ -1,5 +1,5 @@
 """
-Batch lines written to a file, which appears when it is complete.
+Writing batch lines to a file, which appears when it is complete.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 import attrs
 
 from aikit.http.sinks import FileSink
-from aikit.jsonl.builder import UnfitError, encoded_line, stable_id, unfit
+from aikit.jsonl.builder import UnfitError, encode_line, stable_id, unfit_error
 from aikit.storage.spill import DiskCounter
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.validation.problems import Problems, excerpt
@@ -27,11 +27,11 @@ class Written:
     A file that was written.
 
     Attributes:
-        path: Where it is.
+        path: The file.
 
-        lines: How many it has.
+        lines: The number of lines.
 
-        bytes: How large it is.
+        bytes: The size of the file.
     """
 
     path: Path
@@ -41,24 +41,24 @@ class Written:
 
 def write(path: str | os.PathLike[str], lines: Iterable[Mapping[str, Any]]) -> Written:
     """
-    Write batch lines to *path*, one after the other as they come; the file appears, or is replaced, when all are there.
+    Write batch lines to *path* as they are generated; the file appears, or is replaced, when it is complete.
 
     A line without ``custom_id`` gets one that is derived from its content, one without ``method`` gets ``"POST"``.
-    Where a derived id comes again, since the content does, ``-2``, ``-3``, … is appended, in the order of the lines;
+    A derived id that occurs again, as its content does, gets ``-2``, ``-3``, … appended, in the order of the lines;
     ids of your own must be unique.
 
     Args:
-        path: The file; its folder must be there.
+        path: The file; its folder must exist.
 
         lines: What `chat_line` and its like return, or requests as they are: ``custom_id``, ``method``, ``url``,
             ``body``. A generator is never held as a whole.
 
     Raises:
         TypeError: *path* is no path, or *lines* cannot be iterated over.
-        Rejected: Lines cannot be written, each with its number; or the disk is full. Nothing is left behind, and what
-            was at *path* is still there.
+        Rejected: Lines cannot be written, each with its number; or the disk is full. Nothing is left behind, and an
+            existing file at *path* is unchanged.
     """
-    path = _path(path)
+    path = _require_path(path)
     if isinstance(lines, str | bytes | Mapping) or not isinstance(lines, Iterable):
         raise TypeError(f"lines must be an iterable of mappings, not {type(lines).__name__}")
     problems = Problems()
@@ -66,7 +66,7 @@ def write(path: str | os.PathLike[str], lines: Iterable[Mapping[str, Any]]) -> W
     try:
         with FileSink(path=path) as sink:
             sink.begin(200, {})
-            for block, ended in _blocks(_encoded(lines, problems)):
+            for block, ended in _blocks(_encode(lines, problems)):
                 count, size = count + ended, size + len(block)
                 sink.write(memoryview(block))
             if not count and not problems.count:
@@ -75,17 +75,17 @@ def write(path: str | os.PathLike[str], lines: Iterable[Mapping[str, Any]]) -> W
                 raise Rejected(problems.shown())
             sink.commit(size)
     except OpenAIError as error:
-        raise Rejected([_of_writing(path, error)]) from error
+        raise Rejected([_with_path(path, error)]) from error
     return Written(path, count, size)
 
 
-def _of_writing(path: Path, error: OpenAIError) -> OpenAIError:
+def _with_path(path: Path, error: OpenAIError) -> OpenAIError:
     if error.code != "not_a_regular_file":
         return error
-    return attrs.evolve(error, message=f"{path} is no regular file, and nothing was written; give the path of a file")
+    return attrs.evolve(error, message=f"{path} is not a regular file; nothing was written; pass the path of a file")
 
 
-def _path(path: Any) -> Path:
+def _require_path(path: Any) -> Path:
     if not isinstance(path, str | os.PathLike) or isinstance(os.fspath(path), bytes):
         raise TypeError(f"path must be a path as a string, not {type(path).__name__}")
     if not os.fspath(path) or "\0" in os.fspath(path):
@@ -108,14 +108,14 @@ def _blocks(lines: Iterator[bytes]) -> Iterator[tuple[bytearray, int]]:
         yield block, ended
 
 
-def _encoded(lines: Iterable[Mapping[str, Any]], problems: Problems) -> Iterator[bytes]:
+def _encode(lines: Iterable[Mapping[str, Any]], problems: Problems) -> Iterator[bytes]:
     """
-    Yield each line with its newline, none any more after the first problem.
+    Yield each line with its newline; after the first problem none, but search for more problems.
     """
     ids = DiskCounter()
     for number, line in enumerate(lines, 1):
         try:
-            encoded = encoded_line(_completed(line, ids))
+            encoded = encode_line(_complete(line, ids))
         except UnfitError as error:
             problems.add_line(number, error.code, error.message, error.param)
         else:
@@ -123,9 +123,9 @@ def _encoded(lines: Iterable[Mapping[str, Any]], problems: Problems) -> Iterator
                 yield encoded
 
 
-def _completed(line: Any, ids: DiskCounter) -> dict[str, Any]:
+def _complete(line: Any, ids: DiskCounter) -> dict[str, Any]:
     """
-    Return *line* with what it lacks, and with a custom_id that no line before has.
+    Return *line* with its missing keys, and with a custom_id that no line before has.
     """
     _require_request(line)
     whole: dict[str, Any] = {"custom_id": None, "method": "POST"} | dict(line)
@@ -158,4 +158,4 @@ def _derived_id(line: dict[str, Any]) -> str:
     try:
         return stable_id(line["url"], line["body"])
     except (TypeError, ValueError, RecursionError) as error:
-        raise unfit(line, error) from error
+        raise unfit_error(line, error) from error

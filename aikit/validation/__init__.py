@@ -1,5 +1,5 @@
 """
-Everything a provider would refuse, found before the first byte is sent.
+The check of files, uploads and batches before the first byte is sent.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from aikit.validation.limits import Limits
 from aikit.validation.problems import Problems
 
 _TEXT_EXTENSIONS: Final = ("", ".json", ".ndjson", ".txt")
-"""Names that JSONL is often given by mistake: its lines are checked all the same."""
+"""Extensions that JSONL files often have by mistake; their lines are checked, too."""
 
 
 def check_file(source: Source, purpose: str, limits: Limits, context: CallContext | None = None) -> list[OpenAIError]:
     """
-    Return everything that a provider would refuse about *source*, nothing when all is well.
+    Return all problems for which a provider would refuse *source*; empty when there is none.
 
     Args:
-        source: Already resolved; one that cannot be read twice is not read, so its content is not checked.
+        source: Already resolved; the content of one that is not replayable is not checked.
 
-        purpose: What it is to be uploaded for.
+        purpose: The purpose of the upload.
 
-        limits: What the provider accepts.
+        limits: The limits of the provider.
 
-        context: Told how far the reading has come, in the phase ``"checking"``; also ends it when cancelled.
+        context: Gets the progress, in the phase ``"checking"``; its cancellation ends the check.
 
     Returns:
         Problems of the whole file, then those of its lines in their order; at most a hundred, the last of which
@@ -61,7 +61,7 @@ def check_file(source: Source, purpose: str, limits: Limits, context: CallContex
 
 def check_purpose(purpose: str, limits: Limits) -> OpenAIError | None:
     """
-    Return what a provider would refuse about *purpose*, whatever the file.
+    Return the problem of *purpose*, for any file; ``None`` when there is none.
     """
     if purpose in limits.purposes:
         return None
@@ -77,7 +77,7 @@ def check_purpose(purpose: str, limits: Limits) -> OpenAIError | None:
 
 def check_batch(endpoint: str, completion_window: str, limits: Limits) -> list[OpenAIError]:
     """
-    Return what a provider would refuse about a batch before it reads the file, nothing when all is well.
+    Return all problems of the parameters of a batch; empty when there is none.
     """
     # https://developers.openai.com/api/reference/resources/batches/methods/create (read 2026-11-21)
     found = (
@@ -89,7 +89,7 @@ def check_batch(endpoint: str, completion_window: str, limits: Limits) -> list[O
 
 def check_upload(order: UploadOrder, limits: Limits) -> list[OpenAIError]:
     """
-    Return what a provider would refuse about a file that is to come in parts, nothing when all is well.
+    Return all problems of the order of a multipart upload; empty when there is none.
     """
     # https://developers.openai.com/api/reference/resources/uploads/methods/create (read 2026-11-21)
     found = (
@@ -104,7 +104,7 @@ def check_upload(order: UploadOrder, limits: Limits) -> list[OpenAIError]:
 
 def check_part(source: Source, limits: Limits) -> list[OpenAIError]:
     """
-    Return what a provider would refuse about a part of an upload, nothing when all is well.
+    Return all problems of a part of an upload; empty when there is none.
     """
     # https://developers.openai.com/api/reference/resources/uploads/subresources/parts/methods/create (read 2026-11-21)
     size, most = source.size_bytes, limits.upload_part_max_bytes
@@ -125,7 +125,7 @@ def _choice_problem(name: str, value: str, allowed: tuple[str, ...]) -> OpenAIEr
 
 def _check_content(source: Source, purpose: str, limits: Limits, context: CallContext, problems: Problems) -> int:
     """
-    Put what is wrong with the lines into *problems*; return how many bytes were read.
+    Add the problems of the lines to *problems*; return how many bytes were read.
     """
     from aikit.validation.lines import check_lines  # noqa: PLC0415  most purposes have no lines
 

@@ -17,7 +17,7 @@ from aikit.validation.problems import Problems, add_missing, add_wrong_type, exc
 _VIDEOS: Final = "/v1/videos"
 _KEYS: Final = ("custom_id", "method", "url", "body")
 _STORED: Final = {"model": ("prompt",), "input": ("prompt", "conversation", "previous_response_id")}
-"""What spares a ``/v1/responses`` body the parameter: it is kept at the provider."""
+"""Parameter of a ``/v1/responses`` body → parameters that replace it by an object stored at the provider."""
 
 _TITLES: Final = {
     "/v1/chat/completions": "Chat Completions",
@@ -42,7 +42,7 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
 @attrs.define
 class BatchRules:
     """
-    Each line is one request; all go to one endpoint and one model.
+    Rules for batch files: each line is one request; all have one endpoint and one model.
     """
 
     # Codes, messages and params are the service's own, as its batches list them in errors.data
@@ -60,24 +60,24 @@ class BatchRules:
     @classmethod
     def for_endpoint(cls, endpoint: str, limits: Limits, problems: Problems) -> BatchRules:
         """
-        Return the rules of a batch whose endpoint is known: each line's url must be the same, to the letter.
+        Return the rules for a batch with a given endpoint, which each line's url must equal.
         """
         limits = attrs.evolve(limits, batch_endpoints=())
         return cls(limits, problems, url=endpoint, needed=_NEEDED.get(endpoint, ()))
 
     @property
     def lines(self) -> int:
-        """How many were looked at."""
+        """The number of lines checked."""
         return self._lines
 
     @property
     def model(self) -> str | None:
-        """The model that the lines ask."""
+        """The model of the lines."""
         return self._model
 
     def check(self, line: dict[str, Any], number: int) -> None:
         """
-        Look at one line.
+        Check one line.
         """
         self._lines += 1
         for key in _KEYS:
@@ -90,14 +90,14 @@ class BatchRules:
         is_fitting = "url" not in line or self._is_fitting_url(line["url"], number)
         body = line.get("body")
         if type(body) is dict:
-            if is_fitting:  # what another endpoint needs is not known
+            if is_fitting:  # the needs of another endpoint are not known
                 self._check_body(body, number)
         elif "body" in line:
             add_wrong_type(self._problems, number, "body", "an object", body)
 
     def finish(self) -> None:
         """
-        Look at the whole after the last line.
+        Check the file as a whole, after its last line.
         """
         most = self._limits.batch_max_lines
         if self._lines > most:
@@ -134,7 +134,7 @@ class BatchRules:
 
     def _is_fitting_url(self, url: Any, number: int) -> bool:
         """
-        Tell whether *url* is the batch's endpoint, which the first that is one decides.
+        Return whether *url* is the batch's endpoint, which the first valid url decides.
         """
         if url == self._url and url is not None:
             return True
@@ -188,7 +188,7 @@ class BatchRules:
         if self._url == "/v1/responses" and any(body.get(key) for key in _STORED[name]):
             return
         if name in body and (name == "prompt" or (name != "model" and body[name] not in (None, []))):
-            return  # an empty text is the endpoint's to judge
+            return  # the endpoint itself judges an empty text
         message = f"{name.capitalize()} parameter is required."
         self._problems.add_line(number, "invalid_request", message, f"body.{name}")
 
@@ -211,7 +211,7 @@ class BatchRules:
 
 def input_count(value: Any) -> int:
     """
-    Count texts: a string is one, an array of token numbers too.
+    Return the number of embedding inputs: a string is one, and so is an array of tokens.
     """
     if type(value) is not list:
         return 1

@@ -15,7 +15,7 @@ from aikit.validation.problems import Problems, add_missing, add_wrong_type
 @attrs.define
 class EvalsRules:
     """
-    Each line has an ``item``, and may have the ``sample`` that was made from it.
+    Rules for eval files: each line has an ``item``, and may have a ``sample``.
     """
 
     # https://developers.openai.com/api/reference/resources/evals (read 2026-11-21)
@@ -25,7 +25,7 @@ class EvalsRules:
 
     def check(self, line: dict[str, Any], number: int) -> None:
         """
-        Look at one line.
+        Check one line.
         """
         if "item" not in line:
             add_missing(self._problems, number, "item")

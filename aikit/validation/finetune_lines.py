@@ -27,13 +27,13 @@ _UNKNOWN: Final = (
 @attrs.define
 class FineTuneRules:
     """
-    Each line is one example; all have one format, that of the first.
+    Rules for fine-tuning files: each line is one example; all have the format of the first.
 
     Whether examples that have ``messages`` are supervised or reinforcement ones is decided at the end, by the
     whole file: it is reinforcement when a line has keys of its own for graders, or no line an assistant message.
     Only in a supervised file an example without an assistant message is wrong.
 
-    How many examples there must be, the job knows: a file for validation has the same purpose and may have fewer.
+    The number of examples is not checked: a file for validation has the same purpose and may have few.
     """
 
     # https://developers.openai.com/api/docs/guides/supervised-fine-tuning (read 2026-11-21)
@@ -50,7 +50,7 @@ class FineTuneRules:
 
     def check(self, line: dict[str, Any], number: int) -> None:
         """
-        Look at one example.
+        Check one example.
         """
         name = _format_of(line)
         if name is None:
@@ -68,7 +68,7 @@ class FineTuneRules:
 
     def finish(self) -> None:
         """
-        Look at the whole after the last line.
+        Check the file as a whole, after its last line.
         """
         if self._has_assistant and not self._has_grader_keys:
             self._problems.add_late(self._unanswered)
@@ -141,10 +141,10 @@ def _format_of(line: dict[str, Any]) -> str | None:
 @attrs.frozen
 class Message:
     """
-    What the whole example needs to know of one of its messages.
+    One message of an example, as far as rules for whole examples need it.
 
     Attributes:
-        images: How many content parts are images.
+        images: The number of content parts that are images.
     """
 
     role: Any
@@ -155,22 +155,22 @@ def check_messages(
     value: Any, problems: Problems, line: int, param: str, roles: tuple[str, ...] = ROLES
 ) -> list[Message]:
     """
-    Check a list of messages, each of one of *roles*; return what could be read of it.
+    Check a list of messages, each with one of *roles*; return the messages.
 
     Unknown keys are accepted, and so are content as a list of parts, the role developer, and an assistant that
-    calls tools without content: the service learned these after its published checks were written.
+    calls tools without content: the service accepts them since its published checks were written.
     """
     # https://developers.openai.com/api/docs/guides/supervised-fine-tuning (read 2026-11-21)
     if type(value) is not list or not value:
         message = f"'{param}' must be an array of one message or more, each an object with role and content."
         problems.add_line(line, "missing_messages_list", message, param)
         return []
-    return [_checked(message, problems, line, f"{param}[{index}]", roles) for index, message in enumerate(value)]
+    return [_check_message(message, problems, line, f"{param}[{index}]", roles) for index, message in enumerate(value)]
 
 
 def check_tools(holder: dict[str, Any], problems: Problems, line: int, prefix: str = "") -> None:
     """
-    Check what an example says about tools beside its messages.
+    Check the tools of an example.
     """
     for name, kind, words in _TOOL_KEYS:
         if holder.get(name) is not None and type(holder[name]) is not kind:
@@ -188,7 +188,7 @@ _TOOL_KEYS: Final = (
 )
 
 
-def _checked(message: Any, problems: Problems, line: int, param: str, roles: tuple[str, ...]) -> Message:
+def _check_message(message: Any, problems: Problems, line: int, param: str, roles: tuple[str, ...]) -> Message:
     if type(message) is not dict:
         add_wrong_type(problems, line, param, "an object", message)
         return Message(None)
@@ -213,24 +213,24 @@ def _check_weight(message: dict[str, Any], problems: Problems, line: int, param:
 
 def _check_content(message: dict[str, Any], problems: Problems, line: int, param: str) -> int:
     """
-    Check what a message says; return how many images are in it.
+    Check the content of a message; return the number of images in it.
     """
     content = message.get("content")
     param = f"{param}.content"
     if type(content) is list:
         return _check_parts(content, message.get("role"), problems, line, param)
     if content is None:
-        if not _may_say_nothing(message):
-            text = f"'{param}' is missing; only an assistant that calls a tool may say nothing."
+        if not _may_lack_content(message):
+            text = f"'{param}' is missing; only an assistant that calls a tool may leave it out."
             problems.add_line(line, "missing_content", text, param)
     elif type(content) is not str:
         add_wrong_type(problems, line, param, "a string or an array of parts", content)
     return 0
 
 
-def _may_say_nothing(message: dict[str, Any]) -> bool:
+def _may_lack_content(message: dict[str, Any]) -> bool:
     if message.get("role") == "function":
-        return "content" in message  # what a function gives back may be null
+        return "content" in message  # the result of a function may be null
     return message.get("role") == "assistant" and any(message.get(key) for key in _ANSWERS)
 
 

@@ -1,5 +1,5 @@
 """
-What providers accept: dated data in ``limits.json``, read when it is first needed.
+The limits of providers: dated data in ``limits.json``, read when it is first needed.
 """
 
 from __future__ import annotations
@@ -27,36 +27,36 @@ def _extensions(value: Mapping[str, list[str]]) -> Mapping[str, tuple[str, ...]]
 @attrs.frozen(kw_only=True)
 class Limits:
     """
-    What one kind of provider accepts; a bound that nobody knows is ``sys.maxsize``.
+    The limits of one kind of provider; an unknown bound is ``sys.maxsize``.
 
     Attributes:
-        purposes: What a file may be uploaded for.
+        purposes: Purposes of uploads.
 
-        output_purposes: What only the provider itself makes files for.
+        output_purposes: Purposes of files that only the provider makes.
 
-        has_other_purposes: Whether purposes beyond *purposes* may be accepted too.
+        has_other_purposes: Whether other purposes may be accepted, too.
 
-        checked_purposes: Purposes whose files are JSONL of a known form.
+        checked_purposes: Purposes whose JSONL lines are checked.
 
-        extensions: Per purpose, which a name may end in; a purpose that is not a key takes any.
+        extensions: Purpose → allowed extensions of names; a purpose that is not a key allows any.
 
-        upload_max_bytes: Of a file that comes in parts.
+        upload_max_bytes: Of a file in a multipart upload.
 
-        upload_part_max_bytes: Of one part.
+        upload_part_max_bytes: Of one part of it.
 
-        batch_endpoints: What ``url`` of a batch line may be; empty when any may.
+        batch_endpoints: Values of ``url`` in batch lines; empty allows any.
 
-        batch_completion_windows: By when a batch may be wanted; empty when any may.
+        batch_completion_windows: Values of ``completion_window``; empty allows any.
 
         fine_tune_max_images: Of one example.
 
-        line_max_bytes: The longest JSONL line that is read.
+        line_max_bytes: Of one JSONL line.
 
         filename_max_bytes: Of a name in UTF-8.
 
-        creations_per_minute: Files that may be created in a minute.
+        creations_per_minute: Of files.
 
-        deletions_per_minute: Files that may be deleted in a minute.
+        deletions_per_minute: Of files.
     """
 
     purposes: tuple[str, ...] = attrs.field(converter=tuple)
@@ -84,7 +84,7 @@ class Limits:
 
     def size_limit(self, purpose: str, *, in_parts: bool = False) -> int:
         """
-        Return how many bytes a file of *purpose* may have that goes at once, or in parts.
+        Return the largest size of a file of *purpose* in bytes, in one request or *in_parts*.
         """
         if purpose == "batch":
             return self.batch_max_bytes
@@ -94,10 +94,10 @@ class Limits:
 @functools.cache
 def limits_for(provider_kind: str) -> Limits:
     """
-    Return what providers of a kind accept: ``"openai"``, ``"local"``, or ``"compatible"`` for any other address.
+    Return the limits of a kind of provider: ``"openai"``, ``"local"``, or ``"compatible"`` for any other address.
 
     Raises:
-        ValueError: Nothing is known about *provider_kind*.
+        ValueError: *provider_kind* is unknown.
     """
     kinds = _kinds()
     if provider_kind not in kinds:

@@ -1,5 +1,5 @@
 """
-Files of known forms, checked line by line in one pass and bounded memory.
+The check of JSONL files of known purposes, line by line, in one pass and bounded memory.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ _RULES: Final[dict[str, Callable[[Limits, Problems], Rules]]] = {
 
 class Rules(Protocol):
     """
-    What the lines of one purpose must be; put what they are not into a `Problems`.
+    The rules for the lines of one purpose; they add problems to the `Problems` that they are made with.
     """
 
     def check(self, line: dict[str, Any], number: int) -> None:
-        """Look at one line; *number* is 1-based and counts blank lines."""
+        """Check one line; *number* is 1-based and counts blank lines."""
         ...
 
     def finish(self) -> None:
-        """Look at the whole after the last line."""
+        """Check the file as a whole, after its last line."""
         ...
 
 
@@ -54,25 +54,25 @@ def check_lines(
     rules: Rules | None = None,
 ) -> None:
     """
-    Put everything that is wrong with the lines of *reader* into *problems*.
+    Add all problems of the lines of *reader* to *problems*.
 
-    A blank line between others is a problem, since it is no JSON; blank ones at the end are none.
+    A blank line between others is a problem, since it is no JSON; blank lines at the end are none.
 
     Args:
         purpose: ``"batch"``, ``"evals"`` or ``"fine-tune"``.
 
         reader: Read to its end and left open.
 
-        limits: What the provider accepts.
+        limits: The limits of the provider.
 
-        problems: Gets what is found.
+        problems: Gets the problems.
 
-        on_read: Told the bytes read so far, chunk by chunk; what it raises ends the check.
+        on_read: Called with the bytes read so far, chunk by chunk; an exception of it ends the check.
 
-        rules: In place of those of *purpose*; they put what they find into *problems*.
+        rules: Used instead of those of *purpose*; made with the same *problems*.
 
     Raises:
-        OpenAIError: *reader* cannot be read to its end; *problems* has what was found before.
+        OpenAIError: *reader* cannot be read to its end; *problems* has the problems found before.
     """
     rules = rules or _RULES[purpose](limits, problems)
     objects = Objects(iter_lines(reader, limits.line_max_bytes, on_read), limits, problems)
@@ -85,12 +85,12 @@ def check_lines(
 @attrs.define
 class Objects:
     """
-    The objects on the lines of a file; what is none becomes a problem.
+    The objects on the lines of a file; a line without one becomes a problem.
 
-    Iterating, once, gives line number, the line as it is, and the object.
+    Iterating, once, gives the line number, the line's bytes, and the object.
 
     Attributes:
-        is_empty: Whether there was nothing to judge.
+        is_empty: Whether no line had content.
     """
 
     _lines: Iterator[bytes | None]
@@ -124,7 +124,7 @@ class Objects:
 
     def _object(self, line: bytes | None) -> dict[str, Any] | None:
         if line is None:
-            message = f"The line is longer than {self._limits.line_max_bytes:,} bytes, the most that is taken"
+            message = f"The line is longer than {self._limits.line_max_bytes:,} bytes, the limit"
             self._problems.add_line(self._number, "line_too_long", f"{message}; make it shorter.")
             return None
         try:
@@ -179,10 +179,10 @@ def iter_lines(reader: Reader, max_bytes: int, on_read: Callable[[int], None] | 
 
 def parsed(line: bytes) -> Any:
     """
-    Return what *line* says as JSON, strictly: UTF-8, and no NaN or Infinity.
+    Return the JSON value of *line*, read strictly: UTF-8, and no NaN or Infinity.
 
     Raises:
-        ValueError: It is no JSON; the message says where and why.
+        ValueError: *line* is not JSON; the message says where and why.
     """
     # RFC 8259 sections 6 and 8.1 (read 2026-11-21)
     try:

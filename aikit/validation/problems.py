@@ -1,5 +1,5 @@
 """
-What is wrong with a JSONL file: errors by line, the first hundred of them, and the words they share.
+The problems of a JSONL file: the first hundred are kept, all are counted; and texts they share.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import attrs
 from aikit.types.errors import OpenAIError
 
 SHOWN_MAX: Final = 100
-"""How many problems of one file are told."""
+"""The most problems of one file that are reported."""
 
 _KINDS: Final = {
     str: "a string",
@@ -30,7 +30,7 @@ class Problems:
     The problems of one file: all are counted, the first hundred kept.
 
     Attributes:
-        count: How many there were.
+        count: The number of all problems.
     """
 
     count: int = 0
@@ -39,14 +39,14 @@ class Problems:
 
     def add(self, error: OpenAIError) -> None:
         """
-        Take a problem of the whole file.
+        Add a problem of the whole file.
         """
         self.count += 1
         self._of_file.append(error)
 
     def add_line(self, line: int, code: str, message: str, param: str | None = None) -> None:
         """
-        Take a problem of a line.
+        Add a problem of a line.
         """
         self.count += 1
         if len(self._of_lines) < SHOWN_MAX:
@@ -54,7 +54,7 @@ class Problems:
 
     def add_lines(self, lines: range, code: str, message: str) -> None:
         """
-        Take the same problem of each of *lines*, however many they are.
+        Add the same problem for each of *lines*, in constant memory.
         """
         for line in lines[:SHOWN_MAX]:
             self.add_line(line, code, message)
@@ -62,26 +62,26 @@ class Problems:
 
     def add_late(self, late: Problems) -> None:
         """
-        Take problems of lines that only the end of the file showed.
+        Add problems of lines that were found at the end of the file.
         """
         self.count += late.count
         self._of_lines = sorted([*self._of_lines, *late._of_lines], key=lambda error: error.line or 0)[:SHOWN_MAX]
 
     def shown(self) -> list[OpenAIError]:
         """
-        Return those of the file, then those of lines in their order: a hundred entries, the last telling of more.
+        Return the problems of the file, then those of lines in order: at most a hundred, the last counting the rest.
         """
         errors = [*self._of_file, *self._of_lines]
         if self.count <= SHOWN_MAX:
             return errors
         hidden = self.count - SHOWN_MAX + 1
-        message = f"{hidden:,} more problems are not shown; mend those above and check again"
+        message = f"{hidden:,} more problems are not shown; correct those above and check again"
         return [*errors[: SHOWN_MAX - 1], OpenAIError(message=message, code="too_many_errors", param="file")]
 
 
 def add_missing(problems: Problems, line: int, param: str) -> None:
     """
-    Tell that a required parameter is not there.
+    Add the problem that a required parameter is missing.
     """
     problems.add_line(line, "missing_required_parameter", f"Missing required parameter: '{param}'.", param)
 
@@ -95,7 +95,7 @@ def kind_of(value: Any) -> str:
 
 def add_wrong_type(problems: Problems, line: int, param: str, expected: str, value: Any) -> None:
     """
-    Tell that a parameter has another JSON type than *expected*, which reads like ``"a string"``.
+    Add the problem that a parameter has another JSON type than *expected*, for example ``"a string"``.
     """
     got = kind_of(value)
     message = f"Invalid type for '{param}': expected {expected}, but got {got} instead."
@@ -104,7 +104,7 @@ def add_wrong_type(problems: Problems, line: int, param: str, expected: str, val
 
 def excerpt(value: object) -> str:
     """
-    Return *value* as a message can quote it: no longer than a hundred characters.
+    Return *value* as text for a message, cut to a hundred characters.
     """
     text = str(value)
     return text if len(text) <= 100 else f"{text[:97]}..."

@@ -196,9 +196,9 @@ def test_version_is_told(aikit: Here) -> None:
     assert aikit("--version").out.startswith("aikit 0.")
 
 
-def test_failure_nobody_thought_of_is_a_sentence(aikit: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unexpected_exception_is_a_sentence(aikit: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    A fault of our own shows no traceback either.
+    A bug in aikit itself prints no traceback either.
     """
 
     def fail(*_: object, **__: object) -> None:
@@ -207,4 +207,4 @@ def test_failure_nobody_thought_of_is_a_sentence(aikit: Here, monkeypatch: pytes
     monkeypatch.setattr("aikit.cli.app.app.main", fail)
     ran = aikit("demo")
     assert ran.code == 1
-    assert ran.err == "error: aikit failed in a way nobody thought of: RuntimeError: boom \\x1b[2J\n"
+    assert ran.err == "error: unexpected RuntimeError: boom \\x1b[2J; this is a bug in aikit\n"

@@ -93,7 +93,7 @@ def test_a_finished_run_shows_its_results_again(aikit: Here, good: Path, service
     aikit("batch", "run", good, *QUICK)
     again = aikit("batch", "run", good, "-o", "other.csv")
     assert again.code == 0
-    assert "this run is finished since" in again.err
+    assert "this run finished" in again.err
     assert Path("other.csv").read_text().splitlines()[1].startswith("1,r-0,ok,200,m,")
     assert aikit("batch", "run", good).code == 0  # the first place is still the run's own
     renamed = good.rename(good.with_name("renamed.jsonl"))
@@ -244,7 +244,7 @@ def test_what_could_not_be_joined_is_told(aikit: Here, good: Path, service: Serv
     aikit("batch", "run", good, *QUICK)
     (output,) = [name for name in service.files if "out" in name]
     service.files[output] += b'{"cut'
-    assert "1 problem in the files, the first: output line 6" in aikit("batch", "run", good).err
+    assert "1 problem in the result files, the first: output line 6" in aikit("batch", "run", good).err
 
 
 def test_again_begins_anew(aikit: Here, good: Path, service: Service) -> None:
@@ -259,7 +259,7 @@ def test_again_begins_anew(aikit: Here, good: Path, service: Service) -> None:
     service.looks = 1
     ran = aikit("batch", "run", good, *QUICK, "--again")
     assert (ran.code, len(service.batches)) == (0, 4)
-    assert "batches of the run before may be under way: batch_3" in ran.err
+    assert "batches of the previous run may still be running: batch_3" in ran.err
 
 
 def test_a_changed_input_is_a_new_run_and_says_so(aikit: Here, good: Path, service: Service) -> None:
@@ -296,7 +296,7 @@ def test_resubmit_sends_only_what_is_not_ok(aikit: Here, good: Path, service: Se
     ran = aikit("batch", "run", good, *QUICK, "--resubmit")
     assert ran.code == 0
     assert ran.fields[0][1:] == ["5", "5", "0", "0", "0", "0"]
-    assert "created: what was not ok in batch_1" in ran.err
+    assert "created: the lines not ok in batch_1" in ran.err
     found = rows(good.with_suffix(".results.jsonl"))
     assert [row["batch_id"] for row in found] == ["batch_1"] * 2 + ["batch_2"] * 3
     assert ids(good.with_suffix(".results.jsonl")) == [f"r-{number}" for number in range(5)]
@@ -312,7 +312,7 @@ def test_a_batch_that_was_refused_is_tried_again(aikit: Here, good: Path, servic
     assert aikit("batch", "run", good, *QUICK).fields[0][1:] == ["5", "0", "5", "0", "0", "0"]
     ran = aikit("batch", "run", good, *QUICK)
     assert ran.code == 0
-    assert "nothing paid: tried again" in ran.err
+    assert "nothing was paid; trying again" in ran.err
     assert ran.fields[0][1:] == ["5", "5", "0", "0", "0", "0"]
 
 
@@ -580,9 +580,9 @@ def test_what_cannot_be_created_now_is_created_later(aikit: Here, good: Path, se
     ran = aikit("batch", "run", good, *QUICK)
     assert ran.code == 1
     assert "insufficient_quota" in ran.err
-    assert "what was done is kept; to go on: aikit batch run" in ran.err
+    assert "the progress is saved; to resume: aikit batch run" in ran.err
     again = aikit("batch", "run", good, *QUICK)
-    assert "it goes on with 0 of 1 batches created" in again.err
+    assert "resuming with 0 of 1 batches created" in again.err
     assert (again.code, len(service.batches)) == (0, 1)
     assert service.asked.count(("POST", "/v1/files")) == 1
 

@@ -85,7 +85,7 @@ def test_whenever_it_is_stopped_there_is_one_batch(
     assert time.monotonic() - pressed < 2
     if sign == signal.SIGINT:
         assert process.returncode == 130
-        assert "to go on: aikit batch run good.jsonl" in err.decode()
+        assert "to resume: aikit batch run good.jsonl" in err.decode()
         assert "Traceback" not in err.decode()
     settled(service)
     ran = run(*ARGV)
@@ -168,7 +168,7 @@ def test_waiting_is_stopped_without_harm(good: Path, service: Service) -> None:
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=5)
     assert process.returncode == 130
-    assert f"to go on waiting: aikit batches wait {batch_id}" in err.decode()
+    assert f"to continue waiting: aikit batches wait {batch_id}" in err.decode()
     assert service.batches[batch_id]["status"] == "in_progress"
 
 

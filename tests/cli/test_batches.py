@@ -87,7 +87,7 @@ def test_a_first_line_without_url_asks_for_an_endpoint(aikit: Here, service: Ser
     service.files["file-1"] = b"nonsense"
     ran = aikit("batches", "create", "file-1")
     assert ran.code == 3
-    assert "say --endpoint" in ran.err
+    assert "pass --endpoint" in ran.err
     assert service.batches == {}
 
 

@@ -54,14 +54,14 @@ def test_prune_lists_first_and_deletes_with_yes(aikit: Here, tmp_path: Path) -> 
     ran = aikit("files", "prune", "--name", "00*")
     assert ran.code == 0
     assert {(fields[5], fields[6]) for fields in ran.fields} == {("listed", "named like 00*")}
-    assert "10 files of 12 would go" in ran.err
+    assert "10 of 12 files would be deleted" in ran.err
     assert "--yes" in ran.err
     assert len(aikit("files", "list").fields) == 12
     told = aikit("files", "prune", "--name", "00*", "--yes", "--json").json
     assert told["counts"]["deleted"] == 10
     assert {one["prune"]["status"] for one in told["data"]} == {"deleted"}
     assert sorted(fields[1] for fields in aikit("files", "list").fields) == ["010.txt", "last.txt"]
-    assert "no file of 2 would go" in aikit("files", "prune", "--older-than", "30d", "--unused").err
+    assert "none of 2 files would be deleted" in aikit("files", "prune", "--older-than", "30d", "--unused").err
 
 
 def test_prune_without_a_word_is_wrong_usage(aikit: Here) -> None:
@@ -70,7 +70,7 @@ def test_prune_without_a_word_is_wrong_usage(aikit: Here) -> None:
     """
     ran = aikit("files", "prune", "--yes")
     assert ran.code == 2
-    assert "nothing says which files are to go; say --older-than" in ran.err
+    assert "no option selects files; pass --older-than" in ran.err
 
 
 def test_no_age_is_no_age_to_prune_by(aikit: Here) -> None:
@@ -96,7 +96,7 @@ def test_a_deletion_that_fails_has_exit_code_one(aikit: Here) -> None:
     assert ran.code == 1
     assert [fields[5] for fields in ran.fields] == ["deleted", "failed", "deleted"]
     assert "error: file-1: not now" in ran.err
-    assert "2 files of 3 deleted" in ran.err
+    assert "2 of 3 files deleted" in ran.err
 
 
 def test_bare_ids_are_those_that_are_gone(aikit: Here) -> None:
@@ -134,7 +134,7 @@ def test_a_terminal_sees_how_many_are_gone(more: tuple[str, ...]) -> None:
     assert ("of 30 " in terminal.seen.partition("file-29")[0]) == (not more)
     assert "file-29" in terminal.text
     if not more:
-        assert terminal.text.splitlines()[-1].startswith("30 files of 30 deleted")
+        assert terminal.text.splitlines()[-1].startswith("30 of 30 files deleted")
 
 
 def test_a_terminal_sees_how_many_were_looked_at() -> None:
@@ -165,7 +165,7 @@ def test_ctrl_c_beside_the_bar_tells_what_is_gone() -> None:
         assert terminal.end() == 130
         assert time.monotonic() - pressed < 2
     told = re.fullmatch(
-        r"(\d+) files? of 200 deleted: .*, (\d+) not: stopped by Ctrl-C", terminal.text.splitlines()[-1]
+        r"(\d+) of 200 files deleted: .*, (\d+) not deleted; stopped by Ctrl-C", terminal.text.splitlines()[-1]
     )
     assert told is not None
     gone, left = int(told[1]), int(told[2])
@@ -226,7 +226,7 @@ def test_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
         _, err = process.communicate(timeout=20)
         assert process.returncode == 130
         assert "stopped by Ctrl-C: " in err.decode()
-        assert "say the same again" in err.decode()
+        assert "to resume, run the same command again" in err.decode()
         done = len(server.contents)
         ran = subprocess.run(argv, cwd=tmp_path, capture_output=True, check=False, timeout=60)
     assert ran.returncode == 0

@@ -205,7 +205,7 @@ def test_trouble_with_the_disk_is_told(tmp_path: Path) -> None:
     assert (line, code) == (None, "unwritable_file")
     assert "No such file or directory" in message
     ((_, code, message),) = _refused(Path("/dev/null"), [_request()])
-    assert (code, message.endswith("give the path of a file")) == ("not_a_regular_file", True)
+    assert (code, message.endswith("pass the path of a file")) == ("not_a_regular_file", True)
 
 
 @pytest.mark.parametrize(

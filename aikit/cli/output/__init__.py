@@ -1,5 +1,5 @@
 """
-What is printed: data on stdout as a table, as tab-separated lines or as JSON; words on stderr.
+Printing: data on stdout as a table, as tab-separated lines or as JSON; messages on stderr.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from aikit.cli.output.formats import safe, safe_json, shape_of
 from aikit.types.errors import OpenAIError, error_to_json
 
 INVALID_ID: Final = "invalid_id"
-"""Code of what cannot be an id; nothing is sent."""
+"""Error code of an argument that cannot be an id; no request is sent."""
 
 _HEAD: Final = 64 * 1024
 _BINARY: Final = frozenset(range(32)) - frozenset(b"\t\n\r\f") | {127}
@@ -28,7 +28,7 @@ _DETAILS: Final = ("code", "line", "status", "request_id")
 
 class Exit(IntEnum):
     """
-    Why the program ended.
+    The exit codes of the program.
     """
 
     DONE = 0
@@ -42,10 +42,10 @@ class Exit(IntEnum):
 @attrs.frozen(kw_only=True)
 class Answer:
     """
-    What came of one argument.
+    The result of the call for one argument.
 
     Attributes:
-        subject: The argument, as it was given.
+        subject: The argument.
 
         value: An `OpenAIFile`, `OpenAIFileDeleted` or `OpenAIBatch`; ``None`` after errors, unless they are about how
             a batch ended.
@@ -60,12 +60,12 @@ class Answer:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether Ctrl-C kept it from being done."""
+        """Whether Ctrl-C stopped the call."""
         return any(error.code == "cancelled" for error in self.errors)
 
     @property
     def exit(self) -> Exit:
-        """The exit code that it alone would deserve."""
+        """The exit code for this answer alone."""
         if not self.errors:
             return Exit.DONE
         if self.is_cancelled:
@@ -78,12 +78,12 @@ class Answer:
 @attrs.define(eq=False)
 class Output:
     """
-    Prints as the settings and the terminal ask for.
+    Prints as the settings and the terminal require.
 
     Attributes:
-        settings: What was said to the command.
+        settings: The options of every command.
 
-        is_stdout_gone: Whether the reader of stdout has had enough, as ``head`` does.
+        is_stdout_gone: Whether the reader of stdout has closed it, as ``head`` does.
     """
 
     settings: Settings
@@ -91,12 +91,12 @@ class Output:
 
     @property
     def is_plain(self) -> bool:
-        """Whether stdout gets tab-separated lines: it is no terminal, or bare ids are asked for."""
+        """Whether stdout gets tab-separated lines: it is no terminal, or ``--quiet`` is given."""
         return self.settings.quiet or not sys.stdout.isatty()
 
     def has_color(self, stream: TextIO) -> bool:
         """
-        Tell whether *stream* shows colors and nobody minds.
+        Return whether *stream* is a terminal with colors, and they are not switched off.
         """
         # https://no-color.org (read 2026-11-21)
         is_unwanted = self.settings.no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
@@ -123,7 +123,7 @@ class Output:
 
     def streamed(self, answers: Iterable[Answer], *, is_many: bool) -> None:
         """
-        Print *answers* as they come, and hold none of them where lines are printed.
+        Print *answers* as they come; where lines are printed, keep none in memory.
         """
         if self.settings.json or not self.is_plain:
             self.answers(answers, is_many=is_many)
@@ -165,7 +165,7 @@ class Output:
 
     def card(self, value: Any) -> None:
         """
-        Print all that is known of one value, field by field, for a person.
+        Print all fields of one value, a line each, for a person.
         """
         details = shape_of(value).details(value)
         width = max(16, *(len(safe(name)) + 2 for name in details))
@@ -181,7 +181,7 @@ class Output:
 
     def line(self, text: str) -> None:
         """
-        Print one line of data; once nobody reads any more, nothing.
+        Print one line of data; after stdout was closed by its reader, nothing.
 
         Raises:
             OSError: It cannot be written: the disk is full.
@@ -196,23 +196,23 @@ class Output:
 
     def say(self, text: str) -> None:
         """
-        Print words on stderr, unless only bare ids and errors are asked for.
+        Print a message on stderr, unless ``--quiet`` is given.
         """
         if not self.settings.quiet:
             tell(text)
 
     def error(self, error: OpenAIError, subject: str | None = None) -> None:
         """
-        Print a problem on stderr: ``error: <message> (code X, line N, request id …)``.
+        Print an error on stderr: ``error: <message> (code X, line N, request id …)``.
         """
         about = f"{safe(subject)}: " if subject is not None and subject not in error.message else ""
         self.complain(f"{about}{error_text(error)}")
         if error.status == 401:
-            self.say("hint: set OPENAI_API_KEY to a valid key, or ask another provider with --provider")
+            self.say("hint: set OPENAI_API_KEY to a valid key, or use another provider with --provider")
 
     def complain(self, text: str) -> None:
         """
-        Print a problem on stderr in words of our own.
+        Print *text* as an error on stderr.
         """
         start = "\x1b[1;31merror:\x1b[0m" if self.has_color(sys.stderr) else "error:"
         tell(f"{start} {text}")
@@ -229,14 +229,14 @@ def error_text(error: OpenAIError) -> str:
 
 def exit_of(answers: Sequence[Answer]) -> Exit:
     """
-    Return the exit code of several answers: interrupted, else refused, problems, wrong usage, done.
+    Return the worst exit code of several answers.
     """
     return worst({answer.exit for answer in answers})
 
 
 def worst(exits: Collection[Exit]) -> Exit:
     """
-    Return the exit code of all that have these; see `exit_of`.
+    Return the worst of several exit codes: interrupted, refused, problems, wrong usage, done.
     """
     order = (Exit.INTERRUPTED, Exit.REFUSED, Exit.PROBLEMS, Exit.USAGE)
     return next((code for code in order if code in exits), Exit.DONE)
@@ -254,14 +254,14 @@ def copy_to_stdout(output: Output, file: BinaryIO) -> int:
         sys.stdout.buffer.write(head)
         shutil.copyfileobj(file, sys.stdout.buffer, 1024 * 1024)
         sys.stdout.buffer.flush()
-    except BrokenPipeError:  # the reader had enough
+    except BrokenPipeError:  # the reader closed it
         forget(sys.stdout)
     return Exit.DONE
 
 
 def tell(text: str) -> None:
     """
-    Print words on stderr; where they cannot be written, what is done goes on without.
+    Print a message on stderr; a stderr that cannot be written to is ignored from then on.
     """
     try:
         sys.stderr.write(f"{text}\n")
@@ -271,7 +271,7 @@ def tell(text: str) -> None:
 
 def forget(stream: TextIO) -> None:
     """
-    Let what is still to be written to *stream* go nowhere: its reader is gone.
+    Redirect *stream*, which cannot be written to any more, to the null device.
     """
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -282,7 +282,7 @@ def forget(stream: TextIO) -> None:
 @contextmanager
 def naming_stdout() -> Iterator[None]:
     """
-    Say of what cannot be written inside that it was to go to stdout.
+    Name stdout in an `OSError` without a file name.
     """
     try:
         yield
@@ -303,7 +303,7 @@ def leave_now(code: Exit) -> NoReturn:
 
 def _one(answer: Answer) -> dict[str, Any]:
     """
-    Return a value as the API gives it, an error as an error object, and both as the value with its error.
+    Return the JSON of one answer: its value, an object with its errors, or the value with its errors.
     """
     errors = [error_to_json(error) for error in answer.errors]
     value = _value_to_json(answer.value) if answer.value is not None else {}

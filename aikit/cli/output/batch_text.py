@@ -1,5 +1,5 @@
 """
-Words about batches: what they will cost, what they cost, and what became of every line.
+Texts about batches: estimates, costs and counts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def money(amount: Decimal | None) -> str:
 
 def span(low: int, high: int | None) -> str:
     """
-    Return a number that lies between two.
+    Return the text of a number between *low* and *high*.
     """
     if high is None:
         return f"at least {low:,}"
@@ -39,7 +39,7 @@ def span(low: int, high: int | None) -> str:
 
 def estimate_text(estimate: OpenAIBatchEstimate) -> str:
     """
-    Return what a batch will take and cost, on a line.
+    Return the tokens and cost of an estimate, on one line.
     """
     models = named([model.model for model in estimate.models if model.model])
     asked = f"{counted(estimate.requests, 'request')}" + (f" to {models}" if models else "")
@@ -48,31 +48,31 @@ def estimate_text(estimate: OpenAIBatchEstimate) -> str:
     tokens_in = span(estimate.input_tokens_low, estimate.input_tokens_high)
     tokens_out = f"{span(estimate.output_tokens_low, estimate.output_tokens_high)} out"
     if estimate.is_unbounded and not estimate.output_tokens_low:
-        tokens_out = "answers without bound"
+        tokens_out = "unlimited tokens out"
     return f"{asked}: {tokens_in} tokens in, {tokens_out}; {price_text(estimate)}"
 
 
 def price_text(estimate: OpenAIBatchEstimate) -> str:
     """
-    Return what a batch will cost.
+    Return the cost of an estimate.
     """
     low, high = estimate.cost_low, estimate.cost_high
     if estimate.unpriced:
         return f"cost unknown, there is no price for {named(list(estimate.unpriced))}"
     if high is None:
-        why = "nothing bounds the answers" if estimate.is_unbounded else "parts of the prompts cannot be counted"
+        why = "the output has no token limit" if estimate.is_unbounded else "some of the input cannot be counted"
         return f"cost at least {money(low)}, {why}"
     return f"cost {money(high)}" if low == high else f"cost {money(low)} to {money(high)}"
 
 
 def cost_text(cost: OpenAIBatchCost) -> str:
     """
-    Return what a batch cost, on a line.
+    Return the cost of an ended batch, on one line.
     """
     usage = cost.usage
     tokens = f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out"
     if cost.total is None:
-        why = f"there is no price for {named(list(cost.unpriced))}" if cost.unpriced else "no answer tells its tokens"
+        why = f"there is no price for {named(list(cost.unpriced))}" if cost.unpriced else "no response has its usage"
         return f"cost unknown, {why}; {tokens}"
     least = "at least " if cost.is_lower_bound else ""
     return f"cost {least}{money(cost.total)}; {tokens}"
@@ -84,7 +84,7 @@ def cost_cells(model: OpenAIModelCost) -> list[str]:
     """
     usage = model.usage
     tokens = (usage.input_tokens, usage.cached_tokens, usage.output_tokens, usage.reasoning_tokens)
-    name = safe(model.model) or "(not told)"
+    name = safe(model.model) or "(not reported)"
     return [name, f"{model.requests:,}", *(f"{count:,}" for count in tokens), money(model.cost)]
 
 
@@ -99,7 +99,7 @@ def cost_fields(model: OpenAIModelCost) -> list[str]:
 
 def cost_to_json(cost: OpenAIBatchCost) -> dict[str, Any]:
     """
-    Return *cost* as JSON has it: amounts are strings, exact to the last digit; unknown ones are null.
+    Return *cost* as ``--json`` prints it: amounts are strings, exact to the last digit; unknown ones are null.
     """
     models = [
         {"model": model.model, "requests": model.requests, "usage": model.usage.to_wire(), "cost": _amount(model.cost)}
@@ -113,7 +113,7 @@ def cost_to_json(cost: OpenAIBatchCost) -> dict[str, Any]:
 
 def estimate_to_json(estimate: OpenAIBatchEstimate) -> dict[str, Any]:
     """
-    Return *estimate* as JSON has it: amounts are strings; unknown ones are null.
+    Return *estimate* as ``--json`` prints it: amounts are strings; unknown ones are null.
     """
     tokens = ("input_tokens_low", "input_tokens_high", "output_tokens_low", "output_tokens_high")
     values: dict[str, Any] = {name: getattr(estimate, name) for name in ("requests", *tokens)}
@@ -124,7 +124,7 @@ def estimate_to_json(estimate: OpenAIBatchEstimate) -> dict[str, Any]:
 
 def counts_text(counts: Mapping[str, int]) -> str:
     """
-    Return what became of all lines: ``5 requests: 4 ok, 1 failed``.
+    Return the counts by status: ``5 requests: 4 ok, 1 failed``.
     """
     told = [f"{count:,} {status}" for status, count in counts.items() if count or status == "ok"]
     return f"{counted(sum(counts.values()), 'request')}: {', '.join(told)}"
@@ -132,7 +132,7 @@ def counts_text(counts: Mapping[str, int]) -> str:
 
 def reasons_text(reasons: Mapping[str, int], most: int = 3) -> str:
     """
-    Return why lines are not ok, the most frequent reasons first; ``""`` for none.
+    Return the reasons of failures, the most frequent first; ``""`` for none.
     """
     ordered = sorted(reasons.items(), key=lambda one: -one[1])
     told = [f"{count:,} {safe(reason)}" for reason, count in ordered[:most]]

@@ -1,5 +1,5 @@
 """
-How a file, a deletion or a batch is printed: as fields of a line, as a row of a table, field by field, or as JSON.
+Formats of files, deletions and batches (line, table row, card, JSON), and of sizes, times and unsafe texts.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ class Shape:
     How values of one kind are printed.
 
     Attributes:
-        to_json: As the API gives it.
+        to_json: Returns the API's object.
 
-        fields: Of a tab-separated line.
+        fields: Returns the fields of a tab-separated line.
 
-        columns: Of a table of these very values; title → cell. None for what is told line by line.
+        columns: Returns the columns of a table of these values, title → cell; empty for values that have no table.
 
         flexible: Title of the column that is cut when the table is too wide.
 
-        spare: Titles of the last columns, as far as they may be left out before that.
+        spare: Titles of the last columns that may be left out before that.
 
-        details: Name → text, for a person.
+        details: Returns name → text of the fields of a card, for a person.
     """
 
     to_json: Callable[[Any], dict[str, Any]]
@@ -60,14 +60,14 @@ class Shape:
 
 def shape_of(value: Any) -> Shape:
     """
-    Return how *value* is printed.
+    Return the shape of the type of *value*.
     """
     return _SHAPES[type(value)]
 
 
 def batch_to_json(batch: OpenAIBatch) -> dict[str, Any]:
     """
-    Return *batch* as the API gives it, fields that we do not know included.
+    Return *batch* as the API's object, unknown fields included.
     """
     names = ("object", "id", "endpoint", "model", "input_file_id", "completion_window", "status")
     values: dict[str, Any] = {name: getattr(batch, name) for name in names}
@@ -179,7 +179,7 @@ _SHAPES: Final[Mapping[type, Shape]] = {
 
 def safe(text: str) -> str:
     r"""
-    Return *text* on one line and harmless to a terminal: what does not print is written as an escape, such as ``\x1b``.
+    Return *text* on one line and harmless to a terminal: what does not print becomes an escape, such as ``\x1b``.
     """
     if text.isprintable():
         return text
@@ -188,7 +188,7 @@ def safe(text: str) -> str:
 
 def in_encoding(text: str, encoding: str | None) -> str:
     r"""
-    Return *text* as a stream of that encoding shows it: what it has no sign for is an escape, such as ``\u2603``.
+    Return *text* as a stream of that encoding shows it: characters that it lacks become escapes, such as ``\u2603``.
     """
     name = encoding or "ascii"
     return text.encode(name, "backslashreplace").decode(name)
@@ -258,7 +258,7 @@ def counted(count: int, noun: str) -> str:
 
 def named(names: list[str], most: int = 5, *, total: int | None = None) -> str:
     """
-    Return the first of *names*, and how many more there are, of *total* where only the first are at hand.
+    Return the first of *names*, and how many more there are; *total* counts names that are not in the list, too.
     """
     count = len(names) if total is None else total
     shown = ", ".join(safe(name) for name in names[:most])
@@ -268,7 +268,7 @@ def named(names: list[str], most: int = 5, *, total: int | None = None) -> str:
 def _datetime(timestamp: int | None) -> datetime | None:
     try:
         return None if timestamp is None else datetime.fromtimestamp(timestamp, UTC)
-    except (OverflowError, OSError, ValueError):  # a provider's nonsense
+    except (OverflowError, OSError, ValueError):  # a provider's value may be out of range
         return None
 
 

@@ -39,9 +39,9 @@ def table_text(
 
         flexible: Title of the column that is cut when the table is too wide.
 
-        spare: Titles of the last columns, as far as they may be left out before that.
+        spare: Titles of the last columns that may be left out before that.
 
-        has_color: Whether to paint.
+        has_color: Whether to use colors.
     """
     width = shutil.get_terminal_size().columns
     rows = [[in_encoding(cell, sys.stdout.encoding) for cell in row] for row in rows]
@@ -55,9 +55,9 @@ def table_text(
     return _drawn(titles, rows, widths, has_color=has_color)
 
 
-def cut_at_end(encoding: str | None) -> OverflowMethod:
+def overflow_in(encoding: str | None) -> OverflowMethod:
     """
-    Return how to cut a text: where there is no sign for what is missing, without one.
+    Return how rich cuts a text: with an ellipsis where *encoding* has one.
     """
     return "ellipsis" if "utf" in (encoding or "").lower() else "crop"
 
@@ -69,7 +69,7 @@ def _drawn(
     for title, cells in zip(titles, widths, strict=True):
         table.add_column(title, width=cells, no_wrap=True, justify="right" if title in _RIGHT else "left")
     for row in rows:
-        table.add_row(*(Text(cell, overflow=cut_at_end(sys.stdout.encoding), no_wrap=True) for cell in row))
+        table.add_row(*(Text(cell, overflow=overflow_in(sys.stdout.encoding), no_wrap=True) for cell in row))
     drawn = io.StringIO()
     console = console_on(drawn, has_color=has_color, width=sum(widths) + GAP * len(widths))
     console.print(table)

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from aikit.cli.inputs import STDIN_NAME
 from aikit.cli.output.formats import counted, human_size, in_encoding, safe
-from aikit.cli.output.terminal import GAP, NAME_MIN, console_on, cut_at_end
+from aikit.cli.output.terminal import GAP, NAME_MIN, console_on, overflow_in
 from aikit.types.batches import OpenAIBatchProgress
 from aikit.types.bulk_files import OpenAIFileHousekeepingProgress, OpenAIFileManyProgress, OpenAIFileUnderWay
 from aikit.types.progress import Progress
@@ -33,7 +33,7 @@ _FILES_SHOWN: Final = 8
 
 class _Words(ProgressColumn):
     """
-    What *words* says of a bar.
+    A column with the text that *words* returns for a bar.
     """
 
     # DownloadColumn and TransferSpeedColumn of rich say MiB, and MB of 1,000,000 bytes; the rest of the command line
@@ -65,7 +65,7 @@ def _rate(task: Task) -> str:
 
 class _FittingBars(RichProgress):
     """
-    Bars that leave out what a narrow terminal has no room for, instead of a bit of everything.
+    Bars that on a narrow terminal drop whole columns, instead of cutting all of them.
     """
 
     def __init__(self, name_column: Column, *columns: ProgressColumn, **more: Any) -> None:
@@ -74,7 +74,7 @@ class _FittingBars(RichProgress):
 
     def make_tasks_table(self, tasks: Iterable[Task]) -> Table:
         """
-        Return the table: without speed and time under 72 columns, without bars under 48, too.
+        Return the table: under 72 columns without speed and time, under 48 without bars.
         """
         everything = self.columns
         width = self.console.width if hasattr(self, "live") else _ROOMY  # called when they are made, too
@@ -95,7 +95,7 @@ def file_bars(*, has_color: bool, keeps: bool = False) -> RichProgress:
     Return bars on stderr that show bytes; *keeps* leaves the finished ones.
     """
     return _FittingBars(
-        Column(no_wrap=True, max_width=_NAME_MAX, overflow=cut_at_end(sys.stderr.encoding)),
+        Column(no_wrap=True, max_width=_NAME_MAX, overflow=overflow_in(sys.stderr.encoding)),
         _bar(),
         _Words(_amount, min_width=_AMOUNT_MIN),
         _Words(_rate),

@@ -19,7 +19,7 @@ from aikit.types.costs import OpenAIBatchCost, OpenAIBatchEstimate, OpenAIModelC
         (OpenAIBatchCost(), "cost $0"),
         (OpenAIBatchCost(models=(OpenAIModelCost(model="m", cost=Decimal(2)),), missing=1), "cost at least $2"),
         (OpenAIBatchCost(models=(OpenAIModelCost(model="m"),)), "cost unknown, there is no price for m"),
-        (OpenAIBatchCost(missing=2), "cost unknown, no answer tells its tokens"),
+        (OpenAIBatchCost(missing=2), "cost unknown, no response has its usage"),
     ],
 )
 def test_what_is_not_known_of_a_cost_is_said(cost: OpenAIBatchCost, words: str) -> None:
@@ -32,8 +32,8 @@ def test_what_is_not_known_of_a_cost_is_said(cost: OpenAIBatchCost, words: str) 
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"output_tokens_high": None}, "nothing bounds the answers"),
-        ({"output_tokens_high": 9}, "parts of the prompts cannot be counted"),
+        ({"output_tokens_high": None}, "the output has no token limit"),
+        ({"output_tokens_high": 9}, "some of the input cannot be counted"),
     ],
 )
 def test_why_an_estimate_has_no_high_end_is_said(fields: dict[str, Any], words: str) -> None:
