@@ -26,24 +26,24 @@ if TYPE_CHECKING:
     from aikit.resources.batches.results import OpenAIBatchListResult as OpenAIBatchListResult
     from aikit.resources.batches.results import OpenAIBatchResult as OpenAIBatchResult
     from aikit.resources.batches.results import OpenAIBatchRowsResult as OpenAIBatchRowsResult
-    from aikit.resources.files.many_parameters import OpenAIFileManyParameters as OpenAIFileManyParameters
-    from aikit.resources.files.many_parameters import OpenAIFilePruneParameters as OpenAIFilePruneParameters
-    from aikit.resources.files.many_parameters import OpenAIFileUsageParameters as OpenAIFileUsageParameters
-    from aikit.resources.files.many_results import OpenAIFileManyResult as OpenAIFileManyResult
-    from aikit.resources.files.many_results import OpenAIFilePruneResult as OpenAIFilePruneResult
-    from aikit.resources.files.many_results import OpenAIFileUsageResult as OpenAIFileUsageResult
     from aikit.resources.files.parameters import OpenAIFileListParameters as OpenAIFileListParameters
+    from aikit.resources.files.parameters import OpenAIFileManyParameters as OpenAIFileManyParameters
     from aikit.resources.files.parameters import OpenAIFileParameters as OpenAIFileParameters
+    from aikit.resources.files.parameters import OpenAIFilePruneParameters as OpenAIFilePruneParameters
+    from aikit.resources.files.parameters import OpenAIFileUsageParameters as OpenAIFileUsageParameters
     from aikit.resources.files.parameters import OpenAIFileWaitParameters as OpenAIFileWaitParameters
     from aikit.resources.files.results import OpenAIFileContentResult as OpenAIFileContentResult
     from aikit.resources.files.results import OpenAIFileDeletedResult as OpenAIFileDeletedResult
     from aikit.resources.files.results import OpenAIFileDownloadResult as OpenAIFileDownloadResult
     from aikit.resources.files.results import OpenAIFileListResult as OpenAIFileListResult
+    from aikit.resources.files.results import OpenAIFileManyResult as OpenAIFileManyResult
+    from aikit.resources.files.results import OpenAIFilePruneResult as OpenAIFilePruneResult
     from aikit.resources.files.results import OpenAIFileResult as OpenAIFileResult
+    from aikit.resources.files.results import OpenAIFileUsageResult as OpenAIFileUsageResult
     from aikit.resources.uploads.parameters import OpenAIUploadCompleteParameters as OpenAIUploadCompleteParameters
     from aikit.resources.uploads.parameters import OpenAIUploadParameters as OpenAIUploadParameters
-    from aikit.resources.uploads.upload_results import OpenAIUploadPartResult as OpenAIUploadPartResult
-    from aikit.resources.uploads.upload_results import OpenAIUploadResult as OpenAIUploadResult
+    from aikit.resources.uploads.results import OpenAIUploadPartResult as OpenAIUploadPartResult
+    from aikit.resources.uploads.results import OpenAIUploadResult as OpenAIUploadResult
     from aikit.runtime.parameters import OpenAIParameters as OpenAIParameters
     from aikit.runtime.result import OpenAIResult as OpenAIResult
     from aikit.types.batch_rows import OpenAIBatchProblem as OpenAIBatchProblem
@@ -110,17 +110,14 @@ _HOMES: Final = {
         "OpenAIFileManyProgress",
         "OpenAIFileUnderWay",
     ),
-    "aikit.resources.files.many_parameters": (
-        "OpenAIFileManyParameters",
-        "OpenAIFilePruneParameters",
-        "OpenAIFileUsageParameters",
-    ),
-    "aikit.resources.files.many_results": ("OpenAIFileManyResult", "OpenAIFilePruneResult", "OpenAIFileUsageResult"),
     "aikit.types.files": ("OpenAIFile", "OpenAIFileDeleted"),
     "aikit.types.progress": ("Progress",),
     "aikit.resources.files.parameters": (
         "OpenAIFileListParameters",
+        "OpenAIFileManyParameters",
         "OpenAIFileParameters",
+        "OpenAIFilePruneParameters",
+        "OpenAIFileUsageParameters",
         "OpenAIFileWaitParameters",
     ),
     "aikit.runtime.parameters": ("OpenAIParameters",),
@@ -131,12 +128,15 @@ _HOMES: Final = {
         "OpenAIFileDeletedResult",
         "OpenAIFileDownloadResult",
         "OpenAIFileListResult",
+        "OpenAIFileManyResult",
+        "OpenAIFilePruneResult",
         "OpenAIFileResult",
+        "OpenAIFileUsageResult",
     ),
     "aikit.runtime.result": ("OpenAIResult",),
     "aikit.types.uploads": ("OpenAIUpload", "OpenAIUploadPart"),
     "aikit.resources.uploads.parameters": ("OpenAIUploadCompleteParameters", "OpenAIUploadParameters"),
-    "aikit.resources.uploads.upload_results": ("OpenAIUploadPartResult", "OpenAIUploadResult"),
+    "aikit.resources.uploads.results": ("OpenAIUploadPartResult", "OpenAIUploadResult"),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -21,8 +21,12 @@ from aikit.cli.output import Exit, Output, copy_to_stdout, exit_of
 from aikit.cli.output.formats import counted, safe
 from aikit.cli.output.progress import Bars, bars
 from aikit.http.context import CallContext
-from aikit.resources.files.many_parameters import MAX_RATE, OpenAIFileManyParameters
-from aikit.resources.files.parameters import MAX_LIST_LIMIT, OpenAIFileListParameters
+from aikit.resources.files.parameters import (
+    MAX_LIST_LIMIT,
+    MAX_RATE,
+    OpenAIFileListParameters,
+    OpenAIFileManyParameters,
+)
 from aikit.types.errors import OpenAIError, error_to_json
 from aikit.types.files import OpenAIFile
 from aikit.validation import check_file

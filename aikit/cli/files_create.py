@@ -24,8 +24,8 @@ from aikit.cli.output.formats import counted, human_seconds, human_size, named, 
 from aikit.cli.output.progress import many_bars
 from aikit.client import OpenAIClient
 from aikit.http.sources import FileSource
-from aikit.resources.files.many_parameters import OpenAIFileManyParameters
-from aikit.resources.files.many_results import OpenAIFileManyResult
+from aikit.resources.files.parameters import OpenAIFileManyParameters
+from aikit.resources.files.results import OpenAIFileManyResult
 from aikit.types.bulk_files import CANCELLED, FAILED, UPLOADED, OpenAIFileItem
 from aikit.types.errors import CancelledError, OpenAIError
 

@@ -15,8 +15,8 @@ from aikit.cli.options import Command, Duration, Purpose, settings_of_context, u
 from aikit.cli.output import Exit, Output
 from aikit.cli.output.formats import counted, human_size, human_time, iso_time, safe
 from aikit.cli.output.progress import housekeeping_bar
-from aikit.resources.files.many_parameters import MAX_RATE
-from aikit.resources.files.many_results import OpenAIFilePruneResult
+from aikit.resources.files.parameters import MAX_RATE
+from aikit.resources.files.results import OpenAIFilePruneResult
 from aikit.types.bulk_files import OpenAIFilePruneItem, OpenAIFileTotals, OpenAIFileUsage
 from aikit.types.errors import error_to_json
 

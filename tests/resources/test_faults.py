@@ -33,7 +33,7 @@ def small_and_quick(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFi
     """
     monkeypatch.setattr("aikit.providers.openai.limits_for", lambda _: LIMITS)
     monkeypatch.setattr("aikit.http.retry.RetryPolicy._backoff", lambda *_: 0.001)
-    monkeypatch.setattr("aikit.resources.files.lost_files._LOOKS_AFTER_S", (0.0, 0.01))
+    monkeypatch.setattr("aikit.resources.files.resume._LOOKS_AFTER_S", (0.0, 0.01))
     caplog.set_level(logging.ERROR, "urllib3")  # undone after each test
 
 

@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 
     from aikit.providers import Provider
     from aikit.resources.files.bulk_calls import BulkCalls
-    from aikit.resources.files.many_parameters import (
+    from aikit.resources.files.parameters import (
         OpenAIFileManyParameters,
         OpenAIFilePruneParameters,
         OpenAIFileUsageParameters,
     )
-    from aikit.resources.files.many_results import OpenAIFileManyResult, OpenAIFilePruneResult, OpenAIFileUsageResult
+    from aikit.resources.files.results import OpenAIFileManyResult, OpenAIFilePruneResult, OpenAIFileUsageResult
     from aikit.resources.session import Session
 
     FileSources = FileSource | Iterable[FileSource]

@@ -15,12 +15,12 @@ from aikit.http.filenames import require_plain_name
 from aikit.http.rate_limiter import RateLimiter
 from aikit.resources.call import start
 from aikit.resources.files.bulk_progress import BulkProgress
-from aikit.resources.files.many_parameters import (
+from aikit.resources.files.parameters import (
     OpenAIFileManyParameters,
     OpenAIFilePruneParameters,
     OpenAIFileUsageParameters,
 )
-from aikit.resources.files.many_results import (
+from aikit.resources.files.results import (
     ManyOutcome,
     OpenAIFileManyResult,
     OpenAIFilePruneResult,

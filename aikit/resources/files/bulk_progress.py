@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from aikit.http.context import CallContext
-from aikit.resources.files.many_results import ManyOutcome, SpooledResults
+from aikit.resources.files.results import ManyOutcome, SpooledResults
 from aikit.types.bulk_files import (
     FAILED,
     UPLOADED,

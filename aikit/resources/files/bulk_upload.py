@@ -20,7 +20,7 @@ from aikit.http.retry import intercept
 from aikit.http.slices import sha256_of
 from aikit.http.sources import PathSource, Source, source_of
 from aikit.resources.files.bulk_progress import BulkProgress
-from aikit.resources.files.many_results import ManyOutcome
+from aikit.resources.files.results import ManyOutcome
 from aikit.storage.walk import FoundFile, can_be_walked_twice, measured, walk
 from aikit.types.bulk_files import CANCELLED, FAILED, IDENTICAL, KEPT, UPLOADED, OpenAIFileItem
 from aikit.types.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from aikit.http.rate_limiter import RateLimiter
     from aikit.providers import Provider
     from aikit.resources.files.identical import Identical
-    from aikit.resources.files.many_parameters import OpenAIFileManyParameters
+    from aikit.resources.files.parameters import OpenAIFileManyParameters
     from aikit.storage.manifest import FileState, Manifest
     from aikit.types.files import OpenAIFile
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from aikit.resources.files.many_results import PruneOutcome, SpooledResults
+from aikit.resources.files.results import PruneOutcome, SpooledResults
 from aikit.types.bulk_files import (
     CANCELLED,
     DELETED,

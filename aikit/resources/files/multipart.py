@@ -14,8 +14,7 @@ from aikit.http.bodies import media_type
 from aikit.http.flow import Flow, Gather, Work
 from aikit.http.retry import may_have_been_applied, may_have_been_done
 from aikit.http.slices import HashingSource, are_apart, has_slices, md5_of, slice_of
-from aikit.resources.files.lost_files import found_after
-from aikit.resources.files.resume import MultipartUpload, gone_on_with
+from aikit.resources.files.resume import MultipartUpload, found_after, gone_on_with
 from aikit.storage.upload_entry import SentPart, UploadRecord
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError, Rejected
 from aikit.types.uploads import OVER_STATUSES, OpenAIUpload, UploadOrder

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from aikit.http.context import CallContext
     from aikit.http.rate_limiter import RateLimiter
     from aikit.providers import Provider
-    from aikit.resources.files.many_parameters import OpenAIFilePruneParameters, OpenAIFileUsageParameters
-    from aikit.resources.files.many_results import PruneOutcome
+    from aikit.resources.files.parameters import OpenAIFilePruneParameters, OpenAIFileUsageParameters
+    from aikit.resources.files.results import PruneOutcome
     from aikit.types.batches import BatchPage
     from aikit.types.files import FilePage, OpenAIFile
 

@@ -1,15 +1,32 @@
 """
-What a caller gets of a call about files.
+Results of the calls of ``client.files``; those about many files can be read while the call runs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Any, Generic, TypeVar, overload
 
 import attrs
 
 from aikit.runtime.result import OpenAIListResult, OpenAIResult
+from aikit.storage.spill import Spool
+from aikit.types.bulk_files import (
+    LISTING,
+    OpenAIFileHousekeepingProgress,
+    OpenAIFileItem,
+    OpenAIFileManyCounts,
+    OpenAIFileManyProgress,
+    OpenAIFilePruneCounts,
+    OpenAIFilePruneItem,
+    OpenAIFileUsage,
+)
+from aikit.types.errors import OpenAIError
 from aikit.types.files import OpenAIFile, OpenAIFileDeleted
+
+I = TypeVar("I")  # noqa: E741  an item
 
 
 class OpenAIFileResult(OpenAIResult[OpenAIFile]):
@@ -95,3 +112,182 @@ class OpenAIFileDownloadResult(OpenAIResult[Saved]):
     def bytes_written(self) -> int:
         """Size of what was saved; 0 while running and after errors."""
         return self._outcome.value.bytes_written if self._outcome.value else 0
+
+
+@attrs.define(eq=False, repr=False)
+class SpooledResults(Sequence[I], Generic[I]):
+    """
+    What became of each, in the order in which they were given; however many, they take next to no memory.
+
+    While the call runs, ``items[number]`` raises `IndexError` for what is still under way, and iterating leaves it out.
+    """
+
+    read: Callable[[Any], I]
+    spool: Spool = attrs.field(factory=Spool)
+
+    def __repr__(self) -> str:
+        shown = list(islice(self, 3))
+        more = len(self) - len(shown)
+        return f"Items({shown} and {more:,} more)" if more else f"Items({shown})"
+
+    def __len__(self) -> int:
+        return len(self.spool)
+
+    @overload
+    def __getitem__(self, number: int) -> I: ...
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[I]: ...
+    def __getitem__(self, number: int | slice) -> I | Sequence[I]:
+        if isinstance(number, slice):
+            return [self[one] for one in range(*number.indices(len(self)))]
+        item = self.get(number if number >= 0 else len(self) + number)
+        if item is None:
+            raise IndexError(f"there is no item {number}, or not yet")
+        return item
+
+    def __iter__(self) -> Iterator[I]:
+        return map(self.read, self.spool.values())
+
+    def __reversed__(self) -> Iterator[I]:
+        found = (self.get(number) for number in reversed(range(len(self))))
+        return (item for item in found if item is not None)
+
+    def get(self, number: int) -> I | None:
+        """
+        Return what became of that one, from 0 on; ``None`` if there is none, or not yet.
+        """
+        data = self.spool.get(number)
+        return None if data is None else self.read(data)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _items_from, (self.read, list(self.spool.values()))
+
+
+def _items_from(read: Callable[[Any], Any], values: Sequence[Any]) -> SpooledResults[Any]:
+    items = SpooledResults(read)
+    for number, value in enumerate(values):
+        items.spool.put(number, value)
+    return items
+
+
+@attrs.frozen
+class ManyOutcome:
+    """
+    What came of many files.
+    """
+
+    items: SpooledResults[OpenAIFileItem]
+    counts: OpenAIFileManyCounts
+    progress: OpenAIFileManyProgress
+    ended_by: OpenAIError | None = None
+
+
+@attrs.define(eq=False, slots=True, repr=False, getstate_setstate=False)  # pickled as its parent says
+class OpenAIFileManyResult(OpenAIResult[ManyOutcome]):
+    """
+    The result of ``files.create_many``.
+
+    ``success`` is whether the provider has every file; ``errors`` has the problems of files, a hundred at most, and
+    what ended the call early.
+    """
+
+    _now: Callable[[], ManyOutcome] | None = attrs.field(default=None, kw_only=True)
+
+    @property
+    def items(self) -> SpooledResults[OpenAIFileItem]:
+        """What became of each file, in the order in which they were given; also while the call runs."""
+        return self._so_far.items
+
+    @property
+    def counts(self) -> OpenAIFileManyCounts:
+        """How many files came to what; also while the call runs."""
+        return self._so_far.counts
+
+    @property
+    def progress(self) -> OpenAIFileManyProgress:
+        """How far all of them have come, also while the call runs."""
+        return self._so_far.progress
+
+    @property
+    def ended_by(self) -> OpenAIError | None:
+        """What ended the call before all files were done with, first of ``errors``; ``None`` if nothing did."""
+        return self._so_far.ended_by
+
+    @property
+    def _so_far(self) -> ManyOutcome:
+        if self._outcome.value is not None:
+            return self._outcome.value  # type: ignore[no-any-return]  # the flow's type
+        return self._now() if self._now is not None else _nothing()
+
+
+def _nothing() -> ManyOutcome:
+    progress = OpenAIFileManyProgress(files=0, files_total=None, failed=0, bytes=0, bytes_total=None)
+    return ManyOutcome(SpooledResults(OpenAIFileItem.from_json), OpenAIFileManyCounts(), progress)
+
+
+class OpenAIFileUsageResult(OpenAIResult[OpenAIFileUsage]):
+    """
+    The result of ``files.usage``.
+    """
+
+    __slots__ = ()
+
+    @property
+    def stored(self) -> OpenAIFileUsage | None:
+        """What is stored; ``None`` while running and after errors."""
+        return self._outcome.value  # type: ignore[no-any-return]  # the flow's type
+
+
+@attrs.frozen
+class PruneOutcome:
+    """
+    What came of pruning.
+    """
+
+    items: SpooledResults[OpenAIFilePruneItem]
+    counts: OpenAIFilePruneCounts
+    progress: OpenAIFileHousekeepingProgress
+    ended_by: OpenAIError | None = None
+
+
+@attrs.define(eq=False, slots=True, getstate_setstate=False)  # pickled as its parent says
+class OpenAIFilePruneResult(OpenAIResult[PruneOutcome]):
+    """
+    The result of ``files.prune``.
+
+    ``success`` is whether all that was to go is gone, or, after a dry run, is listed; ``errors`` has the problems of
+    files, a hundred at most, and what ended the call early.
+    """
+
+    _now: Callable[[], PruneOutcome] | None = attrs.field(default=None, repr=False, kw_only=True)
+
+    @property
+    def items(self) -> SpooledResults[OpenAIFilePruneItem]:
+        """The files that are to go, newest first, and what became of each; empty while running."""
+        return self._outcome.value.items if self._outcome.value else SpooledResults(OpenAIFilePruneItem.from_json)
+
+    @property
+    def counts(self) -> OpenAIFilePruneCounts:
+        """How many files came to what; also while the call runs."""
+        return self._so_far.counts
+
+    @property
+    def progress(self) -> OpenAIFileHousekeepingProgress:
+        """How far it has come, also while the call runs."""
+        return self._so_far.progress
+
+    @property
+    def ended_by(self) -> OpenAIError | None:
+        """What ended the call before all files were done with, first of ``errors``; ``None`` if nothing did."""
+        return self._so_far.ended_by
+
+    @property
+    def _so_far(self) -> PruneOutcome:
+        if self._outcome.value is not None:
+            return self._outcome.value  # type: ignore[no-any-return]  # the flow's type
+        return self._now() if self._now is not None else _nothing_pruned()
+
+
+def _nothing_pruned() -> PruneOutcome:
+    progress = OpenAIFileHousekeepingProgress(phase=LISTING)
+    return PruneOutcome(SpooledResults(OpenAIFilePruneItem.from_json), OpenAIFilePruneCounts(), progress)

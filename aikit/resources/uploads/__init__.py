@@ -14,7 +14,7 @@ from aikit.http.sources import FileSource, Source, source_of
 from aikit.resources.arguments import require_id
 from aikit.resources.call import start
 from aikit.resources.uploads.parameters import OpenAIUploadCompleteParameters, OpenAIUploadParameters
-from aikit.resources.uploads.upload_results import OpenAIUploadPartResult, OpenAIUploadResult
+from aikit.resources.uploads.results import OpenAIUploadPartResult, OpenAIUploadResult
 from aikit.runtime.parameters import OpenAIParameters, require_text
 from aikit.types.errors import Rejected
 from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart, UploadOrder

@@ -39,7 +39,7 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.setattr("aikit.providers.openai.limits_for", lambda _: LIMITS)
     monkeypatch.setattr("aikit.http.retry.RetryPolicy._backoff", lambda *_: 0.001)
-    monkeypatch.setattr("aikit.resources.files.lost_files._LOOKS_AFTER_S", (0.0, 0.01))
+    monkeypatch.setattr("aikit.resources.files.resume._LOOKS_AFTER_S", (0.0, 0.01))
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def test_each_goes_on_with_its_own_while_the_other_compares(
     """
     Bytes of one name have no place to be told apart by: comparing one keeps it from nobody whose it is.
     """
-    monkeypatch.setattr("aikit.resources.files.lost_files._LOOKS_AFTER_S", (0.0,))
+    monkeypatch.setattr("aikit.resources.files.resume._LOOKS_AFTER_S", (0.0,))
     contents, both = [os.urandom(SIZE), os.urandom(SIZE)], threading.Barrier(2, timeout=10)
     for content in contents:
         interrupted(server, content, filename="same.bin")

@@ -1,5 +1,5 @@
 """
-What a caller gets of a call about uploads in parts.
+Results of the calls of ``client.uploads``.
 """
 
 from __future__ import annotations
