@@ -1,5 +1,5 @@
 """
-From counted tokens to what a batch cost.
+The cost of a batch, from its counted tokens.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from aikit.types.usage import Usage
 
 def cost_of(tally: UsageCounter, prices: Prices, notes: tuple[str, ...] = (), missing: int = 0) -> OpenAIBatchCost:
     """
-    Return what the lines of *tally* cost, beside which so many answers are *missing*.
+    Return the cost of the lines in *tally*; *missing* answers are in no file.
     """
     models = tuple(sorted(_models(tally), key=lambda model: -model.requests))
     unpriced = [model.model for model in models if model.cost is None]

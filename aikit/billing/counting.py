@@ -1,5 +1,5 @@
 """
-Where a file's content is counted, line by line, while it comes.
+A sink that counts a file's lines as they arrive.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MAX_LINE_BYTES: Final = 32 * 1024 * 1024
 
 class Counter(Protocol):
     """
-    What counts lines.
+    An object that counts lines.
     """
 
     def add_lines(self, lines: bytes, number: int, /) -> int:
@@ -35,7 +35,7 @@ C = TypeVar("C", bound=Counter)
 @attrs.define(kw_only=True, eq=False)
 class CountingSink(ResumingSink, Generic[C]):
     """
-    Where a file's content is counted while it comes; when it has to come anew, counting begins anew.
+    A sink that passes whole lines to a counter; a download that restarts is counted anew.
 
     Attributes:
         make_counter: Makes an empty one.
@@ -54,7 +54,7 @@ class CountingSink(ResumingSink, Generic[C]):
 
     def begin(self, status: int, headers: Mapping[str, str]) -> int:
         """
-        Go on with the answer where the last one broke (206), or count anew.
+        Resume counting where the last answer broke off (206), or count anew.
         """
         start = super().begin(status, headers)
         if not start:

@@ -39,7 +39,7 @@ class _Counts:
 @attrs.define(eq=False)
 class Estimator:
     """
-    What the lines of an input will take; its size does not grow with them.
+    Token and cost estimate of the lines of an input, in constant memory.
 
     An answer has no tokens at least, and at most what its line allows; where that allows any, what its model can say:
     the user's ``max_output_tokens``, else what of its context the prompt leaves. What of a prompt cannot be counted
@@ -71,7 +71,7 @@ class Estimator:
 
     def result(self) -> OpenAIBatchEstimate:
         """
-        Return what all lines come to.
+        Return the estimate of all lines so far.
         """
         found = sorted(self._by_model.items(), key=lambda item: -item[1].requests)
         return OpenAIBatchEstimate(
@@ -153,7 +153,7 @@ def _model_limit(price: Price, input_tokens: int, body: Mapping[str, Any]) -> in
 
 def _with_uncounted(price: Price | None, tokens: TokenEstimate, body: Mapping[str, Any]) -> int | None:
     """
-    Return the most tokens that a prompt can have some parts of which cannot be counted; ``None`` if nobody knows.
+    Return the most tokens of a prompt with parts that cannot be counted; ``None`` if the context size is unknown.
     """
     if price is None or price.context_tokens is None:
         return None
@@ -198,7 +198,7 @@ def _model(name: str, counts: _Counts) -> OpenAIModelEstimate:
 
 def refusal(estimate: OpenAIBatchEstimate, max_cost: Decimal, of: str) -> OpenAIError | None:
     """
-    Return why a batch must not be created that may cost *max_cost* US dollars; ``None`` if it may be.
+    Return the error for a batch that may cost more than *max_cost* US dollars; ``None`` if it may not.
 
     Args:
         estimate: Of its input.

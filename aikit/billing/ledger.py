@@ -1,5 +1,5 @@
 """
-The ledger: that batches were created, and that they have ended, each once, whoever looks and however often.
+The ledger: the creation and the end of each batch, recorded once, by several threads and processes.
 
     <home>/ledger.db     SQLite, one table; other programs may read it at any time
     <home>/ledger.lock   held by the process that is making or changing the table
@@ -139,7 +139,7 @@ class Ledger:
         self, *, batch_id: str | None = None, kind: str | None = None, since: int | None = None
     ) -> Iterator[OpenAIBatchEvent]:
         """
-        Read what was booked, in the order in which it was.
+        Read the events in the order in which they were recorded.
 
         Args:
             batch_id: Only of that batch.
@@ -162,7 +162,7 @@ class Ledger:
 
     def knows(self, kind: str, address: str, batch_id: str) -> bool:
         """
-        Tell whether that event was booked.
+        Return whether the ledger has that event.
 
         Raises:
             StoreError: The file cannot be read.
@@ -170,9 +170,9 @@ class Ledger:
         query = "SELECT 1 FROM events WHERE address = ? AND batch_id = ? AND kind = ?"
         return bool(self._rows(query, [address, batch_id, kind]))
 
-    def book(self, *events: OpenAIBatchEvent) -> tuple[OpenAIBatchEvent, ...]:
+    def record(self, *events: OpenAIBatchEvent) -> tuple[OpenAIBatchEvent, ...]:
         """
-        Write those of *events* that nobody has written, all or none of them.
+        Write those of *events* that are not in the ledger yet, all or none of them.
 
         Returns:
             Those that were written by this very call: of all threads and processes, one gets each event.
@@ -181,15 +181,15 @@ class Ledger:
             StoreError: The disk is full or broken, or others have had the file for five seconds.
         """
 
-        def book() -> tuple[OpenAIBatchEvent, ...]:
+        def insert() -> tuple[OpenAIBatchEvent, ...]:
             with self._opened().writing() as connection:
                 return tuple(event for event in events if connection.execute(_INSERT, _row(event)).rowcount)
 
-        return self._patiently(book)
+        return self._patiently(insert)
 
     def close(self) -> None:
         """
-        Let go of the file; the ledger can be used again.
+        Close the file; the next use opens it again.
         """
         if self._database is not None:
             self._database.close()
@@ -210,7 +210,7 @@ class Ledger:
 
     def _rows(self, query: str, values: list[Any]) -> list[tuple[Any, ...]]:
         """
-        Return what is there; where there is no file there is nothing, and none is made.
+        Return the rows of *query*; none, without making the file, where there is no file.
         """
 
         def read() -> list[tuple[Any, ...]]:
@@ -223,7 +223,7 @@ class Ledger:
 
     def _opened(self) -> Database:
         """
-        Return the database that stands under the ledger's name now: who moved it away has begun a new one.
+        Return the database at *path*, opened anew where the file was moved away.
         """
         with self._opening:
             if self._database is None or self._is_on is None or self._is_on != _identity(self.path):
@@ -239,7 +239,7 @@ class Ledger:
 
     def _patiently(self, work: Callable[[], T]) -> T:
         """
-        Do *work*, for five seconds again while others have the file, and for a minute after that hardly at all.
+        Do *work*, for five seconds again while the file is locked; within a minute after a failure, for 0.2 seconds.
 
         Calls of the client wait behind it.
         """
@@ -258,7 +258,9 @@ class Ledger:
             time.sleep(_PAUSE_S)
 
     def _busy(self) -> StoreError:
-        return StoreError(message=f"another program has been writing to {self.path} for long", code="storage_busy")
+        return StoreError(
+            message=f"another program keeps {self.path} locked; try again when it has ended", code="storage_busy"
+        )
 
     @contextmanager
     def _telling_faults(self) -> Iterator[None]:
@@ -268,7 +270,7 @@ class Ledger:
         except StoreError as error:
             if error.code != "storage_damaged":
                 raise
-            message = f"the ledger {self.path} is damaged; move it away, and a new one is begun"
+            message = f"the ledger {self.path} is damaged; move it away, and a new one is started"
             raise StoreError(message=message, code=error.code) from error
 
 
@@ -294,7 +296,7 @@ def _row(event: OpenAIBatchEvent) -> tuple[Any, ...]:
 
 def _stored(value: Any) -> Any:
     """
-    Return what SQLite can hold: a provider may say any number, and lone surrogates.
+    Return *value* as SQLite can store it: integers of 64 bits, text without lone surrogates.
     """
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
@@ -317,7 +319,7 @@ def _event(row: tuple[Any, ...]) -> OpenAIBatchEvent:
 
 def _written(cost: Decimal | None) -> str | None:
     """
-    Return *cost* without an exponent, as other programs want it.
+    Return *cost* as text without an exponent.
     """
     return None if cost is None else f"{cost:f}"
 

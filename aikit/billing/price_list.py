@@ -1,5 +1,5 @@
 """
-The price list of genai-prices, as it lies on this disk.
+The price list of the package genai-prices.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _LAST_DAY: Final = 2_932_896  # the year 9999: a provider may say any number
 @functools.cache
 def is_installed() -> bool:
     """
-    Tell whether there is a list.
+    Return whether the package is installed.
     """
     return importlib.util.find_spec("genai_prices") is not None
 
 
 def listed_price(list_name: str, model: str, at: int | None, batch_discount: Decimal) -> Price | None:
     """
-    Return what *model* costs by the list, ``None`` if it does not say.
+    Return the listed price of *model*, ``None`` if it is not listed.
 
     The list's own prices of batches count; a model that has none there costs its plain price less *batch_discount*. A
     model whose images or sounds are priced apart is not priced: usage does not tell how many of its tokens are what.

@@ -1,5 +1,5 @@
 """
-Prices: the user's own first, then those of a list that is made for the provider asked, and of nobody else.
+Prices: the user's own first, then those of the price list of this provider.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Prices:
 
         list_name: Of the provider in the price list; ``None`` when there is no list for it.
 
-        is_free: Whether what nobody gave a price for costs nothing: the embedded provider's built-in model.
+        is_free: Whether models without a price cost nothing: the embedded provider's built-in model.
 
         path: Where the user's file of prices is, or would be.
 
@@ -47,7 +47,7 @@ class Prices:
 
     def price_of(self, model: str, at: int | None = None) -> Price | None:
         """
-        Return what *model* costs, ``None`` if nobody says.
+        Return what *model* costs, ``None`` if that is unknown.
 
         A name with a date (``gpt-4o-mini-2024-07-18``) has the price that the user gave to the name without it.
 
@@ -89,7 +89,7 @@ def prices_for(base_url: str, *, own: Mapping[str, Any] | None, path: Path, is_f
 
         path: The user's file of prices; it need not be there.
 
-        is_free: Whether what nobody gave a price for costs nothing.
+        is_free: Whether models without a price cost nothing.
 
     Raises:
         ValueError: The file cannot be used.

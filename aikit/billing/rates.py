@@ -17,7 +17,7 @@ _MILLION: Final = 1_000_000
 @attrs.frozen(kw_only=True)
 class Rates:
     """
-    US dollars per million tokens; ``None`` where nobody says.
+    US dollars per million tokens; ``None`` where unknown.
 
     Attributes:
         input: Of the prompts.

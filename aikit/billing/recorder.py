@@ -1,5 +1,5 @@
 """
-What one client knows of prices, and where it books what becomes of batches.
+Prices, ledger and hooks of one client.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class BillingRecorder:
 
     def knows(self, kind: str, account: Account, batch_id: str) -> bool:
         """
-        Tell whether that event was booked.
+        Return whether the ledger has that event.
 
         Raises:
             StoreError: The ledger cannot be read.
@@ -77,7 +77,7 @@ class BillingRecorder:
 
     def record_created(self, account: Account, batch: OpenAIBatch) -> None:
         """
-        Book that *batch* was created, if nobody has, and call the hooks.
+        Record the creation of *batch*, unless the ledger has it, and call the hooks.
 
         Raises:
             StoreError: The ledger cannot be written.
@@ -86,7 +86,7 @@ class BillingRecorder:
 
     def record_end(self, account: Account, batch: OpenAIBatch, cost: OpenAIBatchCost) -> None:
         """
-        Book that *batch* has ended, if nobody has, and before that, that it was created; call the hooks.
+        Record the creation and the end of *batch*, unless the ledger has them, and call the hooks.
 
         Raises:
             StoreError: The ledger cannot be written.
@@ -107,7 +107,7 @@ class BillingRecorder:
 
     def close(self) -> None:
         """
-        Let go of the ledger; it is opened again when it is needed.
+        Close the ledger; the next use opens it again.
         """
         self.ledger.close()
 
@@ -131,7 +131,7 @@ class BillingRecorder:
         )
 
     def _record(self, *events: OpenAIBatchEvent) -> None:
-        for event in self.ledger.book(*events):
+        for event in self.ledger.record(*events):
             for hook in self.hooks:
                 _call(hook, event)
 

@@ -42,7 +42,7 @@ COUNTED: Final = tuple(field.name for field in attrs.fields(Counts))[1:]
 @attrs.define(eq=False)
 class UsageCounter:
     """
-    What the lines of one file, or of several, come to; its size does not grow with them.
+    Token counts of the lines of one file or several, in constant memory.
 
     Attributes:
         price_of: Tells what a model costs, asked once for each.
@@ -110,7 +110,7 @@ class UsageCounter:
 
     def merge(self, other: UsageCounter) -> None:
         """
-        Add what another file comes to.
+        Add the counts of another file.
         """
         for key, counts in other.counts.items():
             own = self.counts.setdefault(key, Counts(counts.price))

@@ -10,6 +10,7 @@ from typing import Any
 from aikit.cli.output import INVALID_ID, Answer, Exit, Output, exit_of
 from aikit.cli.output.formats import safe
 from aikit.resources.batches.results import OpenAIBatchResult
+from aikit.resources.call import wait_interruptibly
 from aikit.resources.files.results import OpenAIFileResult
 from aikit.runtime.result import OpenAIListResult, OpenAIResult
 from aikit.types.errors import OpenAIError
@@ -62,16 +63,8 @@ def call_each(ids: Sequence[str], start: Start, param: str) -> Iterator[Answer]:
         if isinstance(result, Answer):
             yield result
             continue
-        wait_for(result)
+        wait_interruptibly(result)
         yield _answer(one, result)
-
-
-def wait_for(result: OpenAIResult[Any]) -> None:
-    """
-    Wait for *result*, with time-outs, since on Windows Ctrl-C does not interrupt a wait without one.
-    """
-    while not result.wait(1):
-        pass
 
 
 def show_card(output: Output, answer: Answer) -> int:

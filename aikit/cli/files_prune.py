@@ -10,11 +10,12 @@ from typing import Any
 import attrs
 import click
 
-from aikit.cli.calls import tell_errors, wait_for
+from aikit.cli.calls import tell_errors
 from aikit.cli.options import Command, Duration, Purpose, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.output.formats import counted, human_size, human_time, iso_time, safe
 from aikit.cli.output.progress import housekeeping_bar
+from aikit.resources.call import wait_interruptibly
 from aikit.resources.files.parameters import MAX_RATE
 from aikit.resources.files.results import OpenAIFilePruneResult
 from aikit.types.bulk_files import OpenAIFilePruneItem, OpenAIFileTotals, OpenAIFileUsage
@@ -37,7 +38,7 @@ def usage(purpose: str | None, expiring: int) -> int:
     with settings.connected() as client, usage_errors(), housekeeping_bar(output) as shown:
         asked = {"purpose": purpose, "expiring_within": expiring, "on_progress": shown, "background": True}
         result = client.files.usage(asked)
-        wait_for(result)
+        wait_interruptibly(result)
     if result.stored is None:
         return tell_errors(output, result)
     if settings.json:
@@ -114,7 +115,7 @@ def prune(*, yes: bool, **asked: Any) -> int:
 
 def _wait_or_stop(result: OpenAIFilePruneResult) -> None:
     try:
-        wait_for(result)
+        wait_interruptibly(result)
     except KeyboardInterrupt:
         result.cancel()
         result.wait(1)

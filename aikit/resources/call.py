@@ -178,3 +178,11 @@ def _run(callbacks: list[Callable[[Any], object]], value: Any) -> None:
                 log.exception("callback %r asked a thread of the pool to end", callback)
     if wish is not None:
         raise wish
+
+
+def wait_interruptibly(result: OpenAIResult[Any]) -> None:
+    """
+    Wait for *result*, with time-outs, since on Windows Ctrl-C does not interrupt a wait without one.
+    """
+    while not result.wait(1):
+        pass

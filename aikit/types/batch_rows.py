@@ -1,5 +1,5 @@
 """
-What became of one line of a batch, read from the line of an output or error file when somebody asks for it.
+What became of one line of a batch, read from the line of an output or error file on demand.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class OpenAIBatchProblem:
         code: ``"invalid_json_line"``, ``"line_too_long"``, ``"missing_custom_id"``, ``"duplicate_custom_id"``,
             ``"unknown_custom_id"`` or ``"file_gone"``.
 
-        message: What is wrong, and what was made of it.
+        message: What is wrong, and how it was treated.
 
         batch_id: The batch whose file it is.
     """
@@ -156,7 +156,7 @@ class OpenAIBatchRow:
         if told:
             return json.dumps(told)
         if self._response:
-            return f"the request was answered with status {self.status_code}, and no word about why"
+            return f"the request was answered with status {self.status_code} and no explanation"
         return "the provider's line has neither a response nor an error"
 
 

@@ -164,7 +164,7 @@ class OpenAIFileUnderWay:
 
         bytes: Done so far.
 
-        total: Its size; ``None`` when nobody knows.
+        total: Its size; ``None`` when unknown.
 
         phase: ``"waiting"``, ``"checking"`` or ``"uploading"``.
 
@@ -187,7 +187,7 @@ class OpenAIFileManyProgress:
     Attributes:
         files: That are done with, well or not.
 
-        files_total: ``None`` while nobody knows; known from the start for paths, folders and lists of them when
+        files_total: ``None`` while unknown; known from the start for paths, folders and lists of them when
             *on_progress* is given.
 
         failed: Of those that are done with.
@@ -331,7 +331,7 @@ class OpenAIFileHousekeepingProgress:
         files: That were looked at, or, while they are deleted, that are done with, well or not; within a phase never
             less than before.
 
-        files_total: Likewise; ``None`` while nobody knows.
+        files_total: Likewise; ``None`` while unknown.
 
         failed: Of those that are done with.
     """

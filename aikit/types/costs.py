@@ -20,7 +20,7 @@ class OpenAIModelCost:
     What the answers of one model cost.
 
     Attributes:
-        model: As the answers name it, ``"gpt-4o-mini-2024-07-18"``; empty where nobody says.
+        model: As the answers name it, ``"gpt-4o-mini-2024-07-18"``; empty where it is not known.
 
         requests: Lines that told their tokens.
 
@@ -109,7 +109,7 @@ class OpenAIModelEstimate:
 
         cost_low: US dollars; ``None`` where no price is known.
 
-        cost_high: Likewise; ``None`` also where *output_tokens_high* is, or where nobody knows how much a prompt has.
+        cost_high: Likewise; ``None`` also where *output_tokens_high* is, or where the size of a prompt is unknown.
     """
 
     model: str

@@ -16,7 +16,7 @@ from typing import Any, Final
 import attrs
 
 UNEXPECTED: Final = "unexpected_error"
-"""Code of errors that nobody thought of; their cause is kept."""
+"""Code of errors that aikit does not know; their cause is kept."""
 
 
 @attrs.frozen(kw_only=True, slots=False, str=False)

@@ -15,7 +15,7 @@ class Progress:
     Attributes:
         bytes: Done so far; never less than in an earlier report of the same phase.
 
-        total: Bytes in all; ``None`` when nobody knows.
+        total: Bytes in all; ``None`` when unknown.
 
         phase: ``"checking"``, ``"uploading"``, ``"downloading"``, ``"joining"`` or ``"estimating"``.
 

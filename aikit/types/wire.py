@@ -22,7 +22,7 @@ def others(data: Mapping[str, Any], known: frozenset[str]) -> Mapping[str, Any]:
 
 def unreadable(what: str, data: Any, why: str) -> OpenAIError:
     """
-    Return what is to be said of an answer that is no *what*.
+    Return the error for a response that is not a valid *what* object.
     """
     return OpenAIError(
         message=f"the answer is not a {what} object: {why}; is the base URL that of an OpenAI-format API?",

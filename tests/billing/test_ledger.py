@@ -55,7 +55,7 @@ from aikit.billing.ledger import Ledger
 from tests.billing.test_ledger import event_number
 ledger = Ledger(Path(sys.argv[1]))
 sys.stdin.readline()
-print(sum(len(ledger.book(event_number(number))) for number in range(100)))
+print(sum(len(ledger.record(event_number(number))) for number in range(100)))
 """
 
 
@@ -72,7 +72,7 @@ def test_what_is_booked_is_read_as_it_was(tmp_path: Path) -> None:
     """
     ledger = Ledger(tmp_path)
     created = attrs.evolve(_EVENT, kind="created", usage=None, cost=None, models=(), at=100)
-    assert ledger.book(created, _EVENT) == (created, _EVENT)
+    assert ledger.record(created, _EVENT) == (created, _EVENT)
     assert list(Ledger(tmp_path).events()) == [created, _EVENT]
     assert [model.cost for model in next(ledger.events(kind="ended")).models] == [Decimal("0.0"), None]
 
@@ -82,7 +82,7 @@ def test_dollars_stand_there_as_plain_numbers(tmp_path: Path) -> None:
     Other programs read them without knowing about exponents.
     """
     ledger = Ledger(tmp_path)
-    ledger.book(attrs.evolve(_EVENT, cost=Decimal("1.5E-9")))
+    ledger.record(attrs.evolve(_EVENT, cost=Decimal("1.5E-9")))
     with closing(sqlite3.connect(ledger.path)) as other:
         assert other.execute("SELECT cost FROM events").fetchall() == [("0.0000000015",)]
 
@@ -92,9 +92,9 @@ def test_an_event_is_booked_once(tmp_path: Path) -> None:
     Who comes second writes nothing, and is told so; another address or kind is another event.
     """
     ledger = Ledger(tmp_path)
-    ledger.book(_EVENT)
+    ledger.record(_EVENT)
     elsewhere = attrs.evolve(_EVENT, address="http://127.0.0.1/v1")
-    assert ledger.book(attrs.evolve(_EVENT, status="expired"), elsewhere) == (elsewhere,)
+    assert ledger.record(attrs.evolve(_EVENT, status="expired"), elsewhere) == (elsewhere,)
     assert [event.status for event in ledger.events(batch_id="batch_1")] == ["completed", "completed"]
 
 
@@ -121,7 +121,7 @@ def test_of_many_threads_one_books_an_event(tmp_path: Path) -> None:
     A ledger serves many threads.
     """
     ledger, booked = Ledger(tmp_path), list[int]()
-    threads = [threading.Thread(target=lambda: booked.append(len(ledger.book(_EVENT)))) for _ in range(16)]
+    threads = [threading.Thread(target=lambda: booked.append(len(ledger.record(_EVENT)))) for _ in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -144,7 +144,7 @@ def test_more_events_than_a_page_are_read(tmp_path: Path) -> None:
     Reading goes on page by page, in the order of booking.
     """
     ledger = Ledger(tmp_path)
-    ledger.book(*map(event_number, range(1_101)))
+    ledger.record(*map(event_number, range(1_101)))
     assert [event.batch_id for event in ledger.events()] == [f"batch_{number}" for number in range(1_101)]
 
 
@@ -154,7 +154,7 @@ def test_events_can_be_picked(tmp_path: Path) -> None:
     """
     ledger = Ledger(tmp_path)
     early = attrs.evolve(_EVENT, batch_id="batch_0", at=5)
-    ledger.book(early, _EVENT)
+    ledger.record(early, _EVENT)
     assert list(ledger.events(since=200)) == [_EVENT]
     assert list(ledger.events(batch_id="batch_0")) == [early]
     assert list(ledger.events(kind="created")) == []
@@ -168,17 +168,17 @@ def test_a_ledger_that_others_write_to_is_not_waited_for_long(tmp_path: Path, mo
     """
     monkeypatch.setattr("aikit.billing.ledger._PATIENCE_S", 0.3)
     ledger = Ledger(tmp_path)
-    ledger.book(_EVENT)
+    ledger.record(_EVENT)
     with closing(sqlite3.connect(ledger.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         for _ in range(2):
             began = time.monotonic()
             with pytest.raises(StoreError, match=r"ledger\.db") as caught:
-                ledger.book(event_number(2))
+                ledger.record(event_number(2))
             assert caught.value.code == "storage_busy"
             assert time.monotonic() - began < 2
         other.execute("ROLLBACK")
-    assert len(ledger.book(event_number(2))) == 1
+    assert len(ledger.record(event_number(2))) == 1
 
 
 def test_a_ledger_that_another_program_holds_is_not_waited_for_long(
@@ -192,7 +192,7 @@ def test_a_ledger_that_another_program_holds_is_not_waited_for_long(
     assert lock is not None
     with lock:
         _assert_gives_up(Ledger(tmp_path))
-    Ledger(tmp_path).book(_EVENT)
+    Ledger(tmp_path).record(_EVENT)
     with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("DELETE FROM events")
@@ -201,7 +201,7 @@ def test_a_ledger_that_another_program_holds_is_not_waited_for_long(
 
 
 def _assert_gives_up(ledger: Ledger) -> None:
-    for call in (lambda: ledger.book(_EVENT), lambda: ledger.knows("ended", _EVENT.address, "batch_1")):
+    for call in (lambda: ledger.record(_EVENT), lambda: ledger.knows("ended", _EVENT.address, "batch_1")):
         began = time.monotonic()
         ledger.path.touch()
         with pytest.raises(StoreError, match=r"ledger\.db") as caught:
@@ -215,10 +215,10 @@ def test_a_new_ledger_is_begun_where_the_old_one_was_moved_away(tmp_path: Path) 
     Also by programs that had the old one open; nothing more goes into that.
     """
     ledger = Ledger(tmp_path)
-    ledger.book(_EVENT)
+    ledger.record(_EVENT)
     (tmp_path / "ledger.db").rename(tmp_path / "old.db")
     assert not ledger.knows("ended", _EVENT.address, "batch_1")
-    assert ledger.book(_EVENT, event_number(2)) == (_EVENT, event_number(2))
+    assert ledger.record(_EVENT, event_number(2)) == (_EVENT, event_number(2))
     assert list(Ledger(tmp_path).events()) == [_EVENT, event_number(2)]
 
 
@@ -227,13 +227,13 @@ def test_a_damaged_ledger_that_was_moved_away_is_begun_anew(tmp_path: Path) -> N
     As the error says, and without starting the program again.
     """
     ledger = Ledger(tmp_path)
-    ledger.book(_EVENT)
+    ledger.record(_EVENT)
     ledger.close()
     ledger.path.write_bytes(b"no database at all " * 500)
     with pytest.raises(StoreError, match="move it away"):
-        ledger.book(_EVENT)
+        ledger.record(_EVENT)
     ledger.path.rename(tmp_path / "damaged.db")
-    assert ledger.book(_EVENT) == (_EVENT,)
+    assert ledger.record(_EVENT) == (_EVENT,)
     assert list(ledger.events()) == [_EVENT]
 
 
@@ -242,12 +242,12 @@ def test_an_event_that_another_program_spoilt_is_said_to_be_so(tmp_path: Path) -
     The error names the event; others are booked and read all the same.
     """
     ledger = Ledger(tmp_path)
-    ledger.book(_EVENT)
+    ledger.record(_EVENT)
     with closing(sqlite3.connect(ledger.path, isolation_level=None)) as other:
         other.execute("UPDATE events SET models = 'spoilt'")
     with pytest.raises(StoreError, match=r"event 1 of the ledger .*ledger\.db cannot be read"):
         list(ledger.events())
-    ledger.book(event_number(2))
+    ledger.record(event_number(2))
     assert list(ledger.events(batch_id="batch_2")) == [event_number(2)]
 
 
@@ -259,7 +259,7 @@ def test_all_events_of_a_call_are_booked_or_none(tmp_path: Path) -> None:
     nothing: Any = object()
     bad = attrs.evolve(_EVENT, batch_id="batch_2", status=nothing)
     with pytest.raises(StoreError):
-        ledger.book(_EVENT, bad)
+        ledger.record(_EVENT, bad)
     assert list(ledger.events()) == []
 
 
@@ -269,7 +269,7 @@ def test_a_folder_that_cannot_be_written_is_said_to_be_so(tmp_path: Path) -> Non
     """
     (tmp_path / "home").write_text("a file")
     with pytest.raises(StoreError, match=r"home.*AIKIT_HOME"):
-        Ledger(tmp_path / "home").book(_EVENT)
+        Ledger(tmp_path / "home").record(_EVENT)
 
 
 def test_numbers_beyond_sqlites_are_kept_as_its_largest(tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_numbers_beyond_sqlites_are_kept_as_its_largest(tmp_path: Path) -> None:
     A file may say anything; the event is booked all the same.
     """
     ledger = Ledger(tmp_path)
-    ledger.book(attrs.evolve(_EVENT, usage=Usage(input_tokens=2**80)))
+    ledger.record(attrs.evolve(_EVENT, usage=Usage(input_tokens=2**80)))
     assert next(ledger.events()).usage == Usage(input_tokens=2**63 - 1)
 
 
@@ -286,7 +286,7 @@ def test_lone_surrogates_are_booked_as_question_marks(tmp_path: Path) -> None:
     JSON can name them and SQLite cannot keep them; the event is booked all the same.
     """
     ledger = Ledger(tmp_path)
-    ledger.book(attrs.evolve(_EVENT, model="\ud800"))
+    ledger.record(attrs.evolve(_EVENT, model="\ud800"))
     assert next(ledger.events()).model == "?"
 
 
@@ -296,5 +296,5 @@ def test_a_damaged_ledger_is_said_to_be_damaged(tmp_path: Path) -> None:
     """
     (tmp_path / "ledger.db").write_bytes(b"no database at all " * 500)
     with pytest.raises(StoreError, match=r"ledger\.db is damaged; move it away") as caught:
-        Ledger(tmp_path).book(_EVENT)
+        Ledger(tmp_path).record(_EVENT)
     assert caught.value.code == "storage_damaged"

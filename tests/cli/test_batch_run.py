@@ -416,7 +416,7 @@ def test_two_at_the_same_run_do_not_meet(aikit: Here, good: Path, service: Servi
     with lock:
         ran = aikit("batch", "run", good, *QUICK)
     assert ran.code == 1
-    assert "another process is at this very run" in ran.err
+    assert "another process works on this run" in ran.err
     assert len(service.batches) == 1
 
 

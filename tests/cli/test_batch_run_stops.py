@@ -128,7 +128,7 @@ def test_a_second_process_says_that_the_first_is_at_it(good: Path, service: Serv
     assert service.reached.wait(20)
     second = run(*ARGV)
     assert second.returncode == 1
-    assert b"another process is at this very run" in second.stderr
+    assert b"another process works on this run" in second.stderr
     service.go_on.set()
     first.communicate(timeout=20)
     assert (first.returncode, len(service.batches)) == (0, 1)

@@ -123,7 +123,7 @@ def test_error_of_the_batch_is_told() -> None:
     ("answer", "message", "code"),
     [
         (_answer({"error": "no"}, 500), "no", None),
-        (_answer("<html>", 502), "the request was answered with status 502, and no word about why", None),
+        (_answer("<html>", 502), "the request was answered with status 502 and no explanation", None),
         (_answer({"error": {"why": 1}}, 500), '{"why": 1}', None),
         (_unanswered("no"), "no", None),
         (_unanswered(None), "the provider's line has neither a response nor an error", "invalid_response"),

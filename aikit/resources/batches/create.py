@@ -101,7 +101,7 @@ def create_for_intent(provider: Provider, order: BatchOrder, policy: RetryPolicy
         oldest, *younger = (yield from find_all(provider, order.intent, created.created_at - _QUICK_S)) or [created]
     except CancelledError:
         raise
-    except OpenAIError:  # it exists, and whoever asks again finds it
+    except OpenAIError:  # it exists, and the next call finds it
         return created
     if oldest.id != created.id and is_ours:
         yield from _cancel_all(provider, [created], oldest)
@@ -244,8 +244,8 @@ def _cancel_all(provider: Provider, too_many: list[OpenAIBatch], oldest: OpenAIB
             if error.is_conflict_error:  # it is over already
                 continue
             message = (
-                f"batch {oldest.id} was created for the same intent at the same time, and {batch.id}, which is one too "
-                f"many, could not be cancelled: {error.message}; cancel it"
+                f"two batches were created for one intent at the same time: {oldest.id} stays, and {batch.id} could "
+                f"not be cancelled: {error.message}; cancel it"
             )
             problems.append(OpenAIError(message=message, code="created_twice"))
     if problems:

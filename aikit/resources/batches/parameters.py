@@ -124,7 +124,7 @@ class OpenAIBatchParameters(OpenAIParameters):
             carries it, whatever became of that, it is returned, and none is created.
 
         max_cost: US dollars. The input is fetched and estimated first, and nothing is created that may cost more, or
-            whose cost nobody knows: no price, or nothing that bounds prompts and answers.
+            whose cost is unknown: no price, or nothing that bounds prompts and answers.
 
         max_cost_of: Which end of the estimate must not be above *max_cost*: ``"high"``, or ``"low"`` for inputs whose
             answers have no bound.

@@ -1,5 +1,5 @@
 """
-The next batch: the lines of one that came to nothing, once more.
+Resubmission: a batch of those lines of an earlier one that have no good answer.
 """
 
 from __future__ import annotations

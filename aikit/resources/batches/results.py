@@ -79,8 +79,8 @@ class OpenAIBatchRowsResult(OpenAIResult["BatchRows"]):
     The result of ``batches.results``: one row for each line of the input, in its order, however often it is iterated.
 
     Iterating waits for a call that is under way, and raises the first error of one that failed. The rows stand in
-    temporary files, which go away at the end of the ``with`` block, by `close`, or with the result itself; whoever is
-    iterating by then gets the rest. A result that succeeded cannot be pickled.
+    temporary files, which go away at the end of the ``with`` block, by `close`, or with the result itself; an
+    iteration that is under way gets the rest. A result that succeeded cannot be pickled.
     """
 
     __slots__ = ()
@@ -162,7 +162,7 @@ class OpenAIBatchRowsResult(OpenAIResult["BatchRows"]):
 
     def close(self) -> None:
         """
-        Remove the temporary files, as soon as nobody reads from them; a call that is under way is cancelled.
+        Remove the temporary files, once no iteration reads from them; a call that is under way is cancelled.
         """
         if self.cancel():
             self.wait()

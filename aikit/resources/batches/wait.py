@@ -1,5 +1,5 @@
 """
-Waiting for a batch, which may take a day: whatever goes wrong meanwhile and may pass is waited out.
+Waiting for a batch, which may take a day: passing failures of network and provider are waited out.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SHORTEST_TIMEOUT_S: Final = 5.0  # who waits for a moment only still wants one 
 
 def with_bounded_timeout(options: OpenAIBatchWaitParameters, defaults: OpenAIParameters) -> OpenAIBatchWaitParameters:
     """
-    Return *options* for each single question: a provider that is silent, or asks for pauses, holds up no deadline.
+    Return *options* for each single request, with a time-out that keeps to *max_wait* and no retries.
     """
     longest_s = max(options.max_wait, _SHORTEST_TIMEOUT_S)
     timeout_s = min(options.timeout or defaults.timeout or longest_s, longest_s)
@@ -72,7 +72,7 @@ def wait_until_ended(
 
 def _may_pass(error: OpenAIError, *, is_known: bool) -> bool:
     """
-    Tell whether asking again later may help; nonsense is a wrong address, unless that address knew the batch before.
+    Return whether asking again may help; an unreadable answer is a wrong address, unless it knew the batch before.
     """
     if error.status is None:
         return isinstance(error, ExchangeError)
@@ -93,7 +93,7 @@ def _wanted_s(usual_s: float, trouble: OpenAIError | None, troubles: int) -> flo
 
 def _report(batch: OpenAIBatch, last: OpenAIBatchProgress | None, context: CallContext) -> OpenAIBatchProgress:
     """
-    Tell *context* what is new since *last*; return what is known now.
+    Report to *context* what changed since *last*; return the progress now.
     """
     counts = batch.request_counts
     progress = OpenAIBatchProgress(batch, max(counts.completed + counts.failed, last.done if last else 0))

@@ -198,7 +198,7 @@ def test_who_got_no_answer_leaves_none_but_the_oldest(status: int) -> None:
     if status == 200:
         assert _returned(flow, last).id == "a"
         return
-    with pytest.raises(Rejected, match="and b, which is one too many, could not be cancelled") as caught:
+    with pytest.raises(Rejected, match="and b could not be cancelled") as caught:
         flow.send(last)
     assert caught.value.value.id == "a"
 
@@ -210,7 +210,7 @@ def test_one_too_many_that_cannot_be_cancelled_is_told() -> None:
     flow = _flow()
     listed = _page(_wire("ours", 100), _wire("theirs", 99))
     cancel = _request(flow.send(_answer(_request(_created(flow)), 200, listed)))
-    with pytest.raises(Rejected, match="ours, which is one too many, could not be cancelled") as caught:
+    with pytest.raises(Rejected, match="ours could not be cancelled") as caught:
         flow.send(_answer(cancel, 403, {}))
     assert caught.value.value.id == "theirs"
     assert [error.code for error in caught.value.errors] == ["created_twice"]

@@ -1,5 +1,5 @@
 """
-A private temporary folder that goes away with whoever holds it, and never under whoever reads from it.
+A private temporary folder, deleted by its owner once no reader uses it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Folder:
 
     def close(self) -> None:
         """
-        Remove it, as soon as nobody reads from it.
+        Remove the folder, once no reader uses it.
         """
         with self._lock:
             self._is_closed = True
@@ -60,7 +60,7 @@ class Folder:
 
     def require_open(self) -> None:
         """
-        Check that it is still to be read from.
+        Check that the folder is open.
 
         Raises:
             ValueError: It was closed.
@@ -71,7 +71,7 @@ class Folder:
     @contextmanager
     def reading(self) -> Iterator[Path]:
         """
-        Keep it while inside, also when it is closed meanwhile.
+        Return a context in which the folder stays, also when it is closed meanwhile.
 
         Raises:
             ValueError: It was closed before.
@@ -104,7 +104,7 @@ def telling_faults(folder: Path) -> Iterator[None]:
 
 def unusable(folder: Path, error: BaseException) -> OpenAIError:
     """
-    Return what is to be said when *error* came about in *folder*.
+    Return the error for a disk or database *error* in *folder*.
     """
     reason = getattr(error, "strerror", None) or error
     return OpenAIError(

@@ -254,7 +254,7 @@ class Index:
 
 def opened(path: Path) -> sqlite3.Connection:
     """
-    Open the database at *path*; whoever reads from it may be in any thread, though in one at a time.
+    Open the database at *path*, for use by any thread, one at a time.
     """
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 

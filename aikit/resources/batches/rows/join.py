@@ -84,7 +84,7 @@ class BatchRows:
 
     def close(self) -> None:
         """
-        Remove the files, as soon as nobody reads from them.
+        Remove the files, once no iteration reads from them.
         """
         self._folder.close()
 

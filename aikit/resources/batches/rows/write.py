@@ -1,5 +1,5 @@
 """
-Rows written to a file of JSON lines or of comma-separated values, which is there when it is complete.
+Rows written to a file of JSON lines or comma-separated values, which appears when it is complete.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def _written(path: Path, write: Callable[[BinaryIO], int]) -> int:
 
 class _Raw(io.RawIOBase):
     """
-    A sink as Python's writers want it.
+    A sink as a raw stream.
     """
 
     def __init__(self, sink: FileSink) -> None:

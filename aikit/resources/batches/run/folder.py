@@ -42,17 +42,17 @@ class RunFolder:
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
         """
-        Be the only one at the run *key*; when the process dies, however it dies, the next may go on.
+        Hold the lock of the run *key*; the system releases it when the process dies.
 
         Raises:
-            OpenAIError: Another process is at it (code ``"run_in_progress"``).
+            OpenAIError: Another process holds it (code ``"run_in_progress"``).
             StoreError: The folder cannot be used.
         """
         with telling_faults(self.path):
             make_private(self.path.parent, self.path.name)
             lock = take(self.path / f"{key}.lock")
         if lock is None:
-            message = f"another process is at this very run ({key}) already; let it go on, or stop it first"
+            message = f"another process works on this run ({key}); wait until it has ended, or stop it first"
             raise OpenAIError(message=message, code="run_in_progress")
         try:
             yield
@@ -63,7 +63,7 @@ class RunFolder:
 
     def load(self, key: str) -> RunState | None:
         """
-        Return how far the run *key* has come; ``None`` if it was never begun.
+        Return the state of the run *key*; ``None`` if it was never begun.
 
         Raises:
             OpenAIError: What was kept cannot be read (code ``"run_damaged"``).
@@ -75,20 +75,20 @@ class RunFolder:
             return None
         except (OSError, ValueError, RecursionError) as error:
             message = (
-                f"what was kept of this run in {path} cannot be read: {error}; its batches are in batches.list(): "
-                "to begin anew and pay anew, remove that file"
+                f"the state of this run in {path} cannot be read: {error}; its batches are in batches.list(); to "
+                "start over, and pay again, remove that file"
             )
             raise OpenAIError(message=message, code="run_damaged") from error
 
     def save(self, state: RunState) -> None:
         """
-        Write down how far a run has come; whoever is killed in the middle of it leaves the file as it was.
+        Replace the file with the state of a run; a process killed meanwhile leaves the former file.
 
         Raises:
             StoreError: The folder cannot be used.
         """
         path = self._file(state.order.key)
-        part = path.with_name(f".{path.name}.part")  # one at a time: whoever keeps holds the lock
+        part = path.with_name(f".{path.name}.part")  # one writer: it holds the lock
         with telling_faults(self.path):
             try:
                 with open(part, "w", encoding="utf-8", opener=private_opener) as file:

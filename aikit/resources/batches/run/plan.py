@@ -15,6 +15,7 @@ from typing import Final
 import attrs
 
 from aikit.http.sources import Source, source_of
+from aikit.jsonl import split
 from aikit.resources.batches.run.state import Part
 from aikit.storage import sync
 from aikit.storage.private import restrict
@@ -37,7 +38,7 @@ OnRead = Callable[[int], None]
 @attrs.frozen(kw_only=True)
 class Fingerprint:
     """
-    By which a file is known to be what it was.
+    Digest, size and time of change of a file, to tell whether it is unchanged.
 
     Attributes:
         modified_ns: Time of the last change.
@@ -49,7 +50,7 @@ class Fingerprint:
 
     def is_of(self, path: Path) -> bool:
         """
-        Tell whether the file at *path* is there and nothing has been written to it since.
+        Return whether the file at *path* is there and unchanged.
         """
         try:
             return self._fits(path.stat())
@@ -58,7 +59,7 @@ class Fingerprint:
 
     def require(self, path: Path) -> None:
         """
-        Check that nothing has been written to the file at *path* since.
+        Check that the file at *path* is unchanged.
 
         Raises:
             OpenAIError: It was changed (code ``"input_changed"``), or is gone.
@@ -186,8 +187,6 @@ def _check(source: Source, limits: Limits, on_read: OnRead) -> tuple[int, bool]:
 
 
 def _split(path: Path, limits: Limits, folder: Path, on_read: OnRead) -> tuple[Part, ...]:
-    from aikit.jsonl import split  # noqa: PLC0415  most inputs are one batch
-
     pieces = split(
         path,
         folder,

@@ -7,20 +7,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import attrs
 
 from aikit.http.sinks import FileSink
 from aikit.http.sources import source_of
+from aikit.resources.batches.rows.write import write_csv, write_jsonl
+from aikit.resources.batches.run.client import Client
 from aikit.resources.batches.run.plan import Fingerprint
 from aikit.resources.batches.run.state import Part, RunState
 from aikit.types.batch_rows import OpenAIBatchProblem, OpenAIBatchRow
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.validation.lines import iter_lines, parsed
-
-if TYPE_CHECKING:
-    from aikit.resources.batches.run.client import Client
 
 _LINE_MAX: Final = 1 << 40
 
@@ -49,7 +48,7 @@ class Joined:
 @contextmanager
 def fetch_and_join(client: Client, state: RunState, mark: Fingerprint) -> Iterator[Joined]:
     """
-    Yield what became of the lines of *state*, whose input *mark* is of.
+    Yield the rows of the run *state*; *mark* is the fingerprint of its input.
 
     Raises:
         Rejected: The results of a batch cannot be had.
@@ -76,7 +75,7 @@ def fetch_and_join(client: Client, state: RunState, mark: Fingerprint) -> Iterat
 
 def require_writable(path: Path) -> None:
     """
-    Find out, before anything is paid, that rows can be written to *path*.
+    Check, before anything is paid, that rows can be written to *path*.
 
     Raises:
         OpenAIError: They cannot (codes ``"unwritable_file"`` and ``"not_a_regular_file"``).
@@ -95,8 +94,6 @@ def write_rows(rows: Iterable[OpenAIBatchRow], path: Path) -> int:
     Raises:
         OpenAIError: It cannot be written (code ``"unwritable_file"``).
     """
-    from aikit.resources.batches.rows.write import write_csv, write_jsonl  # noqa: PLC0415  runs are mostly waiting
-
     if path.suffix.lower() == ".csv":
         return write_csv(rows, path, escape_formulas=True)
     return write_jsonl(rows, path)
@@ -136,13 +133,13 @@ def _merge_parts(
 
 def _require_same(state: RunState, mark: Fingerprint) -> None:
     """
-    Check that the input still tells the order of the lines.
+    Check that the input is unchanged: it tells the order of the lines.
     """
     path = Path(state.order.input)
     if not mark.is_of(path):
         message = (
-            f"{path} was changed while its batches were under way, and the order of their lines is lost with it; "
-            "nothing else is: put back what it was, and call again"
+            f"{path} was changed while its batches were under way, so the order of their lines is lost; put back "
+            "its former content and call again"
         )
         raise OpenAIError(message=message, code="input_changed", param="file")
 
@@ -156,7 +153,7 @@ def _custom_ids(path: Path) -> Iterator[tuple[int, str | None]]:
 
 def input_of(part: Part, state: RunState, mark: Fingerprint) -> dict[str, str]:
     """
-    Spare the provider to send back what is still here, and is what it was: it may have been a day.
+    Return the option that names the input of *part* on this machine, if it is there and unchanged.
     """
     path = Path(part.path)
     is_here = mark.is_of(path) if part.path == state.order.input else path.is_file()

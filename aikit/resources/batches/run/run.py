@@ -1,5 +1,5 @@
 """
-A run in one call, for programs: what ``aikit batch run`` does, without a word.
+A run in one call, for programs: what ``aikit batch run`` does, without its output.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def answer_file(
 
     Raises:
         Rejected: The check found problems, or the provider refused a step; what was done is kept.
-        OpenAIError: Another process is at this run (code ``"run_in_progress"``), the file was changed meanwhile
+        OpenAIError: Another process works on this run (code ``"run_in_progress"``), the file was changed meanwhile
             (``"input_changed"``), or the results cannot be written.
         StoreError: The home cannot be used.
     """
@@ -92,7 +92,7 @@ def answer_file(
 
 def load_or_rebuild(client: Client, order: RunOrder, folder: RunFolder) -> RunState | None:
     """
-    Return how far *order* has come; ``None`` if it was never begun.
+    Return the state of the run of *order*, with its parts made again where they are lost; ``None`` for a new run.
 
     Raises:
         Rejected: Its parts are gone, and cannot be made again.
@@ -108,8 +108,8 @@ def load_or_rebuild(client: Client, order: RunOrder, folder: RunFolder) -> RunSt
         return known
     parts = plan(Path(order.input), client.provider.limits, folder.parts_of(order.key), _unheard)
     if [_what(part) for part in parts] != [_what(part) for part in known.parts]:
-        message = f"the parts of this run are gone from {folder.parts_of(order.key)}, and others would be made now"
-        raise OpenAIError(message=f"{message}; put them back, or begin anew and pay anew", code="run_damaged")
+        message = f"the parts of this run are gone from {folder.parts_of(order.key)}, and splitting gives others now"
+        raise OpenAIError(message=f"{message}; put them back, or start over and pay again", code="run_damaged")
     return attrs.evolve(
         known,
         parts=tuple(attrs.evolve(part, path=made.path) for part, made in zip(known.parts, parts, strict=True)),
@@ -126,9 +126,9 @@ def finish(
     use: Callable[[Joined], object],
 ) -> RunState:
     """
-    Give *use* what became of the lines of a run, whose batches are over, and keep that it is finished.
+    Pass the rows of a run, whose batches have ended, to *use*, and save that the run is finished.
 
-    Where a finished run's results are had from the provider no more, or only in part, those that it wrote stay.
+    Where the provider no longer has all results of a finished run, those that it wrote stay.
 
     Args:
         client: Whose provider has them.

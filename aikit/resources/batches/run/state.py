@@ -183,7 +183,7 @@ class RunState:
 
     @property
     def intact_results(self) -> tuple[str, ...]:
-        """Paths of the files with its rows that nobody has written to since."""
+        """Paths of the files with its rows that are as they were written."""
         return tuple(path for path, mark in self.marks.items() if mark_of(Path(path)) == mark)
 
     def with_results(self, path: str) -> RunState:

@@ -1,10 +1,9 @@
 """
-The steps of a run after its plan: each takes how far it has come, and returns how far it has come then.
+The steps of a run after its plan: each takes the state of the run, and returns the next state.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -12,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from aikit.resources.batches.create import new_intent
 from aikit.resources.batches.run.state import Part, RunState
+from aikit.resources.call import wait_interruptibly
 from aikit.types.errors import OpenAIError, Rejected
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from aikit.types.progress import Progress
 
 NOT_OK: Final = ("failed", "expired", "cancelled", "missing")
-"""What becomes of lines that are sent again when somebody asks for it."""
+"""Statuses of lines that are sent again on request."""
 
 _CROWDED: Final = "token_limit_exceeded"
 
@@ -34,14 +35,14 @@ OnWait = Callable[[Part], "Callable[[OpenAIBatchProgress], object] | None"]
 """Given a part, returns what the waiting for its batch reports to."""
 
 
-def _to_nobody(_: RunState) -> AbstractContextManager[Callable[[Part], None]]:
+def _no_progress(_: RunState) -> AbstractContextManager[Callable[[Part], None]]:
     return nullcontext(lambda _: None)
 
 
 @attrs.frozen(kw_only=True)
 class Listener:
     """
-    Who is told what happens.
+    Callbacks of a run.
 
     Attributes:
         on_state: Keeps the state, before and after each step that counts.
@@ -58,21 +59,21 @@ class Listener:
     """
 
     on_state: Callable[[RunState], object]
-    uploading: Callable[[RunState], AbstractContextManager[OnUpload]] = _to_nobody
+    uploading: Callable[[RunState], AbstractContextManager[OnUpload]] = _no_progress
     on_uploaded: Callable[[Part], object] = lambda _: None
-    waiting: Callable[[RunState], AbstractContextManager[OnWait]] = _to_nobody
+    waiting: Callable[[RunState], AbstractContextManager[OnWait]] = _no_progress
     on_batch: Callable[[Part, OpenAIBatch], object] = lambda _, __: None
     on_room: Callable[[], object] = lambda: None
 
 
 def run_all(client: Client, state: RunState, listener: Listener, wait: Mapping[str, Any]) -> RunState:
     """
-    Go on from *state* until all batches are over; those that found no room are tried again as long as others end.
+    Submit and await batches until all have ended; those refused for lack of room are tried again as others end.
 
     Args:
         client: Whose provider answers.
 
-        state: As far as it has come.
+        state: The run.
 
         listener: Told what happens.
 
@@ -99,7 +100,7 @@ def submit(client: Client, state: RunState, listener: Listener) -> RunState:
     Args:
         client: Whose provider gets them.
 
-        state: As far as it has come.
+        state: The run.
 
         listener: Told what happens.
 
@@ -134,7 +135,7 @@ def wait_until_ended(client: Client, state: RunState, listener: Listener, wait: 
         for number, result in [
             _start_waiting(client, part, wait, on_wait) for part in state.parts if not part.is_ended
         ]:
-            _wait(result)
+            wait_interruptibly(result)
             batch = result.batch
             if batch is None or not batch.is_ended:
                 failures += result.errors
@@ -174,18 +175,11 @@ def has_gained_room(before: RunState, state: RunState) -> bool:
     return bool(crowded) and any(part.number in begun and not part.is_refused for part in state.parts)
 
 
-def new_intent() -> str:
-    """
-    Return a key that nobody else has.
-    """
-    return os.urandom(16).hex()
-
-
 def _upload(client: Client, state: RunState, part: Part, listener: Listener, on_upload: OnUpload) -> RunState:
     if part.file_id is not None:
         return state
     result = client.files.create(Path(part.path), "batch", _in_background({"on_progress": on_upload(part)}))
-    _wait(result)
+    wait_interruptibly(result)
     if result.file is None:
         raise Rejected(_of_part(part, result.errors, state), result.request)
     listener.on_uploaded(part)
@@ -207,7 +201,7 @@ def _create(client: Client, state: RunState, part: Part, listener: Listener) -> 
         result = client.batches.create(part.file_id or "", part.endpoint, options)
     else:
         result = client.batches.resubmit(part.attempts[-2].batch_id or "", NOT_OK, options)
-    _wait(result)
+    wait_interruptibly(result)
     batch = result.batch
     if batch is None:
         raise Rejected(_of_part(part, result.errors, state), result.request)
@@ -232,11 +226,6 @@ def _start_waiting(
 
 def _in_background(options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "background": True}  # so that Ctrl-C ends the waiting, wherever the call stands
-
-
-def _wait(result: OpenAIResult[Any]) -> None:
-    while not result.wait(1):  # with a timeout: Ctrl-C gets through everywhere
-        pass
 
 
 def _of_part(part: Part, errors: tuple[OpenAIError, ...], state: RunState) -> list[OpenAIError]:
