@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -217,9 +216,8 @@ def test_a_deleted_file_is_gone(client: OpenAIClient, manner: Manner) -> None:
     assert result.errors == ()
     assert result.deleted == OpenAIFileDeleted(file_id, deleted=True)
     assert ids(client.files.list().files) == [kept]
-    assert all(map(attrgetter("is_not_found_error"), client.files.retrieve(file_id).errors))
-    assert all(map(attrgetter("is_not_found_error"), client.files.content(file_id).errors))
-    assert [error.status for error in client.files.delete(file_id).errors] == [404]
+    for call in (client.files.retrieve, client.files.content, client.files.delete):
+        assert [error.is_not_found_error for error in call(file_id).errors] == [True], call
 
 
 def test_waiting_for_a_processed_file_asks_once(client: OpenAIClient, aimock: Aimock, manner: Manner) -> None:
