@@ -47,7 +47,7 @@ class RealClock:
 
 
 @attrs.define(eq=False)
-class ForwardTime:
+class MonotonicTime:
     """
     The time of a clock that may be set back, for pauses: when it is, time goes on from where it was.
     """

@@ -63,7 +63,7 @@ class CallFault:
     is_reset: bool = False
     acts_first: bool = False
 
-    def is_about(self, request: Request) -> bool:
+    def matches(self, request: Request) -> bool:
         """
         Tell whether *request* meets it.
         """
@@ -95,7 +95,7 @@ class LineFault:
     delay_s: float = 0.0
     is_timeout: bool = False
 
-    def is_about(self, task: Task) -> bool:
+    def matches(self, task: Task) -> bool:
         """
         Tell whether *task* meets it.
         """
@@ -158,7 +158,7 @@ class Script:
         """
         with self._lock:
             for index, (fault, times) in enumerate(self._calls):
-                if fault.is_about(request):
+                if fault.matches(request):
                     self._calls[index : index + 1] = [(fault, times - 1)] if times > 1 else []
                     return fault
         return None
@@ -179,7 +179,7 @@ class Script:
                 raise TryAgain(_NEVER_S)
             if self._lines_left is not None:
                 self._lines_left -= 1
-            return next((fault for fault in self._lines if fault.is_about(task)), None)
+            return next((fault for fault in self._lines if fault.matches(task)), None)
 
     def pause(self, seconds: float, context: CallContext) -> None:
         """
@@ -261,10 +261,10 @@ def scripted_transport(provider: LocalProvider, script: Script, http_agent: Any)
 
     @contextmanager
     def opened() -> Iterator[Answerer]:
-        with answers.opened() as answerer:
+        with answers.open_answerer() as answerer:
             yield ScriptedAnswerer(answerer, script)
 
-    local = LocalTransport(provider.home, script.clock, attrs.evolve(answers, opened=opened))
+    local = LocalTransport(provider.home, script.clock, attrs.evolve(answers, open_answerer=opened))
     return ScriptedTransport(local, script)
 
 

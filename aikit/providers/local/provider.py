@@ -18,7 +18,7 @@ from aikit.http.messages import Transport
 from aikit.providers.account import Account, as_text
 from aikit.providers.config import ProviderSettings
 from aikit.providers.local import BASE_URL, UPSTREAM_FIELD
-from aikit.providers.local.batches.answer_settings import CONCURRENCY, Answers
+from aikit.providers.local.batches.answer_settings import CONCURRENCY, AnswerSettings
 from aikit.providers.openai import OpenAIProvider
 from aikit.storage import home_folder
 from aikit.validation.limits import Limits, limits_for
@@ -104,14 +104,14 @@ class LocalProvider(OpenAIProvider):
 
         return LocalTransport(self.home, answers=self.answers(http_agent))
 
-    def answers(self, http_agent: Any) -> Answers:
+    def answers(self, http_agent: Any) -> AnswerSettings:
         """
         Return how lines of batches are answered: by the built-in model, or by *upstream* through *http_agent*.
         """
         if self.upstream is None:
-            return Answers(concurrency=self.concurrency)
+            return AnswerSettings(concurrency=self.concurrency)
         opened = partial(_upstream, self.upstream, self.upstream_headers, self.concurrency, http_agent)
-        return Answers(upstream=self.upstream, opened=opened, concurrency=self.concurrency)
+        return AnswerSettings(upstream=self.upstream, open_answerer=opened, concurrency=self.concurrency)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from aikit.providers.local import BASE_URL
 from aikit.providers.local.api.files import FilesService
 from aikit.providers.local.api.refusals import Refusal
 from aikit.providers.local.api.replies import Reply, refusal_reply
-from aikit.providers.local.batches.answer_settings import Answers
+from aikit.providers.local.batches.answer_settings import AnswerSettings
 from aikit.providers.local.clock import Clock, RealClock
 from aikit.providers.local.store.blobs import CHUNK_BYTES, Content
 from aikit.providers.local.store.files import Store
@@ -55,12 +55,12 @@ class LocalTransport:
     """
 
     def __init__(
-        self, store_or_home: Store | Path | str, clock: Clock | None = None, answers: Answers | None = None
+        self, store_or_home: Store | Path | str, clock: Clock | None = None, answers: AnswerSettings | None = None
     ) -> None:
         if not isinstance(store_or_home, Store):
             store_or_home = Store(Path(store_or_home), clock or RealClock())
         self.store = store_or_home
-        self.answers = answers or Answers()
+        self.answers = answers or AnswerSettings()
         self._service = FilesService(store=self.store)
         self._batches: BatchesService | None = None
         self._is_closed = False
@@ -95,7 +95,7 @@ class LocalTransport:
         with self._lock:
             self._is_closed, batches = True, self._batches
         if batches is not None:
-            batches.engine.stop()
+            batches.worker.stop()
         self.store.close()
 
     def _reply(self, request: Request, context: CallContext) -> Reply:
@@ -153,7 +153,7 @@ class LocalTransport:
             if self._batches is None:
                 self._batches = BatchesService.on(self.store, self.answers)
                 if self._is_closed:
-                    self._batches.engine.ask_to_stop()
+                    self._batches.worker.ask_to_stop()
             return self._batches
 
     def _create(self, request: Request, context: CallContext) -> Reply:

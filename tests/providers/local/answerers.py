@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import attrs
 
 from aikit.http.context import CallContext
-from aikit.providers.local.batches.answer_settings import Answers
+from aikit.providers.local.batches.answer_settings import AnswerSettings
 from aikit.providers.local.batches.answerer import Answer, Answerer, Task
 
 
@@ -44,7 +44,7 @@ class Gate:
         return Answer(status_code=200, request_id=f"r{task.line}", body=json.dumps({"usage": usage}, indent=1).encode())
 
 
-def answers_of(answerer: Answerer, upstream: str | None = None, concurrency: int = 4) -> Answers:
+def answers_of(answerer: Answerer, upstream: str | None = None, concurrency: int = 4) -> AnswerSettings:
     """
     Have lines answered by *answerer*.
     """
@@ -53,4 +53,4 @@ def answers_of(answerer: Answerer, upstream: str | None = None, concurrency: int
     def opened() -> Iterator[Answerer]:
         yield answerer
 
-    return Answers(upstream=upstream, opened=opened, concurrency=concurrency)
+    return AnswerSettings(upstream=upstream, open_answerer=opened, concurrency=concurrency)

@@ -63,14 +63,14 @@ def half_a_record(journal: Journal, content: bytes) -> None:
 
 
 MOMENTS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
-    "validating": (batch_work, "judged", die),
+    "validating": (batch_work, "check_input", die),
     "validated": (BatchStore, "change", dying_after(0, BatchStore.change)),
     "first answers": (Journal, "add", dying_after(3, Journal.add)),
     "half a record": (Journal, "_append", half_a_record),
     "some written down": (Journal, "_append", dying_after(0, Journal._append)),
     "all written down": (Journal, "sync", dying_after(0, Journal.sync)),
     "finalizing": (batch_work, "conclude", die),
-    "output written": (Store, "keep_together", die),
+    "output written": (Store, "keep_all", die),
     "first file moved": (Incoming, "move_to", dying_after(0, Incoming.move_to)),
     "all files moved": (store_module, "sync", die),
     "completed": (BatchFolder, "forget", die),

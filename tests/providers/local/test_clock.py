@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from aikit.providers.local.clock import Clock, ForwardTime, RealClock, SpedUpClock
+from aikit.providers.local.clock import Clock, MonotonicTime, RealClock, SpedUpClock
 from tests.providers.local.conftest import NOON
 from tests.providers.local.conftest import Clock as SetByHand
 
@@ -63,7 +63,7 @@ def test_no_clock_goes_backwards() -> None:
 def test_time_goes_on_when_a_clock_is_set_back() -> None:
     """What has passed has passed; from there on it goes as the clock does, forwards too."""
     clock = SetByHand()
-    time_of = ForwardTime(clock)
+    time_of = MonotonicTime(clock)
     seen = []
     for step in (0, 10, -3600, 5, -1, 3600):
         clock.seconds += step

@@ -18,7 +18,7 @@ from aikit.providers.local.api.refusals import (
     unsupported,
     wrong_type,
 )
-from aikit.providers.local.store.batches import WantedBatch
+from aikit.providers.local.store.batches import NewBatch
 from aikit.validation.limits import limits_for
 from aikit.validation.problems import kind_of
 
@@ -42,7 +42,7 @@ class BatchListQuery:
     after: str | None
 
 
-def wanted_batch(body: Any) -> WantedBatch:
+def parse_batch(body: Any) -> NewBatch:
     """
     Return what the decoded body of a creation asks for.
 
@@ -54,7 +54,7 @@ def wanted_batch(body: Any) -> WantedBatch:
         raise Refusal(f"Invalid type for the request body: expected an object, but got {kind_of(body)} instead.")
     require_known(body, _FIELDS)
     limits = limits_for("local")
-    return WantedBatch(
+    return NewBatch(
         input_file_id=_text(body, "input_file_id"),
         endpoint=_one_of(body, "endpoint", limits.batch_endpoints),
         completion_window=_one_of(body, "completion_window", limits.batch_completion_windows),
@@ -63,7 +63,7 @@ def wanted_batch(body: Any) -> WantedBatch:
     )
 
 
-def batch_list_query(fields: Mapping[str, str]) -> BatchListQuery:
+def parse_list_query(fields: Mapping[str, str]) -> BatchListQuery:
     """
     Return what the query of a list asks for.
 

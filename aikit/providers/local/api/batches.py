@@ -11,11 +11,11 @@ from typing import Any, Final
 import attrs
 
 from aikit.providers.local import UPSTREAM_FIELD
-from aikit.providers.local.api.batch_rules import batch_list_query, no_such_batch, not_cancellable, wanted_batch
+from aikit.providers.local.api.batch_rules import no_such_batch, not_cancellable, parse_batch, parse_list_query
 from aikit.providers.local.api.refusals import Refusal
 from aikit.providers.local.api.replies import Reply, answering, json_reply
-from aikit.providers.local.batches.answer_settings import Answers
-from aikit.providers.local.batches.worker import Engine
+from aikit.providers.local.batches.answer_settings import AnswerSettings
+from aikit.providers.local.batches.worker import BatchWorker
 from aikit.providers.local.store.batches import BatchStore, StoredBatch
 from aikit.providers.local.store.files import Store
 
@@ -49,33 +49,33 @@ class BatchesService:
     The operations of OpenAI's Batches API; none of them raises for what OpenAI answers with an error.
 
     Attributes:
-        engine: Works on batches; told of every one that somebody looks at.
+        worker: Advances every batch that a call is about.
     """
 
     # https://developers.openai.com/api/reference/resources/batches (read 2026-11-21)
 
     batches: BatchStore
-    engine: Engine
+    worker: BatchWorker
 
     @classmethod
-    def on(cls, store: Store, answers: Answers) -> BatchesService:
+    def on(cls, store: Store, answers: AnswerSettings) -> BatchesService:
         """
-        Return the operations on *store*, with an engine that has lines answered as *answers* says.
+        Return the operations on *store*, with a worker that answers lines as *answers* says.
         """
         batches = BatchStore(store)
-        return cls(batches=batches, engine=Engine(batches, answers))
+        return cls(batches=batches, worker=BatchWorker(batches, answers))
 
     @answering
     def create(self, body: bytes) -> Reply:
         """
-        Create a batch from the JSON in *body*; what is wrong with its input file is told by the batch itself.
+        Create a batch from the JSON in *body*; problems of its input file are told by the batch later.
         """
         try:
             asked = json.loads(body)
         except (ValueError, RecursionError):
             raise Refusal(_NO_JSON) from None
-        batch = self.batches.create(wanted_batch(asked), self.engine.answers.upstream)
-        self.engine.look(batch)
+        batch = self.batches.create(parse_batch(asked), self.worker.answers.upstream)
+        self.worker.advance(batch)
         return json_reply(200, batch_to_wire(batch))
 
     @answering
@@ -90,13 +90,13 @@ class BatchesService:
         """
         Describe batches, page by page, the newest first.
         """
-        wanted = batch_list_query(query)
+        wanted = parse_list_query(query)
         found = self.batches.list(limit=wanted.limit + 1, after=wanted.after)
         if found is None:
             raise no_such_batch(wanted.after or "")
         shown = found[: wanted.limit]
         for batch in shown:
-            self.engine.look(batch)
+            self.worker.advance(batch)
         data = [batch_to_wire(batch) for batch in shown]
         ids = {"first_id": data[0]["id"], "last_id": data[-1]["id"]} if data else {}
         return json_reply(200, {"object": "list", "data": data, **ids, "has_more": len(found) > wanted.limit})
@@ -104,7 +104,7 @@ class BatchesService:
     @answering
     def cancel(self, batch_id: str) -> Reply:
         """
-        Have a batch stopped; one that is stopped already is described.
+        Cancel a batch; one that is cancelled already is described.
         """
         before = self.batches.cancel(batch_id)
         if before is None:
@@ -117,13 +117,13 @@ class BatchesService:
         batch = self.batches.retrieve(batch_id)
         if batch is None:
             raise no_such_batch(batch_id)
-        self.engine.look(batch)
+        self.worker.advance(batch)
         return batch
 
 
 def batch_to_wire(batch: StoredBatch) -> dict[str, Any]:
     """
-    Return OpenAI's Batch object; what has no value is null. One of our own says which server answers, if one does.
+    Return OpenAI's Batch object, with a field of ours for the server that answers, if one does.
     """
     counts = {"total": batch.total or 0, "completed": batch.completed, "failed": batch.failed}
     errors = None if batch.errors is None else {"object": "list", "data": json.loads(batch.errors)}

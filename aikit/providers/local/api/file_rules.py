@@ -23,7 +23,7 @@ _DEFAULT_EXPIRY_S: Final = {"batch": 2_592_000, "batch_output": 2_592_000}
 
 
 @attrs.frozen(kw_only=True)
-class Admission:
+class NewFile:
     """
     What an upload asks for, once it is allowed.
 
@@ -48,7 +48,7 @@ class ListQuery:
     after: str | None
 
 
-def admission(fields: Mapping[str, str], filename: str | None, size_bytes: int | None) -> Admission:
+def parse_form(fields: Mapping[str, str], filename: str | None, size_bytes: int | None) -> NewFile:
     """
     Return what the form of an upload asks for.
 
@@ -63,10 +63,10 @@ def admission(fields: Mapping[str, str], filename: str | None, size_bytes: int |
     _require_fitting_extension(name, purpose)
     if size_bytes is not None:
         require_size(size_bytes, purpose)
-    return Admission(filename=name, purpose=purpose, expires_after_s=expires_after_s)
+    return NewFile(filename=name, purpose=purpose, expires_after_s=expires_after_s)
 
 
-def list_query(fields: Mapping[str, str]) -> ListQuery:
+def parse_list_query(fields: Mapping[str, str]) -> ListQuery:
     """
     Return what the query of a list asks for.
 

@@ -13,9 +13,9 @@ import attrs
 
 from aikit.providers.local.api.file_rules import (
     ContentCheck,
-    admission,
-    list_query,
     no_such_file,
+    parse_form,
+    parse_list_query,
     require_downloadable,
 )
 from aikit.providers.local.api.refusals import Refusal
@@ -52,7 +52,7 @@ class FilesService:
 
             size_bytes: Size, if it is known before: a file that is too large is refused unread.
         """
-        wanted = admission(fields, filename, size_bytes)
+        wanted = parse_form(fields, filename, size_bytes)
         check = ContentCheck(wanted.purpose)
         with self.store.receiving(size_bytes) as incoming:
             for chunk in chunks:
@@ -78,7 +78,7 @@ class FilesService:
         Describe files, page by page; on an empty page ``first_id`` and ``last_id`` are empty strings.
         """
         # OpenAI's schema requires both ids as strings and does not say what an empty page has.
-        wanted = list_query(query)
+        wanted = parse_list_query(query)
         found = self.store.list(
             limit=wanted.limit + 1,
             newest_first=wanted.newest_first,

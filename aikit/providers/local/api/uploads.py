@@ -12,13 +12,13 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.providers.local.api.file_rules import ContentCheck, admission
+from aikit.providers.local.api.file_rules import ContentCheck, parse_form
 from aikit.providers.local.api.files import file_to_wire
 from aikit.providers.local.api.refusals import Refusal, bounded, missing, require_known, wrong_type
 from aikit.providers.local.api.replies import Reply, answering, json_reply
 from aikit.providers.local.store.blobs import CHUNK_BYTES, Incoming
 from aikit.providers.local.store.files import StoredFile
-from aikit.providers.local.store.uploads import NotPending, StoredUpload, UploadStore, WantedUpload
+from aikit.providers.local.store.uploads import NewUpload, NotPending, StoredUpload, UploadStore
 from aikit.validation.limits import limits_for
 
 _FIELDS: Final = frozenset(("filename", "purpose", "bytes", "mime_type", "expires_after"))
@@ -152,7 +152,7 @@ def _decoded(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _wanted(asked: Mapping[str, Any]) -> WantedUpload:
+def _wanted(asked: Mapping[str, Any]) -> NewUpload:
     require_known(asked, _FIELDS)
     for name, kind in (("filename", str), ("purpose", str), ("bytes", int), ("mime_type", str)):
         if asked.get(name) is None:
@@ -161,8 +161,8 @@ def _wanted(asked: Mapping[str, Any]) -> WantedUpload:
             raise wrong_type(name, "an integer" if kind is int else "a string", asked[name])
     size = bounded(asked["bytes"], "bytes", 1, limits_for("local").size_limit(asked["purpose"], in_parts=True))
     form = {"purpose": asked["purpose"]} | _expiry_fields(asked.get("expires_after"))
-    allowed = admission(form, asked["filename"], None)
-    return WantedUpload(
+    allowed = parse_form(form, asked["filename"], None)
+    return NewUpload(
         filename=allowed.filename,
         purpose=allowed.purpose,
         bytes=size,

@@ -1,5 +1,5 @@
 """
-How the lines of batches are answered here.
+Settings of how the lines of batches are answered.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ import attrs
 from aikit.providers.local.batches.answerer import Answerer
 
 CONCURRENCY: Final = 16
-"""Lines under way at once, unless somebody wants it otherwise."""
+"""Lines under way at once by default."""
 
 
 @contextmanager
 def built_in_model() -> Iterator[Answerer]:
     """
-    Lend the built-in model.
+    Yield the built-in model.
     """
-    from aikit.providers.local.model import BuiltInModel  # noqa: PLC0415  who has no batches need not load it
+    from aikit.providers.local.model import BuiltInModel  # noqa: PLC0415  calls about files and batches of servers do without
 
     yield BuiltInModel()
 
 
 @attrs.frozen(kw_only=True)
-class Answers:
+class AnswerSettings:
     """
-    How the lines of batches are answered here.
+    How the lines of batches are answered: by which server or model, and how many at once.
 
     Attributes:
-        upstream: Address where they are; batches made for another one are left alone. ``None``: nowhere else.
+        upstream: Address of the server; batches made for another one are left alone. ``None``: the built-in model.
 
-        opened: Lends what answers them, from the first line on until the batches are closed.
+        open_answerer: Opens the answerer for the first line; it is closed with the provider.
 
         concurrency: Lines under way at once.
     """
 
     upstream: str | None = None
-    opened: Callable[[], AbstractContextManager[Answerer]] = attrs.field(default=built_in_model, repr=False)
+    open_answerer: Callable[[], AbstractContextManager[Answerer]] = attrs.field(default=built_in_model, repr=False)
     concurrency: int = CONCURRENCY

@@ -1,5 +1,5 @@
 """
-What lies between a batch and whatever answers its lines: one line's task, its answer, and who turns one into the other.
+The protocol between a batch and the model or server that answers its lines: a task, its answer, and retries.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ class Task:
     Attributes:
         line: 1-based line of the input file.
 
-        custom_id: The caller's name for it.
+        custom_id: Name that the batch gives the request.
 
-        url: Where it goes, for example ``"/v1/chat/completions"``.
+        url: Path of the endpoint, for example ``"/v1/chat/completions"``.
 
-        body: A JSON object, as bytes.
+        body: JSON object.
 
-        attempt: 1 for the first try; tries that found nobody at all do not count.
+        attempt: 1 for the first; attempts that reached no server do not count.
 
-        batch_id: The batch it belongs to.
+        batch_id: Batch that the request belongs to.
     """
 
     line: int
@@ -41,12 +41,12 @@ class Task:
 @attrs.frozen(kw_only=True)
 class Answer:
     """
-    What became of a request.
+    The answer to a request of a batch, or the reason why there is none.
 
     Attributes:
         status_code: HTTP status; ``None`` when there was no answer.
 
-        request_id: The answerer's name for the exchange.
+        request_id: Name that the server gives the exchange.
 
         body: JSON, as bytes; empty when there is none.
 
@@ -60,31 +60,31 @@ class Answer:
 
     @property
     def is_ok(self) -> bool:
-        """Whether it is an answer, and no refusal."""
+        """Whether the status is a success."""
         return self.error is None and self.status_code is not None and 200 <= self.status_code < 300
 
 
 @attrs.frozen(slots=False)
-class Throttled(Exception):  # noqa: N818  a wish, not a fault
+class Throttled(Exception):  # noqa: N818  a request, not a fault
     """
-    The answerer wants to be asked less, and this request again.
+    The server is overloaded: send fewer requests, and this one again.
 
     Attributes:
-        retry_after_s: Seconds after which it wants to be asked; ``None`` if it did not say.
+        retry_after_s: Pause that the server asked for, in seconds; ``None`` if it did not say.
     """
 
     retry_after_s: float | None = None
 
 
 @attrs.frozen(slots=False)
-class TryAgain(Exception):  # noqa: N818  a wish, not a fault
+class TryAgain(Exception):  # noqa: N818  a request, not a fault
     """
-    The request was not answered, and may be when it is asked again; whoever raises this decides how often.
+    The attempt failed, and another may succeed; the answerer that raises this counts the attempts.
 
     Attributes:
-        after_s: Seconds after which it is worth it.
+        after_s: Pause before the next attempt, in seconds.
 
-        is_overload: Whether less should be asked at once.
+        is_overload: Whether to send fewer requests at once.
     """
 
     after_s: float
@@ -92,12 +92,12 @@ class TryAgain(Exception):  # noqa: N818  a wish, not a fault
 
 
 @attrs.frozen(slots=False)
-class Unreachable(Exception):  # noqa: N818  says what is so, for whoever decides how long to go on
+class Unreachable(Exception):  # noqa: N818  a state, not a fault of the request
     """
-    The answerer cannot be reached at all; nothing is wrong with the request.
+    The server cannot be reached; the request is not at fault.
 
     Attributes:
-        message: Why.
+        message: Reason.
     """
 
     message: str
@@ -105,17 +105,17 @@ class Unreachable(Exception):  # noqa: N818  says what is so, for whoever decide
 
 class Answerer(Protocol):
     """
-    Whatever answers the requests of batches; asked by several threads at once.
+    A model or server that answers requests of batches, called by several threads at once.
     """
 
     def answer(self, task: Task, context: CallContext) -> Answer:
         """
-        Answer *task*, in one try or as many as it takes.
+        Try once to answer *task*.
 
         Raises:
-            Throttled: It was told to wait; it is asked again.
-            TryAgain: It failed in a way that may not last.
-            Unreachable: There was nobody to tell it anything.
+            Throttled: The server is overloaded; the task is retried.
+            TryAgain: The attempt failed, and another may succeed.
+            Unreachable: The server cannot be reached; the task is retried, and the attempt does not count.
             CancelledError: *context* was cancelled.
         """
         ...

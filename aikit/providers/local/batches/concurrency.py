@@ -1,5 +1,5 @@
 """
-How much may be asked at once, and when: learnt from what comes back. Pure: no thread, no clock.
+The number of requests under way at once, adapted to the answers of the server. Pure: no thread, no clock.
 """
 
 from __future__ import annotations
@@ -16,68 +16,68 @@ _MOST_DOUBLINGS: Final = 10
 @attrs.define
 class ConcurrencyLimit:
     """
-    A limit that grows slowly while all goes well and halves when the other end has too much, as networks do it.
+    A limit that grows by one per round of successes and halves when the server is overloaded.
 
-    Times are seconds of any clock that only goes forward. It begins at its most, for most servers have room.
+    Times are seconds of any monotonic clock. The limit starts at *most*, for most servers have room.
 
     Attributes:
-        most: The highest limit.
+        most: Upper bound of *limit*.
 
-        limit: How many requests may be under way.
+        limit: Requests that may be under way.
 
-        held_until: Before this time nothing is begun.
+        blocked_until: No request starts before this time.
 
-        outages: How often in a row nobody was there; while any, one request at a time finds out.
+        outages: Pauses in a row because the server was unreachable; until they end, one request at a time probes it.
     """
 
     # Additive increase, multiplicative decrease: Chiu and Jain 1989, doi:10.1016/0169-7552(89)90019-6
 
     most: int
     limit: float = attrs.Factory(lambda self: float(self.most), takes_self=True)
-    held_until: float = 0.0
+    blocked_until: float = 0.0
     outages: int = 0
-    _begun: int = 0
-    _begun_before: int = 0
+    _started: int = 0
+    _started_before: int = 0
 
-    def may_begin(self, under_way: int, now: float) -> bool:
+    def can_start(self, under_way: int, now: float) -> bool:
         """
-        Tell whether another request may be begun beside those *under_way*.
+        Return whether another request may start beside those *under_way*.
         """
-        return under_way < (1 if self.outages else int(self.limit)) and now >= self.held_until
+        return under_way < (1 if self.outages else int(self.limit)) and now >= self.blocked_until
 
-    def begin(self) -> int:
+    def start(self) -> int:
         """
-        Return the number of a request that begins now.
+        Count a request that starts now, and return its number.
         """
-        self._begun += 1
-        return self._begun
+        self._started += 1
+        return self._started
 
-    def ended_well(self) -> bool:
+    def on_success(self) -> bool:
         """
-        Grow a little: by one when as many as the limit have ended well; tell whether an outage is over.
+        Raise the limit by a fraction, so that a full round of successes adds one; return whether an outage is over.
         """
         self.limit = min(self.limit + 1 / self.limit, self.most)
         was_out, self.outages = self.outages > 0, 0
         return was_out
 
-    def ended_in_overload(self, number: int, until: float = 0.0) -> None:
+    def on_throttled(self, number: int, until: float = 0.0) -> None:
         """
-        Halve the limit because of request *number*, and begin nothing *until* then.
+        Halve the limit because request *number* was refused, and block new ones *until* then.
 
-        Those begun before the last halving tell nothing new: sixty-four refusals of one moment halve it once.
+        Refusals of requests that started before the last halving do not count: sixty-four at a time halve it once.
         """
-        self.held_until = max(self.held_until, until)
-        if number > self._begun_before:
+        self.blocked_until = max(self.blocked_until, until)
+        if number > self._started_before:
             self.limit = max(self.limit / 2, 1.0)
-            self._begun_before = self._begun
+            self._started_before = self._started
 
-    def ended_nowhere(self, now: float) -> bool:
+    def on_unreachable(self, now: float) -> bool:
         """
-        Hold everything for a while, longer each time; tell whether it is the first time.
+        Block new requests, for twice as long each time; return whether an outage begins.
         """
-        if now < self.held_until:
+        if now < self.blocked_until:
             return False
         pause_s = min(_FIRST_PAUSE_S * 2 ** min(self.outages, _MOST_DOUBLINGS), _LONGEST_PAUSE_S)
         self.outages += 1
-        self.held_until = now + pause_s
+        self.blocked_until = now + pause_s
         return self.outages == 1

@@ -1,5 +1,5 @@
 """
-Many requests of a batch at once: as many as the other end bears, each until it has its answer.
+Runs the requests of a batch side by side, with retries, as many at once as the server bears.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from aikit.http.context import CallContext
 from aikit.http.retry import RetryPolicy
 from aikit.providers.local.batches.answerer import Answer, Answerer, Task, Throttled, TryAgain, Unreachable
 from aikit.providers.local.batches.concurrency import ConcurrencyLimit
-from aikit.providers.local.clock import Clock, ForwardTime
+from aikit.providers.local.clock import Clock, MonotonicTime
 from aikit.types.errors import CancelledError
 
 _LOOK_S: Final = 0.05
-"""Real seconds after which the calling thread looks around: what is due, what takes too long, is it time to stop."""
+"""Real seconds between two checks of the calling thread: for due retries, time-outs, and the wish to stop."""
 _GRACE_S: Final = 1.0
-"""Real seconds that what is under way has to end in, when it is time to stop: Ctrl-C is to be obeyed within two."""
+"""Real seconds that running requests have to finish after a stop: Ctrl-C is promised to take two."""
 _LONGEST_S: Final = 1_800.0
 _log: Final = logging.getLogger("aikit.providers.local")
 
@@ -32,25 +32,26 @@ _log: Final = logging.getLogger("aikit.providers.local")
 @attrs.frozen
 class Executor:
     """
-    Answers tasks with as many threads as requests may be under way, fewer while the answerer has too much.
+    A thread pool for the tasks of one batch, whose size is the number of requests that may be under way.
 
-    Each thread draws a task, has it answered, reports it, and draws the next: no queue lies between, so nothing is held
-    that is not under way, and a line wakes no thread but its own. What is to be asked again is parked and holds none.
+    Each thread takes a task, has it answered, reports it, and takes the next. No queue lies between, so memory holds
+    only what is under way, and an answer wakes no other thread. A task that waits for its retry occupies no thread.
 
-    Thread safety: all that is shared is in `_Run`. It is read and changed under one lock, with three exceptions: what
-    belongs to one worker is written by that worker, and others only call its watch's ``cancel``, which is made for
-    that; *on_answer* runs under a lock of its own, so that a slow disk does not keep others from beginning; *tasks* is
-    drawn under the first lock. Nobody takes the first while holding the second, nor calls the answerer with either.
-    Waiting threads have no time-out of their own: the calling thread looks around and wakes them, by the clock.
+    Locks: `_Run._state` (a condition) guards every field of `_Run` and of its limit, and the iterator *tasks*, which is
+    advanced under it. `_Run._reporting` serialises *on_answer*, so that a slow disk does not keep requests from
+    starting; `_state` is never taken under it, nor the other way round. A `_Worker` is written by its own thread; other
+    threads read its times under `_state` and call `CallContext.cancel`, which is safe from any thread. The answerer
+    runs under neither lock; *should_stop* and *tasks* run under `_state`, so they must be quick and must not call back.
+    Waiting threads have no time-out: the calling thread wakes them when, by the clock, a retry is due.
 
     Attributes:
-        answerer: What answers.
+        answerer: Answers one task at a time, in any thread.
 
-        clock: What tells when a pause is over.
+        clock: Measures pauses before retries.
 
-        concurrency: The most requests under way. An answerer that computes says ``most_at_once`` itself.
+        concurrency: Upper bound of requests under way; an answerer with ``most_at_once`` lowers it.
 
-        longest_s: Real seconds that a try may take, however slowly its bytes drip.
+        longest_s: Real seconds that one attempt may take in all.
     """
 
     answerer: Answerer
@@ -65,40 +66,42 @@ class Executor:
         should_stop: Callable[[], bool],
     ) -> None:
         """
-        Have all of *tasks* answered, in whatever order; return when nothing is under way any more.
+        Answer all *tasks*, in any order; return when none is under way.
 
         Args:
-            tasks: Drawn one by one, when there is room for another.
+            tasks: Advanced when there is room for another task.
 
-            on_answer: Called once for each task that has its answer, by one thread at a time.
+            on_answer: Called once for each answered task, by one thread at a time.
 
-            should_stop: Asked before each task and twenty times a second, so it must be quick. Once it is true nothing
-                is begun, and what has not ended a second later is cut off and not reported.
+            should_stop: Called before each task and twenty times a second, so it must be quick. Once it returns true no
+                task starts, and tasks that have not ended a second later are cancelled and not reported.
 
         Raises:
-            Exception: What *tasks*, *on_answer* or *should_stop* raised; nothing was begun afterwards.
+            Exception: Raised by *tasks*, *on_answer* or *should_stop*; no task started afterwards.
         """
         most = min(self.concurrency, getattr(self.answerer, "most_at_once", self.concurrency))
-        _Run(self, tasks, on_answer, should_stop, ConcurrencyLimit(most), ForwardTime(self.clock)).to_its_end()
+        _Run(self, tasks, on_answer, should_stop, ConcurrencyLimit(most), MonotonicTime(self.clock)).run()
 
 
 @attrs.define(eq=False)
 class _Worker:
     """
-    What one thread is at.
+    State of one thread: its task, and when that times out or is retried.
 
     Attributes:
-        number: Of the request, in the order of their beginning.
+        number: Number of the request, counted by their start.
 
-        again_at: When its task is to be asked again, by the clock; ``None`` when it has ended.
+        retry_at: Time of the next attempt, by the clock; ``None`` when the task has ended.
 
-        ends_at: Monotonic seconds after which its try takes too long.
+        ends_at: Monotonic seconds at which the attempt times out.
+
+        is_late: Whether its context was cancelled because it timed out.
     """
 
     context: CallContext = attrs.field(factory=CallContext)
     task: Task | None = None
     number: int = 0
-    again_at: float | None = None
+    retry_at: float | None = None
     ends_at: float = float("inf")
     is_late: bool = False
 
@@ -106,15 +109,15 @@ class _Worker:
 @attrs.define(eq=False)
 class _Run:
     """
-    One call of `Executor.run`; see there for who may touch what.
+    One call of `Executor.run`; the locks are described there.
     """
 
-    _of: Executor
+    _executor: Executor
     _tasks: Iterator[Task]
     _on_answer: Callable[[Task, Answer], None]
     _should_stop: Callable[[], bool]
-    _pace: ConcurrencyLimit
-    _time: ForwardTime
+    _limit: ConcurrencyLimit
+    _time: MonotonicTime
     _backoff: RetryPolicy = attrs.field(factory=lambda: RetryPolicy(max_delay_s=30.0))
     _state: threading.Condition = attrs.field(factory=threading.Condition)
     _reporting: Any = attrs.field(factory=threading.Lock)
@@ -122,24 +125,24 @@ class _Run:
     _workers: dict[threading.Thread, _Worker] = attrs.field(factory=dict)
     _alive: int = 0
     _under_way: int = 0
-    _parked: list[tuple[float, int, Task]] = attrs.field(factory=list)
+    _waiting: list[tuple[float, int, Task]] = attrs.field(factory=list)
     _order: Iterator[int] = attrs.field(factory=itertools.count)
-    _is_drawn_out: bool = False
+    _is_exhausted: bool = False
     _is_stopping: bool = False
-    _cut_at: float = float("inf")
+    _cancel_at: float = float("inf")
     _failure: BaseException | None = None
 
-    def to_its_end(self) -> None:
+    def run(self) -> None:
         """
-        Start the threads, look around until they have ended, and raise what went wrong.
+        Start the threads, watch over them until they have ended, and raise the first failure.
         """
         try:
             self._start_all()
             while not self._ended.wait(_LOOK_S):
-                self._look_around()
+                self._tick()
         except BaseException as error:
             self._fail(error)
-            self._cut_off()
+            self._cancel_all()
             raise
         finally:
             for thread in list(self._workers):
@@ -149,11 +152,11 @@ class _Run:
 
     def _start_all(self) -> None:
         """
-        Start as many threads as there may be requests, or tasks.
+        Start one thread for each request that may be under way, but no more than there are tasks.
         """
-        self._alive = 1  # this thread, so that the first cannot be the last before the second is there
-        for number in range(1, self._pace.most + 1):
-            if self._is_drawn_out or self._is_stopping or not self._has_started(number):
+        self._alive = 1  # this thread: else the first to end might count as the last
+        for number in range(1, self._limit.most + 1):
+            if self._is_exhausted or self._is_stopping or not self._has_started(number):
                 break
         self._leave()
 
@@ -164,7 +167,7 @@ class _Run:
             self._alive += 1
         try:
             thread.start()
-        except RuntimeError:  # the machine has no more; those that run will do
+        except RuntimeError:  # the system has no more threads; those that run suffice
             self._leave()
             if number == 1:
                 raise
@@ -189,7 +192,7 @@ class _Run:
 
     def _take(self, worker: _Worker) -> bool:
         """
-        Give *worker* its next task, waiting for one where that may help; false when there will be none.
+        Give *worker* its next task, waiting until one is due; return ``False`` when there will be none.
         """
         with self._state:
             self._put_back(worker)
@@ -204,74 +207,74 @@ class _Run:
             return False
 
     def _is_over(self) -> bool:
-        return self._is_stopping or (self._is_drawn_out and not self._parked)
+        return self._is_stopping or (self._is_exhausted and not self._waiting)
 
     def _begin(self, worker: _Worker, task: Task) -> None:
         if worker.context.is_cancelled:
             worker.context, worker.is_late = CallContext(), False
-        worker.task, worker.number = task, self._pace.begin()
-        worker.ends_at = time.monotonic() + self._of.longest_s
+        worker.task, worker.number = task, self._limit.start()
+        worker.ends_at = time.monotonic() + self._executor.longest_s
         self._under_way += 1
         if self._has_room():
-            self._state.notify()  # who wakes does the same: no more than are needed
+            self._state.notify()  # each that starts wakes the next: no more wake than are needed
 
     def _has_room(self) -> bool:
         """
-        Tell whether something can be begun now.
+        Return whether a task can start now.
         """
         now = self._time.now()
-        if self._is_stopping or not self._pace.may_begin(self._under_way, now):
+        if self._is_stopping or not self._limit.can_start(self._under_way, now):
             return False
-        is_due = bool(self._parked) and self._parked[0][0] <= now
-        return is_due or not (self._is_drawn_out or len(self._parked) >= self._pace.most)
+        is_due = bool(self._waiting) and self._waiting[0][0] <= now
+        return is_due or not (self._is_exhausted or len(self._waiting) >= self._limit.most)
 
     def _put_back(self, worker: _Worker) -> None:
         if worker.task is None:
             return
         self._under_way -= 1
-        if worker.again_at is not None:
-            heapq.heappush(self._parked, (worker.again_at, next(self._order), worker.task))
-        worker.task = worker.again_at = None
+        if worker.retry_at is not None:
+            heapq.heappush(self._waiting, (worker.retry_at, next(self._order), worker.task))
+        worker.task = worker.retry_at = None
 
     def _next(self) -> Task | None:
         """
-        Return what is to be begun now: what is due before what is new, and little new while much is parked.
+        Return the next task to start: due retries first, then new tasks unless too many retries wait.
         """
         now = self._time.now()
-        if not self._pace.may_begin(self._under_way, now):
+        if not self._limit.can_start(self._under_way, now):
             return None
         if self._should_stop():
             self._stop()
             return None
-        if self._parked and self._parked[0][0] <= now:
-            return heapq.heappop(self._parked)[2]
-        if self._is_drawn_out or len(self._parked) >= self._pace.most:
+        if self._waiting and self._waiting[0][0] <= now:
+            return heapq.heappop(self._waiting)[2]
+        if self._is_exhausted or len(self._waiting) >= self._limit.most:
             return None
         task = next(self._tasks, None)
-        self._is_drawn_out = task is None
+        self._is_exhausted = task is None
         return task
 
     def _settle(self, worker: _Worker) -> None:
         """
-        Have the worker's task answered, and report it or say when it is to be asked again.
+        Answer the worker's task, and report the answer or schedule a retry.
         """
         task = worker.task
         assert task is not None, "only a worker with a task settles it"  # noqa: S101  for the type checker
         try:
-            answer = self._of.answerer.answer(task, worker.context)
+            answer = self._executor.answerer.answer(task, worker.context)
         except CancelledError as error:
             if self._is_stopping and not worker.is_late:
-                return  # the run is being cut off
-            answer = _too_late(self._of.longest_s) if worker.is_late else _crashed(error)
-            self._note_overload(worker)
-        except TryAgain as wish:
-            self._ask_again(worker, task, wish)
+                return  # the run is being stopped
+            answer = _too_late(self._executor.longest_s) if worker.is_late else _crashed(error)
+            self._note_throttled(worker)
+        except TryAgain as request:
+            self._retry(worker, task, request)
             return
-        except Throttled as wish:
-            self._ask_later(worker, task, wish)
+        except Throttled as request:
+            self._retry_later(worker, task, request)
             return
         except Unreachable as fault:
-            self._wait_for_somebody(worker, fault)
+            self._wait_until_reachable(worker, fault)
             return
         except Exception as error:  # noqa: BLE001  one line must not end the others
             _log.exception("line %d could not be answered", task.line)
@@ -284,37 +287,37 @@ class _Run:
 
     def _note_success(self) -> None:
         with self._state:
-            is_back = self._pace.ended_well()
+            is_back = self._limit.on_success()
         if is_back:
-            _log.info("what answers the lines of batches is there again")
+            _log.info("the server that answers the lines of batches can be reached again")
 
-    def _note_overload(self, worker: _Worker, until: float = 0.0) -> None:
+    def _note_throttled(self, worker: _Worker, until: float = 0.0) -> None:
         with self._state:
-            self._pace.ended_in_overload(worker.number, until)
+            self._limit.on_throttled(worker.number, until)
 
-    def _ask_again(self, worker: _Worker, task: Task, wish: TryAgain) -> None:
+    def _retry(self, worker: _Worker, task: Task, request: TryAgain) -> None:
         worker.task = attrs.evolve(task, attempt=task.attempt + 1)
-        worker.again_at = self._time.now() + wish.after_s
-        if wish.is_overload:
-            self._note_overload(worker)
+        worker.retry_at = self._time.now() + request.after_s
+        if request.is_overload:
+            self._note_throttled(worker)
 
-    def _ask_later(self, worker: _Worker, task: Task, wish: Throttled) -> None:
+    def _retry_later(self, worker: _Worker, task: Task, request: Throttled) -> None:
         now = self._time.now()
-        after_s = wish.retry_after_s
+        after_s = request.retry_after_s
         worker.task = attrs.evolve(task, attempt=task.attempt + 1)
-        worker.again_at = now + (after_s if after_s is not None else self._backoff.delay_s(task.attempt, {}) or 0.0)
-        self._note_overload(worker, now + after_s if after_s is not None else 0.0)
+        worker.retry_at = now + (after_s if after_s is not None else self._backoff.delay_s(task.attempt, {}) or 0.0)
+        self._note_throttled(worker, now + after_s if after_s is not None else 0.0)
 
-    def _wait_for_somebody(self, worker: _Worker, fault: Unreachable) -> None:
+    def _wait_until_reachable(self, worker: _Worker, fault: Unreachable) -> None:
         with self._state:
-            is_first = self._pace.ended_nowhere(self._time.now())
-            worker.again_at = self._pace.held_until
+            is_first = self._limit.on_unreachable(self._time.now())
+            worker.retry_at = self._limit.blocked_until
         if is_first:
-            _log.warning("no line of the batch can be answered: %s; it goes on when that is mended", fault.message)
+            _log.warning("no line of the batch can be answered now: %s; it continues by itself", fault.message)
 
-    def _look_around(self) -> None:
+    def _tick(self) -> None:
         """
-        Wake who has something to do by now, stop when it is time, and cut off what takes too long.
+        Wake a thread for what is due, stop when asked to, and cancel attempts that time out.
         """
         now = time.monotonic()
         with self._state:
@@ -326,24 +329,24 @@ class _Run:
                 if worker.task is not None and now >= worker.ends_at and not worker.is_late:
                     worker.is_late = True
                     worker.context.cancel()
-        if now >= self._cut_at:
-            self._cut_off()
+        if now >= self._cancel_at:
+            self._cancel_all()
 
     def _stop(self) -> None:
         """
-        Begin nothing more; called with the lock.
+        Start no more tasks; called with the lock.
         """
         self._is_stopping = True
-        self._cut_at = time.monotonic() + _GRACE_S
+        self._cancel_at = time.monotonic() + _GRACE_S
         self._state.notify_all()
 
     def _fail(self, error: BaseException) -> None:
         with self._state:
             self._failure = self._failure or error
             self._stop()
-            self._cut_at = 0.0  # nothing can be reported any more
+            self._cancel_at = 0.0  # no answer can be reported any more
 
-    def _cut_off(self) -> None:
+    def _cancel_all(self) -> None:
         for worker in self._workers.values():
             worker.context.cancel()
 

@@ -1,5 +1,5 @@
 """
-The input of a batch: looked at as a whole, then line by line.
+The input of a batch: checked as a whole, then read line by line.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from aikit.validation.problems import Problems
 _ORGANIZATION: Final = "org-local"
 
 
-class DamagedInput(Exception):  # noqa: N818  a state of things
+class DamagedInput(Exception):  # noqa: N818  a state, not a fault of this program
     """
-    The input is not any more what it was when it was looked at.
+    The input has changed since it was checked.
     """
 
 
 @attrs.frozen(kw_only=True)
-class Verdict:
+class InputCheck:
     """
-    What a look at the whole input showed.
+    The result of checking an input.
 
     Attributes:
-        total: Requests in it.
+        total: Number of requests.
 
-        model: The model that they ask.
+        model: Model of the requests.
 
-        problems: Why it cannot be worked on; empty if it can.
+        problems: Reasons why the batch fails; empty if it can run.
     """
 
     total: int
@@ -48,22 +48,22 @@ class Verdict:
 
     def errors(self) -> str:
         """
-        Return the problems as a batch keeps them, in JSON.
+        Return the problems in JSON, as the row of a batch keeps them.
         """
         fields = ("code", "message", "param", "line")
         return json.dumps([{name: getattr(error, name) for name in fields} for error in self.problems])
 
 
-def judged(file: FileIO, endpoint: str, on_read: Callable[[int], None]) -> Verdict:
+def check_input(file: FileIO, endpoint: str, on_read: Callable[[int], None]) -> InputCheck:
     """
-    Look at all lines of *file* by the rules of its upload, and whether each asks for *endpoint*.
+    Check all lines of *file* by the rules of batch inputs, and that each is for *endpoint*.
 
     Args:
-        file: Read to its end and left open.
+        file: Input, read to its end and left open.
 
-        endpoint: As the batch names it.
+        endpoint: Endpoint of the batch.
 
-        on_read: Told the bytes read so far; what it raises ends the look.
+        on_read: Called with the bytes read so far; it may raise to end the check.
     """
     limits, problems = limits_for("local"), Problems()
     size = os.fstat(file.fileno()).st_size
@@ -71,28 +71,28 @@ def judged(file: FileIO, endpoint: str, on_read: Callable[[int], None]) -> Verdi
     check_lines("batch", file, limits, problems, on_read, rules=rules)
     if size > limits.batch_max_bytes:
         problems.add(_too_large(limits.batch_max_bytes, rules.model))
-    return Verdict(total=rules.lines, model=rules.model, problems=tuple(problems.shown()))
+    return InputCheck(total=rules.lines, model=rules.model, problems=tuple(problems.shown()))
 
 
-def missing_input(file_id: str) -> Verdict:
+def missing_input(file_id: str) -> InputCheck:
     """
-    Return the verdict about an input that there is not.
+    Return the check of an input file that does not exist.
     """
     message = f"Cannot find file {file_id}, or organization {_ORGANIZATION} does not have access to it."
     return _refused(OpenAIError(message=message, code="invalid_request", param="file_id"))
 
 
-def damaged_input(file_id: str, trouble: DamagedInput) -> Verdict:
+def damaged_input(file_id: str, trouble: DamagedInput) -> InputCheck:
     """
-    Return the verdict about an input that could be read, and cannot be any more.
+    Return the check of an input file that was damaged after it had passed.
     """
     message = f"File {file_id} cannot be read any more: {trouble}."
     return _refused(OpenAIError(message=message, code="invalid_request", param="file_id"))
 
 
-def unfit_input(purpose: str) -> Verdict:
+def unfit_input(purpose: str) -> InputCheck:
     """
-    Return the verdict about a file that was uploaded for something else.
+    Return the check of a file that was uploaded for another purpose.
     """
     message = f"The file was uploaded with purpose '{purpose}'; upload it with purpose 'batch' to use it as input."
     return _refused(OpenAIError(message=message, code="invalid_request", param="file_id"))
@@ -100,10 +100,10 @@ def unfit_input(purpose: str) -> Verdict:
 
 def tasks(file: FileIO, is_done: Callable[[int], bool], batch_id: str = "") -> Iterator[Task]:
     """
-    Yield what is to be done of the lines of *file*, the input of that batch, which is read from where it stands.
+    Yield the tasks of the lines of *file* that are not done, read from its position.
 
     Raises:
-        DamagedInput: A line is none any more.
+        DamagedInput: A line is no longer a request.
     """
     for number, line in _requests(file):
         try:
@@ -112,13 +112,13 @@ def tasks(file: FileIO, is_done: Callable[[int], bool], batch_id: str = "") -> I
             value = parsed(line)
             custom_id, url, body = value["custom_id"], value["url"], _json(value["body"])
         except (LookupError, TypeError, ValueError) as error:
-            raise DamagedInput(f"line {number} of it is damaged") from error
+            raise DamagedInput(f"line {number} is damaged") from error
         yield Task(line=number, custom_id=custom_id, url=url, body=body, batch_id=batch_id)
 
 
 def custom_ids(file: FileIO, is_done: Callable[[int], bool]) -> Iterator[tuple[int, str]]:
     """
-    Yield number and custom_id of the lines of *file* that are neither done nor damaged, from where it stands.
+    Yield number and custom_id of the lines of *file* that are neither done nor damaged, read from its position.
     """
     for number, line in _requests(file):
         with suppress(LookupError, TypeError, ValueError):
@@ -139,8 +139,8 @@ def _json(value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _refused(error: OpenAIError) -> Verdict:
-    return Verdict(total=0, model=None, problems=(error,))
+def _refused(error: OpenAIError) -> InputCheck:
+    return InputCheck(total=0, model=None, problems=(error,))
 
 
 def _too_large(most: int, model: str | None) -> OpenAIError:

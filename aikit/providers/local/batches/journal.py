@@ -1,8 +1,8 @@
 """
-What became of a batch's requests so far: one record each, appended, so that a process that dies takes little with it.
+The journal of a running batch: one record per answered request, appended, so that little is lost when a process dies.
 
 A record is a line: a checksum of the rest, the number of the input line, ``o`` or ``e`` for the file it belongs to,
-four numbers of tokens, and the finished line of that file. What a dying process wrote of the last one is dropped.
+four numbers of tokens, and the finished line of that file. An incomplete last record is dropped.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _FIELDS: Final = 8
 @attrs.frozen
 class Record:
     """
-    What became of one request.
+    One answered request.
 
     Attributes:
         line: 1-based line of the input.
 
-        is_ok: Whether it was answered; its line belongs to the output file then, else to the error file.
+        is_ok: Whether the line belongs to the output file, else to the error file.
 
-        usage: Tokens it cost.
+        usage: Tokens of the answer.
 
-        text: The finished line, without its newline.
+        text: Line of that file, without its newline.
     """
 
     line: int
@@ -47,7 +47,7 @@ class Record:
 
     def packed(self) -> bytes:
         """
-        Return it as it is written.
+        Return the record as a line of the journal.
         """
         usage = self.usage
         numbers = f"{usage.input_tokens} {usage.cached_tokens} {usage.output_tokens} {usage.reasoning_tokens}"
@@ -57,10 +57,10 @@ class Record:
     @classmethod
     def unpacked(cls, line: bytes) -> Record | None:
         """
-        Return what was written; ``None`` if it is damaged.
+        Read a line of the journal; return ``None`` if it is damaged.
         """
         checksum, _, rest = line.partition(b" ")
-        if not rest or checksum != b"%08x" % zlib.crc32(rest):  # the checksum of nothing is right, too
+        if not rest or checksum != b"%08x" % zlib.crc32(rest):  # the checksum of an empty text matches, too
             return None
         number, place, *tokens, text = rest.split(b" ", _FIELDS - 2)
         asked, cached, answered, reasoning = map(int, tokens)
@@ -71,7 +71,7 @@ class Record:
 @attrs.frozen
 class LineCounts:
     """
-    How many requests are through, and what they cost.
+    How many requests were answered and refused, and the tokens of all.
     """
 
     completed: int = 0
@@ -80,7 +80,7 @@ class LineCounts:
 
     def plus(self, record: Record) -> LineCounts:
         """
-        Return it with one more request.
+        Return the counts with one more request.
         """
         return LineCounts(self.completed + record.is_ok, self.failed + (not record.is_ok), self.usage + record.usage)
 
@@ -88,19 +88,20 @@ class LineCounts:
 @attrs.define(eq=False)
 class Journal:
     """
-    The journal of one batch, open; for one process at a time.
+    The open journal of one batch, for one process at a time.
 
-    One thread may add while another writes down.
+    One thread may `add` while another calls `flush`: `_lock` guards the counts, the marks of done lines, and the
+    records that wait to be written. The file belongs to the thread that writes; no lock is held while it does.
 
     Attributes:
         total: Requests of the batch.
 
-        tally: Of all records, those not written down yet too.
+        counts: Counts of all records, including those not yet written.
     """
 
     path: Path
     total: int
-    tally: LineCounts = attrs.field(factory=LineCounts, init=False)
+    counts: LineCounts = attrs.field(factory=LineCounts, init=False)
     _file: FileIO = attrs.field(init=False)
     _size_bytes: int = attrs.field(default=0, init=False)
     _is_done: bytearray = attrs.field(init=False)
@@ -110,7 +111,7 @@ class Journal:
     @classmethod
     def open(cls, path: Path, total: int) -> Journal:
         """
-        Open the journal at *path*, made when missing, and read what it has.
+        Open the journal at *path*, creating it when missing, and read its records.
 
         Raises:
             StoreError: The disk is full or broken.
@@ -128,18 +129,18 @@ class Journal:
 
     @property
     def left(self) -> int:
-        """How many requests are not through."""
-        return self.total - self.tally.completed - self.tally.failed
+        """Requests without a record."""
+        return self.total - self.counts.completed - self.counts.failed
 
     def is_done(self, line: int) -> bool:
         """
-        Tell whether the request on *line* is through.
+        Return whether the request on *line* has a record.
         """
         return self._is_done[line] != 0
 
     def add(self, record: Record) -> None:
         """
-        Take a record, to be written down by the next `flush`; a second one of the same line is dropped.
+        Add a record, which the next `flush` writes; a second one of the same line is dropped.
         """
         packed = record.packed()
         with self._lock:
@@ -148,7 +149,7 @@ class Journal:
 
     def flush(self) -> None:
         """
-        Write down what was added; if that fails it is kept for the next time.
+        Write the records added since the last time; if that fails they are kept for the next time.
 
         Raises:
             StoreError: The disk is full or broken.
@@ -167,7 +168,7 @@ class Journal:
 
     def sync(self) -> None:
         """
-        Write down what was added, and make the disk keep it.
+        Write the records added since the last time, and sync the file to disk.
 
         Raises:
             StoreError: The disk is full or broken.
@@ -178,7 +179,7 @@ class Journal:
 
     def records(self) -> Iterator[Record]:
         """
-        Yield what is written down, in the order in which it came, each input line once.
+        Yield the written records in their order, each input line once.
         """
         seen = bytearray(self.total + 1)
         for record, _ in self._intact():
@@ -188,7 +189,7 @@ class Journal:
 
     def close(self) -> None:
         """
-        Let go of the file; what was not written down is lost.
+        Close the file; records that were not written are lost.
         """
         self._file.close()
 
@@ -202,7 +203,7 @@ class Journal:
         if self._is_done[record.line]:
             return False
         self._is_done[record.line] = 1
-        self.tally = self.tally.plus(record)
+        self.counts = self.counts.plus(record)
         return True
 
     def _append(self, content: bytes) -> None:
@@ -218,7 +219,7 @@ class Journal:
 
     def _intact(self) -> Iterator[tuple[Record, int]]:
         """
-        Yield the records up to the first damaged one, each with where it ends.
+        Yield the records before the first damaged one, each with the offset of its end.
         """
         end = 0
         with self.path.open("rb", buffering=_CHUNK) as file:

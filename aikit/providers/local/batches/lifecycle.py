@@ -1,5 +1,5 @@
 """
-The life of a batch: from one status to the next, for whoever works on it.
+The life of a batch: what happens in each status, and which status comes next.
 """
 
 from __future__ import annotations
@@ -14,48 +14,46 @@ import attrs
 from aikit.providers.local.batches.answerer import Answer, Task
 from aikit.providers.local.batches.input import (
     DamagedInput,
-    Verdict,
+    InputCheck,
+    check_input,
     damaged_input,
-    judged,
     missing_input,
     tasks,
     unfit_input,
 )
 from aikit.providers.local.batches.journal import Journal, Record
-from aikit.providers.local.batches.output import answered_line, conclude, tally_columns
-from aikit.providers.local.store.batches import BatchStore, StoredBatch, Superseded
+from aikit.providers.local.batches.output import answered_line, conclude, count_columns
+from aikit.providers.local.store.batches import BatchStore, StatusChanged, StoredBatch
 from aikit.storage.database import giving_up
 from aikit.storage.errors import StoreError, telling_faults
 from aikit.types.usage import Usage
 
-_BEAT_S: Final = 0.2
-_COUNTS_EVERY: Final = 2  # beats
+_WRITE_S: Final = 0.2
+_COUNTS_EVERY: Final = 2  # writes
 _SYNC_EVERY: Final = 10
 _PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 30.0
 log: Final = logging.getLogger("aikit.providers.local")
 
 Execute = Callable[[Iterator[Task], Callable[[Task, Answer], None], Callable[[], bool]], None]
-"""Has tasks answered; see `aikit.providers.local.batches.executor.Executor.run`."""
+"""Answers tasks; see `aikit.providers.local.batches.executor.Executor.run`."""
 
 
-class Stopped(Exception):  # noqa: N818  a wish, not a fault
+class Stopped(Exception):  # noqa: N818  a request, not a fault
     """
-    Whoever works on batches here is to stop.
+    The worker was asked to stop.
     """
 
 
 @attrs.define(eq=False)
-class BatchWork:
+class BatchRun:
     """
-    Work on one batch, for whoever holds its lock.
+    One run of the work on a batch, by the thread that holds the batch's lock.
 
     Attributes:
-        batch_id: The batch.
+        may_answer: Whether the run answers lines, or leaves that to another thread.
 
-        may_answer: Whether its lines may be answered now.
-
-        stop: Set when the work is to end soon; what is done stays done.
+        stop: Set to end the run soon; answers so far are kept.
     """
 
     batches: BatchStore
@@ -64,21 +62,21 @@ class BatchWork:
     stop: threading.Event
     may_answer: bool
     _pause_s: float = attrs.field(default=_PAUSE_S, init=False)
-    _told: str = attrs.field(default="", init=False)
+    _last_reason: str = attrs.field(default="", init=False)
 
     def run(self) -> bool:
         """
-        Take the batch from status to status as far as it goes; return whether its lines wait to be answered.
+        Take the batch from status to status; return whether its lines wait to be answered.
 
-        Where the disk is full or the store busy, it waits until that is over.
+        While the disk is full or the store is busy, the run waits.
 
         Raises:
-            Stopped: It was asked to.
+            Stopped: *stop* was set.
         """
         with giving_up(self._raise_if_stopped):
-            return self._taken_as_far_as_it_goes()
+            return self._run_steps()
 
-    def _taken_as_far_as_it_goes(self) -> bool:
+    def _run_steps(self) -> bool:
         while True:
             self._raise_if_stopped()
             try:
@@ -89,7 +87,7 @@ class BatchWork:
                 if self._is_waiting(batch):
                     return True
                 self._step(batch)
-            except Superseded:
+            except StatusChanged:
                 continue
             except StoreError as error:
                 self._pause(error)
@@ -107,7 +105,7 @@ class BatchWork:
         try:
             if batch.status == "in_progress" and not batch.is_out_of_time(self.batches.store.clock.now()):
                 self._answer(batch, journal)
-            elif batch.status == "finalizing" and journal.left:  # the disk lost what it was to keep
+            elif batch.status == "finalizing" and journal.left:  # the disk lost records
                 self.batches.change(batch, status="in_progress", finalizing_at=None)
             else:
                 conclude(self.batches.store, batch, journal, self._raise_if_stopped)
@@ -115,18 +113,18 @@ class BatchWork:
             journal.close()
 
     def _validate(self, batch: StoredBatch) -> None:
-        verdict = self._verdict(batch)
+        check = self._check_input(batch)
         now = int(self.batches.store.clock.now())
-        found = {"total": verdict.total, "model": verdict.model}
-        if batch.status == "cancelling":  # only what is valid has lines that an error file can name
-            change = {"status": "cancelled", "cancelled_at": now} if verdict.problems else found
-        elif verdict.problems:
-            change = {"status": "failed", "failed_at": now, "errors": verdict.errors()}
+        found = {"total": check.total, "model": check.model}
+        if batch.status == "cancelling":  # only a valid input has lines that an error file can name
+            change = {"status": "cancelled", "cancelled_at": now} if check.problems else found
+        elif check.problems:
+            change = {"status": "failed", "failed_at": now, "errors": check.errors()}
         else:
             change = found | {"status": "in_progress", "in_progress_at": now}
         self.batches.change(batch, **change)
 
-    def _verdict(self, batch: StoredBatch) -> Verdict:
+    def _check_input(self, batch: StoredBatch) -> InputCheck:
         store = self.batches.store
         try:
             file = store.batch_folder.input(batch.id).open("rb", buffering=0)
@@ -136,7 +134,7 @@ class BatchWork:
             known = store.retrieve(batch.input_file_id)
             if known is not None and known.purpose != "batch":
                 return unfit_input(known.purpose)
-            return judged(file, batch.endpoint, lambda _: self._raise_if_stopped())
+            return check_input(file, batch.endpoint, lambda _: self._raise_if_stopped())
 
     def _answer(self, batch: StoredBatch, journal: Journal) -> None:
         before = journal.left
@@ -144,29 +142,29 @@ class BatchWork:
             failure = missing_input(batch.input_file_id).errors()
             conclude(self.batches.store, batch, journal, self._raise_if_stopped, failure)
             return
-        session = Session(batches=self.batches, batch=batch, journal=journal, stop=self.stop)
+        answering = AnswerRun(batches=self.batches, batch=batch, journal=journal, stop=self.stop)
         if before:
-            session.run(self.execute)
-        self._keep(journal)
+            answering.run(self.execute)
+        self._sync(journal)
         if journal.left < before:
             self._pause_s = _PAUSE_S
         if not journal.left:
             now = int(self.batches.store.clock.now())
-            self.batches.change(batch, status="finalizing", finalizing_at=now, **tally_columns(journal))
-        elif isinstance(session.trouble, DamagedInput):
-            failure = damaged_input(batch.input_file_id, session.trouble).errors()
+            self.batches.change(batch, status="finalizing", finalizing_at=now, **count_columns(journal))
+        elif isinstance(answering.trouble, DamagedInput):
+            failure = damaged_input(batch.input_file_id, answering.trouble).errors()
             conclude(self.batches.store, batch, journal, self._raise_if_stopped, failure)
-        elif session.trouble is not None:
-            self._pause(session.trouble)
+        elif answering.trouble is not None:
+            self._pause(answering.trouble)
 
     def _finds_input(self, batch: StoredBatch) -> bool:
         store = self.batches.store
         with telling_faults(store.folder):
             return store.batch_folder.finds_input(batch.id, store.blob(batch.input_file_id))
 
-    def _keep(self, journal: Journal) -> None:
+    def _sync(self, journal: Journal) -> None:
         """
-        Have the disk keep all answers; where it is full, hold them until there is room.
+        Sync the journal to disk; while the disk is full, keep its records in memory.
         """
         while True:
             try:
@@ -178,9 +176,9 @@ class BatchWork:
                 return
 
     def _pause(self, error: Exception) -> None:
-        if str(error) != self._told:
-            self._told = str(error)
-            log.warning("batch %s waits, and goes on by itself: %s", self.batch_id, error)
+        if str(error) != self._last_reason:
+            self._last_reason = str(error)
+            log.warning("batch %s pauses and continues by itself: %s", self.batch_id, error)
         self.stop.wait(self._pause_s)
         self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
 
@@ -190,12 +188,15 @@ class BatchWork:
 
 
 @attrs.define(eq=False, kw_only=True)
-class Session:
+class AnswerRun:
     """
-    One stretch of answering lines: until all are, or the batch is cancelled or out of time, or it cannot go on.
+    One run of answering lines: until all are answered, the batch is cancelled or out of time, or something fails.
+
+    The caller of `run` answers; a second thread writes the journal and the counts. Both may set `_is_over` and
+    `trouble`, without a lock: if both fail at once, either failure may be told.
 
     Attributes:
-        trouble: Why it could not go on.
+        trouble: The failure that ended the run.
     """
 
     batches: BatchStore
@@ -208,22 +209,22 @@ class Session:
 
     def run(self, execute: Execute) -> None:
         """
-        Have the lines answered that are not, and write down what becomes of them.
+        Answer the lines that have no record in the journal.
         """
-        heart = threading.Thread(target=self._beat, name="aikit-batch-journal", daemon=True)
-        heart.start()
+        writer = threading.Thread(target=self._write_periodically, name="aikit-batch-journal", daemon=True)
+        writer.start()
         try:
             with self.batches.store.batch_folder.input(self.batch.id).open("rb", buffering=0) as file:
                 execute(tasks(file, self.journal.is_done, self.batch.id), self._take, self._should_stop)
             if self.journal.left and not self._should_stop():
-                self._break_off(DamagedInput("lines of it are missing"))
+                self._fail(DamagedInput("lines are missing"))
         except Exception as error:
             if not self.stop.is_set():
-                log.exception("batch %s: answering its lines broke off", self.batch.id)
-            self._break_off(error)
+                log.exception("batch %s: answering its lines failed", self.batch.id)
+            self._fail(error)
         finally:
             self._ended.set()
-            heart.join()
+            writer.join()
 
     def _take(self, task: Task, answer: Answer) -> None:
         text, usage = answered_line(task.custom_id, answer)
@@ -232,28 +233,28 @@ class Session:
     def _should_stop(self) -> bool:
         return self._is_over or self.stop.is_set()
 
-    def _beat(self) -> None:
-        beats = 0
-        while not self._ended.wait(_BEAT_S):
-            beats += 1
+    def _write_periodically(self) -> None:
+        count = 0
+        while not self._ended.wait(_WRITE_S):
+            count += 1
             try:
                 with giving_up(self._raise_if_stopped):
-                    self._look_around(beats)
-            except (Superseded, Stopped):
+                    self._write(count)
+            except (StatusChanged, Stopped):
                 self._is_over = True
-            except Exception as error:  # noqa: BLE001  it is told as trouble; without a beat nothing would be written
-                self._break_off(error)
+            except Exception as error:  # noqa: BLE001  it ends the run: without this thread nothing would be written
+                self._fail(error)
 
-    def _look_around(self, beats: int) -> None:
+    def _write(self, count: int) -> None:
         if self.batch.is_out_of_time(self.batches.store.clock.now()):
             self._is_over = True
-        (self.journal.flush if beats % _SYNC_EVERY else self.journal.sync)()  # what ends in its last second, too
-        if beats % _COUNTS_EVERY and not self._should_stop():
-            self.batches.change(self.batch, **tally_columns(self.journal))  # also tells whether it was cancelled
+        (self.journal.flush if count % _SYNC_EVERY else self.journal.sync)()  # also when the window is over
+        if count % _COUNTS_EVERY and not self._should_stop():
+            self.batches.change(self.batch, **count_columns(self.journal))  # raises when the batch was cancelled
 
     def _raise_if_stopped(self) -> None:
         if self.stop.is_set():
             raise Stopped
 
-    def _break_off(self, error: Exception) -> None:
+    def _fail(self, error: Exception) -> None:
         self.trouble, self._is_over = self.trouble or error, True

@@ -1,5 +1,5 @@
 """
-The output and error files of a batch: their lines, and how they come to be in the same moment as its last status.
+The output and error files of a batch: their lines, and their creation together with the final status.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _NEVER_RUN: Final[Mapping[str, tuple[str, str]]] = {
         "This request was not executed because the batch was cancelled before it.",
     ),
 }
-"""End of a batch → code and message of the requests that it left undone."""
+"""Final status of a batch → code and message of the requests that were not run."""
 _BLOCK: Final = 256 * 1024
-_MOST: Final = 2**63 - 1  # SQLite has no larger number, and a server may say any
+_MOST: Final = 2**63 - 1  # SQLite has no larger integer, and a server may report any
 _STATUS_AFTER: Final = {"finalizing": "completed", "cancelling": "cancelled", "in_progress": "expired"}
 
 
@@ -47,13 +47,24 @@ def conclude(
     failure: str | None = None,
 ) -> None:
     """
-    Write the files of *batch* and give it its last status: that which follows the one it has, or "failed".
+    Write the files of *batch* and set its final status in one transaction.
 
-    A crash at any moment leaves either the batch as it was, or all of it done. *failure* is what its row has then.
+    A crash leaves either the batch as it was, or all of it done.
+
+    Args:
+        store: Where the files go.
+
+        batch: Its status decides which final status follows.
+
+        journal: Its answered requests.
+
+        raise_if_unwanted: Called now and then; it raises to give up.
+
+        failure: Errors in JSON, which make the final status ``"failed"``.
 
     Raises:
-        Superseded: The batch has another status by now; nothing was done.
-        StoreError: The disk is full or broken; nothing was done.
+        StatusChanged: The batch has another status by now; nothing was written.
+        StoreError: The disk is full or broken; nothing was written.
     """
     journal.sync()
     end = _STATUS_AFTER[batch.status] if failure is None else "failed"
@@ -68,25 +79,25 @@ def conclude(
             "output_file_id": (output, f"{batch.id}_output.jsonl"),
             "error_file_id": (errors, f"{batch.id}_error.jsonl"),
         }
-        kept = {column: (part.finished(), name) for column, (part, name) in parts.items() if not part.is_empty}
+        kept = {column: (part.flushed(), name) for column, (part, name) in parts.items() if not part.is_empty}
 
         def note(connection: sqlite3.Connection, files: Sequence[StoredFile]) -> None:
             ids = {column: file.id for column, file in zip(kept, files, strict=True)}
-            change(connection, batch, ids | tally_columns(journal) | _ended(end, store) | {"errors": failure})
+            change(connection, batch, ids | count_columns(journal) | _ended(end, store) | {"errors": failure})
 
         arrivals = list(kept.values())
-        store.keep_together(arrivals, purpose="batch_output", expires_after_s=batch.output_expires_after_s, note=note)
+        store.keep_all(arrivals, purpose="batch_output", expires_after_s=batch.output_expires_after_s, note=note)
 
 
-def tally_columns(journal: Journal) -> dict[str, Any]:
+def count_columns(journal: Journal) -> dict[str, Any]:
     """
-    Return how far it has come, as a batch's row has it.
+    Return the counts of *journal* as columns of a batch's row.
     """
-    tally = journal.tally
+    counts = journal.counts
     return {
-        "completed": tally.completed,
-        "failed": tally.failed,
-        **{name: min(getattr(tally.usage, name), _MOST) for name in attrs.fields_dict(type(tally.usage))},
+        "completed": counts.completed,
+        "failed": counts.failed,
+        **{name: min(getattr(counts.usage, name), _MOST) for name in attrs.fields_dict(type(counts.usage))},
     }
 
 
@@ -96,7 +107,7 @@ def _ended(status: str, store: Store) -> dict[str, Any]:
 
 def _lines(store: Store, batch: StoredBatch, journal: Journal, end: str) -> Iterator[tuple[bool, bytes]]:
     """
-    Yield all lines of both files, and for each whether it belongs to the output.
+    Yield the lines of both files, each with whether it belongs to the output file.
     """
     for record in journal.records():
         yield record.is_ok, record.text
@@ -111,7 +122,7 @@ def _lines(store: Store, batch: StoredBatch, journal: Journal, end: str) -> Iter
 @attrs.define(eq=False)
 class _Part:
     """
-    One of the files, written in blocks.
+    The output or the error file, written in blocks.
     """
 
     _incoming: Incoming
@@ -125,9 +136,9 @@ class _Part:
         self._block += text
         self._block += b"\n"
         if len(self._block) >= _BLOCK:
-            self.finished()
+            self.flushed()
 
-    def finished(self) -> Incoming:
+    def flushed(self) -> Incoming:
         self._incoming.write(memoryview(self._block))
         self._block = bytearray()
         return self._incoming
@@ -135,10 +146,10 @@ class _Part:
 
 def answered_line(custom_id: str, answer: Answer) -> tuple[bytes, Usage | None]:
     """
-    Return the line, without its newline, that tells *answer*, and the tokens it cost.
+    Return the line for *answer*, without its newline, and the tokens of the answer.
     """
     if answer.error is not None or answer.status_code is None:
-        return unanswered_line(custom_id, *(answer.error or ("no_answer", "There was no answer."))), None
+        return unanswered_line(custom_id, *(answer.error or ("no_answer", "This request got no answer."))), None
     body, value = _as_line(answer.body)
     usage = Usage.from_wire(value.get("usage")) if isinstance(value, dict) else None
     request_id = answer.request_id or _new_id("req_")
@@ -151,20 +162,20 @@ def answered_line(custom_id: str, answer: Answer) -> tuple[bytes, Usage | None]:
 
 def unanswered_line(custom_id: str, code: str, message: str) -> bytes:
     """
-    Return the line, without its newline, about a request that got no answer.
+    Return the line for a request that got no answer, without its newline.
     """
     error = {"code": code, "message": message}
     return json.dumps({"id": _new_id("batch_req_"), "custom_id": custom_id, "response": None, "error": error}).encode()
 
 
 def _new_id(prefix: str) -> str:
-    # No secret. The system's own numbers would cost each line a turn among all threads; a forked child has others too.
+    # Not secret: the system's random numbers would cost each line a lock among all threads.
     return f"{prefix}{random.getrandbits(128):032x}"
 
 
 def _as_line(body: bytes) -> tuple[bytes, Any]:
     """
-    Return *body* as JSON on one line, and what it says; what is no JSON becomes a string.
+    Return *body* as JSON on one line, and its value; a body that is not JSON becomes a string.
     """
     try:
         value = parsed(body)
@@ -176,7 +187,7 @@ def _as_line(body: bytes) -> tuple[bytes, Any]:
 
 def _mended(body: bytes) -> tuple[bytes, Any]:
     try:
-        value = json.loads(body, parse_constant=lambda _: None)  # servers that write NaN mean nothing by it
+        value = json.loads(body, parse_constant=lambda _: None)  # some servers write NaN
     except (ValueError, RecursionError):
         value = body.decode("utf-8", "replace") or None
     return json.dumps(value).encode(), value

@@ -24,11 +24,11 @@ from aikit.types.errors import CancelledError, ExchangeError, OpenAIError
 from aikit.validation.lines import parsed
 
 MOST_BYTES: Final = 64 * 1024 * 1024
-"""A larger answer is refused: sixty-four of them at a time have to fit into memory."""
+"""Limit for one answer: sixty-four at a time have to fit into memory."""
 TRIES: Final = 6
-"""How often a line is asked that is answered with 408, 409 or 5xx, or whose connection breaks: within half a minute."""
+"""Attempts after 408, 409, 5xx or a broken connection, within half a minute."""
 TRIES_THROTTLED: Final = 20
-"""How often, when it is answered with 429, 503 or 529: for about ten minutes, or as long as Retry-After says."""
+"""Attempts after 429, 503 or 529: for about ten minutes, or as long as Retry-After says."""
 TRIES_TIMED_OUT: Final = 3
 _OVERLOADED: Final = frozenset((429, 503, 529))
 _UNUSABLE: Final = frozenset(("invalid_url", "tls_error", "proxy_error"))
@@ -42,21 +42,21 @@ _PATIENT: Final = RetryPolicy(max_retries=TRIES_THROTTLED - 1, max_delay_s=60.0,
 @attrs.frozen(kw_only=True)
 class Upstream:
     """
-    Asks a server for the answer of each line, at most `TRIES` times, `TRIES_THROTTLED` while it has too much to do.
+    An answerer that sends each line to a server, up to `TRIES` times, `TRIES_THROTTLED` while the server is overloaded.
 
-    Statuses that are about the request (400, 401, 404, 422, ...) are its answer. ``x-should-retry`` wins over what a
-    status says, and an account without money is not asked again. What the server says last is what the line ends with.
+    Statuses about the request (400, 401, 404, 422, …) are its answer. ``x-should-retry`` wins over the status, and an
+    account without credit is not retried. The last answer of the server is the answer of the line.
 
     Attributes:
-        base_url: Without a slash at its end; the ``/v1`` of a line's url is taken off before it is put behind.
+        base_url: Without a slash at its end; the url of a line is appended without its ``/v1``.
 
-        transport: What sends; with as many connections as requests may be under way.
+        transport: Has as many connections as requests may be under way.
 
-        headers: Sent with every request; the key is among them.
+        headers: Sent with every request, including the API key.
 
-        timeout_s: Seconds without any byte after which a try fails.
+        timeout_s: Seconds without a byte after which an attempt fails.
 
-        most_bytes: A larger answer is refused.
+        most_bytes: Size limit of one answer.
     """
 
     # x-should-retry, retry-after-ms: https://github.com/openai/openai-python (read 2026-11-21)
@@ -71,7 +71,7 @@ class Upstream:
 
     def answer(self, task: Task, context: CallContext) -> Answer:
         """
-        Try once to have *task* answered; see `aikit.providers.local.batches.answerer.Answerer.answer`.
+        Try once to answer *task*; see `aikit.providers.local.batches.answerer.Answerer.answer`.
         """
         answer = _Collected(self.most_bytes)
         request = Request(
@@ -87,7 +87,8 @@ class Upstream:
             response = self.transport.send(request, context)
         except _TooLargeError:
             return _failed(
-                "answer_too_large", f"The answer has more than {self.most_bytes:,} bytes, the most that is kept."
+                "answer_too_large",
+                f"The answer has more than {self.most_bytes:,} bytes, the most that is kept.",
             )
         except ExchangeError as error:
             return self._after_break(request, error)
@@ -110,7 +111,7 @@ class Upstream:
 
     def _after_refusal(self, request: Request, response: Response) -> Answer:
         """
-        Raise what says when to ask again, or return the refusal.
+        Raise when to retry, or return the refusal.
         """
         is_overload = response.status in _OVERLOADED
         delay_s = (_PATIENT if is_overload else _POLICY).delay_after_response(request, response)
@@ -125,7 +126,7 @@ class Upstream:
 
     def _after_break(self, request: Request, error: ExchangeError) -> Answer:
         """
-        Raise what says when to ask again, or return what the line ends with.
+        Raise when to retry, or return the failure.
         """
         if error.code in _UNUSABLE or not error.is_ambiguous:
             raise Unreachable(str(error)) from None
@@ -138,7 +139,7 @@ class Upstream:
 
 def upstream_headers(api_key: str | None, custom_headers: Mapping[str, str] | None = None) -> Headers:
     """
-    Return what is sent with every line; *custom_headers* win.
+    Return the headers of every request; *custom_headers* win.
     """
     fields = {"User-Agent": f"aikit/{__version__}", "Accept": "application/json"}
     if api_key:
@@ -148,14 +149,14 @@ def upstream_headers(api_key: str | None, custom_headers: Mapping[str, str] | No
 
 class _TooLargeError(Exception):
     """
-    The answer goes beyond what is kept.
+    The answer is larger than the limit.
     """
 
 
 @attrs.define(eq=False)
 class _Collected:
     """
-    A sink in memory, with a bound.
+    A sink in memory with a size limit.
     """
 
     most_bytes: int
@@ -163,25 +164,25 @@ class _Collected:
 
     @property
     def done(self) -> int:
-        """None that would be of use to another attempt."""
+        """Zero: no attempt resumes an earlier one."""
         return 0
 
     def request_headers(self) -> Mapping[str, str]:
         """
-        Return no wishes: the whole is wanted.
+        Return no headers: the whole is wanted.
         """
         return {}
 
     def begin(self, status: int, headers: Mapping[str, str]) -> int:  # noqa: ARG002  the same for all
         """
-        Start anew.
+        Drop what an earlier attempt wrote.
         """
         self.content.clear()
         return 0
 
     def write(self, chunk: memoryview, /) -> None:
         """
-        Take one chunk.
+        Append one chunk.
         """
         if len(self.content) + len(chunk) > self.most_bytes:
             raise _TooLargeError
@@ -190,7 +191,7 @@ class _Collected:
 
 def _answered(response: Response, content: bytes) -> Answer:
     """
-    Return what came with success, if it is a JSON object.
+    Return the answer of a success, which must be a JSON object.
     """
     try:
         value, body = parsed(content), content
@@ -199,14 +200,14 @@ def _answered(response: Response, content: bytes) -> Answer:
     if type(value) is not dict:
         shown = response.request.headers.hide_in(content[:200].decode("utf-8", "replace"))
         where = f"{redacted(response.request.url)} answered with status {response.status}"
-        return _failed("invalid_response", f"{where} and no JSON object, but: {shown}")
+        return _failed("invalid_response", f"{where}, but not with a JSON object: {shown}")
     status = _told_status(value) or response.status
     return Answer(status_code=status, request_id=_request_id(response), body=_on_one_line(body))
 
 
 def _told_status(value: dict[str, Any]) -> int | None:
     """
-    Return the status of a refusal that came with success, as some gateways send it: an error object and nothing else.
+    Return the status of an error object that came with a success status, as some gateways send it.
     """
     error = value.get("error")
     if not isinstance(error, dict) or any(name in value for name in _ANSWERS):
@@ -217,7 +218,7 @@ def _told_status(value: dict[str, Any]) -> int | None:
 
 def _mended(content: bytes) -> tuple[Any, bytes]:
     """
-    Return JSON with null where some servers write NaN or Infinity, which JSON does not have; ``None`` for others.
+    Return value and text of JSON, with null for NaN and Infinity that some servers write; ``None`` for other content.
     """
     try:
         value = json.loads(content.decode(), parse_constant=lambda _: None)
@@ -228,7 +229,7 @@ def _mended(content: bytes) -> tuple[Any, bytes]:
 
 def _refused(response: Response) -> Answer:
     """
-    Return a refusal with its error object, put into OpenAI's shape where it has another.
+    Return a refusal with an error object in OpenAI's shape.
     """
     error = error_from(response)
     if 300 <= response.status <= 399:
@@ -248,7 +249,7 @@ def _has_openais_shape(body: Any) -> bool:
 
 def _cut(request: Request) -> ExchangeError:
     """
-    Tell an answer that was cut within its headers, which the parser takes for a whole one without a body.
+    Return the error for an answer cut off within its headers, which the parser takes for one without a body.
     """
     return ExchangeError(
         message=f"the answer of {redacted(request.url)} ended within its headers", code="connection_error"
@@ -265,6 +266,6 @@ def _request_id(response: Response) -> str:
 
 def _on_one_line(body: bytes) -> bytes:
     """
-    Return JSON without line breaks, which can only stand between its values.
+    Return JSON without line breaks, which stand only between its tokens.
     """
     return body.replace(b"\n", b" ").replace(b"\r", b" ") if b"\n" in body or b"\r" in body else body

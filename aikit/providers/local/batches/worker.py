@@ -1,5 +1,5 @@
 """
-What works on batches: two threads of whichever process looks at one that is not ended and that nobody works on.
+The worker of the embedded provider: two threads that advance the batches that a process asks about.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Final
 
 import attrs
 
-from aikit.providers.local.batches.answer_settings import Answers
+from aikit.providers.local.batches.answer_settings import AnswerSettings
 from aikit.providers.local.batches.answerer import Answer, Task
 from aikit.providers.local.batches.executor import Executor
-from aikit.providers.local.batches.lifecycle import BatchWork, Stopped
+from aikit.providers.local.batches.lifecycle import BatchRun, Stopped
 from aikit.providers.local.store.batches import BatchStore, StoredBatch
 from aikit.storage.shutdown import stop_at_exit
 
@@ -26,81 +26,76 @@ log: Final = logging.getLogger("aikit.providers.local")
 
 
 @attrs.define(eq=False)
-class Engine:
+class BatchWorker:
     """
-    Works on the batches of a store that it is told of; starts no thread before that.
+    Advances batches of a store in two background threads, started by the first batch.
 
-    One thread does what takes moments (looks at inputs, writes output files, carries out cancellations), so that it
-    never waits for the other, which has the lines of one batch answered after those of another. Over all threads and
-    processes one works on a batch at a time: it holds the lock that `BatchFolder` names. Both are daemons: a program
-    ends when it wants to, and what was not done is done by the next that looks.
-
-    Attributes:
-        batches: Where they are.
-
-        answers: How their lines are answered.
+    One thread does the short work (checks inputs, writes output files, carries out cancellations), so that it never
+    waits for the other, which answers the lines of one batch after another. One thread of one process at a time works
+    on a batch: the one that holds the batch's file lock, see `BatchFolder.working_on`. The threads are daemons, so a
+    program can end at any time; the next program that asks about a batch continues it.
     """
 
     batches: BatchStore
-    answers: Answers
+    answers: AnswerSettings
     _stop: threading.Event = attrs.field(init=False)
-    _desk: _Worker = attrs.field(init=False)
-    _lines: _Worker = attrs.field(init=False)
+    _short: _QueueThread = attrs.field(init=False)
+    _lines: _QueueThread = attrs.field(init=False)
     _pid: int = attrs.field(init=False)
-    _told: set[str] = attrs.field(factory=set, init=False)
+    _warned: set[str] = attrs.field(factory=set, init=False)
     _executor: Executor | None = attrs.field(default=None, init=False)
-    _opened: ExitStack = attrs.field(init=False)
+    _open_answerers: ExitStack = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._begin()
 
-    def look(self, batch: StoredBatch) -> None:
+    def advance(self, batch: StoredBatch) -> None:
         """
-        Work on *batch* unless it is ended, or somebody does, or its lines are to be answered elsewhere.
+        Work on *batch*, unless it has ended, is being worked on, or belongs to another upstream.
         """
         if self._pid != os.getpid():
-            self._begin()  # in a child made by fork the threads are not
+            self._begin()  # a child made by fork has none of the threads
         if batch.is_ended or self._stop.is_set():
             return
         if self._is_ours(batch):
             if not self._is_being_answered(batch):
-                self._desk.put(batch.id)
+                self._short.put(batch.id)
         else:
             self._leave_alone(batch)
 
     def ask_to_stop(self) -> None:
         """
-        Have the threads end soon, without waiting for that.
+        Ask the threads to end soon, without waiting for them.
         """
         self._stop.set()
 
     def stop(self, timeout_s: float = _STOP_S) -> None:
         """
-        End the threads; what is not done is left to the next who looks.
+        Stop the threads; unfinished batches wait for the next program that asks about them.
 
         Args:
-            timeout_s: Seconds after which what is under way is not waited for any longer.
+            timeout_s: Seconds to wait for the threads.
         """
         self.ask_to_stop()
         if self._pid == os.getpid():
             ends_at = time.monotonic() + timeout_s
-            for worker in (self._desk, self._lines):
+            for worker in (self._short, self._lines):
                 worker.join(max(ends_at - time.monotonic(), 0.0))
-            self._opened.close()
+            self._open_answerers.close()
 
     def _begin(self) -> None:
         self._pid, self._stop = os.getpid(), threading.Event()
-        self._executor, self._opened = None, ExitStack()
-        self._desk = _Worker("aikit-batches", self._do_paperwork, self._stop)
-        self._lines = _Worker("aikit-batch-lines", self._have_answered, self._stop)
+        self._executor, self._open_answerers = None, ExitStack()
+        self._short = _QueueThread("aikit-batches", self._do_short_work, self._stop)
+        self._lines = _QueueThread("aikit-batch-lines", self._answer_lines, self._stop)
         try:
             stop_at_exit(self)
-        except RuntimeError:  # it is the end already: what is asked is answered, and nothing is begun
+        except RuntimeError:  # the interpreter is ending: requests are answered, but no work starts
             self._stop.set()
 
     def _is_ours(self, batch: StoredBatch) -> bool:
         """
-        Tell whether *batch* can go on here: it was made for the same upstream, or needs none any more.
+        Return whether *batch* was created for this upstream, or needs none any more.
         """
         if self.answers.upstream == batch.upstream or batch.status in {"cancelling", "finalizing"}:
             return True
@@ -108,7 +103,7 @@ class Engine:
 
     def _is_being_answered(self, batch: StoredBatch) -> bool:
         """
-        Tell whether its lines are being answered, or wait for that and nothing else is to be done.
+        Return whether the lines of *batch* are being answered, or only wait for that.
         """
         if self._lines.current == batch.id:
             return True
@@ -116,25 +111,25 @@ class Engine:
         return is_waiting and self._lines.has(batch.id)
 
     def _leave_alone(self, batch: StoredBatch) -> None:
-        if batch.id not in self._told:
-            self._told.add(batch.id)
+        if batch.id not in self._warned:
+            self._warned.add(batch.id)
             log.warning(
-                "batch %s stays as it is: its lines are to be answered by %s, and here they would be by %s",
+                "batch %s is left alone: it was created for %s, and this provider uses %s",
                 batch.id,
                 _named(batch.upstream),
                 _named(self.answers.upstream),
             )
 
-    def _do_paperwork(self, batch_id: str) -> None:
+    def _do_short_work(self, batch_id: str) -> None:
         if not self._work_on(batch_id, may_answer=False):
             return
         batch = self.batches.retrieve(batch_id)
         if batch is None or self._is_ours(batch):
             self._lines.put(batch_id)
-        else:  # it needed nobody's answers until the disk was found to have lost some
+        else:  # it needed no answers until the disk was found to have lost some
             self._leave_alone(batch)
 
-    def _have_answered(self, batch_id: str) -> None:
+    def _answer_lines(self, batch_id: str) -> None:
         self._work_on(batch_id, may_answer=True)
 
     def _work_on(self, batch_id: str, *, may_answer: bool) -> bool:
@@ -142,25 +137,27 @@ class Engine:
         with folder.working_on(batch_id) as is_mine:
             if not is_mine:
                 return False
-            return BatchWork(self.batches, batch_id, self._execute, self._stop, may_answer).run()
+            return BatchRun(self.batches, batch_id, self._execute, self._stop, may_answer).run()
 
     def _execute(
         self, tasks: Iterator[Task], on_answer: Callable[[Task, Answer], None], should_stop: Callable[[], bool]
     ) -> None:
         if self._executor is None:
-            answerer = self._opened.enter_context(self.answers.opened())
+            answerer = self._open_answerers.enter_context(self.answers.open_answerer())
             clock, concurrency = self.batches.store.clock, self.answers.concurrency
             self._executor = Executor(answerer, clock=clock, concurrency=concurrency)
         self._executor.run(tasks, on_answer, should_stop)
 
 
 @attrs.define(eq=False)
-class _Worker:
+class _QueueThread:
     """
-    A thread that works through ids, one after the other; there is none while there are none.
+    A thread that works through a queue of batches, and ends when the queue is empty.
+
+    `_lock` guards the queue, `current` and the thread; the work runs outside it.
 
     Attributes:
-        current: What it is at.
+        current: Id of the batch that is being worked on.
     """
 
     _name: str
@@ -178,7 +175,7 @@ class _Worker:
         with self._lock:
             if self._stop.is_set():
                 return
-            self._ids[batch_id] = None  # once, and where it stood
+            self._ids[batch_id] = None  # once, in its old place
             if self._thread is None:
                 self._start()
 
@@ -186,7 +183,7 @@ class _Worker:
         thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         try:
             thread.start()
-        except RuntimeError:  # the interpreter goes, and takes no more threads
+        except RuntimeError:  # the interpreter is ending and starts no more threads
             self._ids.clear()
         else:
             self._thread = thread
@@ -204,7 +201,7 @@ class _Worker:
             except Stopped:
                 pass
             except Exception:
-                log.exception("batch %s: working on it broke off; it goes on when somebody looks at it", batch_id)
+                log.exception("batch %s: the work on it failed; it continues when a program asks about it", batch_id)
 
     def _next(self) -> str | None:
         with self._lock:

@@ -20,14 +20,14 @@ WINDOW_S: Final = 86_400
 ENDED: Final = frozenset(("completed", "failed", "expired", "cancelled"))
 
 
-class Superseded(Exception):  # noqa: N818  the answer is to look again
+class StatusChanged(Exception):  # noqa: N818  the answer is to look again
     """
     The batch is not any more what it was taken for: somebody else has changed it.
     """
 
 
 @attrs.frozen(kw_only=True)
-class WantedBatch:
+class NewBatch:
     """
     What a batch is to be, once it is allowed.
 
@@ -119,7 +119,7 @@ class BatchStore:
 
     store: Store
 
-    def create(self, wanted: WantedBatch, upstream: str | None) -> StoredBatch:
+    def create(self, wanted: NewBatch, upstream: str | None) -> StoredBatch:
         """
         Write down a new batch, and keep its input until it is ended.
 
@@ -172,7 +172,7 @@ class BatchStore:
         Write *columns* down, unless the batch has another status than *batch* says.
 
         Raises:
-            Superseded: It has.
+            StatusChanged: It has.
             StoreError: The disk is full or broken.
         """
         database = self.store.database
@@ -195,7 +195,7 @@ class BatchStore:
                 change(connection, batch, {"status": "cancelling", "cancelling_at": now})
             return batch
 
-    def _new(self, batch_id: str, wanted: WantedBatch, upstream: str | None) -> StoredBatch:
+    def _new(self, batch_id: str, wanted: NewBatch, upstream: str | None) -> StoredBatch:
         now = int(self.store.clock.now())
         return StoredBatch(
             id=batch_id,
@@ -216,7 +216,7 @@ def change(connection: sqlite3.Connection, batch: StoredBatch, columns: Mapping[
     Write *columns* down inside a transaction; no moment lies before those that are known, whatever the clock says.
 
     Raises:
-        Superseded: The batch has another status than *batch* says.
+        StatusChanged: The batch has another status than *batch* says.
     """
     columns = {
         name: max(value, batch.latest_at) if name in _MOMENTS and value else value for name, value in columns.items()
@@ -224,7 +224,7 @@ def change(connection: sqlite3.Connection, batch: StoredBatch, columns: Mapping[
     assignments = ", ".join(f"{name} = ?" for name in columns)
     query = f"UPDATE batches SET {assignments} WHERE id = ? AND status = ?"  # noqa: S608  names from code
     if not connection.execute(query, (*columns.values(), batch.id, batch.status)).rowcount:
-        raise Superseded
+        raise StatusChanged
 
 
 def _found(connection: sqlite3.Connection, query: str, batch_id: str) -> StoredBatch | None:

@@ -117,10 +117,10 @@ class Store:
         Raises:
             StoreError: The disk is full or broken.
         """
-        (file,) = self.keep_together([(incoming, filename)], purpose=purpose, expires_after_s=expires_after_s)
+        (file,) = self.keep_all([(incoming, filename)], purpose=purpose, expires_after_s=expires_after_s)
         return file
 
-    def keep_together(
+    def keep_all(
         self,
         arrivals: Sequence[tuple[Incoming, str]],
         *,

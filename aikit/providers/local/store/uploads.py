@@ -52,7 +52,7 @@ class StoredUpload:
 
 
 @attrs.frozen(kw_only=True)
-class WantedUpload:
+class NewUpload:
     """
     What an upload is to be, once it is allowed.
 
@@ -79,7 +79,7 @@ class UploadStore:
 
     store: Store
 
-    def create(self, wanted: WantedUpload) -> StoredUpload:
+    def create(self, wanted: NewUpload) -> StoredUpload:
         """
         Write down a new upload.
 
@@ -119,7 +119,7 @@ class UploadStore:
             self._require_pending(connection, upload_id)
 
         arrivals = [(incoming, upload_id)]
-        kept = self.store.keep_together(arrivals, purpose=PART_PURPOSE, expires_after_s=LIFETIME_S, note=note)
+        kept = self.store.keep_all(arrivals, purpose=PART_PURPOSE, expires_after_s=LIFETIME_S, note=note)
         return attrs.evolve(kept[0], id=_PART + kept[0].id.removeprefix(_FILE))
 
     def part(self, upload_id: str, part_id: str) -> FileIO | None:
@@ -149,7 +149,7 @@ class UploadStore:
             self._require_pending(connection, upload.id)
             gone.extend(_end(connection, upload.id, "completed", files[0].id))
 
-        (file,) = self.store.keep_together(
+        (file,) = self.store.keep_all(
             [(incoming, upload.filename)],
             purpose=upload.purpose,
             expires_after_s=upload.file_expires_after_s,

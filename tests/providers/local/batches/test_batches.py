@@ -195,15 +195,15 @@ def test_a_day_passes_quickly_on_a_fast_clock(home: Path) -> None:
 
 def test_cancelling_while_the_files_are_written_cancels(api: API, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was written so far is dropped and written again: no file is there twice."""
-    keep_together, is_cancelled = Store.keep_together, threading.Event()
+    keep_all, is_cancelled = Store.keep_all, threading.Event()
 
     def cancelled_first(store: Store, arrivals: Any, **others: Any) -> Any:
         if others["purpose"] == "batch_output" and not is_cancelled.is_set():
             is_cancelled.set()
             assert api.call("POST", f"/batches/{batch_id}/cancel").json()["status"] == "cancelling"
-        return keep_together(store, arrivals, **others)
+        return keep_all(store, arrivals, **others)
 
-    monkeypatch.setattr(Store, "keep_together", cancelled_first)
+    monkeypatch.setattr(Store, "keep_all", cancelled_first)
     batch_id = api.batch(api.stored_id(input_of(9)))["id"]
     batch = ended(api, batch_id)
     assert (batch["status"], batch["error_file_id"]) == ("cancelled", None)

@@ -15,8 +15,8 @@ def test_it_begins_at_its_most() -> None:
     Most servers have room for what their users ask for.
     """
     pace = ConcurrencyLimit(64)
-    assert pace.may_begin(63, 0.0)
-    assert not pace.may_begin(64, 0.0)
+    assert pace.can_start(63, 0.0)
+    assert not pace.can_start(64, 0.0)
 
 
 def test_overload_halves_it_once_for_all_that_were_under_way() -> None:
@@ -24,11 +24,11 @@ def test_overload_halves_it_once_for_all_that_were_under_way() -> None:
     Sixty-four refusals of one moment tell the same thing; one of a later request tells it again.
     """
     pace = ConcurrencyLimit(64)
-    numbers = [pace.begin() for _ in range(64)]
+    numbers = [pace.start() for _ in range(64)]
     for number in numbers:
-        pace.ended_in_overload(number)
+        pace.on_throttled(number)
     assert pace.limit == 32
-    pace.ended_in_overload(pace.begin())
+    pace.on_throttled(pace.start())
     assert pace.limit == 16
 
 
@@ -38,9 +38,9 @@ def test_it_never_gets_below_one() -> None:
     """
     pace = ConcurrencyLimit(4)
     for _ in range(10):
-        pace.ended_in_overload(pace.begin())
-    assert pace.may_begin(0, 0.0)
-    assert not pace.may_begin(1, 0.0)
+        pace.on_throttled(pace.start())
+    assert pace.can_start(0, 0.0)
+    assert not pace.can_start(1, 0.0)
 
 
 def test_it_grows_by_one_in_a_round_and_no_further_than_its_most() -> None:
@@ -49,10 +49,10 @@ def test_it_grows_by_one_in_a_round_and_no_further_than_its_most() -> None:
     """
     pace = ConcurrencyLimit(8, limit=4.0)
     for _ in range(4):
-        pace.ended_well()
+        pace.on_success()
     assert 4.8 < pace.limit < 5.1
     for _ in range(100):
-        pace.ended_well()
+        pace.on_success()
     assert pace.limit == 8
 
 
@@ -61,10 +61,10 @@ def test_a_wish_to_wait_holds_everything() -> None:
     Until then nothing is begun, and a shorter wish does not shorten it.
     """
     pace = ConcurrencyLimit(8)
-    pace.ended_in_overload(pace.begin(), until=100.0)
-    pace.ended_in_overload(pace.begin(), until=50.0)
-    assert not pace.may_begin(0, 99.9)
-    assert pace.may_begin(0, 100.0)
+    pace.on_throttled(pace.start(), until=100.0)
+    pace.on_throttled(pace.start(), until=50.0)
+    assert not pace.can_start(0, 99.9)
+    assert pace.can_start(0, 100.0)
 
 
 def test_an_outage_is_probed_by_one_with_growing_pauses() -> None:
@@ -72,18 +72,18 @@ def test_an_outage_is_probed_by_one_with_growing_pauses() -> None:
     Pauses double up to a minute; who was under way when it began counts as one; success ends it at once.
     """
     pace, now, pauses = ConcurrencyLimit(8), 1000.0, []
-    assert pace.ended_nowhere(now)
-    assert not pace.ended_nowhere(now + 0.1)
+    assert pace.on_unreachable(now)
+    assert not pace.on_unreachable(now + 0.1)
     for _ in range(9):
-        pauses.append(pace.held_until - now)
-        now = pace.held_until
-        assert pace.may_begin(0, now)
-        assert not pace.may_begin(1, now)
-        assert not pace.ended_nowhere(now)
+        pauses.append(pace.blocked_until - now)
+        now = pace.blocked_until
+        assert pace.can_start(0, now)
+        assert not pace.can_start(1, now)
+        assert not pace.on_unreachable(now)
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
-    assert pace.ended_well()
-    assert not pace.ended_well()
-    assert pace.may_begin(7, pace.held_until)
+    assert pace.on_success()
+    assert not pace.on_success()
+    assert pace.can_start(7, pace.blocked_until)
 
 
 @given(st.lists(st.sampled_from(["well", "overload", "nowhere"]), max_size=60), st.integers(1, 100))
@@ -94,13 +94,13 @@ def test_the_limit_keeps_within_its_bounds(ends: list[str], most: int) -> None:
     pace, now = ConcurrencyLimit(most), 0.0
     for end in ends:
         now += 1
-        number = pace.begin()
+        number = pace.start()
         if end == "well":
-            pace.ended_well()
+            pace.on_success()
         elif end == "overload":
-            pace.ended_in_overload(number)
+            pace.on_throttled(number)
         else:
-            pace.ended_nowhere(now)
+            pace.on_unreachable(now)
         assert 1 <= pace.limit <= most
-        assert pace.may_begin(0, pace.held_until)
-        assert not pace.may_begin(most, pace.held_until)
+        assert pace.can_start(0, pace.blocked_until)
+        assert not pace.can_start(most, pace.blocked_until)

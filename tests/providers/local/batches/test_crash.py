@@ -33,7 +33,7 @@ def created(home: Path, count: int) -> str:
     store = Store(home)
     transport = LocalTransport(store)
     api = API(transport)
-    transport._batches_service().engine._stop.set()
+    transport._batches_service().worker._stop.set()
     batch_id: str = api.batch(api.stored_id(input_of(count)), ENDPOINT)["id"]
     transport.close()
     return batch_id

@@ -78,7 +78,7 @@ def test_a_line_is_noted_once(tmp_path: Path) -> None:
     _written(tmp_path / "journal", [_record(1, b"third"), _record(2, is_ok=False)])
     journal = Journal.open(tmp_path / "journal", 50)
     assert [record.text for record in journal.records()] == [b"first", b'{"a": 1}']
-    assert journal.tally == LineCounts(1, 1, Usage(input_tokens=4, output_tokens=2))
+    assert journal.counts == LineCounts(1, 1, Usage(input_tokens=4, output_tokens=2))
     journal.close()
 
 

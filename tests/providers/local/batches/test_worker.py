@@ -137,8 +137,8 @@ def test_lines_go_to_the_address_they_were_meant_for(served: Serve, caplog: pyte
             assert elsewhere.call("GET", f"/batches/{batch_id}").json()["status"] == "in_progress"
     (record,) = caplog.records
     assert record.getMessage() == (
-        f"batch {batch_id} stays as it is: its lines are to be answered by http://127.0.0.1:1/v1, "
-        "and here they would be by the built-in model"
+        f"batch {batch_id} is left alone: it was created for http://127.0.0.1:1/v1, "
+        "and this provider uses the built-in model"
     )
     elsewhere.call("POST", f"/batches/{batch_id}/cancel")
     assert ended(elsewhere, batch_id)["status"] == "cancelled"
@@ -163,7 +163,7 @@ def test_lines_that_the_disk_lost_go_to_the_address_they_were_meant_for(
         until(elsewhere, batch_id, lambda batch: batch["status"] == "in_progress")
         until(elsewhere, batch_id, lambda _: bool(caplog.records))
     elsewhere.transport.close()
-    assert "stays as it is" in caplog.text
+    assert "is left alone" in caplog.text
     assert gate.asked == []
 
 
@@ -230,7 +230,7 @@ def test_a_full_disk_costs_no_line(
             file.write(b"x" * filled_bytes)
         batch_id = api.batch(input_id)["id"]
         wait_until(lambda: bool(caplog.records))
-        assert "waits, and goes on by itself: there is no space left" in caplog.records[0].getMessage()
+        assert "pauses and continues by itself: there is no space left" in caplog.records[0].getMessage()
         assert api.call("GET", f"/batches/{batch_id}").json()["status"] == status
         assert api.content(input_id).status == 200
         filling.unlink()
