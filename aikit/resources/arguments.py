@@ -4,6 +4,7 @@ What callers give beside parameters, checked before anything is sent.
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any, Final
 
@@ -23,3 +24,22 @@ def require_id(name: str, value: Any) -> None:
     require_text(name, value)
     if not value.isprintable() or any(char.isspace() for char in value) or _DOTS.search(value):
         raise ValueError(f"{name} {value!r} cannot be an id: it has white space, control characters or dot segments")
+
+
+def require_path(name: str, value: Any) -> str:
+    """
+    Return *value*, a path on this machine, as text.
+
+    Raises:
+        TypeError: It is no path, or one of bytes.
+        ValueError: It is empty or has a NUL character.
+    """
+    if not isinstance(value, str | os.PathLike):
+        hint = "; use os.fsdecode(path)" if isinstance(value, bytes) else ""
+        raise TypeError(f"{name} must be a path as str or PathLike, not {type(value).__name__}{hint}")
+    text = os.fspath(value)
+    if not isinstance(text, str):
+        raise TypeError(f"{name} must be a path as str, not bytes; use os.fsdecode(path)")
+    if not text or "\0" in text:
+        raise ValueError(f"{name} must not be empty, and have no NUL character")
+    return text

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from aikit.resources.arguments import require_path
 from aikit.resources.batches.rows.write import write_csv, write_jsonl
 from aikit.runtime.parameters import is_flag
 from aikit.runtime.result import OpenAIListResult, OpenAIResult
@@ -131,7 +132,7 @@ class OpenAIBatchRowsResult(OpenAIResult["BatchRows"]):
             ValueError: *path* is empty, or the result is closed.
             OpenAIError: The call failed, or the file cannot be written.
         """
-        place = _place(path)
+        place = Path(require_path("path", path))
         return write_jsonl(self._rows(), place)
 
     def write_csv(self, path: str | os.PathLike[str], *, escape_formulas: bool = True) -> int:
@@ -157,7 +158,7 @@ class OpenAIBatchRowsResult(OpenAIResult["BatchRows"]):
             OpenAIError: The call failed, or the file cannot be written.
         """
         is_flag("escape_formulas", escape_formulas)
-        place = _place(path)
+        place = Path(require_path("path", path))
         return write_csv(self._rows(), place, escape_formulas=escape_formulas)
 
     def close(self) -> None:
@@ -175,12 +176,3 @@ class OpenAIBatchRowsResult(OpenAIResult["BatchRows"]):
             raise RuntimeError("the call is still under way and cannot be waited for here; iterate in its callback")
         rows: BatchRows = self.throw()._outcome.value  # noqa: SLF001  itself
         return rows
-
-
-def _place(path: str | os.PathLike[str]) -> Path:
-    text = os.fspath(path)
-    if not isinstance(text, str):
-        raise TypeError("path must be a path as str, not bytes; use os.fsdecode(path)")
-    if not text or "\0" in text:
-        raise ValueError("path must not be empty, and have no NUL character")
-    return Path(text)

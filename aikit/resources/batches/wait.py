@@ -13,6 +13,7 @@ from aikit.http.context import CallContext
 from aikit.http.flow import Flow, Pause
 from aikit.http.retry import retry_after_s
 from aikit.resources.batches.parameters import OpenAIBatchWaitParameters
+from aikit.resources.polling import growing_pauses
 from aikit.runtime.parameters import OpenAIParameters
 from aikit.types.batches import OpenAIBatch, OpenAIBatchProgress
 from aikit.types.errors import ExchangeError, OpenAIError, Rejected
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from aikit.providers import Provider
 
 _PASSING: Final = frozenset((408, 409, 425, 429))
-_MAX_GROWTH: Final = 10
 _SOON_S: Final = 0.25
 _MAX_DOUBLINGS: Final = 64
 _SHORTEST_TIMEOUT_S: Final = 5.0  # who waits for a moment only still wants one answer
@@ -48,7 +48,7 @@ def wait_until_ended(
     """
     batch: OpenAIBatch | None = None
     progress: OpenAIBatchProgress | None = None
-    spent_s, pause_s, troubles = 0.0, options.poll_interval, 0
+    spent_s, pauses, troubles = 0.0, growing_pauses(options.poll_interval), 0
     while True:
         trouble = None
         try:
@@ -66,8 +66,7 @@ def wait_until_ended(
                 return _require_completed(batch)
         if spent_s >= options.max_wait:
             raise _too_late(batch_id, spent_s, batch, trouble)
-        spent_s = yield Pause(min(_wanted_s(pause_s, trouble, troubles), options.max_wait - spent_s))
-        pause_s = min(pause_s * 1.5, options.poll_interval * _MAX_GROWTH)
+        spent_s = yield Pause(min(_wanted_s(next(pauses), trouble, troubles), options.max_wait - spent_s))
 
 
 def _may_pass(error: OpenAIError, *, is_known: bool) -> bool:

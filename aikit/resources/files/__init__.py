@@ -5,19 +5,17 @@ The Files API of a client.
 from __future__ import annotations
 
 import os
-import re
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from aikit.http.context import CallContext
-from aikit.http.flow import Flow, Pause
-from aikit.http.sinks import FileSink
-from aikit.http.sources import FileSource, Source, source_of
-from aikit.resources.arguments import require_id
+from aikit.http.flow import Flow
+from aikit.http.sources import FileSource, source_of
+from aikit.resources.arguments import require_id, require_path
 from aikit.resources.call import start
+from aikit.resources.files.create import create_file
+from aikit.resources.files.download import download_file
 from aikit.resources.files.parameters import OpenAIFileListParameters, OpenAIFileParameters, OpenAIFileWaitParameters
 from aikit.resources.files.results import (
     OpenAIFileContentResult,
@@ -25,18 +23,17 @@ from aikit.resources.files.results import (
     OpenAIFileDownloadResult,
     OpenAIFileListResult,
     OpenAIFileResult,
-    Saved,
 )
+from aikit.resources.files.wait import wait_until_processed
 from aikit.resources.pages import all_pages, one_page
 from aikit.runtime.parameters import OpenAIParameters, require_text
-from aikit.types.errors import OpenAIError, Rejected
-from aikit.types.files import FileOrder, FilePage, OpenAIFile
+from aikit.types.files import FilePage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from aikit.providers import Provider
-    from aikit.resources.files.bulk_calls import BulkCalls
+    from aikit.resources.files.bulk_progress import Limiters
     from aikit.resources.files.parameters import (
         OpenAIFileManyParameters,
         OpenAIFilePruneParameters,
@@ -54,10 +51,6 @@ if TYPE_CHECKING:
     FilePruneOptions = OpenAIFilePruneParameters | OpenAIParameters | Mapping[str, Any]
     Options = OpenAIParameters | Mapping[str, Any]
 
-_ENDED: Final = frozenset(("processed", "error", "deleted", None))  # deprecated, so a server may leave it out
-_SHORTEST_PAUSE_S: Final = 0.01
-_UNSAFE: Final = re.compile(r"[/\\\0-\x1f]")
-
 
 class FilesAPI:
     """
@@ -68,7 +61,7 @@ class FilesAPI:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._many_calls: BulkCalls | None = None
+        self._limiters: Limiters = {}
 
     def create(self, file: FileSource, purpose: str, parameters: FileOptions | None = None) -> OpenAIFileResult:
         """
@@ -97,9 +90,7 @@ class FilesAPI:
         return start(
             self._session,
             OpenAIFileResult,
-            lambda provider, context: _checked_create(
-                provider, source, purpose, options, context, session=self._session
-            ),
+            lambda provider, context: create_file(self._session, provider, source, purpose, options, context=context),
             options,
             is_long=True,
         )
@@ -132,7 +123,9 @@ class FilesAPI:
         """
         # POST {base}/files for each, at most 1,000 a minute at OpenAI
         # https://developers.openai.com/api/reference/resources/files/methods/create (read 2026-11-21)
-        return self._many.create_many(paths, purpose, parameters)
+        from aikit.resources.files.bulk_upload import create_files  # noqa: PLC0415  one file needs none of it
+
+        return create_files(self._session, self._limiters, paths, purpose, parameters)
 
     def usage(self, parameters: FileUsageOptions | None = None) -> OpenAIFileUsageResult:
         """
@@ -147,7 +140,9 @@ class FilesAPI:
         """
         # GET {base}/files?limit&after, all pages
         # https://developers.openai.com/api/reference/resources/files/methods/list (read 2026-11-21)
-        return self._many.usage(parameters)
+        from aikit.resources.files.prune import sum_up_files  # noqa: PLC0415  likewise
+
+        return sum_up_files(self._session, parameters)
 
     def prune(self, parameters: FilePruneOptions) -> OpenAIFilePruneResult:
         """
@@ -169,15 +164,9 @@ class FilesAPI:
         """
         # GET {base}/files, GET {base}/batches, DELETE {base}/files/{file_id}
         # https://developers.openai.com/api/reference/resources/files/methods/delete (read 2026-11-21)
-        return self._many.prune(parameters)
+        from aikit.resources.files.prune import prune_files  # noqa: PLC0415  likewise
 
-    @property
-    def _many(self) -> BulkCalls:
-        if self._many_calls is None:
-            from aikit.resources.files.bulk_calls import BulkCalls  # noqa: PLC0415  who has one file needs none of it
-
-            self._many_calls = BulkCalls(self._session, partial(_checked_create, session=self._session))
-        return self._many_calls
+        return prune_files(self._session, self._limiters, parameters)
 
     def retrieve(self, file_id: str, parameters: Options | None = None) -> OpenAIFileResult:
         """
@@ -288,11 +277,11 @@ class FilesAPI:
         # GET {base}/files/{file_id}/content, Range after a break
         # https://developers.openai.com/api/reference/resources/files/methods/content (read 2026-11-21)
         require_id("file_id", file_id)
-        place = _place(path)
+        target = require_path("path", path)
         return start(
             self._session,
             OpenAIFileDownloadResult,
-            lambda provider, _: _download(provider, file_id, place),
+            lambda provider, _: download_file(provider, file_id, target),
             OpenAIParameters.of(parameters),
             is_long=True,
         )
@@ -315,85 +304,14 @@ class FilesAPI:
         """
         require_id("file_id", file_id)
         options = OpenAIFileWaitParameters.of(parameters)
-        return start(self._session, OpenAIFileResult, lambda provider, _: _wait(provider, file_id, options), options)
-
-
-def _checked_create(
-    provider: Provider,
-    source: Source,
-    purpose: str,
-    options: OpenAIFileParameters,
-    context: CallContext,
-    *,
-    session: Session,
-) -> Flow[OpenAIFile]:
-    source = source.resolved()
-    if options.validate:
-        from aikit.validation import check_file  # noqa: PLC0415  its rules are needed here only
-
-        problems = check_file(source, purpose, provider.limits, context)
-        if problems:
-            raise Rejected(problems)
-    if (source.size_bytes or 0) > provider.limits.size_limit(purpose):
-        from aikit.resources.files.multipart import created_in_parts, goes_in_parts  # noqa: PLC0415  most files are small
-
-        if goes_in_parts(source, purpose, provider.limits):
-            return (
-                yield from created_in_parts(
-                    provider, source, purpose, options, journal=session.journal, context=context
-                )
-            )
-    return (yield from provider.create_file(source, FileOrder(purpose=purpose, expires_after=options.expires_after)))
+        return start(
+            self._session,
+            OpenAIFileResult,
+            lambda provider, _: wait_until_processed(provider, file_id, options),
+            options,
+        )
 
 
 def _list(provider: Provider, options: OpenAIFileListParameters) -> Flow[FilePage]:
     query = options.query()
     return (all_pages if options.all_pages else one_page)(provider.list_files, query)
-
-
-def _download(provider: Provider, file_id: str, place: str) -> Flow[Saved]:
-    target = Path(place)
-    if target.is_dir():
-        file = yield from provider.retrieve_file(file_id)
-        target /= _UNSAFE.sub("_", file.filename).strip(". ") or file_id
-    elif os.path.basename(place) in {"", "."}:  # noqa: PTH119  a Path has forgotten the separator
-        message = f"{place} is no folder; create it, or leave out the separator at the end to name a file"
-        raise OpenAIError(message=message, code="unwritable_file", param="path")
-    with FileSink(path=target) as sink:
-        total = yield from provider.download_file(file_id, sink)
-        sink.commit(total)
-    return Saved(target, sink.done)
-
-
-def _wait(provider: Provider, file_id: str, options: OpenAIFileWaitParameters) -> Flow[OpenAIFile]:
-    """
-    Ask with growing pauses; a flow knows no clock, but each pause tells how long the call has taken.
-    """
-    spent_s, pause_s = 0.0, options.poll_interval
-    while True:
-        file = yield from provider.retrieve_file(file_id)
-        if file.status in _ENDED:
-            return _processed(file)
-        status, left_s = file.status, options.max_wait - spent_s
-        del file  # ten thousand may wait, and none of them needs it any more
-        if left_s < _SHORTEST_PAUSE_S:
-            message = f"file {file_id} is still {status!r} after {spent_s:.0f} s; raise max_wait to wait longer"
-            raise OpenAIError(message=message, code="timeout")
-        spent_s = yield Pause(min(pause_s, left_s))
-        pause_s = min(pause_s * 1.5, options.poll_interval * 10)
-
-
-def _processed(file: OpenAIFile) -> OpenAIFile:
-    if file.status != "error":
-        return file
-    message = f"the provider could not process {file.filename}: {file.status_details or 'it does not say why'}"
-    raise Rejected([OpenAIError(message=message, code="processing_failed")], file)
-
-
-def _place(path: Any) -> str:
-    text = os.fspath(path)
-    if not isinstance(text, str):
-        raise TypeError("path must be a path as str, not bytes; use os.fsdecode(path)")
-    if not text or "\0" in text:
-        raise ValueError("path must not be empty, and have no NUL character")
-    return text

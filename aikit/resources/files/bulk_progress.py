@@ -1,5 +1,5 @@
 """
-How far many files have come, and what became of those that are done with.
+How far a call about many files has come, and what became of each; for several threads, and while the call runs.
 """
 
 from __future__ import annotations
@@ -7,21 +7,39 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from aikit.http.context import CallContext
-from aikit.resources.files.results import ManyOutcome, SpooledResults
+from aikit.resources.files.results import ManyOutcome, PruneOutcome, SpooledResults
 from aikit.types.bulk_files import (
+    CANCELLED,
+    DELETED,
+    DELETING,
     FAILED,
+    LISTED,
+    LISTING,
     UPLOADED,
+    OpenAIFileHousekeepingProgress,
     OpenAIFileItem,
     OpenAIFileManyCounts,
     OpenAIFileManyProgress,
+    OpenAIFilePruneCounts,
+    OpenAIFilePruneItem,
     OpenAIFileUnderWay,
 )
-from aikit.types.progress import Progress
+from aikit.types.errors import CancelledError
+
+if TYPE_CHECKING:
+    from aikit.http.context import CallContext
+    from aikit.http.rate_limiter import RateLimiter
+    from aikit.types.progress import Progress
+
+    Limiters = dict[tuple[str, str, int], RateLimiter]
+    """The rate limiters of a client, by operation, address and rate: calls that ask alike share one."""
+
+_PRUNED: Final = (DELETED, FAILED, CANCELLED)
 
 
 @attrs.define(eq=False)
@@ -36,11 +54,14 @@ class _UnderWay:
     def sent_bytes(self) -> int:
         return self.bytes if self.phase == "uploading" else 0
 
+    def shown(self, number: int) -> OpenAIFileUnderWay:
+        return OpenAIFileUnderWay(number=number, **attrs.asdict(self))
+
 
 @attrs.define(eq=False)
 class BulkProgress:
     """
-    What has become of many files so far; for several threads, and for the caller while the call runs.
+    Progress and results of an upload of many files.
 
     Attributes:
         context: Told of progress; none before the call has begun.
@@ -56,17 +77,15 @@ class BulkProgress:
     )
     begun: int = attrs.field(default=0, init=False)
     _counts: Counter[str] = attrs.field(factory=Counter, init=False)
-    _done_bytes: int = attrs.field(default=0, init=False)
-    _uploaded_bytes: int = attrs.field(default=0, init=False)
+    _bytes: Counter[str] = attrs.field(factory=Counter, init=False)  # "done", "uploaded", and "told" so far
     _total: int | None = attrs.field(default=None, init=False)
     _total_bytes: int | None = attrs.field(default=None, init=False)
-    _told_bytes: int = attrs.field(default=0, init=False)
     _under_way: dict[int, _UnderWay] = attrs.field(factory=dict, init=False)
-    _lock: Any = attrs.field(factory=threading.Lock, init=False)
+    _lock: Any = attrs.field(factory=threading.Lock, init=False)  # guards all fields that begin with an underscore
 
     @property
     def is_heard(self) -> bool:
-        """Whether anybody is told of progress."""
+        """Whether the caller gave an *on_progress*."""
         return self.context is not None and self.context.on_progress is not None
 
     def expect(self, sizes_bytes: Iterable[int]) -> None:
@@ -91,7 +110,7 @@ class BulkProgress:
         Tell that all are done with; what they were is known better now than before.
         """
         with self._lock:
-            self._total_bytes = self._total_bytes and max(self._told_bytes, self._done_bytes)
+            self._total_bytes = self._total_bytes and max(self._bytes["told"], self._bytes["done"])
         self.tell(is_last=True)
 
     def begin(self, number: int, path: str | None) -> None:
@@ -108,7 +127,7 @@ class BulkProgress:
         """
         self._under_way[number].total = size_bytes
 
-    def moved(self, number: int, progress: Progress) -> None:
+    def advance(self, number: int, progress: Progress) -> None:
         """
         Note how far a file has come, and tell it.
 
@@ -132,8 +151,8 @@ class BulkProgress:
         with self._lock:
             one = self._under_way.pop(number, None)
             self._counts[item.status] += 1
-            self._done_bytes += max(item.bytes, one.sent_bytes if one else 0)
-            self._uploaded_bytes += item.bytes if item.status == UPLOADED else 0
+            self._bytes["done"] += max(item.bytes, one.sent_bytes if one else 0)
+            self._bytes["uploaded"] += item.bytes if item.status == UPLOADED else 0
         if self.context is None or not self.context.is_cancelled:
             self.tell()
 
@@ -159,33 +178,124 @@ class BulkProgress:
         Return how far all have come.
         """
         with self._lock:
-            done = self._done_bytes + sum(one.sent_bytes for one in self._under_way.values())
-            self._told_bytes = max(self._told_bytes, done)
-            under_way = tuple(_shown(number, one) for number, one in self._under_way.items())
+            sent = sum(one.sent_bytes for one in self._under_way.values())
+            self._bytes["told"] = max(self._bytes["told"], self._bytes["done"] + sent)
             return OpenAIFileManyProgress(
                 files=self._counts.total(),
                 files_total=self._total,
                 failed=self._counts[FAILED],
-                bytes=self._told_bytes,
+                bytes=self._bytes["told"],
                 bytes_total=self._total_bytes,
-                under_way=under_way,
+                under_way=tuple(one.shown(number) for number, one in self._under_way.items()),
             )
-
-    def counts(self) -> OpenAIFileManyCounts:
-        """
-        Return how many came to what.
-        """
-        with self._lock:
-            return OpenAIFileManyCounts(**self._counts, uploaded_bytes=self._uploaded_bytes)
 
     def outcome(self) -> ManyOutcome:
         """
+        Return results, counts and progress.
+        """
+        with self._lock:
+            counts = OpenAIFileManyCounts(**self._counts, uploaded_bytes=self._bytes["uploaded"])
+        return ManyOutcome(self.items, counts, self.progress())
+
+
+@attrs.define(eq=False)
+class PruneProgress:
+    """
+    Progress and results of listing and deleting files.
+
+    Telling it never ends the call: the runner of the call sees that it was cancelled.
+
+    Attributes:
+        context: Told of progress; none before the call has begun.
+
+        items: The files that are to go.
+    """
+
+    context: CallContext | None = None
+    items: SpooledResults[OpenAIFilePruneItem] = attrs.field(
+        factory=lambda: SpooledResults(OpenAIFilePruneItem.from_json), init=False
+    )
+    _counts: Counter[str] = attrs.field(factory=Counter, init=False)
+    _phase: str = attrs.field(default=LISTING, init=False)
+    _total: int | None = attrs.field(default=None, init=False)
+    _lock: Any = attrs.field(factory=threading.Lock, init=False)
+
+    def look_at(self, files: int) -> None:
+        """
+        Count *files* as looked at.
+        """
+        with self._lock:
+            self._counts["seen"] += files
+        self._tell()
+
+    def choose(self, item: OpenAIFilePruneItem) -> None:
+        """
+        Keep a file that is to go.
+        """
+        self.items.spool.put(len(self.items), item.to_json())
+
+    def restart(self) -> SpooledResults[OpenAIFilePruneItem]:
+        """
+        Return the files that were to go, and forget them: they are chosen anew.
+        """
+        chosen, self.items = self.items, SpooledResults(OpenAIFilePruneItem.from_json)
+        return chosen
+
+    def begin_deleting(self) -> None:
+        """
+        Count from now on what is done with, of all that is to go.
+        """
+        with self._lock:
+            self._phase, self._total = DELETING, len(self.items)
+        self._tell()
+
+    def count(self, item: OpenAIFilePruneItem) -> None:
+        """
+        Count what became of a file.
+        """
+        with self._lock:
+            self._counts[item.status] += 1
+            self._counts["bytes"] += (item.file.bytes or 0) if item.status in {LISTED, DELETED} else 0
+
+    def end(self, number: int, item: OpenAIFilePruneItem) -> None:
+        """
+        Note what became of a file, and tell it.
+
+        Raises:
+            OpenAIError: There is no room for it on disk.
+        """
+        self.count(item)
+        self.items.spool.put(number, item.to_json())
+        self._tell()
+
+    def finish(self) -> None:
+        """
+        Tell that all is done with.
+        """
+        with self._lock:
+            self._total = self._counts["seen"] if self._total is None else self._total
+        self._tell(is_last=True)
+
+    def progress(self) -> OpenAIFileHousekeepingProgress:
+        """
+        Return how far it has come.
+        """
+        with self._lock:
+            counts = self._counts
+            files = counts["seen"] if self._phase == LISTING else sum(counts[status] for status in _PRUNED)
+            return OpenAIFileHousekeepingProgress(
+                phase=self._phase, files=files, files_total=self._total, failed=counts[FAILED]
+            )
+
+    def outcome(self) -> PruneOutcome:
+        """
         Return all of it.
         """
-        return ManyOutcome(self.items, self.counts(), self.progress())
+        with self._lock:
+            counts = OpenAIFilePruneCounts(**self._counts)
+        return PruneOutcome(self.items, counts, self.progress())
 
-
-def _shown(number: int, one: _UnderWay) -> OpenAIFileUnderWay:
-    return OpenAIFileUnderWay(
-        number=number, path=one.path, bytes=one.bytes, total=one.total, phase=one.phase, attempt=one.attempt
-    )
+    def _tell(self, *, is_last: bool = False) -> None:
+        if self.context is not None:
+            with suppress(CancelledError):
+                self.context.tell(self.progress, is_last=is_last)

@@ -9,37 +9,81 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from aikit.http.context import CallContext
+from aikit.http.filenames import require_plain_name
 from aikit.http.flow import Flow, Gather
 from aikit.http.messages import Request, Response
+from aikit.http.rate_limiter import RateLimiter
 from aikit.http.retry import intercept
 from aikit.http.slices import sha256_of
 from aikit.http.sources import PathSource, Source, source_of
+from aikit.resources.call import start
 from aikit.resources.files.bulk_progress import BulkProgress
-from aikit.resources.files.results import ManyOutcome
-from aikit.storage.walk import FoundFile, can_be_walked_twice, measured, walk
+from aikit.resources.files.create import create_file
+from aikit.resources.files.identical import Identical
+from aikit.resources.files.parameters import OpenAIFileManyParameters
+from aikit.resources.files.results import ManyOutcome, OpenAIFileManyResult
+from aikit.runtime.parameters import require_text
+from aikit.storage.manifest import FileState, Manifest
+from aikit.storage.uploaded_files import Uploaded
+from aikit.storage.walk import FoundFile, can_be_walked_twice, is_folder, is_one, measured, require_paths, walk
 from aikit.types.bulk_files import CANCELLED, FAILED, IDENTICAL, KEPT, UPLOADED, OpenAIFileItem
 from aikit.types.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected
 from aikit.types.progress import Progress
+from aikit.validation import check_purpose
 
 if TYPE_CHECKING:
-    from aikit.http.rate_limiter import RateLimiter
     from aikit.providers import Provider
-    from aikit.resources.files.identical import Identical
-    from aikit.resources.files.parameters import OpenAIFileManyParameters
-    from aikit.storage.manifest import FileState, Manifest
+    from aikit.resources.files.bulk_progress import Limiters
+    from aikit.resources.session import Session
     from aikit.types.files import OpenAIFile
 
 log: Final = logging.getLogger("aikit")
 _TOLD_MAX: Final = 10_000  # of those that were not begun when the call was cancelled
 _ERRORS_MAX: Final = 100
 
-Create = Callable[["Provider", Source, str, Any, CallContext], Flow["OpenAIFile"]]
-"""Checks and uploads one file."""
+
+def create_files(
+    session: Session, limiters: Limiters, paths: Any, purpose: str, parameters: Any
+) -> OpenAIFileManyResult:
+    """
+    Upload many files; see `aikit.resources.files.FilesAPI.create_many`.
+    """
+    options = OpenAIFileManyParameters.of(parameters)
+    require_text("purpose", purpose)
+    require_paths(paths)
+    if options.filename is not None:
+        _require_one(options.filename, paths)
+    progress = BulkProgress()
+
+    def flow(provider: Provider, context: CallContext) -> Flow[ManyOutcome]:
+        progress.context = context
+        rate = options.rate or provider.limits.creations_per_minute
+        return BulkUpload(
+            session=session,
+            provider=provider,
+            account=provider.account_key(options.extra_headers),
+            paths=paths,
+            purpose=purpose,
+            options=options,
+            context=context,
+            at_a_time=min(options.at_a_time or session.max_workers, session.max_connections),
+            progress=progress,
+            limiter=limiters.setdefault(("create", provider.base_url, rate), RateLimiter(rate)),
+        ).run()
+
+    return start(session, partial(OpenAIFileManyResult, now=progress.outcome), flow, options, is_long=True)
+
+
+def _require_one(filename: str, paths: Any) -> None:
+    require_plain_name(filename)
+    if not is_one(paths) or is_folder(paths):
+        raise ValueError("filename names one file; give its path alone, or leave filename out")
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -50,32 +94,35 @@ class BulkUpload:
     Attributes:
         account: Whose files they become; no secret is in it.
 
-        create: What is done with each.
-
         at_a_time: How many may be under way.
 
-        pace: Gives each its turn, and holds back all while the provider has too many.
+        limiter: Gives each its turn, and holds back all while the provider has too many.
 
-        identical: Knows what the provider has already; ``None`` where nobody asked.
+        identical: Knows what the provider has already; ``None`` unless asked for.
     """
 
+    session: Session
     provider: Provider
     account: str
     paths: Any
     purpose: str
     options: OpenAIFileManyParameters
     context: CallContext
-    create: Create
     at_a_time: int
-    tally: BulkProgress
-    pace: RateLimiter
-    identical: Identical | None = None
+    progress: BulkProgress
+    limiter: RateLimiter
+    identical: Identical | None = attrs.field(default=None, init=False)
     _manifest: Manifest | None = attrs.field(default=None, init=False)
     _found: Iterator[FoundFile] = attrs.field(init=False)
     _errors: list[OpenAIError] = attrs.field(factory=list, init=False)
     _lock: Any = attrs.field(factory=threading.Lock, init=False)
 
     def __attrs_post_init__(self) -> None:
+        if self.options.skip_identical:
+            journal = Uploaded(self.session.home)
+            self.identical = Identical(
+                provider=self.provider, account=self.account, purpose=self.purpose, journal=journal
+            )
         self._found = walk(self.paths, recursive=self.options.recursive, but=self.options.manifest)
 
     def run(self) -> Flow[ManyOutcome]:
@@ -87,7 +134,7 @@ class BulkUpload:
         """
         with ExitStack() as stack:
             ended_by = yield from self._ended(stack)
-        outcome = attrs.evolve(self.tally.outcome(), ended_by=ended_by)
+        outcome = attrs.evolve(self.progress.outcome(), ended_by=ended_by)
         if errors := (*self._errors,) if ended_by is None else (ended_by, *self._errors):
             raise Rejected(errors, outcome)
         return outcome
@@ -98,13 +145,13 @@ class BulkUpload:
         """
         try:
             self._open(stack)
-            yield Gather(self._flows(), self.at_a_time, on_progress=self.tally.moved)
-            self.tally.finish()
+            yield Gather(self._flows(), self.at_a_time, on_progress=self.progress.advance)
+            self.progress.finish()
         except CancelledError as error:
             self._tell_what_is_left(error)
             return error
         except OpenAIError as error:
-            if self.tally.begun:
+            if self.progress.begun:
                 self._tell_what_is_left(CancelledError(keeps=True))
             return error
         except Exception as error:  # noqa: BLE001  of the caller's own iterable
@@ -117,22 +164,16 @@ class BulkUpload:
 
     def _open(self, stack: ExitStack) -> None:
         if self.options.validate:
-            from aikit.validation import check_purpose  # noqa: PLC0415  its rules are needed here only
-
             problem = check_purpose(self.purpose, self.provider.limits)
             if problem is not None:  # with every file alike
                 raise problem
         if self.options.manifest is not None:
-            from pathlib import Path  # noqa: PLC0415  only here
-
-            from aikit.storage.manifest import Manifest  # noqa: PLC0415  SQLite is loaded for those who use it
-
             self._manifest = Manifest.opened(Path(self.options.manifest), self.context.raise_if_cancelled)
             stack.callback(self._manifest.close)
         if self.identical is not None:
             stack.callback(self.identical.close)
-        if self.tally.is_heard and can_be_walked_twice(self.paths):
-            self.tally.expect(self._sizes())
+        if self.progress.is_heard and can_be_walked_twice(self.paths):
+            self.progress.expect(self._sizes())
 
     def _sizes(self) -> Iterator[int]:
         for size_bytes in measured(self.paths, recursive=self.options.recursive, but=self.options.manifest):
@@ -141,9 +182,9 @@ class BulkUpload:
 
     def _flows(self) -> Iterator[Flow[None]]:
         for number, found in enumerate(self._found):
-            self.tally.begin(number, found.path)
+            self.progress.begin(number, found.path)
             yield self._one(number, found)
-        self.tally.expect_no_more()
+        self.progress.expect_no_more()
 
     def _tell_what_is_left(self, why: CancelledError) -> None:
         """
@@ -158,17 +199,17 @@ class BulkUpload:
         List what was under way when the call ended early.
         """
         with suppress(OpenAIError):  # no room for the list of results may be why it ended
-            for number, path in self.tally.unfinished():
-                self.tally.end(number, _cancelled(path, why))
+            for number, path in self.progress.unfinished():
+                self.progress.end(number, _cancelled(path, why))
 
     def _tell_the_rest(self, why: CancelledError) -> None:
         """
         List what was not begun when the call ended early.
         """
         if can_be_walked_twice(self.paths):
-            begun = self.tally.begun
+            begun = self.progress.begun
             for number, found in zip(range(begun, begun + _TOLD_MAX), self._found, strict=False):
-                self.tally.end(number, _cancelled(found.path, why))
+                self.progress.end(number, _cancelled(found.path, why))
             if next(self._found, None) is not None:
                 self.context.note(f"of the files that were not begun, only the first {_TOLD_MAX:,} are listed")
 
@@ -199,7 +240,7 @@ class BulkUpload:
             if self._manifest is not None and one.state is not None and item.status not in {KEPT, CANCELLED}:
                 self._manifest.note(item, one.state)
         finally:
-            self.tally.end(one.number, item)
+            self.progress.end(one.number, item)
 
     def kept(self, state: FileState, sha256: Callable[[], str]) -> OpenAIFileItem | None:
         """
@@ -213,8 +254,6 @@ class BulkUpload:
         """
         if self._manifest is None or not isinstance(source, PathSource):
             return None
-        from aikit.storage.manifest import FileState  # noqa: PLC0415  loaded by then
-
         return FileState(
             path=str(source.path.absolute()),
             size_bytes=source.size_bytes or 0,
@@ -271,7 +310,7 @@ class _FileUpload:
         many = self.many
         source = _source(found, many.options.filename, many.purpose)
         self.size_bytes = source.size_bytes or 0
-        many.tally.measure(self.number, source.size_bytes)
+        many.progress.measure(self.number, source.size_bytes)
         self.state = many.state_of(source)
         if self.state is not None and (kept := many.kept(self.state, partial(self._hashed, source))) is not None:
             self.status, self.file, self.sha256 = KEPT, kept.file, kept.sha256
@@ -288,7 +327,7 @@ class _FileUpload:
     def _upload(self, source: Source) -> Flow[None]:
         many = self.many
         context = many.context.child(self._checked)
-        flow = many.create(many.provider, source, many.purpose, many.options, context)
+        flow = create_file(many.session, many.provider, source, many.purpose, many.options, context=context)
         self.file = yield from intercept(flow, self._asked)
         self.status = UPLOADED
         if many.identical is not None and self.sha256 is not None:
@@ -299,7 +338,7 @@ class _FileUpload:
         Pass on a request; the first one waits for its turn.
         """
         if not self.was_sent:
-            request = attrs.evolve(request, limiter=self.many.pace)
+            request = attrs.evolve(request, limiter=self.many.limiter)
         self.was_sent = True
         response: Response = yield request
         return response
@@ -318,7 +357,7 @@ class _FileUpload:
         return self.sha256
 
     def _checked(self, progress: Progress) -> None:
-        self.many.tally.moved(self.number, progress)
+        self.many.progress.advance(self.number, progress)
 
 
 def _cancelled(path: str | None, why: CancelledError) -> OpenAIFileItem:

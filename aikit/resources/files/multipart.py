@@ -41,7 +41,7 @@ def goes_in_parts(source: Source, purpose: str, limits: Limits) -> bool:
     return limits.size_limit(purpose) < size and limits.file_max_bytes < limits.upload_max_bytes and has_slices(source)
 
 
-def created_in_parts(
+def create_in_parts(
     provider: Provider,
     source: Source,
     purpose: str,

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import attrs
 
+from aikit.resources.arguments import require_path
 from aikit.runtime.parameters import OpenAIParameters, by, copied, is_duration, is_flag, is_text, within
 
 MIN_EXPIRY_S: Final = 3600
@@ -117,12 +118,8 @@ class OpenAIFileWaitParameters(OpenAIParameters):
 
 
 def _is_path(name: str, value: Any) -> None:
-    if value is None:
-        return
-    if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str):
-        raise TypeError(f"{name} must be a path as str or PathLike, not {type(value).__name__}")
-    if not os.fspath(value) or "\0" in os.fspath(value):
-        raise ValueError(f"{name} must not be empty, and have no NUL character")
+    if value is not None:
+        require_path(name, value)
 
 
 def _is_age(name: str, value: Any) -> None:

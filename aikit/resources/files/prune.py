@@ -7,15 +7,21 @@ from __future__ import annotations
 import fnmatch
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from aikit.http.flow import Flow, Gather
 from aikit.http.messages import Request, Response
+from aikit.http.rate_limiter import RateLimiter
 from aikit.http.retry import intercept
-from aikit.resources.files.housekeeping_progress import HousekeepingTally
+from aikit.resources.call import start
+from aikit.resources.files.bulk_progress import PruneProgress
+from aikit.resources.files.parameters import OpenAIFilePruneParameters, OpenAIFileUsageParameters
+from aikit.resources.files.results import OpenAIFilePruneResult, OpenAIFileUsageResult, PruneOutcome
 from aikit.resources.pages import each_page
 from aikit.types.bulk_files import (
     AGES,
@@ -30,13 +36,14 @@ from aikit.types.bulk_files import (
     OpenAIFileUsage,
 )
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
+from aikit.types.events import CREATED
 
 if TYPE_CHECKING:
+    from aikit.billing.ledger import Ledger
     from aikit.http.context import CallContext
-    from aikit.http.rate_limiter import RateLimiter
     from aikit.providers import Provider
-    from aikit.resources.files.parameters import OpenAIFilePruneParameters, OpenAIFileUsageParameters
-    from aikit.resources.files.results import PruneOutcome
+    from aikit.resources.files.bulk_progress import Limiters
+    from aikit.resources.session import Session
     from aikit.types.batches import BatchPage
     from aikit.types.files import FilePage, OpenAIFile
 
@@ -92,7 +99,7 @@ class _Sums:
         elif file.expires_at <= self.now + self.expiring_within:
             self.expiring.add(file)
 
-    def summed_up(self) -> OpenAIFileUsage:
+    def usage(self) -> OpenAIFileUsage:
         purposes = sorted(self.by_purpose.items(), key=lambda entry: (-entry[1].bytes, entry[0]))
         return OpenAIFileUsage(
             total=self.total.totals(),
@@ -104,21 +111,59 @@ class _Sums:
         )
 
 
-def summed_up(
+def sum_up_files(session: Session, parameters: Any) -> OpenAIFileUsageResult:
+    """
+    Sum up what is stored; see `aikit.resources.files.FilesAPI.usage`.
+    """
+    options = OpenAIFileUsageParameters.of(parameters)
+    return start(
+        session,
+        OpenAIFileUsageResult,
+        lambda provider, context: _sum_up(provider, options, int(time.time()), context),
+        options,
+    )
+
+
+def prune_files(session: Session, limiters: Limiters, parameters: Any) -> OpenAIFilePruneResult:
+    """
+    Delete files, or list which would go; see `aikit.resources.files.FilesAPI.prune`.
+    """
+    options = OpenAIFilePruneParameters.of(parameters)
+    if not (options.unused or options.older_than or options.purpose or options.name):
+        raise ValueError("nothing says which files are to go; give older_than, purpose, name or unused=True")
+    progress = PruneProgress()
+
+    def flow(provider: Provider, context: CallContext) -> Flow[PruneOutcome]:
+        progress.context = context
+        rate = options.rate or provider.limits.deletions_per_minute
+        return Prune(
+            provider=provider,
+            options=options,
+            now=int(time.time()),
+            ledger=lambda: session.ledger,
+            at_a_time=min(options.at_a_time or session.max_workers, session.max_connections),
+            progress=progress,
+            limiter=limiters.setdefault(("delete", provider.base_url, rate), RateLimiter(rate)),
+        ).run()
+
+    return start(session, partial(OpenAIFilePruneResult, now=progress.outcome), flow, options)
+
+
+def _sum_up(
     provider: Provider, options: OpenAIFileUsageParameters, now: int, context: CallContext
 ) -> Flow[OpenAIFileUsage]:
     """
     Sum up all files, page by page; none is held.
     """
-    sums, tally = _Sums(now, options.expiring_within), HousekeepingTally(context)
+    sums, progress = _Sums(now, options.expiring_within), PruneProgress(context)
 
     def take(page: FilePage) -> None:
         sums.take(page)
-        tally.look_at(len(page.items))
+        progress.look_at(len(page.items))
 
     yield from each_page(provider.list_files, _query(provider, options.purpose), take)
-    tally.finish()
-    return sums.summed_up()
+    progress.finish()
+    return sums.usage()
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -129,22 +174,22 @@ class Prune:
     Attributes:
         now: Unix seconds.
 
-        booked: Gives the files that batches were booked with in this home; asked for only where it matters.
+        ledger: Names the files that batches were booked with in this home; opened only where it matters.
 
         at_a_time: How many deletions may be under way.
 
-        tally: Told of each.
+        progress: Told of each.
 
-        pace: Gives each its turn, and holds back all while the provider has too many.
+        limiter: Gives each its turn, and holds back all while the provider has too many.
     """
 
     provider: Provider
     options: OpenAIFilePruneParameters
     now: int
-    booked: Callable[[], Iterator[str]]
+    ledger: Callable[[], Ledger]
     at_a_time: int
-    tally: HousekeepingTally
-    pace: RateLimiter
+    progress: PruneProgress
+    limiter: RateLimiter
     _used: set[str] = attrs.field(factory=set, init=False)
     _newest: str | None = attrs.field(default=None, init=False)
     _errors: list[OpenAIError] = attrs.field(factory=list, init=False)
@@ -165,13 +210,13 @@ class Prune:
         """
         query = _query(self.provider, self.options.purpose)
         yield from each_page(self.provider.list_files, query, self._choose)
-        if self.options.unused and len(self.tally.items):
+        if self.options.unused and len(self.progress.items):
             yield from self._leave_used()
         ended_by = None if self.options.dry_run else (yield from self._ended())
-        for item in self.tally.items if self.options.dry_run else ():
-            self.tally.count(item)
-        self.tally.finish()
-        outcome = attrs.evolve(self.tally.outcome(), ended_by=ended_by)
+        for item in self.progress.items if self.options.dry_run else ():
+            self.progress.count(item)
+        self.progress.finish()
+        outcome = attrs.evolve(self.progress.outcome(), ended_by=ended_by)
         if errors := (*self._errors,) if ended_by is None else (ended_by, *self._errors):
             raise Rejected(errors, outcome)
         return outcome
@@ -180,7 +225,7 @@ class Prune:
         """
         Delete all; return what ended that early, if anything did.
         """
-        self.tally.begin_deleting()
+        self.progress.begin_deleting()
         ended_by: OpenAIError | None = None
         try:
             yield Gather(self._deletions(), self.at_a_time)
@@ -194,9 +239,9 @@ class Prune:
         Leave out what batches name; they are asked for last, so that those made meanwhile are among them.
         """
         yield from self._look_at_batches()
-        for item in self.tally.after_fork_in_child():
+        for item in self.progress.restart():
             if item.file.id not in self._used:
-                self.tally.choose(item)
+                self.progress.choose(item)
 
     def _look_at_batches(self) -> Flow[None]:
         """
@@ -212,14 +257,16 @@ class Prune:
             return known in {batch.id for batch in page.items}
 
         yield from each_page(self.provider.list_batches, {"limit": _BATCHES_A_PAGE}, note)
-        self._used.update(self.booked())
+        address = self.provider.account().address
+        events = self.ledger().events(kind=CREATED)
+        self._used.update(event.input_file_id for event in events if event.address == address)
 
     def _choose(self, page: FilePage) -> None:
         for file in page.items:
             reasons = self._reasons(file)
             if reasons:
-                self.tally.choose(OpenAIFilePruneItem(file=file, status=LISTED, reasons=reasons))
-        self.tally.look_at(len(page.items))
+                self.progress.choose(OpenAIFilePruneItem(file=file, status=LISTED, reasons=reasons))
+        self.progress.look_at(len(page.items))
 
     def _reasons(self, file: OpenAIFile) -> tuple[str, ...]:
         """
@@ -245,8 +292,8 @@ class Prune:
         return tuple(reasons)
 
     def _deletions(self) -> Iterator[Flow[None]]:
-        for number in range(len(self.tally.items)):
-            yield self._deleted(number, self.tally.items[number])
+        for number in range(len(self.progress.items)):
+            yield self._deleted(number, self.progress.items[number])
 
     def _deleted(self, number: int, item: OpenAIFilePruneItem) -> Flow[None]:
         """
@@ -277,20 +324,20 @@ class Prune:
         self._end(number, attrs.evolve(item, status=DELETED))
 
     def _in_turn(self, request: Request) -> Flow[Response]:
-        response: Response = yield attrs.evolve(request, limiter=self.pace)
+        response: Response = yield attrs.evolve(request, limiter=self.limiter)
         return response
 
     def _end(self, number: int, item: OpenAIFilePruneItem) -> None:
         with self._lock:
             self._errors += item.errors[: _ERRORS_MAX - len(self._errors)] if item.status == FAILED else ()
-        self.tally.end(number, item)
+        self.progress.end(number, item)
 
     def _tell_the_rest(self) -> None:
         """
         Mark what was not deleted because the call was cancelled.
         """
-        for number in range(len(self.tally.items)):
-            item = self.tally.items[number]
+        for number in range(len(self.progress.items)):
+            item = self.progress.items[number]
             if item.status == LISTED:
                 self._end(number, attrs.evolve(item, status=CANCELLED, errors=(CancelledError(),)))
 

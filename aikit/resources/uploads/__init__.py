@@ -18,6 +18,7 @@ from aikit.resources.uploads.results import OpenAIUploadPartResult, OpenAIUpload
 from aikit.runtime.parameters import OpenAIParameters, require_text
 from aikit.types.errors import Rejected
 from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart, UploadOrder
+from aikit.validation import check_part, check_upload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -172,8 +173,6 @@ class UploadsAPI:
 
 def _create(provider: Provider, order: UploadOrder, *, is_checked: bool) -> Flow[OpenAIUpload]:
     if is_checked:
-        from aikit.validation import check_upload  # noqa: PLC0415  its rules are needed here only
-
         problems = check_upload(order, provider.limits)
         if problems:
             raise Rejected(problems)
@@ -181,8 +180,6 @@ def _create(provider: Provider, order: UploadOrder, *, is_checked: bool) -> Flow
 
 
 def _add_part(provider: Provider, upload_id: str, source: Source) -> Flow[OpenAIUploadPart]:
-    from aikit.validation import check_part  # noqa: PLC0415  its rules are needed here only
-
     source = source.resolved()
     problems = check_part(source, provider.limits)
     if problems:

@@ -303,7 +303,7 @@ def test_the_rate_is_kept_also_for_tries_again(client: OpenAIClient, server: Fil
     result = client.files.create_many(folder, "user_data", {"rate": 600, "at_a_time": 10})
     assert result.success
     assert len(server.uploads) == 15
-    spent = client.files._many._paces["create", server.url, 600]
+    spent = client.files._limiters["create", server.url, 600]
     assert len(spent._slots) == 15
 
 
