@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 __all__ = ["main"]
@@ -20,16 +22,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     Run the command line with *argv*, by default the program's own arguments, and return its exit code.
     """
-    _open_what_is_closed()
+    _open_closed_streams()
     try:
         return _run(argv)
     except KeyboardInterrupt:  # pressed before a command began
         return 130
 
 
-def _open_what_is_closed() -> None:
+def _open_closed_streams() -> None:
     """
-    Give the streams that were closed for this program nothing to read, and nowhere to write.
+    Open the null device for each standard stream that was closed when the program was started.
     """
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
@@ -38,16 +40,18 @@ def _open_what_is_closed() -> None:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    try:
-        import click  # noqa: F401, PLC0415  an extra: its absence is told, not raised
-        import rich  # noqa: F401, PLC0415  likewise
-    except ImportError as error:
-        if (error.name or "").partition(".")[0] not in {"click", "rich"}:
-            raise
-        sys.stderr.write(
-            f"error: the command line needs {error.name}; install it with: pip install 'aikit-client[cli]'\n"
-        )
-        return 2
-    from aikit.cli.app import run  # noqa: PLC0415  needs what was just looked for
+    for name in ("click", "rich"):
+        if not _is_installed(name):
+            sys.stderr.write(
+                f"error: the command line needs {name}; install it with: pip install 'aikit-client[cli]'\n"
+            )
+            return 2
+    from aikit.cli.app import run  # noqa: PLC0415  needs click, which is an extra
 
     return run(sys.argv[1:] if argv is None else argv)
+
+
+def _is_installed(name: str) -> bool:
+    with suppress(ImportError):
+        return find_spec(name) is not None
+    return False

@@ -233,14 +233,20 @@ def test_a_text_to_answer_is_a_message() -> None:
     assert estimate_body("/v1/responses", body)[0].low == text.low + 7
 
 
-@given(st.dictionaries(st.sampled_from(["messages", "input", "prompt", "tools", "text", "max_tokens", "n"]), JSON))
-def test_no_body_is_too_odd(body: dict[str, Any]) -> None:
+_ODD_TEXTS = st.dictionaries(st.sampled_from(["messages", "input", "prompt", "tools", "text"]), JSON)
+_ODD_COUNTS = st.dictionaries(st.sampled_from(["max_tokens", "n"]), st.integers(-2, 5) | JSON)
+
+
+@given(_ODD_TEXTS, _ODD_COUNTS)
+def test_no_body_is_too_odd(texts: dict[str, Any], counts: dict[str, Any]) -> None:
     """
-    What is not as it should be counts nothing, but does no harm.
+    Values of a wrong type count nothing, but do no harm; the bound is told whenever the body has one.
     """
-    estimate, bound = estimate_body(_CHAT, body)
+    estimate, bound = estimate_body(_CHAT, texts | counts)
     assert 0 <= estimate.low <= estimate.high
-    assert bound is None or bound >= 0
+    limit = counts.get("max_tokens")
+    assert (bound is not None) == (type(limit) is int and limit >= 0)
+    assert bound is None or bound >= int(limit or 0)
 
 
 def test_deep_nesting_does_no_harm() -> None:
