@@ -16,7 +16,7 @@ CONTENT = bytes(32 * 1024 * 1024)
 
 def main() -> None:
     """
-    Start the upload; nobody waits for it.
+    Start the upload, and return without waiting for it.
     """
     home = tempfile.TemporaryDirectory()
     atexit.register(home.cleanup)  # runs after the last callback

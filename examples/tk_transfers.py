@@ -121,7 +121,7 @@ class TransferLine:
         Go away, if it is still there.
         """
         self.frame.destroy()
-        self.fit()  # Tk tells nobody that the last line went
+        self.fit()  # Tk sends no event when the last line is removed
 
 
 def paint(root: tk.Tk) -> None:
