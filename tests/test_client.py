@@ -424,7 +424,10 @@ def test_close_with_cancel_ends_the_calls_of_other_threads(is_asking: bool) -> N
         client = OpenAIClient("k", base_url=server.url)
         thread = threading.Thread(target=wait, args=(client,), daemon=True)
         thread.start()
-        time.sleep(0.2)
+        until = time.monotonic() + 10
+        while not server.received and time.monotonic() < until:  # the first request imports what it needs
+            time.sleep(0.01)
+        time.sleep(0.1)
         client.close(cancel=True)
         thread.join(2)
     assert ended == [("cancelled",)]

@@ -169,13 +169,13 @@ class Session:
         """
         Run *task* in this thread, which may take days, unless another thread closes the client and cancels it.
         """
-        from aikit.runtime.inline import run_inline  # noqa: PLC0415  the first call imports it
+        from aikit.runtime.scheduler import run_here  # noqa: PLC0415  the first call imports it
 
         self._inline.add(task)
         if self._is_cancelled:
             task.cancel()
         try:
-            run_inline(task)
+            run_here(task)
         finally:
             self._inline.discard(task)
 

@@ -1,5 +1,5 @@
 """
-The pool runner: calls on threads, with a timer that holds no thread while a flow waits.
+The scheduler: runs tasks on threads, with a timer so that a flow that waits holds no thread.
 """
 
 from __future__ import annotations
@@ -10,162 +10,168 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 import attrs
 
 from aikit.http.flow import Gather, Pause
-from aikit.runtime.result import Outcome
 from aikit.runtime.task import ReadyQueue, Task
+from aikit.runtime.task_group import TaskGroup
 from aikit.runtime.timers import Timer
 from aikit.types.errors import CancelledError
 
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
-
-    from aikit.runtime.task_group import TaskGroup
-
 log: Final = logging.getLogger("aikit")
-_LOOK_S: Final = 0.1  # how often a thread that waits itself looks whether its call was cancelled
+_LOOK_S: Final = 0.1  # how often a callback that waits for all calls looks whether one is ready
+_LINGER_S: Final = 2.0  # for which a thread without work waits for some
+_GRACE_S: Final = 0.5  # after Ctrl-C, for flows side by side to notice
 
 _here: Final = threading.local()
-"""What this thread is driving: ``calls``, the outermost first."""
+"""What this thread is running: ``tasks``, the outermost first."""
 
 _in_wait: Final[set[Task]] = set()
-"""Calls of any pool whose callbacks wait for all calls of one."""
+"""Tasks of any scheduler whose callbacks wait for all calls of one."""
 
 
 @attrs.define(eq=False)
 class Scheduler:
     """
-    Drives calls on threads; those that wait are parked on a timer and hold none.
+    Runs tasks on threads of its own; tasks that wait are parked on a timer and hold none.
 
-    While contents hold the threads, one more does what is short: a list of files need not wait for the end of an
-    upload. A pool of one thread has no such helper: who asks for one wants one call after the other.
+    While contents hold the threads, one more runs what is short: a list of files need not wait for the end of an
+    upload. A scheduler of one thread has no such helper: it runs one call after the other.
 
     Attributes:
-        max_workers: Exchanges that can be under way at once.
+        max_workers: Threads that run tasks.
 
         pump: Runs the callbacks that wait for a thread to run them; the last resort at the interpreter's end.
+
+        is_awaited: Whether the interpreter's end waits for all calls; the threads of one that is not are daemons.
 
         survived: An error that an interactive prompt survived before the last call was made.
     """
 
+    # `_lock` guards all fields. `_changed` wakes threads that wait for the end of calls, `_has_work` workers without
+    # work. No other lock is taken and no user code runs under it. A thread is counted in `_workers` or `_is_helping`
+    # before it is started, which happens without the lock.
+
     max_workers: int
-    pump: Callable[[], int]
+    pump: Callable[[], int] = int
+    is_awaited: bool = True
     survived: BaseException | None = attrs.field(default=None, init=False, repr=False)
-    _executor: ThreadPoolExecutor | None = attrs.field(init=False)
-    _helper: ThreadPoolExecutor | None = attrs.field(init=False)
     _timer: Timer = attrs.field(init=False)
+    _ready: ReadyQueue = attrs.field(factory=ReadyQueue, init=False)
     _pending: set[Task] = attrs.field(factory=set, init=False)
     _long_pending: int = attrs.field(default=0, init=False)
     _why: CancelledError | None = attrs.field(default=None, init=False)
-    _is_late: bool = attrs.field(default=False, init=False)
-    _is_left: bool = attrs.field(default=False, init=False)
-    _ready: ReadyQueue = attrs.field(factory=ReadyQueue, init=False)
-    _at_work: int = attrs.field(default=0, init=False)
+    _threads: set[threading.Thread] = attrs.field(factory=set, init=False)
+    _workers: int = attrs.field(default=0, init=False)
+    _idle: int = attrs.field(default=0, init=False)
     _is_helping: bool = attrs.field(default=False, init=False)
-    _changed: threading.Condition = attrs.field(factory=threading.Condition, init=False)
+    _is_late: bool = attrs.field(default=False, init=False)
+    _is_ending: bool = attrs.field(default=False, init=False)
+    _lock: Any = attrs.field(factory=threading.RLock, init=False)
+    _changed: threading.Condition = attrs.field(init=False)
+    _has_work: threading.Condition = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._executor, self._helper = _executor(self, self.max_workers), _executor(self, 1)
         self._timer = Timer(self.enqueue)
+        self._changed, self._has_work = threading.Condition(self._lock), threading.Condition(self._lock)
 
-    def submit(self, call: Task) -> None:
+    def submit(self, task: Task) -> None:
         """
-        Start *call*; return at once.
+        Begin *task*; return at once.
         """
-        call.pool = self
+        task.driver = self
         self.survived = getattr(sys, "last_value", None)
-        with self._changed:
-            self._pending.add(call)
-            self._long_pending += call.is_long
+        with self._lock:
+            self._pending.add(task)
+            self._long_pending += task.is_long
             why = self._why
         if why is not None:
-            call.stop(why)
-        self.enqueue(call)
+            task.stop(why)
+        self.enqueue(task)
 
-    def cancel(self, call: Task, why: CancelledError | None = None) -> None:
+    def cancel(self, task: Task, why: CancelledError | None = None) -> None:
         """
-        Ask *call* to stop, also while it is parked.
+        Ask *task* to stop, also while it is parked.
         """
-        call.stop(why)
-        if self._timer.unpark(call):
-            self.enqueue(call)
+        task.stop(why)
+        if self._timer.unpark(task):
+            self.enqueue(task)
 
     def cancel_all(self, *, keep: bool = False) -> None:
         """
         Ask every call to stop, and those that come later too.
 
-        With *keep*, what has arrived stays where it is for the same calls to go on with.
+        With *keep*, what has arrived stays where it is for the same calls to resume.
         """
         why = CancelledError(keeps=keep)  # one for all: there may be ten thousand
-        with self._changed:
-            self._why, calls = why, list(self._pending)
-        for call in calls:
-            self.cancel(call, why)
+        with self._lock:
+            self._why, tasks = why, list(self._pending)
+        for task in tasks:
+            self.cancel(task, why)
 
     def resume_all(self) -> None:
         """
-        Let the bytes of paused calls move again: who waits for all of them would wait for ever.
+        Let the bytes of paused calls move again: a wait for all of them would never end.
         """
-        with self._changed:
-            calls = list(self._pending)
-        for call in calls:
-            call.pause(is_on=False)
+        with self._lock:
+            tasks = list(self._pending)
+        for task in tasks:
+            task.pause(is_on=False)
 
-    def is_driving(self, call: Task) -> bool:
+    def is_driving(self, task: Task) -> bool:
         """
-        Tell whether this thread is driving *call*, or a flow that it waits for.
+        Return whether this thread is running *task*, or a flow that it waits for.
         """
-        return any(call in one.ancestors for one in getattr(_here, "calls", ()))
+        return any(task in one.ancestors for one in getattr(_here, "tasks", ()))
 
-    def run_if_idle(self, call: Task, until: float | None) -> bool:
+    def run_if_idle(self, task: Task, until: float | None) -> bool:
         """
-        In a worker thread, drive *call* here if no other thread does: it may be this very thread it waits for.
+        In a worker thread, run *task* here if no other thread does: it may wait for this very thread.
 
         Returns:
             Whether this is a worker thread.
         """
-        if not getattr(_here, "calls", None):
+        if not getattr(_here, "tasks", None):
             return False
-        if call.outcome is None and call.try_lock():
-            self._timer.unpark(call)
-            if sleep_until_due(call, until):
-                self._drive(call)
+        if task.outcome is None and task.try_lock():
+            self._timer.unpark(task)
+            if task.sleep_until_due(until):
+                self._run(task)
             else:
-                call.unlock()
-                self._park(call)
-        elif call.group is not None and (part := self._pop()) is not None:
-            self._take(part)
+                task.unlock()
+                self._park(task)
+        elif task.group is not None and (ready := self._pop()) is not None:
+            self._run_ready(ready)
         return True
 
     def wait(self, timeout: float | None = None) -> bool:
         """
-        Wait until every call is over, save those whose callbacks this thread is in; tell whether they are.
+        Wait until every call is over, save those whose callbacks this thread is in; return whether they are.
         """
-        own = frozenset(call for one in getattr(_here, "calls", ()) for call in one.ancestors)
+        own = frozenset(task for one in getattr(_here, "tasks", ()) for task in one.ancestors)
         if own:
             return self._work_until_over(own, timeout)
-        with self._changed:
+        with self._lock:
             return self._changed.wait_for(lambda: self._pending <= _in_wait, timeout)
 
     def _work_until_over(self, own: frozenset[Task], timeout: float | None) -> bool:
         """
-        Wait in a callback: drive what is ready meanwhile, for this may be the only thread.
+        Wait in a callback: run what is ready meanwhile, for this may be the only thread.
         """
         until = None if timeout is None else time.monotonic() + timeout
         _in_wait.update(own)  # callbacks that wait for all calls must not wait for each other
         try:
             while True:
-                with self._changed:
+                with self._lock:
                     self._changed.notify_all()
                     if self._pending <= own | _in_wait:
                         return True
                     if not self._ready:
                         self._changed.wait(_LOOK_S)
-                if (call := self._pop()) is not None:
-                    self._take(call)
+                if (task := self._pop()) is not None:
+                    self._run_ready(task)
                 if until is not None and time.monotonic() >= until:
                     return False
         finally:
@@ -173,189 +179,211 @@ class Scheduler:
 
     def close(self) -> None:
         """
-        Wait for every call, then end the threads.
+        Wait for every call, then end the threads, this one excepted.
         """
         self.wait()
-        for executor in (self._executor, self._helper):
-            if executor is not None:
-                executor.shutdown(wait=not getattr(_here, "calls", None))
+        self.dismiss()
+        if not getattr(_here, "tasks", None):
+            for thread in list(self._threads):
+                thread.join()
 
-    def leave(self) -> None:
+    def dismiss(self) -> None:
         """
-        Let the threads end by themselves, whenever that is; then nothing is under way any more.
+        Have every thread end as soon as it has no work.
         """
-        with self._changed:
-            self._is_left = True
-            self._forget_if_idle()
-        for executor in (self._executor, self._helper):
-            if executor is not None:
-                executor.shutdown(wait=False)
+        with self._lock:
+            self._is_ending = True
+            self._has_work.notify_all()
 
-    def _forget_if_idle(self) -> None:
-        if self._is_left and not self._at_work:
-            self._pending.clear()
-            self._changed.notify_all()
-
-    def expect(self, call: Task) -> None:
+    def enqueue(self, task: Task) -> None:
         """
-        Count *call* as under way here, though another thread waits for it.
+        Have *task* run by a thread: one without work, a new one while there may be more, or the next to have time.
         """
-        with self._changed:
-            self._pending.add(call)
-
-    def settle(self, call: Task, tell: Callable[[], None]) -> None:
-        """
-        Count *call* no more, and *tell* who waits for it.
-        """
-        with self._changed:
-            self._pending.discard(call)
-            self._changed.notify_all()
-        tell()
-
-    def enqueue(self, call: Task) -> None:
-        """
-        Hand *call* to a thread: one that is at work already, or, while there may be more, another one.
-        """
-        with self._changed:
-            self._ready.append(call)
-            if self._at_work < self.max_workers:
-                self._at_work += 1
-                executor, work = self._executor, self._work_off
-            elif self._needs_helper(call):
+        with self._lock:
+            self._ready.append(task)
+            if len(self._ready) <= self._idle:
+                self._has_work.notify()
+                return
+            if self._workers < self.max_workers:
+                self._workers += 1
+                work = self._work
+            elif self._long_pending and not task.is_long and not self._is_helping and self.max_workers > 1:
                 self._is_helping = True
-                executor, work = self._helper, self._work_off_short
+                work = self._work_short
             else:
                 return
+        self._is_late = not self._start(work)
+        if self._is_late:
+            self._do_without_thread(work)
+
+    def _start(self, work: Callable[[], None]) -> bool:
+        """
+        Start a thread; return false if there can be none: there are too many, or the interpreter is ending.
+        """
         try:
-            if executor is not None:
-                executor.submit(work)
+            if self.is_awaited:
+                from aikit.storage import shutdown  # noqa: PLC0415  it may be too late even to import it
+
+                shutdown.finish_before_exit(self)
+            threading.Thread(target=self._run_thread, args=(work,), name="aikit", daemon=not self.is_awaited).start()
+        except RuntimeError:
+            return False
+        return True
+
+    def _do_without_thread(self, work: Callable[[], None]) -> None:
+        """
+        Leave the work to the workers there are; without any, this thread, which has the work, does it.
+        """
+        with self._lock:
+            if work == self._work_short:
+                self._is_helping = False
                 return
-        except RuntimeError:  # the interpreter is ending
-            self._is_late = True
-        work()  # the thread that has the work does it
+            if self._workers > 1:
+                self._workers -= 1
+                return
+        work()
 
-    def _needs_helper(self, call: Task) -> bool:
-        is_held_up = self._long_pending > 0 and not call.is_long
-        return is_held_up and not self._is_helping and self.max_workers > 1
+    def _run_thread(self, work: Callable[[], None]) -> None:
+        thread = threading.current_thread()
+        with self._lock:
+            self._threads.add(thread)
+        try:
+            work()
+        finally:
+            with self._lock:
+                self._threads.discard(thread)
 
-    def _pop(self) -> Task | None:
-        with self._changed:
-            return self._ready.pop()
-
-    def _work_off(self) -> None:
-        while (call := self._next_ready()) is not None:
-            self._take(call)
-
-    def _work_off_short(self) -> None:
-        while (call := self._next_short()) is not None:
-            self._take(call)
-
-    def _take(self, call: Task) -> None:
-        """
-        Drive a ready call; one that another thread drove and parked meanwhile stays parked.
-        """
-        if not call.try_lock():
-            return
-        self._timer.unpark(call)
-        if call.context.is_cancelled or call.due <= time.monotonic():
-            self._drive(call)
-        else:
-            call.unlock()
-            self._park(call)
+    def _work(self) -> None:
+        while (task := self._next_ready()) is not None:
+            self._run_ready(task)
 
     def _next_ready(self) -> Task | None:
-        with self._changed:
-            call = self._ready.pop()
-            if call is None:
-                self._at_work = max(0, self._at_work - 1)
-                self._forget_if_idle()
-            return call
+        """
+        Return the next task for a worker; ``None`` if there was none for a while, and the worker ends.
+        """
+        has_lingered = self._is_late
+        with self._lock:
+            while (task := self._ready.pop()) is None:
+                if has_lingered or self._is_ending:
+                    self._workers -= 1
+                    return None
+                self._idle += 1
+                try:
+                    has_lingered = not self._has_work.wait(_LINGER_S)
+                finally:
+                    self._idle -= 1
+            return task
+
+    def _work_short(self) -> None:
+        while (task := self._next_short()) is not None:
+            self._run_ready(task)
 
     def _next_short(self) -> Task | None:
-        with self._changed:
-            call = self._ready.pop_short()
-            self._is_helping = call is not None
-            return call
+        with self._lock:
+            task = self._ready.pop_short()
+            self._is_helping = task is not None
+            return task
 
-    def _drive(self, call: Task) -> None:
-        calls = _here.__dict__.setdefault("calls", [])
-        calls.append(call)
+    def _pop(self) -> Task | None:
+        with self._lock:
+            return self._ready.pop()
+
+    def _run_ready(self, task: Task) -> None:
+        """
+        Run a ready task; one that another thread ran and parked meanwhile stays parked.
+        """
+        if not task.try_lock():
+            return
+        self._timer.unpark(task)
+        if task.context.is_cancelled or task.due <= time.monotonic():
+            self._run(task)
+        else:
+            task.unlock()
+            self._park(task)
+
+    def _run(self, task: Task) -> None:
+        """
+        Run a locked task until it has to wait or is over.
+        """
+        tasks = _here.__dict__.setdefault("tasks", [])
+        tasks.append(task)
         try:
-            step = self._advance(call)
+            step = self._step(task)
             if step is None:
-                self._finish(call)
+                self._finish(task)
                 return
         finally:
-            calls.remove(call)
+            tasks.remove(task)
         if isinstance(step, Pause):
-            call.due = time.monotonic() + step.seconds
-            call.unlock()
-            self._park(call)
-        else:  # the baton stays with the group: nobody drives the call until its flows are over
-            call.group = group_of(call, self, partial(self._reunite, call))
-            call.group.start(step)
+            task.park(step.seconds)
+            task.unlock()
+            self._park(task)
+        else:
+            group = TaskGroup(task, self, partial(self._resume, task))
+            task.adopt(group)
+            group.start(step)
 
-    def _reunite(self, call: Task) -> None:
-        call.due = 0.0
-        call.unlock()
-        self.enqueue(call)
-
-    def _advance(self, call: Task) -> Pause | Gather | None:
+    def _step(self, task: Task) -> Pause | Gather | None:
         try:
-            return call.advance()
+            return task.step()
         except BaseException as error:  # noqa: BLE001  whatever a callback of progress wants of this thread
-            call.fail(error)
+            task.fail(error)
             return None
 
-    def _park(self, call: Task) -> None:
-        if self._is_late or not self._timer.park(call):
-            sleep_until_due(call, None)
-            self.enqueue(call)
-        elif call.context.is_cancelled and self._timer.unpark(call):
-            self.enqueue(call)
+    def _resume(self, task: Task) -> None:
+        task.resume()
+        self.enqueue(task)
 
-    def _finish(self, call: Task) -> None:
+    def _park(self, task: Task) -> None:
+        if self._is_late or not self._timer.park(task):
+            task.sleep_until_due()
+            self.enqueue(task)
+        elif task.context.is_cancelled and self._timer.unpark(task):
+            self.enqueue(task)
+
+    def _finish(self, task: Task) -> None:
         try:
-            call.finish(call.outcome or Outcome(errors=(CancelledError(),)))
+            task.finish()
         except BaseException:  # a callback may even ask this thread to exit, but others have calls in it
             log.exception("a call could not hand over its result")
         finally:
-            with self._changed:
-                self._long_pending -= call.is_long and call in self._pending
-                self._pending.discard(call)
+            with self._lock:
+                self._long_pending -= task.is_long and task in self._pending
+                self._pending.discard(task)
                 self._changed.notify_all()
 
 
-def group_of(call: Task, pool: Scheduler, when_over: Callable[[], None]) -> TaskGroup:
+def run_here(task: Task) -> None:
     """
-    Return what drives the flows that *call* waits for, on *pool*.
-    """
-    from aikit.runtime.task_group import TaskGroup  # noqa: PLC0415  most calls have no flows side by side
-
-    return TaskGroup(call, pool, when_over)
-
-
-def sleep_until_due(call: Task, until: float | None) -> bool:
-    """
-    Sleep in this thread until *call* is due or cancelled; false if *until* came first.
-    """
-    while not call.context.is_cancelled and (left_s := call.due - time.monotonic()) > 0:
-        if until is not None and time.monotonic() >= until:
-            return False
-        time.sleep(min(left_s, _LOOK_S))
-    return True
-
-
-def _executor(pool: Scheduler, threads: int) -> ThreadPoolExecutor | None:
-    """
-    Return so many threads of *pool*, and have the interpreter's end wait for them; ``None`` if it is too late.
+    Run *task* in this thread to its end, and flows side by side on threads beside it, as many as they ask for.
     """
     try:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  it may be too late even to import it
+        while (step := task.step()) is not None:
+            if isinstance(step, Pause):
+                task.park(step.seconds)
+                task.sleep_until_due()
+            else:
+                _gather_here(task, step)
+    except BaseException:
+        task.flow.close()  # Ctrl-C: let go of files before the caller's frames unwind
+        raise
+    task.finish()
 
-        from aikit.storage import shutdown  # noqa: PLC0415  likewise
 
-        shutdown.finish_before_exit(pool)
-    except RuntimeError:
-        return None
-    return ThreadPoolExecutor(threads, thread_name_prefix="aikit")
+def _gather_here(task: Task, step: Gather) -> None:
+    # This thread only waits. If it ran flows too, Ctrl-C and what signal handlers raise would end up in one of them, or
+    # between two lines of bookkeeping, rather than here. The others are daemons: one that is stuck where nothing
+    # reaches it, in the caller's own iterable or on a disk that hangs, holds up neither the caller nor the
+    # interpreter's end.
+    beside, is_over = Scheduler(max(step.at_a_time, 1), is_awaited=False), threading.Event()
+    group = TaskGroup(task, beside, is_over.set)
+    task.adopt(group)
+    try:
+        group.start(step)
+        is_over.wait()
+    except BaseException:
+        task.stop(CancelledError(keeps=True))
+        is_over.wait(_GRACE_S)
+        raise
+    finally:
+        beside.dismiss()

@@ -1,5 +1,5 @@
 """
-A call under way: a flow, what answers its requests, and the eye on it.
+Tasks: flows under way, the queue of those that wait for a thread, and what they need of their scheduler.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from aikit.runtime.result import Outcome
 from aikit.types.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected, strip
 
 log: Final = logging.getLogger("aikit")
-_FAREWELL_S: Final = 0.9  # for undoing what a cancelled call has begun; more likely than not it is done by then
+_CLEANUP_S: Final = 0.9  # for all clean-up requests of a cancelled call together
+_LOOK_S: Final = 0.1  # how often a thread that sleeps looks whether its task was cancelled
 
 
 class Driver(Protocol):
@@ -68,39 +69,47 @@ class Group(Protocol):
 @attrs.define(eq=False)
 class Task:
     """
-    One flow under way; only the thread that holds the baton drives it.
+    One flow under way: its steps are run by one thread at a time, and its end is told once.
 
     Attributes:
-        transport: Gives what answers; made by the first request.
+        transport: Returns what answers requests; called by the first one.
 
-        finish: Told once how it ended.
+        on_done: Called once with the outcome.
 
-        pool: What drives it; ``None`` for the calling thread.
+        driver: The scheduler that runs it; ``None`` for the thread that made the call.
 
-        due: When a parked call may go on, in monotonic seconds.
+        parent: The task that waits for this one, if it is one of several side by side.
+
+        is_long: Whether it moves contents, or waits for a task that does.
+
+        due: When a parked task may continue, in monotonic seconds.
 
         ticket: Its number on the timer while it is parked.
 
-        group: Flows side by side that it waits for.
+        group: The flows side by side that it waits for.
 
-        whole: What waits for it, if it is one of several side by side.
-
-        is_long: Whether it moves contents, or waits for what does.
+        outcome: How it ended; ``None`` before.
     """
+
+    # One thread at a time runs a task: the one that holds `_run_lock`, which is tried and never waited for. While flows
+    # side by side run, their group holds it. `due`, `group`, `outcome` and the private fields belong to the holder;
+    # others read them. `ticket` belongs to the timer's lock, being ready or pending to the scheduler's, and the list of
+    # children to the group's. No thread holds one of those three while it takes another, and no user code runs under
+    # any of them; flows and callbacks run under `_run_lock`.
 
     flow: Flow[Any]
     transport: Callable[[], Transport]
     context: CallContext
-    finish: Callable[[Outcome], None]
-    pool: Driver | None = None
+    on_done: Callable[[Outcome], None]
+    driver: Driver | None = None
+    parent: Task | None = None
+    is_long: bool = False
     due: float = 0.0
     ticket: int | None = None
     group: Group | None = None
-    parent: Task | None = None
-    is_long: bool = False
     outcome: Outcome | None = None
     _began: float = attrs.field(factory=time.monotonic)
-    _gone_at: float = 0.0
+    _cleanup_until: float = 0.0
     _is_waiting: bool = False
     _request: Request | None = None
     _response: Response | None = None
@@ -108,20 +117,37 @@ class Task:
 
     @property
     def ancestors(self) -> Iterator[Task]:
-        """Itself, what waits for it, and so on."""
+        """The task itself, its parent, and so on."""
         one: Task | None = self
         while one is not None:
             yield one
             one = one.parent
 
+    def child(
+        self, flow: Flow[Any], context: CallContext, on_done: Callable[[Outcome], None], driver: Driver | None
+    ) -> Task:
+        """
+        Return a task for one of the flows that this one waits for.
+        """
+        return Task(flow, self.transport, context, on_done, driver, self, self.is_long)
+
     def cancel(self, why: CancelledError | None = None) -> None:
         """
-        Ask the call to stop.
+        Ask the task to stop, also while it is parked.
         """
-        if self.pool is not None:
-            self.pool.cancel(self, why)
+        if self.driver is not None:
+            self.driver.cancel(self, why)
         else:
             self.stop(why)
+
+    def stop(self, why: CancelledError | None = None) -> None:
+        """
+        Ask the task to stop at its next step or in its present exchange, and its group with it.
+        """
+        self.context.cancel(why)
+        group = self.group
+        if group is not None:
+            group.cancel()
 
     def pause(self, *, is_on: bool) -> None:
         """
@@ -129,42 +155,62 @@ class Task:
         """
         self.context.is_paused = is_on
 
-    def stop(self, why: CancelledError | None = None) -> None:
-        """
-        Let it notice at its next step, or in the exchange that it is in, that it is to end.
-        """
-        self.context.cancel(why)
-        group = self.group
-        if group is not None:
-            group.cancel()
-
     def run_if_idle(self, until: float | None) -> bool:
         """
-        Drive the call in this thread if it is one of the pool's and nobody else does; false if it is none.
+        If this is a worker thread and the task is idle, run it here; return whether this is a worker thread.
         """
-        return self.pool is not None and self.pool.run_if_idle(self, until)
+        return self.driver is not None and self.driver.run_if_idle(self, until)
 
     def is_driven_here(self) -> bool:
         """
-        Tell whether this very thread is driving the call.
+        Return whether this very thread is running the task, or a flow that it waits for.
         """
-        return self.pool is not None and self.pool.is_driving(self)
+        return self.driver is not None and self.driver.is_driving(self)
 
     def try_lock(self) -> bool:
         """
-        Take the baton; false when another thread has it or the call is over.
+        Take the run lock; return whether no other thread had it.
         """
         return bool(self._run_lock.acquire(blocking=False))
 
     def unlock(self) -> None:
         """
-        Give the baton back.
+        Give the run lock back.
         """
         self._run_lock.release()
 
-    def advance(self) -> Pause | Gather | None:
+    def park(self, seconds: float) -> None:
         """
-        Drive the flow until it wants to wait; return what for, ``None`` when it is over.
+        Note that the flow waits so long from now on.
+        """
+        self.due = time.monotonic() + seconds
+
+    def adopt(self, group: Group) -> None:
+        """
+        Note that the flow waits for *group*, which has the run lock from now on.
+        """
+        self.group = group
+
+    def resume(self) -> None:
+        """
+        Note that the group is over: the task may continue, and the run lock is given back.
+        """
+        self.due = 0.0
+        self.unlock()
+
+    def sleep_until_due(self, until: float | None = None) -> bool:
+        """
+        Sleep in this thread until the task is due or cancelled; return false if *until* came first.
+        """
+        while not self.context.is_cancelled and (left_s := self.due - time.monotonic()) > 0:
+            if until is not None and time.monotonic() >= until:
+                return False
+            time.sleep(min(left_s, _LOOK_S))
+        return True
+
+    def step(self) -> Pause | Gather | None:
+        """
+        Run the flow until it has to wait; return what for, ``None`` when it is over.
         """
         try:
             step = self.flow.throw(self.context.stopped()) if self.context.is_cancelled else self._started_or_resumed()
@@ -176,10 +222,10 @@ class Task:
             self._end(rejected.value, rejected.errors)
         except OpenAIError as error:
             self._end(None, (error,))
-        except Exception as error:  # noqa: BLE001  results instead of exceptions, also for what nobody thought of
+        except Exception as error:  # noqa: BLE001  results instead of exceptions, also for faults of the library itself
             self._end(None, (_unexpected(error),))
         else:
-            self._is_waiting, self._request, self._response = True, None, None  # waiting calls hold no answers
+            self._is_waiting, self._request, self._response = True, None, None  # waiting tasks hold no answers
             return step
         finally:
             if self.outcome is not None:
@@ -194,9 +240,15 @@ class Task:
             return self.flow.send(time.monotonic() - self._began)
         return self.flow.send(group.results) if group.error is None else self.flow.throw(group.error)
 
+    def finish(self) -> None:
+        """
+        Tell how the task ended.
+        """
+        self.on_done(self.outcome or Outcome(errors=(CancelledError(),)))
+
     def fail(self, error: BaseException) -> None:
         """
-        End the call although its thread is asked to end: somebody waits for it.
+        End the task although its thread is asked to end: its parent or a caller waits for it.
         """
         self.flow.close()
         self._end(None, (_unexpected(error),))
@@ -204,7 +256,7 @@ class Task:
     def _exchange(self, request: Request) -> Step:
         try:
             response = self._answer(request)
-        except Exception as error:  # noqa: BLE001  the flow's to know: it may hold a file open, or try again
+        except Exception as error:  # noqa: BLE001  for the flow, which may hold a file open, or try again
             return self.flow.throw(error)
         return self.flow.send(response)
 
@@ -218,13 +270,13 @@ class Task:
 
     def _left_s(self) -> float:
         """
-        Return how long undoing may still take since it was first tried.
+        Return how many seconds of the clean-up are left; it begins with its first request.
         """
         now = time.monotonic()
-        self._gone_at = self._gone_at or now + _FAREWELL_S
-        if now >= self._gone_at:
+        self._cleanup_until = self._cleanup_until or now + _CLEANUP_S
+        if now >= self._cleanup_until:
             raise self.context.stopped()
-        return self._gone_at - now
+        return self._cleanup_until - now
 
     def _sent(self, request: Request, context: CallContext) -> Response:
         context.raise_if_cancelled()
@@ -252,7 +304,7 @@ class Task:
 
 
 def _unexpected(error: BaseException) -> OpenAIError:
-    log.error("a call failed in a way nobody thought of", exc_info=error)
+    log.error("a call failed with an error that aikit does not know; please report it", exc_info=error)
     wrapped = OpenAIError(message=f"{type(error).__name__}: {error}", code=UNEXPECTED)
     wrapped.__cause__ = error
     return wrapped
@@ -264,32 +316,32 @@ _Queue = deque[tuple[int, Task]]
 @attrs.define(eq=False)
 class ReadyQueue:
     """
-    Calls that wait for a thread, in the order they came in; guarded by whoever has it.
+    Tasks that wait for a thread, in the order they came in; guarded by the lock of its scheduler.
     """
 
     _long: _Queue = attrs.field(factory=deque)
     _short: _Queue = attrs.field(factory=deque)
     _number: itertools.count[int] = attrs.field(factory=itertools.count)
 
-    def __bool__(self) -> bool:
-        return bool(self._long or self._short)
+    def __len__(self) -> int:
+        return len(self._long) + len(self._short)
 
-    def append(self, call: Task) -> None:
+    def append(self, task: Task) -> None:
         """
-        Put *call* behind all others.
+        Put *task* behind all others.
         """
-        (self._long if call.is_long else self._short).append((next(self._number), call))
+        (self._long if task.is_long else self._short).append((next(self._number), task))
 
     def pop(self) -> Task | None:
         """
-        Take the one that waits longest; ``None`` if there is none.
+        Take the task that waits longest; ``None`` if there is none.
         """
         is_long = self._long and not (self._short and self._short[0] < self._long[0])
         return _pop(self._long if is_long else self._short)
 
     def pop_short(self) -> Task | None:
         """
-        Take the one that waits longest of those that move no content; ``None`` if there is none.
+        Take the task that waits longest of those that move no content; ``None`` if there is none.
         """
         return _pop(self._short)
 

@@ -60,7 +60,7 @@ class Timer:
 
     def _is_running(self) -> bool:
         if self._thread is None:
-            thread = threading.Thread(target=self._run, name="aikit-timer")
+            thread = threading.Thread(target=self._run, name="aikit-timer", daemon=False)
             try:
                 thread.start()
             except RuntimeError:  # too many threads, or the interpreter is ending

@@ -21,10 +21,11 @@ _GRACE_S: Final = 1.0
 _HURRIED_S: Final = 1.7
 """Seconds that Ctrl-C leaves to all of it: what engines have under way has one second to end, and is written down."""
 _UNHURRIED_S: Final = 4.0
-_pools: Final[weakref.WeakSet[Scheduler]] = weakref.WeakSet()
+# `_lock` guards both sets and both flags; nothing else is locked or called under it.
+_schedulers: Final[weakref.WeakSet[Scheduler]] = weakref.WeakSet()
 _engines: Final[weakref.WeakSet[Engine]] = weakref.WeakSet()
 _lock = threading.Lock()
-_is_registered = False
+_is_registered = _is_over = False
 
 
 class Scheduler(Protocol):
@@ -53,6 +54,10 @@ class Scheduler(Protocol):
         """Run the callbacks that wait for a thread to run them; return how many."""
         ...
 
+    def dismiss(self) -> None:
+        """Have every thread end as soon as it has no work."""
+        ...
+
 
 class Engine(Protocol):
     """
@@ -68,16 +73,18 @@ class Engine(Protocol):
         ...
 
 
-def finish_before_exit(pool: Scheduler) -> None:
+def finish_before_exit(scheduler: Scheduler) -> None:
     """
-    Let *pool* finish its calls before the interpreter goes.
+    Let *scheduler* finish its calls before the interpreter goes.
 
     Raises:
         RuntimeError: It is going already.
     """
     with _lock:
+        if _is_over:
+            raise RuntimeError("the interpreter is ending")
         _register()
-        _pools.add(pool)
+        _schedulers.add(scheduler)
 
 
 def stop_at_exit(engine: Engine) -> None:
@@ -94,30 +101,44 @@ def stop_at_exit(engine: Engine) -> None:
 
 def _register() -> None:
     # threading._register_atexit is what concurrent.futures itself uses: its hooks run before threads are joined, while
-    # executors still take work, so that a callback run now may make further calls.
+    # the program's own executors still take work, so that a callback run now may make further calls.
     global _is_registered  # noqa: PLW0603  one hook for the process
     if not _is_registered:
-        getattr(threading, "_register_atexit", atexit.register)(_finish)
+        getattr(threading, "_register_atexit", atexit.register)(_shut_down)
         _is_registered = True
 
 
 def _all() -> list[Scheduler]:
     with _lock:
-        return list(_pools)
+        return list(_schedulers)
+
+
+def _shut_down() -> None:
+    """
+    Have all calls come to their end; from then on no thread is started, for none would be waited for.
+    """
+    global _is_over  # noqa: PLW0603  of the process
+    try:
+        _finish()
+    finally:
+        with _lock:
+            _is_over = True
+        for scheduler in _all():
+            scheduler.dismiss()
 
 
 def _finish() -> None:
     """
-    Wait for all pools; Ctrl-C, before or now, cancels their calls and ends the process within two seconds.
+    Wait for all schedulers; Ctrl-C, before or now, cancels their calls and ends the process within two seconds.
     """
     try:
         if _was_interrupted():
             _end_in_a_hurry()
             return
-        while (pool := _busy_pool()) or _pumped():
-            if pool:
-                pool.resume_all()  # nobody is left who would
-                pool.wait(60)
+        while (scheduler := _busy_scheduler()) or _pumped():
+            if scheduler:
+                scheduler.resume_all()  # nobody is left who would
+                scheduler.wait(60)
         _stop_engines(time.monotonic() + _UNHURRIED_S)
     except KeyboardInterrupt:
         _end_in_a_hurry()
@@ -153,12 +174,12 @@ def _ask_engines_to_stop() -> list[Engine]:
     return engines
 
 
-def _busy_pool() -> Scheduler | None:
-    return next((pool for pool in _all() if not pool.wait(0)), None)
+def _busy_scheduler() -> Scheduler | None:
+    return next((scheduler for scheduler in _all() if not scheduler.wait(0)), None)
 
 
 def _pumped() -> bool:
-    return sum(pool.pump() for pool in _all()) > 0
+    return sum(scheduler.pump() for scheduler in _all()) > 0
 
 
 def _was_interrupted() -> bool:
@@ -166,7 +187,7 @@ def _was_interrupted() -> bool:
     Tell whether the program ends because of Ctrl-C; one that a prompt survived before the last call does not count.
     """
     last = getattr(sys, "last_value", None)
-    return isinstance(last, KeyboardInterrupt) and all(last is not pool.survived for pool in _all())
+    return isinstance(last, KeyboardInterrupt) and all(last is not scheduler.survived for scheduler in _all())
 
 
 def _cancel_all() -> None:
@@ -175,9 +196,9 @@ def _cancel_all() -> None:
     """
     deadline = time.monotonic() + _GRACE_S
     try:
-        for pool in _all():
-            pool.cancel_all(keep=True)  # the program may be started again
-        is_over = all(pool.wait(max(0.0, deadline - time.monotonic())) for pool in _all())
+        for scheduler in _all():
+            scheduler.cancel_all(keep=True)  # the program may be started again
+        is_over = all(scheduler.wait(max(0.0, deadline - time.monotonic())) for scheduler in _all())
         _pumped()
     except (KeyboardInterrupt, SystemExit):
         is_over = False
@@ -208,7 +229,7 @@ def _after_fork_in_child() -> None:
     """
     global _lock  # noqa: PLW0603  another thread may have held it
     _lock = threading.Lock()
-    _pools.clear()
+    _schedulers.clear()
     _engines.clear()
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
@@ -261,6 +262,34 @@ def test_ctrl_c_in_an_inline_call_ends_it(dead: ScriptedServer) -> None:
     assert seconds < 2
     assert code in {-signal.SIGINT, 130}
     assert "KeyboardInterrupt" in err
+
+
+@pytest.mark.parametrize("rest", ["", "try:", "sleep"])
+def test_ctrl_c_with_a_stuck_iterable_of_an_inline_call_ends_it(slow: ScriptedServer, rest: str) -> None:
+    """
+    Files side by side whose iterable never comes back hold up neither the caller nor, if he survives it, the end.
+    """
+    script = """
+        def paths():
+            yield "first.txt"
+            print("ready", flush=True)
+            time.sleep(60)
+        open("first.txt", "w").write("x")
+        try:
+            client.files.create_many(paths(), "user_data", {"at_a_time": 1})
+        except KeyboardInterrupt:
+            if REST == "":
+                raise
+            print("survived", flush=True)
+        if REST == "sleep":
+            print(client.files.retrieve("file-1", {"background": True}).wait())
+    """.replace("REST", repr(rest))
+    with tempfile.TemporaryDirectory() as folder:
+        code, out, _, seconds = interrupted(started(slow, script, folder=Path(folder)), "ready")
+    assert seconds < 2
+    expected = {"": "", "try:": "survived\n", "sleep": "survived\nTrue\n"}
+    assert out == expected[rest]
+    assert code == (0 if rest else -signal.SIGINT) or (not rest and code == 130)
 
 
 def test_thread_that_outlives_the_main_thread_can_call(slow: ScriptedServer) -> None:
