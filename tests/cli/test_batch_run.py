@@ -19,6 +19,8 @@ from aikit.storage.locks import take
 from tests.cli.batch_service import Service, serving_batches
 from tests.cli.conftest import Here, batch_lines
 
+pytestmark = pytest.mark.slow
+
 QUICK: Final = ("--poll-interval", "0.02")
 
 

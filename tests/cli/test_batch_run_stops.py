@@ -21,6 +21,8 @@ from tests.cli.conftest import batch_lines
 from tests.cli.processes import PROGRAM, Terminal, run
 from tests.scripted_server import answer, serving
 
+pytestmark = pytest.mark.slow
+
 _ANSWER: Final = {
     "object": "chat.completion",
     "model": "m",

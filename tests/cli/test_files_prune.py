@@ -18,6 +18,8 @@ from tests.cli.conftest import Here
 from tests.cli.processes import PROGRAM, Terminal
 from tests.files_server import FilesServer, files_server
 
+pytestmark = pytest.mark.slow
+
 
 def notes(tmp_path: Path, count: int) -> Path:
     """

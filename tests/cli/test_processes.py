@@ -18,6 +18,8 @@ from tests.cli.conftest import batch_lines
 from tests.cli.processes import PROGRAM, Terminal, run
 from tests.cli.server import SMALL, file, serving
 
+pytestmark = pytest.mark.slow
+
 _BLOCKED = """
 import sys
 

@@ -18,6 +18,8 @@ import pytest
 
 from tests.scripted_server import FILE, ScriptedServer, answer, serving, silent
 
+pytestmark = pytest.mark.slow
+
 START = """
 import os, sys, time
 def print(*words, **_):  # in one piece, also from several threads at once

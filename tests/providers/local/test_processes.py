@@ -25,6 +25,8 @@ from aikit.providers.local.store.files import Store
 from aikit.types.errors import CancelledError
 from tests.providers.local.conftest import API, files_below
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def _writing_elsewhere(home: Path) -> Iterator[Callable[[], None]]:

@@ -12,7 +12,11 @@ import time
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from tests.upload_server import UploadServer, upload_server
+
+pytestmark = pytest.mark.slow
 
 _PROGRAM: Final = str(Path(__file__).with_name("uploading.py"))
 _PARTS: Final = 24

@@ -19,7 +19,7 @@ from tests.providers.local.conftest import API
 from tests.providers.local.dying_batch import MOMENTS
 from tests.providers.local.embedded_batches import ENDPOINT, ended, input_of, require_tidy, require_whole
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")]
 
 Start = Callable[..., subprocess.Popen[str]]
 BEGUN = frozenset(MOMENTS) - {"validating", "validated", "first answers", "half a record"}

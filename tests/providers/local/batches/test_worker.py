@@ -25,6 +25,8 @@ from tests.providers.local.answerers import Gate, answers_of
 from tests.providers.local.conftest import API
 from tests.providers.local.embedded_batches import ended, input_of, require_tidy, require_whole, until
 
+pytestmark = pytest.mark.slow
+
 Serve = Callable[..., API]
 Start = Callable[..., subprocess.Popen[str]]
 

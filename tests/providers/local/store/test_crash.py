@@ -20,7 +20,10 @@ from aikit.providers.local.api.files import FilesService
 from aikit.providers.local.store.files import Store, StoredFile
 from tests.providers.local.conftest import files_below
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and resource limits are POSIX")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and resource limits are POSIX"),
+]
 
 Start = Callable[..., subprocess.Popen[str]]
 
