@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from aikit.resources.batches import BatchesAPI
+from aikit.resources.batches.results import OpenAIBatchRowsResult
 from aikit.resources.batches.rows.write import COLUMNS, write_csv, write_jsonl
-from aikit.types.batch_rows import STATUSES, status_of
+from aikit.types.batch_rows import STATUSES, OpenAIBatchRow, status_of
 from aikit.types.errors import OpenAIError
 from tests.resources.batches.rows.files import asked, joined, never_ran, told
 
@@ -188,10 +191,23 @@ def test_full_disk_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert list(tmp_path.iterdir()) == []
 
 
+def _words(text: str | None, before: str, after: str) -> set[str]:
+    """
+    Return the words of *text* between *before* and *after*, without punctuation.
+    """
+    return set(re.findall(r"\w+", (text or "").partition(before)[2].partition(after)[0]))
+
+
 def test_every_status_is_documented() -> None:
     """
-    The words in a file's status column are the five of the library.
+    The README, rows, their counts and resubmitting name each of the five, and no other; the counts are of these.
     """
+    readme = (Path(__file__).parents[4] / "README.md").read_text("utf-8")
+    assert _words(readme, "- A row is ", " (no file") == {*STATUSES, "or"}
+    assert set(STATUSES) <= _words(OpenAIBatchRow.__doc__, "status: ", "batch_id:")
+    assert _words(BatchesAPI.resubmit.__doc__, "only: Which lines: ", "\n") == set(STATUSES)
+    counts = OpenAIBatchRowsResult.counts.__doc__
+    assert _words(counts, "all of ", ";") == {*STATUSES, "and"}
     with joined(_INPUT, _OUTPUT) as rows:
-        assert {row.status for row in rows} <= set(STATUSES)
         assert tuple(rows.counts) == STATUSES
+        assert {row.status for row in rows} == {status for status, count in rows.counts.items() if count}
