@@ -13,39 +13,39 @@ from aikit.types.costs import OpenAIBatchCost, OpenAIModelCost
 from aikit.types.usage import Usage
 
 
-def cost_of(tally: UsageCounter, prices: Prices, notes: tuple[str, ...] = (), missing: int = 0) -> OpenAIBatchCost:
+def cost_of(counter: UsageCounter, prices: Prices, notes: tuple[str, ...] = (), missing: int = 0) -> OpenAIBatchCost:
     """
-    Return the cost of the lines in *tally*; *missing* answers are in no file.
+    Return the cost of the lines in *counter*; *missing* answers are in no file.
     """
-    models = tuple(sorted(_models(tally), key=lambda model: -model.requests))
+    models = tuple(sorted(_models(counter), key=lambda model: -model.requests))
     unpriced = [model.model for model in models if model.cost is None]
     return OpenAIBatchCost(
         models=models,
-        answered=tally.answered,
-        failed=tally.failed,
-        untold=tally.untold,
+        answered=counter.answered,
+        failed=counter.failed,
+        untold=counter.untold,
         missing=missing,
-        problem_count=tally.problem_count,
-        problems=tuple(tally.problems),
-        notes=(*notes, *_notes(tally, missing, [prices.why_unknown(unpriced)] if unpriced else [])),
+        problem_count=counter.problem_count,
+        problems=tuple(counter.problems),
+        notes=(*notes, *_notes(counter, missing, [prices.why_unknown(unpriced)] if unpriced else [])),
     )
 
 
-def _notes(tally: UsageCounter, missing: int, notes: list[str]) -> list[str]:
-    if tally.untold:
-        notes.append(f"{tally.untold:,} answers do not tell their tokens")
+def _notes(counter: UsageCounter, missing: int, notes: list[str]) -> list[str]:
+    if counter.untold:
+        notes.append(f"{counter.untold:,} answers do not tell their tokens")
     if missing:
         notes.append(f"{missing:,} answers that the provider counts are in neither file")
-    if tally.problem_count:
-        notes.append(f"{tally.problem_count:,} lines could not be read, see problems")
+    if counter.problem_count:
+        notes.append(f"{counter.problem_count:,} lines could not be read, see problems")
     if notes:
         notes.append("so the total is a lower bound: it cost at least that")
     return notes
 
 
-def _models(tally: UsageCounter) -> Iterator[OpenAIModelCost]:
+def _models(counter: UsageCounter) -> Iterator[OpenAIModelCost]:
     by_model: dict[str, list[tuple[int, Counts]]] = {}
-    for (model, step), counts in tally.counts.items():
+    for (model, step), counts in counter.counts.items():
         if counts.requests:
             by_model.setdefault(model, []).append((step, counts))
     for model, found in by_model.items():

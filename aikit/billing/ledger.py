@@ -182,7 +182,7 @@ class Ledger:
         """
 
         def insert() -> tuple[OpenAIBatchEvent, ...]:
-            with self._opened().writing() as connection:
+            with self._open().writing() as connection:
                 return tuple(event for event in events if connection.execute(_INSERT, _row(event)).rowcount)
 
         return self._patiently(insert)
@@ -216,12 +216,12 @@ class Ledger:
         def read() -> list[tuple[Any, ...]]:
             if _identity(self.path) is None:
                 return []
-            with self._opened().reading() as connection:
+            with self._open().reading() as connection:
                 return connection.execute(query, values).fetchall()
 
         return self._patiently(read)
 
-    def _opened(self) -> Database:
+    def _open(self) -> Database:
         """
         Return the database at *path*, opened anew where the file was moved away.
         """

@@ -166,19 +166,19 @@ class UsageCounter:
         if first is None:
             if len(self._first) >= _MAX_MODELS:
                 name = OTHER_MODELS
-            first = self._first.get(name) or self._begun(name, 0, self.price_of(name))
+            first = self._first.get(name) or self._add_counts(name, 0, self.price_of(name))
             self._first[name] = first
         if first.price is None or not first.price.batch_above:
             return first
         step = first.price.step(input_tokens)
-        return self.counts.get((name, step)) or self._begun(name, step, first.price)
+        return self.counts.get((name, step)) or self._add_counts(name, step, first.price)
 
-    def _begun(self, name: str, step: int, price: Price | None) -> Counts:
+    def _add_counts(self, name: str, step: int, price: Price | None) -> Counts:
         counts = self.counts[name, step] = Counts(price)
         return counts
 
 
-def _count_lines(tally: UsageCounter, lines: bytes, number: int) -> int:
+def _count_lines(counter: UsageCounter, lines: bytes, number: int) -> int:
     """
     Count whole lines, each with its newline, that follow line *number*; return the number of the last.
     """
@@ -186,7 +186,7 @@ def _count_lines(tally: UsageCounter, lines: bytes, number: int) -> int:
     # line is decoded after all. Each byte is taken for a character (Latin-1), which leaves the quotation marks and
     # brackets where they are; that the bytes are UTF-8 is checked apart. What is not plainly a line is read again.
     if not _is_utf8(lines):
-        return _count_slowly(tally, lines, number)
+        return _count_slowly(counter, lines, number)
     text = lines.decode("latin-1")
     position, size, find = 0, len(text), text.find
     while position < size:
@@ -198,9 +198,9 @@ def _count_lines(tally: UsageCounter, lines: bytes, number: int) -> int:
         except (StopIteration, ValueError, RecursionError):
             is_plain = False
         if is_plain:
-            tally.add(value, number)
+            counter.add(value, number)
         else:
-            _count_fully(tally, lines[position:end], number)
+            _count_fully(counter, lines[position:end], number)
         position = end + 1
     return number
 
@@ -212,14 +212,14 @@ def _has_plain_model(value: Any) -> bool:
         return False  # few lines: with an error, or never asked
 
 
-def _count_slowly(tally: UsageCounter, lines: bytes, number: int) -> int:
+def _count_slowly(counter: UsageCounter, lines: bytes, number: int) -> int:
     for line in lines[:-1].split(b"\n"):
         number += 1
-        _count_fully(tally, line, number)
+        _count_fully(counter, line, number)
     return number
 
 
-def _count_fully(tally: UsageCounter, line: bytes, number: int) -> None:
+def _count_fully(counter: UsageCounter, line: bytes, number: int) -> None:
     if number == 1:
         line = line.removeprefix(_BOM)
     if not line.strip():
@@ -227,9 +227,9 @@ def _count_fully(tally: UsageCounter, line: bytes, number: int) -> None:
     try:
         value = parsed(line)
     except ValueError as error:
-        tally.add_problem(number, f"This line is not parseable as valid JSON. {error}")
+        counter.add_problem(number, f"This line is not parseable as valid JSON. {error}")
     else:
-        tally.add(value, number)
+        counter.add(value, number)
 
 
 def _is_utf8(lines: bytes) -> bool:

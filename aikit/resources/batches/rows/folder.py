@@ -46,7 +46,7 @@ class Folder:
             self.path = Path(tempfile.mkdtemp(prefix="aikit-"))
         self._lock = threading.Lock()
         self._readers, self._is_closed = 0, False
-        self._remove = weakref.finalize(self, _removed, str(self.path), os.getpid())
+        self._remove = weakref.finalize(self, _remove_folder, str(self.path), os.getpid())
 
     def close(self) -> None:
         """
@@ -114,6 +114,6 @@ def unusable(folder: Path, error: BaseException) -> OpenAIError:
     )
 
 
-def _removed(path: str, pid: int) -> None:
+def _remove_folder(path: str, pid: int) -> None:
     if pid == os.getpid():  # a forked child leaves it to its parent
         shutil.rmtree(path, ignore_errors=True)

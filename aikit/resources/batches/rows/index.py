@@ -252,7 +252,7 @@ class Index:
             self._on_read(self._read)
 
 
-def opened(path: Path) -> sqlite3.Connection:
+def open_database(path: Path) -> sqlite3.Connection:
     """
     Open the database at *path*, for use by any thread, one at a time.
     """
@@ -263,7 +263,7 @@ def new_database(path: Path) -> sqlite3.Connection:
     """
     Make the empty database of an `Index`, in a transaction that the caller commits.
     """
-    connection = opened(path)
+    connection = open_database(path)
     for statement in _SCHEMA:
         connection.execute(statement)
     connection.execute("BEGIN")
@@ -275,7 +275,7 @@ def entries(path: Path) -> Generator[Entry]:
     Yield what the index at *path* knows of each line of the input, in order.
     """
     columns = "lines.number, lines.start, lines.size, custom_id, status, file, answers.start, answers.size"
-    with closing(opened(path)) as connection:
+    with closing(open_database(path)) as connection:
         yield from map(Entry._make, connection.execute(f"SELECT {columns} {_JOINED} ORDER BY lines.number"))
 
 

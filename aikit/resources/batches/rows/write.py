@@ -55,7 +55,7 @@ def write_jsonl(rows: Iterable[OpenAIBatchRow], path: Path) -> int:
             count += 1
         return count
 
-    return _written(path, write)
+    return _write_whole(path, write)
 
 
 def write_csv(rows: Iterable[OpenAIBatchRow], path: Path, *, escape_formulas: bool) -> int:
@@ -78,7 +78,7 @@ def write_csv(rows: Iterable[OpenAIBatchRow], path: Path, *, escape_formulas: bo
         text.detach()
         return count
 
-    return _written(path, write)
+    return _write_whole(path, write)
 
 
 def jsonl_line(row: OpenAIBatchRow) -> bytes:
@@ -128,7 +128,7 @@ def escaped(cell: Any) -> Any:
     return cell
 
 
-def _written(path: Path, write: Callable[[BinaryIO], int]) -> int:
+def _write_whole(path: Path, write: Callable[[BinaryIO], int]) -> int:
     with FileSink(path=path) as sink:
         with io.BufferedWriter(_Raw(sink), _BUFFER) as file:
             count = write(file)

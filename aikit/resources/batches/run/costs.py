@@ -31,7 +31,7 @@ def costs_of(client: Client, state: RunState) -> tuple[list[OpenAIBatchCost], li
         for attempt in part.attempts:
             if attempt.batch_id is None or attempt.status == "failed":
                 continue
-            cost = _booked(client, attempt.batch_id)
+            cost = _recorded_cost(client, attempt.batch_id)
             if cost is None:
                 result = client.batches.cost(attempt.batch_id)
                 cost = result.cost
@@ -41,7 +41,7 @@ def costs_of(client: Client, state: RunState) -> tuple[list[OpenAIBatchCost], li
     return costs, problems
 
 
-def _booked(client: Client, batch_id: str) -> OpenAIBatchCost | None:
+def _recorded_cost(client: Client, batch_id: str) -> OpenAIBatchCost | None:
     """
     Return what the ledger says, so that no file is fetched once more; ``None`` where that is not the whole cost.
     """
