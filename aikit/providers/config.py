@@ -4,6 +4,7 @@ What is configured: the arguments of a client, the environment, and the provider
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -210,8 +211,6 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _read(path: Path, environ: Mapping[str, str]) -> Providers:
-    import json  # noqa: PLC0415  only who has a provider file pays for it
-
     try:
         data = json.loads(path.read_text("utf-8-sig"))  # editors on Windows begin files with a mark
     except (OSError, ValueError, RecursionError) as error:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 import attrs
@@ -21,14 +21,11 @@ from aikit.http.sinks import ResumingSink
 from aikit.http.sources import Source
 from aikit.providers.account import Account, key_of
 from aikit.providers.config import ProviderSettings
+from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
 from aikit.types.errors import ExchangeError
 from aikit.types.files import FileOrder, FilePage, OpenAIFile, OpenAIFileDeleted
-from aikit.types.uploads import OVER_STATUSES, OpenAIUpload, OpenAIUploadPart
+from aikit.types.uploads import OVER_STATUSES, OpenAIUpload, OpenAIUploadPart, UploadOrder
 from aikit.validation.limits import Limits, limits_for
-
-if TYPE_CHECKING:
-    from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
-    from aikit.types.uploads import UploadOrder
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
 
@@ -181,8 +178,6 @@ class OpenAIProvider:
         """
         Ask for one page of batches.
         """
-        from aikit.types.batches import BatchPage  # noqa: PLC0415  who has no batches need not load them
-
         response = yield self._request("GET", _with_query("/batches", query))
         return understood(response, BatchPage.from_wire)
 
@@ -267,6 +262,4 @@ def _upload(response: Response) -> OpenAIUpload:
 
 
 def _batch(response: Response) -> OpenAIBatch:
-    from aikit.types.batches import OpenAIBatch  # noqa: PLC0415  who has no batches need not load them
-
     return understood(response, OpenAIBatch.from_wire)

@@ -133,13 +133,15 @@ def test_built_in_name_keeps_its_meaning(name: str, entry: dict[str, str], house
 
 def test_built_in_names_take_what_does_not_change_them(house: Path) -> None:
     """
-    The kind may be said again, OpenAI's entry may have a key, and what it does not say comes from the environment.
+    The kind may be said again; OpenAI's entry may have a key, which goes to no address from the environment.
     """
     local = {"kind": "local", "home": str(house / "a"), "baseURL": None}
     _write(house / "here" / FILE_NAME, {"providers": {"local": local, "openai": {"kind": "openai", "apiKey": _KEY}}})
     found = Providers.load(_environ(house))
     assert found.get("local") == ProviderSettings(kind="local", home=house / "a")
     assert found.get("openai") == ProviderSettings(api_key=_KEY)
+    elsewhere = {"OPENAI_BASE_URL": "https://elsewhere.example/v1", "OPENAI_ORG_ID": "another"}
+    assert Providers.load(_environ(house, **elsewhere)).get("openai") == ProviderSettings(api_key=_KEY)
     _write(house / "here" / FILE_NAME, {"providers": {"openai": {"project": "p"}}})
     found = Providers.load(_environ(house, OPENAI_API_KEY="from-environment"))
     assert found.get("openai") == ProviderSettings(api_key="from-environment", project="p")

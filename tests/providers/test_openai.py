@@ -273,7 +273,7 @@ def test_settings_become_headers() -> None:
     """
     settings = ProviderSettings(
         api_key=" sk-0123456789\n",
-        base_url=" https://api.example/v1/ ",
+        base_url=" https://api.example/v1// ",
         organization="org",
         project="proj",
         custom_headers={"openai-project": "other", "X-A": "b"},

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import attrs
 import pytest
 
 from aikit.http.flow import Flow
@@ -67,3 +68,27 @@ def test_completion_without_md5_sends_none() -> None:
     assert isinstance(request, Request)
     assert request.body is not None
     assert json.loads(request.body.open().read(1000)) == {"part_ids": ["part_1"]}
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 410, 422])
+@pytest.mark.parametrize(("was_applied", "code"), [(True, "answer_lost"), (False, "c")])
+def test_a_refused_completion_may_have_come_true_before(*, status: int, was_applied: bool, code: str) -> None:
+    """
+    Where an earlier answer was lost, a refusal may mean that the file is there; else it is the refusal that it is.
+    """
+    refused = json.dumps({"error": {"message": "no", "type": "invalid_request_error", "code": "c", "param": None}})
+    flow = _PROVIDER.complete_upload("upload_1", ("part_1",), None)
+    request = next(flow)
+    assert isinstance(request, Request)
+    again = attrs.evolve(request, may_have_been_applied=was_applied)
+    with pytest.raises(OpenAIError) as caught:
+        flow.send(Response(status=status, body=refused.encode(), request=again))
+    assert (caught.value.code, caught.value.status) == (code, status)
+
+
+def test_only_giving_up_an_upload_cleans_up() -> None:
+    """
+    Parts are removed also when the call they belong to was cancelled; no other request goes out then.
+    """
+    requests = [step for flow in _flows() if isinstance(step := next(flow), Request)]
+    assert [request.is_cleanup for request in requests] == [False, False, False, True]

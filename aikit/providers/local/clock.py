@@ -1,5 +1,5 @@
 """
-The time that the embedded provider lives by; tests let it run faster.
+Clocks of the embedded provider: the real one, and one that tests speed up.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _STEP_S: Final = 0.02
 
 class Clock(Protocol):
     """
-    What tells the time, and lets it pass.
+    A clock that can be read and waited for.
     """
 
     def now(self) -> float:
@@ -23,7 +23,7 @@ class Clock(Protocol):
         ...
 
     def wait(self, seconds: float, event: threading.Event) -> bool:
-        """Let *seconds* of this clock pass, or fewer when *event* is set; tell whether it is."""
+        """Wait *seconds* of this clock or until *event* is set; return whether it is set."""
         ...
 
 
@@ -41,7 +41,7 @@ class RealClock:
 
     def wait(self, seconds: float, event: threading.Event) -> bool:
         """
-        Let *seconds* pass, or fewer when *event* is set; tell whether it is.
+        Wait *seconds*, or until *event* is set; return whether it is set.
         """
         return event.wait(max(seconds, 0.0))
 
@@ -49,7 +49,7 @@ class RealClock:
 @attrs.define(eq=False)
 class MonotonicTime:
     """
-    The time of a clock that may be set back, for pauses: when it is, time goes on from where it was.
+    A monotonic view of a clock that may be set back: its time then continues from where it was.
     """
 
     _clock: Clock
@@ -59,7 +59,7 @@ class MonotonicTime:
 
     def now(self) -> float:
         """
-        Return seconds, never fewer than before.
+        Return seconds that never decrease.
         """
         with self._lock:
             now = self._clock.now()
@@ -71,10 +71,10 @@ class MonotonicTime:
 @attrs.define(eq=False)
 class SpedUpClock:
     """
-    A clock that runs *speed* times as fast as that of this machine, from now on, and can be set forward.
+    A clock that runs *speed* times as fast as the clock of this machine, and can be set forward.
 
     Attributes:
-        speed: Its seconds in one real second; 0 stands still but for `advance`.
+        speed: Seconds of this clock in a real second; at 0 only `advance` moves it.
     """
 
     speed: float = attrs.field(default=1.0, validator=attrs.validators.ge(0))
@@ -92,7 +92,7 @@ class SpedUpClock:
 
     def wait(self, seconds: float, event: threading.Event) -> bool:
         """
-        Let *seconds* of this clock pass, or fewer when *event* is set; tell whether it is. `advance` counts.
+        Wait *seconds* of this clock, `advance` included, or until *event* is set; return whether it is set.
         """
         ends_at = self.now() + seconds
         while not event.is_set():
@@ -104,7 +104,7 @@ class SpedUpClock:
 
     def advance(self, seconds: float) -> None:
         """
-        Set it forward.
+        Set the clock forward.
         """
         if seconds < 0:
             raise ValueError(f"a clock can only be set forward, not by {seconds!r} seconds")
@@ -113,7 +113,7 @@ class SpedUpClock:
 
     def run_at(self, speed: float) -> None:
         """
-        From now on run *speed* times as fast as the clock of this machine; 0 stands still.
+        Run *speed* times as fast as the clock of this machine from now on; 0 stands still.
         """
         if speed < 0:
             raise ValueError(f"a clock cannot run backwards: {speed!r}")

@@ -36,18 +36,18 @@ _LATE: Final = ("request_timeout", "This request was not answered in time, as sc
 @attrs.frozen(kw_only=True)
 class CallFault:
     """
-    What goes wrong with a call of the API.
+    A fault of calls of the API.
 
     Attributes:
-        method: Of which calls; ``None`` for all.
+        method: HTTP method of the calls; ``None`` for all.
 
-        path: Of which calls, without the base URL; ``*`` stands for any part: ``"/files/*/content"``.
+        path: Path of the calls without the base URL; ``*`` stands for any part: ``"/files/*/content"``.
 
-        status: What is answered instead; ``None`` lets the call through, after *delay_s*.
+        status: Status of the answer; ``None`` lets the call through after *delay_s*.
 
-        body: With it; ``None`` for an error object.
+        body: Body of the answer; ``None`` for an error object.
 
-        delay_s: Seconds before, by the clock of the script.
+        delay_s: Seconds before the answer, by the clock of the script.
 
         is_reset: Whether the connection breaks instead of an answer.
 
@@ -65,7 +65,7 @@ class CallFault:
 
     def matches(self, request: Request) -> bool:
         """
-        Tell whether *request* meets it.
+        Return whether *request* has this fault.
         """
         path = urlsplit(request.url).path.removeprefix(_BASE_PATH)
         return self.method in {None, request.method} and fnmatchcase(path, self.path)
@@ -74,16 +74,16 @@ class CallFault:
 @attrs.frozen(kw_only=True)
 class LineFault:
     """
-    What goes wrong with lines of batches.
+    A fault of lines of batches.
 
     Attributes:
-        custom_id: Of which line; ``None`` for all, or for every *every*-th line of the input file.
+        custom_id: Name of the line; ``None`` for all, or for every *every*-th line of the input file.
 
-        status: What is answered instead; ``None`` lets the line through, after *delay_s*.
+        status: Status of the answer; ``None`` lets the line through after *delay_s*.
 
-        body: With it; ``None`` for an error object.
+        body: Body of the answer; ``None`` for an error object.
 
-        delay_s: Seconds before, by the clock of the script.
+        delay_s: Seconds before the answer, by the clock of the script.
 
         is_timeout: Whether there is no answer at all, as after a time-out of the model.
     """
@@ -97,7 +97,7 @@ class LineFault:
 
     def matches(self, task: Task) -> bool:
         """
-        Tell whether *task* meets it.
+        Return whether *task* has this fault.
         """
         if self.custom_id is not None:
             return task.custom_id == self.custom_id
@@ -107,10 +107,12 @@ class LineFault:
 @attrs.define(eq=False)
 class Script:
     """
-    What is to go wrong in a folder, and the clock it lives by; it can be changed by any thread at any time.
+    The faults and the clock of an embedded provider; any thread may change them at any time.
+
+    `_lock` guards all faults; the clock has a lock of its own, which is taken under it.
 
     Attributes:
-        clock: Of batches: their window, their times, and all delays here.
+        clock: Time of batches, their windows, and the delays of faults.
     """
 
     clock: SpedUpClock = attrs.field(factory=SpedUpClock)
@@ -123,14 +125,14 @@ class Script:
 
     def add_call_fault(self, fault: CallFault, times: int) -> None:
         """
-        Have the next *times* calls that *fault* is about meet it; faults are met in the order they were added in.
+        Add a fault for the next *times* calls that match it; of several, the one added first comes first.
         """
         with self._lock:
             self._calls.append((fault, times))
 
     def add_line_fault(self, fault: LineFault) -> None:
         """
-        Have every line that *fault* is about meet it; of several, the one that was added last.
+        Add a fault for every line that matches it; of several, the one added last counts.
         """
         with self._lock:
             self._lines.insert(0, fault)
@@ -154,7 +156,7 @@ class Script:
 
     def call_fault(self, request: Request) -> CallFault | None:
         """
-        Return what *request* meets, which counts.
+        Return the fault of *request*, which is used up by that, or ``None``.
         """
         with self._lock:
             for index, (fault, times) in enumerate(self._calls):
@@ -165,7 +167,7 @@ class Script:
 
     def line_fault(self, task: Task) -> LineFault | None:
         """
-        Return what *task* meets.
+        Return the fault of *task*, or ``None``.
 
         Raises:
             TryAgain: The window of its batch is over, and this line is not to be answered any more.
@@ -183,7 +185,7 @@ class Script:
 
     def pause(self, seconds: float, context: CallContext) -> None:
         """
-        Let time pass by the clock.
+        Wait *seconds* by the clock.
 
         Raises:
             CancelledError: *context* was cancelled meanwhile.
@@ -197,7 +199,7 @@ class Script:
 @attrs.frozen
 class ScriptedTransport:
     """
-    A transport whose calls go wrong as a script says.
+    A transport with the faults of a script.
     """
 
     transport: Transport
@@ -205,7 +207,7 @@ class ScriptedTransport:
 
     def send(self, request: Request, context: CallContext) -> Response:
         """
-        Make one exchange, or what the script makes of it; see `aikit.http.messages.Transport.send`.
+        Make one exchange, with the script's fault if there is one; see `aikit.http.messages.Transport.send`.
         """
         fault = self.script.call_fault(request)
         if fault is None:
@@ -222,7 +224,7 @@ class ScriptedTransport:
 
     def close(self) -> None:
         """
-        Let go of what is behind.
+        Close the transport behind.
         """
         self.transport.close()
 
@@ -230,7 +232,7 @@ class ScriptedTransport:
 @attrs.frozen
 class ScriptedAnswerer:
     """
-    An answerer whose lines go wrong as a script says.
+    An answerer with the faults of a script.
     """
 
     answerer: Answerer
@@ -238,7 +240,7 @@ class ScriptedAnswerer:
 
     def answer(self, task: Task, context: CallContext) -> Answer:
         """
-        Answer *task*, or what the script makes of it; see `aikit.providers.local.batches.answerer.Answerer.answer`.
+        Answer *task*, with the script's fault if there is one.
         """
         fault = self.script.line_fault(task)
         if fault is None:
@@ -281,7 +283,7 @@ def _scripted_response(fault: CallFault, request: Request) -> Response:
 
 def json_bytes(value: object) -> bytes:
     """
-    Return *value* as JSON; bytes and texts are what they are.
+    Return *value* as JSON; bytes and text count as JSON already.
     """
     if isinstance(value, bytes):
         return value

@@ -1,5 +1,5 @@
 """
-Requests in OpenAI's format answered from a store on this machine, without a socket.
+The transport of the embedded provider: answers requests in OpenAI's format from a store, without a socket.
 """
 
 from __future__ import annotations
@@ -25,33 +25,35 @@ from aikit.providers.local import BASE_URL
 from aikit.providers.local.api.files import FilesService
 from aikit.providers.local.api.refusals import Refusal
 from aikit.providers.local.api.replies import Reply, refusal_reply
+from aikit.providers.local.api.uploads import UploadsService
 from aikit.providers.local.batches.answer_settings import AnswerSettings
 from aikit.providers.local.clock import Clock, RealClock
 from aikit.providers.local.store.blobs import CHUNK_BYTES, Content
 from aikit.providers.local.store.files import Store
+from aikit.providers.local.store.uploads import UploadStore
 from aikit.storage.database import giving_up
 from aikit.storage.errors import StoreError
 from aikit.types.errors import OpenAIError
 
 if TYPE_CHECKING:
     from aikit.providers.local.api.batches import BatchesService
-    from aikit.providers.local.api.uploads import UploadsService
 
 _MOST_JSON: Final = 1 << 20
 _ACTIONS: Final = {"files": ("content",), "uploads": ("parts", "complete", "cancel"), "batches": ("cancel",)}
-_Routes: TypeAlias = Mapping[tuple[str, bool, str], Callable[[], Reply]]
+_Actions: TypeAlias = Mapping[tuple[str, bool, str], Callable[[], Reply]]
 
 
 class LocalTransport:
     """
     A transport whose other end is a store in this process; safe for several threads.
 
-    Batches are worked on in the background from the first request about them until `close`.
+    Work on batches starts in the background with the first request about them, and ends with `close`. `_lock` guards
+    the making of the batches' service; it is held for no request.
 
     Attributes:
-        store: What it answers from.
+        store: Holds files, uploads and batches.
 
-        answers: How lines of batches are answered.
+        answers: Settings of how lines of batches are answered.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class LocalTransport:
         self.store = store_or_home
         self.answers = answers or AnswerSettings()
         self._service = FilesService(store=self.store)
+        self._uploads = UploadsService(uploads=UploadStore(self.store))
         self._batches: BatchesService | None = None
         self._is_closed = False
         self._lock = threading.Lock()
@@ -79,7 +82,7 @@ class LocalTransport:
         with giving_up(context.raise_if_cancelled):
             reply = self._reply(request, context)
         headers = Headers(reply.headers)
-        body = _delivered(reply, headers, request, context)
+        body = _deliver(reply, headers, request, context)
         return Response(
             status=reply.status,
             headers=headers,
@@ -90,7 +93,7 @@ class LocalTransport:
 
     def close(self) -> None:
         """
-        Stop working on batches, and let go of the store's database; a call that comes later begins no work.
+        Stop the work on batches, and close the store's database; later requests start no work.
         """
         with self._lock:
             self._is_closed, batches = True, self._batches
@@ -100,54 +103,53 @@ class LocalTransport:
 
     def _reply(self, request: Request, context: CallContext) -> Reply:
         url = urlsplit(request.url)
-        place = _Place.of(_storable(f"{url.scheme}://{url.netloc}{url.path}"))
-        if place is None:
+        route = _Route.of(_without_surrogates(f"{url.scheme}://{url.netloc}{url.path}"))
+        if route is None:
             return refusal_reply(_unknown_url(request.method, url.path))
-        query = dict(parse_qsl(_storable(url.query), keep_blank_values=True))
-        if place.collection == "files":
-            routes = self._file_routes(place, query, request, context)
-        elif place.collection == "uploads":
-            routes = self._upload_routes(place, request, context)
+        query = dict(parse_qsl(_without_surrogates(url.query), keep_blank_values=True))
+        if route.collection == "files":
+            actions = self._file_actions(route, query, request, context)
+        elif route.collection == "uploads":
+            actions = self._upload_actions(route, request, context)
         else:
-            routes = self._batch_routes(place, query, request)
-        act = routes.get((request.method, bool(place.id), place.action))
+            actions = self._batch_actions(route, query, request)
+        act = actions.get((request.method, bool(route.id), route.action))
         return refusal_reply(_wrong_method(request.method, url.path)) if act is None else act()
 
-    def _file_routes(self, place: _Place, query: Mapping[str, str], request: Request, context: CallContext) -> _Routes:
+    def _file_actions(
+        self, route: _Route, query: Mapping[str, str], request: Request, context: CallContext
+    ) -> _Actions:
         service = self._service
         return {
             ("POST", False, ""): lambda: self._create(request, context),
             ("GET", False, ""): lambda: service.list(query),
-            ("GET", True, ""): lambda: service.retrieve(place.id),
-            ("DELETE", True, ""): lambda: service.delete(place.id),
-            ("GET", True, "content"): lambda: service.content(place.id, _asked(request)),
+            ("GET", True, ""): lambda: service.retrieve(route.id),
+            ("DELETE", True, ""): lambda: service.delete(route.id),
+            ("GET", True, "content"): lambda: service.content(route.id, _asked_headers(request)),
         }
 
-    def _upload_routes(self, place: _Place, request: Request, context: CallContext) -> _Routes:
-        from aikit.providers.local.api.uploads import UploadsService  # noqa: PLC0415  who has no uploads need not load it
-        from aikit.providers.local.store.uploads import UploadStore  # noqa: PLC0415  likewise
-
-        service = UploadsService(uploads=UploadStore(self.store))
+    def _upload_actions(self, route: _Route, request: Request, context: CallContext) -> _Actions:
+        service = self._uploads
         return {
             ("POST", False, ""): lambda: service.create(_json_of(request)),
-            ("POST", True, "parts"): lambda: self._add_part(service, place.id, request, context),
+            ("POST", True, "parts"): lambda: self._add_part(service, route.id, request, context),
             ("POST", True, "complete"): lambda: service.complete(
-                place.id, _json_of(request), context.raise_if_cancelled
+                route.id, _json_of(request), context.raise_if_cancelled
             ),
-            ("POST", True, "cancel"): lambda: service.cancel(place.id),
+            ("POST", True, "cancel"): lambda: service.cancel(route.id),
         }
 
-    def _batch_routes(self, place: _Place, query: Mapping[str, str], request: Request) -> _Routes:
+    def _batch_actions(self, route: _Route, query: Mapping[str, str], request: Request) -> _Actions:
         service = self._batches_service()
         return {
             ("POST", False, ""): lambda: service.create(_json_of(request)),
             ("GET", False, ""): lambda: service.list(query),
-            ("GET", True, ""): lambda: service.retrieve(place.id),
-            ("POST", True, "cancel"): lambda: service.cancel(place.id),
+            ("GET", True, ""): lambda: service.retrieve(route.id),
+            ("POST", True, "cancel"): lambda: service.cancel(route.id),
         }
 
     def _batches_service(self) -> BatchesService:
-        from aikit.providers.local.api.batches import BatchesService  # noqa: PLC0415  who has only files need not load it
+        from aikit.providers.local.api.batches import BatchesService  # noqa: PLC0415  a fifth of the imports, for batches only
 
         with self._lock:
             if self._batches is None:
@@ -173,16 +175,16 @@ class LocalTransport:
 
 
 @attrs.frozen
-class _Place:
+class _Route:
     """
-    What an address names.
+    The collection, object and action that a URL names.
 
     Attributes:
         collection: ``"files"``, ``"uploads"`` or ``"batches"``.
 
-        id: Of one of them; empty for all.
+        id: Id of the object; empty for the collection.
 
-        action: What is done with it, or which part of it is meant; empty for itself.
+        action: ``"content"``, ``"parts"``, ``"complete"`` or ``"cancel"``; empty for the object itself.
     """
 
     collection: str
@@ -192,7 +194,7 @@ class _Place:
     @classmethod
     def of(cls, address: str) -> Self | None:
         """
-        Read *address*; ``None`` for what is not here.
+        Parse *address*; return ``None`` for one that the embedded provider does not have.
         """
         if not address.startswith(f"{BASE_URL}/"):
             return None
@@ -213,7 +215,7 @@ def _json_of(request: Request) -> bytes:
     return bytes(content)
 
 
-def _storable(text: str) -> str:
+def _without_surrogates(text: str) -> str:
     """
     Return *text* without lone surrogates, which SQLite does not take.
     """
@@ -231,14 +233,14 @@ def _chunks(source: Source, context: CallContext, attempt: int) -> Generator[byt
             context.report("uploading", done, source.size_bytes, attempt)
 
 
-def _asked(request: Request) -> dict[str, str]:
+def _asked_headers(request: Request) -> dict[str, str]:
     wanted = request.headers if request.sink is None else request.headers.merged(request.sink.request_headers())
     return {name.lower(): value for name, value in wanted.items()}
 
 
-def _delivered(reply: Reply, headers: Headers, request: Request, context: CallContext) -> bytes:
+def _deliver(reply: Reply, headers: Headers, request: Request, context: CallContext) -> bytes:
     """
-    Hand the body to the request's sink, or return it.
+    Write the body to the request's sink, or return it.
     """
     if reply.content is None:
         if request.sink is None or reply.status not in {200, 206}:
@@ -251,7 +253,7 @@ def _delivered(reply: Reply, headers: Headers, request: Request, context: CallCo
             if request.sink is not None:
                 _stream(content, request, reply.status, headers, context)
                 return b""
-            return _collected(content, context)
+            return _collect(content, context)
     except StoreError as error:
         raise OpenAIError(message=error.message, code=error.code, type="server_error") from error
 
@@ -265,36 +267,36 @@ def _stream(content: Content, request: Request, status: int, headers: Headers, c
 
     def write(chunk: memoryview) -> None:
         nonlocal done
-        for portion in _admitted(chunk, context):
-            sink.write(portion)
-            done += len(portion)
+        for block in _throttled(chunk, context):
+            sink.write(block)
+            done += len(block)
             context.report("downloading", done, total, request.attempt)
 
     context.report("downloading", done, total, request.attempt)
     content.copy_to(write)
 
 
-def _collected(content: Content, context: CallContext) -> bytes:
+def _collect(content: Content, context: CallContext) -> bytes:
     collected = io.BytesIO()
 
     def write(chunk: memoryview) -> None:
-        for portion in _admitted(chunk, context):
+        for block in _throttled(chunk, context):
             context.raise_if_cancelled()
-            collected.write(portion)
+            collected.write(block)
 
     content.copy_to(write)
     return collected.getvalue()  # the one copy there is
 
 
-def _admitted(chunk: memoryview, context: CallContext) -> Iterator[memoryview]:
+def _throttled(chunk: memoryview, context: CallContext) -> Iterator[memoryview]:
     """
-    Cut *chunk* into what may move at once, and wait for each until it may.
+    Yield the blocks of *chunk*, each when bandwidth, pause and cancellation let it pass.
     """
     step = context.block_size(len(chunk))
     for start in range(0, len(chunk), step):
-        portion = chunk[start : start + step]
-        context.throttle(DOWN, len(portion))
-        yield portion
+        block = chunk[start : start + step]
+        context.throttle(DOWN, len(block))
+        yield block
 
 
 def _unknown_url(method: str, path: str) -> Refusal:

@@ -7,11 +7,12 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import attrs
 import pytest
 
-from aikit.http.bodies import MultipartBody, json_body
+from aikit.http.bodies import BytesBody, MultipartBody, json_body
 from aikit.http.context import CallContext
-from aikit.http.messages import Request
+from aikit.http.messages import Reader, Request
 from aikit.http.sources import source_of
 from aikit.providers.local import BASE_URL
 from aikit.providers.local.store.files import Store
@@ -172,3 +173,39 @@ def test_a_folder_that_cannot_be_used_is_an_answer(tmp_path: Path) -> None:
     assert (response.status, error["type"], error["code"]) == (500, "server_error", "storage_unavailable")
     assert "AIKIT_HOME" in error["message"]
     assert response.headers["x-should-retry"] == "false"
+
+
+@attrs.define
+class _Blanks:
+    """Eight megabytes of blanks, and how many of them were read."""
+
+    count: int = 0
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next *size* blanks."""
+        self.count += size
+        return b" " * size if self.count <= 8 << 20 else b""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+@attrs.frozen(kw_only=True)
+class _Large(BytesBody):
+    """A body of blanks."""
+
+    blanks: _Blanks
+
+    def open(self) -> Reader:
+        """Return the blanks."""
+        return self.blanks
+
+
+def test_a_body_of_json_is_read_up_to_a_bound(store: Store) -> None:
+    """
+    What is larger than any request in JSON is refused without being held in memory.
+    """
+    body = _Large(content=b"", blanks=_Blanks())
+    response = LocalTransport(store).send(Request(method="POST", url=f"{BASE_URL}/batches", body=body), CallContext())
+    assert response.status == 400
+    assert body.blanks.count <= 2 << 20
