@@ -1,3 +1,3 @@
 """
-Say in one sentence what api is for.
+OpenAI's API over the store: operations, their rules, and the wording of refusals.
 """

@@ -1,3 +1,3 @@
 """
-Say in one sentence what batches is for.
+How batches run: their input, the answering of their lines, their journal and their output.
 """

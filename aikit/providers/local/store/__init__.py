@@ -1,3 +1,3 @@
 """
-Say in one sentence what store is for.
+What the embedded provider keeps: files, uploads and batches in a folder.
 """

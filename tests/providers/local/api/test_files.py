@@ -260,6 +260,17 @@ def test_what_openai_takes_is_taken(api: API, content: bytes, purpose: str, file
     assert api.upload(content, purpose, filename).json()["filename"] == filename
 
 
+@pytest.mark.parametrize("purpose", ["batch", "fine-tune"])
+def test_of_a_long_line_only_both_ends_are_looked_at(api: API, purpose: str) -> None:
+    """
+    More than a megabyte of a line is never held: what lies between its braces is taken as it is.
+    """
+    inner = b"no JSON" * 300_000
+    assert api.upload(b"{" + inner + b"}\n", purpose, "a.jsonl").status == 200
+    assert api.upload(b"{" + inner + b"]\n", purpose, "a.jsonl").status == 400
+    assert api.upload(b"[" + inner + b"}\n", purpose, "a.jsonl").status == 400
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(st.sampled_from([b"{}", b'{"a": [1]}', b"[]", b"x", b""]), max_size=6), cut=st.integers(1, 5))
 def test_where_chunks_are_cut_does_not_change_what_is_refused(store: Store, lines: list[bytes], cut: int) -> None:
