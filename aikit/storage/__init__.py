@@ -1,5 +1,5 @@
 """
-What aikit keeps on this machine's disk: where, in SQLite, behind which locks, and what can go wrong.
+Data on this machine's disk: folders, SQLite files, locks, journals, and their errors.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 def home_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """
-    Return the folder where aikit keeps things: ``AIKIT_HOME``, else ``~/.aikit``.
+    Return the folder of all data of aikit: ``AIKIT_HOME``, else ``~/.aikit``.
     """
     return Path(environ.get("AIKIT_HOME") or Path.home() / ".aikit").expanduser()
 
@@ -22,7 +22,7 @@ def sync(path: Path) -> None:
     Make a file, or the names in a folder, last through a power cut.
 
     Raises:
-        OSError: *path* cannot be opened, or what it lies on cannot do that.
+        OSError: *path* cannot be opened, or its file system cannot do that.
     """
     is_folder = path.is_dir()
     if is_folder and sys.platform == "win32":  # folders cannot be opened there

@@ -125,7 +125,7 @@ class Database:
 @contextmanager
 def giving_up(raise_if_unwanted: Callable[[], None]) -> Iterator[None]:
     """
-    Let *raise_if_unwanted* end what waits inside, in this thread, for its turn to write.
+    Let *raise_if_unwanted* end waits for a write transaction that begin inside the block, in this thread.
     """
     token = _raise_if_unwanted.set(raise_if_unwanted)
     try:
@@ -136,7 +136,7 @@ def giving_up(raise_if_unwanted: Callable[[], None]) -> Iterator[None]:
 
 def _begin(connection: sqlite3.Connection, busy_s: float) -> None:
     """
-    Begin to write as soon as nobody else does; Ctrl-C, and who cancels the call, need not wait for that.
+    Start a write transaction, polling while another connection holds the lock, so that Ctrl-C and cancel get through.
     """
     ends_at = time.monotonic() + busy_s
     check = _raise_if_unwanted.get()

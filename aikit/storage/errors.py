@@ -1,5 +1,5 @@
 """
-What can go wrong with the folder itself: a full disk, missing permissions, a damaged or newer database.
+Errors of a storage folder: a full disk, missing permissions, a damaged or newer database.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _BUSY: Final = frozenset((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED))
 @attrs.frozen(kw_only=True, slots=False, str=False)
 class StoreError(Exception):
     """
-    Trouble with the folder; what was known before is still known, what was being done is not done.
+    A storage folder cannot be used; stored data is unchanged, the operation was not carried out.
 
     Attributes:
         message: What was wrong and what to do.
@@ -40,7 +40,7 @@ class StoreError(Exception):
 @contextmanager
 def telling_faults(folder: Path) -> Iterator[None]:
     """
-    Turn what the disk and SQLite raise inside into a `StoreError` about *folder*.
+    Turn errors of disk and SQLite inside the block into a `StoreError` about *folder*.
     """
     try:
         yield

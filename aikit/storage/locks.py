@@ -1,5 +1,5 @@
 """
-Locks on files that the operating system lets go of when their process dies, however it dies.
+File locks, which the operating system releases when their process dies, however it dies.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _taken: Final[weakref.WeakSet[FileIO]] = weakref.WeakSet()
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """
-    Hold the lock of that name, waiting for whoever holds it.
+    Hold the lock at *path*, after waiting until no process holds it.
     """
     with FileIO(path, "ab", opener=private_opener) as file:
         if sys.platform == "win32":
@@ -43,12 +43,12 @@ def locked(path: Path) -> Iterator[None]:
 
 def take(path: Path, opener: Callable[[str, int], int] | None = private_opener) -> FileIO | None:
     """
-    Take the lock of that name; ``None`` when anybody has it, another thread of this process too.
+    Take the lock at *path*; ``None`` when another process or thread holds it.
 
     Args:
         path: Where the lock is; made if need be.
 
-        opener: What makes it; ``None`` makes it as the umask says, for folders that several users share.
+        opener: Creates the file; ``None`` creates it as the umask says, for folders that several users share.
 
     Returns:
         An open file; closing it lets go. Whoever has it may remove it first, so that no file is left.
@@ -65,12 +65,12 @@ def take(path: Path, opener: Callable[[str, int], int] | None = private_opener) 
         if os.fstat(file.fileno()).st_nlink:
             _taken.add(file)
             return file
-        file.close()  # removed by who had it until just now
+        file.close()  # removed by its last holder just now
 
 
 def release(path: Path, file: FileIO) -> None:
     """
-    Let go of a lock that was taken at *path*, and remove its file.
+    Release a lock that was taken at *path*, and remove its file.
     """
     if os.name == "nt":  # an open file cannot be removed there, nor one that another process has taken by then
         file.close()
@@ -81,7 +81,7 @@ def release(path: Path, file: FileIO) -> None:
 
 def mark_as_alive(file: FileIO) -> bool:
     """
-    Show others, until *file* is closed, that its writer lives; ``False`` when somebody removed it just before.
+    Show other processes, until *file* is closed, that its writer lives; ``False`` when it was removed just before.
     """
     if sys.platform == "win32":
         return True  # an open file cannot be removed there: being open is the mark

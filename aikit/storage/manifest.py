@@ -1,5 +1,5 @@
 """
-A manifest: what became of each of many files, on a line of JSON, so that work can be stopped and gone on with.
+A manifest: the outcome of each file of a bulk upload, a line of JSON each, so that the upload can be resumed.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from aikit.types.errors import OpenAIError
 
 _HEAD: Final = b'{"path": '
 _LINE_MAX: Final = 1024 * 1024  # no line of ours comes near
-_DONE: Final = (UPLOADED, KEPT, IDENTICAL)  # no set: what stands in a damaged line may have no hash
+_DONE: Final = (UPLOADED, KEPT, IDENTICAL)  # no set: the value in a damaged line may have no hash
 
 
 @attrs.frozen(kw_only=True)
 class FileState:
     """
-    What a file on disk looks like, and for what it is sent.
+    Path, size and time of a file on disk, with purpose and account.
 
     Attributes:
         path: Absolute.
@@ -50,7 +50,7 @@ class FileState:
 
     @property
     def key(self) -> str:
-        """What the same file has in common with itself later."""
+        """Key that the same file has in later calls."""
         return _key(self.account, self.purpose, self.path)
 
 
@@ -60,7 +60,7 @@ class Manifest:
     A manifest that is being written.
 
     A line has ``path`` (absolute), ``status``, ``size``, ``sha256``, ``file_id``, ``file``, ``errors`` and more; the
-    last line about a path counts. Whoever is killed leaves whole lines and at most one torn one, which is not read.
+    last line about a path counts. A killed process leaves whole lines and at most one torn one, which is not read.
 
     Attributes:
         path: As it was given; a link is followed, so that one file has one lock under whichever name.
@@ -79,13 +79,13 @@ class Manifest:
         self._place = Path(os.path.realpath(self.path))
 
     @classmethod
-    def opened(cls, path: Path, raise_if_unwanted: Callable[[], None] = lambda: None) -> Manifest:
+    def open(cls, path: Path, raise_if_unwanted: Callable[[], None] = lambda: None) -> Manifest:
         """
-        Open the manifest at *path*, made if need be, and read what it has; what *raise_if_unwanted* raises ends that.
+        Open the manifest at *path*, made if need be, and read what it has; an error of *raise_if_unwanted* ends that.
 
         Raises:
             OpenAIError: It cannot be used (code ``"unusable_manifest"``), another call is at it (code
-                ``"manifest_in_use"``), or there is no room for what it has (code ``"insufficient_storage"``).
+                ``"manifest_in_use"``), or there is no room for its index (code ``"insufficient_storage"``).
         """
         manifest = cls(path)
         try:
@@ -98,19 +98,19 @@ class Manifest:
             raise
         return manifest
 
-    def done(self, state: FileState, sha256: Callable[[], str]) -> OpenAIFileItem | None:
+    def find_done(self, state: FileState, sha256: Callable[[], str]) -> OpenAIFileItem | None:
         """
-        Return what is known of a file that is done and has not changed since; ``None`` if it is to be sent.
+        Return the outcome of a file that is done and has not changed since; ``None`` if it is to be sent.
 
         Args:
-            state: What it looks like now.
+            state: The file as it is now.
 
             sha256: Gives the digest of its content; asked where only the time of its change is another one.
         """
         place = self._places.get(state.key)
         if place is None:
             return None
-        line = _read(self._at(*place))
+        line = _read(self._read_at(*place))
         if line is None or line.get("size") != state.size_bytes:
             return None
         if line.get("modified_ns") != state.modified_ns and line.get("sha256") != sha256():
@@ -119,7 +119,7 @@ class Manifest:
 
     def note(self, item: OpenAIFileItem, state: FileState) -> None:
         """
-        Write down what became of a file, at once and in one piece.
+        Write the outcome of a file, at once and in one piece.
 
         Raises:
             OpenAIError: There is no room, or the file cannot be written.
@@ -135,7 +135,7 @@ class Manifest:
 
     def close(self) -> None:
         """
-        Let go of it; what was written lasts through a power cut.
+        Close and release the manifest; its lines last through a power cut.
         """
         with suppress(OSError):
             os.fsync(self._file.fileno())
@@ -147,13 +147,13 @@ class Manifest:
             left = memoryview(line if self._is_whole else b"\n" + line)
             self._is_whole = False
             while left:
-                written = self._file.write(left)  # what has room: a disk fills up in the middle of a line
+                written = self._file.write(left)  # as much as has room: a disk fills up in the middle of a line
                 if not written:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 left = left[written:]
             self._is_whole = True
 
-    def _at(self, start: int, size: int) -> bytes:
+    def _read_at(self, start: int, size: int) -> bytes:
         with self._moving:
             self._file.seek(start)  # writing is at the end all the same
             return self._file.read(size) or b""
@@ -172,24 +172,25 @@ class Manifest:
         lock = take(path, opener=None)
         if lock is None:
             message = (
-                f"another call, here or in another process, is at the manifest {self.path}; let it end, or stop it"
+                f"the manifest {self.path} is in use by another call, here or in another process; "
+                "wait until that has ended, or stop it"
             )
             raise OpenAIError(message=message, code="manifest_in_use", param="manifest")
         self._closing.callback(release, path, lock)
 
     def _load(self, raise_if_unwanted: Callable[[], None]) -> None:
         """
-        Read what it has; what is somebody else's file is left as it is.
+        Index its lines; a file of another program is refused and left as it is.
         """
         is_ours = False
         for start, line in self._lines():
             raise_if_unwanted()
             is_ours |= self._remember(start, line)
-        head = self._at(0, _LINE_MAX).strip(b"\0\r\n ")  # a power cut may leave nothing but zeros
+        head = self._read_at(0, _LINE_MAX).strip(b"\0\r\n ")  # a power cut may leave nothing but zeros
         if head and not is_ours and head[: len(_HEAD)] != _HEAD[: len(head)]:
             raise self._unusable("it has something else in it; give it a name of its own")
         end = self._file.seek(0, os.SEEK_END)
-        self._is_whole = not end or self._at(end - 1, 1) == b"\n"
+        self._is_whole = not end or self._read_at(end - 1, 1) == b"\n"
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         """
@@ -207,7 +208,7 @@ class Manifest:
 
     def _remember(self, start: int, raw: bytes) -> bool:
         """
-        Keep what a line says; tell whether it is one of a manifest.
+        Index one line; return whether it is one of a manifest.
         """
         line = _read(raw)
         if line is None or not {"path", "status"} <= line.keys():
@@ -235,7 +236,7 @@ def _key(account: object, purpose: object, path: object) -> str:
 
 def _read(raw: bytes) -> dict[str, Any] | None:
     """
-    Return the line; ``None`` for what is torn or somebody else's.
+    Return the line as an object; ``None`` if it is torn or another program's.
     """
     try:
         line = json.loads(raw)

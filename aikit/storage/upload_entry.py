@@ -1,5 +1,5 @@
 """
-One upload in parts: what it is of, what has arrived, and its place in the journal.
+One upload in parts: its content, the parts that have arrived, and its row in the journal.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import attrs
 @attrs.frozen(kw_only=True)
 class UploadKey:
     """
-    What is to be uploaded, as far as it is known before it is read.
+    The content of an upload, as far as it is known before it is read.
 
     Attributes:
-        account: Digest of the provider's address and of who asks; never the key itself.
+        account: Key of the provider's account; no secret is in it.
 
-        options: What else was asked of the file, as text.
+        options: Other options of the file, as text.
 
         place: Where it lies on this machine; ``None`` for bytes and streams.
     """
@@ -32,7 +32,7 @@ class UploadKey:
 
     @property
     def same(self) -> tuple[str | int, ...]:
-        """What an upload of it certainly has in common with it."""
+        """The values that every upload of the content shares with it."""
         return (self.account, self.purpose, self.filename, self.options, self.part_bytes)
 
 
@@ -44,16 +44,16 @@ class SentPart:
     Attributes:
         id: The provider's.
 
-        digest: Of what was sent, in hexadecimal; empty if nobody hashed it, which nobody can go on with.
+        digest: SHA-256 of the part, in hexadecimal; empty without a checksum, and then it cannot be resumed.
     """
 
     id: str
     digest: str
 
 
-class Place(Protocol):
+class RecordHandle(Protocol):
     """
-    Where an entry is kept.
+    The row of an upload in the journal.
     """
 
     def add(self, number: int, part: SentPart) -> None:
@@ -69,23 +69,23 @@ class Place(Protocol):
         ...
 
     def release(self) -> None:
-        """Leave it to others."""
+        """Release the upload to other calls."""
         ...
 
 
 @attrs.define(kw_only=True, eq=False)
 class UploadRecord:
     """
-    An upload in parts that this call has for itself.
+    An upload in parts that this call has claimed.
 
     Attributes:
         created_at: Unix seconds of the provider.
 
-        place: Where what it is of lies; ``None`` for bytes and streams.
+        place: Path of the file on this machine; ``None`` for bytes and streams.
 
         is_ending: Whether the provider was asked to make the file, which it may have done.
 
-        parts: What has arrived, by number from 0.
+        parts: The parts that have arrived, by number from 0.
     """
 
     upload_id: str
@@ -94,18 +94,18 @@ class UploadRecord:
     place: str | None = None
     is_ending: bool = False
     parts: dict[int, SentPart] = attrs.field(factory=dict)
-    _kept: Place | None = None
+    _kept: RecordHandle | None = None
 
     @property
     def is_kept(self) -> bool:
-        """Whether a later call can go on with it."""
+        """Whether a later call can resume it."""
         return self._kept is not None
 
-    def keep(self, place: Place) -> None:
+    def keep(self, handle: RecordHandle) -> None:
         """
-        From here on, note in *place* what becomes of it.
+        From here on, note changes in the journal through *handle*.
         """
-        self._kept = place
+        self._kept = handle
 
     def add(self, number: int, part: SentPart) -> None:
         """
@@ -125,7 +125,7 @@ class UploadRecord:
 
     def forget(self, file_id: str | None = None) -> None:
         """
-        Forget it: it has become the file of that id, or is given up.
+        Forget the upload: it has become the file of that id, or is cancelled.
         """
         kept, self._kept = self._kept, None
         if kept is not None:
@@ -133,7 +133,7 @@ class UploadRecord:
 
     def release(self) -> None:
         """
-        Leave it to the next call.
+        Release the upload to other calls.
         """
         kept, self._kept = self._kept, None
         if kept is not None:

@@ -1,11 +1,11 @@
 """
-The journal of uploads in parts: what has arrived at which provider, so that an interrupted one can go on.
+The journal of uploads in parts: the parts that have arrived, so that an interrupted upload can be resumed.
 
     <home>/transfers.db          SQLite
     <home>/transfers.lock        held by the process that is making or changing the tables
     <home>/transfers/<key>.lock  held by the process whose upload it is, for as long as it lives
 
-No trouble with it fails an upload: it is logged, and the upload cannot be gone on with.
+Trouble with the journal fails no upload: it is logged, and that upload cannot be resumed.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ MIGRATIONS: Final = (
 LIFETIME_S: Final = 3_600
 """Seconds for which a provider takes parts."""
 
-_MARGIN_S: Final = 60.0  # what is to end so soon is not begun with again
+_MARGIN_S: Final = 60.0  # an upload that ends so soon is not resumed
 _PATIENCE_S: Final = 2.0
 _LOOK_S: Final = 0.02
 _SAME: Final = "account = ? AND purpose = ? AND filename = ? AND options = ? AND part_bytes = ?"
@@ -101,51 +101,51 @@ class Journal:
     def __attrs_post_init__(self) -> None:
         self._database = Database(self.home / "transfers.db", MIGRATIONS, _PATIENCE_S)
 
-    def interrupted(self, wanted: UploadKey) -> list[UploadRecord]:
+    def find_interrupted(self, wanted: UploadKey) -> list[UploadRecord]:
         """
-        Return the uploads that may be of what is *wanted* and that nobody has.
+        Return resumable uploads that match *wanted* and are not locked.
 
-        Those of the same place come first, then the newest. Those of another size, or which did not begin with what is
-        there, are among them. None is claimed: whoever compares one with a file, which takes long, holds up nobody.
+        Those of the same place come first, then the newest. Those of another size or
+        with other parts are among them. None is claimed, so that comparing one holds up no other call.
         """
         found: list[UploadRecord] = []
-        with self._forgiven("looked at"):
+        with self._log_trouble("looked at"):
             self._start()
             query = f"SELECT key FROM uploads WHERE {_SAME} AND ends_at > ? ORDER BY place IS ? DESC, ends_at DESC"  # noqa: S608  constants
             with self._database.reading() as connection:
                 rows = connection.execute(query, (*wanted.same, self.clock() + _MARGIN_S, wanted.place)).fetchall()
-            entries = (self._read(row[0]) for row in rows if self._is_free(row[0]))
-            found += [entry for entry in entries if entry is not None]
+            records = (self._read(row[0]) for row in rows if self._is_free(row[0]))
+            found += [record for record in records if record is not None]
         return found
 
-    def claimed(self, wanted: UploadKey, upload_id: str) -> UploadRecord | None:
+    def claim(self, wanted: UploadKey, upload_id: str) -> UploadRecord | None:
         """
-        Claim an upload as it is now; ``None`` if somebody else has it, or it is over.
+        Claim an upload as it is now; ``None`` if another call has it, or it is over.
 
-        Nobody else gets it until it is released.
+        No other call gets it until it is released.
         """
-        key, entry = _key(wanted.account, upload_id), None
-        with self._forgiven("looked at"):
-            lock = self._taken(key)
+        key, record = _key(wanted.account, upload_id), None
+        with self._log_trouble("looked at"):
+            lock = self._lock_soon(key)
             if lock is None:
                 return None
             try:
-                entry = self._read(key)
+                record = self._read(key)
             except BaseException:
                 lock.close()
                 raise
-            if entry is None:  # whoever had it has ended it meanwhile
+            if record is None:  # its last holder has ended it meanwhile
                 self._unlock(key, lock)
             else:
-                entry.keep(_Kept(self, key, wanted.account, lock))
-        return entry
+                record.keep(_JournalHandle(self, key, wanted.account, lock))
+        return record
 
-    def begun(self, wanted: UploadKey, upload_id: str, created_at: int, began_at: float) -> UploadRecord:
+    def begin(self, wanted: UploadKey, upload_id: str, created_at: int, began_at: float) -> UploadRecord:
         """
         Note an upload that was just created at the provider.
 
         Args:
-            wanted: What it is of.
+            wanted: The content that is to be uploaded.
 
             upload_id: The provider's.
 
@@ -154,14 +154,14 @@ class Journal:
             began_at: When it was asked for, in Unix seconds of this machine.
         """
         key = _key(wanted.account, upload_id)
-        entry = UploadRecord(
+        record = UploadRecord(
             upload_id=upload_id, created_at=created_at, size_bytes=wanted.size_bytes, place=wanted.place
         )
-        with self._forgiven("noted"):
+        with self._log_trouble("noted"):
             self._start()
             lock = take(self._lock_path(key))
             if lock is None:
-                return entry
+                return record
             try:
                 with self._writing() as connection:
                     values = (key, *wanted.same, wanted.size_bytes, wanted.place, upload_id, created_at)
@@ -171,15 +171,15 @@ class Journal:
             except BaseException:
                 self._unlock(key, lock)
                 raise
-            entry.keep(_Kept(self, key, wanted.account, lock))
-        return entry
+            record.keep(_JournalHandle(self, key, wanted.account, lock))
+        return record
 
     def knows(self, account: str, file_id: str) -> bool:
         """
-        Tell whether an upload of *account* is known to have become that file.
+        Return whether an upload of *account* is known to have become that file.
         """
         found = None
-        with self._forgiven("looked at"):
+        with self._log_trouble("looked at"):
             self._start()
             with self._database.reading() as connection:
                 query = "SELECT 1 FROM files WHERE account = ? AND file_id = ?"
@@ -188,10 +188,10 @@ class Journal:
 
     def has_rivals(self, wanted: UploadKey, upload_id: str) -> bool:
         """
-        Tell whether other uploads that look the same as files were asked to become one, and which is not known (yet).
+        Return whether other uploads of the same name, purpose and size are at their completion, their files not known.
         """
         found = None
-        with self._forgiven("looked at"):
+        with self._log_trouble("looked at"):
             self._start()
             query = (
                 "SELECT 1 FROM uploads WHERE account = ? AND purpose = ? AND filename = ? AND size_bytes = ? "
@@ -221,12 +221,12 @@ class Journal:
             self._unlock(key, lock)
         return lock is not None
 
-    def _taken(self, key: str) -> FileIO | None:
+    def _lock_soon(self, key: str) -> FileIO | None:
         for _ in range(_TRIES):
             lock = take(self._lock_path(key))
             if lock is not None:
                 return lock
-            time.sleep(_BLINK_S)  # somebody may only have seen whether it is free
+            time.sleep(_BLINK_S)  # another call may only be looking whether it is free
         return None
 
     def _read(self, key: str) -> UploadRecord | None:
@@ -247,7 +247,7 @@ class Journal:
 
     def _forget_old(self, connection: Any) -> None:
         """
-        Forget what is over for certain: not what somebody is at, whatever the clock says.
+        Forget uploads that are over; never one that a call has locked, whatever the clock says.
         """
         now = self.clock()
         old = [row[0] for row in connection.execute("SELECT key FROM uploads WHERE ends_at < ?", (now,))]
@@ -271,13 +271,13 @@ class Journal:
         with self._starting:
             if not self._is_started:
                 make_private(self.home, "transfers")
-                with closing(self._turn()):
+                with closing(self._lock_tables()):
                     self._database.migrate()
                 self._is_started = True
 
-    def _turn(self) -> FileIO:
+    def _lock_tables(self) -> FileIO:
         """
-        Wait for who is making the tables, though not for long.
+        Take the lock for making the tables, after a short wait at most.
         """
         ends_at = time.monotonic() + _PATIENCE_S
         while (lock := take(self.home / "transfers.lock")) is None:
@@ -301,9 +301,9 @@ class Journal:
             yield connection
 
     @contextmanager
-    def _forgiven(self, what: str) -> Iterator[None]:
+    def _log_trouble(self, what: str) -> Iterator[None]:
         """
-        Log what goes wrong inside: the upload itself is what counts.
+        Log errors inside the block instead of raising them: the upload goes on without the journal.
         """
         try:
             with telling_faults(self.home):
@@ -316,9 +316,9 @@ class Journal:
 
 
 @attrs.frozen
-class _Kept:
+class _JournalHandle:
     """
-    The place of one entry in the journal, and the lock on it.
+    One row of the journal, and the lock on it.
     """
 
     _journal: Journal
@@ -327,17 +327,17 @@ class _Kept:
     _lock: FileIO
 
     def add(self, number: int, part: SentPart) -> None:
-        with self._journal._forgiven("noted"), self._journal._writing() as connection:  # noqa: SLF001  one mechanism
+        with self._journal._log_trouble("noted"), self._journal._writing() as connection:  # noqa: SLF001  one mechanism
             values = (self._key, number, part.id, part.digest)
             connection.execute("INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?)", values)
 
     def end(self) -> None:
-        with self._journal._forgiven("noted"), self._journal._writing() as connection:  # noqa: SLF001  likewise
+        with self._journal._log_trouble("noted"), self._journal._writing() as connection:  # noqa: SLF001  likewise
             connection.execute("UPDATE uploads SET is_ending = 1 WHERE key = ?", (self._key,))
 
     def forget(self, file_id: str | None) -> None:
         journal = self._journal
-        with journal._forgiven("noted"), journal._writing() as connection:  # noqa: SLF001  likewise
+        with journal._log_trouble("noted"), journal._writing() as connection:  # noqa: SLF001  likewise
             connection.execute("DELETE FROM uploads WHERE key = ?", (self._key,))
             connection.execute("DELETE FROM parts WHERE key = ?", (self._key,))
             if file_id is not None:

@@ -1,5 +1,5 @@
 """
-What was uploaded under which name and with which content, so that it need not be uploaded again.
+The journal of stored contents, by name and digest, so that none need be uploaded twice.
 
     <home>/uploaded.db     SQLite, one table
     <home>/uploaded.lock   held by the process that is making or changing the table
@@ -40,7 +40,7 @@ MIGRATIONS: Final = (
 @attrs.frozen
 class Content:
     """
-    What makes two uploads the same.
+    Identity of an uploaded content.
 
     Attributes:
         account: Whose files these are at the provider; no secret is in it.
@@ -73,7 +73,7 @@ class Uploaded:
 
     def find(self, content: Content) -> str | None:
         """
-        Return the id under which *content* was stored; ``None`` if nobody noted it.
+        Return the id under which *content* was stored; ``None`` if it was not noted.
 
         Raises:
             StoreError: The journal cannot be read.

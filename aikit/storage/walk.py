@@ -1,5 +1,5 @@
 """
-What files there are: paths, folders and lists of them, one by one and always in the same order.
+Files named by paths, folders and lists of them, one by one and always in the same order.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LISTS: Final = (list, tuple, set, frozenset)
 @attrs.frozen
 class FoundFile:
     """
-    One file, or what kept it from being found.
+    One file, or the error that kept it from being found.
 
     Attributes:
         file: A path, bytes, or a stream.
@@ -38,7 +38,7 @@ class FoundFile:
 
 def is_one(paths: Any) -> bool:
     """
-    Tell whether *paths* is a single file or folder, and no list of them.
+    Return whether *paths* is a single file or folder, and no list of them.
     """
     return isinstance(paths, str | bytes | bytearray | memoryview | os.PathLike) or callable(
         getattr(paths, "read", None)
@@ -47,21 +47,21 @@ def is_one(paths: Any) -> bool:
 
 def is_folder(one: Any) -> bool:
     """
-    Tell whether *one* is the path of a folder.
+    Return whether *one* is the path of a folder.
     """
     return isinstance(one, str | os.PathLike) and os.path.isdir(one)  # noqa: PTH112  a Path for each costs more
 
 
 def can_be_walked_twice(paths: Any) -> bool:
     """
-    Tell whether *paths* is there again after it was walked through.
+    Return whether *paths* can be walked through a second time.
     """
     return is_one(paths) or isinstance(paths, _LISTS)
 
 
 def require_paths(paths: Any) -> None:
     """
-    Check what is known of *paths* without walking.
+    Check *paths* without walking.
 
     Raises:
         TypeError: It is no path, stream or bytes, and no list of them.
@@ -79,7 +79,7 @@ def walk(paths: Any, *, recursive: bool, but: str | os.PathLike[str] | None = No
     Find the files that *paths* names, as late as they are asked for.
 
     Of a folder its files are found sorted by name, with *recursive* those of its folders too; no hidden ones, no
-    folders that are links, and nothing that is neither file nor folder. Of what is named itself nothing is left out.
+    folders that are links, and nothing that is neither file nor folder. A file that is named itself is never left out.
 
     Args:
         paths: A path, stream or bytes, or an iterable of them.
@@ -100,7 +100,7 @@ def walk(paths: Any, *, recursive: bool, but: str | os.PathLike[str] | None = No
             yield FoundFile(one)
 
 
-def measured(paths: Any, *, recursive: bool, but: str | os.PathLike[str] | None = None) -> Iterator[int]:
+def walk_sizes(paths: Any, *, recursive: bool, but: str | os.PathLike[str] | None = None) -> Iterator[int]:
     """
     Walk like `walk`, and give the size of each file in bytes, 0 where it is not known.
     """
@@ -183,7 +183,7 @@ def _entries(folder: str) -> Iterator[FoundFile | str]:
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
     """
-    Tell whether there is a file, or a link to nothing, which is told when it is sent.
+    Return whether *entry* is a file, or a broken link, which is reported when it is sent.
     """
     try:
         return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))  # noqa: PTH110  likewise

@@ -49,7 +49,7 @@ def is_done(manifest: Manifest, name: str = "a.txt") -> bool:
     """
     Tell whether the manifest has it.
     """
-    return manifest.done(state(name), lambda: "1" * 64) is not None
+    return manifest.find_done(state(name), lambda: "1" * 64) is not None
 
 
 @attrs.define
@@ -80,10 +80,10 @@ def test_who_writes_meanwhile_does_not_lead_who_reads_astray(tmp_path: Path) -> 
     A line that is written between finding a place and reading there waits for that.
     """
     path = tmp_path / "m.jsonl"
-    first = Manifest.opened(path)
+    first = Manifest.open(path)
     first.note(item(), state())
     first.close()
-    manifest = Manifest.opened(path)
+    manifest = Manifest.open(path)
     plain = manifest._file
 
     def write(_: io.FileIO) -> None:
@@ -122,7 +122,7 @@ def test_a_disk_that_fills_up_in_a_line_is_told_and_spoils_no_other(tmp_path: Pa
     What was not written whole is no success, and what comes when there is room again stands on a line of its own.
     """
     path = tmp_path / "m.jsonl"
-    manifest = Manifest.opened(path)
+    manifest = Manifest.open(path)
     plain = manifest._file
     manifest._file = Full(plain, 50)  # type: ignore[assignment]  # looks like one
     with pytest.raises(OpenAIError) as caught:
@@ -131,7 +131,7 @@ def test_a_disk_that_fills_up_in_a_line_is_told_and_spoils_no_other(tmp_path: Pa
     manifest._file = plain
     manifest.note(item("b.txt"), state("b.txt"))
     manifest.close()
-    again = Manifest.opened(path)
+    again = Manifest.open(path)
     assert [is_done(again, name) for name in ("a.txt", "b.txt")] == [False, True]
     again.close()
 
@@ -146,7 +146,7 @@ def test_what_is_no_manifest_is_left_as_it_is(tmp_path: Path, content: bytes) ->
     path = tmp_path / "report.pdf"
     path.write_bytes(content)
     with pytest.raises(OpenAIError, match="something else in it") as caught:
-        Manifest.opened(path)
+        Manifest.open(path)
     assert caught.value.code == "unusable_manifest"
     assert path.read_bytes() == content
     assert list(tmp_path.iterdir()) == [path]
@@ -160,7 +160,7 @@ def test_what_a_crash_left_of_a_manifest_is_one(tmp_path: Path, content: bytes) 
     path = tmp_path / "m.jsonl"
     path.write_bytes(content)
     for was_done in (False, True):
-        manifest = Manifest.opened(path)
+        manifest = Manifest.open(path)
         assert is_done(manifest) == was_done
         manifest.note(item(), state())
         manifest.close()
@@ -171,12 +171,12 @@ def test_a_line_without_an_end_takes_no_memory(tmp_path: Path) -> None:
     Damage of any length is read piece by piece, and what stands after it counts.
     """
     path = tmp_path / "m.jsonl"
-    manifest = Manifest.opened(path)
+    manifest = Manifest.open(path)
     manifest.note(item(), state())
     manifest.close()
     line = path.read_bytes()
     path.write_bytes(line + b"x" * 3_000_000 + b"\n" + line.replace(b"a.txt", b"b.txt"))
-    again = Manifest.opened(path)
+    again = Manifest.open(path)
     assert max(len(piece) for _, piece in again._lines()) <= 1024 * 1024
     assert [is_done(again, name) for name in ("a.txt", "b.txt")] == [True, True]
     again.close()
@@ -196,9 +196,9 @@ def test_reading_a_long_manifest_can_be_ended(tmp_path: Path) -> None:
             raise CancelledError
 
     with pytest.raises(CancelledError):
-        Manifest.opened(path, look)
+        Manifest.open(path, look)
     assert len(looks) == 3
-    Manifest.opened(path).close()
+    Manifest.open(path).close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links and pipes need rights there")
@@ -208,11 +208,11 @@ def test_no_device_is_a_manifest_and_a_link_is_the_file_it_leads_to(tmp_path: Pa
     """
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OpenAIError, match="no regular file"):
-        Manifest.opened(tmp_path / "pipe")
+        Manifest.open(tmp_path / "pipe")
     (tmp_path / "link").symlink_to(tmp_path / "m.jsonl")
-    manifest = Manifest.opened(tmp_path / "m.jsonl")
+    manifest = Manifest.open(tmp_path / "m.jsonl")
     with pytest.raises(OpenAIError) as caught:
-        Manifest.opened(tmp_path / "link")
+        Manifest.open(tmp_path / "link")
     assert caught.value.code == "manifest_in_use"
     manifest.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "m.jsonl", "pipe"]

@@ -64,7 +64,7 @@ def test_every_file_of_the_home_is_its_owners_only(mask: int, tmp_path: Path) ->
         assert client.batches.wait(batch.id, {"deadline": 30}).success
         Uploaded(home).note(Content(account="a", purpose="batch", name="n", sha256="0"), "file-1")
         key = UploadKey(account="a", purpose="batch", filename="n", options="", part_bytes=1, size_bytes=1, place=None)
-        assert Journal(home).interrupted(key) == []
+        assert Journal(home).find_interrupted(key) == []
         held = take(home / "transfers" / "x.lock")
         assert held is not None
         names = set(_modes(home))

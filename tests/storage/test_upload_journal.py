@@ -45,7 +45,7 @@ def begun(journal: Journal, upload_id: str = "upload_1", **changes: Any) -> Uplo
     """
     Note an upload with two parts.
     """
-    entry = journal.begun(attrs.evolve(WANTED, **changes), upload_id, 1_790_000_000, journal.clock())
+    entry = journal.begin(attrs.evolve(WANTED, **changes), upload_id, 1_790_000_000, journal.clock())
     entry.add(0, SentPart("part_a", "d0"))
     entry.add(3, SentPart("part_b", "d3"))
     return entry
@@ -56,7 +56,7 @@ def only(journal: Journal, **changes: Any) -> UploadRecord | None:
     Claim the first that may be of what is wanted.
     """
     wanted = attrs.evolve(WANTED, **changes)
-    return next((journal.claimed(wanted, seen.upload_id) for seen in journal.interrupted(wanted)), None)
+    return next((journal.claim(wanted, seen.upload_id) for seen in journal.find_interrupted(wanted)), None)
 
 
 def test_what_was_noted_is_found_again(journal: Journal) -> None:
@@ -149,7 +149,7 @@ def test_the_newest_comes_first_and_all_come(journal: Journal) -> None:
     """
     for number in range(3):
         begun(journal, f"upload_{number}").release()
-    found = [entry.upload_id for entry in journal.interrupted(WANTED)]
+    found = [entry.upload_id for entry in journal.find_interrupted(WANTED)]
     assert found == ["upload_2", "upload_1", "upload_0"]
 
 
@@ -171,19 +171,19 @@ def test_who_looks_keeps_nothing_from_others(journal: Journal) -> None:
     What is only compared with a file is free; what was claimed meanwhile is not claimed twice, and has what was added.
     """
     begun(journal).release()
-    (seen,) = journal.interrupted(WANTED)
+    (seen,) = journal.find_interrupted(WANTED)
     assert not seen.is_kept
-    entry = Journal(journal.home).claimed(WANTED, seen.upload_id)
+    entry = Journal(journal.home).claim(WANTED, seen.upload_id)
     assert entry is not None
-    assert journal.interrupted(WANTED) == []
-    assert journal.claimed(WANTED, seen.upload_id) is None
+    assert journal.find_interrupted(WANTED) == []
+    assert journal.claim(WANTED, seen.upload_id) is None
     entry.add(4, SentPart("part_c", "d4"))
     entry.release()
-    again = journal.claimed(WANTED, seen.upload_id)
+    again = journal.claim(WANTED, seen.upload_id)
     assert again is not None
     assert sorted(again.parts) == [0, 3, 4]
     again.forget()
-    assert journal.claimed(WANTED, seen.upload_id) is None
+    assert journal.claim(WANTED, seen.upload_id) is None
     assert list((journal.home / "transfers").iterdir()) == []
 
 
@@ -218,7 +218,7 @@ def test_another_upload_at_its_end_is_a_rival_until_its_file_is_known(journal: J
     assert journal.has_rivals(WANTED, "upload_1")
     other.release()
     assert journal.has_rivals(WANTED, "upload_1")
-    found = journal.claimed(WANTED, "upload_2")
+    found = journal.claim(WANTED, "upload_2")
     assert found is not None
     found.forget("file-2")
     assert not journal.has_rivals(WANTED, "upload_1")
@@ -231,7 +231,7 @@ def test_what_cannot_be_gone_on_with_is_not_noted(journal: Journal) -> None:
     """
     A part that nobody hashed is kept in mind only.
     """
-    entry = journal.begun(WANTED, "upload_1", 1, journal.clock())
+    entry = journal.begin(WANTED, "upload_1", 1, journal.clock())
     entry.add(0, SentPart("part_a", ""))
     entry.release()
     found = only(journal)
@@ -260,8 +260,8 @@ def test_others_that_hold_it_for_long_hold_nobody_up(
             connection.execute(f"PRAGMA locking_mode = {'EXCLUSIVE' if what == 'reading' else 'NORMAL'}").fetchall()
             connection.execute("BEGIN EXCLUSIVE")
         started = time.monotonic()
-        assert hasty.interrupted(WANTED) == []
-        assert not hasty.begun(WANTED, "upload_1", 1, time.time()).is_kept
+        assert hasty.find_interrupted(WANTED) == []
+        assert not hasty.begin(WANTED, "upload_1", 1, time.time()).is_kept
         assert time.monotonic() - started < 2
     assert "in the journal" in caplog.text
 
@@ -284,8 +284,8 @@ def test_what_sqlite_cannot_hold_fails_nobody(journal: Journal, caplog: pytest.L
     """
     A provider may say any number, and a path may be anything: that is logged.
     """
-    assert not journal.begun(WANTED, "upload_1", 1 << 70, journal.clock()).is_kept
-    assert not journal.begun(attrs.evolve(WANTED, place="\udce9"), "upload_2", 1, journal.clock()).is_kept
+    assert not journal.begin(WANTED, "upload_1", 1 << 70, journal.clock()).is_kept
+    assert not journal.begin(attrs.evolve(WANTED, place="\udce9"), "upload_2", 1, journal.clock()).is_kept
     assert caplog.text.count("could not be noted in the journal") == 2
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aikit.storage.walk import measured, walk
+from aikit.storage.walk import walk, walk_sizes
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_folders_are_walked_sorted_by_name(folder: Path) -> None:
     names = ("a/deep/er/x.txt", "a/z.txt", "b.txt", "c.txt")
     assert found(folder) == [str(folder / name) for name in names]
     assert found(folder, recursive=False) == [str(folder / name) for name in ("b.txt", "c.txt")]
-    assert sum(measured(folder, recursive=True)) == sum(map(len, names))
+    assert sum(walk_sizes(folder, recursive=True)) == sum(map(len, names))
 
 
 def test_what_is_named_is_never_left_out(folder: Path) -> None:
@@ -50,7 +50,7 @@ def test_what_is_named_is_never_left_out(folder: Path) -> None:
     named = [folder / ".hidden", str(folder / "c.txt"), folder / "c.txt", folder / "none"]
     assert found(named) == [str(one) for one in named]
     assert found(iter(["", 7])) == ["invalid_path", "invalid_path"]
-    assert list(measured(named, recursive=True)) == [7, 5, 5, 0]
+    assert list(walk_sizes(named, recursive=True)) == [7, 5, 5, 0]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links and pipes need rights there")

@@ -129,7 +129,7 @@ class FilesAPI:
 
     def usage(self, parameters: FileUsageOptions | None = None) -> OpenAIFileUsageResult:
         """
-        Sum up what is stored: by purpose, age and size, and what expires soon; page by page, in constant memory.
+        Sum up the stored files by purpose, age, size and expiry; page by page, in constant memory.
 
         Args:
             parameters: Options of this call, `OpenAIFileUsageParameters`. *on_progress* gets an
@@ -148,7 +148,7 @@ class FilesAPI:
         """
         Delete files by age, purpose, name or because no batch names them; unless ``dry_run`` is false, only list them.
 
-        What is to go is listed to its end before the first is deleted.
+        All files are listed and selected before the first is deleted.
 
         Args:
             parameters: What must fit, all of it, `OpenAIFilePruneParameters`. *on_progress* gets an
@@ -170,7 +170,7 @@ class FilesAPI:
 
     def retrieve(self, file_id: str, parameters: Options | None = None) -> OpenAIFileResult:
         """
-        Ask what is known of a file.
+        Fetch the description of a file.
 
         Returns:
             A result whose ``file`` is the `OpenAIFile`, or ``None`` while running and after errors.

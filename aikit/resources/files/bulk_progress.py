@@ -1,5 +1,5 @@
 """
-How far a call about many files has come, and what became of each; for several threads, and while the call runs.
+Progress and outcomes of calls about many files; for several threads, and readable while the call runs.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class BulkProgress:
     Attributes:
         context: Told of progress; none before the call has begun.
 
-        items: What became of each.
+        items: The outcome of each file.
 
         begun: How many were begun.
     """
@@ -107,7 +107,7 @@ class BulkProgress:
 
     def finish(self) -> None:
         """
-        Tell that all are done with; what they were is known better now than before.
+        Report that all files are done, with the total size that was met.
         """
         with self._lock:
             self._total_bytes = self._total_bytes and max(self._bytes["told"], self._bytes["done"])
@@ -115,7 +115,7 @@ class BulkProgress:
 
     def begin(self, number: int, path: str | None) -> None:
         """
-        Begin with a file.
+        Note that the upload of a file begins.
         """
         with self._lock:
             self.begun = number + 1
@@ -129,7 +129,7 @@ class BulkProgress:
 
     def advance(self, number: int, progress: Progress) -> None:
         """
-        Note how far a file has come, and tell it.
+        Note the progress of a file, and report that of all.
 
         Raises:
             CancelledError: It is time to stop.
@@ -142,7 +142,7 @@ class BulkProgress:
 
     def end(self, number: int, item: OpenAIFileItem) -> None:
         """
-        Note what became of a file, and tell it.
+        Note the outcome of a file, and report progress.
 
         Raises:
             OpenAIError: There is no room for it on disk.
@@ -165,7 +165,7 @@ class BulkProgress:
 
     def tell(self, *, is_last: bool = False) -> None:
         """
-        Tell how far all have come, unless it is too early after the last time.
+        Report the progress of all files, unless the last report was less than a tenth of a second ago.
 
         Raises:
             CancelledError: It is time to stop.
@@ -175,7 +175,7 @@ class BulkProgress:
 
     def progress(self) -> OpenAIFileManyProgress:
         """
-        Return how far all have come.
+        Return the progress of all files.
         """
         with self._lock:
             sent = sum(one.sent_bytes for one in self._under_way.values())
@@ -208,7 +208,7 @@ class PruneProgress:
     Attributes:
         context: Told of progress; none before the call has begun.
 
-        items: The files that are to go.
+        items: The selected files.
     """
 
     context: CallContext | None = None
@@ -230,7 +230,7 @@ class PruneProgress:
 
     def choose(self, item: OpenAIFilePruneItem) -> None:
         """
-        Keep a file that is to go.
+        Select a file.
         """
         self.items.spool.put(len(self.items), item.to_json())
 
@@ -243,7 +243,7 @@ class PruneProgress:
 
     def begin_deleting(self) -> None:
         """
-        Count from now on what is done with, of all that is to go.
+        From here on, count deletions of all selected files.
         """
         with self._lock:
             self._phase, self._total = DELETING, len(self.items)
@@ -251,7 +251,7 @@ class PruneProgress:
 
     def count(self, item: OpenAIFilePruneItem) -> None:
         """
-        Count what became of a file.
+        Count the outcome of a file.
         """
         with self._lock:
             self._counts[item.status] += 1
@@ -259,7 +259,7 @@ class PruneProgress:
 
     def end(self, number: int, item: OpenAIFilePruneItem) -> None:
         """
-        Note what became of a file, and tell it.
+        Note the outcome of a file, and report progress.
 
         Raises:
             OpenAIError: There is no room for it on disk.
@@ -270,7 +270,7 @@ class PruneProgress:
 
     def finish(self) -> None:
         """
-        Tell that all is done with.
+        Report that the call is done.
         """
         with self._lock:
             self._total = self._counts["seen"] if self._total is None else self._total
@@ -278,7 +278,7 @@ class PruneProgress:
 
     def progress(self) -> OpenAIFileHousekeepingProgress:
         """
-        Return how far it has come.
+        Return the progress of the call.
         """
         with self._lock:
             counts = self._counts
@@ -289,7 +289,7 @@ class PruneProgress:
 
     def outcome(self) -> PruneOutcome:
         """
-        Return all of it.
+        Return items, counts and progress.
         """
         with self._lock:
             counts = OpenAIFilePruneCounts(**self._counts)

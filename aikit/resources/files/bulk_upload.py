@@ -31,7 +31,7 @@ from aikit.resources.files.results import ManyOutcome, OpenAIFileManyResult
 from aikit.runtime.parameters import require_text
 from aikit.storage.manifest import FileState, Manifest
 from aikit.storage.uploaded_files import Uploaded
-from aikit.storage.walk import FoundFile, can_be_walked_twice, is_folder, is_one, measured, require_paths, walk
+from aikit.storage.walk import FoundFile, can_be_walked_twice, is_folder, is_one, require_paths, walk, walk_sizes
 from aikit.types.bulk_files import CANCELLED, FAILED, IDENTICAL, KEPT, UPLOADED, OpenAIFileItem
 from aikit.types.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected
 from aikit.types.progress import Progress
@@ -96,7 +96,7 @@ class BulkUpload:
 
         at_a_time: How many may be under way.
 
-        limiter: Gives each its turn, and holds back all while the provider has too many.
+        limiter: Gives each its turn, and holds back all while the provider has too bulk.
 
         identical: Knows what the provider has already; ``None`` unless asked for.
     """
@@ -130,18 +130,18 @@ class BulkUpload:
         Upload all.
 
         Raises:
-            Rejected: Some failed, or the call was cancelled; what came of each comes along.
+            Rejected: Some failed, or the call was cancelled; the outcome with all items comes along.
         """
         with ExitStack() as stack:
-            ended_by = yield from self._ended(stack)
+            ended_by = yield from self._upload_all(stack)
         outcome = attrs.evolve(self.progress.outcome(), ended_by=ended_by)
         if errors := (*self._errors,) if ended_by is None else (ended_by, *self._errors):
             raise Rejected(errors, outcome)
         return outcome
 
-    def _ended(self, stack: ExitStack) -> Flow[OpenAIError | None]:
+    def _upload_all(self, stack: ExitStack) -> Flow[OpenAIError | None]:
         """
-        Upload all; return what ended that early, if anything did.
+        Upload all files; return the error that ended the call early, if one did.
         """
         try:
             self._open(stack)
@@ -156,7 +156,7 @@ class BulkUpload:
             return error
         except Exception as error:  # noqa: BLE001  of the caller's own iterable
             self._tell_open(CancelledError(keeps=True))
-            return _broken_off(error)
+            return _iterable_error(error)
         except BaseException:  # Ctrl-C, or an iterable that asks its thread to end
             self._tell_open(CancelledError(keeps=True))
             raise
@@ -168,7 +168,7 @@ class BulkUpload:
             if problem is not None:  # with every file alike
                 raise problem
         if self.options.manifest is not None:
-            self._manifest = Manifest.opened(Path(self.options.manifest), self.context.raise_if_cancelled)
+            self._manifest = Manifest.open(Path(self.options.manifest), self.context.raise_if_cancelled)
             stack.callback(self._manifest.close)
         if self.identical is not None:
             stack.callback(self.identical.close)
@@ -176,19 +176,19 @@ class BulkUpload:
             self.progress.expect(self._sizes())
 
     def _sizes(self) -> Iterator[int]:
-        for size_bytes in measured(self.paths, recursive=self.options.recursive, but=self.options.manifest):
+        for size_bytes in walk_sizes(self.paths, recursive=self.options.recursive, but=self.options.manifest):
             self.context.raise_if_cancelled()
             yield size_bytes
 
     def _flows(self) -> Iterator[Flow[None]]:
         for number, found in enumerate(self._found):
             self.progress.begin(number, found.path)
-            yield self._one(number, found)
+            yield self._upload_one(number, found)
         self.progress.expect_no_more()
 
     def _tell_what_is_left(self, why: CancelledError) -> None:
         """
-        List what did not come to its end, and what was not begun.
+        List the files under way and those not begun as cancelled.
         """
         self._tell_open(why)
         with suppress(OpenAIError):  # no room, as below
@@ -196,7 +196,7 @@ class BulkUpload:
 
     def _tell_open(self, why: CancelledError) -> None:
         """
-        List what was under way when the call ended early.
+        List the files under way as cancelled, because of *why*.
         """
         with suppress(OpenAIError):  # no room for the list of results may be why it ended
             for number, path in self.progress.unfinished():
@@ -204,7 +204,7 @@ class BulkUpload:
 
     def _tell_the_rest(self, why: CancelledError) -> None:
         """
-        List what was not begun when the call ended early.
+        List the files that were not begun as cancelled, because of *why*.
         """
         if can_be_walked_twice(self.paths):
             begun = self.progress.begun
@@ -213,9 +213,9 @@ class BulkUpload:
             if next(self._found, None) is not None:
                 self.context.note(f"of the files that were not begun, only the first {_TOLD_MAX:,} are listed")
 
-    def _one(self, number: int, found: FoundFile) -> Flow[None]:
+    def _upload_one(self, number: int, found: FoundFile) -> Flow[None]:
         """
-        Upload one file, and keep what came of it; only cancelling ends more than this one.
+        Upload one file and keep its outcome; only cancelling ends more than this file.
         """
         one = _FileUpload(self, number, found.path)
         try:
@@ -227,7 +227,7 @@ class BulkUpload:
         except OpenAIError as error:
             one.fail(error)
         except Exception as error:
-            log.exception("a file of many failed in a way nobody thought of")
+            log.exception("uploading %s failed unexpectedly", found.path or "content without a path")
             one.fail(OpenAIError(message=f"{type(error).__name__}: {error}", code=UNEXPECTED))
         self._end(one)
 
@@ -235,22 +235,22 @@ class BulkUpload:
         item = one.item()
         with self._lock:
             room = _ERRORS_MAX - len(self._errors)
-            self._errors += _of_file(item)[:room] if item.status == FAILED else ()
+            self._errors += _named_errors(item)[:room] if item.status == FAILED else ()
         try:
             if self._manifest is not None and one.state is not None and item.status not in {KEPT, CANCELLED}:
                 self._manifest.note(item, one.state)
         finally:
             self.progress.end(one.number, item)
 
-    def kept(self, state: FileState, sha256: Callable[[], str]) -> OpenAIFileItem | None:
+    def find_kept(self, state: FileState, sha256: Callable[[], str]) -> OpenAIFileItem | None:
         """
-        Return what the manifest has of a file that is done.
+        Return the outcome that the manifest has of a file that is done.
         """
-        return None if self._manifest is None else self._manifest.done(state, sha256)
+        return None if self._manifest is None else self._manifest.find_done(state, sha256)
 
     def state_of(self, source: Source) -> FileState | None:
         """
-        Return what a manifest is to know of *source*; ``None`` if there is none, or it is no file on disk.
+        Return the state of *source* for the manifest; ``None`` without a manifest, or if it is no file on disk.
         """
         if self._manifest is None or not isinstance(source, PathSource):
             return None
@@ -266,13 +266,13 @@ class BulkUpload:
 @attrs.define(eq=False)
 class _FileUpload:
     """
-    One of them, and what is known of it so far.
+    State of one file within a bulk upload.
 
     Attributes:
         state: For the manifest.
     """
 
-    many: BulkUpload
+    bulk: BulkUpload
     number: int
     path: str | None
     state: FileState | None = None
@@ -285,7 +285,7 @@ class _FileUpload:
 
     def item(self) -> OpenAIFileItem:
         """
-        Return what became of it.
+        Return the outcome of the file.
         """
         return OpenAIFileItem(
             path=self.path,
@@ -299,72 +299,72 @@ class _FileUpload:
 
     def fail(self, *errors: OpenAIError, status: str = FAILED) -> None:
         """
-        Keep why it failed.
+        Keep *errors* as the outcome of the file.
         """
         self.status, self.file, self.errors = status, None, errors
 
     def run(self, found: FoundFile) -> Flow[None]:
         """
-        Upload it, unless that is done already.
+        Upload the file, unless the manifest or the provider has it already.
         """
-        many = self.many
-        source = _source(found, many.options.filename, many.purpose)
+        bulk = self.bulk
+        source = _source(found, bulk.options.filename, bulk.purpose)
         self.size_bytes = source.size_bytes or 0
-        many.progress.measure(self.number, source.size_bytes)
-        self.state = many.state_of(source)
-        if self.state is not None and (kept := many.kept(self.state, partial(self._hashed, source))) is not None:
+        bulk.progress.measure(self.number, source.size_bytes)
+        self.state = bulk.state_of(source)
+        if self.state is not None and (kept := bulk.find_kept(self.state, partial(self._hash, source))) is not None:
             self.status, self.file, self.sha256 = KEPT, kept.file, kept.sha256
             return
-        if self.state is not None or (many.identical is not None and source.is_replayable):
-            self._hashed(source)
-        if many.identical is not None and self.sha256 is not None:
-            self.file = yield from many.identical.found(source, self.sha256)
+        if self.state is not None or (bulk.identical is not None and source.is_replayable):
+            self._hash(source)
+        if bulk.identical is not None and self.sha256 is not None:
+            self.file = yield from bulk.identical.find(source, self.sha256)
         if self.file is not None:
             self.status = IDENTICAL
         else:
             yield from self._upload(source)
 
     def _upload(self, source: Source) -> Flow[None]:
-        many = self.many
-        context = many.context.child(self._checked)
-        flow = create_file(many.session, many.provider, source, many.purpose, many.options, context=context)
-        self.file = yield from intercept(flow, self._asked)
+        bulk = self.bulk
+        context = bulk.context.child(self._report)
+        flow = create_file(bulk.session, bulk.provider, source, bulk.purpose, bulk.options, context=context)
+        self.file = yield from intercept(flow, self._send_in_turn)
         self.status = UPLOADED
-        if many.identical is not None and self.sha256 is not None:
-            many.identical.note(source, self.sha256, self.file.id)
+        if bulk.identical is not None and self.sha256 is not None:
+            bulk.identical.note(source, self.sha256, self.file.id)
 
-    def _asked(self, request: Request) -> Flow[Response]:
+    def _send_in_turn(self, request: Request) -> Flow[Response]:
         """
-        Pass on a request; the first one waits for its turn.
+        Send a request; the first one of a file waits for the rate limiter.
         """
         if not self.was_sent:
-            request = attrs.evolve(request, limiter=self.many.limiter)
+            request = attrs.evolve(request, limiter=self.bulk.limiter)
         self.was_sent = True
         response: Response = yield request
         return response
 
-    def _hashed(self, source: Source) -> str:
+    def _hash(self, source: Source) -> str:
         if self.sha256 is None:
             done = 0
 
             def tell(count: int) -> None:
                 nonlocal done
                 done += count
-                self.many.context.raise_if_cancelled()
-                self._checked(Progress(done, source.size_bytes, "checking"))
+                self.bulk.context.raise_if_cancelled()
+                self._report(Progress(done, source.size_bytes, "checking"))
 
             self.sha256 = sha256_of(source, tell)
         return self.sha256
 
-    def _checked(self, progress: Progress) -> None:
-        self.many.progress.advance(self.number, progress)
+    def _report(self, progress: Progress) -> None:
+        self.bulk.progress.advance(self.number, progress)
 
 
 def _cancelled(path: str | None, why: CancelledError) -> OpenAIFileItem:
     return OpenAIFileItem(path=path, status=CANCELLED, errors=(why,))
 
 
-def _of_file(item: OpenAIFileItem) -> list[OpenAIError]:
+def _named_errors(item: OpenAIFileItem) -> list[OpenAIError]:
     """
     Return the errors of a file as they stand among those of others.
     """
@@ -375,9 +375,9 @@ def _of_file(item: OpenAIFileItem) -> list[OpenAIError]:
     ]
 
 
-def _broken_off(error: Exception) -> OpenAIError:
+def _iterable_error(error: Exception) -> OpenAIError:
     log.error("the iterable of paths raised", exc_info=error)
-    message = f"the iterable of paths raised {type(error).__name__}: {error}; what it gave before is done with"
+    message = f"the iterable of paths raised {type(error).__name__}: {error}; the files that came before are done with"
     return OpenAIError(message=message, code="unreadable_paths", param="paths")
 
 

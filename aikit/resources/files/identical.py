@@ -32,7 +32,7 @@ _UNUSABLE: Final = frozenset(("error", "deleted"))
 @attrs.define(eq=False, kw_only=True)
 class Identical:
     """
-    What an account has, as far as it was noted in the journal, and asked for before it counts.
+    Files of an account as the journal notes them; the provider is asked before one counts.
 
     Attributes:
         account: Whose files; no secret is in it.
@@ -48,13 +48,13 @@ class Identical:
     journal: Uploaded
     clock: Callable[[], float] = time.time
 
-    def found(self, source: Source, sha256: str) -> Flow[OpenAIFile | None]:
+    def find(self, source: Source, sha256: str) -> Flow[OpenAIFile | None]:
         """
         Return the file that the provider has of *source*; ``None`` if it is to be sent.
         """
         content = self._content(source, sha256)
         file_id = None
-        with self._sparing_the_call():
+        with self._log_trouble():
             file_id = self.journal.find(content)
         if file_id is None:
             return None
@@ -63,12 +63,12 @@ class Identical:
         except CancelledError:
             raise
         except OpenAIError as error:
-            if not error.is_not_found_error:  # nobody can tell now, which is no reason to forget
+            if not error.is_not_found_error:  # unknown for now: no reason to forget it
                 return None
         else:
             if self._is_of(file, source):
                 return file
-        with self._sparing_the_call():
+        with self._log_trouble():
             self.journal.forget(content)
         return None
 
@@ -76,7 +76,7 @@ class Identical:
         """
         Note that *source* was stored.
         """
-        with self._sparing_the_call():
+        with self._log_trouble():
             self.journal.note(self._content(source, sha256), file_id)
 
     def close(self) -> None:
@@ -94,7 +94,7 @@ class Identical:
         return Content(self.account, self.purpose, source.name, sha256)
 
     @contextmanager
-    def _sparing_the_call(self) -> Iterator[None]:
+    def _log_trouble(self) -> Iterator[None]:
         try:
             yield
         except StoreError as error:

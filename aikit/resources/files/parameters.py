@@ -96,7 +96,7 @@ class OpenAIFileListParameters(OpenAIParameters):
 
     def query(self) -> dict[str, str | int]:
         """
-        Return what goes into the URL.
+        Return the query parameters of the URL.
         """
         values = {"after": self.after, "limit": self.limit, "order": self.order, "purpose": self.purpose}
         return {name: value for name, value in values.items() if value is not None}
@@ -175,7 +175,7 @@ class OpenAIFileUsageParameters(OpenAIParameters):
 @attrs.frozen(kw_only=True)
 class OpenAIFilePruneParameters(OpenAIParameters):
     """
-    Options of ``files.prune``: what is to go must fit all that is asked for, and something must be asked for.
+    Options of ``files.prune``: a file must fit all conditions given, and at least one must be given.
 
     Attributes:
         older_than: Seconds since it was created.
@@ -188,7 +188,7 @@ class OpenAIFilePruneParameters(OpenAIParameters):
             and none that was booked in this home. Without *older_than* it leaves files of the last hour, whose batch
             may be yet to come.
 
-        dry_run: ``False`` deletes; else what would go is only listed.
+        dry_run: ``False`` deletes; otherwise the selected files are only listed.
 
         at_a_time: How many deletions may be under way; see `OpenAIFileManyParameters`.
 

@@ -1,5 +1,5 @@
 """
-What is stored, summed up page by page, and what of it is to go.
+Stored files summed up page by page, and pruned: selected, then deleted.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class _Sums:
 
 def sum_up_files(session: Session, parameters: Any) -> OpenAIFileUsageResult:
     """
-    Sum up what is stored; see `aikit.resources.files.FilesAPI.usage`.
+    Sum up the stored files; see `aikit.resources.files.FilesAPI.usage`.
     """
     options = OpenAIFileUsageParameters.of(parameters)
     return start(
@@ -202,17 +202,17 @@ class Prune:
 
     def run(self) -> Flow[PruneOutcome]:
         """
-        Find what is to go, all of it before the first is deleted; then delete it, unless it is a dry run.
+        Select files, all of them before the first is deleted; then delete them, unless it is a dry run.
 
         Raises:
-            OpenAIError: What there is could not be listed to its end; nothing was deleted.
-            Rejected: Some could not be deleted, or the call was cancelled; what became of each comes along.
+            OpenAIError: The files could not be listed to their end; nothing was deleted.
+            Rejected: Some could not be deleted, or the call was cancelled; the outcome with all items comes along.
         """
         query = _query(self.provider, self.options.purpose)
         yield from each_page(self.provider.list_files, query, self._choose)
         if self.options.unused and len(self.progress.items):
             yield from self._leave_used()
-        ended_by = None if self.options.dry_run else (yield from self._ended())
+        ended_by = None if self.options.dry_run else (yield from self._delete_all())
         for item in self.progress.items if self.options.dry_run else ():
             self.progress.count(item)
         self.progress.finish()
@@ -221,9 +221,9 @@ class Prune:
             raise Rejected(errors, outcome)
         return outcome
 
-    def _ended(self) -> Flow[OpenAIError | None]:
+    def _delete_all(self) -> Flow[OpenAIError | None]:
         """
-        Delete all; return what ended that early, if anything did.
+        Delete all selected files; return the error that ended the call early, if one did.
         """
         self.progress.begin_deleting()
         ended_by: OpenAIError | None = None
@@ -236,7 +236,7 @@ class Prune:
 
     def _leave_used(self) -> Flow[None]:
         """
-        Leave out what batches name; they are asked for last, so that those made meanwhile are among them.
+        Deselect files that batches name; batches are listed last, so that those made meanwhile are among them.
         """
         yield from self._look_at_batches()
         for item in self.progress.restart():
@@ -245,7 +245,7 @@ class Prune:
 
     def _look_at_batches(self) -> Flow[None]:
         """
-        Note what batches name, from the newest to the one that was the newest when this was done last.
+        Note the files that batches name, from the newest batch back to the newest of the last look.
         """
         known, self._newest = self._newest, None
 
@@ -270,7 +270,7 @@ class Prune:
 
     def _reasons(self, file: OpenAIFile) -> tuple[str, ...]:
         """
-        Return why *file* is to go; nothing if something that was asked for does not fit. Batches are yet to be asked.
+        Return why *file* is selected; nothing if one condition does not fit. Batches are looked at later.
         """
         asked, age_s, reasons = self.options, self.now - file.created_at, []
         if asked.older_than is not None:
@@ -293,14 +293,14 @@ class Prune:
 
     def _deletions(self) -> Iterator[Flow[None]]:
         for number in range(len(self.progress.items)):
-            yield self._deleted(number, self.progress.items[number])
+            yield self._delete(number, self.progress.items[number])
 
-    def _deleted(self, number: int, item: OpenAIFilePruneItem) -> Flow[None]:
+    def _delete(self, number: int, item: OpenAIFilePruneItem) -> Flow[None]:
         """
-        Delete one file, and keep what came of it; only cancelling ends more than this one.
+        Delete one file and keep its outcome; only cancelling ends more than this file.
 
         Raises:
-            OpenAIError: Nobody can tell any more what batches name.
+            OpenAIError: The batches cannot be listed any more.
         """
         if self.options.unused and number and number % _LOOK_EVERY == 0:
             yield from self._look_at_batches()
@@ -309,11 +309,11 @@ class Prune:
             self._end(number, attrs.evolve(item, status=FAILED, errors=(OpenAIError(message=message, code="in_use"),)))
             return
         try:
-            answer = yield from intercept(self.provider.delete_file(item.file.id), self._in_turn)
+            answer = yield from intercept(self.provider.delete_file(item.file.id), self._send_in_turn)
         except CancelledError:
             return
         except OpenAIError as error:
-            if not error.is_not_found_error:  # gone is what it was to be
+            if not error.is_not_found_error:  # it is gone already
                 self._end(number, attrs.evolve(item, status=FAILED, errors=(error,)))
                 return
         else:
@@ -323,7 +323,7 @@ class Prune:
                 return
         self._end(number, attrs.evolve(item, status=DELETED))
 
-    def _in_turn(self, request: Request) -> Flow[Response]:
+    def _send_in_turn(self, request: Request) -> Flow[Response]:
         response: Response = yield attrs.evolve(request, limiter=self.limiter)
         return response
 
@@ -334,7 +334,7 @@ class Prune:
 
     def _tell_the_rest(self) -> None:
         """
-        Mark what was not deleted because the call was cancelled.
+        Mark the files that were not deleted as cancelled.
         """
         for number in range(len(self.progress.items)):
             item = self.progress.items[number]

@@ -51,7 +51,7 @@ class OpenAIFileDeletedResult(OpenAIResult[OpenAIFileDeleted]):
 
     @property
     def deleted(self) -> OpenAIFileDeleted | None:
-        """What the provider says; ``None`` while running and after errors."""
+        """The provider's confirmation; ``None`` while running and after errors."""
         return self._outcome.value  # type: ignore[no-any-return]  # the flow's type
 
 
@@ -89,7 +89,7 @@ class OpenAIFileContentResult(OpenAIResult[bytes]):
 @attrs.frozen
 class Saved:
     """
-    What was saved where.
+    Path and size of a saved file.
     """
 
     path: Path
@@ -117,7 +117,7 @@ class OpenAIFileDownloadResult(OpenAIResult[Saved]):
 @attrs.define(eq=False, repr=False)
 class SpooledResults(Sequence[I], Generic[I]):
     """
-    What became of each, in the order in which they were given; however many, they take next to no memory.
+    Outcomes of files in the order in which the files were given, in little memory however many they are.
 
     While the call runs, ``items[number]`` raises `IndexError` for what is still under way, and iterating leaves it out.
     """
@@ -154,7 +154,7 @@ class SpooledResults(Sequence[I], Generic[I]):
 
     def get(self, number: int) -> I | None:
         """
-        Return what became of that one, from 0 on; ``None`` if there is none, or not yet.
+        Return the outcome of file *number*, from 0 on; ``None`` if there is none, or not yet.
         """
         data = self.spool.get(number)
         return None if data is None else self.read(data)
@@ -173,7 +173,7 @@ def _items_from(read: Callable[[Any], Any], values: Sequence[Any]) -> SpooledRes
 @attrs.frozen
 class ManyOutcome:
     """
-    What came of many files.
+    Value of a call about many files.
     """
 
     items: SpooledResults[OpenAIFileItem]
@@ -195,7 +195,7 @@ class OpenAIFileManyResult(OpenAIResult[ManyOutcome]):
 
     @property
     def items(self) -> SpooledResults[OpenAIFileItem]:
-        """What became of each file, in the order in which they were given; also while the call runs."""
+        """The outcome of each file, in the order in which they were given; also while the call runs."""
         return self._so_far.items
 
     @property
@@ -234,14 +234,14 @@ class OpenAIFileUsageResult(OpenAIResult[OpenAIFileUsage]):
 
     @property
     def stored(self) -> OpenAIFileUsage | None:
-        """What is stored; ``None`` while running and after errors."""
+        """Sums of the stored files; ``None`` while running and after errors."""
         return self._outcome.value  # type: ignore[no-any-return]  # the flow's type
 
 
 @attrs.frozen
 class PruneOutcome:
     """
-    What came of pruning.
+    Value of a prune call.
     """
 
     items: SpooledResults[OpenAIFilePruneItem]
@@ -263,7 +263,7 @@ class OpenAIFilePruneResult(OpenAIResult[PruneOutcome]):
 
     @property
     def items(self) -> SpooledResults[OpenAIFilePruneItem]:
-        """The files that are to go, newest first, and what became of each; empty while running."""
+        """The selected files, newest first, with their outcomes; empty while running."""
         return self._outcome.value.items if self._outcome.value else SpooledResults(OpenAIFilePruneItem.from_json)
 
     @property

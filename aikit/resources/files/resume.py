@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 _PAGE_SIZE: Final = 100
 _LOOKS_AFTER_S: Final = (0.0, 0.5, 2.0)  # a provider may list a new file late
-_DOUBTS_AFTER_S: Final = (2.0, 4.0, 8.0)  # who else completes one that looks the same will soon know which is theirs
+_DOUBTS_AFTER_S: Final = (2.0, 4.0, 8.0)  # other calls that complete one like it will soon know theirs
 
 
 @attrs.frozen(kw_only=True)
 class MultipartUpload:
     """
-    What goes where, in parts of which size.
+    One large file on its way to a provider: content, order, size of parts, journal.
 
     Attributes:
         journal: Where it is noted.
@@ -62,7 +62,7 @@ class MultipartUpload:
         context: CallContext,
     ) -> Self:
         """
-        Return what *order* says of *source*.
+        Return the upload of *source* that *order* announces.
         """
         wanted = UploadKey(
             account=provider.account_key(options.extra_headers),
@@ -95,33 +95,33 @@ class MultipartUpload:
         start = number * self.wanted.part_bytes
         return start, min(self.wanted.part_bytes, self.order.bytes - start)
 
-    def begun(self, upload: OpenAIUpload, began_at: float) -> UploadRecord:
+    def begin(self, upload: OpenAIUpload, began_at: float) -> UploadRecord:
         """
-        Return the entry of an upload that was just created.
+        Return the record of an upload that was just created.
         """
-        return self.journal.begun(self.wanted, upload.id, upload.created_at, began_at)
+        return self.journal.begin(self.wanted, upload.id, upload.created_at, began_at)
 
 
-def gone_on_with(shipment: MultipartUpload) -> Flow[UploadRecord | None]:
+def find_interrupted(multipart: MultipartUpload) -> Flow[UploadRecord | None]:
     """
-    Return the interrupted upload of this very content, if there is one; give up those of what it was before.
+    Return the interrupted upload of the same content, if there is one; cancel those of earlier versions of the file.
     """
-    if not shipment.is_hashed:
+    if not multipart.is_hashed:
         return None
-    found: _Found = yield Work(lambda _: _look(shipment))
+    found: _Found = yield Work(lambda _: _claim(multipart))
     with found.released_unless_returned():
-        for entry in found.changed:
-            shipment.context.note(
-                f"{shipment.order.filename} has changed since its upload was interrupted; it began anew"
+        for record in found.changed:
+            multipart.context.note(
+                f"{multipart.order.filename} has changed since its upload was interrupted; it began anew"
             )
             with suppress(OpenAIError):  # it ends by itself within the hour
-                yield from shipment.provider.cancel_upload(entry.upload_id)
-            entry.forget()
+                yield from multipart.provider.cancel_upload(record.upload_id)
+            record.forget()
     if found.same is not None:
-        there = sum(shipment.extent(number)[1] for number in found.same.parts)
-        shipment.context.note(
-            f"the upload of {shipment.order.filename} was interrupted, and went on: {there:,} of "
-            f"{shipment.order.bytes:,} bytes were there"
+        there = sum(multipart.extent(number)[1] for number in found.same.parts)
+        multipart.context.note(
+            f"the upload of {multipart.order.filename} was interrupted, and went on: {there:,} of "
+            f"{multipart.order.bytes:,} bytes were there"
         )
     return found.same
 
@@ -134,7 +134,7 @@ class _Found:
     Attributes:
         same: One of the same content.
 
-        changed: Those of what the file was before.
+        changed: Those of earlier versions of the file.
     """
 
     same: UploadRecord | None = None
@@ -143,27 +143,27 @@ class _Found:
     @contextmanager
     def released_unless_returned(self) -> Iterator[None]:
         """
-        Leave them to others when an error, or the end of the flow, leaves it.
+        Release all claims when an error, or the end of the flow, leaves the block.
         """
         try:
             yield
         except BaseException:
-            for entry in (*self.changed, *([self.same] if self.same is not None else ())):
-                entry.release()
+            for record in (*self.changed, *([self.same] if self.same is not None else ())):
+                record.release()
             raise
 
 
-def _look(shipment: MultipartUpload) -> _Found:
-    found, wanted = _Found(), shipment.wanted
+def _claim(multipart: MultipartUpload) -> _Found:
+    found, wanted = _Found(), multipart.wanted
     with found.released_unless_returned():
-        for seen in shipment.journal.interrupted(wanted):
-            is_same, is_here = _is_of(shipment, seen), seen.place is not None and seen.place == wanted.place
-            entry = shipment.journal.claimed(wanted, seen.upload_id) if is_same or is_here else None
-            if entry is None:  # of another file with the same name, or somebody goes on with it
+        for seen in multipart.journal.find_interrupted(wanted):
+            is_same, is_here = _is_of(multipart, seen), seen.place is not None and seen.place == wanted.place
+            record = multipart.journal.claim(wanted, seen.upload_id) if is_same or is_here else None
+            if record is None:  # of another file with the same name, or in use by another call
                 continue
-            found.changed.append(entry)
-            if entry.parts != seen.parts:  # somebody was at it meanwhile
-                is_same = _is_of(shipment, entry)
+            found.changed.append(record)
+            if record.parts != seen.parts:  # another call had it meanwhile
+                is_same = _is_of(multipart, record)
             if is_same:
                 found.same = found.changed.pop()
                 break
@@ -172,61 +172,61 @@ def _look(shipment: MultipartUpload) -> _Found:
     return found
 
 
-def _is_of(shipment: MultipartUpload, entry: UploadRecord) -> bool:
-    return entry.size_bytes == shipment.order.bytes and _holds(shipment, entry)
+def _is_of(multipart: MultipartUpload, record: UploadRecord) -> bool:
+    return record.size_bytes == multipart.order.bytes and _holds(multipart, record)
 
 
-def _holds(shipment: MultipartUpload, entry: UploadRecord) -> bool:
+def _holds(multipart: MultipartUpload, record: UploadRecord) -> bool:
     """
-    Tell whether what has arrived is what is here now.
+    Return whether the parts that have arrived equal the content as it is now.
     """
-    done, total = 0, sum(shipment.extent(number)[1] for number in entry.parts)
+    done, total = 0, sum(multipart.extent(number)[1] for number in record.parts)
 
     def tell(count: int) -> None:
         nonlocal done
         done += count
-        shipment.context.report("checking", done, total)
+        multipart.context.report("checking", done, total)
 
-    for number, part in sorted(entry.parts.items()):
-        if not 0 <= number < shipment.part_count or part.digest != sha256_of(
-            slice_of(shipment.source, *shipment.extent(number)), tell
+    for number, part in sorted(record.parts.items()):
+        if not 0 <= number < multipart.part_count or part.digest != sha256_of(
+            slice_of(multipart.source, *multipart.extent(number)), tell
         ):
             return False
     return True
 
 
-def found_after(shipment: MultipartUpload, entry: UploadRecord) -> Flow[OpenAIFile | None]:
+def find_lost_file(multipart: MultipartUpload, record: UploadRecord) -> Flow[OpenAIFile | None]:
     """
-    Look for the file that the upload of *entry* became among the newest of its purpose; ``None`` if it is not there.
+    Look for the file that the upload of *record* became among the newest of its purpose; ``None`` if it is not there.
 
     It has the same name and size, is no older than the upload, and is not known to have come of another one. While
     there may be another file like it, none is taken for it.
 
     Raises:
-        OpenAIError: Nobody can tell which it is (code ``"answer_lost"``).
+        OpenAIError: Several files may be it (code ``"answer_lost"``).
     """
-    seen = _Seen()
+    candidates = _Candidates()
     for number, pause_s in enumerate((*_LOOKS_AFTER_S, *_DOUBTS_AFTER_S)):
-        if number >= len(_LOOKS_AFTER_S) and not (seen.files and seen.has_rivals):
+        if number >= len(_LOOKS_AFTER_S) and not (candidates.files and candidates.has_rivals):
             break
         yield Pause(pause_s)
         try:
-            seen = yield from _search(shipment, entry)
+            candidates = yield from _search(multipart, record)
         except CancelledError:
             raise
-        except OpenAIError:  # what went wrong before is what counts
+        except OpenAIError:  # the error of the completion is the one to report
             continue
-        if len(seen.files) == 1 and not seen.has_rivals:
-            return seen.files[0]
-    if seen.files:
-        raise _doubt(shipment)
+        if len(candidates.files) == 1 and not candidates.has_rivals:
+            return candidates.files[0]
+    if candidates.files:
+        raise _answer_lost(multipart)
     return None
 
 
 @attrs.frozen
-class _Seen:
+class _Candidates:
     """
-    What may have come of an upload.
+    Files that an upload may have become.
 
     Attributes:
         has_rivals: Whether one of them may be another call's.
@@ -236,29 +236,29 @@ class _Seen:
     has_rivals: bool = False
 
 
-def _search(shipment: MultipartUpload, entry: UploadRecord) -> Flow[_Seen]:
-    order, account, journal = shipment.order, shipment.wanted.account, shipment.journal
+def _search(multipart: MultipartUpload, record: UploadRecord) -> Flow[_Candidates]:
+    order, account, journal = multipart.order, multipart.wanted.account, multipart.journal
     query = {"purpose": order.purpose, "limit": _PAGE_SIZE, "order": "desc"}
-    page = yield from shipment.provider.list_files(query)
-    # In this order: whoever made a file on the page was a rival before that, and is one until its file is known.
-    has_rivals = journal.has_rivals(shipment.wanted, entry.upload_id)
+    page = yield from multipart.provider.list_files(query)
+    # In this order: a call that made a file on the page was a rival before, and is one until its file is known.
+    has_rivals = journal.has_rivals(multipart.wanted, record.upload_id)
     files = tuple(
         attrs.evolve(file, bytes=order.bytes)
         for file in page.files
-        if _is_like(file, shipment, entry) and not journal.knows(account, file.id)
+        if _is_like(file, multipart, record) and not journal.knows(account, file.id)
     )
-    return _Seen(files, has_rivals)
+    return _Candidates(files, has_rivals)
 
 
-def _is_like(file: OpenAIFile, shipment: MultipartUpload, entry: UploadRecord) -> bool:
-    order = shipment.order
+def _is_like(file: OpenAIFile, multipart: MultipartUpload, record: UploadRecord) -> bool:
+    order = multipart.order
     is_like = (file.filename, file.purpose) == (order.filename, order.purpose)
-    return is_like and file.created_at >= entry.created_at and file.bytes in {None, order.bytes}
+    return is_like and file.created_at >= record.created_at and file.bytes in {None, order.bytes}
 
 
-def _doubt(shipment: MultipartUpload) -> OpenAIError:
+def _answer_lost(multipart: MultipartUpload) -> OpenAIError:
     message = (
-        f"the answer to completing the upload of {shipment.order.filename} was lost, and there may be several files of "
-        "that name and size; look at files.list(), and delete what is too many"
+        f"the answer to completing the upload of {multipart.order.filename} was lost, and several files of that name "
+        "and size may be there; look at files.list(), and delete those that are too many"
     )
     return OpenAIError(message=message, code="answer_lost")

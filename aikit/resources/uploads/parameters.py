@@ -1,5 +1,5 @@
 """
-What a caller may ask of a call about uploads in parts.
+Options of the calls of ``client.uploads``.
 """
 
 from __future__ import annotations
