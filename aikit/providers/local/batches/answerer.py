@@ -4,11 +4,13 @@ The protocol between a batch and the model or server that answers its lines: a t
 
 from __future__ import annotations
 
-from typing import Protocol
+import json
+from typing import Any, Protocol
 
 import attrs
 
 from aikit.http.context import CallContext
+from aikit.validation.lines import parsed
 
 
 @attrs.frozen(kw_only=True)
@@ -119,3 +121,18 @@ class Answerer(Protocol):
             CancelledError: *context* was cancelled.
         """
         ...
+
+
+def read_json(content: bytes) -> tuple[Any, bytes]:
+    """
+    Return the value of *content*, and *content* as JSON on one line; content that is not JSON becomes a string or null.
+    """
+    try:
+        value = parsed(content)
+    except ValueError:
+        try:
+            value = json.loads(content, parse_constant=lambda _: None)  # some servers write NaN
+        except (ValueError, RecursionError):
+            value = content.decode("utf-8", "replace") or None
+        return value, json.dumps(value).encode()
+    return value, content.strip().replace(b"\r", b" ").replace(b"\n", b" ")  # line breaks stand only between tokens

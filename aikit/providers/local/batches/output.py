@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.providers.local.batches.answerer import Answer
+from aikit.providers.local.batches.answerer import Answer, read_json
 from aikit.providers.local.batches.input import custom_ids
 from aikit.providers.local.batches.journal import Journal
 from aikit.providers.local.store.batches import StoredBatch, change
@@ -21,7 +21,6 @@ from aikit.providers.local.store.blobs import Incoming
 from aikit.providers.local.store.files import Store, StoredFile
 from aikit.storage.errors import telling_faults
 from aikit.types.usage import Usage
-from aikit.validation.lines import parsed
 
 _NEVER_RUN: Final[Mapping[str, tuple[str, str]]] = {
     "expired": (
@@ -150,7 +149,7 @@ def answered_line(custom_id: str, answer: Answer) -> tuple[bytes, Usage | None]:
     """
     if answer.error is not None or answer.status_code is None:
         return unanswered_line(custom_id, *(answer.error or ("no_answer", "This request got no answer."))), None
-    body, value = _as_line(answer.body)
+    value, body = read_json(answer.body)
     usage = Usage.from_wire(value.get("usage")) if isinstance(value, dict) else None
     request_id = answer.request_id or _new_id("req_")
     head = (
@@ -171,23 +170,3 @@ def unanswered_line(custom_id: str, code: str, message: str) -> bytes:
 def _new_id(prefix: str) -> str:
     # Not secret: the system's random numbers would cost each line a lock among all threads.
     return f"{prefix}{random.getrandbits(128):032x}"
-
-
-def _as_line(body: bytes) -> tuple[bytes, Any]:
-    """
-    Return *body* as JSON on one line, and its value; a body that is not JSON becomes a string.
-    """
-    try:
-        value = parsed(body)
-    except ValueError:
-        return _mended(body)
-    # between tokens only: inside strings JSON has no bare newlines
-    return body.strip().replace(b"\r", b" ").replace(b"\n", b" "), value
-
-
-def _mended(body: bytes) -> tuple[bytes, Any]:
-    try:
-        value = json.loads(body, parse_constant=lambda _: None)  # some servers write NaN
-    except (ValueError, RecursionError):
-        value = body.decode("utf-8", "replace") or None
-    return json.dumps(value).encode(), value

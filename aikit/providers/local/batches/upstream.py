@@ -19,9 +19,8 @@ from aikit.http.headers import Headers, redacted
 from aikit.http.messages import Request, Response, Transport
 from aikit.http.refusals import error_from
 from aikit.http.retry import RetryPolicy, retry_after_s
-from aikit.providers.local.batches.answerer import Answer, Task, Throttled, TryAgain, Unreachable
+from aikit.providers.local.batches.answerer import Answer, Task, Throttled, TryAgain, Unreachable, read_json
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError
-from aikit.validation.lines import parsed
 
 MOST_BYTES: Final = 64 * 1024 * 1024
 """Limit for one answer: sixty-four at a time have to fit into memory."""
@@ -193,16 +192,13 @@ def _answered(response: Response, content: bytes) -> Answer:
     """
     Return the answer of a success, which must be a JSON object.
     """
-    try:
-        value, body = parsed(content), content
-    except ValueError:
-        value, body = _mended(content)
+    value, body = read_json(content)
     if type(value) is not dict:
         shown = response.request.headers.hide_in(content[:200].decode("utf-8", "replace"))
         where = f"{redacted(response.request.url)} answered with status {response.status}"
         return _failed("invalid_response", f"{where}, but not with a JSON object: {shown}")
     status = _told_status(value) or response.status
-    return Answer(status_code=status, request_id=_request_id(response), body=_on_one_line(body))
+    return Answer(status_code=status, request_id=_request_id(response), body=body)
 
 
 def _told_status(value: dict[str, Any]) -> int | None:
@@ -214,17 +210,6 @@ def _told_status(value: dict[str, Any]) -> int | None:
         return None
     code = error.get("code")
     return code if type(code) is int and 400 <= code <= 599 else 500
-
-
-def _mended(content: bytes) -> tuple[Any, bytes]:
-    """
-    Return value and text of JSON, with null for NaN and Infinity that some servers write; ``None`` for other content.
-    """
-    try:
-        value = json.loads(content.decode(), parse_constant=lambda _: None)
-        return value, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    except (ValueError, RecursionError):
-        return None, b""
 
 
 def _refused(response: Response) -> Answer:
@@ -262,10 +247,3 @@ def _failed(code: str, message: str) -> Answer:
 
 def _request_id(response: Response) -> str:
     return response.request_id or f"req_{random.getrandbits(128):032x}"
-
-
-def _on_one_line(body: bytes) -> bytes:
-    """
-    Return JSON without line breaks, which stand only between its tokens.
-    """
-    return body.replace(b"\n", b" ").replace(b"\r", b" ") if b"\n" in body or b"\r" in body else body
