@@ -1,9 +1,9 @@
 """
-What batches that are not ended need on disk, beside their row.
+The files of running batches, beside their rows.
 
-    <home>/local/batches/<id>.input    the requests: the input file once more, so that deleting that harms no batch
-    <home>/local/batches/<id>.journal  what became of them so far; see `aikit.providers.local.batches.journal`
-    <home>/local/batches/<id>.lock     held by whoever works on the batch
+    <home>/local/batches/<id>.input    the requests: a second name of the input file, whose deletion harms no batch
+    <home>/local/batches/<id>.journal  the answers so far; see `aikit.providers.local.batches.journal`
+    <home>/local/batches/<id>.lock     held by the thread that works on the batch
 """
 
 from __future__ import annotations
@@ -28,41 +28,41 @@ _SUFFIXES: Final = (".input", ".journal", ".lock")
 @attrs.frozen
 class BatchFolder:
     """
-    The folder in which batches that are not ended keep what they need.
+    The folder with the files of running batches.
     """
 
     path: Path
 
     def input(self, batch_id: str) -> Path:
         """
-        Return where the requests of a batch stand.
+        Return the path of a batch's requests.
         """
         return self.path / f"{batch_id}.input"
 
     def journal(self, batch_id: str) -> Path:
         """
-        Return where it is noted what became of them.
+        Return the path of a batch's journal.
         """
         return self.path / f"{batch_id}.journal"
 
     def hold_input(self, batch_id: str, blob: Path) -> None:
         """
-        Keep the content of *blob*, if there is one, until the batch is ended.
+        Keep the content of *blob*, if it exists, until the batch has ended.
         """
         place = self.input(batch_id)
         try:
-            os.link(blob, place)  # a second name: no room, no time, and deleting the first does not hurt
+            os.link(blob, place)  # a second name takes neither room nor time
         except FileNotFoundError:
             return
-        except OSError:  # there are file systems without
+        except OSError:  # some file systems have no hard links
             with blob.open("rb") as source, FileIO(place, "wb", opener=private_opener) as copy:
                 shutil.copyfileobj(source, copy)
 
     def finds_input(self, batch_id: str, blob: Path) -> bool:
         """
-        Tell whether the requests of a batch are there; where they are not any more, *blob* may still have them.
+        Return whether the requests of a batch exist, after restoring them from *blob* where possible.
 
-        A folder that was brought back from a copy knows of batches whose requests went when they ended.
+        In a folder restored from a backup, running batches may lack requests that were removed when they ended.
         """
         place = self.input(batch_id)
         if not place.exists():
@@ -72,7 +72,7 @@ class BatchFolder:
     @contextmanager
     def working_on(self, batch_id: str) -> Iterator[bool]:
         """
-        Be the one, of all threads and processes, who works on a batch; ``False`` when somebody else is.
+        Hold the lock of a batch, which one thread of one process can; yield whether this one has it.
         """
         lock = take(self.path / f"{batch_id}.lock")
         if lock is None:
@@ -83,14 +83,14 @@ class BatchFolder:
 
     def forget(self, batch_id: str) -> None:
         """
-        Remove what a batch needed; for whoever works on it.
+        Remove the files of a batch; the caller holds its lock.
         """
         for suffix in _SUFFIXES:
             self._remove(batch_id + suffix)
 
     def sweep(self, connection: sqlite3.Connection) -> None:
         """
-        Remove what belongs to no batch, or to one that is ended; inside a write transaction.
+        Remove files of batches that have ended or do not exist; inside a write transaction.
         """
         query = "SELECT id FROM batches WHERE status NOT IN ('completed', 'failed', 'expired', 'cancelled')"
         needed = {row[0] + suffix for row in connection.execute(query) for suffix in _SUFFIXES}
@@ -98,5 +98,5 @@ class BatchFolder:
             self._remove(name)
 
     def _remove(self, name: str) -> None:
-        with suppress(OSError):  # on Windows while somebody has it open; the next start removes it
+        with suppress(OSError):  # on Windows while it is open; the next start removes it
             (self.path / name).unlink()

@@ -1,5 +1,5 @@
 """
-What is known of batches: rows of the store's database, changed only where they still are what they were taken for.
+The rows of batches, each changed only while it has the status that the caller expects.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ENDED: Final = frozenset(("completed", "failed", "expired", "cancelled"))
 
 class StatusChanged(Exception):  # noqa: N818  the answer is to look again
     """
-    The batch is not any more what it was taken for: somebody else has changed it.
+    The batch has another status than expected: another thread or process has changed it.
     """
 
 
@@ -45,7 +45,7 @@ class NewBatch:
 @attrs.frozen
 class StoredBatch:
     """
-    What is known of a batch; fields and columns have the same names, see `aikit.providers.local.store.schema`.
+    The row of a batch; fields and columns have the same names, see `aikit.providers.local.store.schema`.
     """
 
     id: str
@@ -79,7 +79,7 @@ class StoredBatch:
 
     @property
     def is_ended(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether the status is final."""
         return self.status in ENDED
 
     @property
@@ -94,12 +94,12 @@ class StoredBatch:
 
     @property
     def latest_at(self) -> int:
-        """When the last of what came about until now did."""
+        """Latest of the times in the row."""
         return max(getattr(self, name) or 0 for name in _MOMENTS)
 
     def is_out_of_time(self, now: float) -> bool:
         """
-        Tell whether its lines are given up.
+        Return whether the completion window is over.
         """
         return self.status == "in_progress" and now >= self.expires_at
 
@@ -121,7 +121,7 @@ class BatchStore:
 
     def create(self, wanted: NewBatch, upstream: str | None) -> StoredBatch:
         """
-        Write down a new batch, and keep its input until it is ended.
+        Insert a new batch, and keep its input until it has ended.
 
         Raises:
             StoreError: The disk is full or broken.
@@ -144,7 +144,7 @@ class BatchStore:
 
     def retrieve(self, batch_id: str) -> StoredBatch | None:
         """
-        Return what is known of a batch; ``None`` when there is no such batch.
+        Return a batch; ``None`` when there is no such batch.
         """
         query = f"SELECT {_COLUMNS} FROM batches WHERE id = ?"  # noqa: S608  constants
         database = self.store.database
@@ -169,10 +169,10 @@ class BatchStore:
 
     def change(self, batch: StoredBatch, **columns: Any) -> None:
         """
-        Write *columns* down, unless the batch has another status than *batch* says.
+        Update *columns* of *batch*.
 
         Raises:
-            StatusChanged: It has.
+            StatusChanged: The batch has another status than *batch* says.
             StoreError: The disk is full or broken.
         """
         database = self.store.database
@@ -181,7 +181,7 @@ class BatchStore:
 
     def cancel(self, batch_id: str) -> StoredBatch | None:
         """
-        Ask that a batch be stopped, unless it is over or asked already; return it as it was before that, or ``None``.
+        Set a running batch to ``"cancelling"``; return the batch as it was before, or ``None``.
 
         Raises:
             StoreError: The disk is full or broken.
@@ -213,7 +213,7 @@ class BatchStore:
 
 def change(connection: sqlite3.Connection, batch: StoredBatch, columns: Mapping[str, Any]) -> None:
     """
-    Write *columns* down inside a transaction; no moment lies before those that are known, whatever the clock says.
+    Update *columns* inside a transaction; no time is set before the latest in the row, whatever the clock says.
 
     Raises:
         StatusChanged: The batch has another status than *batch* says.

@@ -36,10 +36,10 @@ def new_id(prefix: str) -> str:
 @attrs.define(eq=False)
 class Incoming:
     """
-    A file on its way in; leaving the ``with`` block without `sealed` and a move removes it.
+    A file being received; leaving the ``with`` block removes it unless it was moved.
 
     Attributes:
-        id: What it will be called, and the name of its blob.
+        id: Id of the file, and name of its blob.
 
         size_bytes: Written so far.
     """
@@ -73,7 +73,7 @@ class Incoming:
 
     @property
     def sha256(self) -> str:
-        """Hash of what was written so far, in hexadecimal."""
+        """Hash of the bytes written so far, in hexadecimal."""
         digest: str = self._digest.hexdigest()
         return digest
 
@@ -93,22 +93,22 @@ class Incoming:
 
     def sync(self) -> None:
         """
-        Make the disk keep what was written.
+        Sync the written bytes to disk.
         """
         with telling_faults(self._folder):
-            self._file.truncate(self.size_bytes)  # less may have come than room was set aside for
+            self._file.truncate(self.size_bytes)  # more room may have been reserved
             os.fsync(self._file.fileno())
 
     def move_to(self, path: Path) -> None:
         """
-        Give it its final place; only inside a write transaction, because from here on it is not marked as alive.
+        Move the file to its final place; inside a write transaction, as it is no longer marked as alive.
         """
         self._file.close()
         self._path.rename(path)
 
     def _reserve(self) -> None:
         """
-        Have the disk set the room aside: a full one is found before the first byte, and the rest is written faster.
+        Reserve room on the disk: a full disk is found before the first byte, and writing is faster.
         """
         size = self._expected_bytes
         if size is None or size < _WORTH_RESERVING or not hasattr(os, "posix_fallocate"):
@@ -128,11 +128,11 @@ class Content:
     An open part of a stored file; used in a ``with`` block, which closes it.
 
     Attributes:
-        file: Open from its first byte; stays readable when the file is deleted meanwhile.
+        file: Open blob; stays readable when the file is deleted meanwhile.
 
-        start: First byte to hand out.
+        start: Offset of the first byte.
 
-        size_bytes: How many from there on.
+        size_bytes: Number of bytes.
     """
 
     file: FileIO
@@ -149,7 +149,7 @@ class Content:
 
     def copy_to(self, write: Callable[[memoryview], object]) -> None:
         """
-        Hand it to *write* in chunks, each valid only during the call.
+        Call *write* with chunks, each valid only during the call.
 
         Raises:
             StoreError: The disk has less than was stored (code ``"storage_damaged"``).

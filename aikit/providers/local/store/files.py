@@ -1,10 +1,10 @@
 """
 A folder that keeps files: SQLite for what is known, plain files for what is stored.
 
-    <home>/local/files.db       what is known; the schema stands in `aikit.providers.local.store.schema`
-    <home>/local/blobs/<id>     what is stored, one file each
-    <home>/local/incoming/<id>  what is being written; its writer holds a lock on it
-    <home>/local/batches/       what batches need that are not ended; see `aikit.providers.local.store.batch_folder`
+    <home>/local/files.db       rows of files, uploads, batches; see `aikit.providers.local.store.schema`
+    <home>/local/blobs/<id>     contents, one file each
+    <home>/local/incoming/<id>  contents being written; the writer holds a lock on each
+    <home>/local/batches/       files of running batches; see `aikit.providers.local.store.batch_folder`
     <home>/local/lock           held by the process that is starting
 """
 
@@ -34,7 +34,7 @@ from aikit.storage.private import make_private
 
 _COLUMNS: Final = "id, filename, purpose, bytes, sha256, created_at, expires_at"
 PART_PURPOSE: Final = "upload.part"
-"""What the parts of uploads are kept for; they are no files to anybody who asks for files."""
+"""Purpose of parts of uploads, which no list of files shows."""
 
 _IS_LIVE: Final = f"(expires_at IS NULL OR expires_at > ?) AND purpose <> '{PART_PURPOSE}'"
 
@@ -42,18 +42,18 @@ _IS_LIVE: Final = f"(expires_at IS NULL OR expires_at > ?) AND purpose <> '{PART
 @attrs.frozen
 class StoredFile:
     """
-    What is known of a stored file.
+    The row of a stored file.
 
     Attributes:
         id: ``file-`` and 24 letters and digits.
 
         filename: Name given at upload; never used as a path.
 
-        purpose: What it may be used for.
+        purpose: Purpose given at upload.
 
         bytes: Size.
 
-        sha256: Of its content, in hexadecimal.
+        sha256: Hash of the content, in hexadecimal.
 
         created_at: Unix seconds.
 
@@ -72,12 +72,12 @@ class StoredFile:
 @attrs.define(eq=False)
 class Store:
     """
-    A folder that keeps files, safe for several threads and processes at once; nothing is touched before first use.
+    A folder that keeps files, safe for several threads and processes; nothing is touched before first use.
 
     Attributes:
-        home: Folder; made, for its owner only, when missing.
+        home: Folder; created, for its owner only, when missing.
 
-        clock: Tells when files come, and when they expire.
+        clock: Time of creations and expiries.
     """
 
     home: Path
@@ -92,16 +92,16 @@ class Store:
 
     @property
     def folder(self) -> Path:
-        """Where all of it lies."""
+        """The folder below *home* with everything."""
         return self.home / "local"
 
     @contextmanager
     def receiving(self, expected_bytes: int | None = None) -> Iterator[Incoming]:
         """
-        Open a file to write into; it is removed at the end unless `keep` was called.
+        Open a file to write into, which is removed at the end unless `keep` was called.
 
         Args:
-            expected_bytes: Room to set aside, if it is known how much will come.
+            expected_bytes: Room to reserve, if the size is known.
 
         Raises:
             StoreError: The disk is full or broken.
@@ -112,7 +112,7 @@ class Store:
 
     def keep(self, incoming: Incoming, *, filename: str, purpose: str, expires_after_s: int | None) -> StoredFile:
         """
-        Store what was received; from now on it is known, and not before.
+        Store a received file, which exists from this moment on.
 
         Raises:
             StoreError: The disk is full or broken.
@@ -129,16 +129,16 @@ class Store:
         note: Callable[[sqlite3.Connection, Sequence[StoredFile]], None] | None = None,
     ) -> tuple[StoredFile, ...]:
         """
-        Store all of what was received, or none.
+        Store all received files, or none.
 
         Args:
-            arrivals: Each with its file name.
+            arrivals: Received files, each with its file name.
 
-            purpose: What they may be used for.
+            purpose: Purpose of all.
 
             expires_after_s: Seconds they are kept; ``None`` until deleted.
 
-            note: Writes down what else is so from that moment on, in the same transaction; what it raises undoes all.
+            note: Makes further changes in the same transaction; an exception it raises undoes all.
 
         Raises:
             StoreError: The disk is full or broken.
@@ -165,7 +165,7 @@ class Store:
 
     def retrieve(self, file_id: str) -> StoredFile | None:
         """
-        Return what is known of a file, ``None`` when there is no such file or it has expired.
+        Return a file; ``None`` when there is no such file or it has expired.
         """
         now = self._current()
         query = f"SELECT {_COLUMNS} FROM files WHERE id = ? AND {_IS_LIVE}"  # noqa: S608  constants
@@ -261,11 +261,11 @@ class Store:
 
     def _current(self) -> float:
         """
-        Return the time, after removing what has expired by then.
+        Return the time, after removing files that have expired.
         """
         self._start()
         now = self.clock.now()
-        with suppress(StoreError):  # on a full disk it stays until there is space; nobody is shown it
+        with suppress(StoreError):  # on a full disk expired files stay, hidden
             self._purge(now)
         return now
 
@@ -276,7 +276,7 @@ class Store:
                 expired = [row[0] for row in connection.execute(query, (now,))]
             if not expired:
                 return
-            for file_id in expired:  # first, as it makes room on a full disk; nobody is shown the rows any more
+            for file_id in expired:  # first, as it makes room on a full disk; the rows are hidden already
                 self._remove_blob(file_id)
             with self._database.writing() as connection:
                 connection.execute("DELETE FROM files WHERE expires_at <= ?", (now,))
@@ -292,7 +292,7 @@ class Store:
             return place
 
     def _remove_blob(self, file_id: str) -> None:
-        with suppress(OSError):  # on Windows while somebody reads it; the next start removes it
+        with suppress(OSError):  # on Windows while it is read; the next start removes it
             (self._blobs / file_id).unlink()
 
     def _start(self) -> None:
@@ -312,7 +312,7 @@ class Store:
 
     def _sweep(self) -> None:
         """
-        Remove what processes that died have left behind.
+        Remove files that processes left behind when they died.
         """
         # Inside the write transaction, so that no file is between its old name, its new one and its row.
         with self._database.writing() as connection:

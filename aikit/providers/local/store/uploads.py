@@ -1,8 +1,7 @@
 """
-What is known of uploads in parts.
+Uploads in parts.
 
-A part is kept like a file, with a purpose that no file has: it goes when its time is over, and what a crash leaves of
-it is swept up with the rest.
+A part is stored like a file with a purpose that no file has, so that it expires, and is swept up after a crash.
 """
 
 from __future__ import annotations
@@ -27,16 +26,16 @@ _FILE: Final = "file-"
 _PART: Final = "part_"
 
 
-class NotPending(Exception):  # noqa: N818  an answer to whoever asked
+class NotPending(Exception):  # noqa: N818  an answer, not a fault of this program
     """
-    The upload takes no parts any more; the message is its status.
+    The upload is over; the message is its status.
     """
 
 
 @attrs.frozen
 class StoredUpload:
     """
-    What is known of an upload; fields and columns have the same names, see `aikit.providers.local.store.schema`.
+    The row of an upload; fields and columns have the same names, see `aikit.providers.local.store.schema`.
     """
 
     id: str
@@ -54,7 +53,7 @@ class StoredUpload:
 @attrs.frozen(kw_only=True)
 class NewUpload:
     """
-    What an upload is to be, once it is allowed.
+    A new upload that has passed the checks.
 
     Attributes:
         file_expires_after_s: Seconds that the file is kept; ``None`` until deleted.
@@ -81,7 +80,7 @@ class UploadStore:
 
     def create(self, wanted: NewUpload) -> StoredUpload:
         """
-        Write down a new upload.
+        Insert a new upload.
 
         Raises:
             StoreError: The disk is full or broken.
@@ -101,17 +100,17 @@ class UploadStore:
 
     def retrieve(self, upload_id: str) -> StoredUpload | None:
         """
-        Return what is known of an upload; ``None`` when there is no such upload.
+        Return an upload; ``None`` when there is no such upload.
         """
         with telling_faults(self.store.folder), self.store.database.reading() as connection:
             return self._found(connection, upload_id)
 
     def add_part(self, upload_id: str, incoming: Incoming) -> StoredFile:
         """
-        Keep what was received as a part.
+        Store a received file as a part.
 
         Raises:
-            NotPending: The upload takes no parts any more; nothing was kept.
+            NotPending: The upload is over; nothing was stored.
             StoreError: The disk is full or broken.
         """
 
@@ -137,10 +136,10 @@ class UploadStore:
 
     def complete(self, upload: StoredUpload, incoming: Incoming) -> StoredFile:
         """
-        Keep what the parts make as a file; they are forgotten in the same moment.
+        Store the joined parts as a file, and remove the parts in the same transaction.
 
         Raises:
-            NotPending: The upload is over; nothing was kept.
+            NotPending: The upload is over; nothing was stored.
             StoreError: The disk is full or broken; the parts are still there.
         """
         gone: list[str] = []
@@ -160,7 +159,7 @@ class UploadStore:
 
     def cancel(self, upload_id: str) -> None:
         """
-        Forget an upload's parts.
+        Cancel an upload and remove its parts.
 
         Raises:
             NotPending: The upload is over; nothing was done.
@@ -187,13 +186,13 @@ class UploadStore:
 
     def _remove(self, names: Sequence[str]) -> None:
         for name in names:
-            with suppress(OSError):  # on Windows while somebody reads it; the next start removes it
+            with suppress(OSError):  # on Windows while it is read; the next start removes it
                 self.store.blob(name).unlink()
 
 
 def _end(connection: sqlite3.Connection, upload_id: str, status: str, file_id: str | None) -> list[str]:
     """
-    Give an upload its last status inside a transaction; return the names of its parts, which are forgotten.
+    Set the final status of an upload inside a transaction, remove the rows of its parts, and return their ids.
     """
     connection.execute("UPDATE uploads SET status = ?, file_id = ? WHERE id = ?", (status, file_id, upload_id))
     rows = connection.execute("SELECT id FROM files WHERE filename = ? AND purpose = ?", (upload_id, PART_PURPOSE))
