@@ -251,3 +251,15 @@ def test_oldest_is_the_same_for_everybody(listed: list[tuple[int, str]]) -> None
     found = _returned(flow, _answer(_request(next(flow)), 200, _page(*wires)))
     own = [wire["id"] for wire in wires if wire["metadata"]["aikit_intent"] == "mine"]
     assert (found.id if found else None) == (own[-1] if own else None)
+
+
+def test_a_rival_of_some_seconds_ago_is_looked_for_on_the_next_page() -> None:
+    """
+    Looking again goes back an hour before the creation: another process may have been a little quicker.
+    """
+    flow = _flow()
+    looking = _created(flow)
+    more = flow.send(_answer(looking, 200, _page(_wire("ours", 100), _wire("x", 95, "other"), has_more=True)))
+    cancelling = _request(flow.send(_answer(_request(more), 200, _page(_wire("rival", 90)))))
+    assert cancelling.url.endswith("/batches/ours/cancel")
+    assert _returned(flow, _answer(cancelling, 200, _wire("ours", 100))).id == "rival"

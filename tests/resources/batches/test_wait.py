@@ -131,6 +131,20 @@ def test_pause_that_is_asked_for_is_kept() -> None:
     assert _seconds(_told(flow, step, 600.0)) == 400.0
 
 
+def test_new_trouble_is_asked_about_as_soon_as_the_first() -> None:
+    """
+    An answer in between ends the trouble: what comes after it begins with a short pause again.
+    """
+    flow = _flow(poll_interval=60.0)
+    step, pauses = next(flow), []
+    for status in (503, 503, 200, 503):
+        after = flow.send(_answer(step, status))
+        after = after if status == 200 else _told(flow, after)
+        pauses.append(_seconds(after))
+        step = flow.send(0.0)
+    assert pauses == [0.5, 1.0, 135.0, 0.5]
+
+
 def test_trouble_to_the_end_is_told() -> None:
     """
     When the time is over and the provider could not be asked, the last trouble is told too.
