@@ -5,15 +5,15 @@ Slices of a source, each a source of its own: what goes up in parts is read wher
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Generator, Iterator
+from typing import Final, TypeAlias
 
 import attrs
 
 from aikit.http.messages import Reader
 from aikit.http.sources import Source, StreamSource
 
-_CHUNK_BYTES: Final = 1024 * 1024
+_CHUNK_BYTES: Final = 256 * 1024
 
 OnRead: TypeAlias = Callable[[int], object]
 """Called with the size of each chunk that was read."""
@@ -40,103 +40,53 @@ def slice_of(source: Source, start: int, size_bytes: int) -> Source:
     return _Slice(parent=source, start=start, size_bytes=size_bytes)
 
 
-def md5_of(source: Source, on_read: OnRead) -> str:
+def prefix_md5s(source: Source, part_bytes: int, on_read: OnRead) -> Generator[str, None, None]:
     """
-    Return the MD5 of the whole content, in hexadecimal; see `sha256_of`.
-    """
-    return _digest_of(source, hashlib.md5(usedforsecurity=False), on_read)
-
-
-def sha256_of(source: Source, on_read: OnRead) -> str:
-    """
-    Return the SHA-256 of the whole content, in hexadecimal.
+    Hash the content once, and yield the MD5 of all that ends with each part, in hexadecimal: the last is of the whole.
 
     Args:
-        source: Read to its end.
+        source: Read as far as digests are asked for.
+
+        part_bytes: Size of each part but the last.
 
         on_read: Called with the size of each chunk; what it raises ends the reading.
 
     Raises:
-        OpenAIError: It cannot be read to its end.
+        OpenAIError: The source cannot be read to its end.
     """
-    return _digest_of(source, _sha256(), on_read)
+    digest, left = hashlib.md5(usedforsecurity=False), part_bytes
+    for chunk in _chunks(source, on_read, part_bytes):
+        digest.update(chunk)
+        left -= len(chunk)
+        if not left:
+            left = part_bytes
+            yield digest.hexdigest()
+    if left < part_bytes:
+        yield digest.hexdigest()
 
 
-def _digest_of(source: Source, digest: hashlib._Hash, on_read: OnRead) -> str:
-    reader = source.open()
-    try:
-        while chunk := reader.read(_CHUNK_BYTES):
-            digest.update(chunk)
-            on_read(len(chunk))
-    finally:
-        reader.close()
+def sha256_of(source: Source, on_read: OnRead) -> str:
+    """
+    Return the SHA-256 of the whole content, in hexadecimal; see `prefix_md5s`.
+    """
+    digest = hashlib.sha256(usedforsecurity=False)
+    for chunk in _chunks(source, on_read, _CHUNK_BYTES):
+        digest.update(chunk)
     return digest.hexdigest()
 
 
-def _sha256() -> hashlib._Hash:
-    return hashlib.sha256(usedforsecurity=False)
-
-
-@attrs.define(eq=False)
-class HashingSource:
+def _chunks(source: Source, on_read: OnRead, part_bytes: int) -> Iterator[bytes]:
     """
-    A source that is hashed while it is read, whoever reads it.
+    Read *source* in chunks, none of which is in two parts.
     """
-
-    source: Source
-    _digest: Any = attrs.field(factory=_sha256)
-
-    @property
-    def name(self) -> str:
-        """The source's."""
-        return self.source.name
-
-    @property
-    def size_bytes(self) -> int | None:
-        """The source's."""
-        return self.source.size_bytes
-
-    @property
-    def is_replayable(self) -> bool:
-        """The source's."""
-        return self.source.is_replayable
-
-    @property
-    def digest(self) -> str:
-        """Of what was read since it was opened last, in hexadecimal."""
-        digest: str = self._digest.hexdigest()
-        return digest
-
-    def resolved(self) -> HashingSource:
-        """
-        Return itself.
-        """
-        return self
-
-    def open(self, start: int = 0) -> Reader:
-        """
-        Start from byte *start*; see `aikit.http.sources.Source.open`.
-        """
-        self._digest = _sha256()
-        return _HashingReader(self.source.open(start), self._digest)
-
-
-@attrs.define
-class _HashingReader:
-    """
-    Hashes what it reads.
-    """
-
-    _reader: Reader
-    _digest: Any
-
-    def read(self, size: int, /) -> bytes:
-        chunk = self._reader.read(size)
-        self._digest.update(chunk)
-        return chunk
-
-    def close(self) -> None:
-        self._reader.close()
+    reader, left = source.open(), part_bytes
+    try:
+        while chunk := reader.read(min(_CHUNK_BYTES, left)):
+            left = left - len(chunk) or part_bytes
+            on_read(len(chunk))
+            yield chunk
+    finally:
+        reader.close()
 
 
 @attrs.frozen(kw_only=True)

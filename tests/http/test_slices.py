@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aikit.http.slices import HashingSource, md5_of, sha256_of, slice_of
+from aikit.http.slices import OnRead, prefix_md5s, sha256_of, slice_of
 from aikit.http.sources import Source, source_of
 
 
@@ -40,23 +40,26 @@ def test_slices_make_the_whole(content: bytes, part: int, size: int) -> None:
 
 
 @given(st.binary(max_size=400), st.integers(1, 60))
-def test_what_is_read_is_hashed(content: bytes, size: int) -> None:
+def test_the_md5_of_all_up_to_each_part(content: bytes, part: int) -> None:
     """
-    The digest of what somebody read is that of the content, also when it was read before, and in part.
+    One digest for each part, of the content from its first byte to the part's last; the last is of the whole.
     """
-    source = HashingSource(source_of(content, filename="a"))
-    source.open().read(3)
-    assert read_in(source, size) == content
-    assert source.digest == hashlib.sha256(content).hexdigest() == sha256_of(source.source, lambda _: None)
+    read: list[int] = []
+    found = list(prefix_md5s(source_of(content, filename="a"), part, read.append))
+    ends = [min(start + part, len(content)) for start in range(0, len(content), part)]
+    assert found == [hashlib.md5(content[:end]).hexdigest() for end in ends]  # noqa: S324  as the provider
+    assert sum(read) == len(content)
 
 
-def test_it_is_what_it_hashes() -> None:
+def test_no_more_is_hashed_than_is_asked_for() -> None:
     """
-    Name, size and replaying are the source's.
+    Who wants the first part's digest only does not have the rest read, and the reader is closed.
     """
-    source = HashingSource(source_of(b"abc", filename="a.bin"))
-    assert (source.name, source.size_bytes, source.is_replayable) == ("a.bin", 3, True)
-    assert source.resolved() is source
+    read: list[int] = []
+    digests = prefix_md5s(source_of(bytes(5 << 20), filename="a"), 1 << 20, read.append)
+    next(digests)
+    digests.close()
+    assert sum(read) == 1 << 20
 
 
 @pytest.mark.parametrize("kind", ["path", "bytes", "stream"])
@@ -74,6 +77,9 @@ def test_hashing_can_be_stopped(kind: str, tmp_path: Path) -> None:
         calls.append(counts)
         if len(calls) == 2:
             raise KeyError
+
+    def md5_of(source: Source, on_read: OnRead) -> str:
+        return list(prefix_md5s(source, len(content), on_read))[-1]
 
     for hashing in (md5_of, sha256_of):
         calls.clear()

@@ -4,6 +4,7 @@ Upload in parts, side by side, of a file that is larger than the provider takes 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +14,7 @@ import attrs
 from aikit.http.bodies import media_type
 from aikit.http.flow import Flow, Gather, Work
 from aikit.http.retry import may_have_been_applied, may_have_been_done
-from aikit.http.slices import HashingSource, are_apart, has_slices, md5_of, slice_of
+from aikit.http.slices import are_apart, has_slices, prefix_md5s, slice_of
 from aikit.resources.files.resume import MultipartUpload, find_interrupted, find_lost_file
 from aikit.storage.upload_entry import SentPart, UploadRecord
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError, Rejected
@@ -152,20 +153,21 @@ def _send(multipart: MultipartUpload, record: UploadRecord) -> Flow[str | None]:
     Send the parts that are not there yet; return the MD5 of the whole.
     """
     if not multipart.is_hashed:
-        yield from _send_missing(multipart, record)
+        yield from _send_missing(multipart, record, None)
         return None
-    flows: tuple[Flow[Any], ...] = (_hash(multipart.source), _send_missing(multipart, record))
+    arrivals = _Arrivals(record)
+    flows: tuple[Flow[Any], ...] = (_hash(multipart, arrivals), _send_missing(multipart, record, arrivals))
     # one beside the other; the parts have their places and no more, also when the hash is ready
     at_a_time = _at_a_time(multipart) + 1 if are_apart(multipart.source) else 1
     md5, _ = yield Gather(flows, at_a_time, total_bytes=multipart.order.bytes)
     return str(md5)
 
 
-def _send_missing(multipart: MultipartUpload, record: UploadRecord) -> Flow[None]:
+def _send_missing(multipart: MultipartUpload, record: UploadRecord, arrivals: _Arrivals | None) -> Flow[None]:
     missing = [number for number in range(multipart.part_count) if number not in record.parts]
     done = sum(multipart.extent(number)[1] for number in record.parts)
     yield Gather(
-        _part_flows(multipart, record, missing),
+        _part_flows(multipart, record, arrivals, missing),
         _at_a_time(multipart),
         total_bytes=multipart.order.bytes,
         done_bytes=done,
@@ -181,28 +183,61 @@ def _at_a_time(multipart: MultipartUpload) -> int:
     return _AT_A_TIME if multipart.context.bandwidth is None else _RATIONED_AT_A_TIME
 
 
-def _part_flows(multipart: MultipartUpload, record: UploadRecord, numbers: list[int]) -> Iterator[Flow[None]]:
+def _part_flows(
+    multipart: MultipartUpload, record: UploadRecord, arrivals: _Arrivals | None, numbers: list[int]
+) -> Iterator[Flow[None]]:
     for number in numbers:
-        yield _send_part(multipart, record, number)
+        yield _send_part(multipart, record, arrivals, number)
 
 
-def _send_part(multipart: MultipartUpload, record: UploadRecord, number: int) -> Flow[None]:
+def _send_part(multipart: MultipartUpload, record: UploadRecord, arrivals: _Arrivals | None, number: int) -> Flow[None]:
     part = slice_of(multipart.source, *multipart.extent(number))
-    if not multipart.is_hashed:
-        sent = yield from multipart.provider.add_upload_part(record.upload_id, part)
+    sent = yield from multipart.provider.add_upload_part(record.upload_id, part)
+    if arrivals is None:
         record.add(number, SentPart(sent.id, ""))
-        return
-    hashed = HashingSource(part)
-    sent = yield from multipart.provider.add_upload_part(record.upload_id, hashed)
-    record.add(number, SentPart(sent.id, hashed.digest))
+    else:
+        arrivals.add(number, part_id=sent.id)
 
 
-def _hash(source: Source) -> Flow[str]:
+def _hash(multipart: MultipartUpload, arrivals: _Arrivals) -> Flow[str]:
     """
-    Return the MD5 of the whole, which is read beside the parts.
+    Return the MD5 of the whole, which is read beside the parts; its state at the end of each part stands for that part.
     """
-    md5: str = yield Work(lambda context: md5_of(source, lambda _: context.raise_if_cancelled()))
+    md5: str = yield Work(lambda context: _hash_parts(multipart, arrivals, context))
     return md5
+
+
+def _hash_parts(multipart: MultipartUpload, arrivals: _Arrivals, context: CallContext) -> str:
+    source, md5 = multipart.source, ""
+    digests = prefix_md5s(source, multipart.wanted.part_bytes, lambda _: context.raise_if_cancelled())
+    for number, md5 in enumerate(digests):
+        if are_apart(source):
+            source.open().close()  # refuses a file that has changed: what was sent is what was hashed
+        arrivals.add(number, digest=md5)
+    return md5
+
+
+@attrs.define(eq=False)
+class _Arrivals:
+    """
+    Parts that are sent and hashed side by side; each is noted in the record once it is both.
+
+    `_lock` guards what is known of each; the record, and with it the journal, is written to outside of it.
+    """
+
+    _record: UploadRecord
+    _known: dict[int, SentPart] = attrs.field(factory=dict)
+    _lock: Any = attrs.field(factory=threading.Lock)
+
+    def add(self, number: int, *, part_id: str = "", digest: str = "") -> None:
+        """
+        Take the id or the digest of a part.
+        """
+        with self._lock:
+            known = self._known.get(number, SentPart("", ""))
+            part = self._known[number] = SentPart(part_id or known.id, digest or known.digest)
+        if part.id and part.digest:
+            self._record.add(number, part)
 
 
 def _is_worth_keeping(error: Exception) -> bool:

@@ -19,7 +19,9 @@ import attrs
 import pytest
 
 from aikit import OpenAIClient, Progress
+from aikit.http.slices import prefix_md5s
 from aikit.storage import home_folder
+from aikit.storage.upload_entry import UploadRecord
 from aikit.storage.upload_journal import Journal
 from aikit.validation.limits import limits_for
 from tests.scripted_server import Exchange
@@ -150,6 +152,41 @@ def test_what_is_no_file_on_disk_goes_on_too(kind: str, server: UploadServer, pa
     assert created(server, made(), filename="large.bin").success
     assert server.asked.count("parts") == 10 - arrived
     assert stored(server) == [content]
+
+
+def test_what_an_older_version_noted_begins_anew(server: UploadServer, path: Path) -> None:
+    """
+    Its digests are of another kind: nothing is mixed up, and nobody is told that the file has changed.
+    """
+    created(server, path)
+    mended(server)
+    with closing(sqlite3.connect(home_folder() / "transfers.db")) as connection, connection:
+        assert connection.execute("UPDATE parts SET digest = digest || digest").rowcount > 0
+    result = created(server, path)
+    assert (result.errors, result.notes) == ((), ())
+    assert server.asked.count("parts") == 10
+    assert stored(server) == [path.read_bytes()]
+
+
+def test_a_part_hashed_after_the_file_changed_is_not_noted(server: UploadServer, path: Path) -> None:
+    """
+    What was sent and what was hashed are the same, also where the hash comes later than the part.
+    """
+    noted: list[int] = []
+
+    def touched(*arguments: Any) -> Iterator[str]:
+        for digest in prefix_md5s(*arguments):
+            while server.asked.count("parts") < 4 and not noted:
+                time.sleep(0.01)
+            os.utime(path, ns=(1, 1))
+            yield digest
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("aikit.resources.files.multipart.prefix_md5s", touched)
+        patch.setattr(UploadRecord, "add", lambda _, number, __: noted.append(number))
+        result = created(server, path)
+    assert result.errors[0].code == "file_changed"
+    assert noted == []
 
 
 @pytest.mark.parametrize("size", [SIZE, SIZE + 1])

@@ -15,7 +15,7 @@ import attrs
 import pytest
 
 from aikit import OpenAIClient
-from aikit.http.slices import sha256_of
+from aikit.http.slices import prefix_md5s
 from aikit.validation.limits import limits_for
 from tests.scripted_server import Exchange
 from tests.upload_server import UploadServer, upload_server
@@ -82,13 +82,13 @@ def test_each_goes_on_with_its_own_while_the_other_compares(
         interrupted(server, content, filename="same.bin")
     first, first_of = set[int](), threading.local()
 
-    def slowly(source: Any, on_read: Any) -> str:
+    def slowly(*arguments: Any) -> Iterator[str]:
         if not getattr(first_of, "is_late", False):
             first_of.is_late = True
             first.add(both.wait())  # both have begun to compare, with the same upload
-        return sha256_of(source, on_read)
+        return prefix_md5s(*arguments)
 
-    monkeypatch.setattr("aikit.resources.files.resume.sha256_of", slowly)
+    monkeypatch.setattr("aikit.resources.files.resume.prefix_md5s", slowly)
     with OpenAIClient("k", base_url=server.url) as client:
         options = {"background": True, "filename": "same.bin"}
         results = [client.files.create(content, "user_data", options) for content in contents]
