@@ -495,7 +495,10 @@ def test_files_in_parts_are_among_them(client: OpenAIClient, tmp_path: Path, mon
     (tmp_path / "large.bin").write_bytes(bytes(range(256)) * 8)
     (tmp_path / "small.bin").write_bytes(b"x")
     with upload_server() as server, OpenAIClient("k", base_url=server.url) as other:
-        result = other.files.create_many([tmp_path / "large.bin", tmp_path / "small.bin"], "user_data")
+        paths = [tmp_path / "large.bin", tmp_path / "small.bin"]
+        result = other.files.create_many(paths, "user_data", {"rate": 600})
+        limiter = other.files._limiters["create", server.url, 600]
+    assert len(limiter._slots) == 2  # one for each file, however many requests it takes
     assert statuses(result) == ["uploaded"] * 2
     assert result.items[0].file is not None
     assert server.files[result.items[0].file.id] == bytes(range(256)) * 8
@@ -637,3 +640,28 @@ def test_hashing_a_large_file_is_seen(client: OpenAIClient, tmp_path: Path) -> N
     assert seen[0].under_way[0].phase == "checking"
     assert 0 < seen[0].under_way[0].bytes <= 3_000_000
     assert seen[0].bytes == 0
+
+
+def test_a_hundred_errors_are_told_and_all_items(client: OpenAIClient, tmp_path: Path) -> None:
+    """
+    Errors of files beyond a hundred stand in their items only.
+    """
+    result = client.files.create_many([tmp_path / f"missing-{number}" for number in range(103)], "user_data")
+    assert (len(result.errors), len(result.items), result.counts.failed) == (100, 103, 103)
+    assert all(item.errors for item in result.items)
+
+
+def test_a_manifest_has_no_lines_of_cancelled_files(client: OpenAIClient, server: FilesServer, tmp_path: Path) -> None:
+    """
+    What a cancelled call did not send is not noted: the next one finds only outcomes in the manifest.
+    """
+    server.delay_s = 0.2
+    asked = {"at_a_time": 2, "background": True, "manifest": tmp_path / "m.jsonl"}
+    result = client.files.create_many(folder_of(tmp_path, 9), "user_data", asked)
+    while not server.contents:
+        time.sleep(0.005)
+    result.cancel()
+    assert result.wait(10)
+    noted = [json.loads(line)["status"] for line in (tmp_path / "m.jsonl").read_text("utf-8").splitlines()]
+    assert result.counts.cancelled > 0
+    assert noted == ["uploaded"] * result.counts.uploaded

@@ -243,3 +243,27 @@ def test_who_cancels_when_the_file_is_being_made_is_told_that_it_may_be_there(tm
         again = client.files.create(path, "user_data").throw()
     assert again.file is not None
     assert server.files == {again.file.id: path.read_bytes()}
+
+
+@pytest.mark.parametrize("other", ["older", "of another size", "of another name"])
+def test_a_file_that_cannot_be_the_lost_one_is_not_taken(other: str, server: UploadServer, tmp_path: Path) -> None:
+    """
+    A file from elsewhere that is older than the upload, larger or named otherwise did not come of it.
+    """
+    path = namesake(tmp_path / "mine")
+    theirs = namesake(tmp_path / "theirs")
+    if other == "of another size":
+        theirs.write_bytes(os.urandom(SIZE + 1))
+    if other == "of another name":
+        theirs = theirs.rename(theirs.with_name("other.bin"))
+    server.at_completion = []
+    with OpenAIClient("k", base_url=server.url, home=tmp_path / "elsewhere") as client:
+        client.files.create(theirs, "user_data").throw()
+    if other == "older":
+        (upload,) = server.uploads.values()
+        upload["file"]["created_at"] -= 60
+    server.at_completion = [hung_up]
+    with OpenAIClient("k", base_url=server.url) as client:
+        result = client.files.create(path, "user_data", {"max_retries": 0})
+    assert [error.code for error in result.errors] == ["connection_error"]
+    assert result.file is None

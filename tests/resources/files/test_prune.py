@@ -9,10 +9,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
 from aikit import OpenAIClient, OpenAIFileHousekeepingProgress
+from aikit.http.rate_limiter import RateLimiter
+from aikit.resources.files.bulk_progress import PruneProgress
+from aikit.resources.files.parameters import OpenAIFilePruneParameters
+from aikit.resources.files.prune import Prune
+from aikit.types.batches import BatchPage
+from aikit.types.files import OpenAIFile
 from tests.files_server import FilesServer, files_server
 
 DAY = 86_400
@@ -362,3 +369,96 @@ def test_a_batch_made_while_files_are_deleted_uses_its_file(
     assert result.errors[0].code == found
     assert "file-0" in server.files
     assert (result.ended_by is None) == (found == "in_use")
+
+
+def prune_of(provider: Any, **options: Any) -> Prune:
+    """
+    Return a prune at second 10,000,000 that has not begun.
+    """
+    return Prune(
+        provider=provider,
+        options=OpenAIFilePruneParameters(**options),
+        now=10_000_000,
+        ledger=MagicMock,
+        at_a_time=1,
+        progress=PruneProgress(),
+        limiter=RateLimiter(1),
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "age_s", "is_selected"),
+    [
+        ({"older_than": 600}, 600, False),
+        ({"older_than": 600}, 601, True),
+        ({"unused": True}, 3_599, False),
+        ({"unused": True}, 3_600, True),
+    ],
+)
+def test_ages_are_judged_to_the_second(options: dict[str, Any], age_s: int, *, is_selected: bool) -> None:
+    """
+    Older than N seconds begins after the Nth; the hour in which unused files are spared ends with its last second.
+    """
+    file = OpenAIFile(id="file-1", bytes=1, created_at=10_000_000 - age_s, filename="a", purpose="user_data")
+    assert bool(prune_of(None, **options)._reasons(file)) == is_selected
+
+
+def test_a_second_look_at_batches_ends_at_those_known() -> None:
+    """
+    While files are deleted only the batches made since are listed, not all pages again.
+    """
+    asked: list[Any] = []
+    pages = {
+        None: (["batch_2", "batch_1"], True),
+        "batch_1": (["batch_0"], False),
+        "new": (["batch_3", "batch_2"], True),
+    }
+
+    class Provider:
+        first: str | None = None
+
+        def list_batches(self, query: dict[str, Any]) -> Any:
+            yield from ()
+            asked.append(query.get("after"))
+            ids, has_more = pages[query.get("after", self.first)]
+            batches = [batch_of(f"file-{batch_id}") | {"id": batch_id} for batch_id in ids]
+            return BatchPage.from_wire({"data": batches, "has_more": has_more, "last_id": ids[-1]})
+
+        def account(self) -> Any:
+            return MagicMock()
+
+    provider = Provider()
+    prune = prune_of(provider, unused=True)
+    assert list(prune._look_at_batches()) == []
+    assert asked == [None, "batch_1"]
+    provider.first = "new"
+    assert list(prune._look_at_batches()) == []
+    assert asked == [None, "batch_1", None]
+    assert prune._used == {f"file-batch_{number}" for number in range(4)}
+
+
+def test_a_hundred_errors_of_deletions_are_told(client: OpenAIClient, server: FilesServer) -> None:
+    """
+    Errors of files beyond a hundred stand in their items only.
+    """
+    for number in range(103):
+        server.add(f"file-{number}", filename="cache.bin", created_at=1)
+        server.refusals[f"file-{number}"] = [403]
+    result = client.files.prune({"name": "cache.*", "dry_run": False})
+    assert (len(result.errors), result.counts.failed) == (100, 103)
+
+
+@pytest.mark.parametrize(("expires_in_s", "is_soon"), [(600, True), (601, False)])
+def test_what_expires_within_the_span_is_judged_to_the_second(
+    client: OpenAIClient, server: FilesServer, monkeypatch: pytest.MonkeyPatch, expires_in_s: int, *, is_soon: bool
+) -> None:
+    """
+    A file that expires just when the span ends is counted as expiring soon.
+    """
+    now = int(time.time())
+    monkeypatch.setattr("aikit.resources.files.prune.time.time", lambda: now)
+    server.files.clear()
+    server.add("file-1", created_at=now - 60, expires_at=now + expires_in_s)
+    stored = client.files.usage({"expiring_within": 600}).throw().stored
+    assert stored is not None
+    assert stored.expiring.files == int(is_soon)

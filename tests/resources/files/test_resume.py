@@ -522,3 +522,23 @@ def test_the_first_failure_stops_the_hash_too(tmp_path: Path) -> None:
         assert time.monotonic() - started < 2
         assert result.errors[0].code == "no"
         assert server.open_uploads == []
+
+
+def test_too_many_requests_leave_the_upload_to_be_resumed(server: UploadServer, path: Path) -> None:
+    """
+    A part that is refused with 429 is a matter of time: the same call later sends only the missing parts.
+    """
+
+    def throttled(exchange: Exchange, _: bytes) -> bool:
+        say(exchange, 429, {"error": {"message": "Too many requests."}})
+        return False
+
+    server.faults = dict.fromkeys(range(5, 100), throttled)
+    first = created(server, path)
+    assert first.errors[0].status == 429
+    arrived = arrived_in(first)
+    mended(server)
+    second = created(server, path)
+    assert second.errors == ()
+    assert server.asked.count("parts") == 10 - arrived
+    assert server.asked.count("uploads") == 0
