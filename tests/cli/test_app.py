@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from aikit.cli.app import app
+from aikit.cli.options import Settings
 from tests.cli.conftest import Here
 
 
@@ -187,6 +188,16 @@ def test_help_documents_the_exit_codes() -> None:
     """
     told = CliRunner().invoke(app, ["--help"]).output
     assert all(f"  {code:<5}" in told for code in (0, 1, 2, 3, 4, 130))
+
+
+def test_a_command_to_go_on_with_has_no_key() -> None:
+    """
+    The same provider, address and home are named, quoted for a shell; the key is not.
+    """
+    settings = Settings(provider="work", base_url="http://127.0.0.1:9/v1", api_key="sk-secret", home=Path("my home"))
+    words = "aikit batches wait batch_1 --provider work --base-url http://127.0.0.1:9/v1 --home 'my home'"
+    assert settings.command_line("batches", "wait", "batch_1") == words
+    assert "sk-secret" not in repr(settings)
 
 
 def test_version_is_told(aikit: Here) -> None:

@@ -74,8 +74,8 @@ def test_each_part_has_one_url_and_one_model(tmp_path: Path) -> None:
 @settings(deadline=None)
 @given(
     kinds=st.lists(st.tuples(st.sampled_from([CHAT, EMBEDDINGS]), st.sampled_from("abc"), st.text()), min_size=1),
-    max_lines=st.integers(1, 5),
-    max_bytes=st.integers(1_000, 2_000),
+    max_lines=st.integers(1, 20),
+    max_bytes=st.integers(400, 1_200),  # two to eight lines
     ending=st.sampled_from([b"", b"\n", b"\n\n \n", b"\r\n"]),
 )
 def test_no_line_is_lost_or_changed(
@@ -103,6 +103,16 @@ def test_no_line_is_lost_or_changed(
         written[part.url, part.model] += content.rstrip(b"\r\n").split(b"\n")
     assert written == expected
     assert names_in(folder) == [part.path.name for part in found]
+
+
+def test_a_part_may_be_as_large_as_its_bound(tmp_path: Path) -> None:
+    """
+    With one byte less, the second line goes into another part.
+    """
+    lines = [request_line(number) for number in range(4)]
+    size = len(jsonl_of(*lines[:2]))
+    assert [part.bytes for part in split(jsonl_of(*lines), tmp_path / "a", max_bytes=size)] == [size, size]
+    assert [part.lines for part in split(jsonl_of(*lines), tmp_path / "b", max_bytes=size - 1)] == [1] * 4
 
 
 def test_lines_are_copied_byte_for_byte(tmp_path: Path) -> None:

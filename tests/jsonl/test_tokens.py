@@ -233,6 +233,17 @@ def test_a_text_to_answer_is_a_message() -> None:
     assert estimate_body("/v1/responses", body)[0].low == text.low + 7
 
 
+def test_a_schema_counts_between_half_of_its_json_and_all_of_it() -> None:
+    """
+    The service renders it in a way of its own, with fewer signs; each tool has a frame beside it.
+    """
+    tool = {"type": "function", "name": "weather", "parameters": {"type": "object", "properties": {"place": {}}}}
+    text = estimate_tokens(json.dumps([tool]))
+    found = estimate_tokens({"tools": [tool]})
+    assert text.low // 2 <= found.low <= text.low // 2 + 1
+    assert text.high < found.high <= text.high + 13
+
+
 _ODD_TEXTS = st.dictionaries(st.sampled_from(["messages", "input", "prompt", "tools", "text"]), JSON)
 _ODD_COUNTS = st.dictionaries(st.sampled_from(["max_tokens", "n"]), st.integers(-2, 5) | JSON)
 
