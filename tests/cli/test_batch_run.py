@@ -164,7 +164,7 @@ def test_the_order_of_several_batches_is_not_guessed(
     monkeypatch.setattr(Service, "look", look)
     ran = aikit("batch", "run", path, *QUICK)
     assert (ran.code, path.with_suffix(".results.jsonl").exists()) == (1, False)
-    assert "put back what it was, and call again" in ran.err
+    assert "put back its former content and call again" in ran.err
     monkeypatch.setattr(Service, "look", looked)
     path.write_bytes(content)
     assert aikit("batch", "run", path, *QUICK).code == 0
