@@ -1,5 +1,5 @@
 """
-Fixtures for the tests of programs that use aikit: a provider of their own, a clock to set forward, and faults.
+Fixtures for tests of programs that use aikit: an embedded provider with a clock to set forward and faults to script.
 
 ``pytest_plugins = ["aikit.testing"]`` in a ``conftest.py`` makes them known to pytest.
 """
@@ -42,12 +42,12 @@ class EmbeddedProvider:
 
     @property
     def clock(self) -> SpedUpClock:
-        """The time batches live by: ``advance(seconds)`` sets it forward, ``run_at(speed)`` makes it run faster."""
+        """Time of batches and delays: ``advance(seconds)`` sets it forward, ``run_at(speed)`` makes it run faster."""
         return self._script.clock
 
     def client(self, **options: Any) -> OpenAIClient:
         """
-        Make a client of it, which is closed after the test.
+        Make a client of this provider, which is closed after the test.
 
         Args:
             options: Of `OpenAIClient`; with *base_url* the lines of batches are answered there.
@@ -72,26 +72,26 @@ class EmbeddedProvider:
         acts_first: bool = False,
     ) -> None:
         """
-        Have the next calls of the API go wrong.
+        Make the next calls of the API fail.
 
         Args:
-            method: Of which calls; all without it.
+            method: HTTP method of the calls; all without it.
 
-            path: Of which calls, such as ``"/batches"`` or ``"/files/*/content"``.
+            path: Path of the calls, such as ``"/batches"`` or ``"/files/*/content"``.
 
-            times: Of how many.
+            times: Number of calls that fail.
 
-            status: What is answered; without it, and without *reset* and *garbage*, the call is only delayed.
+            status: Status of the answer; without it, and without *reset* and *garbage*, the call is only delayed.
 
-            body: With it: bytes, a text, or a value that becomes JSON; an error object without it.
+            body: Body of the answer: bytes, a text, or a value that becomes JSON; an error object without it.
 
-            headers: With it, such as ``{"Retry-After": "1"}``.
+            headers: Headers of the answer, such as ``{"Retry-After": "1"}``.
 
-            delay: Seconds before, by `clock`.
+            delay: Seconds before the answer, by `clock`.
 
             reset: The connection breaks.
 
-            garbage: What is answered is no JSON, with status 200 unless *status* says otherwise.
+            garbage: The answer is not JSON, with status 200 unless *status* says otherwise.
 
             acts_first: The call is carried out, and only its answer is lost.
         """
@@ -120,18 +120,18 @@ class EmbeddedProvider:
         timeout: bool = False,
     ) -> None:
         """
-        Have lines of batches go wrong, from now on; of several rules about a line the last one counts.
+        Make lines of batches fail from now on; of several rules for a line the last one counts.
 
         Args:
-            custom_id: Of which line; without it, and without *every*, all.
+            custom_id: Name of the line; without it, and without *every*, all.
 
-            every: Of every so-manieth line of the input file.
+            every: Interval: 3 makes every third line of the input file fail.
 
-            status: What the line is answered with; without it, and without *timeout*, it is only delayed.
+            status: Status of the answer; without it, and without *timeout*, it is only delayed.
 
-            body: With it: bytes or a text that is JSON, or a value that becomes JSON; an error object without it.
+            body: Body of the answer: JSON as bytes or text, or a value that becomes JSON; an error object without it.
 
-            delay: Seconds before, by `clock`: a slow model.
+            delay: Seconds before the answer, by `clock`: a slow model.
 
             timeout: The line ends without an answer, as after a time-out of the model.
         """
@@ -151,9 +151,9 @@ class EmbeddedProvider:
 
     def expire_after(self, lines: int) -> None:
         """
-        After so many lines have been answered, let the window of the batch be over: it expires with what it has.
+        After so many lines have been answered, end the window of the batch: it expires with the answers it has.
 
-        Once: batches that are made afterwards have their own day.
+        This happens once: later batches have their own day.
         """
         if lines < 0:
             raise ValueError(f"lines must be at least 0, not {lines!r}")
@@ -161,13 +161,13 @@ class EmbeddedProvider:
 
     def heal(self) -> None:
         """
-        Forget all faults.
+        Remove all faults.
         """
         self._script.clear()
 
     def close(self) -> None:
         """
-        Close the clients; what is under way is cancelled.
+        Close the clients and cancel their calls.
         """
         for client in self._clients:
             client.close(cancel=True)
@@ -176,7 +176,7 @@ class EmbeddedProvider:
 @contextmanager
 def embedded_provider(home: Path) -> Iterator[EmbeddedProvider]:
     """
-    Give an embedded provider in the folder *home*, for tests that want more than one, or no fixture.
+    Yield an embedded provider in the folder *home*, for tests without pytest or with several providers.
     """
     script = Script()
     provider = EmbeddedProvider(home, script)
@@ -215,7 +215,7 @@ def _make_scripted_transport(provider: LocalProvider, *, connections: int, http_
 
 def _fixture(function: Callable[[Path], Iterator[EmbeddedProvider]]) -> Any:
     """
-    Make a fixture of *function* where there is pytest; others need none.
+    Make *function* a fixture if pytest is installed.
     """
     try:
         import pytest  # noqa: PLC0415  tests of other kinds go without
@@ -227,7 +227,7 @@ def _fixture(function: Callable[[Path], Iterator[EmbeddedProvider]]) -> Any:
 @_fixture
 def aikit_provider(tmp_path: Path) -> Iterator[EmbeddedProvider]:
     """
-    Give a fresh embedded provider in a temporary folder.
+    Yield a fresh embedded provider in a temporary folder.
     """
     with embedded_provider(tmp_path / "aikit-home") as provider:
         yield provider

@@ -1,5 +1,5 @@
 """
-What OpenAI refuses when a batch is asked for, and in which words.
+What OpenAI refuses when a batch is created or listed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _LIST_MAX: Final = 100
 @attrs.frozen(kw_only=True)
 class BatchListQuery:
     """
-    Which batches a list is to show.
+    The query of a list of batches.
     """
 
     limit: int
@@ -44,7 +44,7 @@ class BatchListQuery:
 
 def parse_batch(body: Any) -> NewBatch:
     """
-    Return what the decoded body of a creation asks for.
+    Parse the decoded body of a creation.
 
     Raises:
         Refusal: OpenAI would not have it.
@@ -65,7 +65,7 @@ def parse_batch(body: Any) -> NewBatch:
 
 def parse_list_query(fields: Mapping[str, str]) -> BatchListQuery:
     """
-    Return what the query of a list asks for.
+    Parse the query of a list.
 
     Raises:
         Refusal: OpenAI would not have it.
@@ -78,14 +78,14 @@ def parse_list_query(fields: Mapping[str, str]) -> BatchListQuery:
 
 def no_such_batch(batch_id: str) -> Refusal:
     """
-    Return the answer about a batch that is not there.
+    Return the refusal for a batch that does not exist.
     """
     return Refusal(f"No batch found with id '{batch_id}'.", status=404)
 
 
 def not_cancellable(status: str) -> Refusal:
     """
-    Return the answer about a batch that is over.
+    Return the refusal to cancel a batch that has ended.
     """
     return Refusal(f"Cannot cancel a batch with status '{status}'.", status=409)
 

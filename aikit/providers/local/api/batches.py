@@ -46,7 +46,7 @@ _NO_JSON: Final = (
 @attrs.frozen(kw_only=True)
 class BatchesService:
     """
-    The operations of OpenAI's Batches API; none of them raises for what OpenAI answers with an error.
+    The operations of OpenAI's Batches API; a refusal is an answer, not an exception.
 
     Attributes:
         worker: Advances every batch that a call is about.
@@ -81,14 +81,14 @@ class BatchesService:
     @answering
     def retrieve(self, batch_id: str) -> Reply:
         """
-        Describe a batch.
+        Return a batch.
         """
         return json_reply(200, batch_to_wire(self._seen(batch_id)))
 
     @answering
     def list(self, query: Mapping[str, str]) -> Reply:
         """
-        Describe batches, page by page, the newest first.
+        Return a page of batches, the newest first.
         """
         wanted = parse_list_query(query)
         found = self.batches.list(limit=wanted.limit + 1, after=wanted.after)
@@ -104,7 +104,7 @@ class BatchesService:
     @answering
     def cancel(self, batch_id: str) -> Reply:
         """
-        Cancel a batch; one that is cancelled already is described.
+        Cancel a batch; one that is cancelled already is returned.
         """
         before = self.batches.cancel(batch_id)
         if before is None:

@@ -25,7 +25,7 @@ _DEFAULT_EXPIRY_S: Final = {"batch": 2_592_000, "batch_output": 2_592_000}
 @attrs.frozen(kw_only=True)
 class NewFile:
     """
-    What an upload asks for, once it is allowed.
+    A new file that has passed the checks of its form.
 
     Attributes:
         expires_after_s: Seconds it is kept; ``None`` until deleted.
@@ -39,7 +39,7 @@ class NewFile:
 @attrs.frozen(kw_only=True)
 class ListQuery:
     """
-    Which files a list is to show.
+    The query of a list of files.
     """
 
     limit: int
@@ -50,7 +50,7 @@ class ListQuery:
 
 def parse_form(fields: Mapping[str, str], filename: str | None, size_bytes: int | None) -> NewFile:
     """
-    Return what the form of an upload asks for.
+    Parse the form of an upload.
 
     Raises:
         Refusal: OpenAI would not have it.
@@ -68,7 +68,7 @@ def parse_form(fields: Mapping[str, str], filename: str | None, size_bytes: int 
 
 def parse_list_query(fields: Mapping[str, str]) -> ListQuery:
     """
-    Return what the query of a list asks for.
+    Parse the query of a list.
 
     Raises:
         Refusal: OpenAI would not have it.
@@ -112,7 +112,7 @@ def require_downloadable(purpose: str) -> None:
 
 def no_such_file(file_id: str, param: str = "id") -> Refusal:
     """
-    Return the answer about a file that is not there (any more).
+    Return the refusal for a file that does not exist, or no longer.
     """
     return Refusal(f"No such File object: {file_id}", param=param, status=404)
 
@@ -120,10 +120,10 @@ def no_such_file(file_id: str, param: str = "id") -> Refusal:
 @attrs.define
 class ContentCheck:
     """
-    What OpenAI looks at while a file comes in: size and emptiness, for batch the first line, for fine-tune every line.
+    The checks of incoming content: its size, for batch the first line, for fine-tune every line.
 
-    A line longer than a megabyte is only looked at from both ends, so that memory stays bounded. Blank lines at the
-    end of a training file are none, as for `aikit.validation.lines.check_lines`: what that lets through is taken here.
+    Of a line longer than a megabyte only the ends are checked, so that memory stays bounded. Blank lines at the end of
+    a training file are allowed, as `aikit.validation.lines.check_lines` allows them.
     """
 
     purpose: str
@@ -137,10 +137,10 @@ class ContentCheck:
 
     def feed(self, chunk: bytes) -> None:
         """
-        Look at the next bytes.
+        Check the next bytes.
 
         Raises:
-            Refusal: There are too many, or a line is not what the purpose asks for.
+            Refusal: The content is too large, or a line is not what the purpose asks for.
         """
         self._size += len(chunk)
         require_size(self._size, self.purpose, in_parts=self.is_in_parts)
@@ -156,10 +156,10 @@ class ContentCheck:
 
     def finish(self) -> None:
         """
-        Look at what is left when no more bytes come.
+        Check the last line, after all bytes.
 
         Raises:
-            Refusal: There was nothing, or the last line is not what the purpose asks for.
+            Refusal: The content is empty, or the last line is not what the purpose asks for.
         """
         if not self._size:
             raise Refusal(_BATCH_FORMAT) if self.purpose == "batch" else Refusal("File is empty.", "file", "empty_file")

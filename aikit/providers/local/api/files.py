@@ -29,7 +29,7 @@ _RANGE: Final = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))", re.AS
 @attrs.frozen(kw_only=True)
 class FilesService:
     """
-    The operations of OpenAI's Files API; none of them raises for what OpenAI answers with an error.
+    The operations of OpenAI's Files API; a refusal is an answer, not an exception.
     """
 
     # https://developers.openai.com/api/reference/resources/files (read 2026-11-21)
@@ -48,9 +48,9 @@ class FilesService:
 
             filename: The file's name; folders in it are dropped. ``None`` when the form has no file.
 
-            chunks: The content; what it raises leaves this call after everything is undone.
+            chunks: The content; an exception it raises undoes everything.
 
-            size_bytes: Size, if it is known before: a file that is too large is refused unread.
+            size_bytes: Size, if known: a file that is too large is refused unread.
         """
         wanted = parse_form(fields, filename, size_bytes)
         check = ContentCheck(wanted.purpose)
@@ -65,7 +65,7 @@ class FilesService:
     @answering
     def retrieve(self, file_id: str) -> Reply:
         """
-        Describe a file.
+        Return a file.
         """
         file = self.store.retrieve(file_id)
         if file is None:
@@ -75,7 +75,7 @@ class FilesService:
     @answering
     def list(self, query: Mapping[str, str]) -> Reply:
         """
-        Describe files, page by page; on an empty page ``first_id`` and ``last_id`` are empty strings.
+        Return a page of files; on an empty page ``first_id`` and ``last_id`` are empty strings.
         """
         # OpenAI's schema requires both ids as strings and does not say what an empty page has.
         wanted = parse_list_query(query)

@@ -17,7 +17,7 @@ N = TypeVar("N", int, float)
 @attrs.frozen(slots=False, str=False)
 class Refusal(Exception):  # noqa: N818  an answer, not a fault of this program
     """
-    An answer that says no.
+    A refusal: an error answer in OpenAI's format.
 
     Attributes:
         message: OpenAI's words where they are known.
@@ -51,7 +51,7 @@ class Refusal(Exception):  # noqa: N818  an answer, not a fault of this program
 
 def require_known(fields: Iterable[str], known: frozenset[str]) -> None:
     """
-    Refuse parameters that there are not.
+    Refuse unknown parameters.
     """
     for name in fields:
         if name not in known:
@@ -60,10 +60,10 @@ def require_known(fields: Iterable[str], known: frozenset[str]) -> None:
 
 def integer(text: str, param: str, low: int, high: int) -> int:
     """
-    Return the number that *text* is.
+    Return *text* as a number.
 
     Raises:
-        Refusal: It is none, or not between *low* and *high*.
+        Refusal: *text* is not a number between *low* and *high*.
     """
     if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20):
         raise Refusal(
@@ -74,10 +74,10 @@ def integer(text: str, param: str, low: int, high: int) -> int:
 
 def bounded(value: N, param: str, low: float, high: float | None = None, kind: str = "integer") -> N:
     """
-    Return *value*.
+    Return *value* if it is within bounds.
 
     Raises:
-        Refusal: It is not between *low* and *high*.
+        Refusal: *value* is not between *low* and *high*.
     """
     if value < low:
         raise _out_of_bounds(value, param, f"{kind} below min", f">= {low}")
@@ -93,7 +93,7 @@ def _out_of_bounds(value: float, param: str, where: str, expected: str) -> Refus
 
 def wrong_type(param: str, expected: str, value: Any) -> Refusal:
     """
-    Return the answer about a value of another JSON type than *expected*, which reads like ``"a string"``.
+    Return the refusal of a value of another JSON type than *expected*, which reads like ``"a string"``.
     """
     message = f"Invalid type for '{param}': expected {expected}, but got {kind_of(value)} instead."
     return Refusal(message, param, "invalid_type")
@@ -101,14 +101,14 @@ def wrong_type(param: str, expected: str, value: Any) -> Refusal:
 
 def missing(param: str) -> Refusal:
     """
-    Return the answer about a parameter that must be there.
+    Return the refusal of a request without a required parameter.
     """
     return Refusal(f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
 
 
 def unsupported(value: str, param: str, allowed: Sequence[str]) -> Refusal:
     """
-    Return the answer about a value that is none of *allowed*.
+    Return the refusal of a value that is not one of *allowed*.
     """
     quoted = [f"'{each}'" for each in allowed]
     comma = "," if len(quoted) > 2 else ""

@@ -1,5 +1,5 @@
 """
-Answers before anything carries them: status, headers and body, and how refusals and faults become ones.
+Answers of the API: status, headers and body, and how refusals and store errors become answers.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _STATUS_OF_FAULT: Final = {"insufficient_storage": 507, "storage_busy": 503}
 @attrs.frozen(kw_only=True)
 class Reply:
     """
-    An answer, before anything carries it.
+    An answer of the API, independent of its transport.
 
     Attributes:
-        headers: Names in lower case; the length of the body among them.
+        headers: Names in lower case, including Content-Length.
 
         body: Empty when *content* is the body.
 
-        content: The body in a file, to be closed by whoever gets the reply.
+        content: The body in a file, which the transport closes.
     """
 
     status: int
@@ -49,7 +49,7 @@ class Reply:
 
 def answering(operate: Callable[P, Reply]) -> Callable[P, Reply]:
     """
-    Let *operate* raise refusals and faults: what they say is its answer, with the headers that all answers have.
+    Turn refusals and store errors that *operate* raises into answers, and add the headers that all answers have.
     """
 
     @functools.wraps(operate)
@@ -76,7 +76,7 @@ def answering(operate: Callable[P, Reply]) -> Callable[P, Reply]:
 @answering
 def refusal_reply(refusal: Refusal) -> Reply:
     """
-    Return the answer that says no, headers and all.
+    Return *refusal* as an answer.
     """
     raise refusal
 

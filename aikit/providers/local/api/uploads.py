@@ -27,7 +27,7 @@ _FIELDS: Final = frozenset(("filename", "purpose", "bytes", "mime_type", "expire
 @attrs.frozen(kw_only=True)
 class UploadsService:
     """
-    The operations of OpenAI's Uploads API; none of them raises for what OpenAI answers with an error.
+    The operations of OpenAI's Uploads API; a refusal is an answer, not an exception.
     """
 
     # https://developers.openai.com/api/reference/resources/uploads (read 2026-11-21)
@@ -38,21 +38,21 @@ class UploadsService:
     @answering
     def create(self, body: bytes) -> Reply:
         """
-        Begin an upload as the JSON in *body* asks.
+        Create the upload that the JSON in *body* asks for.
         """
         return json_reply(200, _to_wire(self.uploads.create(_wanted(_decoded(body))), None))
 
     @answering
     def add_part(self, upload_id: str, chunks: Iterable[bytes] | None, size_bytes: int | None) -> Reply:
         """
-        Keep one part.
+        Store one part.
 
         Args:
             upload_id: The upload.
 
             chunks: The content; ``None`` when the form has none.
 
-            size_bytes: Size, if it is known before: a part that is too large is refused unread.
+            size_bytes: Size, if known: a part that is too large is refused unread.
         """
         self._pending(upload_id)
         if chunks is None:
@@ -79,9 +79,9 @@ class UploadsService:
         Args:
             upload_id: The upload.
 
-            body: What is asked.
+            body: The request.
 
-            on_read: Called between two chunks; what it raises ends the work, and nothing is made.
+            on_read: Called between two chunks; an exception it raises undoes everything.
         """
         upload = self._pending(upload_id)
         asked = _decoded(body)
@@ -98,7 +98,7 @@ class UploadsService:
     @answering
     def cancel(self, upload_id: str) -> Reply:
         """
-        Give up an upload; one that is given up already is described.
+        Cancel an upload; one that is cancelled already is returned.
         """
         upload = self._found(upload_id)
         if upload.status != "cancelled":
@@ -124,7 +124,7 @@ class UploadsService:
         self, upload: StoredUpload, part_ids: list[str], incoming: Incoming, on_read: Callable[[], None]
     ) -> str:
         """
-        Write the parts into *incoming*, looking at them as at any file; return their MD5.
+        Write the parts into *incoming*, checked like any file; return their MD5.
         """
         check, digest = ContentCheck(upload.purpose, is_in_parts=True), hashlib.md5(usedforsecurity=False)
         for part_id in part_ids:
@@ -199,7 +199,7 @@ def _require_part_size(size_bytes: int) -> None:
 
 def _require_no_more(upload: StoredUpload, size_bytes: int) -> None:
     """
-    Refuse parts, or one that is named again and again, before they fill the disk.
+    Refuse more bytes than announced, before a part named again and again fills the disk.
     """
     if size_bytes > upload.bytes:
         message = f"The parts have more bytes in all than the {upload.bytes} that the upload was created with."

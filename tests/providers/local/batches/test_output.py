@@ -25,6 +25,7 @@ def test_an_answer_stands_in_the_line_as_it_came() -> None:
     body = b'{\r\n "usage": {"prompt_tokens": 3, "completion_tokens": 4},\n "x": 0.10000000000000000001, "t": "\\n"}\n'
     text, usage = answered_line("a", Answer(status_code=200, request_id="r", body=body))
     assert b"0.10000000000000000001" in text
+    assert text.splitlines() == [text]
     row = json.loads(text)
     assert row["response"] == {"status_code": 200, "request_id": "r", "body": json.loads(body)}
     assert (row["custom_id"], row["error"]) == ("a", None)
