@@ -80,13 +80,13 @@ class MultipartBody:
         """Value of the Content-Type header."""
         return f"multipart/form-data; boundary={self.boundary}"
 
-    @property
+    @cached_property
     def size_bytes(self) -> int | None:
         """Exact size, ``None`` when the source's is unknown."""
         size = self.source.size_bytes
         return None if size is None else len(self._head) + size + len(self._tail)
 
-    @property
+    @cached_property
     def payload_bytes(self) -> int | None:
         """Size of the source, ``None`` when it is unknown."""
         return self.source.size_bytes
@@ -100,7 +100,8 @@ class MultipartBody:
         """
         Start from its first byte; see `aikit.http.sources.Source.open`.
         """
-        return _MultipartReader(self._head, self.source.open(), self._tail, self.source.size_bytes)
+        head, tail = self._head, self._tail
+        return _MultipartReader(head, self.source.open(), tail, self.source.size_bytes)
 
     @cached_property
     def _head(self) -> bytes:

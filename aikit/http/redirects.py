@@ -14,7 +14,7 @@ from aikit.http.headers import redacted
 from aikit.http.messages import Request, Response
 from aikit.types.errors import OpenAIError
 
-_REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
+REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 _MAX_REDIRECTS: Final = 5
 _SHOWN: Final = 500
 _URL_CHARACTERS: Final = "%/:=&?~+!$,;'@()*[]\\"
@@ -23,18 +23,28 @@ _SHOWN_ELSEWHERE: Final = frozenset(("accept", "user-agent"))
 
 def follow_redirects(request: Request) -> Flow[Response]:
     """
-    Carry out *request*, following redirects; another origin gets neither our headers nor a body.
+    Send *request* and follow redirects.
+
+    Raises:
+        OpenAIError: The redirect must not be followed (code ``"redirect_refused"``).
+    """
+    response: Response = yield request
+    return (yield from follow(response)) if response.status in REDIRECTS else response
+
+
+def follow(response: Response) -> Flow[Response]:
+    """
+    Follow the redirect that *response* is; another origin gets neither our headers nor a body.
 
     Raises:
         OpenAIError: The redirect must not be followed (code ``"redirect_refused"``).
     """
     # RFC 9110 section 15.4
-    response: Response = yield request
     for _ in range(_MAX_REDIRECTS):
-        if response.status not in _REDIRECTS or "location" not in response.headers:
+        if response.status not in REDIRECTS or "location" not in response.headers:
             return response
         response = yield _next_request(response)
-    if response.status in _REDIRECTS:
+    if response.status in REDIRECTS:
         raise _refused(response, f"after {_MAX_REDIRECTS} redirects there is still another one")
     return response
 

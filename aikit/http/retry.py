@@ -14,7 +14,7 @@ import attrs
 
 from aikit.http.flow import Flow, Gather, Pause, Work
 from aikit.http.messages import Limiter, Request, Response
-from aikit.http.redirects import follow_redirects
+from aikit.http.redirects import REDIRECTS, follow
 from aikit.types.errors import ExchangeError, OpenAIError
 
 T = TypeVar("T")
@@ -155,10 +155,13 @@ def with_retries(request: Request, policy: RetryPolicy) -> Flow[Response]:
     """
     tries, received, refusals = request.attempt, 0, 0
     while True:
-        yield from _wait_for(request.limiter)
+        if request.limiter is not None:
+            yield from _wait_for(request.limiter)
         may_have_been_applied, spent = request.may_have_been_applied, 1
         try:
-            response = yield from follow_redirects(request)
+            response: Response = yield request
+            if response.status in REDIRECTS:
+                response = yield from follow(response)
         except ExchangeError as error:
             if request.sink is not None and request.sink.done > received:
                 tries, received = 1, request.sink.done  # what gets ahead may go on
@@ -196,12 +199,12 @@ def _delay_after(request: Request, response: Response, policy: RetryPolicy, refu
     return policy.delay_after_response(request, response), 1
 
 
-def _wait_for(limiter: Limiter | None) -> Flow[None]:
+def _wait_for(limiter: Limiter) -> Flow[None]:
     """
     Wait until *limiter* lets one more request go; a slot that was reserved before a 429 counts no more.
     """
-    wait_s = limiter.reserve() if limiter is not None else 0.0
-    while limiter is not None and wait_s > 0:
+    wait_s = limiter.reserve()
+    while wait_s > 0:
         yield Pause(wait_s)
         wait_s = limiter.reserve() if limiter.is_blocked() else 0.0
 

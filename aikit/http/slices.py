@@ -19,13 +19,6 @@ OnRead: TypeAlias = Callable[[int], object]
 """Called with the size of each chunk that was read."""
 
 
-def has_slices(source: Source) -> bool:
-    """
-    Tell whether *source* can be cut: its size is known, and it can be read from anywhere.
-    """
-    return source.size_bytes is not None and source.is_replayable
-
-
 def are_apart(source: Source) -> bool:
     """
     Tell whether slices of *source* can be read side by side; those of one stream cannot.

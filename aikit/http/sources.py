@@ -58,6 +58,13 @@ class Source(Protocol):
         ...
 
 
+def has_slices(source: Source) -> bool:
+    """
+    Return whether *source* can be cut: its size is known, and it can be read from anywhere.
+    """
+    return source.size_bytes is not None and source.is_replayable
+
+
 def source_of(file: Any, *, filename: str | None = None, purpose: str = "") -> Source:
     """
     Return what *file* stands for; a file on disk is not touched yet.
@@ -187,10 +194,10 @@ class BytesSource:
     content: memoryview = attrs.field(repr=False)
     name: str
     is_replayable: bool = True
+    size_bytes: int = attrs.field(init=False, repr=False, eq=False)
 
-    @property
-    def size_bytes(self) -> int:
-        """Exact size."""
+    @size_bytes.default
+    def _size(self) -> int:
         return len(self.content)
 
     def resolved(self) -> BytesSource:

@@ -164,15 +164,16 @@ class _Metered:
     """
 
     def __init__(self, body: Body, request: Request, context: CallContext) -> None:
-        self._reader: Reader = body.open()
         self._request, self._context = request, context
         self._total = body.payload_bytes
         self._done = -_envelope_bytes(body)
+        self._reader: Reader = body.open()
         self.is_begun = False
 
     def read(self, size: int = BLOCK_BYTES) -> bytes:
         self.is_begun = True
-        chunk = self._reader.read(self._context.block_size(max(size, BLOCK_BYTES)))
+        most = max(size, BLOCK_BYTES)
+        chunk = self._reader.read(most if self._context.bandwidth is None else self._context.block_size(most))
         self._context.throttle(UP, len(chunk))
         self._done += len(chunk)
         self._context.report("uploading", max(0, self._done), self._total, self._request.attempt)

@@ -68,7 +68,8 @@ def start(
     result = make_result(state)
     call = _Call(session, parameters, state, result)
     task = call.task(operation, is_long=is_long)
-    call.begin_deadline(task)
+    if parameters.deadline is not None:
+        call.begin_deadline(task, parameters.deadline)
     if parameters.is_background:
         state.handle = task
         session.scheduler.submit(task)
@@ -76,7 +77,8 @@ def start(
     try:
         session.run_here(task)
     finally:
-        call.end_deadline()
+        if call.deadline is not None:
+            call.deadline.end()
     return result.throw() if parameters.throw else result
 
 
@@ -105,29 +107,21 @@ class _Call:
         Return the task that runs *operation*.
         """
         connection = self.session.connection_for(self.parameters)
-        context = CallContext(self._on_progress(), bandwidth=self.session.bandwidth)
+        on_progress = None if self.parameters.on_progress is None else self._newest(self.parameters.on_progress)
+        context = CallContext(on_progress, bandwidth=self.session.bandwidth)
         flow = intercept(operation(connection.provider, context), self._send)
         return Task(flow, connection.transport, context, self._end, is_long=is_long)
 
-    def begin_deadline(self, task: Task) -> None:
+    def begin_deadline(self, task: Task, seconds: float) -> None:
         """
-        Let the time of the call run, if it has an end.
+        Let the time of the call run.
         """
-        if self.parameters.deadline is None:
-            return
         from aikit.runtime.timers import Deadline  # noqa: PLC0415  most calls have all the time there is
 
-        message = f"the call was not over after {self.parameters.deadline:g} s; raise deadline to give it longer"
+        message = f"the call was not over after {seconds:g} s; raise deadline to give it longer"
         why = CancelledError(message=message, code="deadline_exceeded", keeps=True)
-        self.deadline = Deadline(self.parameters.deadline, partial(task.cancel, why))
+        self.deadline = Deadline(seconds, partial(task.cancel, why))
         self.deadline.begin()
-
-    def end_deadline(self) -> None:
-        """
-        Forget the deadline: the call is over.
-        """
-        if self.deadline is not None:
-            self.deadline.end()
 
     def _send(self, request: Request) -> Flow[Response]:
         parameters, defaults = self.parameters, self.session.defaults
@@ -142,21 +136,19 @@ class _Call:
         return with_retries(request, retry_policy(defaults, parameters))
 
     def _end(self, outcome: Outcome) -> None:
-        self.end_deadline()
-        self.state.settle(outcome, self._deliver)
-
-    def _deliver(self) -> None:
-        first = self.parameters.on_response if self.result.success else self.parameters.on_error
+        if self.deadline is not None:
+            self.deadline.end()
+        first = self.parameters.on_error if outcome.errors else self.parameters.on_response
         callbacks = [callback for callback in (first, self.parameters.on_terminate) if callback is not None]
-        if callbacks:
-            self.session.dispatcher.deliver(partial(_run, callbacks, self.result))
+        self.state.settle(outcome, partial(self._deliver, callbacks) if callbacks else None)
 
-    def _on_progress(self) -> Callable[[Any], None] | None:
-        if self.parameters.on_progress is None:
-            return None
+    def _deliver(self, callbacks: list[Callable[[Any], object]]) -> None:
+        self.session.dispatcher.deliver(partial(_run, callbacks, self.result))
+
+    def _newest(self, on_progress: Callable[[Any], object]) -> Callable[[Any], None]:
         from aikit.dispatch import Newest  # noqa: PLC0415  only calls that show progress need it
 
-        return Newest(self.session.dispatcher, partial(_run, [self.parameters.on_progress])).tell
+        return Newest(self.session.dispatcher, partial(_run, [on_progress])).tell
 
 
 def _run(callbacks: list[Callable[[Any], object]], value: Any) -> None:

@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
+
 from aikit.http.bandwidth import Bandwidth
-from aikit.resources.connections import Connection, Connections
+from aikit.providers import provider_from, require_kind
+from aikit.providers.config import Providers, ProviderSettings
 from aikit.runtime.parameters import OpenAIParameters, are_headers, checked_hooks
 from aikit.storage import home_folder
 from aikit.types.errors import CancelledError
@@ -21,8 +24,9 @@ if TYPE_CHECKING:
     from aikit.billing.ledger import Ledger
     from aikit.billing.recorder import BillingRecorder, Hook
     from aikit.dispatch import Dispatcher
+    from aikit.http.flow import Gather
+    from aikit.http.messages import Transport
     from aikit.providers import Provider
-    from aikit.providers.config import Providers, ProviderSettings
     from aikit.runtime.scheduler import Scheduler
     from aikit.runtime.task import Task
     from aikit.storage.upload_journal import Journal
@@ -32,6 +36,144 @@ _MIN_CONNECTIONS: Final = 16
 _LEAST_BANDWIDTH: Final = 1_024
 _GRACE_S: Final = 0.5
 _sessions: Final[weakref.WeakSet[Session]] = weakref.WeakSet()
+
+
+@attrs.define(eq=False)
+class Connection:
+    """
+    How to reach a provider; the provider and its transport are made when the first call needs them.
+
+    Attributes:
+        connections: Exchanges that can be under way at once.
+
+        http_agent: A ``requests`` adapter of the caller's.
+    """
+
+    settings: ProviderSettings
+    connections: int
+    http_agent: Any = None
+    _provider: Provider | None = attrs.field(default=None, init=False)
+    _transport: Transport | None = attrs.field(default=None, init=False)
+    _lock: Any = attrs.field(factory=threading.Lock, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        require_kind(self.settings.kind)
+
+    @property
+    def provider(self) -> Provider:
+        """The provider, made once."""
+        if self._provider is None:
+            self._provider = provider_from(self.settings)  # a value: made twice by two threads, it is the same
+        return self._provider
+
+    def transport(self) -> Transport:
+        """
+        Return the transport, made once.
+        """
+        if self._transport is None:
+            with self._lock:
+                if self._transport is None:
+                    self._transport = self.provider.make_transport(
+                        connections=self.connections, http_agent=self.http_agent
+                    )
+        return self._transport
+
+    def close(self) -> None:
+        """
+        Let go of sockets and files.
+        """
+        with self._lock:
+            transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()
+
+    def after_fork_in_child(self) -> None:
+        """
+        In a child made by fork, make a transport anew: two processes must not read from one socket.
+        """
+        self._lock, self._transport = threading.Lock(), None
+
+
+@attrs.define(eq=False)
+class Connections:
+    """
+    The connections of one client: one for each provider that it was asked to reach.
+
+    Attributes:
+        given: What the client was made with.
+
+        size: Exchanges that can be under way at once on each.
+
+        http_agent: A ``requests`` adapter of the caller's.
+    """
+
+    given: ProviderSettings
+    size: int
+    http_agent: Any = None
+    _made: dict[str | None, Connection] = attrs.field(factory=dict, init=False)
+    _providers: Providers | None = attrs.field(default=None, init=False)
+    _lock: Any = attrs.field(factory=threading.Lock, init=False, repr=False)
+
+    @property
+    def providers(self) -> Providers:
+        """The configured providers, read once."""
+        if self._providers is None:
+            self._providers = Providers.load()
+        return self._providers
+
+    def main(self, name: str | None) -> Connection:
+        """
+        Return the connection that calls go through unless they name another provider.
+
+        Raises:
+            ValueError: No provider of that *name* is configured, or what was given is for another one.
+        """
+        settings = self._main_settings(name)
+        if self.given.concurrency is not None and not settings.is_embedded:
+            raise ValueError(f'concurrency is for the embedded provider, provider="local"; this one is {settings.kind}')
+        connection = self._made[name] = self._to(settings)
+        return connection
+
+    def named(self, name: str) -> Connection:
+        """
+        Return the connection to the provider of that name, made once.
+
+        Raises:
+            ValueError: None is configured.
+        """
+        with self._lock:
+            if name not in self._made:
+                home, settings = self.given.home, self.providers.get(name)
+                self._made[name] = self._to(attrs.evolve(settings, home=home) if home else settings)
+            return self._made[name]
+
+    def close(self) -> None:
+        """
+        Let go of sockets and files.
+        """
+        with self._lock:
+            made = list(self._made.values())
+        for connection in made:
+            connection.close()
+
+    def after_fork_in_child(self) -> None:
+        """
+        In a child made by fork, make all transports anew.
+        """
+        self._lock = threading.Lock()
+        for connection in self._made.values():
+            connection.after_fork_in_child()
+
+    def _to(self, settings: ProviderSettings) -> Connection:
+        return Connection(settings, self.size, self.http_agent)
+
+    def _main_settings(self, name: str | None) -> ProviderSettings:
+        if name is None:
+            return self.given.or_environment()
+        said = attrs.asdict(
+            self.given, recurse=False, filter=lambda field, value: value is not None and field.name != "kind"
+        )
+        return attrs.evolve(self.providers.get(name), **said)
 
 
 class Session:
@@ -169,13 +311,11 @@ class Session:
         """
         Run *task* in this thread, which may take days, unless another thread closes the client and cancels it.
         """
-        from aikit.runtime.scheduler import run_here  # noqa: PLC0415  the first call imports it
-
         self._inline.add(task)
         if self._is_cancelled:
             task.cancel()
         try:
-            run_here(task)
+            task.run_here(_gather_beside)
         finally:
             self._inline.discard(task)
 
@@ -240,6 +380,12 @@ class Session:
         if self.bandwidth is not None:
             self.bandwidth.after_fork_in_child()
         self._connections.after_fork_in_child()
+
+
+def _gather_beside(task: Task, step: Gather) -> None:
+    from aikit.runtime.scheduler import gather_beside  # noqa: PLC0415  most calls have no flows side by side
+
+    gather_beside(task, step)
 
 
 def _require_workers(count: Any) -> None:

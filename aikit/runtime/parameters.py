@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from aikit.types.progress import Progress
 
 _MAX_SECONDS: Final = 1e9  # thirty years: more is no wait, and more than the clocks of some systems can hold
+_MIN_EXPIRY_S: Final = 3600
+_MAX_EXPIRY_S: Final = 2_592_000
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FRAMING: Final = frozenset(("content-length", "transfer-encoding"))
 
@@ -84,6 +86,29 @@ def within(least: int, most: int) -> Callable[[str, Any], None]:
             raise ValueError(f"{name} must be {least:,} to {most:,}, not {value}")
 
     return check
+
+
+def is_expiry(name: str, value: Any) -> None:
+    """
+    Check ``{"anchor": "created_at", "seconds": 3600…2592000}``.
+    """
+    # https://developers.openai.com/api/reference/resources/files/methods/create (read 2026-11-21)
+    if value is None:
+        return
+    shape = f'{{"anchor": "created_at", "seconds": {_MIN_EXPIRY_S} to {_MAX_EXPIRY_S}}}'
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a mapping {shape}, not {type(value).__name__}")
+    if set(value) != {"anchor", "seconds"}:
+        raise ValueError(f"{name} must have just anchor and seconds: {shape}, not {dict(value)!r}")
+    if value["anchor"] != "created_at":
+        raise ValueError(f'{name} anchor must be "created_at", not {value["anchor"]!r}')
+    seconds = value["seconds"]
+    if isinstance(seconds, bool) or not isinstance(seconds, int):
+        raise TypeError(f"{name} seconds must be a whole number, not {seconds!r}")
+    if not _MIN_EXPIRY_S <= seconds <= _MAX_EXPIRY_S:
+        raise ValueError(
+            f"{name} seconds must be {_MIN_EXPIRY_S:,} (an hour) to {_MAX_EXPIRY_S:,} (30 days), not {seconds:,}"
+        )
 
 
 def is_flag(name: str, value: Any) -> None:

@@ -95,14 +95,15 @@ class CallState:
     delivering: int | None = None
     _watchers: list[Callable[[], None]] | None = None
 
-    def settle(self, outcome: Outcome, deliver: Callable[[], None]) -> None:
+    def settle(self, outcome: Outcome, deliver: Callable[[], None] | None = None) -> None:
         """
         End the call: first the answer is there, then *deliver* hands out callbacks, then waiters go on.
         """
         self.outcome, self.delivering = outcome, threading.get_ident()
         self.is_terminated = True
         try:
-            deliver()
+            if deliver is not None:
+                deliver()
         finally:
             with _settled:
                 self.is_delivered, self.delivering, self.handle = True, None, None

@@ -353,24 +353,10 @@ class Scheduler:
                 self._changed.notify_all()
 
 
-def run_here(task: Task) -> None:
+def gather_beside(task: Task, step: Gather) -> None:
     """
-    Run *task* in this thread to its end, and flows side by side on threads beside it, as many as they ask for.
+    Run the flows of *step* on threads beside this one, as many as it asks for, while this one waits for them.
     """
-    try:
-        while (step := task.step()) is not None:
-            if isinstance(step, Pause):
-                task.park(step.seconds)
-                task.sleep_until_due()
-            else:
-                _gather_here(task, step)
-    except BaseException:
-        task.flow.close()  # Ctrl-C: let go of files before the caller's frames unwind
-        raise
-    task.finish()
-
-
-def _gather_here(task: Task, step: Gather) -> None:
     # This thread only waits. If it ran flows too, Ctrl-C and what signal handlers raise would end up in one of them, or
     # between two lines of bookkeeping, rather than here. The others are daemons: one that is stuck where nothing
     # reaches it, in the caller's own iterable or on a disk that hangs, holds up neither the caller nor the

@@ -208,6 +208,22 @@ class Task:
             time.sleep(min(left_s, _LOOK_S))
         return True
 
+    def run_here(self, gather: Callable[[Task, Gather], None]) -> None:
+        """
+        Run the task in this thread to its end; *gather* runs the flows that it waits for.
+        """
+        try:
+            while (step := self.step()) is not None:
+                if isinstance(step, Pause):
+                    self.park(step.seconds)
+                    self.sleep_until_due()
+                else:
+                    gather(self, step)
+        except BaseException:
+            self.flow.close()  # Ctrl-C: let go of files before the caller's frames unwind
+            raise
+        self.finish()
+
     def step(self) -> Pause | Gather | None:
         """
         Run the flow until it has to wait; return what for, ``None`` when it is over.

@@ -7,8 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from aikit.http.context import CallContext
-from aikit.http.slices import has_slices
-from aikit.http.sources import Source
+from aikit.http.sources import Source, has_slices
 from aikit.types.errors import CancelledError, OpenAIError
 from aikit.types.uploads import UploadOrder
 from aikit.validation.limits import Limits
@@ -56,7 +55,7 @@ def check_file(source: Source, purpose: str, limits: Limits, context: CallContex
         error = _size_problem(read, purpose, most) if read and source.size_bytes is None else None
         if error is not None:
             problems.add(error)
-    return problems.shown()
+    return problems.shown() if problems.count else []
 
 
 def check_purpose(purpose: str, limits: Limits) -> OpenAIError | None:

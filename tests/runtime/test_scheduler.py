@@ -7,6 +7,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from operator import methodcaller
 
 import attrs
 import pytest
@@ -15,7 +16,7 @@ from aikit.http.context import CallContext
 from aikit.http.flow import Flow, Pause
 from aikit.http.messages import Request, Response
 from aikit.runtime.result import Outcome
-from aikit.runtime.scheduler import Scheduler, run_here
+from aikit.runtime.scheduler import Scheduler, gather_beside
 from aikit.runtime.task import Task
 from aikit.types.errors import ExchangeError, OpenAIError, Rejected
 
@@ -99,7 +100,7 @@ def test_inline_call_runs_in_the_calling_thread() -> None:
     """
     echo, ended = Echo(), Ended()
     started = time.monotonic()
-    run_here(call(asking(3, 0.02), echo, ended))
+    call(asking(3, 0.02), echo, ended).run_here(gather_beside)
     assert [outcome.value for outcome in ended.outcomes] == [3]
     assert echo.threads == {threading.current_thread().name}
     assert time.monotonic() - started >= 0.06
@@ -146,7 +147,7 @@ def test_failure_of_an_exchange_is_thrown_into_the_flow(pool: Scheduler) -> None
             return f"caught {error}"
         return "not reached"
 
-    for run in (run_here, pool.submit):
+    for run in (methodcaller("run_here", gather_beside), pool.submit):
         ended = Ended()
         run(call(caring(), Echo(answer=failing), ended))
         assert ended.event.wait(5)
@@ -176,7 +177,7 @@ def test_whatever_a_flow_raises_becomes_errors(
         yield REQUEST
         raise raised
 
-    for run in (run_here, pool.submit):
+    for run in (methodcaller("run_here", gather_beside), pool.submit):
         ended = Ended()
         run(call(raising(), Echo(), ended))
         assert ended.event.wait(5)
@@ -380,5 +381,5 @@ def test_ctrl_c_in_an_inline_call_closes_its_flow() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_here(call(holding(), Echo(answer=interrupted), Ended()))
+        call(holding(), Echo(answer=interrupted), Ended()).run_here(gather_beside)
     assert closed == [True]

@@ -22,7 +22,7 @@ from aikit.http.flow import Flow, Gather, Pause, Work
 from aikit.http.messages import Request, Response
 from aikit.http.retry import RetryPolicy, intercept, with_retries
 from aikit.runtime.result import OpenAIResult, Outcome
-from aikit.runtime.scheduler import Scheduler, run_here
+from aikit.runtime.scheduler import Scheduler, gather_beside
 from aikit.runtime.task import Task
 from aikit.types.errors import CancelledError, OpenAIError
 from aikit.types.progress import Progress
@@ -106,7 +106,7 @@ def inline(call: Task) -> Outcome:
     """
     Drive a call in this thread.
     """
-    run_here(call)
+    call.run_here(gather_beside)
     assert call.outcome is not None
     return call.outcome
 
@@ -254,7 +254,7 @@ def test_who_makes_flows_may_ask_its_thread_to_end(threads: int, wish: BaseExcep
         assert [error.code for error in on_pool(threads)(call).errors] == ["unexpected_error"]
     else:
         with pytest.raises(type(wish)):
-            run_here(call)
+            call.run_here(gather_beside)
     assert time.monotonic() - started < 5
     assert [error.keeps for error in told] == [True]
 
@@ -446,7 +446,7 @@ def test_ctrl_c_gives_nothing_up() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_here(call_of(together(flows()), Busy()))
+        call_of(together(flows()), Busy()).run_here(gather_beside)
     assert keeps == [True]
 
 
@@ -474,7 +474,7 @@ def test_ctrl_c_waits_for_no_stuck_maker_of_flows() -> None:
     presser.start()
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        run_here(call_of(together(flows(), 1), Busy(0.0)))
+        call_of(together(flows(), 1), Busy(0.0)).run_here(gather_beside)
     assert time.monotonic() - began < 2
     presser.join()
     (left,) = set(threading.enumerate()) - before

@@ -11,8 +11,7 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from aikit.resources.files.parameters import is_expiry
-from aikit.runtime.parameters import OpenAIParameters, by, copied, is_duration, is_flag, is_text, within
+from aikit.runtime.parameters import OpenAIParameters, by, copied, is_duration, is_expiry, is_flag, is_text, within
 from aikit.types.batches import INTENT_KEY
 
 MAX_BATCH_LIST_LIMIT: Final = 100

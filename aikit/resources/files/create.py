@@ -36,13 +36,14 @@ def create_file(
         OpenAIError: It was refused, or did not arrive.
     """
     source = source.resolved()
-    problems = check_file(source, purpose, provider.limits, context) if options.validate else ()
+    limits = provider.limits
+    problems = check_file(source, purpose, limits, context) if options.validate else ()
     if problems:
         raise Rejected(problems)
-    if (source.size_bytes or 0) > provider.limits.size_limit(purpose):
+    if (source.size_bytes or 0) > limits.size_limit(purpose):
         from aikit.resources.files.multipart import create_in_parts, goes_in_parts  # noqa: PLC0415  most files are small
 
-        if goes_in_parts(source, purpose, provider.limits):
+        if goes_in_parts(source, purpose, limits):
             return (
                 yield from create_in_parts(provider, source, purpose, options, journal=session.journal, context=context)
             )

@@ -14,7 +14,8 @@ import attrs
 from aikit.http.bodies import media_type
 from aikit.http.flow import Flow, Gather, Work
 from aikit.http.retry import may_have_been_applied, may_have_been_done
-from aikit.http.slices import are_apart, has_slices, prefix_md5s, slice_of
+from aikit.http.slices import are_apart, prefix_md5s, slice_of
+from aikit.http.sources import has_slices
 from aikit.resources.files.resume import MultipartUpload, find_interrupted, find_lost_file
 from aikit.storage.upload_entry import SentPart, UploadRecord
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError, Rejected

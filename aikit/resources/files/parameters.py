@@ -11,10 +11,8 @@ from typing import Any, Final
 import attrs
 
 from aikit.resources.arguments import require_path
-from aikit.runtime.parameters import OpenAIParameters, by, copied, is_duration, is_flag, is_text, within
+from aikit.runtime.parameters import OpenAIParameters, by, copied, is_duration, is_expiry, is_flag, is_text, within
 
-MIN_EXPIRY_S: Final = 3600
-MAX_EXPIRY_S: Final = 2_592_000
 MAX_LIST_LIMIT: Final = 10_000
 MAX_AT_A_TIME: Final = 1_000
 MAX_RATE: Final = 1_000_000
@@ -24,29 +22,6 @@ _WEEK_S: Final = 604_800
 def _is_order(name: str, value: Any) -> None:
     if value is not None and value not in ("asc", "desc"):
         raise ValueError(f'{name} must be "asc" or "desc" (by creation), not {value!r}')
-
-
-def is_expiry(name: str, value: Any) -> None:
-    """
-    Check ``{"anchor": "created_at", "seconds": 3600…2592000}``.
-    """
-    # https://developers.openai.com/api/reference/resources/files/methods/create (read 2026-11-21)
-    if value is None:
-        return
-    shape = f'{{"anchor": "created_at", "seconds": {MIN_EXPIRY_S} to {MAX_EXPIRY_S}}}'
-    if not isinstance(value, Mapping):
-        raise TypeError(f"{name} must be a mapping {shape}, not {type(value).__name__}")
-    if set(value) != {"anchor", "seconds"}:
-        raise ValueError(f"{name} must have just anchor and seconds: {shape}, not {dict(value)!r}")
-    if value["anchor"] != "created_at":
-        raise ValueError(f'{name} anchor must be "created_at", not {value["anchor"]!r}')
-    seconds = value["seconds"]
-    if isinstance(seconds, bool) or not isinstance(seconds, int):
-        raise TypeError(f"{name} seconds must be a whole number, not {seconds!r}")
-    if not MIN_EXPIRY_S <= seconds <= MAX_EXPIRY_S:
-        raise ValueError(
-            f"{name} seconds must be {MIN_EXPIRY_S:,} (an hour) to {MAX_EXPIRY_S:,} (30 days), not {seconds:,}"
-        )
 
 
 @attrs.frozen(kw_only=True)

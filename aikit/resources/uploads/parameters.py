@@ -10,8 +10,7 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.resources.files.parameters import is_expiry
-from aikit.runtime.parameters import OpenAIParameters, by, copied, is_flag, is_text
+from aikit.runtime.parameters import OpenAIParameters, by, copied, is_expiry, is_flag, is_text
 
 _MD5: Final = re.compile(r"[0-9a-fA-F]{32}")
 
