@@ -462,12 +462,12 @@ def test_identical_files_are_not_sent_again(client: OpenAIClient, server: FilesS
     assert len(server.uploads) == 9
 
 
-@pytest.mark.parametrize("fate", ["deleted", "expiring", "error"])
+@pytest.mark.parametrize("fate", ["deleted", "expiring", "error", "another purpose", "another size"])
 def test_what_the_provider_no_longer_has_is_sent_again(
     client: OpenAIClient, server: FilesServer, tmp_path: Path, fate: str
 ) -> None:
     """
-    A file that is gone, about to expire, or could not be processed is no substitute.
+    A file that is gone, about to expire, not processed, for another purpose or of another size is no substitute.
     """
     folder = folder_of(tmp_path, 1)
     client.files.create_many(folder, "user_data", {"skip_identical": True})
@@ -475,8 +475,12 @@ def test_what_the_provider_no_longer_has_is_sent_again(
         del server.files["file-0"]
     elif fate == "expiring":
         server.files["file-0"]["expires_at"] = int(time.time()) + 60
-    else:
+    elif fate == "error":
         server.files["file-0"]["status"] = "error"
+    elif fate == "another purpose":
+        server.files["file-0"]["purpose"] = "assistants"
+    else:
+        server.files["file-0"]["bytes"] += 1
     assert statuses(client.files.create_many(folder, "user_data", {"skip_identical": True})) == ["uploaded"]
     assert statuses(client.files.create_many(folder, "user_data", {"skip_identical": True})) == ["identical"]
 
