@@ -324,6 +324,7 @@ class Adapter(HTTPAdapter):
         super().init_poolmanager(connections, maxsize, block, blocksize=BLOCK_BYTES, **kwargs)
         _use_our_pools(self.poolmanager)
         self._pools: dict[str, Any] = {}  # what requests works out anew for every call
+        self._trusted: Any = None  # loaded by the first call over TLS
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """
@@ -356,12 +357,21 @@ class Adapter(HTTPAdapter):
             return super().request_url(request, proxies)
         return request.url[len(origin_of(request.url)) :] or "/"
 
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ARG002  requests' signature
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
         """
-        Give TLS connections the trust of this machine.
+        Give TLS connections the trust of this machine, whatever ``requests`` has loaded by itself.
         """
-        if isinstance(conn, urllib3.HTTPSConnectionPool) and "ssl_context" not in conn.conn_kw:
-            conn.conn_kw["ssl_context"] = trusted()
+        host, options = super().build_connection_pool_key_attributes(request, verify, cert)
+        if host["scheme"] == "https":
+            if self._trusted is None:
+                self._trusted = trusted()  # one for all: the key of a pool has its identity
+            options["ssl_context"] = self._trusted
+        return host, options
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """
+        Change nothing: what ``requests`` would name here is part of our own trust.
+        """
 
     def build_response(self, req: Any, resp: Any) -> requests.Response:
         """
