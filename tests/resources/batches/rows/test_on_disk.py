@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import pickle
 import sqlite3
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,6 +36,19 @@ def test_changed_input_is_noticed() -> None:
         (rows.folder / "input").unlink()
         with pytest.raises(OpenAIError, match="is gone"):
             next(iter(rows))
+
+
+def test_changed_input_of_the_same_size_is_noticed(tmp_path: Path) -> None:
+    """
+    Other lines of just as many bytes are told by the time of the change.
+    """
+    path = written(tmp_path / "in.jsonl", _INPUT)
+    rows = join([batch()], Folder(), path, [], CallContext())
+    path.write_bytes(_INPUT.replace(b'"a"', b'"x"'))
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 1_000_000_000))
+    with pytest.raises(OpenAIError, match="is not what it was when it was joined"):
+        list(rows)
+    rows.close()
 
 
 def test_files_that_somebody_removed_are_an_error() -> None:

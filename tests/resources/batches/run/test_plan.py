@@ -50,6 +50,17 @@ def test_what_one_batch_takes_is_one_part(tmp_path: Path) -> None:
     assert not (tmp_path / "parts").exists()
 
 
+@pytest.mark.parametrize("bound", ["batch_max_lines", "batch_max_bytes"])
+def test_what_just_fits_is_one_part(tmp_path: Path, bound: str) -> None:
+    """
+    A bound is the most that a batch may have, not the least that is too much.
+    """
+    content = lines({}, {}, {})
+    most = {"batch_max_lines": 3, "batch_max_bytes": len(content)}[bound]
+    assert [part.lines for part in planned(tmp_path, content, **{bound: most})] == [3]
+    assert len(planned(tmp_path, content, **{bound: most - 1})) == 2
+
+
 @pytest.mark.parametrize(
     ("changes", "bounds", "sizes"),
     [
