@@ -218,10 +218,13 @@ def test_two_files_come_to_their_sum() -> None:
     """
     What the error file holds is added to what the output file holds.
     """
-    first, second = file_of(answer("m", usage(1)), b"x\n"), file_of(answer("m", usage(2)), never_asked(), b"y\n")
+    first, second = (
+        file_of(answer("m", usage(1)), b"x\n"),
+        file_of(answer("m", usage(2)), answer("m"), never_asked(), b"y\n"),
+    )
     tally = _tally(first)
     tally.merge(_tally(second))
-    assert _found(tally) == ({("m", 0): (2, 3, 0, 10, 0)}, 2, 1, 0, 2, [2, 3])
+    assert _found(tally) == ({("m", 0): (2, 3, 0, 10, 0)}, 3, 1, 1, 2, [2, 4])
 
 
 @pytest.mark.parametrize("line", [answer(None, usage(4)), answer("", usage(4)), answer(7, usage(4))])

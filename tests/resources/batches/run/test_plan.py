@@ -57,7 +57,8 @@ def test_what_just_fits_is_one_part(tmp_path: Path, bound: str) -> None:
     """
     content = lines({}, {}, {})
     most = {"batch_max_lines": 3, "batch_max_bytes": len(content)}[bound]
-    assert [part.lines for part in planned(tmp_path, content, **{bound: most})] == [3]
+    (part,) = planned(tmp_path, content, **{bound: most})
+    assert (part.lines, part.path) == (3, str(tmp_path / "in.jsonl"))
     assert len(planned(tmp_path, content, **{bound: most - 1})) == 2
 
 
