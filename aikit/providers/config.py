@@ -1,5 +1,5 @@
 """
-What is configured: the arguments of a client, the environment, and the provider file.
+The configuration of providers: arguments of a client, the environment, and the provider file.
 """
 
 from __future__ import annotations
@@ -66,9 +66,7 @@ def _is_usable(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
     if value is not None and not isinstance(value, str):
         raise TypeError(f"{field.name} must be a string, not {type(value).__name__}")
     if value and not (value.isascii() and value.isprintable()):
-        raise ValueError(
-            f"{field.name} has characters that no header can carry; was it copied whole, and nothing else?"
-        )
+        raise ValueError(f"{field.name} has characters that no HTTP header can carry; copy it again, whole and alone")
 
 
 def _is_count(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
@@ -115,7 +113,7 @@ class ProviderSettings:
 
     def or_environment(self, environ: Mapping[str, str] = os.environ) -> ProviderSettings:
         """
-        Return these with OpenAI's environment variables for what is not given.
+        Return these settings, with OpenAI's environment variables for those not given.
         """
         # OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_ORG_ID, OPENAI_PROJECT_ID: the names of OpenAI's own libraries
         names = {
@@ -173,7 +171,7 @@ class Providers:
         Return the settings of the provider called *name*.
 
         Raises:
-            ValueError: There is none, or what the file says of it cannot be used.
+            ValueError: There is no such provider, or its entry in the file cannot be used.
         """
         if name in self.written:
             settings = _settings(self.path, name, self.written[name])

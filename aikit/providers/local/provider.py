@@ -39,9 +39,9 @@ class LocalProvider(OpenAIProvider):
         upstream: Address of a server in OpenAI's format that answers the lines of batches; ``None``: the built-in
             model does.
 
-        upstream_headers: Sent to it with every request; the key is among them.
+        upstream_headers: Sent to that server with every request, including the API key.
 
-        concurrency: Lines that are answered at once.
+        concurrency: Lines answered at once.
     """
 
     base_url: str = BASE_URL
@@ -54,7 +54,7 @@ class LocalProvider(OpenAIProvider):
     @classmethod
     def from_settings(cls, settings: ProviderSettings) -> LocalProvider:
         """
-        Return the provider that *settings* describe; nothing of the environment but the home is looked at.
+        Return the provider that *settings* describe; of the environment only the home counts.
         """
         return cls(
             home=settings.home or home_folder(),
