@@ -20,12 +20,12 @@ from aikit.http.retry import RetryPolicy, intercept, with_retries
 from aikit.runtime.parameters import OpenAIParameters
 from aikit.runtime.result import CallState, OpenAIResult, Outcome
 from aikit.runtime.task import Task
+from aikit.runtime.timers import Deadline
 from aikit.types.errors import CancelledError
 
 if TYPE_CHECKING:
     from aikit.providers import Provider
     from aikit.resources.session import Session
-    from aikit.runtime.timers import Deadline
 
 R = TypeVar("R", bound=OpenAIResult[Any])
 log: Final = logging.getLogger("aikit")
@@ -116,8 +116,6 @@ class _Call:
         """
         Let the time of the call run.
         """
-        from aikit.runtime.timers import Deadline  # noqa: PLC0415  most calls have all the time there is
-
         message = f"the call was not over after {seconds:g} s; raise deadline to give it longer"
         why = CancelledError(message=message, code="deadline_exceeded", keeps=True)
         self.deadline = Deadline(seconds, partial(task.cancel, why))

@@ -9,6 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -283,11 +284,9 @@ class Session:
     @property
     def scheduler(self) -> Scheduler:
         """The scheduler of calls with callbacks, made by the first of them."""
-        from aikit.runtime.scheduler import Scheduler  # noqa: PLC0415  programs that only wait need none
-
         with self._lock:
             if self._scheduler is None:
-                self._scheduler = Scheduler(self.max_workers, self.pump)
+                self._scheduler = _runtime().Scheduler(self.max_workers, self.pump)
                 if self._is_cancelled:  # by another thread, while this one was making its call
                     self._scheduler.cancel_all()
             return self._scheduler
@@ -383,9 +382,13 @@ class Session:
 
 
 def _gather_beside(task: Task, step: Gather) -> None:
-    from aikit.runtime.scheduler import gather_beside  # noqa: PLC0415  most calls have no flows side by side
+    _runtime().gather_beside(task, step)
 
-    gather_beside(task, step)
+
+def _runtime() -> ModuleType:
+    from aikit.runtime import scheduler  # noqa: PLC0415  calls of one flow that the program waits for need none
+
+    return scheduler
 
 
 def _require_workers(count: Any) -> None:

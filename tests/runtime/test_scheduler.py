@@ -383,3 +383,74 @@ def test_ctrl_c_in_an_inline_call_closes_its_flow() -> None:
     with pytest.raises(KeyboardInterrupt):
         call(holding(), Echo(answer=interrupted), Ended()).run_here(gather_beside)
     assert closed == [True]
+
+
+def test_threads_without_work_end_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A thread waits a moment for further work, takes it if there is some, and ends by itself otherwise.
+    """
+    monkeypatch.setattr("aikit.runtime.scheduler._LINGER_S", 0.2)
+    made, threads = Scheduler(1), set[str]()
+    for _ in range(3):
+        ended, echo = Ended(), Echo()
+        made.submit(call(asking(1), echo, ended))
+        assert ended.event.wait(5)
+        threads |= {str(thread.ident) for thread in made._threads}
+        time.sleep(0.01)
+    assert len(threads) == 1
+    until = time.monotonic() + 5
+    while made._threads and time.monotonic() < until:
+        time.sleep(0.01)
+    assert made._threads == set()
+    assert made._workers == 0
+
+
+def test_closing_ends_the_threads_at_once(pool: Scheduler) -> None:
+    """
+    Threads that wait for work are not waited for.
+    """
+    ended = Ended()
+    pool.submit(call(asking(1), Echo(), ended))
+    assert ended.event.wait(5)
+    started = time.monotonic()
+    pool.close()
+    assert time.monotonic() - started < 1
+    assert pool._threads == set()
+
+
+def test_without_a_further_thread_the_others_do_the_work(pool: Scheduler, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Where there are too many threads, a call is left to those at work, and whoever made it is not held up.
+    """
+    until, short = threading.Event(), Ended()
+    held(pool, until, 1)
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("threading.Thread.start", refuse)
+    pool.submit(call(_once(), Echo(), short))
+    assert not short.outcomes
+    until.set()
+    assert short.event.wait(5)
+
+
+def test_without_any_thread_a_call_runs_where_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Where no thread can be started at all, a background call is over when it returns, on the thread that made it.
+    """
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("threading.Thread.start", refuse)
+    made, ended, echo = Scheduler(3), Ended(), Echo()
+    made.submit(call(asking(2, 0.01), echo, ended))
+    assert [outcome.value for outcome in ended.outcomes] == [2]
+    assert echo.threads == {threading.current_thread().name}
+    assert made._workers == 0
+
+
+def _once() -> Flow[int]:
+    yield REQUEST
+    return 1
