@@ -4,7 +4,7 @@ What a batch will cost, estimated from its input.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ class _Counts:
     input_high: int = 0
     output_high: int | None = 0
     uncounted: int = 0
+    counted_by: str | None = None
     cost_low: Decimal | None = Decimal(0)
     cost_high: Decimal | None = Decimal(0)
     is_limit_guessed: bool = False
@@ -104,6 +105,7 @@ class Estimator:
         counts.input_low += tokens.low
         counts.input_high += tokens.high
         counts.uncounted += tokens.uncounted
+        counts.counted_by = tokens.tokenizer
         counts.output_high = None if most is None or counts.output_high is None else counts.output_high + most
         read = _with_uncounted(counts.price, tokens, body) if tokens.uncounted else tokens.high
         _add_costs(counts, tokens.low, read, most)
@@ -138,7 +140,13 @@ class Estimator:
             )
         if self._problem_count:
             notes.append(f"{self._problem_count:,} lines could not be read, see problems; they are not in it")
-        return notes
+        return [*notes, *self._counted_notes()]
+
+    def _counted_notes(self) -> Iterator[str]:
+        for tokenizer in sorted({counts.counted_by for counts in self._by_model.values() if counts.counted_by}):
+            models = [name for name, counts in self._by_model.items() if counts.counted_by == tokenizer]
+            more = f" and {len(models) - 3:,} more" if len(models) > 3 else ""
+            yield f"texts for {', '.join(models[:3])}{more} were counted with their tokenizer, {tokenizer}"
 
 
 def _model_limit(price: Price, input_tokens: int, body: Mapping[str, Any]) -> int | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
+import toktok
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ from aikit.billing.prices import Prices
 from aikit.billing.rates import FREE, Price, Rates
 from aikit.types.costs import OpenAIBatchEstimate, OpenAIModelEstimate
 from tests.billing.lines import file_of
+from tests.jsonl.test_text_bounds import DENSE
 
 _RATES = Rates(input=Decimal(1_000_000), cached_input=Decimal(500_000), output=Decimal(2_000_000))
 _PRICE = Price(model="m", batch=_RATES)
@@ -188,3 +190,30 @@ def _says_what_to_do(message: str) -> bool:
     Tell whether *message* says what to do.
     """
     return "do this" in message or "raise max_cost" in message
+
+
+@pytest.mark.parametrize("name", DENSE)
+def test_max_cost_stops_dense_texts(name: str) -> None:
+    """
+    What is paid for numbers, ids, dumps and deep indentation is never more than the high end, with any tokenizer.
+    """
+    real = max(toktok.batch_count([DENSE[name]], tokenizer, 1)[0] for tokenizer in ("o200k_base", "cl100k_base"))
+    for model in ("m", "gpt-5"):
+        line = {"url": "/v1/embeddings", "body": {"model": model, "input": DENSE[name]}}
+        estimator = Estimator(
+            attrs.evolve(_NAMED, own={model: attrs.evolve(_PRICE, batch=Rates(input=Decimal(1_000_000)))})
+        )
+        estimator.add_lines(file_of(line), 0)
+        counted = toktok.batch_count([DENSE[name]], "o200k_base", 1)[0] if model == "gpt-5" else real
+        refused = refusal(estimator.result(), Decimal(counted - 1), "high")
+        assert refused is not None
+        assert refused.code == "max_cost_exceeded"
+
+
+def test_a_note_tells_which_texts_were_counted() -> None:
+    """
+    What the model's own tokenizer counted is exact; all else is bounded, and has no note.
+    """
+    counted = _estimate(_line("gpt-5", max_tokens=1), _line("gpt-5-mini", max_tokens=1))
+    assert counted.notes[-1] == "texts for gpt-5, gpt-5-mini were counted with their tokenizer, o200k_base"
+    assert not any("tokenizer" in note for note in _estimate(_line(max_tokens=1)).notes)
