@@ -15,7 +15,12 @@ from typing import Any, Final
 import aikit
 
 _ROOT: Final = Path(aikit.__file__).parents[1]
-_BROUGHT_BY: Final = {"truststore": "truststore", "genai_prices": "genai-prices", "opentelemetry": "opentelemetry-api"}
+_BROUGHT_BY: Final = {
+    "truststore": "truststore",
+    "genai_prices": "genai-prices",
+    "opentelemetry": "opentelemetry-api",
+    "toktok": "toktok-rs",
+}
 _NOT_OURS_TO_BRING: Final = {"PySide6", "PyQt6", "wx"}  # of the program that has such a window
 
 

@@ -1,5 +1,5 @@
 """
-The real tokenizers of models, where a package that brings their vocabularies is installed: ``aikit[tokens]``.
+The real tokenizers of models, where a package that brings their vocabularies is installed: ``aikit-client[tokens]``.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class TokenEstimate:
 
         uncounted: The number of parts whose tokens cannot be estimated: files, audio, objects stored at the provider.
 
-        tokenizer: The model's own, where it is installed (``aikit[tokens]``) and counted the texts; else ``None``.
+        tokenizer: The model's own, where the extra ``tokens`` brought it and it counted the texts; else ``None``.
     """
 
     low: int = 0
@@ -73,8 +73,8 @@ def estimate_tokens(text_or_body: str | Mapping[str, Any]) -> TokenEstimate:
     """
     Estimate the input tokens of a text, of a request's body, or of a whole batch line.
 
-    The texts of a body whose model is known are counted with its tokenizer where that is installed (``aikit[tokens]``),
-    and *tokenizer* names it. All others are bounded, and both numbers hold for ``o200k_base`` and ``cl100k_base``: of
+    The texts of a body whose model is known are counted with its tokenizer where the extra ``tokens`` brought it, and
+    *tokenizer* names it. All others are bounded, and both numbers hold for ``o200k_base`` and ``cl100k_base``: of
     180,000 texts of all scripts and shapes none was outside (toktok-rs 0.3.0, 2026-11-30). Of *high*, the one of the
     two that takes more takes 0.73 for English prose, 0.6 for program text, all for numbers, 0.8 for hex dumps, 0.7 for
     base64, UUIDs and random ids, 0.5 to 0.6 for URLs, minified programs and other languages in Latin or Cyrillic

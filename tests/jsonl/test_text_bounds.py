@@ -103,6 +103,7 @@ def test_texts_of_all_scripts_and_shapes_lie_between_their_bounds() -> None:
     assert _outside(texts(1, 3_000)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(10))
 def test_a_hundred_thousand_texts_lie_between_their_bounds(seed: int) -> None:
@@ -112,6 +113,7 @@ def test_a_hundred_thousand_texts_lie_between_their_bounds(seed: int) -> None:
     assert _outside(texts(1_000 + seed, 10_000)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.parametrize("around", ["{}", " {}", "a{}", "{}a", "\n{}"])
 def test_each_character_lies_between_its_bounds(around: str) -> None:
