@@ -216,3 +216,32 @@ def test_no_device_is_a_manifest_and_a_link_is_the_file_it_leads_to(tmp_path: Pa
     assert caught.value.code == "manifest_in_use"
     manifest.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "m.jsonl", "pipe"]
+
+
+@pytest.mark.parametrize(("expires_at", "counts"), [(None, True), (1_001, True), (1_000, False), (999, False)])
+def test_a_file_that_has_expired_is_not_done(expires_at: int | None, tmp_path: Path, *, counts: bool) -> None:
+    """
+    A file counts until the second of its expiry, and is sent again from then on.
+    """
+    manifest = Manifest.open(tmp_path / "m.jsonl")
+    manifest.clock = lambda: 1_000.0
+    file = OpenAIFile.from_wire(FILE | {"expires_at": expires_at})
+    manifest.note(attrs.evolve(item(), file=file), state())
+    manifest.close()
+    again = Manifest.open(tmp_path / "m.jsonl")
+    again.clock = lambda: 1_000.0
+    assert is_done(again) == counts
+    again.close()
+
+
+def test_a_file_of_another_size_is_not_done(tmp_path: Path) -> None:
+    """
+    The size counts even where the time of the last change is the same.
+    """
+    manifest = Manifest.open(tmp_path / "m.jsonl")
+    manifest.note(item(), state())
+    manifest.close()
+    manifest = Manifest.open(tmp_path / "m.jsonl")
+    assert is_done(manifest)
+    assert manifest.find_done(attrs.evolve(state(), size_bytes=6), lambda: "0" * 64) is None
+    manifest.close()

@@ -78,6 +78,17 @@ def test_a_small_file_goes_at_once() -> None:
     assert "uploads" not in server.asked
 
 
+def test_without_uploads_a_large_file_that_is_not_checked_goes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A provider that takes no more in parts than at once is sent the whole, and judges it itself.
+    """
+    no_uploads = attrs.evolve(LIMITS, upload_max_bytes=LIMITS.file_max_bytes)
+    monkeypatch.setattr("aikit.providers.openai.limits_for", lambda _: no_uploads)
+    with upload_server() as server, client_of(server.url) as client:
+        client.files.create(bytes(200_000), "user_data", {"filename": "a.bin", "max_retries": 0, "validate": False})
+    assert server.asked == ["files"]
+
+
 def test_expiry_name_and_purpose_are_announced() -> None:
     """
     What is asked of a file is asked of its upload.

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from aikit import OpenAIClient, OpenAIFile, OpenAIUpload, OpenAIUploadParameters, OpenAIUploadPart
+from aikit.validation.limits import limits_for
 from tests.scripted_server import Step, answer, serving
 
 WIRE: dict[str, Any] = {
@@ -51,6 +52,20 @@ def test_an_upload_is_announced() -> None:
         "mime_type": "application/jsonl",
         "expires_after": HOUR,
     }
+
+
+@pytest.mark.parametrize("is_checked", [True, False])
+def test_an_upload_that_is_not_checked_is_left_to_the_provider(
+    monkeypatch: pytest.MonkeyPatch, *, is_checked: bool
+) -> None:
+    """
+    A purpose that OpenAI does not have is refused before sending, unless *validate* is false.
+    """
+    monkeypatch.setattr("aikit.providers.openai.limits_for", lambda _: limits_for("openai"))
+    with serving(said(WIRE)) as server, OpenAIClient("k", base_url=server.url) as client:
+        result = client.uploads.create("a.jsonl", "new-purpose", 5, {"validate": is_checked})
+    assert result.success != is_checked
+    assert len(server.received) == (0 if is_checked else 1)
 
 
 @pytest.mark.parametrize("kind", ["bytes", "path", "stream"])
