@@ -84,8 +84,8 @@ class OpenAIClient:
             dispatcher: Where callbacks run: ``"immediate"`` (the pool's threads), ``"queue"`` (in `pump`),
                 ``"asyncio"`` (the running loop), ``"qt"``, ``"wx"``, or one of `aikit.dispatch`.
 
-            home: Folder of the embedded provider, the ledger and ``prices.json``; else ``AIKIT_HOME``, else
-                ``~/.aikit``.
+            home: Folder of the embedded provider, the ledger, ``prices.json`` and ``AIProviders.json``; else
+                ``AIKIT_HOME``, else ``~/.aikit``, which is not looked at where *home* is given.
 
             concurrency: Lines of batches that the embedded provider has answered at once, 16 unless told. With
                 *base_url* they are answered there, with *api_key* and *custom_headers*; without, by a built-in model.

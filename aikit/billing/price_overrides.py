@@ -17,6 +17,7 @@ Without ``cached_input`` it costs as other input. ``max_output_tokens`` bounds e
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -42,9 +43,11 @@ def read_prices(path: Path, batch_discount: Decimal) -> Mapping[str, Price]:
         data = json.loads(
             path.read_text("utf-8-sig"), parse_float=Decimal
         )  # editors on Windows begin files with a mark
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        if not os.path.lexists(path):  # also where nobody may look for it: no file, as far as this user goes
+            return {}
+        raise ValueError(f"{path} cannot be read: {error.strerror}; correct its permissions") from error
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read as JSON: {error}") from error
     models = data.get("models") if isinstance(data, dict) else None
     if not isinstance(models, dict) or set(data) - {"models", "about"}:

@@ -23,13 +23,14 @@ def providers() -> int:
     """
     List the configured providers.
 
-    Printed are name, kind, address, whether a key is set, and where that is configured: in the first provider file that
-    exists of AIKIT_PROVIDERS, ./AIProviders.json and AIProviders.json in AIKIT_HOME. openai and local are always there.
+    Printed are name, kind, address, whether a key is set, and where that is configured: in the file of AIKIT_PROVIDERS,
+    or else in AIProviders.json in AIKIT_HOME, to which one in the working folder adds names. openai and local are
+    always there.
     """
     settings = settings_of_context()
     output = Output(settings)
     with usage_errors():
-        configured = Providers.load()
+        configured = Providers.load(home=settings.home)
         entries = [_entry(name, configured, settings) for name in configured.list()]
     if settings.json:
         output.document({"object": "list", "data": entries})
@@ -38,17 +39,34 @@ def providers() -> int:
             output.line(entry["name"] if settings.quiet else "\t".join(_cells(entry)))
     else:
         output.columns(_TITLES, [_cells(entry) for entry in entries], flexible="ADDRESS")
-    return Exit.DONE
+    _tell_notes(configured, output)
+    return Exit.USAGE if configured.found.is_broken else Exit.DONE
+
+
+def _tell_notes(configured: Providers, output: Output) -> None:
+    """
+    Say what of the file in the working folder counts, which may be anybody's, and what could not be looked at.
+    """
+    found = configured.found
+    if found.entries:
+        output.say(safe(f"note: {', '.join(found.entries)}: only {found.path} in the working folder has them"))
+    if configured.unheeded:
+        output.say(safe(f"note: what {found.path} says of {', '.join(configured.unheeded)} is not heeded"))
+    if configured.problem:
+        output.say(safe(f"note: {configured.problem}"))
 
 
 def _entry(name: str, configured: Providers, settings: Settings) -> dict[str, Any]:
-    entry: dict[str, Any] = {"name": name, "kind": "-", "address": "-", "has_key": False, "from": str(configured.path)}
+    entry: dict[str, Any] = {"name": name, "kind": "-", "address": "-", "has_key": False, "from": "-"}
+    path = configured.origin(name)
+    if path is not None:
+        entry["from"] = str(path)
     try:
         known = configured.get(name)
         entry |= {"kind": known.kind, "address": _address(known, settings), "has_key": bool(known.api_key)}
     except ValueError as error:  # one bad entry hides none of the others
         return entry | {"address": f"cannot be used: {error}"}
-    return entry if name in configured.written else entry | {"from": _origin(known)}
+    return entry if path is not None else entry | {"from": _origin(known)}
 
 
 def _address(known: ProviderSettings, settings: Settings) -> str:

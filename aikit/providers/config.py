@@ -4,21 +4,24 @@ The configuration of providers: arguments of a client, the environment, and the 
 
 from __future__ import annotations
 
-import json
+import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, TypeGuard
-from urllib.parse import urlsplit
+from typing import Any, Final, cast
 
 import attrs
 
 from aikit.http.headers import redacted
-from aikit.storage import home_folder
+from aikit.providers.addresses import OPENAI_URL, QUOTES, usable_url
+from aikit.providers.provider_file import FILE_NAME, ProviderFile, own_file, working_file
+
+log: Final = logging.getLogger("aikit")
 
 OPENAI: Final = "openai"
 LOCAL: Final = "local"
-FILE_NAME: Final = "AIProviders.json"
 MAX_CONCURRENCY: Final = 1_000
 _KEYS: Final = {"kind": "kind", "baseURL": "base_url", "apiKey": "api_key"}
 _KEYS_TOO: Final = {name: name for name in ("organization", "project", "home", "concurrency")}
@@ -26,36 +29,20 @@ _OF_BUILT_IN: Final = {
     OPENAI: ("kind", "apiKey", "organization", "project"),
     LOCAL: ("kind", "home", "concurrency"),
 }
-"""What an entry may say of a built-in provider: a file in the working folder must not lead its key or files astray."""
+"""What an entry may say of a built-in provider: it must not lead its key or files astray."""
+_NO_KEYS: Final = (
+    (
+        re.compile(r"(authorization\s*:\s*)?(bearer|basic)(\s|$)", re.IGNORECASE),
+        "begins with Bearer; give the key alone",
+    ),
+    (re.compile(r"(export\s+)?\w*(key|token)\s*=", re.IGNORECASE), "begins with a variable's name; give the key alone"),
+    (re.compile(r"(\$\{?\w*(KEY|TOKEN)\}?|%\w*(KEY|TOKEN)%)$"), "is a variable's name; give its value instead"),
+)
+_told: Final[set[str]] = set()
 
 
 def _shown_url(url: str | None) -> str:
     return repr(url and redacted(url))
-
-
-def _usable_url(base_url: str | None) -> str | None:
-    """
-    Return *base_url* without a slash at its end.
-
-    Raises:
-        ValueError: It is no http(s) address of a host, or has parts that belong elsewhere.
-    """
-    if base_url is None:
-        return None
-    if not isinstance(base_url, str):
-        raise TypeError(f"base_url must be a string, not {type(base_url).__name__}")
-    base_url = base_url.strip()
-    shown = repr(redacted(base_url))
-    try:
-        parts = urlsplit(base_url)
-        is_usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # brackets or a port that are none: their message would repeat a password
-        is_usable, shown = False, f"{base_url.split(':', 1)[0]!r}…"
-    if not is_usable or not base_url.isascii() or not base_url.isprintable() or any(char in base_url for char in " \\"):
-        raise ValueError(f"base_url {shown} must start with http:// or https:// and name a host") from None
-    if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError(f"base_url {shown} must have no user, query or fragment; pass the key as api_key")
-    return base_url.rstrip("/")
 
 
 def _stripped(value: str | None) -> str | None:
@@ -65,8 +52,17 @@ def _stripped(value: str | None) -> str | None:
 def _is_usable(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
     if value is not None and not isinstance(value, str):
         raise TypeError(f"{field.name} must be a string, not {type(value).__name__}")
+    if value and (value[0] in QUOTES or value[-1] in QUOTES):
+        raise ValueError(f"{field.name} has quotes around it; give it without them")
     if value and not (value.isascii() and value.isprintable()):
         raise ValueError(f"{field.name} has characters that no HTTP header can carry; copy it again, whole and alone")
+
+
+def _is_key(instance: Any, field: attrs.Attribute[Any], value: Any) -> None:
+    _is_usable(instance, field, value)
+    for pattern, problem in _NO_KEYS:
+        if value and pattern.match(value):
+            raise ValueError(f"{field.name} {problem}")
 
 
 def _is_count(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
@@ -95,8 +91,8 @@ class ProviderSettings:
     """
 
     kind: str = "openai"
-    api_key: str | None = attrs.field(default=None, repr=False, converter=_stripped, validator=_is_usable)
-    base_url: str | None = attrs.field(default=None, repr=_shown_url, converter=_usable_url)
+    api_key: str | None = attrs.field(default=None, repr=False, converter=_stripped, validator=_is_key)
+    base_url: str | None = attrs.field(default=None, repr=_shown_url, converter=usable_url)
     organization: str | None = attrs.field(default=None, converter=_stripped, validator=_is_usable)
     project: str | None = attrs.field(default=None, converter=_stripped, validator=_is_usable)
     custom_headers: Mapping[str, str] | None = attrs.field(default=None, repr=False)
@@ -122,23 +118,36 @@ class ProviderSettings:
             "organization": "OPENAI_ORG_ID",
             "project": "OPENAI_PROJECT_ID",
         }
-        missing: dict[str, Any] = {
-            key: environ.get(name) or None for key, name in names.items() if getattr(self, key) is None
-        }
-        return attrs.evolve(self, **missing)
+        missing = {key: environ.get(name, "").strip() for key, name in names.items() if getattr(self, key) is None}
+        settings: Any = self
+        for key, value in missing.items():
+            try:
+                settings = attrs.evolve(settings, **{key: value}) if value else settings
+            except ValueError as error:
+                raise ValueError(f"{names[key]}: {error}") from None
+        return cast("ProviderSettings", settings)
 
 
 @attrs.frozen
 class Providers:
     """
-    The configured providers, read once from the first provider file that exists.
+    The configured providers, read once: built in, of the user's provider file, and of one in the working folder.
+
+    What is built in and what the user's file names win; the file of the working folder, which may be anybody's, only
+    adds names, and that one of them is used is told once in the log.
 
     Attributes:
-        path: The file; ``None`` when there is none.
+        path: The user's file; ``None`` when there is none.
 
-        written: Name → what the file says of it, read when it is asked for: one bad entry hides none of the others.
+        written: Name → what that file says of it, read when it is asked for: one bad entry hides none of the others.
 
         models: Alias → ``{"provider", "model"}``.
+
+        found: The file of the working folder, with what it adds.
+
+        problem: Why a file could not be used; it says what to do.
+
+        unheeded: Names of which the file of the working folder says something in vain.
     """
 
     # providers: NAME → baseURL, apiKey, organization, project; models: ALIAS → provider, model; as in 4D AIKit:
@@ -149,22 +158,40 @@ class Providers:
     written: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     models: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
     _environ: Mapping[str, str] = attrs.field(default=os.environ, repr=False)
+    found: ProviderFile = attrs.field(factory=ProviderFile)
+    problem: str | None = None
+    unheeded: tuple[str, ...] = ()
 
     def __reduce__(self) -> Any:
         raise TypeError("configured providers cannot be pickled, they may hold keys; load them again there")
 
     @classmethod
-    def load(cls, environ: Mapping[str, str] = os.environ) -> Providers:
+    def load(cls, environ: Mapping[str, str] = os.environ, *, home: Path | None = None) -> Providers:
         """
-        Read the first that exists of: ``AIKIT_PROVIDERS``, ``./AIProviders.json``, ``AIProviders.json`` in the home.
+        Read the file of ``AIKIT_PROVIDERS``, or else ``AIProviders.json`` in the home and that in the working folder.
+
+        Args:
+            environ: The environment.
+
+            home: Stands for the user's home, which is then not looked at.
 
         Raises:
-            ValueError: The file is not what it should be.
+            ValueError: The user's file is not what it should be.
         """
-        for path in _candidates(environ):
-            if path.is_file():
-                return _read(path, environ)
-        return cls(environ=environ)
+        own = own_file(environ, home)
+        is_named = bool(environ.get("AIKIT_PROVIDERS", "").strip())
+        found = ProviderFile() if is_named else working_file(own)
+        known = {OPENAI, LOCAL, *own.entries}
+        unheeded = tuple(name for name in found.entries if name in known)
+        if unheeded:
+            _tell_once(
+                f"what {found.path} in the working folder {_working_folder()} says of {', '.join(unheeded)} is not "
+                "heeded: these are built in or the user's own; to have it heeded, name that file in AIKIT_PROVIDERS"
+            )
+        added = {name: entry for name, entry in found.entries.items() if name not in known}
+        problem = "; ".join(filter(None, (own.problem, found.problem))) or None
+        models = {**found.models, **own.models}
+        return cls(own.path, own.entries, models, environ, attrs.evolve(found, entries=added), problem, unheeded)
 
     def get(self, name: str) -> ProviderSettings:
         """
@@ -181,14 +208,42 @@ class Providers:
             return ProviderSettings().or_environment(self._environ)
         if name == LOCAL:
             return ProviderSettings(kind=LOCAL)
-        where = f"in {self.path}" if self.path else f"and there is no {FILE_NAME}; set AIKIT_PROVIDERS to its path"
-        raise ValueError(f"provider {name!r} is not one of {', '.join(self.list())} {where}")
+        if name in self.found.entries:
+            _tell_once(
+                f"provider {name!r} is that of {self.found.path} in the working folder {_working_folder()}; if it is "
+                "yours, name that file in AIKIT_PROVIDERS, or put it into the home of aikit"
+            )
+            return _settings(self.found.path, name, self.found.entries[name])
+        raise ValueError(f"provider {name!r} is not one of {', '.join(self.list())}{self._where()}")
+
+    def origin(self, name: str) -> Path | None:
+        """
+        Return the file that says something of the provider called *name*, ``None`` for one that needs none.
+        """
+        return self.path if name in self.written else self.found.path if name in self.found.entries else None
+
+    def require_own_key(self, name: str, settings: ProviderSettings) -> None:
+        """
+        Check that a provider which only the working folder names gets no key of another address.
+
+        Raises:
+            ValueError: *settings* give it one that the environment or the user's file holds for another.
+        """
+        if name not in self.found.entries:
+            return
+        given = [settings.api_key or "", *(settings.custom_headers or {}).values()]
+        for holder, key, address in self._held_keys():
+            if address != (settings.base_url or OPENAI_URL) and any(key in text for text in given):
+                raise ValueError(
+                    f"provider {name!r} is that of {self.found.path} in the working folder, and the key given to it is "
+                    f"that of {holder}, for another address; if the provider is yours, name its file in AIKIT_PROVIDERS"
+                )
 
     def list(self) -> tuple[str, ...]:
         """
         Return the names of all providers; ``"openai"`` and ``"local"`` are always there.
         """
-        return tuple(dict.fromkeys((OPENAI, LOCAL, *self.written)))
+        return tuple(dict.fromkeys((OPENAI, LOCAL, *self.written, *self.found.entries)))
 
     def model_aliases(self) -> tuple[str, ...]:
         """
@@ -196,37 +251,37 @@ class Providers:
         """
         return tuple(self.models)
 
+    def _held_keys(self) -> Iterator[tuple[str, str, str]]:
+        """
+        Yield who holds a key, the key, and the address it is for.
+        """
+        key = self._environ.get("OPENAI_API_KEY", "").strip()
+        if key:
+            yield "OPENAI_API_KEY", key, self._environ.get("OPENAI_BASE_URL", "").strip().rstrip("/") or OPENAI_URL
+        for name, entry in self.written.items():
+            held = entry.get("apiKey") if isinstance(entry, dict) else None
+            if isinstance(held, str) and held.strip():
+                yield f"provider {name!r}", held.strip(), str(entry.get("baseURL") or OPENAI_URL).strip().rstrip("/")
 
-def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:
-    named = environ.get("AIKIT_PROVIDERS")
-    if named:
-        path = Path(named).expanduser()
-        if not path.is_file():
-            raise ValueError(f"AIKIT_PROVIDERS names {path}, which is not a file")
-        yield path
-    yield Path(FILE_NAME)
-    yield home_folder(environ) / FILE_NAME
+    def _where(self) -> str:
+        paths = [str(path) for path in (self.path, self.found.path) if path is not None]
+        if not paths and self.problem is None:
+            return f" and there is no {FILE_NAME}; set AIKIT_PROVIDERS to its path"
+        where = f" in {' and '.join(paths)}" if paths else ""
+        return where if self.problem is None else f"{where}; {self.problem}"
 
 
-def _read(path: Path, environ: Mapping[str, str]) -> Providers:
+def _working_folder() -> str:
     try:
-        data = json.loads(path.read_text("utf-8-sig"))  # editors on Windows begin files with a mark
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path} cannot be read as JSON: {error}") from error
-    entries = data.get("providers", {}) if isinstance(data, dict) else None
-    models = data.get("models", {}) if isinstance(data, dict) else None
-    unknown = sorted(set(data) - {"providers", "models"}) if isinstance(data, dict) else []
-    if not isinstance(entries, dict) or not _are_models(models) or unknown:
-        shape = '{"providers": {NAME: {…}}, "models": {ALIAS: {"provider": …, "model": …}}}'
-        others = f" and nothing else; it has {', '.join(unknown)}" if unknown else ""
-        raise ValueError(f"{path} must hold {shape}{others}")
-    return Providers(path, entries, models, environ)
+        return os.getcwd()  # noqa: PTH109  a text for the log
+    except OSError:
+        return "that is gone"
 
 
-def _are_models(models: Any) -> TypeGuard[dict[str, dict[str, str]]]:
-    return isinstance(models, dict) and all(
-        isinstance(model, dict) and all(isinstance(value, str) for value in model.values()) for model in models.values()
-    )
+def _tell_once(message: str) -> None:
+    if message not in _told:
+        _told.add(message)
+        log.warning("%s", message)
 
 
 def _require_own_kind(path: Path | None, name: str, keys: set[str], kind: Any) -> None:
@@ -252,7 +307,8 @@ def _settings(path: Path | None, name: str, entry: Any) -> ProviderSettings:
     values = {known[key]: value for key, value in entry.items() if value is not None}
     _require_own_kind(path, name, {key for key, value in entry.items() if value is not None}, values.get("kind", name))
     if "home" in values:
-        values["home"] = Path(values["home"]).expanduser()
+        with suppress(RuntimeError):  # a user that there is not: a folder like any other name
+            values["home"] = Path(values["home"]).expanduser()
     try:
         return ProviderSettings(**({"kind": LOCAL} if name == LOCAL else {}) | values)
     except (TypeError, ValueError) as error:

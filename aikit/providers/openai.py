@@ -20,14 +20,13 @@ from aikit.http.refusals import error_from, raise_for_status, understood
 from aikit.http.sinks import ResumingSink
 from aikit.http.sources import Source
 from aikit.providers.account import Account, key_of
+from aikit.providers.addresses import OPENAI_URL, account_address
 from aikit.providers.config import ProviderSettings
 from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
 from aikit.types.errors import ExchangeError
 from aikit.types.files import FileOrder, FilePage, OpenAIFile, OpenAIFileDeleted
 from aikit.types.uploads import OVER_STATUSES, OpenAIUpload, OpenAIUploadPart, UploadOrder
 from aikit.validation.limits import Limits, limits_for
-
-OPENAI_URL: Final = "https://api.openai.com/v1"
 
 _CONFLICT: Final = frozenset((409,))
 _REFUSED_TO_STOP: Final = frozenset((400, 409))  # OpenAI says 409, others 400
@@ -94,13 +93,13 @@ class OpenAIProvider:
         """
         Return the account of all batches at this address.
         """
-        return Account(self.kind, self.base_url)
+        return Account(self.kind, account_address(self.base_url))
 
     def account_key(self, extra_headers: Mapping[str, str] | None = None) -> str:
         """
         Return a key made of the address, and of API key, organization and project; *extra_headers* win.
         """
-        return key_of(self.base_url, self.headers.merged(extra_headers))
+        return key_of(account_address(self.base_url), self.headers.merged(extra_headers))
 
     def make_transport(self, *, connections: int, http_agent: Any = None) -> Transport:
         """

@@ -18,7 +18,7 @@ from aikit.http.bandwidth import Bandwidth
 from aikit.providers import provider_from, require_kind
 from aikit.providers.config import Providers, ProviderSettings
 from aikit.runtime.parameters import OpenAIParameters, are_headers, checked_hooks
-from aikit.storage import home_folder
+from aikit.storage import NO_HOME, NoHomeError, home_folder
 from aikit.types.errors import CancelledError
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Connections:
     def providers(self) -> Providers:
         """The configured providers, read once."""
         if self._providers is None:
-            self._providers = Providers.load()
+            self._providers = Providers.load(home=self.given.home)
         return self._providers
 
     def main(self, name: str | None) -> Connection:
@@ -132,6 +132,8 @@ class Connections:
         settings = self._main_settings(name)
         if self.given.concurrency is not None and not settings.is_embedded:
             raise ValueError(f'concurrency is for the embedded provider, provider="local"; this one is {settings.kind}')
+        if settings.is_embedded and settings.home is None:
+            home_folder()  # what it would keep has to have a place
         connection = self._made[name] = self._to(settings)
         return connection
 
@@ -174,7 +176,9 @@ class Connections:
         said = attrs.asdict(
             self.given, recurse=False, filter=lambda field, value: value is not None and field.name != "kind"
         )
-        return attrs.evolve(self.providers.get(name), **said)
+        settings = attrs.evolve(self.providers.get(name), **said)
+        self.providers.require_own_key(name, settings)
+        return settings
 
 
 class Session:
@@ -242,8 +246,16 @@ class Session:
 
     @property
     def home(self) -> Path:
-        """The folder where this client keeps things."""
+        """The folder where this client keeps things; ValueError where there is none."""
         return self._given.home or home_folder()
+
+    @property
+    def home_if_any(self) -> Path:
+        """The same, or one in which nothing can be kept: no call fails for want of a home that it could do without."""
+        try:
+            return self.home
+        except NoHomeError:
+            return NO_HOME
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -254,7 +266,8 @@ class Session:
 
     @property
     def ledger(self) -> Ledger:
-        """The ledger in *home*."""
+        """The ledger in *home*; ValueError where there is none."""
+        _ = self.home
         return self.recorder.ledger
 
     @property
@@ -264,7 +277,7 @@ class Session:
             from aikit.billing.recorder import BillingRecorder  # noqa: PLC0415  a session that is not used stays small
 
             recorder = BillingRecorder(
-                home=self.home, own_prices=self._prices, is_kept=self._is_kept, hooks=self._hooks
+                home=self.home_if_any, own_prices=self._prices, is_kept=self._is_kept, hooks=self._hooks
             )
             with self._lock:
                 self._recorder = self._recorder or recorder
@@ -276,7 +289,7 @@ class Session:
         if self._journal is None:
             from aikit.storage.upload_journal import Journal  # noqa: PLC0415  likewise, of those without large files
 
-            journal = Journal(self.home)
+            journal = Journal(self.home_if_any)
             with self._lock:
                 self._journal = self._journal or journal
         return self._journal

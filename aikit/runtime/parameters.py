@@ -59,6 +59,8 @@ def is_duration(name: str, value: Any) -> None:
 
 
 def _is_agent(name: str, value: Any) -> None:
+    if isinstance(value, type):
+        raise TypeError(f"{name} must be an adapter, not the class {value.__name__}; write {value.__name__}()")
     if value is not None and not callable(getattr(value, "send", None)):
         raise TypeError(f"{name} must be a requests adapter, something with send(), not {type(value).__name__}")
 

@@ -8,13 +8,43 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
+
+_NO_HOME: Final = "HOME is not set, and this user has no home folder"
+_LONG: Final = 300
+
+
+NO_HOME: Final = Path(os.devnull, "aikit")
+"""A home in which nothing can be kept, for programs that go on without one: what is kept there is lost, and logged."""
+
+
+class NoHomeError(ValueError):
+    """
+    The environment names no folder where aikit could keep things.
+    """
 
 
 def home_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """
     Return the folder of all data of aikit: ``AIKIT_HOME``, else ``~/.aikit``.
+
+    Raises:
+        NoHomeError: There is no such user, or this one has no home.
     """
-    return Path(environ.get("AIKIT_HOME") or Path.home() / ".aikit").expanduser()
+    named = environ.get("AIKIT_HOME", "").strip()
+    try:
+        return Path(named).expanduser() if named else Path.home() / ".aikit"
+    except RuntimeError:
+        why = f"AIKIT_HOME names {shown(named)}, and there is no such user" if named else _NO_HOME
+        raise NoHomeError(f"{why}; set AIKIT_HOME to a folder where aikit may keep things") from None
+
+
+def shown(path: object) -> str:
+    """
+    Return *path* for a message, shortened where it is overlong.
+    """
+    text = str(path)
+    return text if len(text) <= _LONG else f"{text[:_LONG]}…"
 
 
 def sync(path: Path) -> None:

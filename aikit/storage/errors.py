@@ -13,6 +13,8 @@ from typing import Final
 
 import attrs
 
+from aikit.storage import shown
+
 NO_SPACE: Final = frozenset((errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)))
 _DAMAGED: Final = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
 _BUSY: Final = frozenset((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED))
@@ -55,8 +57,8 @@ def _of_disk(folder: Path, error: OSError) -> StoreError:
         return _full(folder)
     reason = error.strerror or str(error)
     return StoreError(
-        message=f"the store in {folder} cannot be used: {reason}; check the folder's permissions, or set AIKIT_HOME "
-        "to a folder that can be written",
+        message=f"the store in {shown(folder)} cannot be used: {reason}; check the folder's permissions, or set "
+        "AIKIT_HOME to a folder that can be written",
         code="storage_unavailable",
     )
 

@@ -4,6 +4,7 @@ Folders and files that only their owner can read, whatever the umask says.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import stat
@@ -12,6 +13,8 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
+
+from aikit.storage import NO_HOME
 
 log: Final = logging.getLogger("aikit")
 
@@ -31,11 +34,14 @@ def make_private(home: Path, *below: str) -> None:
     Raises:
         OSError: A folder cannot be made.
     """
+    if home == NO_HOME:
+        raise OSError(errno.ENOENT, "HOME is not set, and this user has no home folder")
     home.parent.mkdir(parents=True, exist_ok=True)
     for folder in (home, *(home / name for name in below)):
         try:
             folder.mkdir(_FOLDER_MODE)
         except FileExistsError:
+            folder.stat()  # a link that leads nowhere, or to itself, says so
             if not folder.is_dir():
                 raise
         else:

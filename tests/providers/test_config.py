@@ -13,7 +13,8 @@ import attrs
 import pytest
 
 from aikit.providers import KINDS, provider_from, require_kind
-from aikit.providers.config import FILE_NAME, Providers, ProviderSettings
+from aikit.providers.config import Providers, ProviderSettings
+from aikit.providers.provider_file import FILE_NAME
 
 _KEY = "sk-proj-0123456789"
 
@@ -42,9 +43,9 @@ def _entry(name: str) -> dict[str, Any]:
     return {"providers": {name: {"baseURL": f"https://{name}.example/v1", "apiKey": _KEY}}}
 
 
-def test_first_file_that_exists_wins_whole(house: Path) -> None:
+def test_the_users_file_wins_and_the_working_folder_adds_names(house: Path) -> None:
     """
-    The named file comes before that of the working folder, and that before the one at home; nothing is merged.
+    The named file stands alone; that of the home comes before that of the working folder, which only adds to it.
     """
     home = _write(house / "home" / FILE_NAME, _entry("athome"))
     assert (Providers.load(_environ(house)).path, Providers.load(_environ(house)).list()) == (
@@ -52,7 +53,9 @@ def test_first_file_that_exists_wins_whole(house: Path) -> None:
         ("openai", "local", "athome"),
     )
     _write(house / "here" / FILE_NAME, _entry("here"))
-    assert Providers.load(_environ(house)).list() == ("openai", "local", "here")
+    found = Providers.load(_environ(house))
+    assert found.list() == ("openai", "local", "athome", "here")
+    assert [found.origin(name) for name in found.list()] == [None, None, home, Path(FILE_NAME)]
     named = _write(house / "named.json", _entry("named"))
     found = Providers.load(_environ(house, AIKIT_PROVIDERS=str(named)))
     assert (found.path, found.list()) == (named, ("openai", "local", "named"))
@@ -102,7 +105,7 @@ def test_embedded_provider_can_be_moved(house: Path) -> None:
     An entry called ``local`` is of that kind by itself, as is any that says so.
     """
     entries = {"local": {"home": str(house / "a")}, "second": {"kind": "local", "home": str(house / "b")}}
-    _write(house / "here" / FILE_NAME, {"providers": entries})
+    _write(house / "home" / FILE_NAME, {"providers": entries})
     found = Providers.load(_environ(house))
     assert found.get("local") == ProviderSettings(kind="local", home=house / "a")
     assert found.get("second") == ProviderSettings(kind="local", home=house / "b")
@@ -123,9 +126,9 @@ def test_embedded_provider_can_be_moved(house: Path) -> None:
 )
 def test_built_in_name_keeps_its_meaning(name: str, entry: dict[str, str], house: Path) -> None:
     """
-    A file in the working folder leads neither the embedded provider to the network nor a key to another address.
+    Not even the user's own file leads the embedded provider to the network, or a key to another address.
     """
-    _write(house / "here" / FILE_NAME, {"providers": {name: entry}})
+    _write(house / "home" / FILE_NAME, {"providers": {name: entry}})
     with pytest.raises(ValueError, match=rf"{FILE_NAME}: provider '{name}' is built in.*choose another name") as caught:
         Providers.load(_environ(house)).get(name)
     assert _KEY not in str(caught.value)
@@ -136,13 +139,13 @@ def test_built_in_names_take_what_does_not_change_them(house: Path) -> None:
     The kind may be said again; OpenAI's entry may have a key, which goes to no address from the environment.
     """
     local = {"kind": "local", "home": str(house / "a"), "baseURL": None}
-    _write(house / "here" / FILE_NAME, {"providers": {"local": local, "openai": {"kind": "openai", "apiKey": _KEY}}})
+    _write(house / "home" / FILE_NAME, {"providers": {"local": local, "openai": {"kind": "openai", "apiKey": _KEY}}})
     found = Providers.load(_environ(house))
     assert found.get("local") == ProviderSettings(kind="local", home=house / "a")
     assert found.get("openai") == ProviderSettings(api_key=_KEY)
     elsewhere = {"OPENAI_BASE_URL": "https://elsewhere.example/v1", "OPENAI_ORG_ID": "another"}
     assert Providers.load(_environ(house, **elsewhere)).get("openai") == ProviderSettings(api_key=_KEY)
-    _write(house / "here" / FILE_NAME, {"providers": {"openai": {"project": "p"}}})
+    _write(house / "home" / FILE_NAME, {"providers": {"openai": {"project": "p"}}})
     found = Providers.load(_environ(house, OPENAI_API_KEY="from-environment"))
     assert found.get("openai") == ProviderSettings(api_key="from-environment", project="p")
 
@@ -164,13 +167,18 @@ def test_built_in_names_take_what_does_not_change_them(house: Path) -> None:
     ],
     ids=str,
 )
-def test_file_that_is_not_what_it_should_be(content: Any, said: str, house: Path) -> None:
+@pytest.mark.parametrize("place", ["here", "home", "named"])
+def test_file_that_is_not_what_it_should_be(content: Any, said: str, place: str, house: Path) -> None:
     """
-    A file that cannot be read as a provider file is a ValueError that names it.
+    It is a ValueError that names it; in the working folder, which may be anybody's, only for a name it might have.
     """
-    _write(house / "here" / FILE_NAME, content)
+    (house / "named").mkdir()
+    path = _write(house / place / FILE_NAME, content)
+    environ = _environ(house, **({"AIKIT_PROVIDERS": str(path)} if place == "named" else {}))
     with pytest.raises(ValueError, match=f"(?s){FILE_NAME}.*{said}"):
-        Providers.load(_environ(house))
+        Providers.load(environ).get("mine")
+    if place == "here":
+        assert Providers.load(environ).get("local").kind == "local"
 
 
 @pytest.mark.parametrize(
@@ -202,7 +210,7 @@ def test_file_that_is_no_text_is_an_error(house: Path) -> None:
     """
     (house / "here" / FILE_NAME).write_bytes(b"\xff\xfe{}")
     with pytest.raises(ValueError, match="cannot be read as JSON"):
-        Providers.load(_environ(house))
+        Providers.load(_environ(house)).get("mine")
 
 
 def test_unknown_provider_names_those_there_are(house: Path) -> None:
@@ -285,7 +293,7 @@ def test_a_file_may_say_how_many_lines_at_once(house: Path) -> None:
         "local": {"concurrency": 4},
         "ollama": {"kind": "local", "baseURL": "http://127.0.0.1:11434/v1/", "apiKey": _KEY, "concurrency": 2},
     }
-    _write(house / "here" / FILE_NAME, {"providers": entries})
+    _write(house / "home" / FILE_NAME, {"providers": entries})
     found = Providers.load(_environ(house))
     assert found.get("local") == ProviderSettings(kind="local", concurrency=4)
     assert found.get("ollama") == ProviderSettings(

@@ -20,8 +20,9 @@ from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
 from aikit.http.sinks import FileSink
 from aikit.http.sources import source_of
+from aikit.providers.addresses import OPENAI_URL
 from aikit.providers.config import ProviderSettings
-from aikit.providers.openai import OPENAI_URL, OpenAIProvider
+from aikit.providers.openai import OpenAIProvider
 from aikit.types.errors import OpenAIError
 from aikit.types.files import FileOrder, FilePage, OpenAIFile, OpenAIFileDeleted
 

@@ -119,7 +119,7 @@ class BulkUpload:
 
     def __attrs_post_init__(self) -> None:
         if self.options.skip_identical:
-            journal = Uploaded(self.session.home)
+            journal = Uploaded(self.session.home_if_any)
             self.identical = Identical(
                 provider=self.provider, account=self.account, purpose=self.purpose, journal=journal
             )

@@ -18,6 +18,7 @@ from aikit.http.flow import Flow, Gather
 from aikit.http.messages import Request, Response
 from aikit.http.rate_limiter import RateLimiter
 from aikit.http.retry import intercept
+from aikit.providers.addresses import is_account
 from aikit.resources.call import start
 from aikit.resources.files.bulk_progress import PruneProgress
 from aikit.resources.files.parameters import OpenAIFilePruneParameters, OpenAIFileUsageParameters
@@ -140,7 +141,7 @@ def prune_files(session: Session, limiters: Limiters, parameters: Any) -> OpenAI
             provider=provider,
             options=options,
             now=int(time.time()),
-            ledger=lambda: session.ledger,
+            ledger=lambda: session.recorder.ledger,
             at_a_time=min(options.at_a_time or session.max_workers, session.max_connections),
             progress=progress,
             limiter=limiters.setdefault(("delete", provider.base_url, rate), RateLimiter(rate)),
@@ -259,7 +260,7 @@ class Prune:
         yield from each_page(self.provider.list_batches, {"limit": _BATCHES_A_PAGE}, note)
         address = self.provider.account().address
         events = self.ledger().events(kind=CREATED)
-        self._used.update(event.input_file_id for event in events if event.address == address)
+        self._used.update(event.input_file_id for event in events if is_account(address, event.address))
 
     def _choose(self, page: FilePage) -> None:
         for file in page.items:

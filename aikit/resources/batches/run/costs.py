@@ -11,11 +11,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from aikit.providers.addresses import is_account
 from aikit.resources.batches.rows.folder import unusable
 from aikit.resources.batches.run.client import Client
 from aikit.resources.batches.run.plan import Fingerprint
 from aikit.resources.batches.run.results import input_of
 from aikit.resources.batches.run.state import Part, RunState
+from aikit.storage import NoHomeError
 from aikit.storage.errors import StoreError
 from aikit.types.costs import OpenAIBatchCost
 from aikit.types.errors import OpenAIError, Rejected
@@ -46,9 +48,9 @@ def _recorded_cost(client: Client, batch_id: str) -> OpenAIBatchCost | None:
     Return what the ledger says, so that no file is fetched once more; ``None`` where that is not the whole cost.
     """
     address = client.provider.account().address
-    with suppress(StoreError):
+    with suppress(StoreError, NoHomeError):
         for event in client.ledger.events(batch_id=batch_id, kind=ENDED):
-            if event.address == address and event.cost is not None and not event.is_lower_bound:
+            if is_account(address, event.address) and event.cost is not None and not event.is_lower_bound:
                 counts = event.request_counts
                 return OpenAIBatchCost(models=event.models, answered=counts.completed, failed=counts.failed)
     return None

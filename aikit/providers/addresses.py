@@ -1,0 +1,107 @@
+"""
+Base URLs: checked, written in one way, and compared.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
+
+from aikit.http.headers import redacted
+
+OPENAI_URL: Final = "https://api.openai.com/v1"
+QUOTES: Final = "\"'`“”„‘’«»"  # noqa: RUF001  those of word processors, too
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_LOOPBACK: Final = frozenset(("localhost", "localhost.", "127.0.0.1", "::1"))
+_MAX_LABEL: Final = 63
+_MAX_NAME: Final = 253
+
+
+def usable_url(base_url: str | None) -> str | None:
+    """
+    Return *base_url* with scheme and host in lower case, an international host as DNS has it, and no slash at its end.
+
+    Raises:
+        ValueError: It is no http(s) address of a host, or has parts that belong elsewhere.
+    """
+    if base_url is None:
+        return None
+    if not isinstance(base_url, str):
+        raise TypeError(f"base_url must be a string, not {type(base_url).__name__}")
+    base_url = base_url.strip()
+    try:
+        parts = urlsplit(base_url)
+        has_port = parts.port != 0
+    except ValueError:  # brackets or a port that are none: their message would repeat a password
+        parts, has_port = None, False
+    shown = repr(redacted(base_url))
+    if "@" in base_url and (parts is None or not has_port):
+        shown = f"{base_url.split(':', 1)[0]!r}…"
+    problem = _problem_of(base_url, parts, has_port=has_port)
+    if problem or parts is None:
+        raise ValueError(f"base_url {shown} {problem}")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError(f"base_url {shown} must have no user, query or fragment; pass the key as api_key")
+    netloc = _in_ascii(shown, parts)
+    return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/"), "", ""))
+
+
+def account_address(base_url: str) -> str:
+    """
+    Return *base_url* as it stands for an account: this machine has one name, and a port that goes without saying none.
+    """
+    parts = urlsplit(base_url)
+    host = "localhost" if parts.hostname in _LOOPBACK else parts.hostname or ""
+    port = "" if parts.port in {None, _DEFAULT_PORTS.get(parts.scheme)} else f":{parts.port}"
+    return urlunsplit((parts.scheme, (f"[{host}]" if ":" in host else host) + port, parts.path, parts.query, ""))
+
+
+def is_account(address: str, written: str) -> bool:
+    """
+    Return whether *address*, of an account, is what an event of the ledger has *written*, maybe before it was so.
+    """
+    return address == written or (written.startswith("http") and address == account_address(written))
+
+
+def _problem_of(base_url: str, parts: SplitResult | None, *, has_port: bool) -> str | None:
+    """
+    Return what is wrong with the address as a whole, and how it is right.
+    """
+    if base_url[:1] in QUOTES and base_url:
+        return "has quotes around it; give it without them"
+    odd = next((char for char in base_url if char in " \\" or not char.isprintable()), None)
+    if odd is not None:
+        return f"has {odd!r}, which no URL has; it must start with http:// or https:// and name a host"
+    if parts is None and "[" not in base_url and "]" not in base_url:
+        return "has a port that is none; ports are 1 to 65535"
+    if parts is None or parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        return "must start with http:// or https:// and name a host"
+    if not has_port:
+        return "has a port that is none; ports are 1 to 65535"
+    foreign = next((char for char in parts.path if not char.isascii()), None)
+    return None if foreign is None else f"has {foreign!r} behind its host; write it as {quote(foreign)}"
+
+
+def _in_ascii(shown: str, parts: SplitResult) -> str:
+    """
+    Return host and port as they go into a request.
+
+    Raises:
+        ValueError: The host is no name that DNS could have.
+    """
+    host = parts.hostname or ""
+    if not host.isascii():
+        import idna  # noqa: PLC0415  few hosts need its tables; requests brings it along
+
+        try:
+            host = idna.encode(host, uts46=True).decode()
+        except UnicodeError as error:
+            raise ValueError(f"base_url {shown} names a host that DNS cannot have: {error}") from None
+    if ":" in host:
+        host = f"[{host}]"
+    elif len(host) > _MAX_NAME or not all(0 < len(label) <= _MAX_LABEL for label in host.removesuffix(".").split(".")):
+        raise ValueError(
+            f"base_url {shown} names a host that DNS cannot have: between its dots there must be 1 to {_MAX_LABEL} "
+            f"characters, and {_MAX_NAME} in all"
+        )
+    return host if parts.port is None else f"{host}:{parts.port}"

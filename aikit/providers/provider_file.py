@@ -1,0 +1,129 @@
+"""
+Provider files: where they are looked for, and what they say before a provider is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, TypeGuard
+
+import attrs
+
+from aikit.storage import NoHomeError, home_folder, shown
+
+FILE_NAME: Final = "AIProviders.json"
+_MEND: Final = "set AIKIT_HOME to a folder, or AIKIT_PROVIDERS to a file, that can be read"
+
+
+@attrs.frozen
+class ProviderFile:
+    """
+    What a provider file says; without a *path* there is none.
+
+    Attributes:
+        entries: Name → what is said of a provider.
+
+        models: Alias → ``{"provider", "model"}``.
+
+        problem: Why it could not be looked at, or used.
+
+        is_broken: Whether it is not what it should be.
+    """
+
+    path: Path | None = None
+    entries: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    models: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
+    problem: str | None = None
+    is_broken: bool = False
+
+
+def own_file(environ: Mapping[str, str], home: Path | None) -> ProviderFile:
+    """
+    Return the file of the user: that of ``AIKIT_PROVIDERS``, else that of the home.
+
+    Args:
+        environ: The environment.
+
+        home: Given instead of the user's home, which is then not looked at; ``AIKIT_HOME`` comes after it.
+
+    Raises:
+        ValueError: The file is not what it should be.
+    """
+    named = environ.get("AIKIT_PROVIDERS", "").strip()
+    try:
+        if named:
+            return _named(Path(named).expanduser())
+        if home is None:
+            return file_at(home_folder(environ) / FILE_NAME)
+        found = file_at(home / FILE_NAME)
+        if found.path is None and environ.get("AIKIT_HOME", "").strip():
+            return file_at(home_folder(environ) / FILE_NAME)
+    except NoHomeError as error:
+        return ProviderFile(problem=str(error))
+    except RuntimeError:
+        return ProviderFile(problem=f"AIKIT_PROVIDERS names {shown(named)}, and there is no such user; {_MEND}")
+    return found
+
+
+def working_file(own: ProviderFile) -> ProviderFile:
+    """
+    Return the file in the working folder, unless it is the user's *own*; one that cannot be used is told as a problem.
+    """
+    path = Path(FILE_NAME)
+    try:
+        if own.path is not None and path.exists() and path.samefile(own.path):
+            return ProviderFile()
+        return file_at(path)
+    except OSError as error:
+        return ProviderFile(problem=str(error))
+    except ValueError as error:
+        return ProviderFile(problem=str(error), is_broken=True)
+
+
+def file_at(path: Path) -> ProviderFile:
+    """
+    Read the file at *path*, if there is one and it can be looked at.
+
+    Raises:
+        ValueError: It is not what it should be.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return ProviderFile()
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return ProviderFile()
+    except OSError as error:
+        return ProviderFile(problem=f"{shown(path)} cannot be looked at: {error.strerror}; {_MEND}")
+    return _parsed(path, content)
+
+
+def _named(path: Path) -> ProviderFile:
+    found = file_at(path)
+    if found.path is None and found.problem is None:
+        raise ValueError(f"AIKIT_PROVIDERS names {shown(path)}, which is not a file")
+    return found
+
+
+def _parsed(path: Path, content: bytes) -> ProviderFile:
+    try:
+        data = json.loads(content.decode("utf-8-sig"))  # editors on Windows begin files with a mark
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} cannot be read as JSON: {error}") from error
+    entries = data.get("providers", {}) if isinstance(data, dict) else None
+    models = data.get("models", {}) if isinstance(data, dict) else None
+    unknown = sorted(set(data) - {"providers", "models"}) if isinstance(data, dict) else []
+    if not isinstance(entries, dict) or not _are_models(models) or unknown:
+        shape = '{"providers": {NAME: {…}}, "models": {ALIAS: {"provider": …, "model": …}}}'
+        others = f" and nothing else; it has {', '.join(unknown)}" if unknown else ""
+        raise ValueError(f"{path} must hold {shape}{others}")
+    return ProviderFile(path, entries, models)
+
+
+def _are_models(models: Any) -> TypeGuard[dict[str, dict[str, str]]]:
+    return isinstance(models, dict) and all(
+        isinstance(model, dict) and all(isinstance(value, str) for value in model.values()) for model in models.values()
+    )
