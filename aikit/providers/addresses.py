@@ -91,11 +91,11 @@ def _in_ascii(shown: str, parts: SplitResult) -> str:
     """
     host = parts.hostname or ""
     if not host.isascii():
-        import idna  # noqa: PLC0415  few hosts need its tables; requests brings it along
+        from aikit.http.hosts import in_ascii  # noqa: PLC0415  few hosts need requests that early
 
         try:
-            host = idna.encode(host, uts46=True).decode()
-        except UnicodeError as error:
+            host = in_ascii(host)
+        except ValueError as error:
             raise ValueError(f"base_url {shown} names a host that DNS cannot have: {error}") from None
     if ":" in host:
         host = f"[{host}]"
