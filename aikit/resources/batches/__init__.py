@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from aikit.http.flow import Flow
-from aikit.http.retry import RetryPolicy
 from aikit.resources.arguments import require_id
 from aikit.resources.batches.costs import (
     check_affordable,
@@ -21,7 +20,7 @@ from aikit.resources.batches.costs import (
     record_end,
     record_end_of_rows,
 )
-from aikit.resources.batches.create import create_for_intent, create_once, find_oldest, new_intent
+from aikit.resources.batches.create import create_checked, new_intent
 from aikit.resources.batches.fetch import fetch_and_join
 from aikit.resources.batches.parameters import (
     OpenAIBatchListParameters,
@@ -43,8 +42,6 @@ from aikit.resources.call import retry_policy, start
 from aikit.resources.pages import all_pages, one_page
 from aikit.runtime.parameters import OpenAIParameters, require_text
 from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
-from aikit.types.errors import Rejected
-from aikit.validation import check_batch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -112,7 +109,7 @@ class BatchesAPI:
             self._session,
             OpenAIBatchResult,
             lambda provider, context: record_created(
-                _create(
+                create_checked(
                     provider,
                     order,
                     policy,
@@ -384,22 +381,6 @@ def _order(input_file_id: str, endpoint: str, options: OpenAIBatchParameters) ->
         output_expires_after=options.output_expires_after,
         intent=options.intent or new_intent(),
     )
-
-
-def _create(
-    provider: Provider, order: BatchOrder, policy: RetryPolicy, options: OpenAIBatchParameters, checking: Flow[None]
-) -> Flow[OpenAIBatch]:
-    if options.validate:
-        problems = check_batch(order.endpoint, order.completion_window, provider.limits)
-        if problems:
-            raise Rejected(problems)
-    if options.intent is not None and options.max_cost is not None:
-        found = yield from find_oldest(provider, options.intent)
-        if found is not None:  # nothing will be created, so nothing will cost
-            return found
-    yield from checking
-    create = create_once if options.intent is None else create_for_intent
-    return (yield from create(provider, order, policy))
 
 
 def _list(provider: Provider, options: OpenAIBatchListParameters) -> Flow[BatchPage]:

@@ -19,9 +19,11 @@ import attrs
 
 from aikit.http.flow import Flow, Pause
 from aikit.http.retry import RetryPolicy, asked_to_retry, may_have_been_applied
+from aikit.resources.batches.parameters import OpenAIBatchParameters
 from aikit.resources.pages import one_page
 from aikit.types.batches import INTENT_KEY, BatchOrder, BatchPage, OpenAIBatch
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
+from aikit.validation import check_batch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +39,29 @@ _CLOCKS_APART_S: Final = 3600
 _QUICK_S: Final = 3600
 _ENOUGH_LOOKS: Final = 2
 _GATEWAY_TIMEOUTS: Final = frozenset((504, 524))  # 524: a content network's own
+
+
+def create_checked(
+    provider: Provider, order: BatchOrder, policy: RetryPolicy, options: OpenAIBatchParameters, checking: Flow[None]
+) -> Flow[OpenAIBatch]:
+    """
+    Create the batch of *order*, or return the one with the caller's intent, after *checking* what it may cost.
+
+    Raises:
+        Rejected: The provider would refuse it, or it may cost too much.
+        OpenAIError: As `create_once` and `create_for_intent`.
+    """
+    if options.validate:
+        problems = check_batch(order.endpoint, order.completion_window, provider.limits)
+        if problems:
+            raise Rejected(problems)
+    if options.intent is not None and options.max_cost is not None:
+        found = yield from find_oldest(provider, options.intent)
+        if found is not None:  # nothing will be created, so nothing will cost
+            return found
+    yield from checking
+    create = create_once if options.intent is None else create_for_intent
+    return (yield from create(provider, order, policy))
 
 
 def create_once(provider: Provider, order: BatchOrder, policy: RetryPolicy) -> Flow[OpenAIBatch]:
