@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import os
 import sys
+from io import FileIO
 from pathlib import Path
 
 import pytest
 
+from aikit.storage import locks
 from aikit.storage.locks import take
 
 
@@ -60,3 +62,24 @@ def test_a_forked_child_does_not_keep_it(tmp_path: Path) -> None:
         os.waitpid(child, 0)
         for descriptor in (end, lives, living):
             os.close(descriptor)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed there")
+def test_a_lock_whose_file_is_removed_meanwhile_is_taken_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A lock on a file that has no name any more would exclude no other process.
+    """
+    path, plain, removed = tmp_path / "lock", locks._is_taken_by, iter([True])
+
+    def remove_first(file: FileIO) -> bool:
+        if next(removed, False):
+            path.unlink()
+        return plain(file)
+
+    monkeypatch.setattr(locks, "_is_taken_by", remove_first)
+    file = locks.take(path)
+    assert file is not None
+    assert path.exists()
+    assert locks.take(path) is None
+    locks.release(path, file)
+    assert not path.exists()
