@@ -81,7 +81,7 @@ class OpenAIClient:
                 the main thread, six make eight threads. While contents go up or down, there is one more for what is
                 short, such as a list, unless *max_workers* is 1.
 
-            dispatcher: Where callbacks run: ``"immediate"`` (the pool's threads), ``"queue"`` (in `pump`),
+            dispatcher: Where callbacks run: ``"immediate"`` (the client's threads), ``"queue"`` (in `pump`),
                 ``"asyncio"`` (the running loop), ``"qt"``, ``"wx"``, or one of `aikit.dispatch`.
 
             home: Folder of the embedded provider, the ledger, ``prices.json`` and ``AIProviders.json``; else

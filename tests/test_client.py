@@ -380,7 +380,7 @@ def test_callback_that_asks_its_thread_to_end_changes_nothing(
         assert client.files.create(b"abc", "user_data", more).wait(5)
         assert client.files.retrieve("file-1", {"background": True}).wait(5)
     assert seen == [True, True]
-    assert "asked a thread" in caplog.text
+    assert "asked a worker thread to end" in caplog.text
 
 
 def test_closed_client_refuses_calls(client: OpenAIClient) -> None:

@@ -1,5 +1,5 @@
 """
-Where callbacks run: on the pool's thread, when the program pumps, or in the main loop of a window or of asyncio.
+Where callbacks run: on the client's threads, when the program pumps, or in the main loop of a window or of asyncio.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = (
 
 def immediate() -> ImmediateDispatcher:
     """
-    Return a dispatcher that runs callbacks on the pool's threads; what a client does by itself.
+    Return a dispatcher that runs callbacks on the client's threads; the default.
     """
     return ImmediateDispatcher()
 

@@ -170,7 +170,7 @@ class LoopDispatcher:
 
 def _tell_of_the_rest(jobs: deque[Job]) -> None:
     """
-    At the end of the program, or when nobody knows the dispatcher any more, tell what its loop never ran.
+    Warn of callbacks that the loop never ran, at the end of the program or of the dispatcher.
     """
     if jobs:
         log.warning("the main loop did not run again: callbacks were dropped, %d in number", len(jobs))

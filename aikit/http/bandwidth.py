@@ -16,6 +16,7 @@ DOWN: Final = "down"
 
 _PORTION_S: Final = 0.05
 _SLACK_S: Final = 0.1
+_MIN_BYTES_PER_SECOND: Final = 1_024
 _LOOK_S: Final = 0.05
 _LEAST_BYTES: Final = 64
 
@@ -40,6 +41,21 @@ class Bandwidth:
     sleep: Callable[[float], None] = time.sleep
     _free_at: dict[str, float] = attrs.field(factory=dict, init=False)
     _lock: Any = attrs.field(factory=threading.Lock, init=False, repr=False)
+
+    @classmethod
+    def of(cls, value: Any) -> Bandwidth:
+        """
+        Return a bandwidth of *value* bytes a second.
+
+        Raises:
+            TypeError: *value* is no number.
+            ValueError: It is less than 1,024.
+        """
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError(f"bandwidth must be a number of bytes a second, not {type(value).__name__}")
+        if not _MIN_BYTES_PER_SECOND <= value < float("inf"):
+            raise ValueError(f"bandwidth must be {_MIN_BYTES_PER_SECOND:,} bytes a second or more, not {value!r}")
+        return cls(value)
 
     def block_size(self, most: int) -> int:
         """

@@ -53,7 +53,7 @@ class Gather:
 
         at_a_time: How many may be under way.
 
-        total_bytes: What all of them move, for one progress of the whole; ``None`` when nobody knows.
+        total_bytes: Bytes that all of them move, for one progress of the whole; ``None`` where that is unknown.
 
         done_bytes: What was moved before.
 

@@ -1,5 +1,5 @@
 """
-How a call is made: an operation becomes a flow, the flow runs here or on the pool, and its end becomes a result.
+How a call is made: an operation becomes a flow, a task runs the flow, and its outcome becomes a result.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def _run(callbacks: list[Callable[[Any], object]], value: Any) -> None:
             if threading.current_thread() is threading.main_thread():
                 wish = wish or error
             else:
-                log.exception("callback %r asked a thread of the pool to end", callback)
+                log.exception("callback %r asked a worker thread to end", callback)
     if wish is not None:
         raise wish
 

@@ -17,7 +17,7 @@ import attrs
 from aikit.http.bandwidth import Bandwidth
 from aikit.providers import provider_from, require_kind
 from aikit.providers.config import Providers, ProviderSettings
-from aikit.runtime.parameters import OpenAIParameters, are_headers, checked_hooks
+from aikit.runtime.parameters import OpenAIParameters, are_headers, checked_hooks, require_workers
 from aikit.storage import NO_HOME, NoHomeError, home_folder
 from aikit.types.errors import CancelledError
 
@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     from aikit.runtime.task import Task
     from aikit.storage.upload_journal import Journal
 
-MAX_WORKERS: Final = 1_000
 _MIN_CONNECTIONS: Final = 16
-_LEAST_BANDWIDTH: Final = 1_024
 _GRACE_S: Final = 0.5
 _sessions: Final[weakref.WeakSet[Session]] = weakref.WeakSet()
 
@@ -211,13 +209,13 @@ class Session:
         hooks: Iterable[Hook],
         bandwidth: float | None,
     ) -> None:
-        _require_workers(max_workers)
+        require_workers(max_workers)
         are_headers("custom_headers", given.custom_headers)
         self.defaults = OpenAIParameters(timeout=timeout, max_retries=max_retries, http_agent=http_agent)
         self.max_workers = max_workers
         self._given = given
         self._prices, self._hooks, self._is_kept = _checked_prices(prices), checked_hooks(hooks, is_kept=ledger), ledger
-        self.bandwidth = _bandwidth_of(bandwidth)
+        self.bandwidth = None if bandwidth is None else Bandwidth.of(bandwidth)
         self._dispatcher = _dispatcher_of(dispatcher) if dispatcher is not None else None
         self._lock = threading.Lock()
         self._scheduler: Scheduler | None = None
@@ -354,7 +352,7 @@ class Session:
 
     def stop(self) -> None:
         """
-        Cancel what is pending because of Ctrl-C, and wait no longer than the user would.
+        Cancel all calls because of Ctrl-C, and wait half a second for their callbacks.
         """
         self._cancel_all(keep=True)
         self._with_scheduler(lambda scheduler: scheduler.wait(_GRACE_S))
@@ -404,11 +402,6 @@ def _runtime() -> ModuleType:
     return scheduler
 
 
-def _require_workers(count: Any) -> None:
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MAX_WORKERS:
-        raise ValueError(f"max_workers must be a whole number from 1 to {MAX_WORKERS:,}, not {count!r}")
-
-
 def _checked_prices(prices: Any) -> Mapping[str, Any] | None:
     """
     Return a copy of *prices* that stays as it was checked.
@@ -418,16 +411,6 @@ def _checked_prices(prices: Any) -> Mapping[str, Any] | None:
     from aikit.billing.price_overrides import checked_prices  # noqa: PLC0415  only programs that give prices need it
 
     return checked_prices("prices", prices)
-
-
-def _bandwidth_of(value: Any) -> Bandwidth | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"bandwidth must be a number of bytes a second, not {type(value).__name__}")
-    if not _LEAST_BANDWIDTH <= value < float("inf"):
-        raise ValueError(f"bandwidth must be {_LEAST_BANDWIDTH:,} bytes a second or more, not {value!r}")
-    return Bandwidth(value)
 
 
 def _dispatcher_of(value: Any) -> Dispatcher:

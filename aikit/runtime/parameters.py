@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aikit.types.progress import Progress
 
 _MAX_SECONDS: Final = 1e9  # thirty years: more is no wait, and more than the clocks of some systems can hold
+MAX_WORKERS: Final = 1_000
 _MIN_EXPIRY_S: Final = 3600
 _MAX_EXPIRY_S: Final = 2_592_000
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -121,6 +122,17 @@ def is_flag(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be True or False, not {value!r}")
 
 
+def require_workers(count: Any) -> None:
+    """
+    Check how many calls of a client may be under way at once.
+
+    Raises:
+        ValueError: *count* is no whole number from 1 to 1,000.
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MAX_WORKERS:
+        raise ValueError(f"max_workers must be a whole number from 1 to {MAX_WORKERS:,}, not {count!r}")
+
+
 def require_text(name: str, value: Any) -> None:
     """
     Check a string that is not empty and can be sent.
@@ -169,7 +181,7 @@ def are_headers(name: str, value: Any) -> None:
 
 def checked_hooks(hooks: Any, *, is_kept: Any) -> tuple[Callable[[Any], object], ...]:
     """
-    Return what is to be called with each event of a ledger, if one is kept.
+    Return the hooks of a ledger as a tuple.
 
     Raises:
         TypeError: *hooks* are no callables, or *is_kept* is no truth value.
@@ -197,7 +209,7 @@ def _headers(value: Any) -> Headers | None:
 
 def copied(value: Any) -> Any:
     """
-    Return a mapping of its own, so that nobody changes it after it was checked.
+    Return a copy of a mapping, which stays as it was checked.
     """
     return dict(value) if isinstance(value, Mapping) else value
 

@@ -23,7 +23,7 @@ from aikit.types.rate_limit import RateLimit, rate_limit_of
 T = TypeVar("T")
 
 _settled = threading.Condition()  # shared: ten thousand waiting results need no lock each
-_LOOK_S: Final = 0.1  # how often a thread of the pool looks whether the call it waits for needs it
+_LOOK_S: Final = 0.1  # how often a worker that waits for a call looks whether the call needs a thread
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -41,7 +41,7 @@ class Handle(Protocol):
         ...
 
     def run_if_idle(self, until: float | None) -> bool:
-        """In a thread of the pool, drive the call if nobody else does, *until* then; false in other threads."""
+        """If this is a worker thread and the call is idle, run it here, *until* then; return whether this is one."""
         ...
 
     def is_driven_here(self) -> bool:
@@ -187,7 +187,7 @@ class OpenAIResult(Generic[T]):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is worth knowing beside the answer: that an interrupted upload was gone on with, or can be."""
+        """Notes beside the answer, such as that an interrupted upload was resumed, or can be."""
         return self._outcome.notes
 
     @property

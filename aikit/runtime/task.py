@@ -280,7 +280,7 @@ class Task:
         if not request.is_cleanup:
             return self._sent(request, self.context)
         if not self.context.is_cancelled:
-            with suppress(CancelledError):  # while it was on its way: nobody knows whether it arrived
+            with suppress(CancelledError):  # on its way: it may have arrived or not
                 return self._sent(request, self.context)
         return self._sent(attrs.evolve(request, timeout_s=min(request.timeout_s, self._left_s())), CallContext())
 

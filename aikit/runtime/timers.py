@@ -34,7 +34,7 @@ class Parked(Protocol):
 @attrs.define(eq=False)
 class Timer:
     """
-    Wakes parked calls when they are due, on one thread that ends when nothing is parked.
+    Wakes parked tasks when they are due, on one thread that ends when nothing is parked.
     """
 
     _wake: Callable[[Any], None]
@@ -44,16 +44,16 @@ class Timer:
     _changed: threading.Condition = attrs.field(factory=threading.Condition)
     _thread: threading.Thread | None = None
 
-    def park(self, call: Parked) -> bool:
+    def park(self, task: Parked) -> bool:
         """
-        Wake *call* when it is due; false if no thread can be had for that.
+        Wake *task* when it is due; false if no thread can be had for that.
         """
         with self._changed:
             if not self._is_running():
                 return False
-            self._parked += call.ticket is None
-            call.ticket = number = next(self._number)
-            heapq.heappush(self._heap, (call.due, number, call))
+            self._parked += task.ticket is None
+            task.ticket = number = next(self._number)
+            heapq.heappush(self._heap, (task.due, number, task))
             if self._heap[0][1] == number:
                 self._changed.notify()
             return True
@@ -68,12 +68,12 @@ class Timer:
             self._thread = thread
         return True
 
-    def unpark(self, call: Parked) -> bool:
+    def unpark(self, task: Parked) -> bool:
         """
-        Take *call* off the timer; false if it was not there.
+        Take *task* off the timer; false if it was not there.
         """
         with self._changed:
-            was_there, call.ticket = call.ticket is not None, None
+            was_there, task.ticket = task.ticket is not None, None
             self._parked -= was_there
             if len(self._heap) > _SPARE_TICKETS + 2 * self._parked:
                 self._heap = [entry for entry in self._heap if entry[2].ticket == entry[1]]
@@ -83,21 +83,21 @@ class Timer:
             return was_there
 
     def _run(self) -> None:
-        while (call := self._next_due()) is not None:
-            self._wake(call)
+        while (task := self._next_due()) is not None:
+            self._wake(task)
 
     def _next_due(self) -> Parked | None:
         with self._changed:
             while self._parked:
-                due, number, call = self._heap[0]
-                if call.ticket != number:
+                due, number, task = self._heap[0]
+                if task.ticket != number:
                     heapq.heappop(self._heap)
                 elif (left_s := due - time.monotonic()) > 0:
                     self._changed.wait(min(left_s, threading.TIMEOUT_MAX))
                 else:
                     heapq.heappop(self._heap)
-                    call.ticket, self._parked = None, self._parked - 1
-                    return call
+                    task.ticket, self._parked = None, self._parked - 1
+                    return task
             self._heap.clear()
             self._thread = None
             return None

@@ -137,7 +137,7 @@ def _finish() -> None:
             return
         while (scheduler := _busy_scheduler()) or _pumped():
             if scheduler:
-                scheduler.resume_all()  # nobody is left who would
+                scheduler.resume_all()  # no thread of the program is left to do it
                 scheduler.wait(60)
         _stop_engines(time.monotonic() + _UNHURRIED_S)
     except KeyboardInterrupt:
@@ -162,7 +162,7 @@ def _stop_engines(ends_at: float) -> None:
     Stop all engines at once: together they have until then.
     """
     for engine in _ask_engines_to_stop():
-        with suppress(Exception):  # nobody is left to tell, and the others are to be stopped too
+        with suppress(Exception):  # the other engines are to be stopped too
             engine.stop(max(ends_at - time.monotonic(), 0.0))
 
 
@@ -208,7 +208,7 @@ def _cancel_all() -> None:
 
 def _die_of_interrupt() -> None:
     """
-    End the process as Ctrl-C does when nobody handles it, without waiting for threads.
+    End the process as an unhandled Ctrl-C does, without waiting for threads.
     """
     _flush()
     if os.name == "posix":
@@ -219,7 +219,7 @@ def _die_of_interrupt() -> None:
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):  # closed, or a pipe nobody reads any more
+        with suppress(Exception):  # closed, or a pipe without a reader
             stream.flush()
 
 
