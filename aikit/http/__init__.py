@@ -1,3 +1,3 @@
 """
-Say in one sentence what http is for.
+One exchange with a provider: requests, responses, bodies, retries and connections.
 """

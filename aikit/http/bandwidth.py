@@ -1,5 +1,5 @@
 """
-How many bytes a second a client may move, however many calls share them.
+The bandwidth limit: bytes a second of one client, shared by all its calls.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LEAST_BYTES: Final = 64
 @attrs.define(eq=False)
 class Bandwidth:
     """
-    What all calls of a client share, up and down each: a line carries both ways at once.
+    Bytes a second that all calls of a client share, up and down each: a line carries both ways at once.
 
     Nothing is saved up while nothing moves, but for a tenth of a second, so there are no bursts.
 
@@ -63,16 +63,16 @@ class Bandwidth:
         """
         return min(most, max(_LEAST_BYTES, int(self.bytes_per_second * _PORTION_S)))
 
-    def wait(self, direction: str, count: int, raise_if_unwanted: Callable[[], None]) -> None:
+    def wait(self, direction: str, count: int, raise_if_cancelled: Callable[[], None]) -> None:
         """
-        Wait until the bytes before these are through; what *raise_if_unwanted* raises ends the waiting.
+        Wait until *count* bytes may move in *direction*; what *raise_if_cancelled* raises ends the waiting.
         """
         with self._lock:
             begins_at = max(self._free_at.get(direction, 0.0), self.clock() - _SLACK_S)
             self._free_at[direction] = begins_at + count / self.bytes_per_second
         while (left_s := begins_at - self.clock()) > 0:
             self.sleep(min(left_s, _LOOK_S))
-            raise_if_unwanted()
+            raise_if_cancelled()
 
     def after_fork_in_child(self) -> None:
         """

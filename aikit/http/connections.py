@@ -26,13 +26,13 @@ from aikit.http.trust import trusted
 BLOCK_BYTES: Final = 256 * 1024
 _MAX_INTERIM: Final = 20
 _SMALL_BYTES: Final = 64 * 1024
-_under_way = threading.local()
+_local = threading.local()
 
 
 @attrs.define(eq=False)
 class Exchange:
     """
-    Knows the socket that this thread's exchange uses, so that another thread can cut it off.
+    The socket of one exchange, so that another thread can cut it off; `_lock` guards the socket.
 
     Attributes:
         needs_fresh: Whether a connection that rested in the pool must not be used: it may just be closed.
@@ -58,20 +58,20 @@ class Exchange:
     _lock: Any = attrs.field(factory=threading.Lock)
 
     @contextmanager
-    def entered(self) -> Iterator[None]:
+    def active(self) -> Iterator[None]:
         """
-        While inside, this thread's connections show their sockets here.
+        While inside, this thread's connections attach their sockets here.
         """
         outer = current_exchange()  # a callback of progress may make calls of its own
-        _under_way.exchange = self
+        _local.exchange = self
         try:
             with self.context.aborting(self.abort):
                 yield
         finally:
-            _under_way.exchange = outer
-            self.hide()
+            _local.exchange = outer
+            self.detach()
 
-    def show(self, sock: socket.socket | None, *, is_own: bool = False) -> None:
+    def attach(self, sock: socket.socket | None, *, is_own: bool = False) -> None:
         """
         Take the socket in use, or a duplicate that is ours to close.
 
@@ -83,9 +83,9 @@ class Exchange:
             self.sock, self._is_own, self.is_unsent = sock, is_own, True
         self.context.raise_if_cancelled()  # after showing: whoever cancels from here on finds the socket
 
-    def hide(self) -> None:
+    def detach(self) -> None:
         """
-        Let go of the socket.
+        Forget the socket.
         """
         with self._lock:
             self._drop()
@@ -100,16 +100,16 @@ class Exchange:
         Cut the exchange off; called by another thread.
         """
         if not self.cancel_grace_s:
-            self._cut()
+            self._cut_off()
             return
-        timer = threading.Timer(self.cancel_grace_s, self._cut)
+        timer = threading.Timer(self.cancel_grace_s, self._cut_off)
         timer.daemon = True
         try:
             timer.start()
         except RuntimeError:  # the interpreter is ending: there is no time to be kind
-            self._cut()
+            self._cut_off()
 
-    def _cut(self) -> None:
+    def _cut_off(self) -> None:
         with self._lock:
             if self.sock is not None:
                 self.is_cut = True
@@ -120,7 +120,7 @@ def current_exchange() -> Exchange | None:
     """
     Return the exchange that this thread is in.
     """
-    return getattr(_under_way, "exchange", None)
+    return getattr(_local, "exchange", None)
 
 
 class Answer(http.client.HTTPResponse):
@@ -134,7 +134,7 @@ class Answer(http.client.HTTPResponse):
 
     def begin(self) -> None:
         """
-        Read status and headers, and show the response to this thread's exchange.
+        Read status and headers, and attach the response to this thread's exchange.
         """
         super().begin()
         exchange = current_exchange()
@@ -177,19 +177,19 @@ class Answer(http.client.HTTPResponse):
 
 class _Abortable(HTTPConnection):
     """
-    Shows its socket to the exchange it is used for, and sends head and small body in one piece.
+    A connection whose socket the exchange can cut off, and which sends head and small body in one piece.
     """
 
     response_class = Answer
-    _held: bytes | None = None
+    _buffered: bytes | None = None
 
     def connect(self) -> None:
         super().connect()
-        self._show(self.sock)
+        self._attach(self.sock)
 
     def _new_conn(self) -> socket.socket:
         try:
-            return self._reached()
+            return self._open_socket()
         except socket.gaierror as error:
             raise urllib3.exceptions.NameResolutionError(self.host, self, error) from error
         except TimeoutError as error:
@@ -199,7 +199,7 @@ class _Abortable(HTTPConnection):
         except OSError as error:
             raise urllib3.exceptions.NewConnectionError(self, str(error)) from error
 
-    def _reached(self) -> socket.socket:
+    def _open_socket(self) -> socket.socket:
         """
         Connect to the first address that answers, with a socket that can be cut off meanwhile.
         """
@@ -212,7 +212,7 @@ class _Abortable(HTTPConnection):
                 for option in self.socket_options or ():
                     sock.setsockopt(*option)
                 sock.settimeout(self.timeout)
-                self._show(sock.dup(), is_own=True)  # TLS takes the socket itself away while it shakes hands
+                self._attach(sock.dup(), is_own=True)  # TLS takes the socket itself away while it shakes hands
                 sock.connect(address)
             except OSError as error:
                 sock.close()
@@ -228,15 +228,15 @@ class _Abortable(HTTPConnection):
         exchange = current_exchange()
         if self.sock is None:
             self.connect()
-        self._show(self.sock)
+        self._attach(self.sock)
         if exchange is not None:
             self.timeout = exchange.timeout_s  # urllib3 would send with the time-out for connecting
-        self._held = b""
+        self._buffered = b""
         try:
             super().request(*args, **kwargs)
             self._flush()
         finally:
-            self._held = None
+            self._buffered = None
 
     def putheader(self, header: Any, *values: Any) -> None:
         """
@@ -250,35 +250,35 @@ class _Abortable(HTTPConnection):
 
     def send(self, data: Any) -> None:
         exchange = current_exchange()
-        if self._held is None or not isinstance(data, bytes):
-            if exchange is not None and self._held is not None:  # else a tunnel is asked for
+        if self._buffered is None or not isinstance(data, bytes):
+            if exchange is not None and self._buffered is not None:  # else a tunnel is asked for
                 exchange.is_unsent = False
             super().send(data)
             return
-        self._held += data
-        if len(self._held) >= _SMALL_BYTES or (exchange is not None and exchange.context.bandwidth is not None):
+        self._buffered += data
+        if len(self._buffered) >= _SMALL_BYTES or (exchange is not None and exchange.context.bandwidth is not None):
             self._flush()
-            self._held = b""
+            self._buffered = b""
 
     def _flush(self) -> None:
-        held, self._held = self._held, None  # connecting may send by itself
+        held, self._buffered = self._buffered, None  # connecting may send by itself
         if held:
             exchange = current_exchange()
             if exchange is not None:
                 exchange.is_unsent = False
             super().send(held)
 
-    def _show(self, sock: socket.socket | None, *, is_own: bool = False) -> None:
+    def _attach(self, sock: socket.socket | None, *, is_own: bool = False) -> None:
         exchange = current_exchange()
         if exchange is not None:
-            exchange.show(sock, is_own=is_own)
+            exchange.attach(sock, is_own=is_own)
         elif is_own and sock is not None:
             sock.close()
 
 
 def _is_plain(header: str, value: str) -> bool:
     """
-    Tell whether a field can be written as it is; what urllib3 marks with @@@ is to be left out.
+    Return whether a field can be written as it is; urllib3 marks fields to be left out with @@@.
     """
     if not value.isascii() or not value.isprintable() or value.startswith("@"):
         return False
@@ -304,7 +304,7 @@ class _Pool(urllib3.HTTPConnectionPool):
     def _put_conn(self, conn: Any) -> None:
         exchange = current_exchange()
         if exchange is not None:
-            exchange.hide()
+            exchange.detach()
         super()._put_conn(conn)
 
 
@@ -420,7 +420,7 @@ def _socks_pools() -> dict[str, type[_Pool]]:
     return {"http": Pool, "https": PoolTLS}
 
 
-class _Discreet(logging.Filter):
+class _RedactingFilter(logging.Filter):
     """
     Keeps secrets of addresses out of what urllib3 logs.
     """
@@ -431,4 +431,4 @@ class _Discreet(logging.Filter):
         return True
 
 
-logging.getLogger("urllib3.connectionpool").addFilter(_Discreet())
+logging.getLogger("urllib3.connectionpool").addFilter(_RedactingFilter())

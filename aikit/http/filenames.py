@@ -1,5 +1,5 @@
 """
-What files are called when they are uploaded.
+Names of files that are uploaded.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def fitting_name(head: bytes, purpose: str) -> str:
 
 def require_plain_name(filename: Any) -> None:
     """
-    Refuse what cannot be the name of a file.
+    Refuse a *filename* that no file can have.
 
     Raises:
         TypeError: *filename* is no string.

@@ -1,5 +1,5 @@
 """
-What a provider says when it refuses, in whatever shape it says it, as an `OpenAIError`.
+Refusals of providers, whatever their shape, as an `OpenAIError`.
 """
 
 from __future__ import annotations
@@ -93,7 +93,10 @@ def _message(details: dict[str, Any], text: str, response: Response) -> str:
     if message and not isinstance(message, str):
         return _listed(message)[: 4 * _SHOWN]
     said = " ".join(_TAG.sub(" ", text).split())[:_SHOWN]
-    phrase = HTTPStatus(response.status).phrase if response.status in HTTPStatus._value2member_map_ else "refused"
+    try:
+        phrase = HTTPStatus(response.status).phrase
+    except ValueError:
+        phrase = "refused"
     where = f"{response.request.method} {redacted(response.request.url)}"
     return f"{where} was answered with status {response.status} ({phrase})" + (f": {said}" if said else "")
 

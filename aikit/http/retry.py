@@ -102,7 +102,7 @@ class RetryPolicy:
 
     def delay_s(self, attempt: int, headers: Mapping[str, str]) -> float | None:
         """
-        Return the seconds to wait after *attempt*, ``None`` where *headers* ask for more than anybody wants to wait.
+        Return the seconds to wait after *attempt*, ``None`` where *headers* ask for more than ``max_retry_after_s``.
         """
         asked = retry_after_s(headers, self.now())
         if asked is None:
@@ -211,7 +211,7 @@ def _wait_for(limiter: Limiter) -> Flow[None]:
 
 def may_have_been_done(status: int) -> bool:
     """
-    Tell whether a request that was answered with *status* may have been acted on: after refusals it was not.
+    Return whether a request that was answered with *status* may have been acted on: after refusals it was not.
     """
     return status >= 500 or status == 408
 

@@ -27,7 +27,7 @@ _LENGTH: Final = re.compile(r"\d{1,18}", re.ASCII)
 @attrs.define(kw_only=True)
 class ResumingSink:
     """
-    What has come of a content, and how to go on after a break: what is missing is asked for.
+    The received part of a content; after a break only the rest is asked for.
 
     Attributes:
         done: Bytes that are there.
@@ -53,11 +53,11 @@ class ResumingSink:
         """
         Go on where the answer starts: after what is there already (206), or anew.
         """
-        start, total = self._announced(status, headers)
+        start, total = self._parse_range(status, headers)
         etag = headers.get("etag", "")
         etag = "" if etag.startswith("W/") else etag
         if start not in {0, self.done} or (start and not self._is_same(total, etag)):
-            raise self._unfitting("the provider sent another range than was asked for, or of another file")
+            raise self._misfit_error("the provider sent another range than was asked for, or of another file")
         self.done, self.total, self._etag = start, total, etag or None
         return start
 
@@ -69,15 +69,15 @@ class ResumingSink:
 
     def restart(self) -> None:
         """
-        Forget what is there; the next attempt asks for the whole.
+        Forget the received bytes; the next attempt asks for the whole.
         """
         self.done, self.total, self._etag = 0, None, None
 
-    def _announced(self, status: int, headers: Mapping[str, str]) -> tuple[int, int | None]:
+    def _parse_range(self, status: int, headers: Mapping[str, str]) -> tuple[int, int | None]:
         if status == 206:
             found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
             if found is None or found[1] is None:
-                raise self._unfitting("the answer with status 206 has no Content-Range")
+                raise self._misfit_error("the answer with status 206 has no Content-Range")
             return int(found[1]), None if found[2] == "*" else int(found[2])
         length = headers.get("content-length", "")
         is_plain = headers.get("content-encoding", "identity") == "identity"
@@ -90,7 +90,7 @@ class ResumingSink:
         is_as_long = total is None or self.total is None or total == self.total
         return is_as_long and (not etag or self._etag is None or etag == self._etag)
 
-    def _unfitting(self, why: str) -> ExchangeError:
+    def _misfit_error(self, why: str) -> ExchangeError:
         """
         Return the error for an answer that cannot be gone on with; the next attempt asks for the whole.
         """
@@ -172,7 +172,7 @@ class FileSink(ResumingSink):
                 )
         with self._disk() as file:
             file.close()  # without fsync: a download can be had again
-            self._look_at_target()
+            self._check_target()
             if self._mode is not None:
                 self._part.chmod(self._mode)
             self._part.replace(self._target)
@@ -181,7 +181,7 @@ class FileSink(ResumingSink):
     def _disk(self) -> Iterator[FileIO]:
         try:
             if self._file is None:
-                self._file = self._opened()
+                self._file = self._open_part()
             yield self._file
         except OSError as error:
             raise OpenAIError(
@@ -190,12 +190,12 @@ class FileSink(ResumingSink):
                 param="path",
             ) from error
 
-    def _opened(self) -> FileIO:
-        self._look_at_target()
+    def _open_part(self) -> FileIO:
+        self._check_target()
         mode = 0o666 if self._mode is None else 0o600  # what replaces a private file is private from its first byte
         return FileIO(self._part, "xb", opener=lambda name, flags: os.open(name, flags, mode))
 
-    def _look_at_target(self) -> None:
+    def _check_target(self) -> None:
         """
         Note the permissions of what is to be replaced, and refuse what is no file: a rename would destroy it.
         """

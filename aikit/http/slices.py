@@ -21,7 +21,7 @@ OnRead: TypeAlias = Callable[[int], object]
 
 def are_apart(source: Source) -> bool:
     """
-    Tell whether slices of *source* can be read side by side; those of one stream cannot.
+    Return whether slices of *source* can be read side by side; those of one stream cannot.
     """
     return not isinstance(source, StreamSource)
 

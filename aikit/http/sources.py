@@ -282,15 +282,15 @@ class _StreamReader:
     def read(self, size: int, /) -> bytes:
         total = self._source.size_bytes
         wanted = size if total is None else min(size, total - self._done)
-        chunk = self._taken(wanted) if wanted else b""
+        chunk = self._read_stream(wanted) if wanted else b""
         self._done += len(chunk)
         if total is not None and (self._done > total or (self._done < total and not chunk)):
             raise _changed(self._source.name)
-        if self._done == total and self._taken(1):
+        if self._done == total and self._read_stream(1):
             raise _changed(self._source.name)
         return chunk
 
-    def _taken(self, size: int) -> bytes:
+    def _read_stream(self, size: int) -> bytes:
         name = self._source.name
         try:
             chunk = self._source.stream.read(size)
@@ -330,7 +330,7 @@ def _stream_source(stream: Any, filename: str | None, purpose: str) -> StreamSou
         raise ValueError("file is a closed stream; open it and leave it open until the call has terminated")
     if isinstance(stream, io.TextIOBase) or (isinstance(getattr(stream, "mode", None), str) and _is_text(stream)):
         raise TypeError('file is a text stream; open it in binary mode: open(path, "rb")')
-    start, size, head = _measured(stream)
+    start, size, head = _measure(stream)
     return StreamSource(
         stream=stream,
         name=filename or own_name(stream) or fitting_name(head, purpose),
@@ -343,7 +343,7 @@ def _is_text(stream: Any) -> bool:
     return hasattr(stream, "encoding") and hasattr(stream, "newlines")
 
 
-def _measured(stream: Any) -> tuple[int | None, int | None, bytes]:
+def _measure(stream: Any) -> tuple[int | None, int | None, bytes]:
     """
     Return position, bytes from there to the end, and the first 16 of them; nothing of a stream that cannot go back.
     """

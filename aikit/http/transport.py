@@ -63,7 +63,7 @@ class HTTPTransport:
             context, request.timeout_s, needs_fresh=not is_replayable, cancel_grace_s=request.cancel_grace_s
         )
         try:
-            with self._translated(request, exchange, reader), exchange.entered():
+            with self._errors_translated(request, exchange, reader), exchange.active():
                 answer = self._answer(request, reader)
                 exchange.is_unsent = False
                 response = _read(request, answer, exchange, started)
@@ -82,12 +82,12 @@ class HTTPTransport:
             self.adapter.close()
 
     def _answer(self, request: Request, reader: _Metered | None) -> requests.Response:
-        prepared = _prepared(request, reader)
+        prepared = _prepare(request, reader)
         timeout = (min(request.timeout_s, _CONNECT_TIMEOUT_S), request.timeout_s)
         return self.adapter.send(prepared, stream=True, timeout=timeout, proxies=self._proxies_for(request.url))
 
     @contextmanager
-    def _translated(self, request: Request, exchange: Exchange, reader: _Metered | None) -> Iterator[None]:
+    def _errors_translated(self, request: Request, exchange: Exchange, reader: _Metered | None) -> Iterator[None]:
         """
         Turn what ``requests`` and ``urllib3`` raise into errors of ours.
         """
@@ -138,7 +138,7 @@ def _require_urllib3() -> None:
         )
 
 
-def _prepared(request: Request, reader: _Metered | None) -> requests.PreparedRequest:
+def _prepare(request: Request, reader: _Metered | None) -> requests.PreparedRequest:
     """
     Return the request as the adapter wants it, without the preparing that is ours already.
     """
@@ -199,16 +199,18 @@ def _read(request: Request, answer: requests.Response, exchange: Exchange, start
     body = b""
     try:
         if request.sink is not None and answer.status_code in {200, 206}:
-            _pour(request, answer.status_code, headers, raw, exchange)
+            _read_to_sink(request, answer.status_code, headers, raw, exchange)
         elif answer.status_code >= 400:
             body = raw.read(_MAX_REFUSAL_BYTES, decode_content=True)
         else:
             body = (
-                raw.read(decode_content=True) if context.bandwidth is None and _is_small(raw) else _sipped(raw, context)
+                raw.read(decode_content=True)
+                if context.bandwidth is None and _is_small(raw)
+                else _read_throttled(raw, context)
             )
             _require_whole_head(answer.status_code, headers, body)
     finally:
-        _let_go(raw)
+        _release(raw)
     elapsed_s = time.monotonic() - started
     return Response(status=answer.status_code, headers=headers, body=body, request=request, elapsed_s=elapsed_s)
 
@@ -217,7 +219,7 @@ def _is_small(raw: Any) -> bool:
     return raw.length_remaining is not None and raw.length_remaining <= BLOCK_BYTES
 
 
-def _sipped(raw: Any, context: CallContext) -> bytes:
+def _read_throttled(raw: Any, context: CallContext) -> bytes:
     """
     Read a body into memory no faster than the client's bandwidth allows, and not while the call is paused.
     """
@@ -236,16 +238,16 @@ def _require_whole_head(status: int, headers: Headers, body: bytes) -> None:
         raise urllib3.exceptions.ProtocolError("the answer ended within its headers")
 
 
-def _let_go(raw: Any) -> None:
+def _release(raw: Any) -> None:
     """
-    Give the connection back if the answer was read to its very end, else close it: the rest is nobody's answer.
+    Give the connection back if the response was read to its very end, else close it: the rest is of no use to others.
     """
     if not raw.closed:
         raw.close()
     raw.release_conn()
 
 
-def _pour(request: Request, status: int, headers: Headers, raw: Any, exchange: Exchange) -> None:
+def _read_to_sink(request: Request, status: int, headers: Headers, raw: Any, exchange: Exchange) -> None:
     sink, context = request.sink, exchange.context
     if sink is None:
         return
