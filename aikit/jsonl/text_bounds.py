@@ -51,6 +51,7 @@ _KINDS: Final = _table(
 """Letters as they are, all else by its kind, each of which is a blank to `str.split`."""
 
 _STARTS: Final = _table(((_LETTERS, b"a"), (b" ", b" ")), b".")
+_ENDINGS: Final = _table(((_LETTERS, b"a"), (_QUOTE, b"'")), b".")
 _CASES: Final = _table(((_UPPER, b"A"), (_LOWER, b"a")), b" ")
 _NO_PAIR_FIRST: Final = b"qxjzy"
 _NO_PAIR_SECOND: Final = b"qjz"
@@ -62,7 +63,6 @@ _RUNS: Final = ((b"-" * 16, 13), (b"=" * 16, 13), (b"*" * 8, 5), (b"#" * 6, 3), 
 
 _LINES, _TABS, _BLANKS = (b"\n" * 10, 7), (b"\t" * 20, 37), b" " * 79
 _TYPOGRAPHIC: Final = (*tuple((char, ",") for char in "\u2019\u201c\u201d\u2014\u2013\u2026\u2018"), ("\xa0", "\t"))
-_DIGIT_RUNS: Final = re.compile(_DIGIT + b"+")
 _BLANK_RUNS: Final = re.compile(b"  +")
 _ASCII_RUNS: Final = re.compile(r"[\x00-\x7f]+")
 _CJK: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
@@ -150,8 +150,8 @@ class _Counted:
         high += 4 * self.wide_blanks + min(self._after_others(ended), known) + self._blank_runs() - self._runs()
         if strange:
             high += self._strange(strange)
-        low = len(self.words) - self.quotes + numbers + ended if self.is_ascii else self._least_of_wide()
-        return max(low, 1), max(high, 1)
+        low = self._least() + numbers + ended
+        return max(low, 1 if self.is_ascii else self._least_of_wide()), max(high, 1)
 
     def _numbers(self) -> int:
         """
@@ -159,9 +159,6 @@ class _Counted:
         """
         if not self.digits:
             return 0
-        if 16 * self.digits < len(self.kinds):
-            groups = sum((len(run) + 2) // 3 for run in _DIGIT_RUNS.findall(self.kinds))
-            return groups + self.kinds.count(_BLANK + _DIGIT)
         rest = self.kinds.replace(_DIGIT * 3, _LINE)
         threes = (len(self.kinds) - len(rest)) // 2
         return threes + rest.count(_DIGIT) - rest.count(_DIGIT * 2) + self.kinds.count(_BLANK + _DIGIT)
@@ -178,8 +175,9 @@ class _Counted:
 
     def _blank_runs(self) -> int:
         at_end = self.kinds.endswith(_BLANK)
-        if b"  " not in self.kinds:
-            return at_end
+        pairs = self.kinds.count(b"  ")
+        if 16 * pairs < len(self.words):
+            return pairs + at_end
         return len(_BLANK_RUNS.findall(self.kinds)) + at_end + 4 * self.data.count(_BLANKS)
 
     def _runs(self) -> int:
@@ -211,11 +209,18 @@ class _Counted:
         unpaired += sum(map(data.count, _NO_PAIRS))
         return wide + math.ceil((2 * (upper + cases.count(b"a")) + runs + spaced + unpaired) / 3)
 
+    def _least(self) -> int:
+        """
+        Return the number of words of ASCII letters; a word, an apostrophe and its ending may be one token together.
+        """
+        joined = self.kinds.translate(_ENDINGS).count(b"a'a") if self.quotes else 0
+        return len(self.words) - joined if self.is_ascii else sum(map(str.isascii, self.words)) - joined
+
     def _least_of_wide(self) -> int:
         pieces = len(self.text.split()) - self.data.count(b"\n/") - self.data.count(b"\r/")
         cjk = len(self.text) - len(_CJK.sub("", self.text))
         wide = len(self.text) - len(self.text.encode("ascii", "ignore"))
-        return max(pieces, cjk // _CJK_MAX, wide // _CHARS_MAX)
+        return max(1, pieces, cjk // _CJK_MAX, wide // _CHARS_MAX)
 
 
 def _count(data: bytes, kind: bytes) -> int:
