@@ -245,3 +245,16 @@ def test_a_file_of_another_size_is_not_done(tmp_path: Path) -> None:
     assert is_done(manifest)
     assert manifest.find_done(attrs.evolve(state(), size_bytes=6), lambda: "0" * 64) is None
     manifest.close()
+
+
+def test_the_last_line_of_a_path_counts(tmp_path: Path) -> None:
+    """
+    A file that was stored and later failed is sent again.
+    """
+    manifest = Manifest.open(tmp_path / "m.jsonl")
+    manifest.note(item(), state())
+    manifest.note(attrs.evolve(item(), status="failed"), state())
+    manifest.close()
+    again = Manifest.open(tmp_path / "m.jsonl")
+    assert not is_done(again)
+    again.close()
