@@ -17,6 +17,7 @@ import aikit
 from aikit.cli.options import Command, Group
 from aikit.cli.output import Exit, forget, leave_now, naming_stdout, tell
 from aikit.cli.output.formats import safe, safe_json
+from aikit.types.errors import OpenAIError
 
 _EPILOG: Final = """
 \b
@@ -79,6 +80,9 @@ def run(argv: Sequence[str]) -> int:
     except OSError as error:
         name = f"{safe(str(error.filename))}: " if error.filename else ""
         _complain(f"{name}{error.strerror or error}")
+        return Exit.REFUSED
+    except OpenAIError as error:  # of a machine that lacks what a command needs
+        _complain(safe(str(error)))
         return Exit.REFUSED
     except Exception as error:  # noqa: BLE001  people get a sentence, not a traceback
         _complain(f"unexpected {type(error).__name__}: {safe(str(error))}; this is a bug in aikit")

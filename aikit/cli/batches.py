@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -37,6 +36,7 @@ from aikit.resources.batches.parameters import (
     OpenAIBatchWaitParameters,
 )
 from aikit.resources.batches.run.plan import first_url
+from aikit.storage.temporary import temporary_folder
 from aikit.types.errors import OpenAIError
 
 _ids: Final = click.argument("batch_ids", metavar="ID...", nargs=-1, required=True)
@@ -278,7 +278,7 @@ class BatchInput:
         if self.here is not None and self.here.source is not None:
             found = first_url(self.here.source.resolved())
         else:
-            with tempfile.TemporaryDirectory(prefix="aikit-") as folder:
+            with temporary_folder() as folder:
                 path = Path(folder) / "input.jsonl"
                 require_success(client.files.download(self.word, path))
                 found = first_url(source_of(path).resolved())

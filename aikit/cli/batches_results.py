@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -31,6 +30,7 @@ from aikit.cli.output.formats import counted, safe
 from aikit.client import OpenAIClient
 from aikit.resources.batches.results import OpenAIBatchRowsResult
 from aikit.resources.batches.rows.write import write_csv, write_jsonl
+from aikit.storage.temporary import temporary_folder
 from aikit.types.batch_rows import STATUSES, OpenAIBatchProblem, OpenAIBatchRow
 from aikit.types.costs import OpenAIBatchCost
 from aikit.types.errors import OpenAIError
@@ -162,7 +162,7 @@ def print_rows(output: Output, rows: Iterable[OpenAIBatchRow], form: str | None 
     """
     Print *rows* on stdout once all are complete; return the exit code.
     """
-    with tempfile.TemporaryDirectory(prefix="aikit-") as folder:
+    with temporary_folder() as folder:
         part = Path(folder) / f"rows.{form or 'jsonl'}"
         write_rows(rows, part)
         with part.open("rb") as file:

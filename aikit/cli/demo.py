@@ -26,6 +26,7 @@ from aikit.cli.output.batch_text import cost_to_json, counts_text, money
 from aikit.cli.output.formats import counted, human_seconds, human_size, safe
 from aikit.cli.output.progress import bars, batch_bars
 from aikit.client import OpenAIClient
+from aikit.storage.temporary import temporary_root
 from aikit.types.batches import OpenAIBatch
 from aikit.types.errors import OpenAIError, error_to_json
 from aikit.types.files import OpenAIFile
@@ -191,7 +192,7 @@ def _home(kept: Path | None) -> Iterator[Path]:
         kept.mkdir(parents=True, exist_ok=True)
         yield kept
         return
-    folder = Path(tempfile.mkdtemp(prefix="aikit-demo-"))
+    folder = Path(tempfile.mkdtemp(dir=temporary_root(), prefix="aikit-demo-"))
     try:
         yield folder
     finally:

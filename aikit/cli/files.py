@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +26,7 @@ from aikit.resources.files.parameters import (
     OpenAIFileListParameters,
     OpenAIFileManyParameters,
 )
+from aikit.storage.temporary import temporary_folder
 from aikit.types.errors import OpenAIError, error_to_json
 from aikit.types.files import OpenAIFile
 from aikit.validation import check_file
@@ -156,7 +156,7 @@ def content(file_id: str, path: str | None) -> int:
         return _save(output, file_id, path or "")
     if settings.json:
         raise click.UsageError("--json goes with -o PATH here: without it stdout has the content itself")
-    with tempfile.TemporaryDirectory(prefix="aikit-") as folder:
+    with temporary_folder() as folder:
         part = Path(folder) / "content"
         result = _download(output, file_id, str(part))
         if not result.success:

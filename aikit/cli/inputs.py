@@ -16,6 +16,7 @@ import click
 
 from aikit.cli.options import usage_errors
 from aikit.http.sources import FileSource, Source, source_of
+from aikit.storage.temporary import temporary_root
 from aikit.types.errors import OpenAIError
 
 STDIN: Final = "-"
@@ -130,6 +131,7 @@ def _spool_stdin() -> Input:
     """
     Copy standard input to a temporary file, so that it is checked before it is sent, and can be sent again.
     """
+    temporary_root()
     file = click.get_current_context().with_resource(tempfile.TemporaryFile())  # noqa: SIM115  the context closes it
     shutil.copyfileobj(sys.stdin.buffer, file, _CHUNK)
     size = file.tell()

@@ -15,6 +15,7 @@ from typing import IO, Any, Final
 
 import attrs
 
+from aikit.storage.temporary import temporary_root
 from aikit.types.errors import OpenAIError
 
 _SPOOL_MAX_BYTES: Final = 1024 * 1024
@@ -83,6 +84,7 @@ class Spool:
     def _spill(self) -> None:
         try:
             if self._file is None:
+                temporary_root()
                 self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  it lives as long as this
                 weakref.finalize(self, self._file.close)  # a file that is just forgotten brings a warning
             self._file.seek(self._file_bytes)

@@ -127,7 +127,7 @@ _HERE: Final = {
     "storage_busy": "Another program has held the store for long; try again when it has ended.",
     "storage_damaged": "A file in the home is damaged; move away what the message names.",
     "storage_too_new": "A newer aikit wrote the store; use that one, or another AIKIT_HOME.",
-    "storage_unavailable": "The home cannot be used; check AIKIT_HOME and its permissions.",
+    "storage_unavailable": "The home or the temporary folder cannot be used; check AIKIT_HOME, or set TMPDIR.",
 }
 
 _PROVIDER: Final = {

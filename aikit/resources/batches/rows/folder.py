@@ -17,6 +17,7 @@ from typing import Any
 
 import attrs
 
+from aikit.storage.temporary import temporary_root
 from aikit.types.errors import OpenAIError
 
 
@@ -42,7 +43,7 @@ class Folder:
         Raises:
             OpenAIError: There is no room for it (code ``"temporary_storage"``).
         """
-        with telling_faults(Path(tempfile.gettempdir())):
+        with telling_faults(temporary_root()):
             self.path = Path(tempfile.mkdtemp(prefix="aikit-"))
         self._lock = threading.Lock()
         self._readers, self._is_closed = 0, False

@@ -5,7 +5,6 @@ What the batches of a run cost, and the lines whose cost is still to be estimate
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from aikit.resources.batches.run.results import input_of
 from aikit.resources.batches.run.state import Part, RunState
 from aikit.storage import NoHomeError
 from aikit.storage.errors import StoreError
+from aikit.storage.temporary import temporary_folder
 from aikit.types.costs import OpenAIBatchCost
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.types.events import ENDED
@@ -73,7 +73,7 @@ def remaining_input(client: Client, state: RunState, mark: Fingerprint) -> Itera
         OpenAIError: There is no room for the file (code ``"temporary_storage"``).
     """
     parts = [part for part in state.parts if not part.is_submitted]
-    with tempfile.TemporaryDirectory(prefix="aikit-") as folder:
+    with temporary_folder() as folder:
         path = Path(folder) / "unsent.jsonl"
         try:
             with path.open("wb") as file:
