@@ -27,7 +27,7 @@ from aikit.cli.batch_run_steps import (
 from aikit.cli.batches import create_options, wait_options
 from aikit.cli.batches_results import RowPrinter, print_rows, say_problems
 from aikit.cli.calls import Refused, tell_refusal
-from aikit.cli.inputs import size_of
+from aikit.cli.inputs import OutputPath, size_of
 from aikit.cli.options import Command, Dollars, Duration, Group, Pairs, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.output.batch_text import list_text
@@ -61,7 +61,7 @@ def batch() -> None:
     "-o",
     "--output",
     "results",
-    type=click.Path(allow_dash=True, dir_okay=False),
+    type=OutputPath(dir_okay=False),
     help="Results: a .jsonl or .csv file, or - for stdout. Default: INPUT.results.jsonl, beside the input.",
 )
 @click.option("--max-cost", type=Dollars(), metavar="USD", help="Do not start a run that may cost more.")

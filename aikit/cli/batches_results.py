@@ -14,7 +14,7 @@ import click
 
 from aikit.cli.batches import create_options
 from aikit.cli.calls import Refused, require_success, tell_errors, tell_refusal
-from aikit.cli.inputs import STDIN
+from aikit.cli.inputs import STDIN, OutputPath
 from aikit.cli.options import Choices, Command, Dollars, Duration, Pairs, settings_of_context, usage_errors
 from aikit.cli.output import Answer, Exit, Output, copy_to_stdout, exit_of
 from aikit.cli.output.batch_text import (
@@ -90,7 +90,7 @@ class RowPrinter:
 
 @click.command(cls=Command)
 @_id
-@click.option("-o", "--output", "path", type=click.Path(allow_dash=True, dir_okay=False), help="Save here.")
+@click.option("-o", "--output", "path", type=OutputPath(dir_okay=False), help="Save here.")
 @click.option(
     "--format", "form", type=click.Choice(_FORMATS), help="Default: by the extension of PATH; else JSON lines."
 )

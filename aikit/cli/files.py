@@ -14,7 +14,7 @@ import click
 
 from aikit.cli.calls import call_each, show, show_list, tell_errors
 from aikit.cli.files_create import Interrupt, Uploads
-from aikit.cli.inputs import STDIN, Input, files_of, inputs_of, is_many
+from aikit.cli.inputs import STDIN, Input, OutputPath, files_of, inputs_of, is_many
 from aikit.cli.options import Command, Duration, Group, Purpose, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output, copy_to_stdout, exit_of
 from aikit.cli.output.formats import counted, safe
@@ -142,7 +142,7 @@ def delete(file_ids: Sequence[str], *, yes: bool) -> int:
 
 @files.command(cls=Command)
 @click.argument("file_id", metavar="ID")
-@click.option("-o", "--output", "path", type=click.Path(allow_dash=True), help="Save here; a folder takes its name.")
+@click.option("-o", "--output", "path", type=OutputPath(dir_okay=True), help="Save here; a folder takes its name.")
 def content(file_id: str, path: str | None) -> int:
     """
     Fetch a file's content, to stdout or to a path.

@@ -1,20 +1,22 @@
 """
-Arguments that name files: paths, folders, and ``-`` for standard input.
+Arguments that name files: paths, folders, and ``-`` for standard input or output.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import click
 
-from aikit.cli.options import usage_errors
+from aikit.cli.options import Settings, usage_errors
+from aikit.http.descriptors import descriptor_of
 from aikit.http.sources import FileSource, Source, source_of
 from aikit.storage.temporary import temporary_root
 from aikit.types.errors import OpenAIError
@@ -22,6 +24,31 @@ from aikit.types.errors import OpenAIError
 STDIN: Final = "-"
 STDIN_NAME: Final = "<stdin>"
 _CHUNK: Final = 1024 * 1024
+
+
+class OutputPath(click.Path):
+    """
+    The path to write to, or ``-``: names of open files, such as ``/dev/stdout`` and ``/dev/fd/3``, mean that, too.
+    """
+
+    def __init__(self, *, dir_okay: bool) -> None:
+        super().__init__(allow_dash=True, dir_okay=dir_okay)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """
+        Return the path, or ``-`` after noting in the settings which open file it stands for.
+        """
+        descriptor = descriptor_of(value) if value and "\0" not in value else None
+        if descriptor is None or ctx is None:
+            return super().convert(value, param, ctx)
+        try:
+            is_given = descriptor < 3 or os.get_inheritable(descriptor)  # else it is a file of this program's own
+        except OSError:
+            is_given = False
+        if not is_given:
+            self.fail(f"{value} is not open; redirect it, or pass a path", param, ctx)
+        ctx.ensure_object(Settings).descriptor = descriptor
+        return STDIN
 
 
 @attrs.frozen(kw_only=True)

@@ -43,6 +43,8 @@ class Settings:
     quiet: bool = False
     json: bool = False
     no_color: bool = False
+    descriptor: int = 1
+    """The open file that gets the data, if not stdout: ``-o /dev/fd/3`` names another."""
 
     @property
     def provider_name(self) -> str | None:

@@ -17,6 +17,7 @@ from typing import Final, Self
 
 import attrs
 
+from aikit.http.descriptors import names_open_file
 from aikit.types.errors import ExchangeError, OpenAIError
 
 _WORTH_RESERVING: Final = 1024 * 1024
@@ -105,7 +106,8 @@ class FileSink(ResumingSink):
 
     Attributes:
         path: Where it appears; a file of that name is replaced and its permissions are kept, a link stays and what it
-            points to is replaced; anything else of that name (a device, a pipe, a folder) is refused.
+            points to is replaced; anything else of that name (a device, a pipe, a folder) is refused, and so is a name
+            of what is open (``/dev/stdout``): to replace the file behind it would lose what was written there before.
     """
 
     path: Path
@@ -199,6 +201,8 @@ class FileSink(ResumingSink):
         """
         Note the permissions of what is to be replaced, and refuse what is no file: a rename would destroy it.
         """
+        if names_open_file(self.path):
+            raise self._no_file()
         try:
             mode = self._target.stat().st_mode
         except FileNotFoundError:
@@ -206,13 +210,16 @@ class FileSink(ResumingSink):
         if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not stat.S_ISREG(mode):
-            raise OpenAIError(
-                message=f"{self.path} is no regular file, and nothing was saved; give the path of a file, or write "
-                "what files.content gives to it",
-                code="not_a_regular_file",
-                param="path",
-            )
+            raise self._no_file()
         self._mode = mode & 0o777
+
+    def _no_file(self) -> OpenAIError:
+        return OpenAIError(
+            message=f"{self.path} is no regular file, and nothing was saved; give the path of a file, or write "
+            "what files.content gives to it",
+            code="not_a_regular_file",
+            param="path",
+        )
 
 
 def _reserve(file: FileIO, start: int, total: int | None) -> None:

@@ -4,6 +4,7 @@ What only a process of its own shows: pipes, signals, terminals, missing extras.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -346,3 +347,35 @@ def test_one_retrieved_file_is_a_card_on_a_terminal(tmp_path: Path) -> None:
     fields = dict(line.split(None, 1) for line in terminal.text.splitlines())
     assert fields["id"] == file_id
     assert fields["bytes"] == "2,048 (2.0 KB)"
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "link", "/dev/fd/5"])
+@pytest.mark.parametrize("kind", ["content", "results", "run"])
+def test_a_name_of_stdout_means_stdout(kind: str, name: str, good: Path, tmp_path: Path) -> None:
+    """
+    What was in the file behind it stays, whether it is stdout or another file that the shell opened.
+    """
+    (tmp_path / "link").symlink_to("/dev/stdout")
+    if kind == "content":
+        argv = ["files", "content", run("files", "create", str(good), "-p", "batch", "-q").stdout.decode().strip()]
+        whole = good.read_bytes()
+    else:
+        whole = run("batch", "run", str(good), "-o", "-", "-y").stdout
+        batch_id = json.loads(whole.splitlines()[0])["batch_id"]
+        argv = ["batches", "results", batch_id] if kind == "results" else ["batch", "run", str(good)]
+    before = b"0123456789"
+    (tmp_path / "a").write_bytes(before)
+    shell = '"$@" >> a 5>&1'
+    ran = run(*PROGRAM, *argv, "-o", name, program=("sh", "-c", shell, "sh"), cwd=tmp_path)
+    assert (ran.returncode, (tmp_path / "a").read_bytes()) == (0, before + whole)
+    piped = run(*PROGRAM, *argv, "-o", name, program=("sh", "-c", f'("$@") {"5>&1"} | cat', "sh"), cwd=tmp_path)
+    assert (piped.returncode, piped.stdout) == (0, whole)
+
+
+def test_a_name_of_what_is_not_open_is_wrong_usage(good: Path) -> None:
+    """
+    Neither a descriptor that was not given nor one of the program's own is written to.
+    """
+    ran = run("batch", "run", str(good), "-o", "/dev/fd/77")
+    assert ran.returncode == 2
+    assert b"/dev/fd/77 is not open; redirect it, or pass a path" in ran.stderr

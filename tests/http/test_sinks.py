@@ -250,6 +250,34 @@ def test_what_is_no_file_is_not_replaced(
     assert list(tmp_path.glob(".*")) == []
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs Linux's /proc")
+@pytest.mark.parametrize("is_deleted", [False, True])
+@pytest.mark.parametrize(
+    "name", ["/proc/self/fd/{}", "/dev/fd/{}", "/proc/{pid}/fd/{}", "/proc/thread-self/fd/{}", "link", "chain"]
+)
+def test_name_of_an_open_file_is_not_replaced(name: str, is_deleted: bool, tmp_path: Path) -> None:  # noqa: FBT001  a case
+    """
+    What leads to an open file is refused, since replacing it would lose what others wrote there before.
+
+    No file ``a (deleted)`` is made for one that has lost its name.
+    """
+    path = tmp_path / "a"
+    with path.open("wb") as file:
+        file.write(b"before")
+        file.flush()
+        link = tmp_path / "link"
+        link.symlink_to(f"/dev/fd/{file.fileno()}")
+        (tmp_path / "chain").symlink_to("link")
+        if is_deleted:
+            path.unlink()
+        names = sorted(tmp_path.iterdir())
+        asked = tmp_path / name.format(file.fileno(), pid=os.getpid())
+        with pytest.raises(OpenAIError, match=r"no regular file") as caught:
+            _downloaded(asked, {}, b"abc", 3)
+        assert (caught.value.code, os.fstat(file.fileno()).st_size) == ("not_a_regular_file", 6)
+    assert sorted(tmp_path.iterdir()) == names
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs what POSIX has")
 def test_pipe_that_came_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     """

@@ -239,3 +239,15 @@ def test_many_lines_need_little_memory(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 6_000_000
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="needs POSIX")
+def test_what_stdout_is_redirected_to_is_not_replaced(tmp_path: Path) -> None:
+    """
+    A name of an open file, such as ``/dev/stdout``, is refused before the first line is asked for.
+    """
+    path = tmp_path / "a"
+    path.write_bytes(b"before")
+    with path.open("ab") as file, pytest.raises(Rejected, match="not a regular file") as caught:
+        write(f"/dev/fd/{file.fileno()}", (pytest.fail("a line was asked for") for _ in "a"))
+    assert ([error.code for error in caught.value.errors], path.read_bytes()) == (["not_a_regular_file"], b"before")

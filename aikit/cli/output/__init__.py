@@ -245,18 +245,30 @@ def worst(exits: Collection[Exit]) -> Exit:
 def copy_to_stdout(output: Output, file: BinaryIO) -> int:
     """
     Write the rest of *file* to stdout, unless it is binary and stdout is a terminal; return the exit code.
+
+    Where ``-o`` names another open file, that gets the content.
     """
     head = file.read(_HEAD)
-    if sys.stdout.isatty() and not _BINARY.isdisjoint(head):
-        output.complain("the content is binary, and stdout is a terminal; save it with -o PATH, or pipe it")
-        return Exit.REFUSED
-    try:
-        sys.stdout.buffer.write(head)
-        shutil.copyfileobj(file, sys.stdout.buffer, 1024 * 1024)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:  # the reader closed it
-        forget(sys.stdout)
+    with _open_stdout(output.settings.descriptor) as (stream, target):
+        if stream.isatty() and not _BINARY.isdisjoint(head):
+            output.complain("the content is binary, and stdout is a terminal; save it with -o PATH, or pipe it")
+            return Exit.REFUSED
+        try:
+            target.write(head)
+            shutil.copyfileobj(file, target, 1024 * 1024)
+            target.flush()
+        except BrokenPipeError:  # the reader closed it
+            forget(stream)
     return Exit.DONE
+
+
+@contextmanager
+def _open_stdout(descriptor: int) -> Iterator[tuple[TextIO, Any]]:
+    if descriptor == 1:
+        yield sys.stdout, sys.stdout.buffer
+        return
+    with open(os.dup(descriptor), "w", encoding="utf-8") as stream:  # noqa: PTH123  it has no path
+        yield stream, stream.buffer
 
 
 def tell(text: str) -> None:

@@ -211,3 +211,19 @@ def test_every_status_is_documented() -> None:
     with joined(_INPUT, _OUTPUT) as rows:
         assert tuple(rows.counts) == STATUSES
         assert {row.status for row in rows} == {status for status, count in rows.counts.items() if count}
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="needs POSIX")
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+def test_what_stdout_is_redirected_to_is_not_replaced(kind: str, tmp_path: Path) -> None:
+    """
+    A name of an open file, such as ``/dev/stdout``, is refused: rows written there would replace what is in it.
+    """
+    path = tmp_path / "a"
+    with path.open("wb") as file, joined(_INPUT, _OUTPUT) as rows:
+        file.write(b"before")
+        file.flush()
+        place = Path(f"/dev/fd/{file.fileno()}")
+        with pytest.raises(OpenAIError) as caught:
+            write_jsonl(rows, place) if kind == "jsonl" else write_csv(rows, place, escape_formulas=True)
+    assert (caught.value.code, path.read_bytes()) == ("not_a_regular_file", b"before")
