@@ -11,9 +11,12 @@ from typing import Any
 
 import attrs
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
+from requests.adapters import HTTPAdapter
 
+from aikit import OpenAIClient
 from aikit.http.headers import Headers
 from aikit.resources.files.parameters import OpenAIFileListParameters, OpenAIFileParameters, OpenAIFileWaitParameters
 from aikit.runtime.parameters import OpenAIParameters
@@ -289,3 +292,15 @@ def test_query_has_what_was_asked_for_only() -> None:
         "order": "asc",
         "purpose": "batch",
     }
+
+
+@pytest.mark.parametrize("agent", [requests.Session, HTTPAdapter])
+def test_a_class_is_no_adapter(agent: type) -> None:
+    """
+    What is to be made of it is said; an object of it is one.
+    """
+    with pytest.raises(TypeError, match=rf"not the class {agent.__name__}; write {agent.__name__}\(\)"):
+        OpenAIParameters(http_agent=agent)
+    with pytest.raises(TypeError, match="not the class"):
+        OpenAIClient("sk-test", http_agent=agent)
+    assert OpenAIParameters(http_agent=agent()).http_agent is not None
