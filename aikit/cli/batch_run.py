@@ -104,7 +104,8 @@ def run(path: str, results: str | None, **asked: Any) -> int:
         with telling_troubles(output), settings.connected(**more) as client:
             wait = wait_options(client, poll_interval=asked["poll_interval"], max_wait=asked["max_wait"])
             waits = {"poll_interval": wait.poll_interval, "max_wait": wait.max_wait}
-            folder = RunFolder.of(settings.home or home_folder())
+            with usage_errors():
+                folder = RunFolder.of(settings.home or home_folder())
             return Run(client, output, folder, options, waits).carry_out(pairs, expiry)
     except Refused as refusal:
         return tell_refusal(output, refusal)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from aikit import OpenAIClient
+from aikit.cli import main
 from aikit.providers.config import Providers
 from aikit.storage import NoHomeError, home_folder
 from tests.scripted_server import answer, serving
@@ -74,6 +75,17 @@ def test_without_a_home_what_needs_none_goes_on(tmp_path: Path, caplog: pytest.L
         assert client.files.create(b"hello", "user_data", {"filename": "a.txt"}).success
         assert list(client.ledger.events()) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["given"]
+
+
+@pytest.mark.usefixtures("homeless")
+def test_a_run_without_a_home_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    What keeps how far it has come needs a place; the sentence says which.
+    """
+    (tmp_path / "in.jsonl").write_text("{}\n")
+    run = ["batch", "run", "in.jsonl", "-o", "out.jsonl", "--base-url", "http://127.0.0.1:1/v1", "--api-key", "k"]
+    assert main(run) == 2
+    assert "set AIKIT_HOME" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("variable", ["AIKIT_HOME", "AIKIT_PROVIDERS"])
