@@ -16,7 +16,7 @@ from click.shell_completion import get_completion_class
 import aikit
 from aikit.cli.options import Command, Group
 from aikit.cli.output import Exit, forget, leave_now, naming_stdout, tell
-from aikit.cli.output.formats import safe, safe_json
+from aikit.cli.safety import safe, safe_json
 from aikit.types.errors import OpenAIError
 
 _EPILOG: Final = """
@@ -96,10 +96,11 @@ def _invoke(argv: list[str]) -> int:
         if "--json" in argv:
             value: dict[str, Any] = {"message": error.format_message(), "type": "usage_error", "code": None}
             sys.stdout.write(safe_json({"error": value}, ascii_only=True) + "\n")
-        elif isinstance(error, _HELP_INSTEAD) or error.ctx is None:
+        elif isinstance(error, _HELP_INSTEAD):
             error.show()
         else:
-            tell(f"error: {safe(error.format_message())}\nsee: {error.ctx.command_path} --help")
+            path = error.ctx.command_path if error.ctx is not None else PROGRAM
+            tell(f"error: {safe(error.format_message())}\nsee: {path} --help")
         return error.exit_code
 
 

@@ -18,10 +18,11 @@ from aikit.billing.estimates import refusal
 from aikit.cli.batches_results import RowPrinter
 from aikit.cli.calls import Refused, require_success
 from aikit.cli.inputs import STDIN, size_of
-from aikit.cli.output import Exit, Output
+from aikit.cli.output import Exit, Output, ask
 from aikit.cli.output.batch_text import cost_text, cost_to_json, estimate_text, money
-from aikit.cli.output.formats import counted, safe
+from aikit.cli.output.formats import counted
 from aikit.cli.output.progress import bars, batch_bars
+from aikit.cli.safety import Styled, safe, styled
 from aikit.client import OpenAIClient
 from aikit.resources.batches.run.costs import costs_of
 from aikit.resources.batches.run.results import require_writable
@@ -128,7 +129,7 @@ def confirm_cost(client: OpenAIClient, output: Output, options: RunOptions, path
     if options.yes or is_free or not sys.stdin.isatty():
         return True
     question = f"{estimate_text(estimate)}. " if output.settings.quiet else ""
-    if click.confirm(f"{question}Run it?", err=True):
+    if ask(f"{question}Run it?"):
         return True
     output.say("no request was sent")
     return False
@@ -223,8 +224,8 @@ class Report:
             counts = self.rows.counts
             self.output.line("\t".join([place, str(counts.total()), *(str(count) for count in counts.values())]))
         else:
-            bold = ("\x1b[1m", "\x1b[0m") if self.output.has_color(sys.stdout) else ("", "")
-            self.output.line(f"results  {bold[0]}{place}{bold[1]}")
+            bold = styled(place, "1", has_color=self.output.has_color(sys.stdout))
+            self.output.line(Styled(f"results  {bold}"))
 
     def _document(self, costs: list[OpenAIBatchCost], problems: list[OpenAIError]) -> dict[str, Any]:
         order, counts = self.state.order, self.rows.counts

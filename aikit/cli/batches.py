@@ -25,8 +25,9 @@ from aikit.cli.options import (
     usage_errors,
 )
 from aikit.cli.output import Answer, Output, exit_of
-from aikit.cli.output.formats import batch_to_json, counted, safe
+from aikit.cli.output.formats import batch_to_json, counted
 from aikit.cli.output.progress import bars, batch_bars, telling_troubles
+from aikit.cli.safety import safe
 from aikit.client import OpenAIClient
 from aikit.http.sources import source_of
 from aikit.resources.batches.parameters import (

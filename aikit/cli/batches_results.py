@@ -26,7 +26,8 @@ from aikit.cli.output.batch_text import (
     counts_text,
     reasons_text,
 )
-from aikit.cli.output.formats import counted, safe
+from aikit.cli.output.formats import counted
+from aikit.cli.safety import safe
 from aikit.client import OpenAIClient
 from aikit.resources.batches.results import OpenAIBatchRowsResult
 from aikit.resources.batches.rows.write import write_csv, write_jsonl
@@ -147,7 +148,7 @@ def say_problems(output: Output, problems: Sequence[OpenAIBatchProblem], count: 
     """
     for first in problems[:1]:
         place = first.file if first.line is None else f"{first.file} line {first.line}"
-        output.say(f"{counted(count, 'problem')} in the result files, the first: {place}: {safe(first.message)}")
+        output.say(f"{counted(count, 'problem')} in the result files, the first: {safe(place)}: {safe(first.message)}")
 
 
 def write_rows(rows: Iterable[OpenAIBatchRow], path: Path, form: str | None = None) -> int:
@@ -173,7 +174,7 @@ def _print_saved(output: Output, path: Path, count: int, counts: Mapping[str, in
     if output.settings.json:
         output.document({"object": "batch.results", "path": str(path), "rows": count, "counts": dict(counts)})
     else:
-        output.line(str(path) if output.settings.quiet else f"{safe(str(path))}\t{count}")
+        output.line(safe(str(path)) if output.settings.quiet else f"{safe(str(path))}\t{count}")
 
 
 @click.command(cls=Command)

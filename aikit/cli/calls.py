@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from aikit.cli.output import INVALID_ID, Answer, Exit, Output, exit_of
-from aikit.cli.output.formats import safe
+from aikit.cli.safety import safe
 from aikit.resources.batches.results import OpenAIBatchResult
 from aikit.resources.call import wait_interruptibly
 from aikit.resources.files.results import OpenAIFileResult

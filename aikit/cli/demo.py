@@ -23,8 +23,9 @@ from aikit.cli.calls import Refused, require_success
 from aikit.cli.options import Command, settings_of_context
 from aikit.cli.output import Exit, Output
 from aikit.cli.output.batch_text import cost_to_json, counts_text, money
-from aikit.cli.output.formats import counted, human_seconds, human_size, safe
+from aikit.cli.output.formats import counted, human_seconds, human_size
 from aikit.cli.output.progress import bars, batch_bars
+from aikit.cli.safety import Styled, safe, safe_lines, styled
 from aikit.client import OpenAIClient
 from aikit.storage.temporary import temporary_root
 from aikit.types.batches import OpenAIBatch
@@ -270,7 +271,8 @@ class DemoReporter:
         Print one step.
         """
         padded = title.ljust(_INDENT)
-        self.say(f"\x1b[1m{padded}\x1b[0m{text}" if self.output.has_color(sys.stdout) else padded + text)
+        painted = styled(padded, "1", has_color=self.output.has_color(sys.stdout))
+        self.say(Styled(painted + safe_lines(text)))
 
     def say(self, text: str = "") -> None:
         """

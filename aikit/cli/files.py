@@ -16,9 +16,10 @@ from aikit.cli.calls import call_each, show, show_list, tell_errors
 from aikit.cli.files_create import Interrupt, Uploads
 from aikit.cli.inputs import STDIN, Input, OutputPath, files_of, inputs_of, is_many
 from aikit.cli.options import Command, Duration, Group, Purpose, settings_of_context, usage_errors
-from aikit.cli.output import Exit, Output, copy_to_stdout, exit_of
-from aikit.cli.output.formats import counted, safe
+from aikit.cli.output import Exit, Output, ask, copy_to_stdout, exit_of, tell
+from aikit.cli.output.formats import counted
 from aikit.cli.output.progress import Bars, bars
+from aikit.cli.safety import Styled, safe, styled
 from aikit.http.context import CallContext
 from aikit.resources.files.parameters import (
     MAX_LIST_LIMIT,
@@ -188,9 +189,9 @@ def _is_confirmed(file_ids: Sequence[str]) -> bool:
     if not sys.stdin.isatty():
         raise click.UsageError("the deletion cannot be confirmed, since stdin is not a terminal; pass --yes to delete")
     what = safe(file_ids[0]) if len(file_ids) == 1 else counted(len(file_ids), "file")
-    if click.confirm(f"Delete {what}?", err=True):
+    if ask(f"Delete {what}?"):
         return True
-    sys.stderr.write("no file was deleted\n")
+    tell("no file was deleted")
     return False
 
 
@@ -211,7 +212,7 @@ def _save(output: Output, file_id: str, path: str) -> int:
         output.document(saved)
     else:
         output.line(
-            str(result.path) if output.settings.quiet else "\t".join(safe(str(value)) for value in saved.values())
+            safe(str(result.path)) if output.settings.quiet else "\t".join(safe(str(value)) for value in saved.values())
         )
     return Exit.DONE
 
@@ -278,8 +279,8 @@ def _print(one: Checked, output: Output) -> None:
             output.line("\t".join(safe(cell) for cell in (one.name, line, error.code or "", error.message)))
         else:
             place = f"{safe(one.name)}:{line}:" if line else f"{safe(one.name)}:"
-            painted = f"\x1b[1m{place}\x1b[0m" if output.has_color(sys.stdout) else place
-            output.line(f"{painted} {safe(error.message)} ({error.code})")
+            painted = styled(place, "1", has_color=output.has_color(sys.stdout))
+            output.line(Styled(f"{painted} {safe(error.message)} ({safe(error.code or '')})"))
 
 
 def _summary(checked: Sequence[Checked], bad: Sequence[Checked]) -> str:

@@ -20,8 +20,9 @@ import attrs
 from aikit.cli.inputs import STDIN_NAME
 from aikit.cli.options import usage_errors
 from aikit.cli.output import Answer, Exit, Output, leave_now, worst
-from aikit.cli.output.formats import counted, human_seconds, human_size, named, safe
+from aikit.cli.output.formats import counted, human_seconds, human_size, named
 from aikit.cli.output.progress import many_bars
+from aikit.cli.safety import safe
 from aikit.client import OpenAIClient
 from aikit.http.sources import FileSource
 from aikit.resources.files.parameters import OpenAIFileManyParameters

@@ -13,8 +13,9 @@ import click
 from aikit.cli.calls import tell_errors
 from aikit.cli.options import Command, Duration, Purpose, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
-from aikit.cli.output.formats import counted, human_size, human_time, iso_time, safe
+from aikit.cli.output.formats import counted, human_size, human_time, iso_time
 from aikit.cli.output.progress import housekeeping_bar
+from aikit.cli.safety import safe
 from aikit.resources.call import wait_interruptibly
 from aikit.resources.files.parameters import MAX_RATE
 from aikit.resources.files.results import OpenAIFilePruneResult
@@ -65,7 +66,7 @@ def _groups(stored: OpenAIFileUsage) -> Mapping[str, Mapping[str, OpenAIFileTota
 
 def _show(output: Output, stored: OpenAIFileUsage) -> None:
     rows = [
-        [safe(what), f"{one.files:,}", human_size(one.bytes), human_time(one.oldest)]
+        [what, f"{one.files:,}", human_size(one.bytes), human_time(one.oldest)]
         for sums in _groups(stored).values()
         for what, one in sums.items()
         if one.files or what == "all"
@@ -126,13 +127,14 @@ def _wait_or_stop(result: OpenAIFilePruneResult) -> None:
 def _list(output: Output, result: OpenAIFilePruneResult) -> None:
     if not output.is_plain and len(result.items):
         rows = [
-            [one.file.id, safe(one.file.filename), human_size(one.file.bytes), one.status, "; ".join(one.reasons)]
+            [one.file.id, one.file.filename, human_size(one.file.bytes), one.status, "; ".join(one.reasons)]
             for one in result.items
         ]
         output.columns(("ID", "NAME", "SIZE", "STATUS", "WHY"), rows, flexible="NAME", spare=("WHY",))
     for one in result.items:
         if output.is_plain and not (output.settings.quiet and one.errors):  # a bare id would pass for a deletion
-            output.line(one.file.id if output.settings.quiet else "\t".join(safe(field) for field in _fields(one)))
+            fields = [one.file.id] if output.settings.quiet else _fields(one)
+            output.line("\t".join(safe(field) for field in fields))
         for error in one.errors if one.status == "failed" else ():
             output.error(error, one.file.id)
     if result.ended_by is not None and result.ended_by.code != "cancelled":

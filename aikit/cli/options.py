@@ -19,6 +19,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
+from aikit.cli.safety import safe
 from aikit.client import OpenAIClient
 from aikit.providers.config import LOCAL, Providers
 from aikit.validation.limits import limits_for
@@ -91,11 +92,11 @@ class Settings:
 
     def command_line(self, *words: str) -> str:
         """
-        Return a command line with *words* for the same provider; it never contains the API key.
+        Return a command line with *words* for the same provider; it never contains the API key, and is one line.
         """
         given = {"--provider": self.provider, "--base-url": self.base_url, "--home": self.home}
         shared = [part for name, value in given.items() if value is not None for part in (name, str(value))]
-        return shlex.join(["aikit", *words, *shared])
+        return safe(shlex.join(["aikit", *words, *shared]))
 
 
 def _leave_in_order(client: OpenAIClient) -> None:

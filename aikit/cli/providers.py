@@ -11,7 +11,7 @@ import click
 
 from aikit.cli.options import Command, Settings, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
-from aikit.cli.output.formats import safe
+from aikit.cli.safety import safe
 from aikit.providers import KEYLESS, provider_from, require_kind
 from aikit.providers.config import Providers, ProviderSettings
 

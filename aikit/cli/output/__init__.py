@@ -4,6 +4,7 @@ Printing: data on stdout as a table, as tab-separated lines or as JSON; messages
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
@@ -13,9 +14,11 @@ from enum import IntEnum
 from typing import Any, BinaryIO, Final, NoReturn, TextIO
 
 import attrs
+import click
 
 from aikit.cli.options import Settings
-from aikit.cli.output.formats import safe, safe_json, shape_of
+from aikit.cli.output.formats import shape_of
+from aikit.cli.safety import Styled, safe, safe_json, safe_lines, styled
 from aikit.types.errors import OpenAIError, error_to_json
 
 INVALID_ID: Final = "invalid_id"
@@ -148,7 +151,7 @@ class Output:
             for value in values:
                 self.line(f"deleted  {safe(value.id)}")
             return
-        rows = [[safe(cell(value)) for cell in columns.values()] for value in values]
+        rows = [[cell(value) for cell in columns.values()] for value in values]
         self.columns(tuple(columns), rows, flexible=shape.flexible, spare=shape.spare)
 
     def columns(
@@ -160,8 +163,9 @@ class Output:
         from aikit.cli.output.terminal import table_text  # noqa: PLC0415  rich is loaded for terminals only
 
         has_color = self.has_color(sys.stdout)
+        rows = [[safe(cell) for cell in row] for row in rows]
         for line in table_text(titles, rows, flexible=flexible, spare=spare, has_color=has_color):
-            self.line(line)
+            self.line(Styled(line))
 
     def card(self, value: Any) -> None:
         """
@@ -181,7 +185,7 @@ class Output:
 
     def line(self, text: str) -> None:
         """
-        Print one line of data; after stdout was closed by its reader, nothing.
+        Print one line of data, harmless to a terminal; after stdout was closed by its reader, nothing.
 
         Raises:
             OSError: It cannot be written: the disk is full.
@@ -189,7 +193,7 @@ class Output:
         if not self.is_stdout_gone:
             try:
                 with naming_stdout():
-                    sys.stdout.write(f"{text}\n")
+                    sys.stdout.write(f"{safe_lines(text)}\n")
             except BrokenPipeError:
                 self.is_stdout_gone = True
                 forget(sys.stdout)
@@ -214,8 +218,8 @@ class Output:
         """
         Print *text* as an error on stderr.
         """
-        start = "\x1b[1;31merror:\x1b[0m" if self.has_color(sys.stderr) else "error:"
-        tell(f"{start} {text}")
+        start = styled("error:", "1;31", has_color=self.has_color(sys.stderr))
+        tell(Styled(f"{start} {safe_lines(text)}"))
 
 
 def error_text(error: OpenAIError) -> str:
@@ -244,41 +248,59 @@ def worst(exits: Collection[Exit]) -> Exit:
 
 def copy_to_stdout(output: Output, file: BinaryIO) -> int:
     """
-    Write the rest of *file* to stdout, unless it is binary and stdout is a terminal; return the exit code.
+    Write the rest of *file* to stdout, byte for byte; return the exit code.
 
-    Where ``-o`` names another open file, that gets the content.
+    On a terminal, binary content is refused, and text is made harmless. Where ``-o`` names another open file, that gets
+    the content.
     """
-    head = file.read(_HEAD)
-    with _open_stdout(output.settings.descriptor) as (stream, target):
-        if stream.isatty() and not _BINARY.isdisjoint(head):
+    with _open_stdout(output.settings.descriptor) as stream:
+        is_terminal = stream.isatty()
+        if is_terminal and not _BINARY.isdisjoint(file.read(_HEAD)):
             output.complain("the content is binary, and stdout is a terminal; save it with -o PATH, or pipe it")
             return Exit.REFUSED
+        file.seek(0)
         try:
-            target.write(head)
-            shutil.copyfileobj(file, target, 1024 * 1024)
-            target.flush()
+            if is_terminal:
+                _show_text(file, stream)
+            else:
+                shutil.copyfileobj(file, stream.buffer, 1024 * 1024)
+            stream.flush()
         except BrokenPipeError:  # the reader closed it
             forget(stream)
     return Exit.DONE
 
 
+def _show_text(file: BinaryIO, stream: TextIO) -> None:
+    text = io.TextIOWrapper(file, "utf-8", errors="backslashreplace")
+    while piece := text.read(_HEAD):
+        stream.write(safe_lines(piece))
+    text.detach()
+
+
 @contextmanager
-def _open_stdout(descriptor: int) -> Iterator[tuple[TextIO, Any]]:
+def _open_stdout(descriptor: int) -> Iterator[TextIO]:
     if descriptor == 1:
-        yield sys.stdout, sys.stdout.buffer
+        yield sys.stdout
         return
-    with open(os.dup(descriptor), "w", encoding="utf-8") as stream:  # noqa: PTH123  it has no path
-        yield stream, stream.buffer
+    with open(os.dup(descriptor), "w", encoding="utf-8", errors="backslashreplace") as stream:  # noqa: PTH123  it has no path
+        yield stream
 
 
 def tell(text: str) -> None:
     """
-    Print a message on stderr; a stderr that cannot be written to is ignored from then on.
+    Print a message on stderr, harmless to a terminal; one that cannot be written to is ignored from then on.
     """
     try:
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{safe_lines(text)}\n")
     except OSError:
         forget(sys.stderr)
+
+
+def ask(question: str) -> bool:
+    """
+    Ask on the terminal, and return whether the answer is yes.
+    """
+    return click.confirm(safe_lines(question), err=True)
 
 
 def forget(stream: TextIO) -> None:

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.cli.output.formats import counted, named, safe
+from aikit.cli.output.formats import counted, named
+from aikit.cli.safety import safe
 from aikit.types.costs import OpenAIBatchCost, OpenAIBatchEstimate, OpenAIModelCost
 
 COST_TITLES: Final = ("MODEL", "REQUESTS", "INPUT", "CACHED", "OUTPUT", "REASONING", "COST")

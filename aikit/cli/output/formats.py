@@ -1,10 +1,9 @@
 """
-Formats of files, deletions and batches (line, table row, card, JSON), and of sizes, times and unsafe texts.
+Formats of files, deletions and batches (line, table row, card, JSON), and of sizes and times.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from typing import Any, Final
 
 import attrs
 
+from aikit.cli.safety import safe
 from aikit.types.batches import INTENT_KEY, OpenAIBatch
 from aikit.types.files import OpenAIFile, OpenAIFileDeleted
 
@@ -177,31 +177,6 @@ _SHAPES: Final[Mapping[type, Shape]] = {
 }
 
 
-def safe(text: str) -> str:
-    r"""
-    Return *text* on one line and harmless to a terminal: what does not print becomes an escape, such as ``\x1b``.
-    """
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else _escape(char) for char in text)
-
-
-def in_encoding(text: str, encoding: str | None) -> str:
-    r"""
-    Return *text* as a stream of that encoding shows it: characters that it lacks become escapes, such as ``\u2603``.
-    """
-    name = encoding or "ascii"
-    return text.encode(name, "backslashreplace").decode(name)
-
-
-def safe_json(value: Any, *, ascii_only: bool) -> str:
-    """
-    Return *value* as JSON with an indent of two, harmless to a terminal and exact for a program.
-    """
-    text = json.dumps(value, indent=2, ensure_ascii=ascii_only)
-    return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
-
-
 def human_size(size: float | None) -> str:
     """
     Return *size* in bytes as people say it; a KB has 1,024 bytes, as in the limits of providers.
@@ -270,7 +245,3 @@ def _datetime(timestamp: int | None) -> datetime | None:
         return None if timestamp is None else datetime.fromtimestamp(timestamp, UTC)
     except (OverflowError, OSError, ValueError):  # a provider's value may be out of range
         return None
-
-
-def _escape(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final, Protocol
 
 from aikit.cli.output import Output
-from aikit.cli.output.formats import safe
+from aikit.cli.safety import safe
 from aikit.types.batches import OpenAIBatchProgress
 from aikit.types.bulk_files import OpenAIFileHousekeepingProgress, OpenAIFileManyProgress
 from aikit.types.progress import Progress

@@ -16,7 +16,7 @@ from rich.console import Console, OverflowMethod
 from rich.table import Table
 from rich.text import Text
 
-from aikit.cli.output.formats import in_encoding
+from aikit.cli.safety import in_encoding
 
 GAP: Final = 2
 NAME_MIN: Final = 8

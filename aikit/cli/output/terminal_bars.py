@@ -18,8 +18,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from aikit.cli.inputs import STDIN_NAME
-from aikit.cli.output.formats import counted, human_size, in_encoding, safe
+from aikit.cli.output.formats import counted, human_size
 from aikit.cli.output.terminal import GAP, NAME_MIN, console_on, overflow_in
+from aikit.cli.safety import in_encoding, safe
 from aikit.types.batches import OpenAIBatchProgress
 from aikit.types.bulk_files import OpenAIFileHousekeepingProgress, OpenAIFileManyProgress, OpenAIFileUnderWay
 from aikit.types.progress import Progress

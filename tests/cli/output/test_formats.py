@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aikit.cli.output.formats import counted, human_seconds, human_size, human_time, iso_time, named, safe, safe_json
+from aikit.cli.output.formats import counted, human_seconds, human_size, human_time, iso_time, named
+from aikit.cli.safety import safe, safe_json
 
 _ANY_TEXT = st.text(st.characters())
 
