@@ -22,6 +22,43 @@ _RECOVERY: Final = 0.02
 
 
 @attrs.define(eq=False)
+class RecentAnswers:
+    """
+    The last answers of a server, good or bad; the caller has a lock where threads share them.
+
+    Attributes:
+        most: How many are remembered.
+    """
+
+    most: int
+    _are_bad: deque[bool] = attrs.field(factory=deque, init=False)
+
+    @property
+    def count(self) -> int:
+        """How many are remembered now."""
+        return len(self._are_bad)
+
+    @property
+    def are_mostly_bad(self) -> bool:
+        """Whether more than half of them are bad."""
+        return sum(self._are_bad) * 2 > len(self._are_bad)
+
+    def add(self, *, is_bad: bool) -> None:
+        """
+        Remember one more; the oldest is forgotten when there is no room.
+        """
+        self._are_bad.append(is_bad)
+        if len(self._are_bad) > self.most:
+            self._are_bad.popleft()
+
+    def clear(self) -> None:
+        """
+        Forget all.
+        """
+        self._are_bad.clear()
+
+
+@attrs.define(eq=False)
 class RateLimiter:
     """
     Spaces requests, so that in any minute there are at most *per_minute*: a tenth of them in any six seconds.

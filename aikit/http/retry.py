@@ -248,11 +248,18 @@ def asked_to_retry(headers: Mapping[str, str]) -> bool | None:
     return {"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower())
 
 
+def is_out_of_money(response: Response) -> bool:
+    """
+    Return whether *response* refuses for want of credit, which no pause brings.
+    """
+    return response.status == 429 and any(word in response.body for word in _OUT_OF_MONEY)
+
+
 def _is_worth_a_retry(response: Response) -> bool:
     wish = asked_to_retry(response.headers)
     if wish is not None:
         return wish
-    if response.status == 429 and any(word in response.body for word in _OUT_OF_MONEY):
+    if is_out_of_money(response):
         return False
     return response.status in _RETRIABLE or response.status >= 500
 

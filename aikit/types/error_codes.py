@@ -131,6 +131,7 @@ _HERE: Final = {
 }
 
 _PROVIDER: Final = {
+    "access_denied": "The upstream server refuses whatever is asked; correct the key, the account or base_url.",
     "answer_too_large": "The upstream server's answer is larger than is kept; ask for less.",
     "array_above_max_length": "An array is longer than allowed; shorten it.",
     "checksum_mismatch": "The content has another MD5 than was announced; send it again.",

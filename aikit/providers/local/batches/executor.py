@@ -4,8 +4,6 @@ Runs the requests of a batch side by side, with retries, as many at once as the 
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import logging
 import threading
 import time
@@ -16,8 +14,17 @@ import attrs
 
 from aikit.http.context import CallContext
 from aikit.http.retry import RetryPolicy
-from aikit.providers.local.batches.answerer import Answer, Answerer, Task, Throttled, TryAgain, Unreachable
-from aikit.providers.local.batches.concurrency import ConcurrencyLimit
+from aikit.providers.local.batches.access import AccessDenials, AccessDenied, is_own_denial
+from aikit.providers.local.batches.answerer import (
+    Answer,
+    Answerer,
+    Task,
+    Throttled,
+    TryAgain,
+    Unreachable,
+    failed_answer,
+)
+from aikit.providers.local.batches.concurrency import ConcurrencyLimit, ParkedTasks
 from aikit.providers.local.clock import Clock, MonotonicTime
 from aikit.types.errors import CancelledError
 
@@ -118,15 +125,15 @@ class _Run:
     _should_stop: Callable[[], bool]
     _limit: ConcurrencyLimit
     _time: MonotonicTime
-    _backoff: RetryPolicy = attrs.field(factory=lambda: RetryPolicy(max_delay_s=30.0))
+    _backoff: RetryPolicy = attrs.field(factory=lambda: RetryPolicy(max_delay_s=60.0))
+    _denials: AccessDenials = attrs.field(factory=AccessDenials)
     _state: threading.Condition = attrs.field(factory=threading.Condition)
     _reporting: Any = attrs.field(factory=threading.Lock)
     _ended: threading.Event = attrs.field(factory=threading.Event)
     _workers: dict[threading.Thread, _Worker] = attrs.field(factory=dict)
     _alive: int = 0
     _under_way: int = 0
-    _waiting: list[tuple[float, int, Task]] = attrs.field(factory=list)
-    _order: Iterator[int] = attrs.field(factory=itertools.count)
+    _parked: ParkedTasks = attrs.field(factory=ParkedTasks)
     _is_exhausted: bool = False
     _is_stopping: bool = False
     _cancel_at: float = float("inf")
@@ -207,12 +214,12 @@ class _Run:
             return False
 
     def _is_over(self) -> bool:
-        return self._is_stopping or (self._is_exhausted and not self._waiting)
+        return self._is_stopping or (self._is_exhausted and not self._parked)
 
     def _begin(self, worker: _Worker, task: Task) -> None:
         if worker.context.is_cancelled:
             worker.context, worker.is_late = CallContext(), False
-        worker.task, worker.number = task, self._limit.start()
+        worker.task, worker.number = task.restarted(self._limit.answered), self._limit.start()
         worker.ends_at = time.monotonic() + self._executor.longest_s
         self._under_way += 1
         if self._has_room():
@@ -225,20 +232,26 @@ class _Run:
         now = self._time.now()
         if self._is_stopping or not self._limit.can_start(self._under_way, now):
             return False
-        is_due = bool(self._waiting) and self._waiting[0][0] <= now
-        return is_due or not (self._is_exhausted or len(self._waiting) >= self._limit.most)
+        return self._parked.has_due(now) or self._can_draw()
+
+    def _can_draw(self) -> bool:
+        """
+        Return whether a new task may be drawn; while most requests fail, few are parked, for all would be.
+        """
+        is_crowded = len(self._parked) >= self._limit.most and (self._limit.is_failing or self._parked.is_full)
+        return not (self._is_exhausted or is_crowded)
 
     def _put_back(self, worker: _Worker) -> None:
         if worker.task is None:
             return
         self._under_way -= 1
         if worker.retry_at is not None:
-            heapq.heappush(self._waiting, (worker.retry_at, next(self._order), worker.task))
+            self._parked.park(worker.task, worker.retry_at)
         worker.task = worker.retry_at = None
 
     def _next(self) -> Task | None:
         """
-        Return the next task to start: due retries first, then new tasks unless too many retries wait.
+        Return the next task to start: due retries first, but while most requests fail, others may fare better.
         """
         now = self._time.now()
         if not self._limit.can_start(self._under_way, now):
@@ -246,13 +259,13 @@ class _Run:
         if self._should_stop():
             self._stop()
             return None
-        if self._waiting and self._waiting[0][0] <= now:
-            return heapq.heappop(self._waiting)[2]
-        if self._is_exhausted or len(self._waiting) >= self._limit.most:
-            return None
-        task = next(self._tasks, None)
-        self._is_exhausted = task is None
-        return task
+        is_due = self._parked.has_due(now)
+        if self._can_draw() and (not is_due or self._limit.is_failing):
+            task = next(self._tasks, None)
+            if task is not None:
+                return task
+            self._is_exhausted = True
+        return self._parked.take() if is_due else None
 
     def _settle(self, worker: _Worker) -> None:
         """
@@ -274,20 +287,29 @@ class _Run:
             self._retry_later(worker, task, request)
             return
         except Unreachable as fault:
-            self._wait_until_reachable(worker, fault)
+            self._wait_until_reachable(worker, fault.message)
             return
         except Exception as error:  # noqa: BLE001  one line must not end the others
             _log.exception("line %d could not be answered", task.line)
             answer = _crashed(error)
         else:
-            self._note_success()
+            if answer.is_denial and self._is_denied(worker, task, answer):
+                return
+            self._note_answered(answer)
         with self._reporting:
             if self._failure is None:
                 self._on_answer(task, answer)
 
-    def _note_success(self) -> None:
+    def _note_answered(self, answer: Answer) -> None:
+        is_back = False
         with self._state:
-            is_back = self._limit.on_success()
+            if answer.is_served:
+                self._denials.end()
+                is_back = self._limit.on_success()
+            else:
+                self._limit.on_failed()
+            if answer.nothing_left_s:
+                self._limit.on_nothing_left(self._time.now() + answer.nothing_left_s)
         if is_back:
             _log.info("the server that answers the lines of batches can be reached again")
 
@@ -296,24 +318,57 @@ class _Run:
             self._limit.on_throttled(worker.number, until)
 
     def _retry(self, worker: _Worker, task: Task, request: TryAgain) -> None:
-        worker.task = attrs.evolve(task, attempt=task.attempt + 1)
+        worker.task = task.failed()
         worker.retry_at = self._time.now() + request.after_s
-        if request.is_overload:
-            self._note_throttled(worker)
+        with self._state:
+            if request.is_overload:
+                self._limit.on_throttled(worker.number)
+            else:
+                self._limit.on_failed()
 
     def _retry_later(self, worker: _Worker, task: Task, request: Throttled) -> None:
-        now = self._time.now()
-        after_s = request.retry_after_s
-        worker.task = attrs.evolve(task, attempt=task.attempt + 1)
-        worker.retry_at = now + (after_s if after_s is not None else self._backoff.delay_s(task.attempt, {}) or 0.0)
-        self._note_throttled(worker, now + after_s if after_s is not None else 0.0)
+        """
+        Put off the worker's task alone, for as long as the server asks; longer when it has refused all others, too.
+        """
+        now, asked_s = self._time.now(), request.retry_after_s
+        with self._state:
+            worker.task = task.refused(self._limit.answered)
+            backoff_s = self._backoff.delay_s(worker.task.refusals, {}) or 0.0
+            after_s = backoff_s if asked_s is None or worker.task.refusals > 1 else 0.0
+            worker.retry_at = now + max(asked_s or 0.0, request.nothing_left_s, after_s)
+            self._limit.on_throttled(worker.number, worker.retry_at if asked_s is not None else 0.0)
+            if request.nothing_left_s:
+                self._limit.on_nothing_left(now + request.nothing_left_s)
 
-    def _wait_until_reachable(self, worker: _Worker, fault: Unreachable) -> None:
+    def _is_denied(self, worker: _Worker, task: Task, answer: Answer) -> bool:
+        """
+        Put off the worker's task if the server seems to deny whatever is asked, or before that is known.
+
+        Raises:
+            AccessDenied: Waiting has not helped.
+        """
+        with self._state:
+            now = self._time.now()
+            if self._denials.add(is_first=not task.failures):
+                if now >= self._limit.blocked_until:
+                    self._denials.pauses += 1
+                if self._denials.are_final:
+                    raise AccessDenied(answer)
+            elif is_own_denial(task.failures):
+                return False
+            else:
+                worker.task = task.failed()
+                worker.retry_at = now + (self._backoff.delay_s(worker.task.failures, {}) or 0.0)
+                return True
+        self._wait_until_reachable(worker, f"the server answers with status {answer.status_code}, whatever is asked")
+        return True
+
+    def _wait_until_reachable(self, worker: _Worker, reason: str) -> None:
         with self._state:
             is_first = self._limit.on_unreachable(self._time.now())
             worker.retry_at = self._limit.blocked_until
         if is_first:
-            _log.warning("no line of the batch can be answered now: %s; it continues by itself", fault.message)
+            _log.warning("no line of the batch can be answered now: %s; it continues by itself", reason)
 
     def _tick(self) -> None:
         """
@@ -352,9 +407,8 @@ class _Run:
 
 
 def _too_late(longest_s: float) -> Answer:
-    message = f"This request was not answered within {longest_s:g} seconds."
-    return Answer(status_code=None, error=("request_timeout", message))
+    return failed_answer("request_timeout", f"This request was not answered within {longest_s:g} seconds.")
 
 
 def _crashed(error: Exception) -> Answer:
-    return Answer(status_code=None, error=("server_error", f"{type(error).__name__}: {error}"))
+    return failed_answer("server_error", f"{type(error).__name__}: {error}")

@@ -79,7 +79,7 @@ def missing_input(file_id: str) -> InputCheck:
     Return the check of an input file that does not exist.
     """
     message = f"Cannot find file {file_id}, or organization {_ORGANIZATION} does not have access to it."
-    return _refused(OpenAIError(message=message, code="invalid_request", param="file_id"))
+    return refused_input(OpenAIError(message=message, code="invalid_request", param="file_id"))
 
 
 def damaged_input(file_id: str, trouble: DamagedInput) -> InputCheck:
@@ -87,7 +87,7 @@ def damaged_input(file_id: str, trouble: DamagedInput) -> InputCheck:
     Return the check of an input file that was damaged after it had passed.
     """
     message = f"File {file_id} cannot be read any more: {trouble}."
-    return _refused(OpenAIError(message=message, code="invalid_request", param="file_id"))
+    return refused_input(OpenAIError(message=message, code="invalid_request", param="file_id"))
 
 
 def unfit_input(purpose: str) -> InputCheck:
@@ -95,7 +95,14 @@ def unfit_input(purpose: str) -> InputCheck:
     Return the check of a file that was uploaded for another purpose.
     """
     message = f"The file was uploaded with purpose '{purpose}'; upload it with purpose 'batch' to use it as input."
-    return _refused(OpenAIError(message=message, code="invalid_request", param="file_id"))
+    return refused_input(OpenAIError(message=message, code="invalid_request", param="file_id"))
+
+
+def refused_input(error: OpenAIError) -> InputCheck:
+    """
+    Return the check of an input that *error* keeps from being run.
+    """
+    return InputCheck(total=0, model=None, problems=(error,))
 
 
 def tasks(file: FileIO, is_done: Callable[[int], bool], batch_id: str = "") -> Iterator[Task]:
@@ -137,10 +144,6 @@ def _json(value: Any) -> bytes:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:  # a lone surrogate, which JSON can only escape
         return json.dumps(value, separators=(",", ":")).encode()
-
-
-def _refused(error: OpenAIError) -> InputCheck:
-    return InputCheck(total=0, model=None, problems=(error,))
 
 
 def _too_large(most: int, model: str | None) -> OpenAIError:

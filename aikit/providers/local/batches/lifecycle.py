@@ -11,6 +11,7 @@ from typing import Final
 
 import attrs
 
+from aikit.providers.local.batches.access import AccessDenied, access_error
 from aikit.providers.local.batches.answerer import Answer, Task
 from aikit.providers.local.batches.input import (
     DamagedInput,
@@ -18,6 +19,7 @@ from aikit.providers.local.batches.input import (
     check_input,
     damaged_input,
     missing_input,
+    refused_input,
     tasks,
     unfit_input,
 )
@@ -154,6 +156,9 @@ class BatchRun:
         elif isinstance(answering.trouble, DamagedInput):
             failure = damaged_input(batch.input_file_id, answering.trouble).errors()
             conclude(self.batches.store, batch, journal, self._raise_if_stopped, failure)
+        elif isinstance(answering.trouble, AccessDenied):
+            failure = refused_input(access_error(batch.upstream, answering.trouble)).errors()
+            conclude(self.batches.store, batch, journal, self._raise_if_stopped, failure)
         elif answering.trouble is not None:
             self._pause(answering.trouble)
 
@@ -218,6 +223,8 @@ class AnswerRun:
                 execute(tasks(file, self.journal.is_done, self.batch.id), self._take, self._should_stop)
             if self.journal.left and not self._should_stop():
                 self._fail(DamagedInput("lines are missing"))
+        except AccessDenied as error:
+            self._fail(error)
         except Exception as error:
             if not self.stop.is_set():
                 log.exception("batch %s: answering its lines failed", self.batch.id)

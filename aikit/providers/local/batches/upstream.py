@@ -18,21 +18,34 @@ from aikit.http.context import CallContext
 from aikit.http.headers import Headers, redacted
 from aikit.http.messages import Request, Response, Transport
 from aikit.http.refusals import error_from
-from aikit.http.retry import RetryPolicy, retry_after_s
-from aikit.providers.local.batches.answerer import Answer, Task, Throttled, TryAgain, Unreachable, read_json
+from aikit.http.retry import RetryPolicy, is_out_of_money, retry_after_s
+from aikit.providers.local.batches.answerer import (
+    Answer,
+    Task,
+    Throttled,
+    TryAgain,
+    Unreachable,
+    failed_answer,
+    read_json,
+)
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError
+from aikit.types.rate_limit import seconds_until_reset
 
 MOST_BYTES: Final = 64 * 1024 * 1024
 """Limit for one answer: sixty-four at a time have to fit into memory."""
 TRIES: Final = 6
-"""Attempts after 408, 409, 5xx or a broken connection, within half a minute."""
+"""Attempts after 408, 409, 5xx, an unreadable success or a broken connection, within half a minute."""
 TRIES_THROTTLED: Final = 20
-"""Attempts after 429, 503 or 529: for about ten minutes, or as long as Retry-After says."""
+"""Attempts after 429, 503 or 529 while the server answers no other line: for about ten minutes, or as long as
+Retry-After says."""
 TRIES_TIMED_OUT: Final = 3
 _OVERLOADED: Final = frozenset((429, 503, 529))
 _UNUSABLE: Final = frozenset(("invalid_url", "tls_error", "proxy_error"))
 _FRAMES: Final = frozenset(("content-length", "transfer-encoding"))
 _ANSWERS: Final = ("choices", "data", "output", "results")
+_ONLY_WORDS: Final = frozenset(("code", "detail", "message", "status", "type"))
+_DENIALS: Final = frozenset((401, 402, 403, 407))
+_NOT_THERE: Final = frozenset((404, 405))
 _FOREVER_S: Final = 30 * 86_400.0
 _POLICY: Final = RetryPolicy(max_retries=TRIES - 1, max_delay_s=30.0, max_retry_after_s=_FOREVER_S)
 _PATIENT: Final = RetryPolicy(max_retries=TRIES_THROTTLED - 1, max_delay_s=60.0, max_retry_after_s=_FOREVER_S)
@@ -44,7 +57,8 @@ class Upstream:
     An answerer that sends each line to a server, up to `TRIES` times, `TRIES_THROTTLED` while the server is overloaded.
 
     Statuses about the request (400, 401, 404, 422, …) are its answer. ``x-should-retry`` wins over the status, and an
-    account without credit is not retried. The last answer of the server is the answer of the line.
+    account without credit is not retried. An error object that comes with a success status counts as what it says, a
+    success that is no JSON object as a 502. The last answer of the server is the answer of the line.
 
     Attributes:
         base_url: Without a slash at its end; the url of a line is appended without its ``/v1``.
@@ -85,22 +99,22 @@ class Upstream:
         try:
             response = self.transport.send(request, context)
         except _TooLargeError:
-            return _failed(
+            return failed_answer(
                 "answer_too_large",
                 f"The answer has more than {self.most_bytes:,} bytes, the most that is kept.",
             )
         except ExchangeError as error:
-            return self._after_break(request, error)
+            return self._after_break(task, request, error)
         except CancelledError:
             raise
         except OpenAIError as error:
             raise Unreachable(str(error)) from None
-        if response.is_success:
-            content = bytes(answer.content) or response.body
-            if not content and not _FRAMES & {name.lower() for name in response.headers}:
-                return self._after_break(request, _cut(request))
-            return _answered(response, content)
-        return self._after_refusal(request, response)
+        if not response.is_success:
+            return self._after_refusal(task, response)
+        content = bytes(answer.content) or response.body
+        if not content and not _FRAMES & {name.lower() for name in response.headers}:
+            return self._after_break(task, request, _cut(request))
+        return self._after_success(task, response, content)
 
     def _url(self, path: str) -> str:
         url = self._urls.get(path)
@@ -108,32 +122,54 @@ class Upstream:
             url = self._urls[path] = self.base_url + (path.removeprefix("/v1") if path.startswith("/v1/") else path)
         return url
 
-    def _after_refusal(self, request: Request, response: Response) -> Answer:
+    def _after_success(self, task: Task, response: Response, content: bytes) -> Answer:
+        """
+        Return the answer, or raise when to retry: it must be a JSON object, and not that of an error.
+        """
+        value, body = read_json(content)
+        if type(value) is str:  # some servers encode twice
+            value, body = read_json(value.encode("utf-8", "replace"))
+        if type(value) is not dict:
+            if task.failures + 1 < TRIES:
+                raise TryAgain(_POLICY.delay_s(task.failures + 1, {}) or 0.0)
+            return _unreadable(response, content)
+        status = _told_status(value)
+        if status is not None:
+            return self._after_refusal(task, attrs.evolve(response, status=status[0], body=content), is_told=status[1])
+        return Answer(
+            status_code=response.status,
+            request_id=_request_id(response),
+            body=body,
+            nothing_left_s=seconds_until_reset(response.headers, time.time()),
+        )
+
+    def _after_refusal(self, task: Task, response: Response, *, is_told: bool = True) -> Answer:
         """
         Raise when to retry, or return the refusal.
         """
         is_overload = response.status in _OVERLOADED
-        delay_s = (_PATIENT if is_overload else _POLICY).delay_after_response(request, response)
+        policy, before = (_PATIENT, task.refusals) if is_overload else (_POLICY, task.failures)
+        counted = attrs.evolve(response.request, attempt=before + 1)
+        delay_s = policy.delay_after_response(counted, response) if is_told else None
         if delay_s is None:
             return _refused(response)
         if not is_overload:
             raise TryAgain(delay_s)
-        asked = retry_after_s(response.headers, time.time())
-        if asked is None:
-            raise TryAgain(delay_s, is_overload=True)
-        raise Throttled(asked)
+        now = time.time()
+        raise Throttled(retry_after_s(response.headers, now), seconds_until_reset(response.headers, now))
 
-    def _after_break(self, request: Request, error: ExchangeError) -> Answer:
+    def _after_break(self, task: Task, request: Request, error: ExchangeError) -> Answer:
         """
         Raise when to retry, or return the failure.
         """
         if error.code in _UNUSABLE or not error.is_ambiguous:
             raise Unreachable(str(error)) from None
         is_late = error.code == "timeout"
-        delay_s = _POLICY.delay_after_error(request, error)
-        if delay_s is not None and not (is_late and request.attempt >= TRIES_TIMED_OUT):
+        attempt = task.failures + 1
+        delay_s = _POLICY.delay_after_error(attrs.evolve(request, attempt=attempt), error)
+        if delay_s is not None and not (is_late and attempt >= TRIES_TIMED_OUT):
             raise TryAgain(delay_s, is_overload=is_late) from None
-        return _failed("request_timeout" if is_late else "connection_error", str(error))
+        return failed_answer("request_timeout" if is_late else "connection_error", str(error))
 
 
 def upstream_headers(api_key: str | None, custom_headers: Mapping[str, str] | None = None) -> Headers:
@@ -188,28 +224,33 @@ class _Collected:
         self.content += chunk
 
 
-def _answered(response: Response, content: bytes) -> Answer:
+def _unreadable(response: Response, content: bytes) -> Answer:
     """
-    Return the answer of a success, which must be a JSON object.
+    Return the failure of a success that is no JSON object.
     """
-    value, body = read_json(content)
-    if type(value) is not dict:
-        shown = response.request.headers.hide_in(content[:200].decode("utf-8", "replace"))
-        where = f"{redacted(response.request.url)} answered with status {response.status}"
-        return _failed("invalid_response", f"{where}, but not with a JSON object: {shown}")
-    status = _told_status(value) or response.status
-    return Answer(status_code=status, request_id=_request_id(response), body=body)
+    shown = response.request.headers.hide_in(content[:200].decode("utf-8", "replace"))
+    where = f"{redacted(response.request.url)} answered with status {response.status}"
+    return failed_answer("invalid_response", f"{where}, but not with a JSON object: {shown}")
 
 
-def _told_status(value: dict[str, Any]) -> int | None:
+def _told_status(value: dict[str, Any]) -> tuple[int, bool] | None:
     """
     Return the status of an error object that came with a success status, as some gateways send it.
+
+    Returns:
+        The status, and whether the object tells it; ``None`` for an answer.
     """
-    error = value.get("error")
-    if not isinstance(error, dict) or any(name in value for name in _ANSWERS):
+    if any(name in value for name in _ANSWERS):
         return None
-    code = error.get("code")
-    return code if type(code) is int and 400 <= code <= 599 else 500
+    error = value.get("error")
+    is_error = isinstance(error, dict) or bool(error) or value.get("object") == "error"
+    is_only_words = value.keys() <= _ONLY_WORDS and ("detail" in value or "message" in value)
+    if not is_error and not is_only_words:
+        return None
+    code = (error if isinstance(error, dict) else value).get("code")
+    if isinstance(code, str) and code.isascii() and code.isdigit() and len(code) == 3:
+        code = int(code)
+    return (code, True) if type(code) is int and 400 <= code <= 599 else (500, False)
 
 
 def _refused(response: Response) -> Answer:
@@ -219,11 +260,25 @@ def _refused(response: Response) -> Answer:
     error = error_from(response)
     if 300 <= response.status <= 399:
         error = attrs.evolve(error, message=f"{error.message}; redirects are not followed, correct the base URL")
-    body = error.body
-    if not _has_openais_shape(body):
+    body, has_shape = error.body, _has_openais_shape(error.body)
+    if not has_shape:
         body = {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
     encoded = json.dumps(body, separators=(",", ":")).encode()
-    return Answer(status_code=response.status, request_id=_request_id(response), body=encoded)
+    return Answer(
+        status_code=response.status,
+        request_id=_request_id(response),
+        body=encoded,
+        is_denial=_is_denial(response, has_shape=has_shape),
+    )
+
+
+def _is_denial(response: Response, *, has_shape: bool) -> bool:
+    """
+    Return whether a refusal may be about the client: its key, account, region or address, whatever it asks.
+    """
+    status = response.status
+    is_elsewhere = 300 <= status <= 399 or (status in _NOT_THERE and not has_shape)
+    return is_elsewhere or status in _DENIALS or is_out_of_money(response)
 
 
 def _has_openais_shape(body: Any) -> bool:
@@ -239,10 +294,6 @@ def _cut(request: Request) -> ExchangeError:
     return ExchangeError(
         message=f"the answer of {redacted(request.url)} ended within its headers", code="connection_error"
     )
-
-
-def _failed(code: str, message: str) -> Answer:
-    return Answer(status_code=None, error=(code, message))
 
 
 def _request_id(response: Response) -> str:

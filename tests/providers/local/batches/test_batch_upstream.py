@@ -4,17 +4,89 @@ Batches whose lines are answered by a server: over a real socket, from the clien
 
 from __future__ import annotations
 
+import itertools
 import json
+import random
+import time
 from pathlib import Path
 
 import pytest
 
-from aikit import OpenAIClient
+from aikit import OpenAIBatch, OpenAIClient
 from tests.providers.local.embedded_batches import ENDPOINT, input_of
-from tests.scripted_server import answer, serving
+from tests.scripted_server import Exchange, answer, serving
 
 _KEY = "sk-of-the-upstream"
 _BODY = {"id": "c", "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}}
+
+
+def _ended(home: Path, url: str, count: int) -> tuple[OpenAIBatch, str]:
+    """
+    Run a batch of *count* lines against the server at *url*; return it and the content of its output file.
+    """
+    with OpenAIClient(_KEY, provider="local", home=home, base_url=url, concurrency=8, ledger=False) as client:
+        file = client.files.create(input_of(count), "batch").throw().file
+        assert file is not None
+        created = client.batches.create(file.id, ENDPOINT).throw().batch
+        assert created is not None
+        batch = client.batches.wait(created.id, {"poll_interval": 0.05, "deadline": 60}).batch
+        assert batch is not None
+        output = batch.output_file_id
+        return batch, client.files.content(output).throw().text or "" if output else ""
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_wrong_key_is_one_error_of_the_batch(tmp_path: Path, status: int) -> None:
+    """Not five thousand failed lines, and the server is asked a few times only."""
+    refusal = {"error": {"message": f"no access for {_KEY}", "type": "auth", "code": "invalid_api_key"}}
+    with serving(answer(status, json.dumps(refusal).encode())) as server:
+        url = server.url
+        batch, _ = _ended(tmp_path, url, 5_000)
+        assert len(server.received) <= 8 + 2
+    assert (batch.status, batch.request_counts.failed) == ("failed", 0)
+    (error,) = batch.errors
+    assert (error.code, error.line) == ("access_denied", None)
+    assert error.message == (
+        f"The server {url} answers every request with status {status}: no access for ***. "
+        "Correct the API key, the account or the base_url, then create the batch again."
+    )
+
+
+def test_a_server_that_refuses_every_eighth_line_answers_all_soon(tmp_path: Path) -> None:
+    """A refusal with Retry-After holds back its own line: all the others are done meanwhile."""
+    count = itertools.count(1)
+    fine, refusal = answer(200, json.dumps(_BODY).encode(), after_s=0.005), answer(429, b"", {"Retry-After": "1"})
+
+    def step(exchange: Exchange) -> None:
+        (fine if next(count) % 8 else refusal)(exchange)
+
+    started = time.monotonic()
+    with serving(step) as server:
+        batch, _ = _ended(tmp_path, server.url, 120)
+    assert (batch.status, batch.request_counts.completed) == ("completed", 120)
+    assert time.monotonic() - started < 8  # one pause after the other would take seventeen seconds
+
+
+def test_a_server_with_all_faults_answers_every_line(tmp_path: Path) -> None:
+    """Refusals, failures and garbled answers are tried again; none of them is a line's answer in the end."""
+    chance = random.Random(5)  # noqa: S311  the same faults in every run
+    fine = answer(200, json.dumps(_BODY).encode())
+    faults = (
+        answer(429, b"", {"Retry-After": "1"}),
+        answer(429),
+        answer(500),
+        answer(503),
+        answer(200, b"<html>"),
+        answer(200, b'{"error": {"message": "upstream", "code": 502}}'),
+    )
+
+    def step(exchange: Exchange) -> None:
+        (chance.choice(faults) if chance.random() < 0.2 else fine)(exchange)
+
+    with serving(step) as server:
+        batch, output = _ended(tmp_path, server.url, 200)
+    assert (batch.status, batch.request_counts.completed) == ("completed", 200)
+    assert len(output.splitlines()) == 200
 
 
 def test_lines_go_where_the_client_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

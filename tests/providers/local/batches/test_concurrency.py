@@ -7,7 +7,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aikit.providers.local.batches.concurrency import ConcurrencyLimit
+from aikit.providers.local.batches.answerer import Task
+from aikit.providers.local.batches.concurrency import ConcurrencyLimit, ParkedTasks
 
 
 def test_it_begins_at_its_most() -> None:
@@ -65,6 +66,64 @@ def test_a_wish_to_wait_holds_everything() -> None:
     pace.on_throttled(pace.start(), until=50.0)
     assert not pace.can_start(0, 99.9)
     assert pace.can_start(0, 100.0)
+
+
+def test_a_refusal_now_and_then_changes_nothing() -> None:
+    """
+    One of eight is about its own request: the limit stays, and nobody else waits.
+    """
+    pace = ConcurrencyLimit(16)
+    for number in range(1, 200):
+        pace.start()
+        if number % 8:
+            pace.on_success()
+        else:
+            pace.on_throttled(number, until=1e9)
+        assert (pace.limit, pace.can_start(15, float(number)), pace.is_failing) == (16, True, False)
+
+
+def test_most_recent_answers_decide_and_can_change_their_mind() -> None:
+    """
+    Refusals after many answers hold all when they are the most; answers that come meanwhile let go again.
+    """
+    pace = ConcurrencyLimit(16)
+    for _ in range(100):
+        pace.on_success()
+    for refused in range(16):
+        assert pace.can_start(0, 0.0) is (refused <= 8)
+        pace.on_throttled(pace.start(), until=30.0)
+    assert pace.can_start(0, 30.0)
+    for _ in range(8):
+        pace.on_success()
+    assert pace.can_start(0, 0.0)
+
+
+def test_nothing_left_holds_everything_until_there_is() -> None:
+    """
+    Whatever was answered before.
+    """
+    pace = ConcurrencyLimit(4)
+    for _ in range(20):
+        pace.on_success()
+    pace.on_nothing_left(7.0)
+    pace.on_nothing_left(3.0)
+    assert not pace.can_start(0, 6.9)
+    assert pace.can_start(3, 7.0)
+
+
+def test_parked_tasks_come_in_the_order_they_are_due_and_are_bounded_by_their_size() -> None:
+    """
+    Of two that are due at once the first parked is the first.
+    """
+    parked = ParkedTasks()
+    bodies = {1: 0, 2: 1, 3: 15 << 20, 4: 1 << 20}
+    for line, due in ((1, 2.0), (2, 1.0), (3, 1.0)):
+        parked.park(Task(line=line, custom_id="q", url="/", body=bytes(bodies[line])), due)
+    assert (parked.has_due(0.9), parked.has_due(1.0), parked.is_full) == (False, True, False)
+    parked.park(Task(line=4, custom_id="q", url="/", body=bytes(bodies[4])), 0.5)
+    assert parked.is_full
+    assert [parked.take().line for _ in range(len(parked))] == [4, 2, 3, 1]
+    assert not parked.is_full
 
 
 def test_an_outage_is_probed_by_one_with_growing_pauses() -> None:

@@ -15,6 +15,7 @@ import attrs
 import pytest
 
 from aikit.http.context import CallContext
+from aikit.providers.local.batches.access import AccessDenied
 from aikit.providers.local.batches.answerer import Answer, Task, Throttled, TryAgain, Unreachable
 from aikit.providers.local.batches.executor import Executor
 from aikit.providers.local.clock import Clock, RealClock, SpedUpClock
@@ -243,24 +244,132 @@ def test_a_storm_of_refusals_passes() -> None:
     assert sum(answerer.asked.values()) < 200 + 32 * 8  # the first 32 back off, the others are not begun
 
 
-def test_a_wish_to_wait_holds_new_lines_too() -> None:
+def test_a_refusal_holds_back_its_own_line_alone() -> None:
     """
-    One refusal with Retry-After, and nothing is begun by anybody until then.
+    One refusal with Retry-After among answers: that line comes again when it should, the others do not wait.
     """
-    clock, begun, refused_at = SpedUpClock(100.0), [], []
+    clock, begun = SpedUpClock(100.0), dict[tuple[int, int], float]()
+
+    def act(task: Task, context: CallContext) -> Answer:
+        begun[task.line, task.attempt] = clock.now()
+        found = waiting(0.02)(task, context)
+        if task.line == 20 and task.attempt == 1:
+            raise Throttled(150.0)
+        return found
+
+    assert len(run(Scripted(act), 100, clock=clock, concurrency=4)) == 100
+    again = begun.pop((20, 2))
+    assert again - begun[20, 1] >= 150.0
+    assert max(begun.values()) < again
+
+
+def test_when_most_are_refused_new_lines_wait_too() -> None:
+    """
+    A server that has too many requests is left alone for as long as it asks, but for the few that find it out.
+    """
+    clock, begun = SpedUpClock(100.0), list[float]()
+    full_from, full_to = clock.now() + 20.0, clock.now() + 80.0
 
     def act(task: Task, context: CallContext) -> Answer:
         begun.append(clock.now())
         found = waiting(0.02)(task, context)
-        if task.line == 20 and task.attempt == 1:
-            refused_at.append(clock.now())
-            raise Throttled(30.0)
+        if full_from < clock.now() < full_to:
+            raise Throttled(60.0)
         return found
 
+    assert len(run(Scripted(act), 200, clock=clock, concurrency=4)) == 200
+    refused = [moment for moment in begun if full_from < moment + 2.0 and moment < full_to]
+    assert len(refused) < 32
+    assert [moment for moment in begun if full_from + 20.0 < moment < full_from + 60.0] == []
+
+
+def test_a_server_that_says_nothing_is_left_is_left_alone() -> None:
+    """
+    Also where it has answered: nothing is begun until there is something again.
+    """
+    clock, begun, empty_at = SpedUpClock(100.0), list[float](), list[float]()
+
+    def act(task: Task, context: CallContext) -> Answer:
+        begun.append(clock.now())
+        waiting(0.02)(task, context)
+        if task.line != 20:
+            return FINE
+        empty_at.append(clock.now())
+        return attrs.evolve(FINE, nothing_left_s=30.0)
+
     assert len(run(Scripted(act), 100, clock=clock, concurrency=4)) == 100
-    after_s = [moment - refused_at[0] for moment in begun]
+    after_s = [moment - empty_at[0] for moment in begun]
     assert [seconds for seconds in after_s if 1.0 < seconds < 30.0] == []
     assert sum(seconds >= 30.0 for seconds in after_s) > 60
+
+
+def test_refusals_do_not_count_while_the_server_answers_others() -> None:
+    """
+    A line that is refused again and again goes on; alone with the server it is counted, and has longer pauses.
+    """
+    clock, pauses, seen = SpedUpClock(50.0), list[float](), list[int]()
+
+    def act(task: Task, context: CallContext) -> Answer:
+        if task.line != 1:
+            return waiting(0.005)(task, context)
+        seen.append(task.refusals)
+        pauses.append(clock.now())
+        if task.refusals < 3:
+            raise Throttled(1.0)
+        return FINE
+
+    assert len(run(Scripted(act), 400, clock=clock, concurrency=2)) == 400
+    assert len(seen) >= 15
+    assert seen[-4:] == [0, 1, 2, 3]
+    assert max(seen[:10]) <= 1
+    assert pauses[-1] - pauses[-2] >= 1.5
+
+
+def denied(status: int = 401) -> Answer:
+    """Deny access, as a server does that has another key."""
+    body = b'{"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}'
+    return Answer(status_code=status, body=body, is_denial=True)
+
+
+def test_a_server_that_denies_all_is_given_up_after_a_few_attempts(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    No line has that for its answer, and it is told once.
+    """
+    answerer = Scripted(lambda _task, _context: denied())
+    answers: list[Answer] = []
+    with pytest.raises(AccessDenied) as end:
+        run(answerer, 5_000, clock=SpedUpClock(50.0), on_answer=lambda _, answer: answers.append(answer))
+    assert end.value.answer == denied()
+    assert answers == []
+    assert sum(answerer.asked.values()) <= 8 + 2
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_a_key_that_is_withdrawn_and_given_back_costs_no_line() -> None:
+    """
+    Whoever has answered before is waited for some minutes.
+    """
+    clock = SpedUpClock(50.0)
+    gone, back = clock.now() + 5.0, clock.now() + 60.0
+
+    def act(task: Task, context: CallContext) -> Answer:
+        waiting(0.01)(task, context)
+        return denied(403) if gone < clock.now() < back else FINE
+
+    answerer = Scripted(act)
+    answers = run(answerer, 400, clock=clock)
+    assert answers == dict.fromkeys(range(1, 401), FINE)
+    assert sum(answerer.asked.values()) < 400 + 8 * 8
+
+
+def test_a_line_that_alone_is_denied_has_that_for_its_answer() -> None:
+    """
+    Others are answered beside it, so the server is there.
+    """
+    answerer = Scripted(lambda task, _: denied(403) if task.line % 10 == 3 else FINE)
+    answers = run(answerer, 50, clock=SpedUpClock(50.0))
+    assert {line for line, answer in answers.items() if answer.is_denial} == {3, 13, 23, 33, 43}
+    assert len(answers) == 50
 
 
 def test_after_a_pause_all_go_on_at_once() -> None:
