@@ -17,7 +17,7 @@ import click
 
 from aikit.cli.options import Settings, usage_errors
 from aikit.http.descriptors import descriptor_of
-from aikit.http.sources import FileSource, Source, source_of
+from aikit.http.sources import FileSource, Source, release, source_of
 from aikit.storage.temporary import temporary_root
 from aikit.types.errors import OpenAIError
 
@@ -140,7 +140,9 @@ def _with_source(one: Input, filename: str | None, purpose: str) -> Input:
         return one
     if filename is None and one.name == STDIN_NAME:
         filename = _stdin_filename(one, purpose)
-    return attrs.evolve(one, source=source_of(one.file, filename=filename, purpose=purpose))
+    source = source_of(one.file, filename=filename, purpose=purpose)
+    release(source)  # what is checked here is then given to a call
+    return attrs.evolve(one, source=source)
 
 
 def _stdin_filename(one: Input, purpose: str) -> str:

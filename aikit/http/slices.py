@@ -11,7 +11,8 @@ from typing import Final, TypeAlias
 import attrs
 
 from aikit.http.messages import Reader
-from aikit.http.sources import Source, StreamSource
+from aikit.http.sources import Source
+from aikit.http.streams import StreamSource
 
 _CHUNK_BYTES: Final = 256 * 1024
 

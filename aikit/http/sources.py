@@ -8,15 +8,20 @@ import io
 import os
 import stat
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, TypeAlias
 
 import attrs
 
-from aikit.http.filenames import encodable, fitting_name, own_name, require_plain_name
+from aikit.http.filenames import encodable, fitting_name, require_plain_name, restore_letters
 from aikit.http.messages import Reader
+from aikit.http.stream_layers import attribute
+from aikit.http.streams import StreamSource, changed, stream_source, unreadable
 from aikit.types.errors import OpenAIError
 
-FileSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+if TYPE_CHECKING:
+    from mmap import mmap
+
+FileSource: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | mmap | BinaryIO"
 """What may be uploaded: a path, bytes-like, or a binary stream read from where it stands to its end."""
 
 
@@ -67,19 +72,22 @@ def has_slices(source: Source) -> bool:
 
 def source_of(file: Any, *, filename: str | None = None, purpose: str = "") -> Source:
     """
-    Return what *file* stands for; a file on disk is not touched yet.
+    Return what *file* stands for; a file on disk is not touched yet, and a stream is held until `release`.
 
     Args:
-        file: Path, bytes-like, or binary stream.
+        file: Path, bytes-like, or binary stream. A file mapped into memory counts as bytes: all of it is sent.
 
         filename: Name to upload it under; without one a path's or stream's own, or one that fits the content.
 
         purpose: For ``.jsonl`` purposes, bytes without a name become ``file.jsonl``.
 
     Raises:
-        TypeError: *file* is none of the three kinds, or a text stream.
-        ValueError: *file* is empty as a path or closed as a stream; *filename* is no plain name or is missing.
+        TypeError: *file* is none of the three kinds, or a text stream or asynchronous.
+        ValueError: *file* is empty as a path, or closed as a stream or in use by another call; *filename* is no plain
+            name or is missing.
     """
+    if isinstance(filename, str):
+        filename = restore_letters(filename)
     if filename is not None:
         require_plain_name(filename)
     if isinstance(file, str | os.PathLike):
@@ -87,9 +95,19 @@ def source_of(file: Any, *, filename: str | None = None, purpose: str = "") -> S
     if isinstance(file, bytes | bytearray | memoryview):
         content = _plain_bytes(file)
         return BytesSource(content=content, name=filename or fitting_name(bytes(content[:16]), purpose))
-    if callable(getattr(file, "read", None)):
-        return _stream_source(file, filename, purpose)
+    if any(one.__module__ == "mmap" for one in type(file).__mro__):  # without loading it
+        return _mapped_source(file, filename, purpose)
+    if callable(attribute(file, "read")):
+        return stream_source(file, filename, purpose)
     raise TypeError(f"file must be a path, bytes or a binary stream, not {type(file).__name__}")
+
+
+def release(source: object) -> None:
+    """
+    Let other calls read the stream of *source*, if it is one: its call is over.
+    """
+    if isinstance(source, StreamSource) and source.hold is not None:
+        source.hold.release()
 
 
 @attrs.frozen(kw_only=True)
@@ -173,13 +191,13 @@ class _PathReader:
         if total is not None and (self._done == total or not chunk):
             self.check()
             if self._done < total:
-                raise _changed(self._source.path)
+                raise changed(self._source.path)
         return chunk
 
     def check(self) -> None:
         if not self._source.is_unchanged(self._file):
             self._file.close()
-            raise _changed(self._source.path)
+            raise changed(self._source.path)
 
     def close(self) -> None:
         self._file.close()
@@ -189,9 +207,12 @@ class _PathReader:
 class BytesSource:
     """
     Bytes in memory; they are not copied, so they must not be changed while they are sent.
+
+    Attributes:
+        content: A view of them, or a file mapped into memory, of which no view is kept: it could not be closed then.
     """
 
-    content: memoryview = attrs.field(repr=False)
+    content: memoryview | mmap = attrs.field(repr=False)
     name: str
     is_replayable: bool = True
     size_bytes: int = attrs.field(init=False, repr=False, eq=False)
@@ -210,8 +231,9 @@ class BytesSource:
         """
         Start from byte *start*.
         """
-        content = self.content[start:]
-        return io.BytesIO(content) if len(content) < _SMALL else _BytesReader(content)
+        reader = _BytesReader(self, start)
+        left = self.size_bytes - start
+        return io.BytesIO(reader.read(left)) if left < _SMALL else reader
 
 
 _SMALL: Final = 64 * 1024
@@ -223,84 +245,20 @@ class _BytesReader:
     Hands out bytes slice by slice, without a copy of the whole.
     """
 
-    _content: memoryview
-    _done: int = 0
+    _source: BytesSource
+    _done: int
 
     def read(self, size: int, /) -> bytes:
-        chunk = bytes(self._content[self._done : self._done + size])
-        self._done += len(chunk)
-        return chunk
-
-    def close(self) -> None:
-        pass
-
-
-@attrs.frozen(kw_only=True)
-class StreamSource:
-    """
-    An open binary stream, from where it stood to its end; it stays open, it is the caller's.
-    """
-
-    stream: Any = attrs.field(repr=False)
-    name: str
-    size_bytes: int | None
-    start: int | None
-    """Where it stood; ``None`` when it cannot go back."""
-
-    @property
-    def is_replayable(self) -> bool:
-        """Whether the stream can go back to its start."""
-        return self.start is not None
-
-    def resolved(self) -> StreamSource:
-        """
-        Return itself.
-        """
-        return self
-
-    def open(self, start: int = 0) -> Reader:
-        """
-        Go back to where it stood, and on to byte *start*; see `Source.open`.
-        """
-        if self.start is not None:
-            try:
-                self.stream.seek(self.start + start)
-            except Exception as error:
-                raise _unreadable(self.name, error) from error
-        return _StreamReader(self, start)
-
-
-@attrs.define
-class _StreamReader:
-    """
-    Reads a stream that is not ours, as many bytes as were promised.
-    """
-
-    _source: StreamSource
-    _done: int = 0
-
-    def read(self, size: int, /) -> bytes:
-        total = self._source.size_bytes
-        wanted = size if total is None else min(size, total - self._done)
-        chunk = self._read_stream(wanted) if wanted else b""
-        self._done += len(chunk)
-        if total is not None and (self._done > total or (self._done < total and not chunk)):
-            raise _changed(self._source.name)
-        if self._done == total and self._read_stream(1):
-            raise _changed(self._source.name)
-        return chunk
-
-    def _read_stream(self, size: int) -> bytes:
-        name = self._source.name
+        source = self._source
+        end = min(self._done + size, source.size_bytes)
         try:
-            chunk = self._source.stream.read(size)
-        except Exception as error:  # a stream of the caller's may raise anything: EOFError, zlib.error, …
-            raise _unreadable(name, error) from error
-        if chunk is None:
-            raise _unreadable(name, BlockingIOError("the stream has nothing to read yet; make it blocking"))
-        if not isinstance(chunk, bytes | bytearray | memoryview):
-            raise _unreadable(name, TypeError(f"its read() gave {type(chunk).__name__}, not bytes"))
-        return bytes(chunk)
+            chunk = bytes(source.content[self._done : end])
+        except ValueError as error:  # a closed map
+            raise unreadable(source.name, error) from error
+        if len(chunk) < end - self._done:
+            raise changed(source.name)
+        self._done = end
+        return chunk
 
     def close(self) -> None:
         pass
@@ -311,6 +269,15 @@ def _plain_bytes(file: bytes | bytearray | memoryview) -> memoryview:
     if not view.c_contiguous:
         raise TypeError("file is a memoryview with gaps; pass bytes(view), which is a copy without")
     return view.cast("B") if view.nbytes else memoryview(b"")
+
+
+def _mapped_source(file: mmap, filename: str | None, purpose: str) -> BytesSource:
+    try:
+        return BytesSource(content=file, name=filename or fitting_name(file[:16], purpose))
+    except ValueError as error:
+        if filename is None and "closed" not in str(error):
+            raise
+        raise ValueError("file is a closed map; leave it open until the call has terminated") from error
 
 
 def _path_source(file: str | os.PathLike[str], filename: str | None) -> PathSource:
@@ -325,54 +292,7 @@ def _path_source(file: str | os.PathLike[str], filename: str | None) -> PathSour
     return PathSource(path=place, name=encodable(filename or place.name or place.resolve().name))
 
 
-def _stream_source(stream: Any, filename: str | None, purpose: str) -> StreamSource:
-    if getattr(stream, "closed", False):
-        raise ValueError("file is a closed stream; open it and leave it open until the call has terminated")
-    if isinstance(stream, io.TextIOBase) or (isinstance(getattr(stream, "mode", None), str) and _is_text(stream)):
-        raise TypeError('file is a text stream; open it in binary mode: open(path, "rb")')
-    start, size, head = _measure(stream)
-    return StreamSource(
-        stream=stream,
-        name=filename or own_name(stream) or fitting_name(head, purpose),
-        size_bytes=size,
-        start=start,
-    )
-
-
-def _is_text(stream: Any) -> bool:
-    return hasattr(stream, "encoding") and hasattr(stream, "newlines")
-
-
-def _measure(stream: Any) -> tuple[int | None, int | None, bytes]:
-    """
-    Return position, bytes from there to the end, and the first 16 of them; nothing of a stream that cannot go back.
-    """
-    try:
-        if not stream.seekable():
-            return None, None, b""
-        start = stream.tell()
-        end = stream.seek(0, os.SEEK_END)
-        end = stream.tell() if end is None else end
-        stream.seek(start)
-        head = stream.read(16)
-        stream.seek(start)
-    except (AttributeError, OSError):
-        return None, None, b""
-    if isinstance(head, str):
-        raise TypeError('file is a text stream; open it in binary mode: open(path, "rb")')
-    return start, max(end - start, 0), bytes(head or b"")
-
-
 def _unreadable(path: object, error: Exception) -> OpenAIError:
     if isinstance(error, FileNotFoundError):
         return OpenAIError(message=f"{path} does not exist; check the path", code="file_not_found", param="file")
-    reason = getattr(error, "strerror", None) or str(error)
-    return OpenAIError(message=f"{path} cannot be read: {reason}", code="unreadable_file", param="file")
-
-
-def _changed(path: object) -> OpenAIError:
-    return OpenAIError(
-        message=f"{path} was changed while it was sent, so nothing was stored; send it again when it is complete",
-        code="file_changed",
-        param="file",
-    )
+    return unreadable(path, error)

@@ -8,7 +8,7 @@ import attrs
 
 from aikit.http.context import CallContext
 from aikit.http.messages import Reader
-from aikit.http.sources import FileSource, Source, source_of
+from aikit.http.sources import FileSource, Source, release, source_of
 from aikit.types.errors import CancelledError, OpenAIError
 from aikit.validation import check_file
 from aikit.validation.limits import limits_for
@@ -35,8 +35,8 @@ def check(
 
     Raises:
         TypeError: *file* is none of the three kinds.
-        ValueError: *file* is empty as a path or closed as a stream, *filename* is no plain name, or *provider* is
-            unknown.
+        ValueError: *file* is empty as a path, or closed as a stream or being read by a call, *filename* is no plain
+            name, or *provider* is unknown.
         CancelledError: *context* was cancelled.
     """
     limits = limits_for(provider)
@@ -47,6 +47,8 @@ def check(
         raise
     except OpenAIError as error:
         return (error,)
+    finally:
+        release(source)
 
 
 @attrs.frozen

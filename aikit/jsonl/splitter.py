@@ -13,7 +13,7 @@ from typing import Any, Final
 import attrs
 
 from aikit.http.context import CallContext
-from aikit.http.sources import FileSource, Source, source_of
+from aikit.http.sources import FileSource, Source, release, source_of
 from aikit.jsonl.parts import GrowingPart, Part, PartsFolder
 from aikit.jsonl.tokens import TokenEstimate, estimate_body
 from aikit.storage.spill import DiskCounter
@@ -88,16 +88,17 @@ def split(
 
     Raises:
         TypeError: An argument has another type.
-        ValueError: A bound is less than 1, *filename* is no plain name, or *provider* is unknown.
+        ValueError: A bound is less than 1, *file* is a stream that is closed or that a call is reading, *filename* is
+            no plain name, or *provider* is unknown.
         Rejected: Lines fit in no part, each with its number, at most a hundred; or *file* cannot be read,
             or *folder* not written to. Nothing is left behind.
         CancelledError: *context* was cancelled; nothing is left behind.
     """
     limits = limits_for(provider)
     bounds = _bounds(limits, max_lines=max_lines, max_bytes=max_bytes, max_tokens=max_tokens)
-    source = source_of(file, filename=filename, purpose="batch")
     folder = _require_folder(folder)
-    with _rejecting():
+    source = source_of(file, filename=filename, purpose="batch")
+    with _rejecting(source):
         source = source.resolved()
         with PartsFolder(folder, _stem(source.name), replace) as parts:
             pass_ = _Pass(bounds=bounds, limits=limits, parts=parts)
@@ -106,13 +107,15 @@ def split(
 
 
 @contextmanager
-def _rejecting() -> Iterator[None]:
+def _rejecting(source: Source) -> Iterator[None]:
     try:
         yield
     except CancelledError:
         raise
     except OpenAIError as error:
         raise Rejected([error]) from error
+    finally:
+        release(source)
 
 
 def _bounds(limits: Limits, **given: int | None) -> _Bounds:

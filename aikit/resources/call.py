@@ -17,6 +17,7 @@ from aikit.http.flow import Flow
 from aikit.http.messages import Request, Response
 from aikit.http.redirects import follow_redirects
 from aikit.http.retry import RetryPolicy, intercept, with_retries
+from aikit.http.sources import Source, release
 from aikit.runtime.parameters import OpenAIParameters
 from aikit.runtime.result import CallState, OpenAIResult, Outcome
 from aikit.runtime.task import Task
@@ -42,6 +43,7 @@ def start(
     parameters: OpenAIParameters,
     *,
     is_long: bool = False,
+    source: Source | str | None = None,
 ) -> R:
     """
     Run *operation* as *parameters* ask: here and now, or in the background.
@@ -57,6 +59,8 @@ def start(
 
         is_long: Whether it moves contents; calls that do not need not wait for it.
 
+        source: Stream or file that the call reads, released when it is over, before its callbacks run.
+
     Returns:
         The result, terminated unless the call runs in the background.
 
@@ -66,19 +70,19 @@ def start(
     """
     state = CallState()
     result = make_result(state)
-    call = _Call(session, parameters, state, result)
-    task = call.task(operation, is_long=is_long)
-    if parameters.deadline is not None:
-        call.begin_deadline(task, parameters.deadline)
-    if parameters.is_background:
-        state.handle = task
-        session.scheduler.submit(task)
-        return result
+    call = _Call(session, parameters, state, result, source)
     try:
+        task = call.task(operation, is_long=is_long)
+        if parameters.deadline is not None:
+            call.begin_deadline(task, parameters.deadline)
+        if parameters.is_background:
+            state.handle = task
+            session.scheduler.submit(task)
+            return result
         session.run_here(task)
-    finally:
-        if call.deadline is not None:
-            call.deadline.end()
+    except BaseException:
+        call.let_go()
+        raise
     return result.throw() if parameters.throw else result
 
 
@@ -100,6 +104,7 @@ class _Call:
     parameters: OpenAIParameters
     state: CallState
     result: OpenAIResult[Any]
+    source: Source | str | None = None
     deadline: Deadline | None = None
 
     def task(self, operation: Operation, *, is_long: bool) -> Task:
@@ -133,9 +138,16 @@ class _Call:
             return follow_redirects(request)
         return with_retries(request, retry_policy(defaults, parameters))
 
-    def _end(self, outcome: Outcome) -> None:
+    def let_go(self) -> None:
+        """
+        Release what the call holds.
+        """
         if self.deadline is not None:
             self.deadline.end()
+        release(self.source)
+
+    def _end(self, outcome: Outcome) -> None:
+        self.let_go()
         first = self.parameters.on_error if outcome.errors else self.parameters.on_response
         callbacks = [callback for callback in (first, self.parameters.on_terminate) if callback is not None]
         self.state.settle(outcome, partial(self._deliver, callbacks) if callbacks else None)

@@ -20,7 +20,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aikit.http.sources import BytesSource, PathSource, Source, StreamSource, source_of
+from aikit.http.sources import BytesSource, PathSource, Source, source_of
+from aikit.http.streams import StreamSource
 from aikit.types.errors import OpenAIError
 
 _SIZES = st.integers(1, 9)
@@ -409,10 +410,10 @@ def test_bytes_that_do_not_show_their_type_need_a_name(file: Any) -> None:
         source_of(file, purpose="user_data")
 
 
-@pytest.mark.parametrize("name", [7, b"a.txt", "<stdin>", None, ""])
+@pytest.mark.parametrize("name", [7, b"", "<stdin>", b"<stdin>", None, "", ".."])
 def test_odd_names_of_streams_are_none(name: Any) -> None:
     """
-    A descriptor, bytes, or ``<stdin>`` is no name to send.
+    A descriptor, a folder, or ``<stdin>`` is no name to send.
     """
     stream = io.BytesIO(_JPEG)
     stream.name = name

@@ -321,15 +321,17 @@ class BatchesAPI:
 
         Raises:
             TypeError: *file* is nothing of that kind. Nothing was sent.
-            ValueError: *file* is empty, or a closed stream. Nothing was sent.
+            ValueError: *file* is empty, or a stream that is closed or that another call is reading. Nothing was sent.
         """
+        options = OpenAIParameters.of(parameters)
         source = input_of(file)
         return start(
             self._session,
             OpenAIBatchEstimateResult,
             lambda provider, context: estimate(provider, source, self._session.recorder, context),
-            OpenAIParameters.of(parameters),
+            options,
             is_long=True,
+            source=source,
         )
 
     def cost(self, batch: OpenAIBatch | str, parameters: Options | None = None) -> OpenAIBatchCostResult:

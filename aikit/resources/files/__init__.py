@@ -80,7 +80,8 @@ class FilesAPI:
 
         Raises:
             TypeError: *file* is none of the three kinds. Nothing was sent.
-            ValueError: *purpose* is empty. Nothing was sent.
+            ValueError: *purpose* is empty, or *file* is a stream that is closed or in use by another call. Nothing was
+                sent.
         """
         # POST {base}/files, multipart {purpose, expires_after[anchor], expires_after[seconds] [s], file}
         # https://developers.openai.com/api/reference/resources/files/methods/create (read 2026-11-21)
@@ -93,6 +94,7 @@ class FilesAPI:
             lambda provider, context: create_file(self._session, provider, source, purpose, options, context=context),
             options,
             is_long=True,
+            source=source,
         )
 
     def create_many(

@@ -21,7 +21,7 @@ from aikit.http.messages import Request, Response
 from aikit.http.rate_limiter import RateLimiter
 from aikit.http.retry import intercept
 from aikit.http.slices import sha256_of
-from aikit.http.sources import PathSource, Source, source_of
+from aikit.http.sources import PathSource, Source, release, source_of
 from aikit.resources.call import start
 from aikit.resources.files.bulk_progress import BulkProgress
 from aikit.resources.files.create import create_file
@@ -229,6 +229,8 @@ class BulkUpload:
         except Exception as error:
             log.exception("uploading %s failed unexpectedly", found.path or "content without a path")
             one.fail(OpenAIError(message=f"{type(error).__name__}: {error}", code=UNEXPECTED))
+        finally:
+            release(one.source)
         self._end(one)
 
     def _end(self, one: _FileUpload) -> None:
@@ -276,6 +278,7 @@ class _FileUpload:
     number: int
     path: str | None
     state: FileState | None = None
+    source: Source | None = None
     status: str = FAILED
     file: OpenAIFile | None = None
     errors: tuple[OpenAIError, ...] = ()
@@ -308,7 +311,7 @@ class _FileUpload:
         Upload the file, unless the manifest or the provider has it already.
         """
         bulk = self.bulk
-        source = _source(found, bulk.options.filename, bulk.purpose)
+        self.source = source = _source(found, bulk.options.filename, bulk.purpose)
         self.size_bytes = source.size_bytes or 0
         bulk.progress.measure(self.number, source.size_bytes)
         self.state = bulk.state_of(source)
@@ -385,6 +388,11 @@ def _source(found: FoundFile, filename: str | None, purpose: str) -> Source:
     if found.error is not None:
         raise found.error
     try:
-        return source_of(found.file, filename=filename, purpose=purpose).resolved()
+        source = source_of(found.file, filename=filename, purpose=purpose)
     except (TypeError, ValueError) as error:
         raise OpenAIError(message=str(error), code="invalid_file", param="file") from error
+    try:
+        return source.resolved()
+    except BaseException:
+        release(source)
+        raise

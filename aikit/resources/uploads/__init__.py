@@ -103,18 +103,21 @@ class UploadsAPI:
 
         Raises:
             TypeError: *data* is none of the three kinds. Nothing was sent.
-            ValueError: *upload_id* is empty or cannot be an id. Nothing was sent.
+            ValueError: *upload_id* is empty or cannot be an id, or *data* is a stream that is closed or that another
+                call is reading. Nothing was sent.
         """
         # POST {base}/uploads/{upload_id}/parts, multipart {data} (read 2026-11-21)
         # https://developers.openai.com/api/reference/resources/uploads/subresources/parts/methods/create
         require_id("upload_id", upload_id)
+        options = OpenAIParameters.of(parameters)
         source = source_of(data, filename=_PART_NAME)
         return start(
             self._session,
             OpenAIUploadPartResult,
             lambda provider, _: _add_part(provider, upload_id, source),
-            OpenAIParameters.of(parameters),
+            options,
             is_long=True,
+            source=source,
         )
 
     def complete(

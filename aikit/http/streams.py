@@ -1,0 +1,256 @@
+"""
+Open binary streams as sources: measured once, and read by one call at a time.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from collections.abc import Hashable
+from inspect import iscoroutinefunction
+from typing import Any, Final, Self
+from weakref import WeakValueDictionary
+
+import attrs
+
+from aikit.http.filenames import fitting_name, own_name
+from aikit.http.messages import Reader
+from aikit.http.stream_layers import attribute, layers
+from aikit.types.errors import OpenAIError
+
+_TEXT: Final = 'file is a text stream; open it in binary mode: open(path, "rb")'
+
+
+@attrs.frozen(kw_only=True)
+class StreamSource:
+    """
+    An open binary stream, from where it stood to its end; it stays open, it is the caller's.
+    """
+
+    stream: Any = attrs.field(repr=False)
+    name: str
+    size_bytes: int | None
+    start: int | None
+    """Where it stood; ``None`` when it cannot go back."""
+    problem: OpenAIError | None = attrs.field(default=None, repr=False)
+    """Why it cannot be measured, which is told when it is resolved: mistakes in files are no mistakes of calls."""
+    hold: Hold | None = attrs.field(default=None, repr=False, eq=False)
+
+    @property
+    def is_replayable(self) -> bool:
+        """Whether the stream can go back to its start."""
+        return self.start is not None
+
+    def resolved(self) -> StreamSource:
+        """
+        Return itself; see `aikit.http.sources.Source.resolved`.
+        """
+        if self.problem is not None:
+            raise self.problem
+        return self
+
+    def open(self, start: int = 0) -> Reader:
+        """
+        Go back to where it stood, and on to byte *start*; see `aikit.http.sources.Source.open`.
+        """
+        self.resolved()
+        if self.start is not None:
+            try:
+                self.stream.seek(self.start + start)
+            except Exception as error:
+                raise unreadable(self.name, error) from error
+        return _StreamReader(self, start)
+
+
+def stream_source(stream: Any, filename: str | None, purpose: str) -> StreamSource:
+    """
+    Return *stream* as a source, held until `aikit.http.sources.release`.
+
+    Raises:
+        TypeError: It gives text, or is asynchronous.
+        ValueError: It is closed, another call reads it, or there is no name for it.
+    """
+    if iscoroutinefunction(attribute(stream, "read")):
+        raise TypeError(
+            f"file is an asynchronous stream, {type(stream).__name__}; pass the plain stream in it, for an UploadFile: "
+            "upload.file, and filename=upload.filename, or its content: await upload.read()"
+        )
+    if attribute(stream, "closed", default=False) is True:
+        raise ValueError("file is a closed stream; open it and leave it open until the call has terminated")
+    if isinstance(stream, io.TextIOBase) or _is_text(stream):
+        raise TypeError(_TEXT)
+    hold = Hold.take(stream)
+    try:
+        return _measured(stream, filename, purpose, hold)
+    except BaseException:
+        hold.release()
+        raise
+
+
+def _is_text(stream: Any) -> bool:
+    has_mode = isinstance(attribute(stream, "mode"), str)
+    return has_mode and all(attribute(stream, name, _TEXT) is not _TEXT for name in ("encoding", "newlines"))
+
+
+def _measured(stream: Any, filename: str | None, purpose: str, hold: Hold) -> StreamSource:
+    name = filename or own_name(stream)
+    try:
+        start, size, head = _measure(stream)
+    except Exception as error:  # noqa: BLE001  whatever it raises: EOFError, LZMAError, BadZipFile, …
+        problem = unreadable(name or "the stream", error)
+        return StreamSource(stream=stream, name=name or "file", size_bytes=None, start=None, problem=problem, hold=hold)
+    if isinstance(head, str):
+        raise TypeError(_TEXT)
+    return StreamSource(
+        stream=stream, name=name or fitting_name(bytes(head), purpose), size_bytes=size, start=start, hold=hold
+    )
+
+
+def _measure(stream: Any) -> tuple[int | None, int | None, Any]:
+    """
+    Return position, bytes from there to the end, and the first 16 of them; nothing of a stream that cannot go back.
+    """
+    try:
+        if not stream.seekable():
+            return None, None, b""
+        start = stream.tell()
+    except (AttributeError, OSError):
+        return None, None, b""
+    try:
+        end = stream.seek(0, os.SEEK_END)
+        end = stream.tell() if end is None else end
+        stream.seek(start)
+        head = stream.read(16)
+        stream.seek(start)
+    except (AttributeError, OSError):
+        if stream.tell() != start:  # what comes from here on is not the whole
+            raise
+        return None, None, b""
+    return start, max(end - start, 0), head if isinstance(head, str) else bytes(memoryview(head or b""))
+
+
+@attrs.define
+class _StreamReader:
+    """
+    Reads a stream that is not ours, as many bytes as were promised.
+    """
+
+    _source: StreamSource
+    _done: int = 0
+
+    def read(self, size: int, /) -> bytes:
+        total = self._source.size_bytes
+        wanted = size if total is None else min(size, total - self._done)
+        chunk = self._read_stream(wanted) if wanted else b""
+        self._done += len(chunk)
+        if total is not None and (self._done > total or (self._done < total and not chunk)):
+            raise changed(self._source.name)
+        if self._done == total and self._read_stream(1):
+            raise changed(self._source.name)
+        return chunk
+
+    def _read_stream(self, size: int) -> bytes:
+        name = self._source.name
+        try:
+            chunk = self._source.stream.read(size)
+        except Exception as error:  # a stream of the caller's may raise anything: EOFError, zlib.error, …
+            raise unreadable(name, error) from error
+        if chunk is None:
+            raise unreadable(name, BlockingIOError("the stream has nothing to read yet; make it blocking"))
+        if not isinstance(chunk, bytes | bytearray | memoryview):
+            raise unreadable(name, TypeError(f"its read() gave {type(chunk).__name__}, not bytes"))
+        return bytes(chunk)
+
+    def close(self) -> None:
+        pass
+
+
+@attrs.define(eq=False)
+class Hold:
+    """
+    The use of a stream by one call, until `release`, or until nothing refers to the hold any more.
+
+    Two calls that read one stream would each get a part of it. All wrappers of one stream have one hold, and so have
+    all streams of one file descriptor, for they share its position.
+    """
+
+    _innermost: Any  # kept, so that no other object gets its id meanwhile
+    _keys: tuple[Hashable, ...]
+
+    @classmethod
+    def take(cls, stream: Any) -> Self:
+        """
+        Hold *stream*.
+
+        Raises:
+            ValueError: Another call holds it. As with a closed stream, the program can know, so the call says so.
+        """
+        innermost = [*layers(stream)][-1]
+        hold = cls(innermost, (("stream", id(innermost)), *_descriptor(innermost)))
+        with _lock:
+            others = [_holds.get(key) for key in hold._keys]
+            if any(other is not None and not other.is_void() for other in others):
+                raise ValueError(
+                    "file is a stream that another call is reading; wait until that has terminated, or open the file "
+                    "once for each call"
+                )
+            _holds.update(dict.fromkeys(hold._keys, hold))
+        return hold
+
+    def release(self) -> None:
+        """
+        Let other calls read the stream.
+        """
+        with _lock:
+            for key in self._keys:
+                if _holds.get(key) is self:
+                    del _holds[key]
+
+    def is_void(self) -> bool:
+        """
+        Return whether the stream was closed, so that its file descriptor may be another file's by now.
+        """
+        return isinstance(self._innermost, io.FileIO) and self._innermost.closed
+
+
+_holds: Final[WeakValueDictionary[Hashable, Hold]] = WeakValueDictionary()
+_lock = threading.Lock()  # guards `_holds`
+
+
+def _descriptor(stream: Any) -> tuple[Hashable, ...]:
+    if not isinstance(stream, io.RawIOBase):  # fileno() of others may do more than tell
+        return ()
+    try:
+        return (("descriptor", stream.fileno()),)
+    except (OSError, ValueError):
+        return ()
+
+
+def _after_fork_in_child() -> None:
+    global _lock  # noqa: PLW0603  a lock that another thread held when this process was made is held for ever
+    _lock = threading.Lock()
+    _holds.clear()  # the calls go on in the parent
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def unreadable(name: object, error: Exception) -> OpenAIError:
+    """
+    Return the error for a file that cannot be read because of *error*.
+    """
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return OpenAIError(message=f"{name} cannot be read: {reason}", code="unreadable_file", param="file")
+
+
+def changed(name: object) -> OpenAIError:
+    """
+    Return the error for a file that is not what it was when the call began.
+    """
+    return OpenAIError(
+        message=f"{name} was changed while it was sent, so nothing was stored; send it again when it is complete",
+        code="file_changed",
+        param="file",
+    )
