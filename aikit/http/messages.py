@@ -88,7 +88,7 @@ def _shown_url(url: str) -> str:
 
 class Limiter(Protocol):
     """
-    Shared rate limit and back-off: it spaces all requests of one kind, and after a 429 delays them.
+    Shared rate limit and back-off: it spaces all requests of one kind, and delays them while most are refused.
     """
 
     def reserve(self) -> float:
@@ -96,11 +96,15 @@ class Limiter(Protocol):
         ...
 
     def is_blocked(self) -> bool:
-        """Return whether all requests are blocked after a 429, including those that hold a slot."""
+        """Return whether all requests are blocked now, including those that hold a slot."""
         ...
 
-    def on_throttled(self, seconds: float, /) -> bool:
-        """Block all requests for *seconds* after a 429; false when waiting has not helped for too long."""
+    def on_throttled(self, seconds: float, /, *, is_told: bool = True) -> bool:
+        """Note a 429 whose request waits *seconds*, as told or not; false when waiting has not helped for too long."""
+        ...
+
+    def on_nothing_left(self, seconds: float, /) -> None:
+        """Block all requests for *seconds*, because the provider says that none is left."""
         ...
 
     def on_success(self) -> None:

@@ -19,6 +19,8 @@ _PATIENCE_S: Final = 300.0  # limits are per minute: what lasts longer has anoth
 _SLOWEST: Final = 1 / 16
 _LONGEST_GAP_S: Final = 60.0
 _RECOVERY: Final = 0.02
+_MOMENT_S: Final = 1.0
+_RECENT: Final = 8
 
 
 @attrs.define(eq=False)
@@ -51,20 +53,16 @@ class RecentAnswers:
         if len(self._are_bad) > self.most:
             self._are_bad.popleft()
 
-    def clear(self) -> None:
-        """
-        Forget all.
-        """
-        self._are_bad.clear()
-
 
 @attrs.define(eq=False)
 class RateLimiter:
     """
     Spaces requests, so that in any minute there are at most *per_minute*: a tenth of them in any six seconds.
 
-    After a 429, which the requests of other programs may have caused, it blocks all requests for as long as the
-    provider asks; then slots come one by one, at half the rate, which grows again with each request that succeeds.
+    A 429 holds back its own request only. While most recent answers are that, which the requests of other programs may
+    have caused, it blocks all requests for as long as the provider asks; then slots come one by one, at half the rate,
+    which grows again with each request that succeeds. It also blocks all when the provider says that nothing is left,
+    and halves the rate where it does not say how long to wait.
 
     Attributes:
         per_minute: How many; more than a million is no bound.
@@ -80,6 +78,7 @@ class RateLimiter:
     _span_s: float = attrs.field(init=False)
     _share: float = attrs.field(default=1.0, init=False)
     _blocked_until: float = attrs.field(default=float("-inf"), init=False)
+    _recent: RecentAnswers = attrs.field(factory=lambda: RecentAnswers(_RECENT), init=False)
     _throttled_since: float | None = attrs.field(default=None, init=False)
     _throttled_at: float = attrs.field(default=float("-inf"), init=False)
     _lock: Any = attrs.field(factory=threading.Lock, init=False)
@@ -109,25 +108,33 @@ class RateLimiter:
         """
         return self.clock() < self._blocked_until
 
-    def on_throttled(self, seconds: float) -> bool:
+    def on_throttled(self, seconds: float, *, is_told: bool = True) -> bool:
         """
-        Block all requests for *seconds* after a 429; false when waiting has not helped for too long.
+        Note a 429, blocking all for *seconds* if most are refused; false when waiting has not helped for too long.
         """
         with self._lock:
             now = self.clock()
             if self._throttled_since is None or now - self._throttled_at > _PATIENCE_S:  # that was another call's
                 self._throttled_since = now
-            self._throttled_at = now
+            before, self._throttled_at = self._throttled_at, now
+            self._recent.add(is_bad=True)
             if now - self._throttled_since > _PATIENCE_S:
                 self._share = 1.0
                 return False
-            if now >= self._blocked_until:  # the refusals of one moment are one
+            if self._recent.are_mostly_bad:
+                if now >= self._blocked_until:  # the refusals of one moment are one
+                    self._share = max(self._share / 2, _SLOWEST)
+                self._block(now, seconds)
+            elif not is_told and now - before > _MOMENT_S:
                 self._share = max(self._share / 2, _SLOWEST)
-            self._blocked_until = max(self._blocked_until, now + seconds)
-            kept = [at for at in self._slots if not now < at <= self._blocked_until]
-            self._slots.clear()
-            self._slots.extend(kept)
             return True
+
+    def on_nothing_left(self, seconds: float) -> None:
+        """
+        Block all requests for *seconds*, because the provider says that none is left.
+        """
+        with self._lock:
+            self._block(self.clock(), seconds)
 
     def on_success(self) -> None:
         """
@@ -135,7 +142,17 @@ class RateLimiter:
         """
         with self._lock:
             self._throttled_since = None
+            self._recent.add(is_bad=False)
             self._share = min(self._share + _RECOVERY, 1.0)
+
+    def _block(self, now: float, seconds: float) -> None:
+        """
+        Block all requests for *seconds*; slots that were given for that time count no more.
+        """
+        self._blocked_until = max(self._blocked_until, now + seconds)
+        kept = [at for at in self._slots if not now < at <= self._blocked_until]
+        self._slots.clear()
+        self._slots.extend(kept)
 
     def _earliest(self) -> float:
         if not self._slots:

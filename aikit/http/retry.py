@@ -16,6 +16,7 @@ from aikit.http.flow import Flow, Gather, Pause, Work
 from aikit.http.messages import Limiter, Request, Response
 from aikit.http.redirects import REDIRECTS, follow
 from aikit.types.errors import ExchangeError, OpenAIError
+from aikit.types.rate_limit import seconds_until_reset
 
 T = TypeVar("T")
 
@@ -71,7 +72,7 @@ class RetryPolicy:
 
     def block_for_s(self, request: Request, response: Response, refusals: int) -> float | None:
         """
-        Return the seconds for which all requests of this kind are to be held back, ``None`` if there is no need to.
+        Return the seconds for which the request is to be held back, ``None`` if it was not one too many.
 
         Args:
             request: What was asked.
@@ -86,7 +87,7 @@ class RetryPolicy:
 
     def is_free_retry(self, request: Request, response: Response, refusals: int) -> bool:
         """
-        Return whether this 429 should not count as an attempt, because the rate limiter waits for it.
+        Return whether this 429 should not count as an attempt, because it only asks to come later.
         """
         if not self.max_retries or not request.is_replayable or refusals > max(_PATIENCE, self.max_retries):
             return False
@@ -176,8 +177,7 @@ def with_retries(request: Request, policy: RetryPolicy) -> Flow[Response]:
             if delay_s is None:
                 return response
             may_have_been_applied |= may_have_been_done(response.status)
-        if spent:  # else the limiter makes it wait, as all others
-            yield Pause(delay_s)
+        yield Pause(delay_s)
         tries += spent
         request = attrs.evolve(request, attempt=request.attempt + 1, may_have_been_applied=may_have_been_applied)
 
@@ -186,14 +186,17 @@ def _delay_after(request: Request, response: Response, policy: RetryPolicy, refu
     """
     Return the seconds to wait before trying again, ``None`` if *response* is final, and how many tries it has spent.
 
-    The limiter of *request* is told, if it has one; what all wait for spends no try, until that has not helped.
+    The limiter of *request* is told, if it has one; a 429 then spends no try, until waiting has not helped.
     """
     limiter, block_for_s = request.limiter, policy.block_for_s(request, response, refusals)
+    if limiter is not None and (nothing_left_s := seconds_until_reset(response.headers, policy.now())):
+        limiter.on_nothing_left(nothing_left_s)
     if limiter is not None and block_for_s is not None:
-        if not limiter.on_throttled(block_for_s):
+        is_told = retry_after_s(response.headers, policy.now()) is not None
+        if not limiter.on_throttled(block_for_s, is_told=is_told):
             return None, 1
         if policy.is_free_retry(request, response, refusals):
-            return 0.0, 0
+            return block_for_s, 0
     elif limiter is not None and response.status < 500 and response.status not in {408, 429}:
         limiter.on_success()
     return policy.delay_after_response(request, response), 1

@@ -236,6 +236,43 @@ def test_nobody_is_sent_while_all_are_held_back(per_minute: int) -> None:
         assert len([at for at in after if at < after[0] + 60]) <= per_minute
 
 
+@pytest.mark.parametrize("per_minute", [6_000, _UNBOUND])
+def test_a_refusal_now_and_then_holds_back_its_own_request(per_minute: int) -> None:
+    """
+    Where every eighth is refused for a second, three hundred take little longer than their own pauses do.
+    """
+    clock, asked = _Clock(), 0
+
+    def answer(request: Request) -> Response:
+        nonlocal asked
+        asked += 1
+        refused = Response(status=429, headers=Headers({"retry-after": "1"}), request=request)
+        return refused if asked % 8 == 0 else Response(status=200, request=request)
+
+    client = _Client(RateLimiter(per_minute, clock), 300, at_a_time=16)
+    _play(clock, answer, client)
+    assert client.statuses == [200] * 300
+    assert clock.now < 1.3 * (343 * 0.05 + 43 * 1.0) / 16 + 1
+
+
+def test_nothing_left_holds_back_all() -> None:
+    """
+    What the provider says of its limit counts, though it refuses nothing.
+    """
+    clock, sent = _Clock(), list[float]()
+
+    def answer(request: Request) -> Response:
+        sent.append(clock.now)
+        headers = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "20s"} if len(sent) == 9 else {}
+        return Response(status=200, headers=Headers(headers), request=request)
+
+    client = _Client(RateLimiter(_UNBOUND, clock), 100)
+    _play(clock, answer, client)
+    empty = sent[8]
+    assert not [at for at in sent if empty + 0.1 < at < empty + 20]
+    assert client.statuses == [200] * 100
+
+
 def test_a_refusal_of_long_ago_is_none_of_a_new_call() -> None:
     """
     What one call gave up, the next one an hour later waits for anew.

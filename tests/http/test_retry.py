@@ -4,6 +4,7 @@ Retries: flows driven bare, without a clock, a sleep or a socket.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pickle
 import time
@@ -189,9 +190,13 @@ class _Limiter:
     def is_blocked(self) -> bool:
         return self.is_on
 
-    def on_throttled(self, seconds: float, /) -> bool:
+    def on_throttled(self, seconds: float, /, *, is_told: bool = True) -> bool:
+        assert is_told is (seconds > 1)
         self.told.append(seconds)
         return len(self.told) < 5
+
+    def on_nothing_left(self, seconds: float, /) -> None:
+        self.told.append(-seconds)
 
     def on_success(self) -> None:
         self.told.append(None)
@@ -223,7 +228,7 @@ def test_a_blocked_request_reserves_another_slot() -> None:
     assert limiter.told == [None]
 
 
-def test_what_all_wait_for_spends_no_try() -> None:
+def test_a_request_too_many_waits_as_asked_and_spends_no_try() -> None:
     """
     The limiter gets what the provider asks for, until it says that nothing helps; then the answer is final.
     """
@@ -231,9 +236,23 @@ def test_what_all_wait_for_spends_no_try() -> None:
     flow = with_retries(attrs.evolve(_POST, limiter=limiter), _POLICY)
     step: Step = next(flow)
     for _ in range(4):
-        step = flow.send(answer(step, 429, retry_after="30"))
+        assert flow.send(answer(step, 429, retry_after="30")) == Pause(30.0)
+        step = flow.send(30.0)
     assert returned(flow, answer(step, 429, retry_after="7")).status == 429
     assert limiter.told == [30.0, 30.0, 30.0, 30.0, 7.0]
+
+
+@pytest.mark.parametrize("status", [200, 400, 429, 500])
+def test_the_limiter_is_told_when_nothing_is_left(status: int) -> None:
+    """
+    Whatever the status of the answer.
+    """
+    limiter = _Limiter()
+    flow = with_retries(attrs.evolve(_POST, limiter=limiter), _POLICY)
+    headers = {"x_ratelimit_remaining_requests": "0", "x_ratelimit_reset_requests": "6s"}
+    with contextlib.suppress(StopIteration):
+        flow.send(answer(next(flow), status, **headers))
+    assert limiter.told[0] == -6.0
 
 
 @pytest.mark.parametrize("status", [408, 500, 503])
