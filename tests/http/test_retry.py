@@ -249,9 +249,9 @@ def test_the_limiter_is_told_when_nothing_is_left(status: int) -> None:
     """
     limiter = _Limiter()
     flow = with_retries(attrs.evolve(_POST, limiter=limiter), _POLICY)
-    headers = {"x_ratelimit_remaining_requests": "0", "x_ratelimit_reset_requests": "6s"}
+    empty = {"x_ratelimit_remaining_requests": "0", "x_ratelimit_reset_requests": "6s"}
     with contextlib.suppress(StopIteration):
-        flow.send(answer(next(flow), status, **headers))
+        flow.send(answer(next(flow), status, b"", **empty))
     assert limiter.told[0] == -6.0
 
 
