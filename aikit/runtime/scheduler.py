@@ -253,9 +253,21 @@ class Scheduler:
             with self._lock:
                 self._threads.discard(thread)
 
+    # A thread that waits for work must not hold the last task: with it lives what its callbacks name, and a window's
+    # variable that ends in this thread waits for the window's own, which may be waiting for this one.
+
     def _work(self) -> None:
-        while (task := self._next_ready()) is not None:
+        while self._run_one(self._next_ready()):
+            pass
+
+    def _work_short(self) -> None:
+        while self._run_one(self._next_short()):
+            pass
+
+    def _run_one(self, task: Task | None) -> bool:
+        if task is not None:
             self._run_ready(task)
+        return task is not None
 
     def _next_ready(self) -> Task | None:
         """
@@ -273,10 +285,6 @@ class Scheduler:
                 finally:
                     self._idle -= 1
             return task
-
-    def _work_short(self) -> None:
-        while (task := self._next_short()) is not None:
-            self._run_ready(task)
 
     def _next_short(self) -> Task | None:
         with self._lock:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from operator import methodcaller
 
@@ -403,6 +404,21 @@ def test_threads_without_work_end_after_a_while(monkeypatch: pytest.MonkeyPatch)
         time.sleep(0.01)
     assert made._threads == set()
     assert made._workers == 0
+
+
+def test_a_thread_without_work_holds_nothing_of_the_last_call(pool: Scheduler) -> None:
+    """
+    What the callbacks of a call name, such as a window's variable, does not live on in a thread that waits for work.
+    """
+    ended = Ended()
+    held = weakref.ref(ended)
+    pool.submit(call(asking(1), Echo(), ended))
+    assert ended.event.wait(5)
+    del ended
+    until = time.monotonic() + 1  # less than a thread waits for further work
+    while held() is not None and time.monotonic() < until:
+        time.sleep(0.01)
+    assert held() is None
 
 
 def test_closing_ends_the_threads_at_once(pool: Scheduler) -> None:
