@@ -13,8 +13,6 @@ OPENAI_URL: Final = "https://api.openai.com/v1"
 QUOTES: Final = "\"'`“”„‘’«»"  # noqa: RUF001  those of word processors, too
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _LOOPBACK: Final = frozenset(("localhost", "localhost.", "127.0.0.1", "::1"))
-_MAX_LABEL: Final = 63
-_MAX_NAME: Final = 253
 
 
 def usable_url(base_url: str | None) -> str | None:
@@ -99,9 +97,4 @@ def _in_ascii(shown: str, parts: SplitResult) -> str:
             raise ValueError(f"base_url {shown} names a host that DNS cannot have: {error}") from None
     if ":" in host:
         host = f"[{host}]"
-    elif len(host) > _MAX_NAME or not all(0 < len(label) <= _MAX_LABEL for label in host.removesuffix(".").split(".")):
-        raise ValueError(
-            f"base_url {shown} names a host that DNS cannot have: between its dots there must be 1 to {_MAX_LABEL} "
-            f"characters, and {_MAX_NAME} in all"
-        )
     return host if parts.port is None else f"{host}:{parts.port}"

@@ -378,10 +378,11 @@ def test_what_others_store_is_seen_and_downloaded(
 
 
 def test_a_provider_that_cannot_be_reached_is_told_in_the_list(
-    kind: Kind, screen: Screen, opened: Opened, tmp_path: Path, client: OpenAIClient
+    kind: Kind, screen: Screen, opened: Opened, home: Path, client: OpenAIClient
 ) -> None:
     """Another provider is chosen with the keyboard; its error stands where its files would."""
-    (tmp_path / "AIProviders.json").write_text(
+    home.mkdir(mode=0o700)
+    (home / "AIProviders.json").write_text(
         json.dumps({"providers": {"nowhere": {"baseURL": "http://127.0.0.1:9/v1", "apiKey": "k"}}})
     )
     client.files.create(b"content", "user_data", {"filename": "here.txt"}).throw()
