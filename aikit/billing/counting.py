@@ -72,6 +72,7 @@ class CountingSink(ResumingSink, Generic[C]):
         """
         Count the lines of *chunk*; a line cut by its end waits for the next.
         """
+        self.require_room(len(chunk))
         self.done += len(chunk)
         for start in range(0, len(chunk), _PIECE):
             self._count(bytes(chunk[start : start + _PIECE]))

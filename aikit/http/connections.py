@@ -174,6 +174,9 @@ class Answer(http.client.HTTPResponse):
             http.client.parse_headers(self.fp)
         raise http.client.HTTPException(f"more than {_MAX_INTERIM} interim answers")
 
+    def _read_and_discard_trailer(self) -> None:
+        http.client.parse_headers(self.fp)  # which has bounds
+
 
 class _Abortable(HTTPConnection):
     """

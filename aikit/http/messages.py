@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import attrs
 
 from aikit.http.context import CallContext
 from aikit.http.headers import Headers, redacted
 from aikit.types.errors import OpenAIError
+
+_LARGE_BYTES: Final = 8 * 1024 * 1024
+_MOST_VALUES: Final = 2_000_000
 
 
 class Reader(Protocol):
@@ -231,6 +234,7 @@ class Response:
             OpenAIError: It is not JSON (code ``"invalid_response"``).
         """
         try:
+            _require_readable(self.body)
             return json.loads(self.body)
         except (ValueError, RecursionError):
             answer = self.without_secrets()
@@ -244,6 +248,14 @@ class Response:
                 headers=answer.headers,
                 body=answer.body[:2000].decode("utf-8", "replace"),
             ) from None
+
+
+def _require_readable(body: bytes) -> None:
+    """
+    Refuse what would take many times its size in memory: millions of empty objects or numbers.
+    """
+    if len(body) > _LARGE_BYTES and sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+        raise ValueError("it has too many values")
 
 
 class Transport(Protocol):

@@ -5,6 +5,7 @@ Where a download goes: through breaks, and to a temporary file that gets its rea
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import stat
@@ -18,6 +19,7 @@ from typing import Final, Self
 import attrs
 
 from aikit.http.descriptors import names_open_file
+from aikit.http.messages import Sink
 from aikit.types.errors import ExchangeError, OpenAIError
 
 _WORTH_RESERVING: Final = 1024 * 1024
@@ -25,41 +27,60 @@ _CONTENT_RANGE: Final = re.compile(r"bytes (?:(\d{1,18})-\d{1,18}|\*)/(\d{1,18}|
 _LENGTH: Final = re.compile(r"\d{1,18}", re.ASCII)
 
 
+class SizeUnknownError(Exception):
+    """
+    More bytes came than are taken without a size.
+    """
+
+
 @attrs.define(kw_only=True)
 class ResumingSink:
     """
-    The received part of a content; after a break only the rest is asked for.
+    The received part of a content; after a break only the rest is asked for, unless the answer was encoded.
 
     Attributes:
         done: Bytes that are there.
 
-        total: Bytes the provider announced; ``None`` when it did not.
+        total: Bytes the answer announced; ``None`` when it did not.
+
+        expected: Bytes the provider's description of the file announced, for answers that announce none.
+
+        most_unannounced: Bytes that are taken while neither is known; ``None`` for any number.
     """
 
     done: int = 0
     total: int | None = None
-    _etag: str | None = None
+    expected: int | None = None
+    most_unannounced: int | None = None
+    _etag: str = ""
+    _last_modified: str = ""
+    _is_encoded: bool = False
+
+    @property
+    def resumable(self) -> int:
+        """Bytes that the next answer may go on after; none of an encoded one, whose ranges count other bytes."""
+        return 0 if self._is_encoded else self.done
 
     def request_headers(self) -> Mapping[str, str]:
         """
         Ask for what is still missing; only if it is still the same, where the provider gave a strong validator.
         """
         # RFC 9110 sections 13.1.5 and 14.2
-        if not self.done:
+        if not self.resumable:
             return {}
-        headers = {"Range": f"bytes={self.done}-"}
-        return headers | {"If-Range": self._etag} if self._etag else headers
+        headers = {"Range": f"bytes={self.resumable}-"}
+        return headers | {"If-Range": self._etag} if self._etag and not self._etag.startswith("W/") else headers
 
     def begin(self, status: int, headers: Mapping[str, str]) -> int:
         """
         Go on where the answer starts: after what is there already (206), or anew.
         """
         start, total = self._parse_range(status, headers)
-        etag = headers.get("etag", "")
-        etag = "" if etag.startswith("W/") else etag
-        if start not in {0, self.done} or (start and not self._is_same(total, etag)):
+        is_encoded = headers.get("content-encoding", "").strip().lower() not in {"", "identity"}
+        if start not in {0, self.resumable} or (start and (is_encoded or not self._is_same(total, headers))):
             raise self._misfit_error("the provider sent another range than was asked for, or of another file")
-        self.done, self.total, self._etag = start, total, etag or None
+        self.done, self.total, self._is_encoded = start, None if is_encoded else total, is_encoded
+        self._etag, self._last_modified = headers.get("etag", ""), headers.get("last-modified", "")
         return start
 
     def write(self, chunk: memoryview, /) -> None:
@@ -68,11 +89,40 @@ class ResumingSink:
         """
         raise NotImplementedError
 
+    def require_room(self, count: int) -> None:
+        """
+        Check that *count* more bytes are no more than were announced.
+
+        Raises:
+            OpenAIError: They are (code ``"size_mismatch"``).
+            SizeUnknownError: Nothing was announced, and many have come.
+        """
+        bound, done = self.total if self.total is not None else self.expected, self.done + count
+        if bound is not None and done > bound:
+            message = f"more bytes came than the {bound} that the file has; nothing was saved, download it again"
+            raise OpenAIError(message=message, code="size_mismatch")
+        if bound is None and self.most_unannounced is not None and done > self.most_unannounced:
+            raise SizeUnknownError
+
+    def require_whole(self, expected_bytes: int | None) -> None:
+        """
+        Check that all bytes are there.
+
+        Raises:
+            OpenAIError: They are not as many as the answer announced, or *expected_bytes* (code ``"size_mismatch"``).
+        """
+        for total in (self.total, expected_bytes):
+            if total is not None and total != self.done:
+                raise OpenAIError(
+                    message=f"{self.done} bytes came, but the file has {total}; nothing was saved, download it again",
+                    code="size_mismatch",
+                )
+
     def restart(self) -> None:
         """
         Forget the received bytes; the next attempt asks for the whole.
         """
-        self.done, self.total, self._etag = 0, None, None
+        self.done, self.total, self._etag, self._last_modified, self._is_encoded = 0, None, "", "", False
 
     def _parse_range(self, status: int, headers: Mapping[str, str]) -> tuple[int, int | None]:
         if status == 206:
@@ -81,15 +131,15 @@ class ResumingSink:
                 raise self._misfit_error("the answer with status 206 has no Content-Range")
             return int(found[1]), None if found[2] == "*" else int(found[2])
         length = headers.get("content-length", "")
-        is_plain = headers.get("content-encoding", "identity") == "identity"
-        return 0, int(length) if _LENGTH.fullmatch(length) and is_plain else None
+        return 0, int(length) if _LENGTH.fullmatch(length) else None
 
-    def _is_same(self, total: int | None, etag: str) -> bool:
+    def _is_same(self, total: int | None, headers: Mapping[str, str]) -> bool:
         """
         Tell whether a range is of the file that the bytes that are there are of, as far as the provider says.
         """
-        is_as_long = total is None or self.total is None or total == self.total
-        return is_as_long and (not etag or self._etag is None or etag == self._etag)
+        now = (total, headers.get("etag"), headers.get("last-modified"))
+        before = (self.total, self._etag or None, self._last_modified or None)
+        return all(one is None or other is None or one == other for one, other in zip(now, before, strict=True))
 
     def _misfit_error(self, why: str) -> ExchangeError:
         """
@@ -97,6 +147,44 @@ class ResumingSink:
         """
         self.restart()
         return ExchangeError(message=f"{why}; nothing was saved", code="invalid_response")
+
+
+@attrs.define(kw_only=True)
+class MemorySink(ResumingSink):
+    """
+    A content in memory; after a break the missing rest is asked for.
+    """
+
+    _content: io.BytesIO = attrs.field(factory=io.BytesIO)
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> int:
+        """
+        Go on where the answer starts: after what is there already (206), or anew.
+        """
+        start = super().begin(status, headers)
+        self._content.seek(start)
+        self._content.truncate()
+        return start
+
+    def write(self, chunk: memoryview, /) -> None:
+        """
+        Append one chunk.
+        """
+        self.require_room(len(chunk))
+        self.done += self._content.write(chunk)
+
+    def content(self) -> bytes:
+        """
+        Return what came.
+        """
+        return self._content.getvalue()  # shared, no second copy
+
+
+def content_of(sink: Sink) -> bytes:
+    """
+    Return what *sink* keeps in memory for the response to show; nothing of others.
+    """
+    return sink.content() if isinstance(sink, MemorySink) else b""
 
 
 @attrs.define(kw_only=True)
@@ -152,6 +240,7 @@ class FileSink(ResumingSink):
         Raises:
             OpenAIError: The disk is full or broken (code ``"unwritable_file"``).
         """
+        self.require_room(len(chunk))
         with self._disk() as file:
             while chunk:
                 written = file.write(chunk)
@@ -166,12 +255,7 @@ class FileSink(ResumingSink):
             OpenAIError: It has not *expected_bytes* (code ``"size_mismatch"``), or cannot get its name (codes
                 ``"unwritable_file"`` and ``"not_a_regular_file"``).
         """
-        for total in (self.total, expected_bytes):
-            if total is not None and total != self.done:
-                raise OpenAIError(
-                    message=f"{self.done} bytes came, but the file has {total}; nothing was saved, download it again",
-                    code="size_mismatch",
-                )
+        self.require_whole(expected_bytes)
         with self._disk() as file:
             file.close()  # without fsync: a download can be had again
             self._check_target()

@@ -8,7 +8,6 @@ imports them.
 from __future__ import annotations
 
 import http.client
-import io
 import re
 import ssl
 import time
@@ -22,19 +21,18 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
-from aikit.http.bandwidth import DOWN, UP
-from aikit.http.connections import BLOCK_BYTES, Adapter, Answer, Exchange, origin_of
+from aikit.http.bandwidth import UP
+from aikit.http.connections import BLOCK_BYTES, Adapter, Exchange, origin_of
 from aikit.http.context import CallContext
 from aikit.http.headers import Headers, redacted
 from aikit.http.messages import Body, Reader, Request, Response
 from aikit.http.proxies import Proxy, proxies_for, proxy_among
+from aikit.http.receiving import Receiver
 from aikit.http.trust import untrusted
 from aikit.types.errors import ExchangeError, OpenAIError
 
 _CONNECT_TIMEOUT_S: Final = 10.0
-_MAX_REFUSAL_BYTES: Final = 1024 * 1024
 _OLDEST_URLLIB3: Final = (2, 6)
-_LENGTH: Final = re.compile(r"\d{1,18}", re.ASCII)
 
 
 @attrs.define(eq=False)
@@ -194,48 +192,15 @@ def _read(request: Request, answer: requests.Response, exchange: Exchange, start
     """
     Read the body into the request's sink or into memory, and give the connection back to the pool.
     """
-    raw, context = answer.raw, exchange.context
+    raw, status = answer.raw, answer.status_code
     headers = Headers(raw.headers)
-    body = b""
     try:
-        if request.sink is not None and answer.status_code in {200, 206}:
-            _read_to_sink(request, answer.status_code, headers, raw, exchange)
-        elif answer.status_code >= 400:
-            body = raw.read(_MAX_REFUSAL_BYTES, decode_content=True)
-        else:
-            body = (
-                raw.read(decode_content=True)
-                if context.bandwidth is None and _is_small(raw)
-                else _read_throttled(raw, context)
-            )
-            _require_whole_head(answer.status_code, headers, body)
+        receiver = Receiver(request=request, status=status, headers=headers, raw=raw, exchange=exchange)
+        body = receiver.receive()
     finally:
         _release(raw)
     elapsed_s = time.monotonic() - started
-    return Response(status=answer.status_code, headers=headers, body=body, request=request, elapsed_s=elapsed_s)
-
-
-def _is_small(raw: Any) -> bool:
-    return raw.length_remaining is not None and raw.length_remaining <= BLOCK_BYTES
-
-
-def _read_throttled(raw: Any, context: CallContext) -> bytes:
-    """
-    Read a body into memory no faster than the client's bandwidth allows, and not while the call is paused.
-    """
-    body, block = io.BytesIO(), context.block_size(BLOCK_BYTES)
-    while chunk := raw.read(block, decode_content=True):
-        context.throttle(DOWN, len(chunk))
-        body.write(chunk)
-    return body.getvalue()  # shared, no second copy
-
-
-def _require_whole_head(status: int, headers: Headers, body: bytes) -> None:
-    """
-    Tell an answer that was cut within its headers, which the parser below takes for a whole one without a body.
-    """
-    if status == 200 and not body and "content-length" not in headers and "transfer-encoding" not in headers:
-        raise urllib3.exceptions.ProtocolError("the answer ended within its headers")
+    return Response(status=status, headers=headers, body=body, request=request, elapsed_s=elapsed_s)
 
 
 def _release(raw: Any) -> None:
@@ -245,35 +210,6 @@ def _release(raw: Any) -> None:
     if not raw.closed:
         raw.close()
     raw.release_conn()
-
-
-def _read_to_sink(request: Request, status: int, headers: Headers, raw: Any, exchange: Exchange) -> None:
-    sink, context = request.sink, exchange.context
-    if sink is None:
-        return
-    done = sink.begin(status, headers)
-    length = headers.get("content-length", "")
-    total = done + int(length) if _LENGTH.fullmatch(length) and "content-encoding" not in headers else None
-    for chunk in _chunks(raw, exchange.answer, context.block_size(BLOCK_BYTES)):
-        context.throttle(DOWN, len(chunk))
-        sink.write(chunk)
-        done += len(chunk)
-        context.report("downloading", done, total, request.attempt)
-
-
-def _chunks(raw: Any, answer: Answer | None, most: int) -> Iterator[memoryview]:
-    """
-    Read a body as it comes, so that a break loses nothing that came; each chunk is valid until the next one is read.
-    """
-    if answer is None or not answer.is_plain:
-        while chunk := raw.read1(most, decode_content=True):
-            yield memoryview(chunk)
-        return
-    view = memoryview(bytearray(min(most, answer.length or 0)))  # read into and written from, without a copy
-    while count := answer.receive_into(view):
-        if answer.isclosed():
-            raw.release_conn()  # a rested connection belongs to no call, also while its last bytes are written
-        yield view[:count]
 
 
 def _error_from(request: Request, error: Exception, proxy: Proxy | None, *, is_unsent: bool) -> OpenAIError:

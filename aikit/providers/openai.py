@@ -17,7 +17,7 @@ from aikit.http.flow import Flow
 from aikit.http.headers import Headers, redacted
 from aikit.http.messages import Request, Response, Sink, Transport
 from aikit.http.refusals import error_from, raise_for_status, understood
-from aikit.http.sinks import ResumingSink
+from aikit.http.sinks import MemorySink, ResumingSink, SizeUnknownError
 from aikit.http.sources import Source
 from aikit.providers.account import Account, key_of
 from aikit.providers.addresses import OPENAI_URL, account_address
@@ -28,6 +28,7 @@ from aikit.types.files import FileOrder, FilePage, OpenAIFile, OpenAIFileDeleted
 from aikit.types.uploads import OVER_STATUSES, OpenAIUpload, OpenAIUploadPart, UploadOrder
 from aikit.validation.limits import Limits, limits_for
 
+_MOST_UNANNOUNCED: Final = 64 * 1024 * 1024
 _CONFLICT: Final = frozenset((409,))
 _REFUSED_TO_STOP: Final = frozenset((400, 409))  # OpenAI says 409, others 400
 _GRACE_S: Final = 0.6
@@ -142,23 +143,33 @@ class OpenAIProvider:
         """
         Fetch a file's content into memory.
         """
-        response = yield self._request("GET", _path("/files", file_id, "/content"))
-        return raise_for_status(response).body
+        sink = MemorySink()
+        sink.require_whole((yield from self.download_file(file_id, sink)))
+        return sink.content()
 
     def download_file(self, file_id: str, sink: ResumingSink) -> Flow[int | None]:
         """
         Fetch a file's content into *sink*; return the size the provider told.
         """
-        response = yield self._content_request(file_id, sink)
+        sink.most_unannounced = _MOST_UNANNOUNCED
+        try:
+            response = yield from self._content(file_id, sink)
+        except SizeUnknownError:  # what never ends is to end somewhere
+            sink.expected = (yield from self.retrieve_file(file_id)).bytes
+            response = yield from self._content(file_id, sink)
+        if raise_for_status(response).status not in {200, 206}:
+            raise attrs.evolve(error_from(response), code="invalid_response")
+        if sink.total is not None or sink.expected is not None:
+            return sink.total if sink.total is not None else sink.expected
+        file = yield from self.retrieve_file(file_id)
+        return file.bytes
+
+    def _content(self, file_id: str, sink: ResumingSink) -> Flow[Response]:
+        response: Response = yield self._content_request(file_id, sink)
         if response.status == 416:  # the break came after the last byte, or the file is another one now
             sink.restart()
             response = yield self._content_request(file_id, sink)
-        if raise_for_status(response).status not in {200, 206}:
-            raise attrs.evolve(error_from(response), code="invalid_response")
-        if sink.total is not None:
-            return sink.total
-        file = yield from self.retrieve_file(file_id)
-        return file.bytes
+        return response
 
     def create_batch(self, order: BatchOrder) -> Flow[OpenAIBatch]:
         """

@@ -146,7 +146,14 @@ def test_content_is_any_bytes() -> None:
     """
     Content is not looked into.
     """
-    assert _returned(_PROVIDER.file_content("f"), 200, b"\xff{") == b"\xff{"
+    flow = _PROVIDER.file_content("f")
+    request = _first(flow)
+    assert request.sink is not None
+    request.sink.begin(200, {"content-length": "2"})
+    request.sink.write(memoryview(b"\xff{"))
+    with pytest.raises(StopIteration) as stop:
+        flow.send(_answer(request))
+    assert stop.value.value == b"\xff{"
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", [], {}, {"id": "file-1"}, {"data": 5}, {"data": [5]}, None, "text"])

@@ -20,6 +20,7 @@ from aikit.http.bodies import MultipartBody
 from aikit.http.context import CallContext
 from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
+from aikit.http.sinks import content_of
 from aikit.http.sources import Source
 from aikit.providers.local import BASE_URL
 from aikit.providers.local.api.files import FilesService
@@ -247,12 +248,12 @@ def _deliver(reply: Reply, headers: Headers, request: Request, context: CallCont
             return reply.body
         request.sink.begin(reply.status, headers)
         request.sink.write(memoryview(reply.body))
-        return b""
+        return content_of(request.sink)
     try:
         with reply.content as content:
             if request.sink is not None:
                 _stream(content, request, reply.status, headers, context)
-                return b""
+                return content_of(request.sink)
             return _collect(content, context)
     except StoreError as error:
         raise OpenAIError(message=error.message, code=error.code, type="server_error") from error

@@ -267,10 +267,7 @@ def _as_told(batch: OpenAIBatch, usage: Usage, prices: Prices) -> UsageCounter:
 def _count_at_provider(provider: Provider, file_id: str, make_counter: Callable[[], Any]) -> Flow[Any]:
     sink: CountingSink[Any] = CountingSink(make_counter=make_counter)
     expected = yield from provider.download_file(file_id, sink)
-    if expected is not None and expected != sink.done:
-        raise OpenAIError(
-            message=f"{sink.done} bytes of file {file_id} came, but it has {expected}; try again", code="size_mismatch"
-        )
+    sink.require_whole(expected)
     return sink.finish()
 
 
