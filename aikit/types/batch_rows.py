@@ -31,7 +31,7 @@ class OpenAIBatchProblem:
         line: 1-based line of that file; ``None`` if it is about the whole.
 
         code: ``"invalid_json_line"``, ``"line_too_long"``, ``"missing_custom_id"``, ``"duplicate_custom_id"``,
-            ``"unknown_custom_id"`` or ``"file_gone"``.
+            ``"unknown_custom_id"``, ``"invalid_response"`` or ``"file_gone"``.
 
         message: What is wrong, and how it was treated.
 
@@ -99,10 +99,10 @@ class OpenAIBatchRow:
         """What the provider calls this request; worth quoting to its support."""
         return _text(self._response.get("request_id"))
 
-    @property
+    @cached_property
     def body(self) -> Any:
-        """The answer, as its endpoint gives it; that of an error too; ``None`` if none came."""
-        return self._response.get("body")
+        """The answer, as its endpoint gives it, also one in a string; that of an error too; ``None`` if none came."""
+        return body_of(self._response)
 
     @property
     def model(self) -> str | None:
@@ -143,7 +143,7 @@ class OpenAIBatchRow:
         details = told if isinstance(told, dict) else {"message": told}
         return OpenAIError(
             message=_text(details.get("message")) or self._wordless(told),
-            code=_text(details.get("code")) or (None if told or self._response else "invalid_response"),
+            code=_text(details.get("code")) or (None if self._has_reason(told) else "invalid_response"),
             type=_text(details.get("type")),
             param=_text(details.get("param")),
             status=self.status_code,
@@ -152,9 +152,16 @@ class OpenAIBatchRow:
             body=self.body,
         )
 
+    def _has_reason(self, told: Any) -> bool:
+        if is_unreadable(self._response):
+            return False
+        return bool(told or self._response)
+
     def _wordless(self, told: Any) -> str:
         if told:
             return json.dumps(told)
+        if is_unreadable(self._response):
+            return f"the body of the answer, with status {self.status_code}, is no JSON object"
         if self._response:
             return f"the request was answered with status {self.status_code} and no explanation"
         return "the provider's line has neither a response nor an error"
@@ -189,11 +196,32 @@ def status_of(answer: Mapping[str, Any]) -> str:
         code = error.get("code") if isinstance(error, dict) else None
         return _NEVER_RAN.get(code, "failed") if isinstance(code, str) else "failed"
     response = _mapping(answer.get("response"))
-    body, code = response.get("body"), response.get("status_code")
+    body, code = body_of(response), response.get("status_code")
     if _mapping(body).get("error"):
         return "failed"
-    is_success = 200 <= code <= 299 if type(code) is int else isinstance(body, dict)
+    is_success = isinstance(body, dict) and (type(code) is not int or 200 <= code <= 299)
     return "ok" if is_success else "failed"
+
+
+def body_of(response: Mapping[str, Any]) -> Any:
+    """
+    Return the body of a response; some servers write it as a string of JSON, which is read.
+    """
+    body = response.get("body")
+    if type(body) is not str or not body.lstrip().startswith("{"):
+        return body
+    try:
+        return read_line(body.encode("utf-8", "surrogatepass"))
+    except ValueError:
+        return body
+
+
+def is_unreadable(response: Mapping[str, Any]) -> bool:
+    """
+    Return whether *response* is a success whose body is no JSON object.
+    """
+    code = response.get("status_code")
+    return type(code) is int and 200 <= code <= 299 and type(body_of(response)) is not dict
 
 
 def text_of(body: Mapping[str, Any]) -> str | None:

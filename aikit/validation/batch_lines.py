@@ -4,6 +4,7 @@ Rules for the lines of batch input files.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -16,6 +17,9 @@ from aikit.validation.problems import Problems, add_missing, add_wrong_type, exc
 
 _VIDEOS: Final = "/v1/videos"
 _KEYS: Final = ("custom_id", "method", "url", "body")
+_KEYS_AT_LEAST: Final = ("custom_id", "body")
+_LONGEST_URL: Final = 200
+_VERSION: Final = re.compile(r"(?:(?:/[\w.-]+)*/v\d\w*)?")
 _STORED: Final = {"model": ("prompt",), "input": ("prompt", "conversation", "previous_response_id")}
 """Parameter of a ``/v1/responses`` body → parameters that replace it by an object stored at the provider."""
 
@@ -80,7 +84,7 @@ class BatchRules:
         Check one line.
         """
         self._lines += 1
-        for key in _KEYS:
+        for key in _KEYS_AT_LEAST if self._limits.has_any_batch_url else _KEYS:
             if key not in line:
                 add_missing(self._problems, number, key)
         if "custom_id" in line:
@@ -136,6 +140,8 @@ class BatchRules:
         """
         Return whether *url* is the batch's endpoint, which the first valid url decides.
         """
+        if self._limits.has_any_batch_url and type(url) is str:
+            url = endpoint_of(url)
         if url == self._url and url is not None:
             return True
         endpoints = self._limits.batch_endpoints
@@ -207,6 +213,19 @@ class BatchRules:
         self._problems.add_line(
             number, "streaming_unsupported", f"{title}: {message}" if title else message, "body.stream"
         )
+
+
+def endpoint_of(url: str) -> str:
+    """
+    Return OpenAI's endpoint for *url* as other providers write it: ``/v4/…``, ``/openai/v1/…``; others unchanged.
+    """
+    if len(url) > _LONGEST_URL:
+        return url
+    for endpoint in _NEEDED:
+        path = endpoint.removeprefix("/v1")
+        if url.endswith(path) and _VERSION.fullmatch(url.removesuffix(path)):
+            return endpoint
+    return url
 
 
 def input_count(value: Any) -> int:

@@ -46,6 +46,8 @@ class Limits:
 
         batch_endpoints: Values of ``url`` in batch lines; empty allows any.
 
+        has_any_batch_url: Whether ``url`` may be as other providers write it, and ``method`` and ``url`` left out.
+
         batch_completion_windows: Values of ``completion_window``; empty allows any.
 
         fine_tune_max_images: Of one example.
@@ -71,6 +73,7 @@ class Limits:
     batch_max_lines: int = attrs.field(converter=_bound)
     embeddings_batch_max_inputs: int = attrs.field(converter=_bound)
     batch_endpoints: tuple[str, ...] = attrs.field(converter=tuple)
+    has_any_batch_url: bool
     batch_completion_windows: tuple[str, ...] = attrs.field(converter=tuple)
     fine_tune_max_images: int
     line_max_bytes: int

@@ -179,7 +179,7 @@ def iter_lines(reader: Reader, max_bytes: int, on_read: Callable[[int], None] | 
 
 def parsed(line: bytes) -> Any:
     """
-    Return the JSON value of *line*, read strictly: UTF-8, and no NaN or Infinity.
+    Return the JSON value of *line*, read strictly: UTF-8, and no NaN or Infinity, nor a number as large.
 
     Raises:
         ValueError: *line* is not JSON; the message says where and why.
@@ -207,5 +207,12 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number; use null.")
 
 
-_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in {float("inf"), float("-inf")}:
+        raise ValueError(f"{text[:20]} is too large a number.")
+    return value
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 _scan: Final = _DECODER.raw_decode

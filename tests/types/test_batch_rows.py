@@ -197,3 +197,29 @@ def test_more_than_json_allows_is_read() -> None:
     Some servers write NaN and lone surrogates; their answers are paid for.
     """
     assert str(read_line(b'{"a": NaN, "b": "\\ud800"}')["a"]) == "nan"
+
+
+def test_a_body_that_is_json_in_a_string_is_read() -> None:
+    """
+    As some servers write it: the row has text, usage and model, and a refusal is one.
+    """
+    row = _row(_answer(json.dumps(_CHAT)))
+    assert (row.status, row.body, row.text, row.model) == ("ok", _CHAT, "Because.", "gpt-4o-mini")
+    assert row.usage == Usage(input_tokens=7, output_tokens=3)
+    refused = _row(_answer(json.dumps(_REFUSAL)))
+    assert refused.error is not None
+    assert (refused.status, refused.error.message) == ("failed", "too long")
+
+
+@pytest.mark.parametrize("body", ["Because.", "", '{"choices": [', None, [], 5, '"twice"', "{" * 100_000])
+def test_a_success_whose_body_cannot_be_read_has_failed_and_says_so(body: Any) -> None:
+    """
+    No row is ok without an answer.
+    """
+    row = _row(_answer(body))
+    assert (row.status, row.text) == ("failed", None)
+    assert row.error is not None
+    assert (row.error.code, row.error.message) == (
+        "invalid_response",
+        "the body of the answer, with status 200, is no JSON object",
+    )

@@ -183,8 +183,13 @@ def read_json(content: bytes) -> tuple[Any, bytes]:
         value = parsed(content)
     except ValueError:
         try:
-            value = json.loads(content, parse_constant=lambda _: None)  # some servers write NaN
+            value = json.loads(content, parse_constant=lambda _: None, parse_float=_finite)  # some servers write NaN
         except (ValueError, RecursionError):
             value = content.decode("utf-8", "replace") or None
         return value, json.dumps(value).encode()
     return value, content.strip().replace(b"\r", b" ").replace(b"\n", b" ")  # line breaks stand only between tokens
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if abs(value) != float("inf") else None

@@ -105,9 +105,9 @@ def refused_input(error: OpenAIError) -> InputCheck:
     return InputCheck(total=0, model=None, problems=(error,))
 
 
-def tasks(file: FileIO, is_done: Callable[[int], bool], batch_id: str = "") -> Iterator[Task]:
+def tasks(file: FileIO, is_done: Callable[[int], bool], endpoint: str, batch_id: str = "") -> Iterator[Task]:
     """
-    Yield the tasks of the lines of *file* that are not done, read from its position.
+    Yield the tasks of the lines of *file* that are not done, read from its position; all are for *endpoint*.
 
     Raises:
         DamagedInput: A line is no longer a request.
@@ -117,10 +117,10 @@ def tasks(file: FileIO, is_done: Callable[[int], bool], batch_id: str = "") -> I
             if is_done(number):
                 continue
             value = parsed(line)
-            custom_id, url, body = value["custom_id"], value["url"], _json(value["body"])
+            custom_id, body = value["custom_id"], _json(value["body"])
         except (LookupError, TypeError, ValueError) as error:
             raise DamagedInput(f"line {number} is damaged") from error
-        yield Task(line=number, custom_id=custom_id, url=url, body=body, batch_id=batch_id)
+        yield Task(line=number, custom_id=custom_id, url=endpoint, body=body, batch_id=batch_id)
 
 
 def custom_ids(file: FileIO, is_done: Callable[[int], bool]) -> Iterator[tuple[int, str]]:

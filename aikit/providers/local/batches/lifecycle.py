@@ -220,7 +220,9 @@ class AnswerRun:
         writer.start()
         try:
             with self.batches.store.batch_folder.input(self.batch.id).open("rb", buffering=0) as file:
-                execute(tasks(file, self.journal.is_done, self.batch.id), self._take, self._should_stop)
+                execute(
+                    tasks(file, self.journal.is_done, self.batch.endpoint, self.batch.id), self._take, self._should_stop
+                )
             if self.journal.left and not self._should_stop():
                 self._fail(DamagedInput("lines are missing"))
         except AccessDenied as error:

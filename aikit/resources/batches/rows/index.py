@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import attrs
 
-from aikit.types.batch_rows import STATUSES, OpenAIBatchProblem, read_line, status_of
+from aikit.types.batch_rows import STATUSES, OpenAIBatchProblem, is_unreadable, read_line, status_of
 
 LINE_MAX_BYTES: Final = 256 * 1024 * 1024
 """The longest line that is read; answers with images have many megabytes."""
@@ -176,6 +176,9 @@ class Index:
             if found is None:
                 self._add(line, "unknown_custom_id", f"no line of the input has custom_id {custom_id[:100]!r}; ignored")
             else:
+                response = answer.get("response")
+                if isinstance(response, dict) and is_unreadable(response):
+                    self._add(line, "invalid_response", "the body of the answer is no JSON object; its row has failed")
                 self._note((found, status_of(answer), number, line.start, line.size), line, first_of_batch)
 
     def note_gone(self, kind: str, batch_id: str, message: str) -> None:

@@ -9,10 +9,11 @@ import json
 import random
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from aikit import OpenAIBatch, OpenAIClient
+from aikit import OpenAIBatch, OpenAIClient, OpenAIError
 from tests.providers.local.embedded_batches import ENDPOINT, input_of
 from tests.scripted_server import Exchange, answer, serving
 
@@ -120,3 +121,58 @@ def test_lines_go_where_the_client_says(tmp_path: Path, monkeypatch: pytest.Monk
     }
     kept = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
     assert _KEY.encode() not in kept
+
+
+def _statuses(home: Path, lines: list[str], **options: Any) -> tuple[list[str], list[OpenAIError]]:
+    """
+    Run a batch of *lines* on the embedded provider; return the statuses of its rows, and what was refused.
+    """
+    with OpenAIClient("", provider="local", home=home, ledger=False, **options) as client:
+        content = "".join(f"{line}\n" for line in lines).encode()
+        created = client.files.create(content, "batch")
+        if created.file is None:
+            return [], list(created.errors)
+        batch = client.batches.create(created.file.id, ENDPOINT).throw().batch
+        assert batch is not None
+        ended = client.batches.wait(batch.id, {"poll_interval": 0.05, "deadline": 60})
+        if not ended.success:
+            return [], list(ended.errors)
+        results = client.batches.results(batch.id).throw()
+        return [row.status for row in results], []
+
+
+@pytest.mark.parametrize("where", ["", "/v1", "/v4", "/openai/v1", "/api/paas/v4", "/v1beta", None])
+def test_lines_written_for_other_providers_are_served(tmp_path: Path, where: str | None) -> None:
+    """With their version of the path, or without url and method: by the built-in model, and by a server."""
+    line: dict[str, Any] = {"custom_id": "a", "body": {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}}
+    if where is not None:
+        line |= {"method": "POST", "url": f"{where}/chat/completions"}
+    assert _statuses(tmp_path / "built-in", [json.dumps(line)]) == (["ok"], [])
+    with serving(answer(200, json.dumps(_BODY).encode())) as server:
+        assert _statuses(tmp_path / "server", [json.dumps(line)], base_url=server.url) == (["ok"], [])
+        assert server.received[0].path == ENDPOINT
+
+
+@pytest.mark.parametrize("url", ["/v1/embeddings", "/v4/chat", "/chat/v1/completions", "/v4/x/chat/completions", 5])
+def test_lines_that_cannot_be_served_are_refused(tmp_path: Path, url: Any) -> None:
+    """Another endpoint, or none."""
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+    found, errors = _statuses(tmp_path, [json.dumps({"custom_id": "a", "method": "POST", "url": url, "body": body})])
+    assert found == []
+    assert errors
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "1" * 400 + ".0", "NaN", "Infinity"])
+def test_a_number_that_no_json_has_room_for_is_an_invalid_line(tmp_path: Path, number: str) -> None:
+    """It would go out as Infinity, which is no JSON."""
+    line = '{"custom_id": "a", "method": "POST", "url": "%s", "body": {"model": "m", "temperature": %s}}'
+    found, errors = _statuses(tmp_path, [line % (ENDPOINT, number)])
+    assert found == []
+    assert (errors[0].code, errors[0].line) == ("invalid_json_line", 1)
+
+
+def test_a_number_in_an_answer_that_is_too_large_becomes_null(tmp_path: Path) -> None:
+    """What came cannot be mended, but stays JSON."""
+    with serving(answer(200, json.dumps(_BODY).replace('"c"', "1e999").encode())) as server:
+        _, output = _ended(tmp_path, server.url, 1)
+    assert json.loads(output)["response"]["body"]["id"] is None
