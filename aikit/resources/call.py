@@ -17,7 +17,7 @@ from aikit.http.flow import Flow
 from aikit.http.messages import Request, Response
 from aikit.http.redirects import follow_redirects
 from aikit.http.retry import RetryPolicy, intercept, with_retries
-from aikit.http.sources import Source, release
+from aikit.http.sources import Source, StreamSource, release
 from aikit.runtime.parameters import OpenAIParameters
 from aikit.runtime.result import CallState, OpenAIResult, Outcome
 from aikit.runtime.task import Task
@@ -144,7 +144,8 @@ class _Call:
         """
         if self.deadline is not None:
             self.deadline.end()
-        release(self.source)
+        if isinstance(self.source, StreamSource):
+            release(self.source)
 
     def _end(self, outcome: Outcome) -> None:
         self.let_go()
