@@ -17,7 +17,8 @@ from aikit.http.flow import Flow
 from aikit.http.messages import Request, Response
 from aikit.http.redirects import follow_redirects
 from aikit.http.retry import RetryPolicy, intercept, with_retries
-from aikit.http.sources import Source, StreamSource, release
+from aikit.http.sources import Source, release
+from aikit.http.streams import StreamSource
 from aikit.runtime.parameters import OpenAIParameters
 from aikit.runtime.result import CallState, OpenAIResult, Outcome
 from aikit.runtime.task import Task
