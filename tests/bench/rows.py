@@ -299,6 +299,22 @@ def _executor(stage: Stage) -> Row:
     )
 
 
+def _against_faults(faults: str, what: str, lines: int, ratio: float) -> Callable[[Stage], Row]:
+    def row(stage: Stage) -> Row:
+        url = stage.faulty_chat_url(faults)
+        arguments = (url, lines, _FEW_AT_A_TIME)
+        return Row(
+            f"a batch of {lines:,} lines, {_FEW_AT_A_TIME} at a time, each answered after 50 ms, {what}",
+            {
+                "aikit": stage.program("aikit", "chat_with_aikit.py", *arguments, stage.folder),
+                "openai": stage.program("openai", "with_openai.py", "chat", *arguments),
+            },
+            [Line("wall, every line answered", "wall_s", "openai", ratio=ratio)],
+        )
+
+    return row
+
+
 ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "import": _import,
     "upload": _upload,
@@ -313,6 +329,9 @@ ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "check": _check,
     "wait": _wait,
     "executor": _executor,
+    "refused": _against_faults("eighth", "every eighth refused for a second", 600, 1.3),
+    "unrefused": _against_faults("none", "without faults", 600, 0.7),
+    "faulty": _against_faults("faulty", "10 % refused, 5 % status 500, 5 % status 503", 2_000, 1.3),
     "split": _split,
     "cost": _cost,
     "join": _join,

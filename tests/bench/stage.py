@@ -67,6 +67,12 @@ class Stage:
         assert process.stdout is not None
         return f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
 
+    def faulty_chat_url(self, faults: str) -> str:
+        """
+        Return the base URL under which the chat server fails so: ``"eighth"`` or ``"faulty"``.
+        """
+        return f"{self.chat_url.removesuffix('/v1')}/{faults}/v1"
+
     @cached_property
     def display(self) -> str:
         """A screen that nobody looks at, which is made when a row first asks for it."""

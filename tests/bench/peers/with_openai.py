@@ -83,6 +83,25 @@ def folder(url: str, path: str, count: str, at_a_time: str) -> None:
     assert all(file.bytes == one.stat().st_size for file, one in zip(stored, paths, strict=True))
 
 
+def chat(url: str, count: str, at_a_time: str) -> None:
+    """
+    Ask as many questions, many at a time; every one is answered.
+    """
+    client = openai.OpenAI(api_key="k", base_url=url, max_retries=10)
+    question = "Why is the sky blue, and why is it red in the evening? " * 8
+    with ThreadPoolExecutor(int(at_a_time)) as pool:
+        calls = [
+            pool.submit(
+                client.chat.completions.create,
+                model="m",
+                messages=[{"role": "user", "content": f"{number}: {question}"}],
+                max_tokens=256,
+            )
+            for number in range(int(count))
+        ]
+    assert all(call.result().choices for call in calls)
+
+
 def list_files(url: str) -> None:
     """
     Get the long list several times and tell the median time.
@@ -103,6 +122,7 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "retrieve": retrieve,
     "many": many,
     "folder": folder,
+    "chat": chat,
     "list": list_files,
 }
 
