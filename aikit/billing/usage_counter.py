@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.billing.rates import Price
+from aikit.billing.rates import FREE, Price
 from aikit.types.errors import OpenAIError
 from aikit.validation.lines import parsed
 
@@ -97,7 +97,14 @@ class UsageCounter:
         body = body if type(body) is dict else {}
         usage = body.get("usage")
         if type(usage) is not dict or not self._add_usage(usage, body.get("model")):
-            self.untold += is_answer
+            self.untold += is_answer and not self._is_free(body.get("model"))
+
+    def _is_free(self, model: Any) -> bool:
+        """
+        Return whether *model* costs nothing, so that tokens it does not tell are nothing missing: moderations.
+        """
+        price = self.price_of(model if type(model) is str and model else self.default_model)
+        return price is not None and price.batch == FREE
 
     def add_problem(self, number: int, message: str) -> None:
         """

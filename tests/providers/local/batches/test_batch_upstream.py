@@ -176,3 +176,18 @@ def test_a_number_in_an_answer_that_is_too_large_becomes_null(tmp_path: Path) ->
     with serving(answer(200, json.dumps(_BODY).replace('"c"', "1e999").encode())) as server:
         _, output = _ended(tmp_path, server.url, 1)
     assert json.loads(output)["response"]["body"]["id"] is None
+
+
+def test_moderations_of_the_built_in_model_are_free_afterwards_too(tmp_path: Path) -> None:
+    """Their answers tell no tokens, and cost nothing all the same."""
+    line = {"custom_id": "a", "method": "POST", "url": "/v1/moderations", "body": {"model": "m", "input": "Hi"}}
+    with OpenAIClient("", provider="local", home=tmp_path, ledger=False) as client:
+        file = client.files.create(json.dumps(line).encode(), "batch").throw().file
+        assert file is not None
+        batch = client.batches.create(file.id, "/v1/moderations").throw().batch
+        assert batch is not None
+        client.batches.wait(batch.id, {"poll_interval": 0.05}).throw()
+        cost = client.batches.cost(batch.id).throw().cost
+    assert cost is not None
+    assert cost.total == 0
+    assert not cost.is_lower_bound
