@@ -5,11 +5,15 @@ Lists that come in pages.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
+
+import attrs
 
 from aikit.http.flow import Flow
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.types.page import Page
+
+_EMPTY_MAX: Final = 3  # in a row: providers that filter late give some
 
 P = TypeVar("P", bound=Page[Any])
 
@@ -48,10 +52,10 @@ def each_page(
     Raises:
         OpenAIError: A page failed, or the pages have no end (code ``"invalid_response"``).
     """
-    cursors: set[str] = set()
+    path = _Path()
     while True:
         page = yield from list_page(query)
-        cursor = _cursor(page, cursors) if page.has_more else None
+        cursor = path.go_on(page) if page.has_more else None
         if take(page) or cursor is None:
             return
         query = {**query, "after": cursor}
@@ -70,14 +74,35 @@ def one_page(list_page: Callable[[Mapping[str, Any]], Flow[P]], query: Mapping[s
     return page
 
 
-def _cursor(page: Page[Any], cursors: set[str]) -> str:
+@attrs.define(eq=False)
+class _Path:
     """
-    Return where the next page begins, and note it in *cursors*: one that comes again would lead in a circle.
+    The way through a list, which leads on and not in a circle.
     """
-    if page.last_id is None or page.last_id in cursors:
-        raise _endless(page)
-    cursors.add(page.last_id)
-    return page.last_id
+
+    _cursors: set[str] = attrs.field(factory=set)
+    _firsts: set[str] = attrs.field(factory=set)
+    _empty: int = 0
+
+    def go_on(self, page: Page[Any]) -> str:
+        """
+        Return where the page after *page* begins.
+
+        Raises:
+            OpenAIError: The list has no end: a page came twice, or too many were empty.
+        """
+        self._empty = 0 if page.items else self._empty + 1
+        if self._empty > _EMPTY_MAX:
+            message = (
+                f"the provider gave {self._empty} empty pages in a row, each with more to come; its list has no end"
+            )
+            raise OpenAIError(message=message, code="invalid_response")
+        first = page.items[0].id if page.items else None
+        if page.last_id is None or page.last_id in self._cursors or first in self._firsts:
+            raise _endless(page)
+        self._cursors.add(page.last_id)
+        self._firsts |= set() if first is None else {first}
+        return page.last_id
 
 
 def _endless(page: Page[Any]) -> OpenAIError:

@@ -4,8 +4,11 @@ File locks, which the operating system releases when their process dies, however
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +24,11 @@ else:
     import fcntl
 
 
+_SAFELY: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""A FIFO would be waited for, past every deadline, and behind a link may be a file of another program."""
+
+_PATIENCE_S: Final = 60.0
+_LOOK_S: Final = 0.02
 _taken: Final[weakref.WeakSet[FileIO]] = weakref.WeakSet()
 
 
@@ -28,12 +36,16 @@ _taken: Final[weakref.WeakSet[FileIO]] = weakref.WeakSet()
 def locked(path: Path) -> Iterator[None]:
     """
     Hold the lock at *path*, after waiting until no process holds it.
+
+    Raises:
+        OSError: It cannot be opened, is no regular file, or another process has held it for a minute.
     """
-    with FileIO(path, "ab", opener=private_opener) as file:
-        if sys.platform == "win32":
-            _wait_for_first_byte(file)
-        else:
-            fcntl.flock(file, fcntl.LOCK_EX)
+    with _open(path, private_opener) as file:
+        ends_at = time.monotonic() + _PATIENCE_S
+        while not _is_taken_by(file):
+            if time.monotonic() >= ends_at:
+                raise OSError(errno.EBUSY, f"another process has held the lock {path} for a minute; stop it")
+            time.sleep(_LOOK_S)
         try:
             yield
         finally:
@@ -52,9 +64,12 @@ def take(path: Path, opener: Callable[[str, int], int] | None = private_opener) 
 
     Returns:
         An open file; closing it lets go. Whoever has it may remove it first, so that no file is left.
+
+    Raises:
+        OSError: It cannot be opened, or is no regular file.
     """
     while True:
-        file = FileIO(path, "ab", opener=opener)
+        file = _open(path, opener or _open_as_umask_says)
         try:
             if not _is_taken_by(file):
                 file.close()
@@ -66,6 +81,40 @@ def take(path: Path, opener: Callable[[str, int], int] | None = private_opener) 
             _taken.add(file)
             return file
         file.close()  # removed by its last holder just now
+
+
+def take_existing(path: Path) -> FileIO | None:
+    """
+    Take the lock at *path* as `take` does, without making one; ``None`` also when there is none.
+    """
+    with suppress(OSError):
+        file = _open(path, lambda place, flags: os.open(place, flags & ~os.O_CREAT))
+        with suppress(OSError):
+            if _is_taken_by(file) and os.fstat(file.fileno()).st_nlink:
+                return file
+        file.close()
+    return None
+
+
+def _open(path: Path, opener: Callable[[str, int], int]) -> FileIO:
+    try:
+        file = FileIO(path, "ab", opener=lambda place, flags: opener(place, flags | _SAFELY))
+    except OSError as error:
+        if path.is_symlink() or error.errno == errno.ENXIO:  # a FIFO that nothing reads
+            raise _no_file(path) from error
+        raise
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) or (not _SAFELY and path.is_symlink()):
+        file.close()
+        raise _no_file(path)
+    return file
+
+
+def _open_as_umask_says(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o666)
+
+
+def _no_file(path: Path) -> OSError:
+    return OSError(errno.EINVAL, f"the lock {path} is no regular file; remove it")
 
 
 def release(path: Path, file: FileIO) -> None:
@@ -97,20 +146,13 @@ def remove_if_abandoned(path: Path) -> None:
     with suppress(FileNotFoundError, PermissionError, BlockingIOError):
         if sys.platform == "win32":
             path.unlink()
-        else:
-            with path.open("rb", buffering=0) as file:
+        elif stat.S_ISREG(path.lstat().st_mode):
+            with FileIO(path, "rb", opener=lambda place, flags: os.open(place, flags | _SAFELY)) as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink()  # while the lock is held, so that a writer about to take it notices
 
 
 if sys.platform == "win32":
-
-    def _wait_for_first_byte(file: FileIO) -> None:
-        while True:
-            file.seek(0)
-            with suppress(OSError):  # LK_LOCK gives up after ten seconds
-                msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-                return
 
     def _is_taken_by(file: FileIO) -> bool:
         file.seek(0)

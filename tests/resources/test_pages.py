@@ -101,3 +101,42 @@ def test_page_that_follows_itself_is_refused() -> None:
         _value(one_page(_Provider([_page("a", "b")]).list_page, {"after": "b"}))
     assert caught.value.code == "invalid_response"
     assert _value(one_page(_Provider([_page("b", has_more=False)]).list_page, {"after": "b"})).last_id == "b"
+
+
+def _endless_list(make: Any) -> tuple[Any, int]:
+    provider = _Provider([make(number) for number in range(50)])
+    with pytest.raises((OpenAIError, Rejected)) as caught:
+        _value(all_pages(provider.list_page, {}))
+    error = caught.value.errors[0] if isinstance(caught.value, Rejected) else caught.value
+    return error, len(provider.asked)
+
+
+@pytest.mark.parametrize(
+    ("make", "most"),
+    [
+        (lambda number: _page(last_id=f"cursor-{number}"), 4),
+        (lambda number: _page(f"id-{number}") if number < 3 else _page(last_id=f"cursor-{number}"), 7),
+        (lambda number: _page("a", "b", last_id=f"cursor-{number}"), 2),
+        (lambda number: _page(f"id-{number}", last_id=f"cursor-{number % 3}"), 4),
+        (lambda _: _page("a", last_id="cursor"), 2),
+    ],
+    ids=["empty", "empty at the end", "the first page each time", "cycle of cursors", "cursor that does not move"],
+)
+def test_list_without_an_end_stops_after_a_few_pages(make: Any, most: int) -> None:
+    """
+    Cursors that lead on and on, to nothing or to what was there before, end with an error and not with the network.
+    """
+    error, asked = _endless_list(make)
+    assert error.code == "invalid_response"
+    assert "no end" in error.message
+    assert asked <= most
+
+
+def test_some_empty_pages_are_no_end() -> None:
+    """
+    Providers that filter a page after they have cut it may have nothing on it, and more on the next.
+    """
+    empty = [_page(last_id=f"cursor-{number}") for number in range(3)]
+    provider = _Provider([*empty, _page("a"), *(attrs.evolve(page, last_id=f"{page.last_id}-b") for page in empty)])
+    provider.script.append(_page("b", has_more=False))
+    assert [item.id for item in _value(all_pages(provider.list_page, {})).items] == ["a", "b"]

@@ -4,15 +4,20 @@ Tests of locks that one has at a time, and that nobody has after its process is 
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+import threading
+from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 
 import pytest
 
+from aikit import OpenAIClient
 from aikit.storage import locks
-from aikit.storage.locks import take
+from aikit.storage.locks import locked, remove_if_abandoned, take
+from aikit.storage.private import private_opener
 
 
 def test_one_has_it_at_a_time(tmp_path: Path) -> None:
@@ -83,3 +88,90 @@ def test_a_lock_whose_file_is_removed_meanwhile_is_taken_anew(tmp_path: Path, mo
     assert locks.take(path) is None
     locks.release(path, file)
     assert not path.exists()
+
+
+def _fifo(place: Path) -> None:
+    os.mkfifo(place)
+
+
+def _heard_fifo(place: Path) -> None:
+    os.mkfifo(place)
+    threading.Thread(target=lambda: os.close(os.open(place, os.O_RDONLY | os.O_NONBLOCK))).start()
+
+
+def _link(place: Path) -> None:
+    (place.parent / "other").write_bytes(b"another program's")
+    place.symlink_to("other")
+
+
+def _link_to_nothing(place: Path) -> None:
+    place.symlink_to("missing")
+
+
+def _link_to_fifo(place: Path) -> None:
+    os.mkfifo(place.parent / "fifo")
+    place.symlink_to("fifo")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="FIFOs are POSIX")
+@pytest.mark.parametrize("make", [_fifo, _heard_fifo, _link, _link_to_nothing, _link_to_fifo])
+def test_lock_that_is_no_regular_file_is_refused_at_once(make: Callable[[Path], None], tmp_path: Path) -> None:
+    """A FIFO is not waited for, a link not followed: nothing is made or changed where it leads."""
+    place = tmp_path / "lock"
+    make(place)
+    before = sorted(tmp_path.iterdir())
+    for opener in (None, private_opener):
+        with pytest.raises(OSError, match="is no regular file; remove it"):
+            take(place, opener)
+    with pytest.raises(OSError, match="is no regular file; remove it"), locked(place):
+        pass
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="FIFOs are POSIX")
+def test_what_is_swept_is_not_waited_for(tmp_path: Path) -> None:
+    """A FIFO among the files that processes left behind holds up nothing."""
+    os.mkfifo(tmp_path / "fifo")
+    remove_if_abandoned(tmp_path / "fifo")
+
+
+def test_lock_that_is_held_for_too_long_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was stopped may hold it for ever."""
+    monkeypatch.setattr(locks, "_PATIENCE_S", 0.1)
+    held = take(tmp_path / "lock")
+    assert held is not None
+    with pytest.raises(OSError, match=r"has held the lock .* for a minute; stop it"), locked(tmp_path / "lock"):
+        pass
+    held.close()
+    with locked(tmp_path / "lock"):
+        pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="FIFOs are POSIX")
+@pytest.mark.parametrize("name", ["home/local/lock", "home/uploaded.lock", ".m.jsonl.lock", "home/transfers.lock"])
+def test_calls_end_within_their_deadline(name: str, tmp_path: Path) -> None:
+    """Whichever lock cannot be had, a call says so or goes on without it."""
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(tmp_path / name)
+    (tmp_path / "a.txt").write_bytes(b"x")
+    options = {"skip_identical": True, "manifest": tmp_path / "m.jsonl", "deadline": 5}
+    with OpenAIClient(provider="local", home=tmp_path / "home") as client:
+        result = client.files.create_many([tmp_path / "a.txt"], "user_data", options)
+    codes = {"home/local/lock": ["storage_unavailable"], ".m.jsonl.lock": ["unusable_manifest"]}
+    assert [error.code for error in result.errors] == codes.get(name, [])
+    assert all("is no regular file; remove it" in error.message for error in result.errors)
+
+
+def test_journal_that_cannot_be_used_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """However many files a call sends, the log has one warning of it."""
+    (tmp_path / "home" / "uploaded.db").mkdir(parents=True)
+    (tmp_path / "home").chmod(0o700)
+    with OpenAIClient(provider="local", home=tmp_path / "home") as client:
+        files = [f"{number}".encode() for number in range(40)]
+        options = {"skip_identical": True, "filename": None}
+        paths = [tmp_path / f"{number}.txt" for number in range(40)]
+        for path, content in zip(paths, files, strict=True):
+            path.write_bytes(content)
+        assert client.files.create_many(paths, "user_data", options).success
+    warnings = [one for one in caplog.records if one.levelno >= logging.WARNING]
+    assert len([one for one in warnings if "journal of uploads" in one.message]) == 1

@@ -47,6 +47,7 @@ class Identical:
     purpose: str
     journal: Uploaded
     clock: Callable[[], float] = time.time
+    _has_warned: bool = attrs.field(default=False, init=False)
 
     def find(self, source: Source, sha256: str) -> Flow[OpenAIFile | None]:
         """
@@ -98,4 +99,6 @@ class Identical:
         try:
             yield
         except StoreError as error:
-            log.warning("the journal of uploads cannot be used: %s", error)
+            level = logging.DEBUG if self._has_warned else logging.WARNING  # once, for however many files
+            self._has_warned = True
+            log.log(level, "the journal of uploads cannot be used: %s", error)
