@@ -210,8 +210,8 @@ class Receiver:
         """
         Return what decodes the body; ``None`` if it is the content.
         """
-        transfer = self.headers.get("transfer-encoding", "chunked").strip().lower()
-        names = _encodings(self.headers)
+        transfer = self.raw.headers.get("transfer-encoding", "chunked").strip().lower()
+        names = _encodings(self.raw.headers)
         if transfer in {"chunked", "identity"} and not names:
             return None
         if transfer == "chunked" and len(names) == 1 and names[0] in _GZIP_NAMES | {"deflate"}:
