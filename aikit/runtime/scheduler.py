@@ -69,6 +69,7 @@ class Scheduler:
     _is_helping: bool = attrs.field(default=False, init=False)
     _is_late: bool = attrs.field(default=False, init=False)
     _is_ending: bool = attrs.field(default=False, init=False)
+    _can_pause: bool = attrs.field(default=True, init=False)
     _lock: Any = attrs.field(factory=threading.RLock, init=False)
     _changed: threading.Condition = attrs.field(init=False)
     _has_work: threading.Condition = attrs.field(init=False)
@@ -82,7 +83,8 @@ class Scheduler:
         Begin *task*; return at once.
         """
         task.driver = self
-        self.survived = getattr(sys, "last_value", None)
+        if threading.current_thread() is threading.main_thread():  # others may call while Ctrl-C ends the program
+            self.survived = getattr(sys, "last_value", None)
         with self._lock:
             self._pending.add(task)
             self._long_pending += task.is_long
@@ -113,12 +115,19 @@ class Scheduler:
 
     def resume_all(self) -> None:
         """
-        Let the bytes of paused calls move again: a wait for all of them would never end.
+        Let the bytes of paused calls move again, and pause no call from now on: a wait for all would never end.
         """
         with self._lock:
-            tasks = list(self._pending)
-        for task in tasks:
-            task.pause(is_on=False)
+            self._can_pause = False
+            for task in self._pending:
+                task.context.is_paused = False
+
+    def pause(self, task: Task, *, is_on: bool) -> None:
+        """
+        Let no bytes of *task* move, or let them move again; when all calls are to end, they move.
+        """
+        with self._lock:
+            task.context.is_paused = is_on and self._can_pause
 
     def is_driving(self, task: Task) -> bool:
         """
@@ -150,11 +159,13 @@ class Scheduler:
         """
         Wait until every call is over, save those whose callbacks this thread is in; return whether they are.
         """
+        # Callbacks that wait for all calls do not wait for each other. A thread that is in none waits for these too:
+        # when they have waited, they go on, and may call.
         own = frozenset(task for one in getattr(_here, "tasks", ()) for task in one.ancestors)
         if own:
             return self._work_until_over(own, timeout)
         with self._lock:
-            return self._changed.wait_for(lambda: self._pending <= _in_wait, timeout)
+            return self._changed.wait_for(lambda: not self._pending, timeout)
 
     def _work_until_over(self, own: frozenset[Task], timeout: float | None) -> bool:
         """

@@ -39,6 +39,10 @@ class Driver(Protocol):
         """Ask *task* to stop, also while it is parked."""
         ...
 
+    def pause(self, task: Task, /, *, is_on: bool) -> None:
+        """Let no bytes of *task* move, or let them move again."""
+        ...
+
     def run_if_idle(self, task: Task, until: float | None, /) -> bool:
         """In a worker thread, run *task* here if no other thread does; return whether this is a worker thread."""
         ...
@@ -153,7 +157,10 @@ class Task:
         """
         Let no bytes move, or let them move again.
         """
-        self.context.is_paused = is_on
+        if self.driver is not None:
+            self.driver.pause(self, is_on=is_on)
+        else:
+            self.context.is_paused = is_on
 
     def run_if_idle(self, until: float | None) -> bool:
         """

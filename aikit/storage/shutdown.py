@@ -127,6 +127,17 @@ def _shut_down() -> None:
             scheduler.dismiss()
 
 
+def _say_interrupted() -> None:
+    """
+    Have the interpreter know that Ctrl-C ends it, which the threads that went on may have made it forget.
+    """
+    # CPython exits with the status of Ctrl-C only if the last text that it ran, `exec` and `eval` of a string included,
+    # ended with one. Modules that a thread imported after the main thread's end run some: `namedtuple` is one.
+    if not hasattr(sys, "ps1"):  # a prompt that was left has not died of Ctrl-C
+        with suppress(KeyboardInterrupt):
+            exec("raise KeyboardInterrupt")  # noqa: S102  there is no other way
+
+
 def _finish() -> None:
     """
     Wait for all schedulers; Ctrl-C, before or now, cancels their calls and ends the process within two seconds.
@@ -134,6 +145,7 @@ def _finish() -> None:
     try:
         if _was_interrupted():
             _end_in_a_hurry()
+            _say_interrupted()
             return
         while (scheduler := _busy_scheduler()) or _pumped():
             if scheduler:

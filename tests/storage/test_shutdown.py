@@ -198,6 +198,85 @@ def test_ctrl_c_after_the_script_ended_ends_it(dead: ScriptedServer) -> None:
     assert "Traceback" not in err
 
 
+def test_ctrl_c_while_a_thread_imports_keeps_the_status_of_ctrl_c(slow: ScriptedServer) -> None:
+    """
+    What a call's thread imports after the main thread's end, here a named tuple, does not make the status another one.
+    """
+    script = """
+        def late(result):
+            import collections
+            while not hasattr(sys, "last_value"):
+                time.sleep(0.01)
+            collections.namedtuple("Late", "one")
+            done(result)
+        client.files.retrieve("file-1", {"on_terminate": late})
+        print("ready", flush=True)
+        time.sleep(60)
+    """
+    code, out, _, seconds = interrupted(started(slow, script), "ready")
+    assert seconds < 2
+    assert code in {-signal.SIGINT, 130}
+    assert "done False ['cancelled']" in out
+
+
+def test_ctrl_c_ends_it_although_callbacks_go_on_calling(slow: ScriptedServer) -> None:
+    """
+    Calls that callbacks make while the traceback of Ctrl-C is printed do not count as a sign that it was survived.
+    """
+    script = """
+        def again(result):
+            client.files.retrieve("file-1", {"on_terminate": again})
+        def hook(*_):
+            time.sleep(0.8)
+        sys.excepthook = hook
+        again(None)
+        print("ready", flush=True)
+        time.sleep(60)
+    """
+    code, _, _, seconds = interrupted(started(slow, script), "ready")
+    assert seconds < 2 + 0.8
+    assert code in {-signal.SIGINT, 130}
+
+
+def test_end_waits_for_callbacks_that_close(slow: ScriptedServer) -> None:
+    """
+    A callback that waits in close() is not over: at the end of the program Ctrl-C still ends what it does afterwards.
+    """
+    script = """
+        other = OpenAIClient("k", base_url=os.environ["SERVER"])
+        def closing(result):
+            other.files.retrieve("file-1", {"background": True})
+            pending = client.files.retrieve("file-1", {"background": True})
+            client.close()
+            other.close()
+            print(pending.success)
+            print("ready", flush=True)
+            time.sleep(8)
+        client.files.retrieve("file-1", {"on_terminate": closing})
+    """
+    code, _, _, seconds = interrupted(started(slow, script), "ready")
+    assert seconds < 2
+    assert code in {-signal.SIGINT, 130}
+
+
+@pytest.mark.parametrize("end", ["", "client.close()"])
+def test_what_is_paused_during_the_end_goes_on(slow: ScriptedServer, end: str) -> None:
+    """
+    Once the client is closed or the program ends, pausing stops no bytes, also in progress and of calls of callbacks.
+    """
+    script = f"""
+        def second(result):
+            client.files.create(b"x" * 5_000_000, "user_data", {{"filename": "b.txt", "on_terminate": done}}).pause()
+        handles = []
+        handles.append(client.files.create(
+            b"x" * 5_000_000, "user_data",
+            {{"filename": "a.txt", "on_terminate": second, "on_progress": lambda _: [one.pause() for one in handles]}},
+        ))
+        {end}
+    """
+    assert ended(started(slow, script)) == (0, "done True []\n", "")
+
+
 def test_ctrl_c_with_a_stuck_callback_ends_it_all_the_same(slow: ScriptedServer) -> None:
     """
     A callback that never returns does not keep the process alive after Ctrl-C.
