@@ -37,6 +37,10 @@ class Timer:
     Wakes parked tasks when they are due, on one thread that ends when nothing is parked.
     """
 
+    # `_changed` guards all fields, and *ticket* of what is parked; *due* is set before it is parked. No other lock is
+    # taken and no user code runs under it. The thread is started under it, so that two that park at once start one, and
+    # `_wake` is called without it. The entry of an unparked task stays in the heap, where its number is out of date.
+
     _wake: Callable[[Any], None]
     _heap: list[tuple[float, int, Parked]] = attrs.field(factory=list)
     _parked: int = 0

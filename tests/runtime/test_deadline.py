@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from aikit import OpenAIClient
+from aikit.runtime import timers
 from tests.scripted_server import FILE, answer, cut, serving, silent
 
 
@@ -104,3 +105,22 @@ def test_what_is_no_deadline_is_refused(value: Any) -> None:
     """
     with OpenAIClient("k", base_url="http://127.0.0.1:1/v1") as client, pytest.raises((TypeError, ValueError)):
         client.files.list({"deadline": value})
+
+
+def test_interrupted_begin_leaves_no_deadline_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Ctrl-C that comes when the time has just begun to run: no timer holds up the program's end for an hour.
+    """
+    begin = timers.Deadline.begin
+
+    def interrupted(deadline: timers.Deadline) -> None:
+        begun.append(deadline)
+        begin(deadline)
+        raise KeyboardInterrupt
+
+    begun: list[timers.Deadline] = []
+    monkeypatch.setattr(timers.Deadline, "begin", interrupted)
+    with serving(silent()) as server, OpenAIClient("k", base_url=server.url) as client:
+        with pytest.raises(KeyboardInterrupt):
+            client.files.retrieve("file-1", {"deadline": 3600})
+        assert begun[0].ticket is None
