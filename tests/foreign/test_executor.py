@@ -88,7 +88,7 @@ def test_every_line_is_answered_by_the_foreign_server(talker: Aimock, embedded: 
 
 def test_no_line_is_lost_whatever_the_server_does(talker: Aimock, embedded: EmbeddedProvider) -> None:
     """
-    Three in ten exchanges go wrong: what may pass is asked again, what was answered with garbage is a failed line.
+    Three in ten exchanges go wrong: what may pass is asked again, garbage too, and what fails all the same says why.
     """
     client = embedded.client(base_url=talker.base_url, custom_headers=CHAOS, **OPTIONS)
     batch = ended(client)
@@ -100,7 +100,7 @@ def test_no_line_is_lost_whatever_the_server_does(talker: Aimock, embedded: Embe
     failed = [row for row in found if row["error"] is not None or row["response"]["status_code"] != 200]
     assert len(failed) == counts.failed
     assert counts.failed < LINES / 5
-    assert "invalid_response" in {row["error"]["code"] for row in failed if row["error"]}
+    assert all(row["error"]["code"] and row["error"]["message"] for row in failed if row["error"])
 
 
 def test_what_the_server_refuses_is_in_the_error_file(talker: Aimock, embedded: EmbeddedProvider) -> None:

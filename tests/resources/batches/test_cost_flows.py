@@ -78,7 +78,7 @@ def test_a_file_of_another_size_than_told_is_not_counted(tmp_path: Path, more: i
     """
     size = len(_Stored(0).content)
     assert _cost(_Stored(size), tmp_path).total == Decimal(2)
-    with pytest.raises(OpenAIError, match=f"{size} bytes of file file-out came, but it has {size + more}") as caught:
+    with pytest.raises(OpenAIError, match=f"{size} bytes came, but the file has {size + more}") as caught:
         _cost(_Stored(size + more), tmp_path)
     assert caught.value.code == "size_mismatch"
 
@@ -99,7 +99,7 @@ def test_only_missing_files_are_replaced_by_what_the_batch_tells(tmp_path: Path)
     A file that is there and came damaged is an error, also where the batch tells its tokens.
     """
     told = {"input_tokens": 5, "output_tokens": 0}
-    with pytest.raises(OpenAIError, match="came, but it has"):
+    with pytest.raises(OpenAIError, match="came, but the file has"):
         _cost(_Stored(5), tmp_path, attrs.evolve(_BATCH, usage=told))
 
 
