@@ -4,8 +4,11 @@ The cost of a batch, from its counted tokens.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
+
+import attrs
 
 from aikit.billing.prices import Prices
 from aikit.billing.usage_counter import Counts, UsageCounter
@@ -18,8 +21,7 @@ def cost_of(counter: UsageCounter, prices: Prices, notes: tuple[str, ...] = (), 
     Return the cost of the lines in *counter*; *missing* answers are in no file.
     """
     models = tuple(sorted(_models(counter), key=lambda model: -model.requests))
-    unpriced = [model.model for model in models if model.cost is None]
-    return OpenAIBatchCost(
+    cost = OpenAIBatchCost(
         models=models,
         answered=counter.answered,
         failed=counter.failed,
@@ -27,20 +29,34 @@ def cost_of(counter: UsageCounter, prices: Prices, notes: tuple[str, ...] = (), 
         missing=missing,
         problem_count=counter.problem_count,
         problems=tuple(counter.problems),
-        notes=(*notes, *_notes(counter, missing, [prices.why_unknown(unpriced)] if unpriced else [])),
     )
+    return attrs.evolve(cost, notes=(*notes, *_notes(cost, counter, prices)))
 
 
-def _notes(counter: UsageCounter, missing: int, notes: list[str]) -> list[str]:
-    if counter.untold:
-        notes.append(f"{counter.untold:,} answers do not tell their tokens")
-    if missing:
-        notes.append(f"{missing:,} answers that the provider counts are in neither file")
-    if counter.problem_count:
-        notes.append(f"{counter.problem_count:,} lines could not be read, see problems")
-    if notes:
-        notes.append("so the total is a lower bound: it cost at least that")
-    return notes
+def _notes(cost: OpenAIBatchCost, counter: UsageCounter, prices: Prices) -> Iterator[str]:
+    if cost.unpriced:
+        yield prices.why_unknown(cost.unpriced)
+    for note, lines in sum((counts.notes for counts in counter.counts.values()), Counter()).items():
+        yield f"{lines:,} answers: {note}"
+    yield from _notes_on_kinds(counter, prices)
+    if cost.untold:
+        yield f"{cost.untold:,} answers do not tell their tokens"
+    if cost.missing:
+        yield f"{cost.missing:,} answers that the provider counts are in neither file"
+    if cost.problem_count:
+        yield f"{cost.problem_count:,} lines could not be read, see problems"
+    if cost.is_lower_bound:
+        yield "so the total is a lower bound: it cost at least that"
+
+
+def _notes_on_kinds(counter: UsageCounter, prices: Prices) -> Iterator[str]:
+    for (model, step), counts in counter.counts.items():
+        for kind in _unpriced(step, counts):
+            tokens = f"{counts.other_tokens[kind]:,} {kind} tokens of {model or 'lines that name no model'}"
+            give = f'give "{kind}" in {prices.path} or as OpenAIClient(prices=…)'
+            yield f"{tokens} have no price of their own and are counted as text: {give}"
+        if counts.vague:
+            yield f"{counts.vague:,} answers of {model} do not tell which of their tokens cost more than text"
 
 
 def _models(counter: UsageCounter) -> Iterator[OpenAIModelCost]:
@@ -54,19 +70,17 @@ def _models(counter: UsageCounter) -> Iterator[OpenAIModelCost]:
         yield OpenAIModelCost(
             model=model,
             requests=sum(counts.requests for _, counts in found),
-            usage=sum((_usage(counts) for _, counts in found), Usage()),
+            usage=sum((counts.usage for _, counts in found), Usage()),
             cost=sum(known, Decimal(0)) if len(known) == len(costs) else None,
+            is_lower_bound=any(
+                counts.is_lower_bound or counts.vague or _unpriced(step, counts) for step, counts in found
+            ),
         )
 
 
 def _cost(step: int, counts: Counts) -> Decimal | None:
-    return None if counts.price is None else counts.price.batch_rates(step).cost(_usage(counts))
+    return None if counts.price is None else counts.price.batch_rates(step).cost(counts.usage)
 
 
-def _usage(counts: Counts) -> Usage:
-    return Usage(
-        input_tokens=counts.input_tokens,
-        cached_tokens=counts.cached_tokens,
-        output_tokens=counts.output_tokens,
-        reasoning_tokens=counts.reasoning_tokens,
-    )
+def _unpriced(step: int, counts: Counts) -> tuple[str, ...]:
+    return () if counts.price is None else counts.price.batch_rates(step).unpriced(counts.usage)

@@ -10,9 +10,10 @@ from typing import Final, Generic, Protocol, TypeVar
 import attrs
 
 from aikit.http.sinks import ResumingSink
+from aikit.types.batch_rows import LINE_MAX_BYTES
 
 _PIECE: Final = 64 * 1024  # what fits into the processor's cache is scanned a fifth faster
-_MAX_LINE_BYTES: Final = 32 * 1024 * 1024
+_MAX_LINE_BYTES: Final = LINE_MAX_BYTES
 
 
 class Counter(Protocol):

@@ -180,7 +180,7 @@ def _add_costs(counts: _Counts, low: int, high: int | None, most: int | None) ->
         cost = Rates(input=_least(rates.input, rates.cached_input)).cost(Usage(input_tokens=low))
         counts.cost_low = None if cost is None else counts.cost_low + cost
     if counts.cost_high is not None:
-        rates = counts.price.batch_rates(counts.price.step(high or 0))
+        rates = counts.price.batch_rates(counts.price.step(high or 0)).dearest()
         high = 0 if high is None and rates.input == 0 else high  # what is free may be as long as it likes
         most = 0 if most is None and rates.output == 0 else most
         is_known = high is not None and most is not None

@@ -21,7 +21,8 @@ Table ``events``, one row for each event; at most one ``created`` and one ``ende
     input_tokens, cached_tokens, output_tokens, reasoning_tokens  INTEGER  of all models; NULL in 'created'
     cost             TEXT     US dollars, an exact decimal number; NULL in 'created', and where no price is known
     is_lower_bound   INTEGER  1 where prices or tokens are missing: it cost at least that
-    models           TEXT     JSON: [{"model", "requests", the four counts of tokens, "cost"}, …]
+    models           TEXT     JSON: [{"model", "requests", the four counts of tokens, "cost"}, …]; where there are some,
+                              also "other_tokens", kind → count, and "is_lower_bound"
     metadata         TEXT     JSON: the batch's own
 """
 
@@ -46,6 +47,7 @@ from aikit.types.batches import OpenAIBatchRequestCounts
 from aikit.types.costs import OpenAIModelCost
 from aikit.types.events import CREATED, ENDED, OpenAIBatchEvent
 from aikit.types.usage import Usage
+from aikit.types.wire import NOTHING
 
 T = TypeVar("T")
 
@@ -306,13 +308,15 @@ def _stored(value: Any) -> Any:
 def _event(row: tuple[Any, ...]) -> OpenAIBatchEvent:
     values = dict(zip(_COLUMNS, row, strict=True))
     tokens = {name: values[name] for name in _TOKENS}
+    models = tuple(_model_from_json(model) for model in json.loads(values["models"]))
+    others = sum((model.usage for model in models), Usage()).other_tokens
     return OpenAIBatchEvent(
         **{name: values[name] for name in _PLAIN},
         request_counts=OpenAIBatchRequestCounts(*(values[name] for name in _COUNTS)),
-        usage=None if tokens["input_tokens"] is None else Usage(**tokens),
+        usage=None if tokens["input_tokens"] is None else Usage(**tokens, other_tokens=others),
         cost=_decimal(values["cost"]),
         is_lower_bound=bool(values["is_lower_bound"]),
-        models=tuple(_model_from_json(model) for model in json.loads(values["models"])),
+        models=models,
         metadata=json.loads(values["metadata"]),
     )
 
@@ -335,9 +339,17 @@ def _model_to_json(model: OpenAIModelCost) -> dict[str, Any]:
         "requests": model.requests,
         **tokens,
         "cost": _written(model.cost),
+        **({"other_tokens": dict(model.usage.other_tokens)} if model.usage.other_tokens else {}),
+        **({"is_lower_bound": True} if model.is_lower_bound else {}),
     }
 
 
 def _model_from_json(data: dict[str, Any]) -> OpenAIModelCost:
-    usage = Usage(**{name: data[name] for name in _TOKENS})
-    return OpenAIModelCost(model=data["model"], requests=data["requests"], usage=usage, cost=_decimal(data["cost"]))
+    usage = Usage(**{name: data[name] for name in _TOKENS}, other_tokens=data.get("other_tokens") or NOTHING)
+    return OpenAIModelCost(
+        model=data["model"],
+        requests=data["requests"],
+        usage=usage,
+        cost=_decimal(data["cost"]),
+        is_lower_bound=data.get("is_lower_bound", False),
+    )

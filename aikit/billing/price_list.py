@@ -12,13 +12,22 @@ from decimal import Decimal
 from typing import Any, Final
 
 from aikit.billing.rates import Price, Rates
+from aikit.types.wire import NOTHING
 
 # https://github.com/pydantic/genai-prices (0.2.3, read 2026-11-22). It asks the network only where a program starts its
 # UpdatePrices; the snapshot that is used here is the package's own, or what that program fetched.
 
 _IN_BATCHES: Final = {"processing": "batch"}
 _NAMES: Final = {"input": "input_mtok", "cached_input": "cache_read_mtok", "output": "output_mtok"}
-_OTHER_KINDS: Final = ("image", "audio", "video", "mchars")
+_FORMS: Final = ("audio", "image", "video")
+_KIND_NAMES: Final = {
+    "cache_write": "cache_write_mtok",
+    "cache_write_1h": "cache_write_1h_mtok",
+    **{f"input_{form}": f"input_{form}_mtok" for form in _FORMS},
+    **{f"cached_{form}": f"cache_{form}_read_mtok" for form in _FORMS},
+    **{f"output_{form}": f"output_{form}_mtok" for form in _FORMS},
+}
+_NOT_BY_TOKENS: Final = ("mchars", "hours", "kpages", "output_reasoning", "output_citation")
 _DAY_S: Final = 86_400
 _LAST_DAY: Final = 2_932_896  # the year 9999: a provider may say any number
 
@@ -36,7 +45,7 @@ def listed_price(list_name: str, model: str, at: int | None, batch_discount: Dec
     Return the listed price of *model*, ``None`` if it is not listed.
 
     The list's own prices of batches count; a model that has none there costs its plain price less *batch_discount*. A
-    model whose images or sounds are priced apart is not priced: usage does not tell how many of its tokens are what.
+    model that is not priced by its tokens, but by characters, hours or pages, is not priced.
     """
     if not is_installed():
         return None
@@ -54,7 +63,7 @@ def _priced(list_name: str, model: str, day: int, batch_discount: Decimal) -> Pr
         return None
     moment = datetime.fromtimestamp(day * _DAY_S, UTC)
     plain = info.get_prices(moment).__dict__
-    if plain.get("input_mtok") is None or any(kind in name for name in plain for kind in _OTHER_KINDS):
+    if plain.get("input_mtok") is None or _is_apart(plain):
         return None
     has_own = any(
         variant.when == _IN_BATCHES and (variant.constraint is None or variant.constraint.active(moment))
@@ -73,8 +82,23 @@ def _priced(list_name: str, model: str, day: int, batch_discount: Decimal) -> Pr
     )
 
 
+def _is_apart(prices: dict[str, Any]) -> bool:
+    """
+    Return whether something is priced that usage does not count, or the list does not say which output it prices.
+
+    A model that reads images and has one price of output may make text or images for it.
+    """
+    names = {name for name, price in prices.items() if price is not None}
+    is_unclear = "input_image_mtok" in names and not names & {"output_image_mtok", "output_audio_mtok"}
+    return is_unclear or any(kind in name for name in names for kind in _NOT_BY_TOKENS)
+
+
 def _rates(prices: dict[str, Any], input_tokens: int) -> Rates:
-    return Rates(**{name: _at(prices.get(key), input_tokens) for name, key in _NAMES.items()})
+    kinds = {kind: _at(prices.get(name), input_tokens) for kind, name in _KIND_NAMES.items()}
+    return Rates(
+        **{name: _at(prices.get(key), input_tokens) for name, key in _NAMES.items()},
+        kinds={kind: rate for kind, rate in kinds.items() if rate is not None} or NOTHING,
+    )
 
 
 def _at(price: Any, input_tokens: int) -> Decimal | None:

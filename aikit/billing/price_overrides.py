@@ -10,8 +10,9 @@ The user's own prices: given to a client, or in ``prices.json`` in the home.
 
 All prices are US dollars per million tokens. ``batch`` holds those of batches; without it they are the plain ones less
 ``batch_discount`` (0 to 1), and without that, less what the provider is known to give: OpenAI a half, others nothing.
-Without ``cached_input`` it costs as other input. ``max_output_tokens`` bounds estimates. ``read``, ``source`` and
-``note`` are for the reader.
+Without ``cached_input`` it costs as other input. Tokens that are no text, or are put into a cache, may have prices of
+their own: ``input_audio``, ``output_image``, ``cached_audio``, ``cache_write`` and the like. ``max_output_tokens``
+bounds estimates. ``read``, ``source`` and ``note`` are for the reader.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
 
-from aikit.billing.rates import Price, Rates
+from aikit.billing.rates import KINDS, Price, Rates
+from aikit.types.wire import NOTHING
 
 FILE_NAME: Final = "prices.json"
 _RATES: Final = ("input", "cached_input", "output")
+_MAY_BE_GIVEN: Final = (*_RATES, *KINDS)
 _TEXTS: Final = ("read", "source", "note")
-_KEYS: Final = (*_RATES, "batch", "batch_discount", "max_output_tokens", *_TEXTS)
+_KEYS: Final = (*_MAY_BE_GIVEN, "batch", "batch_discount", "max_output_tokens", *_TEXTS)
 _MOST: Final = 1_000_000_000
 
 
@@ -108,7 +111,7 @@ def _price(where: str, model: Any, entry: Any, batch_discount: Decimal) -> Price
     return Price(
         model=model,
         standard=standard,
-        batch=standard.cheaper_by(batch_discount) if batch is None else _rates(f"{where}: batch", batch, _RATES),
+        batch=standard.cheaper_by(batch_discount) if batch is None else _rates(f"{where}: batch", batch, _MAY_BE_GIVEN),
         max_output_tokens=most,
         source=str(entry.get("source") or "the user's own"),
     )
@@ -118,7 +121,9 @@ def _rates(where: str, entry: Any, known: tuple[str, ...]) -> Rates:
     if not isinstance(entry, Mapping):
         raise TypeError(f"{where} must be an object with {', '.join(_RATES)}, not {type(entry).__name__}")
     _require_known(where, entry, known)
-    return Rates(**{name: _number(f"{where}: {name}", entry.get(name), _MOST) for name in _RATES})
+    numbers = {name: _number(f"{where}: {name}", entry.get(name), _MOST) for name in _MAY_BE_GIVEN}
+    kinds = {name: number for name, number in numbers.items() if name in KINDS and number is not None}
+    return Rates(**{name: numbers[name] for name in _RATES}, kinds=kinds or NOTHING)
 
 
 def _require_known(where: str, entry: Mapping[str, Any], known: tuple[str, ...]) -> None:

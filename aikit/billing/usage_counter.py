@@ -5,13 +5,18 @@ Counting tokens, line by line, in the files that a batch gives back.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
 
 from aikit.billing.rates import FREE, Price
+from aikit.types.batch_rows import body_of, is_unreadable, status_of, usage_of
 from aikit.types.errors import OpenAIError
+from aikit.types.usage import Usage
+from aikit.types.usage_reader import Tokens, read_plainly, read_tokens, sides_told
+from aikit.types.wire import NOTHING
 from aikit.validation.lines import parsed
 
 PriceOf = Callable[[str], Price | None]
@@ -26,6 +31,15 @@ OTHER_MODELS: Final = "(more models)"
 class Counts:
     """
     Tokens of the answers of one model that have the same rates.
+
+    Attributes:
+        other_tokens: Kind → tokens that are no plain text, see `aikit.types.usage.Usage`.
+
+        notes: How uncommon counts were understood → in how many answers.
+
+        vague: Answers that do not tell how many of their tokens are of kinds with a price of their own.
+
+        is_lower_bound: Whether some answers tell not all of their tokens, or contradict themselves.
     """
 
     price: Price | None
@@ -34,9 +48,49 @@ class Counts:
     cached_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
+    other_tokens: Counter[str] = attrs.field(factory=Counter)
+    notes: Counter[str] = attrs.field(factory=Counter)
+    vague: int = 0
+    is_lower_bound: bool = False
+
+    @property
+    def usage(self) -> Usage:
+        """All tokens."""
+        return Usage(
+            input_tokens=self.input_tokens,
+            cached_tokens=self.cached_tokens,
+            output_tokens=self.output_tokens,
+            reasoning_tokens=self.reasoning_tokens,
+            other_tokens=dict(self.other_tokens) or NOTHING,
+            is_lower_bound=self.is_lower_bound,
+        )
+
+    def add(self, tokens: Tokens) -> None:
+        """
+        Add the tokens of one answer.
+        """
+        asked, cached, answered, reasoned, others, notes, is_lower_bound = tokens
+        self.requests += 1
+        self.input_tokens += asked
+        self.cached_tokens += cached
+        self.output_tokens += answered
+        self.reasoning_tokens += reasoned
+        if others:
+            self.other_tokens.update(others)
+        if notes:
+            self.notes.update(notes)
+            self.is_lower_bound |= is_lower_bound
+
+    def merge(self, other: Counts) -> None:
+        """
+        Add those of other answers.
+        """
+        for name in _SUMS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.is_lower_bound |= other.is_lower_bound
 
 
-COUNTED: Final = tuple(field.name for field in attrs.fields(Counts))[1:]
+_SUMS: Final = tuple(field.name for field in attrs.fields(Counts))[1:-1]
 
 
 @attrs.define(eq=False)
@@ -51,11 +105,11 @@ class UsageCounter:
 
         counts: Tokens by model and step of its rates.
 
-        answered: Lines with an answer of status 200 to 299.
+        answered: Lines with a good answer, see `aikit.types.batch_rows.status_of`.
 
         failed: All other lines.
 
-        untold: Answered lines that do not tell their tokens.
+        untold: Lines with a success that do not tell their tokens, also those whose body cannot be read.
 
         problem_count: Lines that could not be read.
 
@@ -89,15 +143,21 @@ class UsageCounter:
         except (TypeError, KeyError):
             self._add_odd(value, number)
             return
-        is_answer = type(status) is int and 200 <= status <= 299
+        if type(body) is not dict and response is not None:
+            body = body_of(response)
+        body = body if type(body) is dict else {}
+        if status == 200 and type(status) is int and value.get("error") is None is body.get("error"):
+            is_answer = True  # as most are
+        else:
+            is_answer = status_of(value) == "ok"
         if is_answer:
             self.answered += 1
         else:
             self.failed += 1
-        body = body if type(body) is dict else {}
-        usage = body.get("usage")
+        usage = usage_of(body)
         if type(usage) is not dict or not self._add_usage(usage, body.get("model")):
-            self.untold += is_answer and not self._is_free(body.get("model"))
+            is_paid = is_answer or (response is not None and is_unreadable(response))
+            self.untold += is_paid and not self._is_free(body.get("model"))
 
     def _is_free(self, model: Any) -> bool:
         """
@@ -120,9 +180,7 @@ class UsageCounter:
         Add the counts of another file.
         """
         for key, counts in other.counts.items():
-            own = self.counts.setdefault(key, Counts(counts.price))
-            for name in COUNTED:
-                setattr(own, name, getattr(own, name) + getattr(counts, name))
+            self.counts.setdefault(key, Counts(counts.price)).merge(counts)
         self.answered += other.answered
         self.failed += other.failed
         self.untold += other.untold
@@ -141,30 +199,29 @@ class UsageCounter:
             self.add_problem(number, "The response of this line is no object.")
             return
         response = response or {}
-        self.add({"response": {"body": None, "status_code": None, **response}}, number)
+        self.add({**value, "response": {"body": None, "status_code": None, **response}}, number)
 
     def _add_usage(self, usage: dict[str, Any], model: Any) -> bool:
         """
-        Add *usage* to that of *model*; false if it tells no tokens. It reads as `Usage.from_wire` does.
+        Add *usage* to that of *model*; false if it tells no tokens.
         """
-        get = usage.get
-        if "prompt_tokens" in usage:
-            asked, answered = get("prompt_tokens"), get("completion_tokens")
-            cached, thought = get("prompt_tokens_details"), get("completion_tokens_details")
-        else:
-            asked, answered = get("input_tokens"), get("output_tokens")
-            cached, thought = get("input_tokens_details"), get("output_tokens_details")
-        if type(asked) is not int or asked < 0:
-            return False
-        counts = self._counts(model, asked)
-        counts.requests += 1
-        counts.input_tokens += asked
-        if type(answered) is int and answered > 0:
+        plain = read_plainly(usage)
+        if plain is not None:
+            asked, cached, answered, reasoned = plain
+            counts = self._counts(model, asked)
+            counts.requests += 1
+            counts.input_tokens += asked
+            counts.cached_tokens += cached
             counts.output_tokens += answered
-        if type(cached) is dict and type(some := cached.get("cached_tokens")) is int and some > 0:
-            counts.cached_tokens += some
-        if type(thought) is dict and type(some := thought.get("reasoning_tokens")) is int and some > 0:
-            counts.reasoning_tokens += some
+            counts.reasoning_tokens += reasoned
+        else:
+            tokens = read_tokens(usage)
+            if tokens is None:
+                return False
+            counts = self._counts(model, tokens.asked)
+            counts.add(tokens)
+        if counts.price is not None and counts.price.batch.kinds:
+            counts.vague += counts.price.is_vague(sides_told(usage))
         return True
 
     def _counts(self, model: Any, input_tokens: int) -> Counts:

@@ -13,6 +13,10 @@ import attrs
 
 from aikit.types.errors import OpenAIError
 from aikit.types.usage import Usage
+from aikit.types.usage_reader import whole_number
+
+LINE_MAX_BYTES: Final = 256 * 1024 * 1024
+"""The longest line of a batch's files that is read; answers with images have many megabytes."""
 
 STATUSES: Final = ("ok", "failed", "expired", "cancelled", "missing")
 """What can have become of a line."""
@@ -91,8 +95,7 @@ class OpenAIBatchRow:
     @property
     def status_code(self) -> int | None:
         """HTTP status of the answer; ``None`` if none came."""
-        code = self._response.get("status_code")
-        return code if type(code) is int else None  # so no bool
+        return whole_number(self._response.get("status_code"))
 
     @property
     def request_id(self) -> str | None:
@@ -112,7 +115,7 @@ class OpenAIBatchRow:
     @property
     def usage(self) -> Usage | None:
         """Tokens of the answer; ``None`` if it does not tell."""
-        return Usage.from_wire(self._answer.get("usage"))
+        return Usage.from_wire(usage_of(self._answer))
 
     @property
     def text(self) -> str | None:
@@ -139,7 +142,7 @@ class OpenAIBatchRow:
         return _mapping(self.body)
 
     def _told_error(self) -> OpenAIError:
-        told = self._data.get("error") or self._answer.get("error")
+        told = _told(self._data.get("error")) or _told(self._answer.get("error"))
         details = told if isinstance(told, dict) else {"message": told}
         return OpenAIError(
             message=_text(details.get("message")) or self._wordless(told),
@@ -189,18 +192,26 @@ def status_of(answer: Mapping[str, Any]) -> str:
 
     Both files have the same lines: a *response* with an HTTP status and a body, which in the case of an error is that
     of the endpoint, or no response but an *error* of the batch. An answer that says of itself that it is an error, as
-    Responses do with status 200, is one.
+    Responses do with status 200, is one; an error whose members are all null is none. A status may be a number in a
+    string, and where there is none, a body that is an object is an answer. What is counted as paid reads this too.
     """
-    error = answer.get("error")
+    error = _told(answer.get("error"))
     if error:
         code = error.get("code") if isinstance(error, dict) else None
         return _NEVER_RAN.get(code, "failed") if isinstance(code, str) else "failed"
     response = _mapping(answer.get("response"))
-    body, code = body_of(response), response.get("status_code")
-    if _mapping(body).get("error"):
+    body, code = body_of(response), whole_number(response.get("status_code"))
+    if _told(_mapping(body).get("error")):
         return "failed"
-    is_success = isinstance(body, dict) and (type(code) is not int or 200 <= code <= 299)
+    is_success = isinstance(body, dict) and (code is None or 200 <= code <= 299)
     return "ok" if is_success else "failed"
+
+
+def usage_of(body: Mapping[str, Any]) -> Any:
+    """
+    Return what the *body* of an answer tells of its tokens, by OpenAI's name for that or by Gemini's.
+    """
+    return body.get("usage") or body.get("usageMetadata")
 
 
 def body_of(response: Mapping[str, Any]) -> Any:
@@ -220,8 +231,8 @@ def is_unreadable(response: Mapping[str, Any]) -> bool:
     """
     Return whether *response* is a success whose body is no JSON object.
     """
-    code = response.get("status_code")
-    return type(code) is int and 200 <= code <= 299 and type(body_of(response)) is not dict
+    code = whole_number(response.get("status_code"))
+    return code is not None and 200 <= code <= 299 and type(body_of(response)) is not dict
 
 
 def text_of(body: Mapping[str, Any]) -> str | None:
@@ -248,6 +259,13 @@ def _joined(content: Any) -> str | None:
     texts = [part.get("text") for part in map(_mapping, content)]
     found = [text for text in texts if isinstance(text, str)]
     return "".join(found) if found else None
+
+
+def _told(error: Any) -> Any:
+    """
+    Return *error*, or ``None`` if it says nothing: some servers send one with null members beside each answer.
+    """
+    return error if not isinstance(error, dict) or any(value is not None for value in error.values()) else None
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -27,12 +27,16 @@ class OpenAIModelCost:
         usage: Their tokens.
 
         cost: US dollars; ``None`` where no price is known, never 0 for that.
+
+        is_lower_bound: Whether it cost more than *cost*, or may have: some tokens are not told, or are of a kind, such
+            as audio, that has no price of its own and is counted as text.
     """
 
     model: str
     requests: int = 0
     usage: Usage = attrs.field(factory=Usage)
     cost: Decimal | None = None
+    is_lower_bound: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -43,7 +47,7 @@ class OpenAIBatchCost:
     Attributes:
         models: Each model asked, the one with most requests first.
 
-        answered: Lines with an answer of status 200 to 299.
+        answered: Lines with a good answer, those that `batches.results` calls ok.
 
         failed: All other lines: with an error, or never asked.
 
@@ -86,7 +90,8 @@ class OpenAIBatchCost:
     @property
     def is_lower_bound(self) -> bool:
         """Whether it cost more than *total*, or may have: prices or tokens are missing."""
-        return bool(self.unpriced or self.untold or self.missing or self.problem_count)
+        is_partly_told = any(model.is_lower_bound for model in self.models)
+        return bool(is_partly_told or self.unpriced or self.untold or self.missing or self.problem_count)
 
 
 @attrs.frozen(kw_only=True)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from aikit.billing.rates import Price, Rates
 from aikit.billing.usage_counter import OTHER_MODELS, UsageCounter
+from aikit.types.batch_rows import body_of, is_unreadable, status_of, usage_of
 from aikit.types.usage import Usage
 from tests.billing.lines import answer, file_of, never_asked, usage
 
@@ -52,12 +53,11 @@ def _read_fully(content: bytes) -> Any:
         if not _is_line(value):
             bad.append(number)
             continue
-        status, body = (response or {}).get("status_code"), (response or {}).get("body")
-        is_answer = type(status) is int and 200 <= status <= 299
+        body, is_answer = body_of(response or {}), status_of(value) == "ok"
         answered, failed = answered + is_answer, failed + (not is_answer)
-        told = Usage.from_wire(body.get("usage")) if isinstance(body, dict) else None
+        told = Usage.from_wire(usage_of(body)) if isinstance(body, dict) else None
         if told is None or not isinstance(body, dict):
-            untold += is_answer
+            untold += is_answer or is_unreadable(response or {})
             continue
         model = body.get("model")
         key = (model if isinstance(model, str) else "", 0)

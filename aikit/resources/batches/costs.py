@@ -32,7 +32,7 @@ from aikit.types.batches import OpenAIBatch, OpenAIBatchRequestCounts
 from aikit.types.costs import OpenAIBatchCost, OpenAIBatchEstimate
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
 from aikit.types.events import CREATED, ENDED
-from aikit.types.usage import Usage
+from aikit.types.usage_reader import Tokens, read_tokens
 
 if TYPE_CHECKING:
     from aikit.providers import Provider
@@ -209,10 +209,10 @@ def _count(
     try:
         found = yield from _count_files(provider, batch, prices, here)
     except OpenAIError as error:
-        usage = Usage.from_wire(batch.usage)
-        if usage is None or not (error.is_not_found_error or error.code == "output_missing"):
+        tokens = None if batch.usage is None else read_tokens(dict(batch.usage))
+        if tokens is None or not (error.is_not_found_error or error.code == "output_missing"):
             raise
-        return cost_of(_as_told(batch, usage, prices), prices, (_GONE,))
+        return cost_of(_as_told(batch, tokens, prices), prices, (_GONE,))
     return cost_of(found, prices, missing=_missing(batch.request_counts, found))
 
 
@@ -241,24 +241,19 @@ def _missing(told: OpenAIBatchRequestCounts, found: UsageCounter) -> int:
     return max(min(told.completed - found.answered, max(told.total, told.completed + told.failed) - lines), 0)
 
 
-def _as_told(batch: OpenAIBatch, usage: Usage, prices: Prices) -> UsageCounter:
+def _as_told(batch: OpenAIBatch, tokens: Tokens, prices: Prices) -> UsageCounter:
     """
     Return what the provider tells of the whole batch.
 
     Where long requests cost more, no price fits, unless all together are not long.
     """
     price = prices.price_of(batch.model or "", batch.created_at)
-    if price is not None and price.step(usage.input_tokens):
+    if price is not None and price.step(tokens.asked):
         price = None
     requests = batch.request_counts
-    counts = Counts(
-        price,
-        max(requests.completed, 1),
-        usage.input_tokens,
-        usage.cached_tokens,
-        usage.output_tokens,
-        usage.reasoning_tokens,
-    )
+    counts = Counts(price)
+    counts.add(tokens)
+    counts.requests = max(requests.completed, 1)
     told = UsageCounter(lambda _: price, answered=requests.completed, failed=requests.failed)
     told.counts[batch.model or "", 0] = counts
     return told

@@ -13,10 +13,14 @@ from typing import Any, Final, NamedTuple
 
 import attrs
 
-from aikit.types.batch_rows import STATUSES, OpenAIBatchProblem, is_unreadable, read_line, status_of
-
-LINE_MAX_BYTES: Final = 256 * 1024 * 1024
-"""The longest line that is read; answers with images have many megabytes."""
+from aikit.types.batch_rows import (
+    LINE_MAX_BYTES,
+    STATUSES,
+    OpenAIBatchProblem,
+    is_unreadable,
+    read_line,
+    status_of,
+)
 
 SHOWN_MAX: Final = 100
 """How many problems are told."""

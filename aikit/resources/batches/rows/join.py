@@ -15,8 +15,8 @@ import attrs
 
 from aikit.http.context import CallContext
 from aikit.resources.batches.rows.folder import Folder
-from aikit.resources.batches.rows.index import LINE_MAX_BYTES, AnswerFile, Entry, Index, entries, new_database
-from aikit.types.batch_rows import OpenAIBatchProblem, OpenAIBatchRow
+from aikit.resources.batches.rows.index import AnswerFile, Entry, Index, entries, new_database
+from aikit.types.batch_rows import LINE_MAX_BYTES, OpenAIBatchProblem, OpenAIBatchRow
 from aikit.types.batches import OpenAIBatch, OpenAIBatchError
 from aikit.types.errors import OpenAIError
 
