@@ -143,13 +143,16 @@ class UsageCounter:
         except (TypeError, KeyError):
             self._add_odd(value, number)
             return
-        if type(body) is not dict and response is not None:
-            body = body_of(response)
-        body = body if type(body) is dict else {}
-        if status == 200 and type(status) is int and value.get("error") is None is body.get("error"):
+        if (
+            type(body) is dict
+            and type(status) is int
+            and status == 200
+            and value.get("error") is body.get("error") is None
+        ):
             is_answer = True  # as most are
         else:
-            is_answer = status_of(value) == "ok"
+            body = body_of(response or {})
+            body, is_answer = body if type(body) is dict else {}, status_of(value) == "ok"
         if is_answer:
             self.answered += 1
         else:

@@ -35,6 +35,7 @@ _NEVER_RUN: Final[Mapping[str, tuple[str, str]]] = {
 """Final status of a batch → code and message of the requests that were not run."""
 _BLOCK: Final = 256 * 1024
 _MOST: Final = 2**63 - 1  # SQLite has no larger integer, and a server may report any
+_TOKENS: Final = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
 _STATUS_AFTER: Final = {"finalizing": "completed", "cancelling": "cancelled", "in_progress": "expired"}
 
 
@@ -96,7 +97,7 @@ def count_columns(journal: Journal) -> dict[str, Any]:
     return {
         "completed": counts.completed,
         "failed": counts.failed,
-        **{name: min(getattr(counts.usage, name), _MOST) for name in attrs.fields_dict(type(counts.usage))},
+        **{name: min(getattr(counts.usage, name), _MOST) for name in _TOKENS},
     }
 
 
