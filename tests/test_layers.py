@@ -28,7 +28,7 @@ _ROOMS: Final = (
     ("resources",),
     ("client",),
     ("testing", "gateway", "cli"),
-    ("__main__",),
+    ("__main__", "_pyinstaller"),
 )
 _FLOORS: Final = {room: floor for floor, rooms in enumerate(_ROOMS) for room in rooms}
 

@@ -21,7 +21,7 @@ _BROUGHT_BY: Final = {
     "opentelemetry": "opentelemetry-api",
     "toktok": "toktok-rs",
 }
-_NOT_OURS_TO_BRING: Final = {"PySide6", "PyQt6", "wx"}  # of the program that has such a window
+_NOT_OURS_TO_BRING: Final = {"PySide6", "PyQt6", "wx", "PyInstaller"}  # of programs with such a window, or so frozen
 
 
 def _project() -> dict[str, Any]:

@@ -5,7 +5,6 @@ Prices: the user's own first, then those of the price list of this provider.
 from __future__ import annotations
 
 import functools
-import json
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -18,6 +17,7 @@ import attrs
 from aikit.billing.price_list import is_installed, listed_price
 from aikit.billing.price_overrides import read_prices, user_prices
 from aikit.billing.rates import FREE, Price
+from aikit.storage.package_data import read_data
 
 _DATE: Final = re.compile(r"-20\d\d-[01]\d-[0-3]\d(?=$|:)")
 
@@ -107,6 +107,6 @@ def prices_for(base_url: str, *, own: Mapping[str, Any] | None, path: Path, is_f
 
 @functools.cache
 def _facts() -> Mapping[str, Any]:
-    facts: dict[str, Any] = json.loads(Path(__file__).with_name("batch_prices.json").read_text("utf-8"))
+    facts = read_data("aikit.billing", "batch_prices.json")
     del facts["about"]
     return facts

@@ -8,7 +8,7 @@ import logging
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.shell_completion import get_completion_class
@@ -18,6 +18,9 @@ from aikit.cli.options import Command, Group
 from aikit.cli.output import Exit, forget, leave_now, naming_stdout, tell
 from aikit.cli.safety import safe, safe_json
 from aikit.types.errors import OpenAIError
+
+if TYPE_CHECKING:  # what commands are loaded from by name: programs that freeze others look for it here
+    from aikit.cli import batch_run, batches, batches_results, demo, files, files_prune, providers  # noqa: F401
 
 _EPILOG: Final = """
 \b

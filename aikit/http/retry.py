@@ -276,11 +276,12 @@ def _number(text: str | None) -> float | None:
 
 
 def _date_s(text: str, now: float) -> float | None:
-    from datetime import UTC  # noqa: PLC0415  rare, and not cheap to import
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415  likewise
+    from email.utils import mktime_tz, parsedate_tz  # noqa: PLC0415  rare, and not cheap to import
 
+    date = parsedate_tz(text)
+    if date is None:
+        return None
     try:
-        date = parsedate_to_datetime(text)
-        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
+        return mktime_tz((*date[:9], date[9] or 0)) - now  # without a zone it is UTC
     except (ValueError, OverflowError):
         return None

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import functools
 import itertools
-import json
 import math
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Final
 
 import attrs
+
+from aikit.storage.package_data import read_data
 
 _BLANK, _SIGN, _QUOTE, _DIGIT, _LINE, _ODD = b" ", b"\x0b", b"\x0c", b"\r", b"\n", b"\t"
 _UPPER: Final = bytes(range(ord("A"), ord("Z") + 1))
@@ -106,7 +106,7 @@ def _numbers(ranges: list[list[int]]) -> Iterable[int]:
 
 @functools.cache
 def _known() -> _Known:
-    data = json.loads(Path(__file__).with_name("text_bounds.json").read_text(encoding="utf-8"))
+    data = read_data("aikit.jsonl", "text_bounds.json")
     one, two = (frozenset(" ".join(data[name]).split()) for name in ("one", "two"))
     return _Known(one, two, _CharCosts(data))
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from aikit.http.sources import Source
     from aikit.providers.account import Account
     from aikit.providers.config import ProviderSettings
+    from aikit.providers.local.provider import LocalProvider as LocalProvider
+    from aikit.providers.openai import OpenAIProvider as OpenAIProvider
     from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
     from aikit.types.files import FileOrder, FilePage, OpenAIFile, OpenAIFileDeleted
     from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart, UploadOrder
@@ -24,7 +26,11 @@ KINDS: Final[Mapping[str, str]] = {
     "openai": "aikit.providers.openai:OpenAIProvider",
     "local": "aikit.providers.local.provider:LocalProvider",
 }
-"""Kind of provider → where its class is; imported when a client of that kind is made."""
+"""
+Kind of provider → where its class is; imported when a client of that kind is made.
+
+Each stands among the imports above, too, where programs that freeze others find it.
+"""
 
 KEYLESS: Final = frozenset(("local",))
 """Kinds that need no API key."""

@@ -158,9 +158,7 @@ class _Call:
         self.session.dispatcher.deliver(partial(_run, callbacks, self.result))
 
     def _newest(self, on_progress: Callable[[Any], object]) -> Callable[[Any], None]:
-        from aikit.dispatch import Newest  # noqa: PLC0415  only calls that show progress need it
-
-        return Newest(self.session.dispatcher, partial(_run, [on_progress])).tell
+        return self.session.newest_only(partial(_run, [on_progress]))
 
 
 def _run(callbacks: list[Callable[[Any], object]], value: Any) -> None:

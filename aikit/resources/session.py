@@ -216,7 +216,7 @@ class Session:
         self._given = given
         self._prices, self._hooks, self._is_kept = _checked_prices(prices), checked_hooks(hooks, is_kept=ledger), ledger
         self.bandwidth = None if bandwidth is None else Bandwidth.of(bandwidth)
-        self._dispatcher = _dispatcher_of(dispatcher) if dispatcher is not None else None
+        self._dispatcher = _dispatch().dispatcher_of(dispatcher) if dispatcher is not None else None
         self._lock = threading.Lock()
         self._scheduler: Scheduler | None = None
         self._is_closed = self._is_cancelled = False
@@ -259,8 +259,16 @@ class Session:
     def dispatcher(self) -> Dispatcher:
         """Where callbacks run."""
         if self._dispatcher is None:
-            self._dispatcher = _dispatcher_of(None)
+            immediate: Dispatcher = _dispatch().dispatcher_of(None)
+            self._dispatcher = immediate
         return self._dispatcher
+
+    def newest_only(self, tell: Callable[[Any], object]) -> Callable[[Any], None]:
+        """
+        Return a callback that has the dispatcher call *tell* with the newest value of those that wait for it.
+        """
+        newest: Callable[[Any], None] = _dispatch().Newest(self.dispatcher, tell).tell
+        return newest
 
     @property
     def ledger(self) -> Ledger:
@@ -413,10 +421,10 @@ def _checked_prices(prices: Any) -> Mapping[str, Any] | None:
     return checked_prices("prices", prices)
 
 
-def _dispatcher_of(value: Any) -> Dispatcher:
-    from aikit.dispatch import dispatcher_of  # noqa: PLC0415  a client without callbacks needs none
+def _dispatch() -> Any:
+    from aikit import dispatch  # noqa: PLC0415  a client without callbacks needs none
 
-    return dispatcher_of(value)
+    return dispatch
 
 
 def _after_fork_in_child() -> None:

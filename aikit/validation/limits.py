@@ -5,13 +5,13 @@ The limits of providers: dated data in ``limits.json``, read when it is first ne
 from __future__ import annotations
 
 import functools
-import json
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import attrs
+
+from aikit.storage.package_data import read_data
 
 _UNBOUNDED: Final = sys.maxsize
 
@@ -111,7 +111,7 @@ def limits_for(provider_kind: str) -> Limits:
 
 
 def _kinds() -> dict[str, Any]:
-    kinds: dict[str, Any] = json.loads(Path(__file__).with_name("limits.json").read_text(encoding="utf-8"))
+    kinds = read_data("aikit.validation", "limits.json")
     del kinds["about"]
     return kinds
 

@@ -116,10 +116,10 @@ class LocalProvider(OpenAIProvider):
 
 @contextmanager
 def _upstream(base_url: str, headers: Headers, connections: int, http_agent: Any) -> Iterator[Answerer]:
-    from aikit.http.transport import http_transport  # noqa: PLC0415  likewise
     from aikit.providers.local.batches.upstream import Upstream  # noqa: PLC0415  requests is imported by the first line
 
-    transport = http_transport(http_agent, connections=connections)
+    server = OpenAIProvider(base_url=base_url, headers=headers)
+    transport = server.make_transport(connections=connections, http_agent=http_agent)
     try:
         yield Upstream(base_url=base_url, transport=transport, headers=headers)
     finally:

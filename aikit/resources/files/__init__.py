@@ -30,7 +30,7 @@ from aikit.runtime.parameters import OpenAIParameters, require_text
 from aikit.types.files import FilePage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from aikit.providers import Provider
     from aikit.resources.files.bulk_progress import Limiters
@@ -142,9 +142,7 @@ class FilesAPI:
         """
         # GET {base}/files?limit&after, all pages
         # https://developers.openai.com/api/reference/resources/files/methods/list (read 2026-11-21)
-        from aikit.resources.files.prune import sum_up_files  # noqa: PLC0415  likewise
-
-        return sum_up_files(self._session, parameters)
+        return _housekeeping()[0](self._session, parameters)
 
     def prune(self, parameters: FilePruneOptions) -> OpenAIFilePruneResult:
         """
@@ -166,9 +164,7 @@ class FilesAPI:
         """
         # GET {base}/files, GET {base}/batches, DELETE {base}/files/{file_id}
         # https://developers.openai.com/api/reference/resources/files/methods/delete (read 2026-11-21)
-        from aikit.resources.files.prune import prune_files  # noqa: PLC0415  likewise
-
-        return prune_files(self._session, self._limiters, parameters)
+        return _housekeeping()[1](self._session, self._limiters, parameters)
 
     def retrieve(self, file_id: str, parameters: Options | None = None) -> OpenAIFileResult:
         """
@@ -317,3 +313,12 @@ class FilesAPI:
 def _list(provider: Provider, options: OpenAIFileListParameters) -> Flow[FilePage]:
     query = options.query()
     return (all_pages if options.all_pages else one_page)(provider.list_files, query)
+
+
+def _housekeeping() -> tuple[Callable[..., OpenAIFileUsageResult], Callable[..., OpenAIFilePruneResult]]:
+    """
+    Return what sums up files, and what prunes them.
+    """
+    from aikit.resources.files.prune import prune_files, sum_up_files  # noqa: PLC0415  other calls need none of it
+
+    return sum_up_files, prune_files
