@@ -1,0 +1,3 @@
+"""
+Tests of programs that are given away: frozen, or in a zip file.
+"""
