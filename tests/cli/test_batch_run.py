@@ -74,6 +74,36 @@ def test_every_line_is_answered_in_the_order_of_the_input(aikit: Here, good: Pat
     assert len(service.batches) == 1
 
 
+def test_answers_without_a_file_are_waited_for(aikit: Here, good: Path, service: Service) -> None:
+    """
+    A batch that is completed before its provider names a file has neither lost its lines nor cost nothing.
+    """
+    service.silent_looks = 3
+    prices = {"models": {"m": {"input": 1, "output": 1}}}
+    home = Path(os.environ["AIKIT_HOME"])
+    home.mkdir()
+    (home / "prices.json").write_text(json.dumps(prices))
+    ran = aikit("batch", "run", good, *QUICK)
+    assert (ran.code, ran.fields) == (0, [[str(good.with_suffix(".results.jsonl")), *"550000"]])
+    assert "cost $0.000075" in ran.err
+    assert len(service.batches) == 1
+
+
+def test_answers_without_a_file_to_the_end_are_an_error(aikit: Here, good: Path, service: Service) -> None:
+    """
+    Nothing is written, nothing is booked and nothing sent again; called again, it goes on.
+    """
+    service.silent_looks = 1_000_000
+    for _ in range(2):
+        ran = aikit("batch", "run", good, "--poll-interval", "0.01", "--max-wait", "1", "--yes", "--resubmit")
+        assert ran.code == 1
+        assert "names no file with them" in ran.err
+    assert not good.with_suffix(".results.jsonl").exists()
+    service.silent_looks = 0
+    assert aikit("batch", "run", good, *QUICK).code == 0
+    assert len(service.batches) == 1
+
+
 def test_lines_that_are_not_ok_have_an_exit_code_and_a_command(aikit: Here, good: Path, service: Service) -> None:
     """
     Exit code 4; each line is accounted for, with the reasons, and what would send them again is told.

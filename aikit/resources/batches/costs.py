@@ -25,7 +25,7 @@ from aikit.http.flow import Flow
 from aikit.http.messages import Request, Response
 from aikit.http.retry import intercept
 from aikit.http.sources import Source, source_of
-from aikit.resources.batches.fetch import fetch_ended, without_output
+from aikit.resources.batches.fetch import fetch_ended, output_missing
 from aikit.resources.batches.parameters import OpenAIBatchParameters
 from aikit.resources.batches.rows.join import BatchRows, lacks_output
 from aikit.types.batches import OpenAIBatch, OpenAIBatchRequestCounts
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger("aikit")
 _FILE_ID: Final = re.compile(r"[A-Za-z0-9_=-]+")  # whatever the server: without the dot and the slash of paths
 _CHUNK: Final = 256 * 1024
+_UNNAMED: Final = "no file is named yet: the tokens are what the provider tells of the whole batch"
 _GONE: Final = "the batch's files are gone: the tokens are what the provider tells of the whole batch"
 
 
@@ -104,7 +105,7 @@ def count_cost(provider: Provider, batch: OpenAIBatch | str, recorder: BillingRe
     over = yield from fetch_ended(provider, batch)
     account = provider.account(over)
     cost = yield from _count(provider, over, recorder.prices(account))
-    if recorder.is_kept:
+    if recorder.is_kept and not lacks_output(over):
         with _logging_trouble(f"that batch {over.id} has ended", recorder):
             recorder.record_end(account, over, cost)
     return cost
@@ -178,6 +179,8 @@ def _record_end_of(
     with _logging_trouble(f"that batch {batch.id} has ended", recorder):
         if recorder.knows(ENDED, account, batch.id) or (only_own and not recorder.knows(CREATED, account, batch.id)):
             return
+        if lacks_output(batch):
+            raise output_missing(batch)
         cost = yield from intercept(_count(provider, batch, recorder.prices(account), here), _as_best_effort)
         recorder.record_end(account, batch, cost)
 
@@ -210,9 +213,10 @@ def _count(
         found = yield from _count_files(provider, batch, prices, here)
     except OpenAIError as error:
         tokens = None if batch.usage is None else read_tokens(dict(batch.usage))
-        if tokens is None or not (error.is_not_found_error or error.code == "output_missing"):
+        is_unnamed = error.code == "output_missing"
+        if tokens is None or not (error.is_not_found_error or (is_unnamed and tokens.asked + tokens.answered)):
             raise
-        return cost_of(_as_told(batch, tokens, prices), prices, (_GONE,))
+        return cost_of(_as_told(batch, tokens, prices), prices, (_UNNAMED if is_unnamed else _GONE,))
     return cost_of(found, prices, missing=_missing(batch.request_counts, found))
 
 
@@ -223,7 +227,7 @@ def _count_files(
         return UsageCounter(lambda model: prices.price_of(model, batch.created_at), batch.model or "")
 
     if lacks_output(batch):
-        raise OpenAIError(message=without_output(batch), code="output_missing")
+        raise output_missing(batch)
     total = counter()
     for file_id in (batch.output_file_id, batch.error_file_id):
         if file_id is not None and file_id in here:

@@ -119,7 +119,7 @@ def _fetch_answers(provider: Provider, batch: OpenAIBatch, folder: Path, number:
     for kind, file_id in (("output", batch.output_file_id), ("error", batch.error_file_id)):
         if file_id is None:
             if kind == "output" and lacks_output(batch):
-                files.append(Gone(kind=kind, batch_id=batch.id, message=without_output(batch)))
+                files.append(Gone(kind=kind, batch_id=batch.id, message=output_missing(batch).message))
             continue
         place = folder / f"{kind}-{number}.jsonl"
         try:
@@ -136,14 +136,14 @@ def _fetch_answers(provider: Provider, batch: OpenAIBatch, folder: Path, number:
     return files
 
 
-def without_output(batch: OpenAIBatch) -> str:
+def output_missing(batch: OpenAIBatch) -> OpenAIError:
     """
-    Return the message about a batch that `lacks_output`.
+    Return the error for a batch that `lacks_output`.
     """
-    return (
-        f"batch {batch.id} has {batch.request_counts.completed:,} answers, and the provider names no file with them; "
-        "ask again later"
-    )
+    count = batch.request_counts.completed
+    what = f"has {count:,} answers" if count else "is completed, its answers are not counted yet"
+    message = f"batch {batch.id} {what}, and the provider names no file with them; ask again later"
+    return OpenAIError(message=message, code="output_missing")
 
 
 def _fetch(provider: Provider, file_id: str, place: Path) -> Flow[None]:

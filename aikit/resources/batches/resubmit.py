@@ -16,7 +16,7 @@ from aikit.http.retry import RetryPolicy
 from aikit.http.sources import source_of
 from aikit.resources.batches.costs import check_affordable
 from aikit.resources.batches.create import create_for_intent, create_once, find_oldest, new_intent
-from aikit.resources.batches.fetch import fetch_and_join, without_output
+from aikit.resources.batches.fetch import fetch_and_join, output_missing
 from aikit.resources.batches.parameters import MAX_METADATA_PAIRS, OpenAIBatchResubmitParameters
 from aikit.resources.batches.rows.folder import telling_faults
 from aikit.resources.batches.rows.join import BatchRows, lacks_output
@@ -79,7 +79,7 @@ def resubmit_lines(
     rows = yield from fetch_and_join(provider, batch, options.input_file, context)
     try:
         if "missing" in statuses and lacks_output(rows.batch):  # they are paid for
-            raise OpenAIError(message=without_output(rows.batch), code="output_missing")
+            raise output_missing(rows.batch)
         metadata = _metadata(rows.batch, options)
         place = _copy_lines(rows, statuses)
         yield from check_affordable(provider, source_of(place), options, recorder, context)

@@ -13,6 +13,7 @@ from aikit.http.context import CallContext
 from aikit.http.flow import Flow, Pause
 from aikit.http.retry import retry_after_s
 from aikit.resources.batches.parameters import OpenAIBatchWaitParameters
+from aikit.resources.batches.rows.join import lacks_output
 from aikit.resources.polling import growing_pauses
 from aikit.runtime.parameters import OpenAIParameters
 from aikit.types.batches import OpenAIBatch, OpenAIBatchProgress
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _PASSING: Final = frozenset((408, 409, 425, 429))
 _SOON_S: Final = 0.25
+_FILE_S: Final = 120.0
 _MAX_DOUBLINGS: Final = 64
 _SHORTEST_TIMEOUT_S: Final = 5.0  # who waits for a moment only still wants one answer
 
@@ -40,7 +42,7 @@ def wait_until_ended(
     provider: Provider, batch_id: str, options: OpenAIBatchWaitParameters, context: CallContext
 ) -> Flow[OpenAIBatch]:
     """
-    Ask for a batch with growing pauses until it is over.
+    Ask for a batch with growing pauses until it is over, and up to two minutes more for the file of its answers.
 
     Raises:
         Rejected: The provider refuses to tell, or the batch did not complete, or not in time; what was last known of
@@ -49,6 +51,7 @@ def wait_until_ended(
     batch: OpenAIBatch | None = None
     progress: OpenAIBatchProgress | None = None
     spent_s, pauses, troubles = 0.0, growing_pauses(options.poll_interval), 0
+    ended_s, unnamed = None, 0  # when it was over, and how often it was without its file then
     while True:
         trouble = None
         try:
@@ -62,11 +65,15 @@ def wait_until_ended(
         else:
             troubles = 0
             progress = _report(batch, progress, context)
-            if batch.is_ended:
+        if batch is not None and batch.is_ended:
+            ended_s = spent_s if ended_s is None else ended_s
+            if not lacks_output(batch) or spent_s >= min(ended_s + _FILE_S, options.max_wait):
                 return _require_completed(batch)
+            unnamed += 1
         if spent_s >= options.max_wait:
             raise _too_late(batch_id, spent_s, batch, trouble)
-        spent_s = yield Pause(min(_wanted_s(next(pauses), trouble, troubles), options.max_wait - spent_s))
+        pause_s = _wanted_s(_at_most_soon(next(pauses), unnamed), trouble, troubles)
+        spent_s = yield Pause(min(pause_s, options.max_wait - spent_s))
 
 
 def _may_pass(error: OpenAIError, *, is_known: bool) -> bool:
@@ -86,8 +93,14 @@ def _wanted_s(usual_s: float, trouble: OpenAIError | None, troubles: int) -> flo
     """
     if trouble is None:
         return usual_s
-    soon_s = _SOON_S * 2.0 ** min(troubles, _MAX_DOUBLINGS)
-    return max(min(usual_s, soon_s), retry_after_s(trouble.headers, time.time()) or 0.0)
+    return max(_at_most_soon(usual_s, troubles), retry_after_s(trouble.headers, time.time()) or 0.0)
+
+
+def _at_most_soon(usual_s: float, count: int) -> float:
+    """
+    Return a pause of at most half a second the first time, twice that the second, and so on; *usual_s* for no time.
+    """
+    return min(usual_s, _SOON_S * 2.0 ** min(count, _MAX_DOUBLINGS)) if count else usual_s
 
 
 def _report(batch: OpenAIBatch, last: OpenAIBatchProgress | None, context: CallContext) -> OpenAIBatchProgress:

@@ -33,6 +33,7 @@ WIRE: dict[str, Any] = {
     "completion_window": "24h",
     "status": "completed",
     "created_at": 1,
+    "request_counts": {"total": 1, "completed": 0, "failed": 1},
 }
 REFUSED = b'{"error": {"message": "no", "type": "invalid_request_error"}}'
 

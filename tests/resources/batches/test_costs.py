@@ -283,7 +283,7 @@ def test_completed_without_its_file_is_booked_later(server: AccountServer, tmp_p
     """
     server.batches["batch_1"]["output_file_id"] = None
     client = _client(server, tmp_path)
-    assert client.batches.wait("batch_1", _QUICK).success
+    assert client.batches.wait("batch_1", _QUICK | {"max_wait": 0.1}).success
     assert _ended(client) == []
     (error,) = client.batches.cost("batch_1").errors
     assert error.code == "output_missing"

@@ -364,7 +364,8 @@ def test_flow_asks_for_one_thing_after_the_other() -> None:
     Bare: the input first; a failure there ends the flow and removes its folder.
     """
     provider = OpenAIProvider(base_url="https://api.example/v1")
-    flow = fetch_and_join(provider, OpenAIBatch.from_wire(WIRE), None, CallContext())
+    batch = OpenAIBatch.from_wire(WIRE | {"output_file_id": "file-out"})
+    flow = fetch_and_join(provider, batch, None, CallContext())
     request = next(flow)
     assert not isinstance(request, float)
     assert request.url == "https://api.example/v1/files/file-in/content"  # type: ignore[union-attr]  # no pause

@@ -33,6 +33,7 @@ _WIRE: dict[str, Any] = {
     "completion_window": "24h",
     "status": "in_progress",
     "created_at": 1,
+    "request_counts": {"total": 1, "completed": 0, "failed": 1},
 }
 _QUICK = {"poll_interval": 0.01}
 
@@ -338,11 +339,11 @@ def test_progress_is_that_of_the_requests() -> None:
     What is new is reported: status, and how many requests are through.
     """
     steps = [
-        said(status="validating"),
+        said(status="validating", **_counts(0, 0)),
         said(status="in_progress", **_counts(4, 0)),
         said(status="in_progress", **_counts(4, 0)),
         said(status="in_progress", **_counts(4, 2, 1)),
-        said(status="completed", **_counts(4, 3, 1)),
+        said(status="completed", output_file_id="file-9", **_counts(4, 3, 1)),
     ]
     seen: list[OpenAIBatchProgress] = []
     with serving(*steps) as server, OpenAIClient("k", base_url=server.url) as client:

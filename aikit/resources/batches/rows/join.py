@@ -224,9 +224,16 @@ def without_answer(batch: OpenAIBatch) -> str:
 
 def lacks_output(batch: OpenAIBatch) -> bool:
     """
-    Tell whether there must be answers, and no file with them is named: perhaps not yet.
+    Return whether *batch* has ended with answers, and its provider names no file with them: perhaps not yet.
+
+    One that is completed, for which neither a file is named nor all requests are counted, is taken for such a one: for
+    a moment providers tell the end and not yet what came of it.
     """
-    return batch.output_file_id is None and batch.request_counts.completed > 0
+    counts = batch.request_counts
+    if batch.output_file_id is not None or counts.completed > 0:
+        return batch.output_file_id is None
+    is_silent = batch.status == "completed" and batch.error_file_id is None
+    return is_silent and (counts.failed == 0 or counts.failed < counts.total)
 
 
 def _read(file: BinaryIO | FileIO, start: int | None, size: int | None) -> bytes:

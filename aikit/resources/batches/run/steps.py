@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from aikit.resources.batches.create import new_intent
+from aikit.resources.batches.fetch import output_missing
+from aikit.resources.batches.rows.join import lacks_output
 from aikit.resources.batches.run.state import Part, RunState
 from aikit.resources.call import wait_interruptibly
 from aikit.types.errors import OpenAIError, Rejected
@@ -139,6 +141,9 @@ def wait_until_ended(client: Client, state: RunState, listener: Listener, wait: 
             batch = result.batch
             if batch is None or not batch.is_ended:
                 failures += result.errors
+                continue
+            if lacks_output(batch):  # not noted as over, so that it is waited for again
+                failures.append(output_missing(batch))
                 continue
             code = batch.errors[0].code if batch.errors else None
             state = state.with_part(state.parts[number - 1].with_last(status=batch.status, code=code))
