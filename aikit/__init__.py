@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from aikit.resources.batches.results import OpenAIBatchListResult as OpenAIBatchListResult
     from aikit.resources.batches.results import OpenAIBatchResult as OpenAIBatchResult
     from aikit.resources.batches.results import OpenAIBatchRowsResult as OpenAIBatchRowsResult
+    from aikit.resources.files.parameters import OpenAIFileDownloadParameters as OpenAIFileDownloadParameters
     from aikit.resources.files.parameters import OpenAIFileListParameters as OpenAIFileListParameters
     from aikit.resources.files.parameters import OpenAIFileManyParameters as OpenAIFileManyParameters
     from aikit.resources.files.parameters import OpenAIFileParameters as OpenAIFileParameters
@@ -113,6 +114,7 @@ _HOMES: Final = {
     "aikit.types.files": ("OpenAIFile", "OpenAIFileDeleted"),
     "aikit.types.progress": ("Progress",),
     "aikit.resources.files.parameters": (
+        "OpenAIFileDownloadParameters",
         "OpenAIFileListParameters",
         "OpenAIFileManyParameters",
         "OpenAIFileParameters",

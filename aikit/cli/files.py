@@ -28,6 +28,7 @@ from aikit.resources.files.parameters import (
     OpenAIFileManyParameters,
 )
 from aikit.storage.temporary import temporary_folder
+from aikit.storage.walk import Links
 from aikit.types.errors import OpenAIError, error_to_json
 from aikit.types.files import OpenAIFile
 from aikit.validation import check_file
@@ -37,7 +38,7 @@ _paths: Final = click.argument("paths", metavar="PATH...", nargs=-1, required=Tr
 _ids: Final = click.argument("file_ids", metavar="ID...", nargs=-1, required=True)
 _purpose: Final = click.option("-p", "--purpose", type=Purpose(), required=True, help="What the files are for.")
 _filename: Final = click.option("--filename", metavar="NAME", help="Upload under this name; one file only.")
-
+_follow_links: Final = click.option("--follow-links", is_flag=True, help="Follow links that lead out of a folder.")
 
 _ON_DEMAND: Final = {name: f"aikit.cli.files_prune:{name}" for name in ("usage", "prune")}
 
@@ -64,6 +65,7 @@ def files() -> None:
     "--rate", type=click.IntRange(1, MAX_RATE), metavar="N", help="Files a minute; else the provider's limit."
 )
 @click.option("-r", "--recursive", is_flag=True, help="Include the files in subfolders.")
+@_follow_links
 @click.option(
     "--skip-identical", is_flag=True, help="Skip files that are stored already, with the same name and content."
 )
@@ -77,8 +79,9 @@ def create(paths: Sequence[str], purpose: str, workers: int, **asked: Any) -> in
     """
     Upload files, and print the stored files.
 
-    PATH is a file, a folder (its own files, sorted; not hidden ones, nor those in subfolders unless -r is given) or -
-    for standard input. Each file is checked before its first byte is sent; one that fails does not stop the others.
+    PATH is a file, a folder (its own files, sorted; not hidden ones, nor those in subfolders unless -r is given, nor
+    links out of it) or - for standard input. Each file is checked before its first byte is sent; one that fails does
+    not stop the others.
     """
     settings = settings_of_context()
     with usage_errors():
@@ -144,17 +147,19 @@ def delete(file_ids: Sequence[str], *, yes: bool) -> int:
 @files.command(cls=Command)
 @click.argument("file_id", metavar="ID")
 @click.option("-o", "--output", "path", type=OutputPath(dir_okay=True), help="Save here; a folder takes its name.")
-def content(file_id: str, path: str | None) -> int:
+@click.option("--force", is_flag=True, help="In a folder, replace a file that has its name.")
+def content(file_id: str, path: str | None, *, force: bool) -> int:
     """
     Fetch a file's content, to stdout or to a path.
 
-    At the path the file appears when it is complete, and replaces a file of that name. On the way to stdout the
-    content is kept in a temporary file (TMPDIR), so that no partial content is written.
+    At the path the file appears when it is complete, and replaces a file of that name; in a folder, under the name
+    that the provider has, only with --force. On the way to stdout the content is kept in a temporary file (TMPDIR), so
+    that no partial content is written.
     """
     settings = settings_of_context()
     output = Output(settings)
     if path not in {None, STDIN}:
-        return _save(output, file_id, path or "")
+        return _save(output, file_id, path or "", force=force)
     if settings.json:
         raise click.UsageError("--json goes with -o PATH here: without it stdout has the content itself")
     with temporary_folder() as folder:
@@ -170,7 +175,8 @@ def content(file_id: str, path: str | None) -> int:
 @_paths
 @_purpose
 @_filename
-def check(paths: Sequence[str], purpose: str, filename: str | None) -> int:
+@_follow_links
+def check(paths: Sequence[str], purpose: str, filename: str | None, *, follow_links: bool) -> int:
     """
     Check files without sending anything.
 
@@ -179,10 +185,13 @@ def check(paths: Sequence[str], purpose: str, filename: str | None) -> int:
     """
     settings = settings_of_context()
     output = Output(settings)
-    inputs = inputs_of(paths, filename=filename, purpose=purpose)
+    links = Links(follow_links)
+    inputs = inputs_of(paths, filename=filename, purpose=purpose, links=links)
     with settings.connected() as client:
         checked: list[Checked] = check_inputs(inputs, purpose, client.provider.limits, output)
-    return print_checked(checked, output, is_many=is_many(paths))
+    code = print_checked(checked, output, is_many=is_many(paths))
+    links.tell(output.say)
+    return code
 
 
 def _is_confirmed(file_ids: Sequence[str]) -> bool:
@@ -195,16 +204,16 @@ def _is_confirmed(file_ids: Sequence[str]) -> bool:
     return False
 
 
-def _download(output: Output, file_id: str, path: str) -> Any:
+def _download(output: Output, file_id: str, path: str, *, force: bool = False) -> Any:
     with output.settings.connected() as client, bars(output, [0]) as shown, usage_errors():
         bar = shown.file(file_id, 0)
-        result = client.files.download(file_id, path, {"on_progress": bar})
+        result = client.files.download(file_id, path, {"on_progress": bar, "replace": force})
         bar.close()
         return result
 
 
-def _save(output: Output, file_id: str, path: str) -> int:
-    result = _download(output, file_id, path)
+def _save(output: Output, file_id: str, path: str, *, force: bool) -> int:
+    result = _download(output, file_id, path, force=force)
     if not result.success:
         return tell_errors(output, result)
     saved = {"id": file_id, "path": str(result.path), "bytes": result.bytes_written}

@@ -19,6 +19,7 @@ from aikit.cli.options import Settings, usage_errors
 from aikit.http.descriptors import descriptor_of
 from aikit.http.sources import FileSource, Source, release, source_of
 from aikit.storage.temporary import temporary_root
+from aikit.storage.walk import Links, walk
 from aikit.types.errors import OpenAIError
 
 STDIN: Final = "-"
@@ -71,9 +72,9 @@ class Input:
     error: OpenAIError | None = None
 
 
-def inputs_of(paths: Sequence[str], *, filename: str | None, purpose: str) -> list[Input]:
+def inputs_of(paths: Sequence[str], *, filename: str | None, purpose: str, links: Links | None = None) -> list[Input]:
     """
-    Return the files that *paths* name; of a folder its own files, sorted, without hidden ones and subfolders.
+    Return the files that *paths* name; of a folder its own files, sorted, as uploads take them.
 
     Args:
         paths: Files, folders, and at most one ``-``, which is read to its end into a temporary file.
@@ -82,12 +83,14 @@ def inputs_of(paths: Sequence[str], *, filename: str | None, purpose: str) -> li
 
         purpose: Decides the name of a file that has none.
 
+        links: Says whether links out of a folder are followed.
+
     Raises:
         click.UsageError: A path or *filename* cannot be one, or *filename* is given for several files.
     """
     if paths.count(STDIN) > 1:
         raise click.UsageError("- (standard input) can be read only once")
-    found = [one for path in paths for one in _expand(path)]
+    found = [one for path in paths for one in _expand(path, links)]
     if filename is not None and len(found) > 1:
         raise click.UsageError(f"--filename names one file, but there are {len(found)}")
     with usage_errors():
@@ -119,20 +122,14 @@ def is_many(paths: Sequence[str]) -> bool:
     return len(paths) > 1 or Path(paths[0]).is_dir()
 
 
-def _expand(path: str) -> Iterator[Input]:
+def _expand(path: str, links: Links | None) -> Iterator[Input]:
     if path == STDIN:
         yield _spool_stdin()
-        return
-    folder = Path(path) if path else None
-    if folder is None or not folder.is_dir():
+    elif not path or not Path(path).is_dir():
         yield Input(name=path, file=path, size_bytes=size_of(path))
-        return
-    names = sorted(one for one in folder.iterdir() if one.is_file() and not one.name.startswith("."))
-    for name in names:
-        yield Input(name=str(name), file=name, size_bytes=size_of(name))
-    if not names:
-        message = f"{path} has no files of its own; folders in it are not searched"
-        yield Input(name=path, error=OpenAIError(message=message, code="empty_folder", param="file"))
+    else:
+        for found in walk(path, recursive=False, links=links):
+            yield Input(name=found.path or path, file=found.file, size_bytes=size_of(found.file), error=found.error)
 
 
 def _with_source(one: Input, filename: str | None, purpose: str) -> Input:

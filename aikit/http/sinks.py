@@ -196,9 +196,12 @@ class FileSink(ResumingSink):
         path: Where it appears; a file of that name is replaced and its permissions are kept, a link stays and what it
             points to is replaced; anything else of that name (a device, a pipe, a folder) is refused, and so is a name
             of what is open (``/dev/stdout``): to replace the file behind it would lose what was written there before.
+
+        may_replace: Whether a file, or a link, of that name is replaced at all.
     """
 
     path: Path
+    may_replace: bool = True
     _target: Path = attrs.field(init=False)
     _part: Path = attrs.field(init=False)
     _mode: int | None = None
@@ -259,6 +262,8 @@ class FileSink(ResumingSink):
         with self._disk() as file:
             file.close()  # without fsync: a download can be had again
             self._check_target()
+            if not self.may_replace:  # what appears from here on is found by the system
+                os.close(os.open(self._target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
             if self._mode is not None:
                 self._part.chmod(self._mode)
             self._part.replace(self._target)
@@ -269,6 +274,13 @@ class FileSink(ResumingSink):
             if self._file is None:
                 self._file = self._open_part()
             yield self._file
+        except FileExistsError as error:
+            raise OpenAIError(
+                message=f"{self.path} is there already, and was left as it is; pass replace=True (--force on the "
+                "command line), or the path to save it at",
+                code="file_exists",
+                param="path",
+            ) from error
         except OSError as error:
             raise OpenAIError(
                 message=f"{self.path} cannot be written: {error.strerror or error}; nothing was saved",
@@ -287,6 +299,8 @@ class FileSink(ResumingSink):
         """
         if names_open_file(self.path):
             raise self._no_file()
+        if not self.may_replace and os.path.lexists(self.path):
+            raise FileExistsError
         try:
             mode = self._target.stat().st_mode
         except FileNotFoundError:

@@ -5,7 +5,8 @@ Files named by paths, folders and lists of them, one by one and always in the sa
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +35,29 @@ class FoundFile:
     def path(self) -> str | None:
         """The path as it was given, or in the folder as it was given; ``None`` of bytes and streams."""
         return os.fsdecode(self.file) if isinstance(self.file, str | os.PathLike) else None
+
+
+@attrs.define
+class Links:
+    """
+    Links in folders that lead outside of them: whether they are followed, and how many were not.
+
+    Attributes:
+        follow: Whether files and folders behind them are found, each folder once.
+
+        left_out: Those that were met and not followed.
+    """
+
+    follow: bool = False
+    left_out: int = 0
+
+    def tell(self, note: Callable[[str], object]) -> None:
+        """
+        Call *note* with a remark for the user, if links were left out.
+        """
+        if self.left_out:
+            count = "1 link" if self.left_out == 1 else f"{self.left_out:,} links"
+            note(f"{count} out of a folder left out; follow_links=True (--follow-links on the command line) takes them")
 
 
 def is_one(paths: Any) -> bool:
@@ -74,12 +98,15 @@ def require_paths(paths: Any) -> None:
             _require_path(one)
 
 
-def walk(paths: Any, *, recursive: bool, but: str | os.PathLike[str] | None = None) -> Iterator[FoundFile]:
+def walk(
+    paths: Any, *, recursive: bool, but: str | os.PathLike[str] | None = None, links: Links | None = None
+) -> Iterator[FoundFile]:
     """
     Find the files that *paths* names, as late as they are asked for.
 
     Of a folder its files are found sorted by name, with *recursive* those of its folders too; no hidden ones, no
-    folders that are links, and nothing that is neither file nor folder. A file that is named itself is never left out.
+    links that lead to folders or out of the folder, unless *links* says so, and nothing that is neither file nor
+    folder. A file that is named itself is never left out.
 
     Args:
         paths: A path, stream or bytes, or an iterable of them.
@@ -87,7 +114,10 @@ def walk(paths: Any, *, recursive: bool, but: str | os.PathLike[str] | None = No
         recursive: Whether to go into the folders of a folder.
 
         but: A file that is left out of folders.
+
+        links: Says whether links that lead outside are followed, and counts those that are not.
     """
+    links = links or Links()
     for one in (paths,) if is_one(paths) else paths:
         try:
             _require_path(one)
@@ -95,16 +125,18 @@ def walk(paths: Any, *, recursive: bool, but: str | os.PathLike[str] | None = No
             yield FoundFile(str(one), OpenAIError(message=str(error), code="invalid_path", param="file"))
             continue
         if is_folder(one):
-            yield from _in_folder(os.fspath(one), recursive=recursive, but=but)
+            yield from _in_folder(os.fspath(one), links, recursive=recursive, but=but)
         else:
             yield FoundFile(one)
 
 
-def walk_sizes(paths: Any, *, recursive: bool, but: str | os.PathLike[str] | None = None) -> Iterator[int]:
+def walk_sizes(
+    paths: Any, *, recursive: bool, but: str | os.PathLike[str] | None = None, links: Links | None = None
+) -> Iterator[int]:
     """
     Walk like `walk`, and give the size of each file in bytes, 0 where it is not known.
     """
-    for found in walk(paths, recursive=recursive, but=but):
+    for found in walk(paths, recursive=recursive, but=but, links=links):
         try:
             yield os.stat(found.path).st_size if found.path is not None else 0  # noqa: PTH116  likewise
         except OSError:  # told when it is sent
@@ -122,10 +154,10 @@ def _require_path(one: Any) -> None:
             raise ValueError("a path must not be empty, and have no NUL character")
 
 
-def _in_folder(top: str, *, recursive: bool, but: str | os.PathLike[str] | None) -> Iterator[FoundFile]:
+def _in_folder(top: str, links: Links, *, recursive: bool, but: str | os.PathLike[str] | None) -> Iterator[FoundFile]:
     is_empty = True
     names = {Path(but).name, Path(but).resolve().name} if but is not None else frozenset()
-    for found in _files_below(top, recursive=recursive):
+    for found in _Walk([os.path.realpath(top)], links, recursive).files(top):
         if but is not None and os.path.basename(found.file) in names and _is_same(found.file, but):  # noqa: PTH119  likewise
             continue
         is_empty = False
@@ -144,41 +176,83 @@ def _is_same(path: str, other: str | os.PathLike[str]) -> bool:
         return False
 
 
-def _files_below(top: str, *, recursive: bool) -> Iterator[FoundFile]:
-    open_folders = [_entries(top)]  # no recursion: folders may be nested deeper than calls can be
-    while open_folders:
-        entry = next(open_folders[-1], None)
-        if entry is None:
-            open_folders.pop()
-        elif isinstance(entry, FoundFile):
-            yield entry
-        elif recursive:
-            open_folders.append(_entries(entry))
+@attrs.define
+class _Walk:
+    """
+    A walk through one folder that was named.
+
+    Attributes:
+        inside: Real paths of that folder, and of those that links led to.
+    """
+
+    inside: list[str]
+    links: Links
+    recursive: bool
+
+    def files(self, top: str) -> Iterator[FoundFile]:
+        """
+        Give the files below *top*.
+        """
+        open_folders = [self._entries(top)]  # no recursion: folders may be nested deeper than calls can be
+        while open_folders:
+            entry = next(open_folders[-1], None)
+            if entry is None:
+                open_folders.pop()
+            elif isinstance(entry, FoundFile):
+                yield entry
+            elif self.recursive:
+                open_folders.append(self._entries(entry))
+
+    def _entries(self, folder: str) -> Iterator[FoundFile | str]:
+        """
+        Give the files in *folder* and the paths of its folders, sorted by name; only names are held.
+        """
+        names: list[str] = []
+        folders: set[str] = set()
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name.startswith(".") or not self._is_taken(entry):
+                        continue
+                    if _is_folder(entry):
+                        folders.add(entry.name)
+                    elif not _is_file(entry):
+                        continue
+                    names.append(entry.name)
+        except OSError as error:
+            message = f"{folder} cannot be searched: {error.strerror or error}"
+            yield FoundFile(folder, OpenAIError(message=message, code="unreadable_folder", param="file"))
+        names.sort()
+        for name in names:
+            path = os.path.join(folder, name)  # noqa: PTH118  likewise
+            yield path if name in folders else FoundFile(path)
+
+    def _is_taken(self, entry: os.DirEntry[str]) -> bool:
+        """
+        Return whether *entry* is no link, or one that may be followed; links to folders inside lead in circles.
+        """
+        if not _is_link(entry):
+            return True
+        is_folder, target = _is_folder(entry), os.path.realpath(entry.path)
+        if any(target == one or target.startswith(os.path.join(one, "")) for one in self.inside):  # noqa: PTH118  likewise
+            return not is_folder
+        if is_folder and not self.recursive:
+            return False
+        if self.links.follow and is_folder:
+            self.inside.append(target)
+        self.links.left_out += not self.links.follow
+        return self.links.follow
 
 
-def _entries(folder: str) -> Iterator[FoundFile | str]:
-    """
-    Give the files in *folder* and the paths of its folders, sorted by name; only names are held.
-    """
-    names: list[str] = []
-    folders: set[str] = set()
+def _is_link(entry: os.DirEntry[str]) -> bool:
+    return entry.is_symlink() or (sys.version_info >= (3, 12) and entry.is_junction())
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    folders.add(entry.name)
-                elif not _is_file(entry):
-                    continue
-                names.append(entry.name)
-    except OSError as error:
-        message = f"{folder} cannot be searched: {error.strerror or error}"
-        yield FoundFile(folder, OpenAIError(message=message, code="unreadable_folder", param="file"))
-    names.sort()
-    for name in names:
-        path = os.path.join(folder, name)  # noqa: PTH118  likewise
-        yield path if name in folders else FoundFile(path)
+        return entry.is_dir()
+    except OSError:  # a link in circles
+        return False
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

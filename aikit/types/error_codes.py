@@ -40,7 +40,7 @@ _CHECK: Final = {
     "empty_folder": "The folder has no file to upload; check the path and the pattern.",
     "empty_part": "The part of an upload has no bytes; leave it out.",
     "example_missing_assistant_message": "A fine-tuning example has no answer; end it with an assistant message.",
-    "file_exists": "Parts of an earlier split lie there; pass replace=True or another folder.",
+    "file_exists": "Something of that name is there already; pass replace=True, or another path or folder.",
     "file_not_found": "There is no such file; check the path.",
     "file_too_large": "The file is larger than the provider takes for this purpose; split it.",
     "image_in_assistant_message": "An assistant message has an image; images go into user messages.",

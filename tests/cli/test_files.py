@@ -109,6 +109,23 @@ def test_folder_stands_for_its_own_files_in_order(aikit: Here, tmp_path: Path) -
     assert [fields[1] for fields in ran.fields] == ["a.txt", "b.txt"]
 
 
+def test_links_out_of_a_folder_are_left_out_and_counted(aikit: Here, tmp_path: Path) -> None:
+    """
+    The summary says how many; --follow-links takes them, for uploads and checks alike.
+    """
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "secret.txt").write_text("secret")
+    (folder / "a.txt").write_text("a")
+    (folder / "b.txt").symlink_to("../secret.txt")
+    for command, words in (("create", "1 file uploaded"), ("check", "1 file checked")):
+        ran = aikit("files", command, folder, "-p", "user_data")
+        assert ran.err.splitlines()[-2].startswith(words)
+        assert "1 link out of a folder left out" in ran.err.splitlines()[-1]
+        ran = aikit("files", command, folder, "-p", "user_data", "--follow-links")
+        assert ran.err.splitlines()[-1].startswith(words.replace("1 file", "2 files"))
+
+
 def test_folder_without_files_is_a_problem(aikit: Here, tmp_path: Path) -> None:
     """
     An empty folder is told, with exit code 3.
@@ -249,6 +266,20 @@ def test_content_comes_back_byte_for_byte(aikit: Here, good: Path, tmp_path: Pat
     (tmp_path / "into").mkdir()
     told = aikit("files", "content", file_id, "-o", tmp_path / "into", "--json").json
     assert Path(told["path"]).read_bytes() == good.read_bytes()
+
+
+def test_a_file_in_a_folder_is_replaced_only_by_force(aikit: Here, good: Path, tmp_path: Path) -> None:
+    """
+    The name is the provider's choice, so that the error says which option replaces.
+    """
+    file_id = created(aikit, good)
+    folder = tmp_path / "into"
+    folder.mkdir()
+    (folder / good.name).write_bytes(b"mine")
+    ran = aikit("files", "content", file_id, "-o", folder)
+    assert (ran.code != 0, (folder / good.name).read_bytes(), "--force" in ran.err) == (True, b"mine", True)
+    assert aikit("files", "content", file_id, "-o", folder, "--force").code == 0
+    assert (folder / good.name).read_bytes() == good.read_bytes()
 
 
 def test_content_of_nothing_prints_nothing(aikit: Here) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aikit.storage.walk import walk, walk_sizes
+from aikit.storage.walk import Links, walk, walk_sizes
 
 
 @pytest.fixture
@@ -65,6 +65,34 @@ def test_links_to_folders_are_not_followed(folder: Path) -> None:
     names = ("b.txt", "broken.txt", "c.txt", "link.txt")
     assert found(folder, recursive=False) == [str(folder / name) for name in names]
     assert len(found(folder)) == 6
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+@pytest.mark.parametrize("named", ["top", "alias"])
+def test_links_out_of_a_folder_are_followed_only_when_asked(folder: Path, named: str) -> None:
+    """
+    Files, folders and chains of links outside are left out and counted, or found, each folder once.
+    """
+    outside = folder.parent / "topmost"  # begins with the name of the folder
+    (outside / "deep").mkdir(parents=True)
+    (outside / "secret.txt").write_text("secret")
+    (outside / "deep/back").symlink_to(folder)
+    (outside / "deep/round").symlink_to(outside)
+    (folder / "one.txt").symlink_to(outside / "secret.txt")
+    (folder / "chain.txt").symlink_to("one.txt")
+    (folder / "a/all").symlink_to("../../topmost")
+    (folder / "gone.txt").symlink_to(outside / "none")
+    (folder.parent / "alias").symlink_to(folder)
+    strict, free = Links(), Links(follow=True)
+    top = folder.parent / named
+
+    assert len(list(walk(top, recursive=True, links=strict))) == 4
+    assert strict.left_out == 4
+    assert len(list(walk(top, recursive=False, links=strict))) == 2
+    assert strict.left_out == 4 + 3
+    names = {os.path.relpath(one.path or "", top) for one in walk(top, recursive=True, links=free)}
+    assert names >= {"one.txt", "chain.txt", "a/all/secret.txt", "gone.txt", "c.txt"}
+    assert (len(names), free.left_out) == (8, 0)
 
 
 def test_a_folder_without_files_is_a_problem(folder: Path) -> None:

@@ -16,7 +16,12 @@ from aikit.resources.arguments import require_id, require_path
 from aikit.resources.call import start
 from aikit.resources.files.create import create_file
 from aikit.resources.files.download import download_file
-from aikit.resources.files.parameters import OpenAIFileListParameters, OpenAIFileParameters, OpenAIFileWaitParameters
+from aikit.resources.files.parameters import (
+    OpenAIFileDownloadParameters,
+    OpenAIFileListParameters,
+    OpenAIFileParameters,
+    OpenAIFileWaitParameters,
+)
 from aikit.resources.files.results import (
     OpenAIFileContentResult,
     OpenAIFileDeletedResult,
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
 
     from aikit.providers import Provider
     from aikit.resources.files.bulk_progress import Limiters
+    from aikit.resources.files.download import NamesGiven
     from aikit.resources.files.parameters import (
         OpenAIFileManyParameters,
         OpenAIFilePruneParameters,
@@ -45,6 +51,7 @@ if TYPE_CHECKING:
     FileSources = FileSource | Iterable[FileSource]
     FileOptions = OpenAIFileParameters | OpenAIParameters | Mapping[str, Any]
     FileListOptions = OpenAIFileListParameters | OpenAIParameters | Mapping[str, Any]
+    FileDownloadOptions = OpenAIFileDownloadParameters | OpenAIParameters | Mapping[str, Any]
     FileWaitOptions = OpenAIFileWaitParameters | OpenAIParameters | Mapping[str, Any]
     FileManyOptions = OpenAIFileManyParameters | OpenAIFileParameters | OpenAIParameters | Mapping[str, Any]
     FileUsageOptions = OpenAIFileUsageParameters | OpenAIParameters | Mapping[str, Any]
@@ -62,6 +69,7 @@ class FilesAPI:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._limiters: Limiters = {}
+        self._names_given: NamesGiven = {}
 
     def create(self, file: FileSource, purpose: str, parameters: FileOptions | None = None) -> OpenAIFileResult:
         """
@@ -105,8 +113,8 @@ class FilesAPI:
 
         Args:
             paths: A path, or an iterable of paths, taken as late as there is room. Of a folder its files are sent,
-                those of its folders too, sorted by name; not hidden ones, and not through links to folders. Bytes and
-                binary streams may be among them.
+                those of its folders too, sorted by name; not hidden ones, and not through links to folders or to files
+                outside of it. Bytes and binary streams may be among them.
 
             purpose: See `create`.
 
@@ -249,7 +257,7 @@ class FilesAPI:
         )
 
     def download(
-        self, file_id: str, path: str | os.PathLike[str], parameters: Options | None = None
+        self, file_id: str, path: str | os.PathLike[str], parameters: FileDownloadOptions | None = None
     ) -> OpenAIFileDownloadResult:
         """
         Fetch a file's content to disk, whatever its size, in constant memory.
@@ -261,9 +269,10 @@ class FilesAPI:
         Args:
             file_id: The file.
 
-            path: Where to save it; a folder takes it under its own name.
+            path: Where to save it; a folder takes it under its own name, made safe for every system and with a number
+                if this client saved another file as that, and a file that was there before is an error of the result.
 
-            parameters: Options of this call.
+            parameters: Options of this call; *replace* replaces that file, too.
 
         Returns:
             A result with ``path`` and ``bytes_written``.
@@ -275,12 +284,14 @@ class FilesAPI:
         # GET {base}/files/{file_id}/content, Range after a break
         # https://developers.openai.com/api/reference/resources/files/methods/content (read 2026-11-21)
         require_id("file_id", file_id)
-        target = require_path("path", path)
+        target, options = require_path("path", path), OpenAIFileDownloadParameters.of(parameters)
         return start(
             self._session,
             OpenAIFileDownloadResult,
-            lambda provider, _: download_file(provider, file_id, target),
-            OpenAIParameters.of(parameters),
+            lambda provider, _: download_file(
+                provider, file_id, target, self._names_given, may_replace=options.replace
+            ),
+            options,
             is_long=True,
         )
 

@@ -31,7 +31,7 @@ from aikit.resources.files.results import ManyOutcome, OpenAIFileManyResult
 from aikit.runtime.parameters import require_text
 from aikit.storage.manifest import FileState, Manifest
 from aikit.storage.uploaded_files import Uploaded
-from aikit.storage.walk import FoundFile, can_be_walked_twice, is_folder, is_one, require_paths, walk, walk_sizes
+from aikit.storage.walk import FoundFile, Links, can_be_walked_twice, is_folder, is_one, require_paths, walk, walk_sizes
 from aikit.types.bulk_files import CANCELLED, FAILED, IDENTICAL, KEPT, UPLOADED, OpenAIFileItem
 from aikit.types.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected
 from aikit.types.progress import Progress
@@ -58,7 +58,9 @@ def create_files(
     require_text("purpose", purpose)
     require_paths(paths)
     if options.filename is not None:
-        _require_one(options.filename, paths)
+        require_plain_name(options.filename)
+        if not is_one(paths) or is_folder(paths):
+            raise ValueError("filename names one file; give its path alone, or leave filename out")
     progress = BulkProgress()
 
     def flow(provider: Provider, context: CallContext) -> Flow[ManyOutcome]:
@@ -78,12 +80,6 @@ def create_files(
         ).run()
 
     return start(session, partial(OpenAIFileManyResult, now=progress.outcome), flow, options, is_long=True)
-
-
-def _require_one(filename: str, paths: Any) -> None:
-    require_plain_name(filename)
-    if not is_one(paths) or is_folder(paths):
-        raise ValueError("filename names one file; give its path alone, or leave filename out")
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -113,17 +109,19 @@ class BulkUpload:
     limiter: RateLimiter
     identical: Identical | None = attrs.field(default=None, init=False)
     _manifest: Manifest | None = attrs.field(default=None, init=False)
+    _links: Links = attrs.field(init=False)
     _found: Iterator[FoundFile] = attrs.field(init=False)
     _errors: list[OpenAIError] = attrs.field(factory=list, init=False)
     _lock: Any = attrs.field(factory=threading.Lock, init=False)
 
     def __attrs_post_init__(self) -> None:
         if self.options.skip_identical:
-            journal = Uploaded(self.session.home_if_any)
+            known = Uploaded(self.session.home_if_any)
             self.identical = Identical(
-                provider=self.provider, account=self.account, purpose=self.purpose, journal=journal
+                provider=self.provider, account=self.account, purpose=self.purpose, journal=known
             )
-        self._found = walk(self.paths, recursive=self.options.recursive, but=self.options.manifest)
+        self._links = Links(self.options.follow_links)
+        self._found = self._walked(walk, self._links)
 
     def run(self) -> Flow[ManyOutcome]:
         """
@@ -134,6 +132,7 @@ class BulkUpload:
         """
         with ExitStack() as stack:
             ended_by = yield from self._upload_all(stack)
+        self._links.tell(self.context.note)
         outcome = attrs.evolve(self.progress.outcome(), ended_by=ended_by)
         if errors := (*self._errors,) if ended_by is None else (ended_by, *self._errors):
             raise Rejected(errors, outcome)
@@ -163,10 +162,8 @@ class BulkUpload:
         return None
 
     def _open(self, stack: ExitStack) -> None:
-        if self.options.validate:
-            problem = check_purpose(self.purpose, self.provider.limits)
-            if problem is not None:  # with every file alike
-                raise problem
+        if self.options.validate and (problem := check_purpose(self.purpose, self.provider.limits)):
+            raise problem  # with every file alike
         if self.options.manifest is not None:
             self._manifest = Manifest.open(Path(self.options.manifest), self.context.raise_if_cancelled)
             stack.callback(self._manifest.close)
@@ -176,9 +173,12 @@ class BulkUpload:
             self.progress.expect(self._sizes())
 
     def _sizes(self) -> Iterator[int]:
-        for size_bytes in walk_sizes(self.paths, recursive=self.options.recursive, but=self.options.manifest):
+        for size_bytes in self._walked(walk_sizes, Links(self.options.follow_links)):
             self.context.raise_if_cancelled()
             yield size_bytes
+
+    def _walked(self, walker: Callable[..., Iterator[Any]], links: Links) -> Iterator[Any]:
+        return walker(self.paths, recursive=self.options.recursive, but=self.options.manifest, links=links)
 
     def _flows(self) -> Iterator[Flow[None]]:
         for number, found in enumerate(self._found):

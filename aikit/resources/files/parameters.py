@@ -103,6 +103,18 @@ def _is_age(name: str, value: Any) -> None:
 
 
 @attrs.frozen(kw_only=True)
+class OpenAIFileDownloadParameters(OpenAIParameters):
+    """
+    Options of ``files.download``.
+
+    Attributes:
+        replace: ``True`` replaces a file in a folder, too, that has the name which the provider chose.
+    """
+
+    replace: bool = attrs.field(default=False, validator=by(is_flag))
+
+
+@attrs.frozen(kw_only=True)
 class OpenAIFileManyParameters(OpenAIFileParameters):
     """
     Options of ``files.create_many``; those of ``files.create`` are of each file, *filename* of a single one only.
@@ -118,6 +130,9 @@ class OpenAIFileManyParameters(OpenAIFileParameters):
 
         recursive: ``False`` takes of a folder only its own files.
 
+        follow_links: ``True`` takes also what links in a folder lead to outside of it, files and folders; otherwise
+            they are left out, and a note says how many.
+
         skip_identical: ``True`` does not send what this account has already with this name, purpose and content, as
             far as aikit noted it when it was sent (with this option too), and the provider still has it.
 
@@ -128,6 +143,7 @@ class OpenAIFileManyParameters(OpenAIFileParameters):
     at_a_time: int | None = attrs.field(default=None, validator=by(within(1, MAX_AT_A_TIME)))
     rate: int | None = attrs.field(default=None, validator=by(within(1, MAX_RATE)))
     recursive: bool = attrs.field(default=True, validator=by(is_flag))
+    follow_links: bool = attrs.field(default=False, validator=by(is_flag))
     skip_identical: bool = attrs.field(default=False, validator=by(is_flag))
     manifest: str | os.PathLike[str] | None = attrs.field(default=None, validator=by(_is_path))
 

@@ -64,6 +64,21 @@ def statuses(result: Any) -> list[str]:
     return [item.status for item in result.items]
 
 
+def test_links_out_of_a_folder_are_told_and_followed_when_asked(client: OpenAIClient, tmp_path: Path) -> None:
+    """
+    A note counts those that were left out, also when the sizes were counted before; one link within is sent.
+    """
+    (tmp_path / "secret.txt").write_text("secret")
+    folder = folder_of(tmp_path, 2)
+    (folder / "in.txt").symlink_to("0000.txt")
+    (folder / "out.txt").symlink_to("../secret.txt")
+    result = client.files.create_many(folder, "user_data", {"on_progress": lambda _: None})
+    assert (result.counts.uploaded, len(result.notes)) == (3, 1)
+    assert "1 link out of a folder left out; follow_links=True" in result.notes[0]
+    result = client.files.create_many(folder, "user_data", {"follow_links": True})
+    assert (result.counts.uploaded, result.notes) == (4, ())
+
+
 def test_every_file_of_a_folder_arrives_in_order(client: OpenAIClient, server: FilesServer, tmp_path: Path) -> None:
     """
     The results stand in the order of the names, each with its file, and the contents are whole.

@@ -242,7 +242,9 @@ def test_ten_thousand_files_are_listed() -> None:
     assert (len(result.files), result.files[9999].id) == (10_000, "file-9999")
 
 
-@pytest.mark.parametrize("name", ["../../evil.txt", "/etc/evil", "..", "a\\..\\b.txt", "\x00x"])
+@pytest.mark.parametrize(
+    "name", ["../../evil.txt", "/etc/evil", "..", "a\\..\\b.txt", "\x00x", "C:x", "x" * 400, "\ud800"]
+)
 def test_download_into_a_folder_stays_in_it(tmp_path: Path, name: str) -> None:
     """
     The provider's file name cannot lead out of the folder that was given.
@@ -260,6 +262,69 @@ def test_download_into_a_folder_stays_in_it(tmp_path: Path, name: str) -> None:
     assert result.path.resolve().parent == folder.resolve()
     assert result.path.read_bytes() == b"abc"
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def named_server(name: str, contents: int = 1) -> Iterator[Any]:
+    """
+    Return the answers of a server all of whose files have *name*.
+    """
+    about = json.dumps(json.loads(FILE) | {"filename": name}).encode()
+    return (answer(200, body) for number in range(contents) for body in (about, b"abc"))
+
+
+def test_a_name_of_the_servers_choice_replaces_nothing(tmp_path: Path) -> None:
+    """
+    Neither a file, nor a link to one or to nothing, unless it is asked for; a path of one's own replaces as ever.
+    """
+    mine = tmp_path / "mine.txt"
+    mine.write_bytes(b"mine")
+    (tmp_path / "dangling.txt").symlink_to("made.txt")
+    (tmp_path / "link.txt").symlink_to("mine.txt")
+    for name in ("mine.txt", "dangling.txt", "link.txt", "mine.txt. "):
+        with serving(*named_server(name)) as server, OpenAIClient("k", base_url=server.url) as client:
+            (error,) = client.files.download("file-1", tmp_path).errors
+            assert (error.code, error.param, "replace=True" in error.message) == ("file_exists", "path", True)
+    assert (mine.read_bytes(), (tmp_path / "made.txt").exists()) == (b"mine", False)
+    with serving(*named_server("mine.txt")) as server, OpenAIClient("k", base_url=server.url) as client:
+        assert client.files.download("file-1", tmp_path, {"replace": True}).path == mine
+    assert mine.read_bytes() == b"abc"
+    with serving(answer(200, b"two")) as server, OpenAIClient("k", base_url=server.url) as client:
+        assert client.files.download("file-1", mine).path == mine
+    assert (mine.read_bytes(), len(list(tmp_path.iterdir()))) == (b"two", 3)
+
+
+def test_a_file_that_appears_under_way_is_not_replaced(tmp_path: Path) -> None:
+    """
+    What another program makes while the content comes stays, and no half of the download is left.
+    """
+
+    def make(_: Any) -> None:
+        (tmp_path / "a.txt").write_bytes(b"mine")
+
+    with serving(*named_server("a.txt")) as server, OpenAIClient("k", base_url=server.url) as client:
+        (error,) = client.files.download("file-1", tmp_path, {"on_progress": make}).errors
+    assert error.code == "file_exists"
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("a.txt", b"mine")]
+
+
+def test_files_of_one_name_get_different_names(client: OpenAIClient, tmp_path: Path) -> None:
+    """
+    Side by side or in turn, also where only the case differs; the same file again is there already.
+    """
+    names = ("a.jsonl", "a.jsonl", "A.jsonl", "e\u0301.jsonl", "\u00e9.jsonl")
+    contents = [LINE.replace('"a"', f'"{number}"').encode() for number in range(5)]
+    made: list[Any] = [
+        client.files.create(one, "batch", {"filename": name}) for one, name in zip(contents, names, strict=True)
+    ]
+    files = [one.throw().file.id for one in made]
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    results = [client.files.download(one, folder, {"background": True}) for one in files]
+    assert all(result.wait(10) and result.success for result in results)
+    paths = {str(result.path).casefold() for result in results}
+    assert (len(paths), {one.read_bytes() for one in folder.iterdir()}) == (5, set(contents))
+    assert client.files.download(files[0], folder).errors[0].code == "file_exists"
+    assert client.files.download(files[0], folder, {"replace": True}).path == results[0].path
 
 
 def test_download_to_a_missing_folder_is_an_error(client: OpenAIClient, tmp_path: Path) -> None:
