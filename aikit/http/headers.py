@@ -19,8 +19,9 @@ _SECRET: Final = re.compile(
     re.IGNORECASE,
 )
 _USERINFO: Final = re.compile(r"(?<=://)[^/?#]*@")
+# no delimiter within a name, so that each character is looked at from one start only
 _SECRET_QUERY: Final = re.compile(
-    r"([?&;][^=&;]*(?:auth|key|token|secret|sig|signature|credential|password|pwd|code)=)[^&;#\s]*", re.IGNORECASE
+    r"([?&;][^=&;?]*(?:auth|key|token|secret|sig|signature|credential|password|pwd|code)=)[^&;#\s]*", re.IGNORECASE
 )
 _SECRET_VALUE: Final = re.compile(r"\s*(?:(?:bearer|basic)\s|sk-)", re.IGNORECASE)
 

@@ -5,7 +5,6 @@ Refusals of providers, whatever their shape, as an `OpenAIError`.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
@@ -14,13 +13,13 @@ import attrs
 
 from aikit.http.headers import redacted
 from aikit.http.messages import Response
+from aikit.types.error_words import ErrorWords, decoded, is_page, listed, plain, read_error
 from aikit.types.errors import OpenAIError
 
 T = TypeVar("T")
 
-# Each alternative goes on from where it began: no page, however broken, takes more than linear time.
-_TAG: Final = re.compile(r"<(script|style)\b.*?(?:</\1[^<>]*>?|\Z)|<[^<>]*>", re.DOTALL | re.IGNORECASE)
-_SHOWN: Final = 500
+_LARGEST_BYTES: Final = 8 * 1024 * 1024
+_LONGEST_SECRET: Final = 16 * 1024
 
 
 def raise_for_status(response: Response) -> Response:
@@ -47,28 +46,30 @@ def understood(response: Response, from_wire: Callable[[Any], T]) -> T:
         return from_wire(data)
     except OpenAIError as error:
         refusal = error_from(response)
-        if isinstance(data, dict) and data.get("error"):  # some servers refuse with status 200
-            raise refusal from None
-        raise attrs.evolve(refusal, message=error.message, code=error.code, type=None, param=None) from None
+        if isinstance(data, dict) and (data.get("error") or data.get("object") == "error"):
+            raise refusal from None  # some servers refuse with status 200
+        said = "" if isinstance(data, dict) and ("id" in data or "data" in data) else _words(refusal.body).message
+        message = f"{error.message}; it says: {said}" if said else error.message
+        raise attrs.evolve(refusal, message=message, code=error.code, type=None, param=None) from None
 
 
 def error_from(response: Response) -> OpenAIError:
     """
     Read a refusal: OpenAI's and Azure's JSON, other servers' JSON, HTML pages and plain text.
     """
-    # OpenAI: error with message, type, param, code; Azure: error with code, message, or statusCode, message; FastAPI
-    # servers: detail. https://developers.openai.com/api/docs/guides/error-codes (read 2026-11-21)
-    response = response.without_secrets()
-    text = response.body.decode("utf-8", "replace")
+    # https://developers.openai.com/api/docs/guides/error-codes (read 2026-11-21)
+    is_whole = len(response.body) <= _LARGEST_BYTES
+    response = (response if is_whole else attrs.evolve(response, body=response.body[:_LARGEST_BYTES])).without_secrets()
+    text = response.body.decode("utf-8-sig", "replace")
+    if not is_whole:
+        text = text[:-_LONGEST_SECRET]  # of a secret at the cut, the first half would be left
     body = _decoded(text, response)
-    details = (body.get("error") or body) if isinstance(body, dict) else body
-    if not isinstance(details, dict):
-        details = {} if body == text else {"message": details}
+    told = ErrorWords() if body is text else _words(body, response)
     return OpenAIError(
-        message=_message(details, text, response),
-        code=_text(details.get("code")),
-        type=_text(details.get("type")),
-        param=_text(details.get("param") or details.get("target")),
+        message=_message(told.message, text, response),
+        code=told.code,
+        type=told.type,
+        param=told.param,
         status=response.status,
         request_id=response.request_id,
         headers=response.headers,
@@ -86,34 +87,27 @@ def _decoded(text: str, response: Response) -> Any:
         return text
 
 
-def _message(details: dict[str, Any], text: str, response: Response) -> str:
-    message = details.get("message") or details.get("detail")
-    if isinstance(message, str) and message.strip() and "<" not in message[:20]:
-        return message.strip() if len(message) <= 4 * _SHOWN else message[: 4 * _SHOWN].strip() + " …"
-    if message and not isinstance(message, str):
-        return _listed(message)[: 4 * _SHOWN]
-    said = " ".join(_TAG.sub(" ", text).split())[:_SHOWN]
-    try:
-        phrase = HTTPStatus(response.status).phrase
-    except ValueError:
-        phrase = "refused"
+def _words(body: Any, response: Response | None = None) -> ErrorWords:
+    """
+    Return what *body* says; a list that has no objects is shown as it is.
+    """
+    if isinstance(body, list) and not any(isinstance(entry, dict) for entry in body):
+        return ErrorWords(listed(body) if body else "")
+    decode = decoded if response is None else lambda text: _decoded(text, response)
+    return read_error(body, decode, without="" if response is None else _phrase(response.status))
+
+
+def _message(words: str, text: str, response: Response) -> str:
+    if words and not is_page(words):
+        return words
+    said = plain(words or text)
     where = f"{response.request.method} {redacted(response.request.url)}"
+    phrase = _phrase(response.status) or "refused"
     return f"{where} was answered with status {response.status} ({phrase})" + (f": {said}" if said else "")
 
 
-def _text(value: Any) -> str | None:
-    return (str(value) or None) if isinstance(value, str | int) else None
-
-
-def _listed(details: Any) -> str:
-    """
-    Return FastAPI's list of ``{"loc", "msg"}`` as words, anything else as JSON.
-    """
-    entries = details if isinstance(details, list) else []
-    if entries and all(isinstance(entry, dict) and isinstance(entry.get("msg"), str) for entry in entries):
-        return "; ".join(f"{_place(entry.get('loc'))}{entry['msg']}" for entry in entries)
-    return json.dumps(details, ensure_ascii=False)
-
-
-def _place(loc: Any) -> str:
-    return ".".join(map(str, loc)) + ": " if isinstance(loc, list) and loc else ""
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import attrs
 
+from aikit.types.error_words import is_page, name_of, plain, read_error
 from aikit.types.errors import OpenAIError
 from aikit.types.usage import Usage
 from aikit.types.usage_reader import whole_number
@@ -100,7 +101,7 @@ class OpenAIBatchRow:
     @property
     def request_id(self) -> str | None:
         """What the provider calls this request; worth quoting to its support."""
-        return _text(self._response.get("request_id"))
+        return name_of(self._response.get("request_id"))
 
     @cached_property
     def body(self) -> Any:
@@ -110,7 +111,7 @@ class OpenAIBatchRow:
     @property
     def model(self) -> str | None:
         """The model that answered."""
-        return _text(self._answer.get("model"))
+        return name_of(self._answer.get("model"))
 
     @property
     def usage(self) -> Usage | None:
@@ -142,13 +143,16 @@ class OpenAIBatchRow:
         return _mapping(self.body)
 
     def _told_error(self) -> OpenAIError:
-        told = _told(self._data.get("error")) or _told(self._answer.get("error"))
-        details = told if isinstance(told, dict) else {"message": told}
+        own, answered = _told(self._data.get("error")), _told(self._answer.get("error"))
+        told, body = own or answered, None if is_unreadable(self._response) else self.body
+        words = read_error(own)
+        if not words.message:
+            words = read_error([own, answered or body] if own else answered or body)
         return OpenAIError(
-            message=_text(details.get("message")) or self._wordless(told),
-            code=_text(details.get("code")) or (None if self._has_reason(told) else "invalid_response"),
-            type=_text(details.get("type")),
-            param=_text(details.get("param")),
+            message=(plain(words.message) if is_page(words.message) else words.message) or self._wordless(told),
+            code=words.code or (None if self._has_reason(told) else "invalid_response"),
+            type=words.type,
+            param=words.param,
             status=self.status_code,
             line=self.line,
             request_id=self.request_id,
@@ -270,7 +274,3 @@ def _told(error: Any) -> Any:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str | None:
-    return (str(value) or None) if isinstance(value, str | int) else None

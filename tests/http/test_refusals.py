@@ -74,6 +74,114 @@ def test_every_shape_of_json_is_read(body: str, said: tuple[Any, ...]) -> None:
     assert _said(body) == said
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            '{"object": "error", "message": "w", "type": "BadRequestError", "param": null, "code": 400}',
+            ("w", "400", "BadRequestError", None),
+        ),
+        ('{"detail": {"error": "w", "code": "c"}}', ("w", "c", None, None)),
+        ('{"detail": ["a", {"msg": "b"}, null, {"x": 1}]}', ('a; b; {"x": 1}', None, None, None)),
+        ('{"statusCode": 400, "error": "Bad Request", "message": "w"}', ("w", None, None, None)),
+        ('{"error": "invalid_client", "error_description": "w"}', ("invalid_client: w", None, None, None)),
+        (
+            '{"error": {"error": {"message": "w", "code": "in"}, "code": "out", "type": "t", "param": "p"}}',
+            ("w", "in", "t", "p"),
+        ),
+        ('{"error": "w", "code": "c", "type": "t"}', ("w", "c", "t", None)),
+        ('{"error": true, "message": "w"}', ("w", None, None, None)),
+        ('{"error": {"message": ["a", "b"]}}', ("a; b", None, None, None)),
+        ('{"error": {"code": true, "message": "w"}}', ("w", None, None, None)),
+        ('{"errors": ["a", "b"]}', ("a; b", None, None, None)),
+        (
+            '{"success": false, "errors": [{"code": 7003, "message": "a"}, {"code": 2, "message": "b"}]}',
+            ("a; b", "7003", None, None),
+        ),
+        (
+            '{"message": "Data was invalid.", "errors": {"name": ["required"]}}',
+            ('Data was invalid. {"name": ["required"]}', None, None, None),
+        ),
+        ('[{"error": {"code": 400, "message": "w", "status": "INVALID_ARGUMENT"}}]', ("w", "400", None, None)),
+        ('{"title": "Bad", "detail": "w", "status": 400}', ("Bad: w", None, None, None)),
+        ('{"title": "Bad", "detail": "Bad: w"}', ("Bad: w", None, None, None)),
+        ('{"Error": {"Code": "c", "Message": "w"}}', ("w", "c", None, None)),
+        ('{"code": 1, "msg": "w"}', ("w", "1", None, None)),
+        ('"{\\"error\\": {\\"message\\": \\"w\\"}}"', ("w", None, None, None)),
+        (
+            '{"error": {"message": "{\\"error\\": {\\"message\\": \\"w\\", \\"code\\": \\"in\\"}}", "code": "out"}}',
+            ("w", "in", None, None),
+        ),
+        ('{"error": {"message": "<urlopen error [Errno 111]>"}}', ("<urlopen error [Errno 111]>", None, None, None)),
+        ('\ufeff{"error": {"message": "w"}}', ("w", None, None, None)),
+    ],
+)
+def test_words_are_found_wherever_they_stand(body: str, said: tuple[Any, ...]) -> None:
+    """
+    However a server wraps its words, they are the message, and the innermost code, type and param are told.
+    """
+    assert _said(body) == said
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ('{"object": "error", "message": "w", "code": 404}', "404"),
+        ('{"error": {"error": {"message": "w", "code": "in"}}}', "in"),
+        ('{"detail": "w"}', "invalid_response"),
+        ('{"errors": [{"message": "w"}]}', "invalid_response"),
+    ],
+)
+def test_words_of_a_refusal_with_status_200_are_told(body: str, code: str) -> None:
+    """
+    A success that is an error object is a refusal; one that has only words is unreadable, and they are told.
+    """
+    with pytest.raises(OpenAIError) as caught:
+        understood(_answer(body, 200), OpenAIFile.from_wire)
+    assert caught.value.message.endswith("w")
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[" * 60_000,
+        '{"error":' * 10_000 + "1" + "}" * 10_000,
+        json.dumps({"errors": [{"message": "m" * 50}] * 20_000}),
+        json.dumps({"detail": {"x" * 10: ["y"] * 100_000}}),
+        json.dumps({"error": {"message": json.dumps(["[" * 20_000] * 40)}}),
+        json.dumps({"detail": [{"loc": ["a"] * 200_000, "msg": "m"}] * 5}),
+        "expected <" + "int " * 250_000,
+    ],
+)
+def test_large_and_deep_bodies_are_read_in_part(body: str) -> None:
+    """
+    Depth, number and length of what is looked at are bounded, whatever the body is made of.
+    """
+    started = time.process_time()
+    error = error_from(_answer(body, 400))
+    assert time.process_time() - started < 2
+    assert 0 < len(error.message) < 2_100
+
+
+def test_text_with_angle_brackets_is_no_page() -> None:
+    """
+    Words in angle brackets are shown unless they are those of HTML or XML.
+    """
+    assert error_from(_answer("expected <int>, got <str>")).message.endswith(": expected <int>, got <str>")
+    assert error_from(_answer("<Error><Code>NoKey</Code></Error>")).message.endswith(": NoKey")
+
+
+def test_no_half_of_a_key_is_left_at_the_end_of_a_huge_body() -> None:
+    """
+    A body that is cut before its secrets are hidden ends before what the cut may have halved.
+    """
+    text = "x" * (8 * 1024 * 1024 - 8) + _KEY + "y" * 100
+    error = error_from(_answer(text, 500))
+    assert isinstance(error.body, str)
+    assert "sk-" not in error.body
+
+
 _WHERE = "GET https://api.example/v1/files?api-key=*** was answered with status"
 
 
@@ -163,6 +271,7 @@ def test_broken_pages_take_no_time(piece: str) -> None:
         '{"error": {"message": "sk\\u002dproj-0123\\/4567\\u00e9"}}',
         json.dumps({_KEY: [{"deep": [_KEY]}]}),
         json.dumps({"detail": [{"loc": [_KEY], "msg": _KEY}]}),
+        json.dumps({"message": '{"message": "sk\\u002dproj-0123\\/4567\\u00e9"}'}),
         f"<pre>Authorization: Bearer {_KEY}</pre>",
         json.dumps(_KEY),
     ],

@@ -138,6 +138,37 @@ def test_odd_errors_have_words_too(answer: dict[str, Any], message: str, code: s
     assert (error.message, error.code) == (message, code)
 
 
+@pytest.mark.parametrize(
+    ("body", "message", "code"),
+    [
+        ({"object": "error", "message": "too long", "code": 400}, "too long", "400"),
+        ({"detail": [{"loc": ["body", "n"], "msg": "required"}]}, "body.n: required", None),
+        ({"message": "no such model"}, "no such model", None),
+        ({"error": {"error": {"message": "inner", "code": "in"}, "code": "out"}}, "inner", "in"),
+        ({"errors": ["first", {"message": "second"}]}, "first; second", None),
+        ({"title": "Bad", "detail": "words"}, "Bad: words", None),
+        ("upstream timed out", "upstream timed out", None),
+        ("<html><h1>Bad</h1> gateway</html>", "Bad gateway", None),
+    ],
+)
+def test_words_of_a_failed_line_are_read_in_other_shapes(body: Any, message: str, code: str | None) -> None:
+    """
+    A refusal in the file of a batch is read as one that comes as an answer.
+    """
+    error = _row({"error": None, "response": {"status_code": 400, "body": body}}).error
+    assert error is not None
+    assert (error.message, error.code, error.status) == (message, code, 400)
+
+
+def test_error_of_the_batch_without_words_has_those_of_the_answer() -> None:
+    """
+    Where the line's own error has a code only, what the endpoint said is told beside it.
+    """
+    error = _row({"error": {"code": "x"}, "response": {"status_code": 500, "body": {"detail": "words"}}}).error
+    assert error is not None
+    assert (error.message, error.code) == ('{"code": "x"}; words', "x")
+
+
 def test_row_without_an_answer_tells_the_fault() -> None:
     """
     A line that no file tells of has the error it was given, and no request where the input is no JSON.
