@@ -12,12 +12,11 @@ from typing import Any, Final
 import attrs
 
 from aikit.billing.rates import FREE, Price
-from aikit.types.batch_rows import body_of, is_unreadable, status_of, usage_of
+from aikit.types.batch_rows import answer_of, body_of, is_unreadable, read_line, status_of, usage_of
 from aikit.types.errors import OpenAIError
 from aikit.types.usage import Usage
 from aikit.types.usage_reader import Tokens, read_plainly, read_tokens, sides_told
 from aikit.types.wire import NOTHING
-from aikit.validation.lines import parsed
 
 PriceOf = Callable[[str], Price | None]
 
@@ -147,12 +146,13 @@ class UsageCounter:
             type(body) is dict
             and type(status) is int
             and status == 200
+            and "usage" in body
             and value.get("error") is body.get("error") is None
         ):
             is_answer = True  # as most are
         else:
             body = body_of(response or {})
-            body, is_answer = body if type(body) is dict else {}, status_of(value) == "ok"
+            body, is_answer = answer_of(body) if type(body) is dict else {}, status_of(value) == "ok"
         if is_answer:
             self.answered += 1
         else:
@@ -292,7 +292,7 @@ def _count_fully(counter: UsageCounter, line: bytes, number: int) -> None:
     if not line.strip():
         return
     try:
-        value = parsed(line)
+        value = read_line(line)
     except ValueError as error:
         counter.add_problem(number, f"This line is not parseable as valid JSON. {error}")
     else:

@@ -14,7 +14,7 @@ import attrs
 from aikit.types.error_words import is_page, name_of, plain, read_error
 from aikit.types.errors import OpenAIError
 from aikit.types.usage import Usage
-from aikit.types.usage_reader import whole_number
+from aikit.types.usage_names import whole_number
 
 LINE_MAX_BYTES: Final = 256 * 1024 * 1024
 """The longest line of a batch's files that is read; answers with images have many megabytes."""
@@ -140,7 +140,7 @@ class OpenAIBatchRow:
 
     @property
     def _answer(self) -> Mapping[str, Any]:
-        return _mapping(self.body)
+        return answer_of(_mapping(self.body))
 
     def _told_error(self) -> OpenAIError:
         own, answered = _told(self._data.get("error")), _told(self._answer.get("error"))
@@ -205,7 +205,7 @@ def status_of(answer: Mapping[str, Any]) -> str:
         return _NEVER_RAN.get(code, "failed") if isinstance(code, str) else "failed"
     response = _mapping(answer.get("response"))
     body, code = body_of(response), whole_number(response.get("status_code"))
-    if _told(_mapping(body).get("error")):
+    if _told(answer_of(_mapping(body)).get("error")):
         return "failed"
     is_success = isinstance(body, dict) and (code is None or 200 <= code <= 299)
     return "ok" if is_success else "failed"
@@ -229,6 +229,14 @@ def body_of(response: Mapping[str, Any]) -> Any:
         return read_line(body.encode("utf-8", "surrogatepass"))
     except ValueError:
         return body
+
+
+def answer_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """
+    Return the answer in *body*: itself, or of the last event of a stream, ``response.completed``, the response in it.
+    """
+    inner = body.get("response")
+    return inner if isinstance(inner, dict) and str(body.get("type")).startswith("response.") else body
 
 
 def is_unreadable(response: Mapping[str, Any]) -> bool:

@@ -8,17 +8,25 @@ cache beside it, and xAI and Gemini have the reasoning beside. ``total_tokens``,
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from aikit.types.usage_names import in_openai_names, mapping, whole_number
 from aikit.types.wire import NOTHING
 
 # Chat Completions and Responses: https://developers.openai.com/api/reference/resources/batches (read 2026-11-21)
 # Anthropic: https://docs.claude.com/en/api/messages · xAI: https://docs.x.ai/docs/guides/reasoning
 # Gemini: https://ai.google.dev/api/generate-content#UsageMetadata · DeepSeek: https://api-docs.deepseek.com/guides/kv_cache
 _FAMILIES: Final = (("prompt_tokens", "completion_tokens"), ("input_tokens", "output_tokens"))
-_INSIDE: Final = ("cached_tokens", "prompt_cache_hit_tokens", "num_cached_tokens", "cached_prompt_tokens")
+_INSIDE: Final = (
+    "cached_tokens",
+    "prompt_cache_hit_tokens",
+    "num_cached_tokens",
+    "cached_prompt_tokens",
+    "cached_input_tokens",
+)
 _CACHE_READ: Final = "cache_read_input_tokens"
 _WRITES: Final = ("cache_creation_input_tokens", "cache_write_input_tokens")
 _WRITES_IN_DETAILS: Final = ("cache_creation_tokens", "cache_write_tokens", "cached_creation_tokens", *_WRITES)
@@ -27,20 +35,25 @@ _REASONED: Final = ("reasoning_tokens", "thinking_tokens")
 _NO_KINDS: Final = frozenset((*_READS_IN_DETAILS, *_WRITES_IN_DETAILS, *_REASONED))
 _PLAIN_KINDS: Final = frozenset(("text", "accepted_prediction", "rejected_prediction"))
 _PAID_APART: Final = ("num_sources_used", "num_search_queries", "citation_tokens", "prompt_audio_seconds")
-_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_MAX_DIGITS: Final = 18
+_KNOWN: Final = frozenset((*_INSIDE, _CACHE_READ, *_WRITES, *_REASONED, *itertools.chain(*_FAMILIES)))
+_KNOWN_TOO: Final = frozenset(("total_tokens", "prompt_cache_miss_tokens", "text_tokens", *_PAID_APART))
 _MAX_KINDS: Final = 20
+_MAX_TOKENS: Final = 10**15
 
 BESIDE: Final = "total_tokens has more than prompt and completion: the rest is counted as output"
 IN_CACHE: Final = "total_tokens has more than prompt and completion: the rest is what was read from or put into a cache"
 BESIDE_CACHE: Final = "what was read from or put into a cache is told beside the prompt, and added to it"
 REASONED_BESIDE: Final = "reasoning is told beside the completion, and added to it"
 _CONTRADICTS: Final = "total_tokens contradicts the sum of the others"
-_TWO: Final = "tokens are told twice, and differently: the larger count is taken"
+_TWO: Final = "tokens are told twice, and differently: the larger count is taken, or that with the total"
 _NO_COMPLETION: Final = "the tokens of the answer are not told"
 _NO_PROMPT: Final = "the tokens of the prompt are not told"
 _ONLY_TOTAL: Final = "only total_tokens is told: all are counted as input"
-_UNREADABLE: Final = "a count of tokens is no whole number from 0 on"
+_UNREADABLE: Final = "a count of tokens is no whole number, is negative, or is more than there can be"
+_DETAILS: Final = "details of the tokens are no object"
+_INSIDE_OR_BESIDE: Final = (
+    "whether the prompt has in it what was read from or put into a cache is not told: it is taken to"
+)
 _TOO_MANY: Final = "there are more tokens of a kind than there are in all"
 
 
@@ -84,13 +97,13 @@ def read_plainly(usage: dict[str, Any]) -> tuple[int, int, int, int] | None:
             of_prompt, of_answer = usage["input_tokens_details"], usage["output_tokens_details"]
         cached, reasoned = of_prompt["cached_tokens"], of_answer["reasoning_tokens"]
         if (
-            usage["total_tokens"] == asked + answered
+            usage["total_tokens"] == asked + answered > 0
             and len(usage) == 5
             and (len(of_prompt) == 1 or (len(of_prompt) == 2 and of_prompt["audio_tokens"] == 0))
             and (len(of_answer) == 1 or _is_plain_answer(of_answer))
             and type(asked) is type(answered) is type(cached) is type(reasoned) is int
-            and 0 <= cached <= asked
-            and 0 <= reasoned <= answered
+            and 0 <= cached <= asked <= _MAX_TOKENS
+            and 0 <= reasoned <= answered <= _MAX_TOKENS
         ):
             return asked, cached, answered, reasoned
     except (KeyError, TypeError):
@@ -102,11 +115,11 @@ def sides_told(usage: Mapping[str, Any]) -> tuple[str, ...]:
     """
     Return for which of ``"input"`` and ``"output"`` *usage* tells how many tokens are of which kind.
     """
-    named = _in_snake_case(usage)
+    named = in_openai_names(usage)
     return tuple(
         side
         for side, names in zip(("input", "output"), zip(*_FAMILIES, strict=True), strict=True)
-        if any(_tells_kinds(_mapping(named.get(f"{name}_details"))) for name in names)
+        if any(_tells_kinds(mapping(named.get(f"{name}_details"))) for name in names)
     )
 
 
@@ -129,7 +142,7 @@ class _Reader:
     """
 
     def __init__(self, usage: dict[str, Any]) -> None:
-        self._usage = _in_snake_case(usage)
+        self._usage = in_openai_names(usage)
         self._notes: list[str] = []
         self._is_lower_bound = False
 
@@ -140,18 +153,14 @@ class _Reader:
             if total is None:
                 return None
             self._doubt(_ONLY_TOTAL)
-            return Tokens(total, 0, 0, 0, NOTHING, tuple(self._notes), is_lower_bound=True)
+            return Tokens(total, 0, 0, 0, NOTHING, tuple(self._notes), is_lower_bound=True) if total else None
         inside, beside, written = self._cache()
         reasoned = self._largest([*self._answer_details(), self._usage], _REASONED)
         cached = max(inside, beside)
         asked, answered = self._whole(asked, answered, total, cached=cached, written=written, reasoned=reasoned)
-        if cached + written > asked and total is not None and not self._is_named_beside():
-            self._doubt(_TOO_MANY)
-            cached = min(cached, asked)
-        elif cached + written > asked or (total is None and not inside and self._is_anthropics()):
-            self._note(BESIDE_CACHE)
-            self._is_lower_bound |= total is not None
-            asked += cached + written
+        if not asked + answered + cached + written + reasoned and not self._is_lower_bound:
+            return None
+        asked, cached = self._with_cache(asked, total, inside=inside, cached=cached, written=written)
         if reasoned > answered:
             self._note(REASONED_BESIDE)
             self._is_lower_bound |= total is not None
@@ -159,6 +168,22 @@ class _Reader:
         others = self._others(asked, cached, answered, written)
         self._note_what_is_paid_apart()
         return Tokens(asked, cached, answered, reasoned, others, tuple(self._notes), self._is_lower_bound)
+
+    def _with_cache(self, asked: int, total: int | None, *, inside: int, cached: int, written: int) -> tuple[int, int]:
+        """
+        Return the prompt with what of the cache is beside it, and what of it is cached.
+        """
+        if cached + written > asked and total is not None and not self._is_named_beside():
+            self._doubt(_TOO_MANY)
+            return asked, min(cached, asked)
+        if cached + written > asked or (total is None and not inside and self._is_anthropics()):
+            self._note(BESIDE_CACHE)
+            self._is_lower_bound |= total is not None
+            return asked + cached + written, cached
+        is_told = inside or IN_CACHE in self._notes or (total is not None and "prompt_tokens" in self._usage)
+        if self._is_named_beside() and not is_told:
+            self._doubt(_INSIDE_OR_BESIDE)
+        return asked, cached
 
     def _note(self, text: str) -> None:
         if text not in self._notes:
@@ -173,7 +198,7 @@ class _Reader:
         if value is None:
             return None
         count = whole_number(value)
-        if count is None or count < 0:
+        if count is None or not 0 <= count <= _MAX_TOKENS:
             self._doubt(_UNREADABLE)
             return None
         return count
@@ -191,10 +216,9 @@ class _Reader:
             asked, answered = (max(side, default=None) for side in sides)
             return asked, answered
         sums = [sum(count or 0 for count in pair) for pair in pairs]
-        if total not in sums or sums[0] == sums[1]:
+        if total != max(sums) or sums[0] == sums[1]:  # the larger one may have in the prompt what the other has beside
             self._doubt(_TWO)
-            return pairs[sums.index(max(sums))]
-        return pairs[sums.index(total)]
+        return pairs[sums.index(total if total in sums else max(sums))]
 
     def _cache(self) -> tuple[int, int, int]:
         """
@@ -210,7 +234,7 @@ class _Reader:
         return inside, self._largest([self._usage], (_CACHE_READ,)), written
 
     def _written_by_age(self) -> Iterator[tuple[str, int]]:
-        ages = _mapping(self._usage.get("cache_creation"))
+        ages = mapping(self._usage.get("cache_creation"))
         for name in ages:
             age = re.fullmatch(r"ephemeral_(\w{1,9})_input_tokens", str(name))
             if age is not None:
@@ -229,7 +253,7 @@ class _Reader:
                 self._doubt(_NO_PROMPT)
             return asked or 0, answered or 0
         if asked is None:
-            asked = max(total - (answered or 0), 0)
+            asked = self._rest_of(total, answered or 0)
         more = total - asked - (answered or 0)
         if more < 0:
             self._doubt(_CONTRADICTS)
@@ -240,8 +264,16 @@ class _Reader:
         if in_cache:
             self._note(IN_CACHE)
         if more > in_cache:
-            self._note(BESIDE)
+            self._note_output(more - in_cache, reasoned)
         return asked + in_cache, (answered or 0) + more - in_cache
+
+    def _rest_of(self, total: int, answered: int) -> int:
+        """
+        Return what *total* leaves for the prompt, which has some tokens.
+        """
+        if total <= answered:
+            self._doubt(_NO_PROMPT)
+        return max(total - answered, 0)
 
     def _share_of_cache(self, more: int, asked: int, *, cached: int, written: int, reasoned: int) -> int:
         """
@@ -256,11 +288,21 @@ class _Reader:
             return exact[0]
         return shares[0] if shares and (is_named_beside or cached + written > asked) else 0
 
+    def _note_output(self, count: int, reasoned: int) -> None:
+        """
+        Note that *count* tokens are taken for output; that is a guess where two families of names have other counts.
+        """
+        self._note(BESIDE)
+        first, second = ([self._count(self._usage, name) for name in family] for family in _FAMILIES)
+        if count != reasoned and first != second and None not in (first[0], second[0]):
+            self._doubt(_CONTRADICTS)
+
     def _is_named_beside(self) -> bool:
         """
         Return whether the cache is told by Anthropic's names.
         """
-        return any(self._usage.get(name) for name in (_CACHE_READ, *_WRITES))
+        names = (_CACHE_READ, *_WRITES)
+        return any(self._usage.get(name) for name in names) or any(count for _, count in self._written_by_age())
 
     def _is_anthropics(self) -> bool:
         """
@@ -269,10 +311,16 @@ class _Reader:
         return "input_tokens" in self._usage and "prompt_tokens" not in self._usage and self._is_named_beside()
 
     def _prompt_details(self) -> list[Mapping[str, Any]]:
-        return [_mapping(self._usage.get(f"{asked}_details")) for asked, _ in _FAMILIES]
+        return [self._details(asked) for asked, _ in _FAMILIES]
 
     def _answer_details(self) -> list[Mapping[str, Any]]:
-        return [_mapping(self._usage.get(f"{answered}_details")) for _, answered in _FAMILIES]
+        return [self._details(answered) for _, answered in _FAMILIES]
+
+    def _details(self, name: str) -> Mapping[str, Any]:
+        details = self._usage.get(f"{name}_details")
+        if details is not None and not isinstance(details, dict):
+            self._doubt(_DETAILS)
+        return mapping(details)
 
     def _others(self, asked: int, cached: int, answered: int, written: int) -> Mapping[str, int]:
         """
@@ -301,7 +349,7 @@ class _Reader:
         """
         Return those that were read from the cache and are no text: as told, else those that must be for want of text.
         """
-        told = [_mapping(details.get("cached_tokens_details")) for details in self._prompt_details()]
+        told = [mapping(details.get("cached_tokens_details")) for details in self._prompt_details()]
         kinds = self._kinds("cached", told, cached)
         if kinds or not cached:
             return kinds
@@ -313,79 +361,11 @@ class _Reader:
         return kinds
 
     def _note_what_is_paid_apart(self) -> None:
-        tools = _mapping(self._usage.get("server_tool_use"))
+        for name in sorted(name for name in self._usage if name.endswith("_tokens"))[:_MAX_KINDS]:
+            if name not in _KNOWN and name not in _KNOWN_TOO and self._count(self._usage, name):
+                self._doubt(f"{name[:50]} may have another price, and are counted as text at most")
+        tools = mapping(self._usage.get("server_tool_use"))
         for source, name in [*((self._usage, name) for name in _PAID_APART), *((tools, name) for name in tools)]:
             value = source.get(name)
             if isinstance(value, int | float) and value > 0:
                 self._doubt(f"{str(name)[:50]} may be paid apart from tokens, and is not in it")
-
-
-def whole_number(value: Any) -> int | None:
-    """
-    Return *value* if it is a whole number, also one written ``10.0`` or ``"10"``; no truth value is.
-    """
-    if type(value) is int:
-        return value
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else None
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS:
-        return int(value)
-    return None
-
-
-def _in_snake_case(usage: Mapping[str, Any]) -> Mapping[str, Any]:
-    """
-    Return *usage* under OpenAI's names where it has Google's or Amazon's.
-    """
-    if not any(_CAMEL.search(name) for name in usage):
-        return usage
-    named = {_CAMEL.sub("_", name).lower(): value for name, value in usage.items()}
-    if "prompt_token_count" in named or "total_token_count" in named or "candidates_token_count" in named:
-        return _from_gemini(named)
-    named.setdefault("cache_creation_input_tokens", named.pop("cache_write_input_tokens", None))
-    for name, value in named.items():
-        if name.endswith("_details") and isinstance(value, dict):
-            named[name] = {_CAMEL.sub("_", key).lower(): count for key, count in value.items()}
-    return named
-
-
-def _from_gemini(named: Mapping[str, Any]) -> Mapping[str, Any]:
-    """
-    Return Gemini's own usage under OpenAI's names; its parts are beside each other, but for what was cached.
-    """
-    found = {
-        "prompt_tokens": _sum(named, "prompt_token_count", "tool_use_prompt_token_count"),
-        "completion_tokens": _sum(named, "candidates_token_count", "thoughts_token_count"),
-        "total_tokens": named.get("total_token_count"),
-        "prompt_tokens_details": {
-            **_by_modality(named.get("prompt_tokens_details")),
-            "cached_tokens": named.get("cached_content_token_count"),
-            "cached_tokens_details": _by_modality(named.get("cache_tokens_details")),
-        },
-        "completion_tokens_details": {
-            **_by_modality(named.get("candidates_tokens_details")),
-            "reasoning_tokens": named.get("thoughts_token_count"),
-        },
-    }
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _sum(named: Mapping[str, Any], first: str, second: str) -> Any:
-    if named.get(first) is None and named.get(second) is None:
-        return None
-    counts = [0 if named.get(name) is None else whole_number(named[name]) for name in (first, second)]
-    return "unreadable" if None in counts else sum(count or 0 for count in counts)
-
-
-def _by_modality(entries: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for entry in entries if isinstance(entries, list) else ():
-        kind, count = _mapping(entry).get("modality"), whole_number(_mapping(entry).get("tokenCount"))
-        if isinstance(kind, str) and count:
-            name = f"{kind.lower()}_tokens"
-            found[name] = found.get(name, 0) + count
-    return found
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else NOTHING

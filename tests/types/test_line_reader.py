@@ -38,6 +38,12 @@ def _line(response: dict[str, Any] | None, **more: Any) -> dict[str, Any]:
         (_line({"status_code": 200, "body": _BODY | {"error": {"message": "no"}}}), False),
         (_line({"status_code": 200, "body": json.dumps(_BODY)}), True),
         (_line({"status_code": None, "body": json.dumps(_BODY)}), True),
+        (_line({"status_code": 200, "body": " " + json.dumps(_BODY, indent=1) + "\n"}), True),
+        (_line({"status_code": 200, "body": json.dumps(_BODY | {"model": "ä", "logprob": float("-inf")})}), True),
+        (_line({"status_code": 200, "body": _BODY | {"logprob": float("nan")}}), True),
+        (_line({"status_code": 200, "body": {"type": "response.completed", "response": _BODY}}), True),
+        (_line({"status_code": 200, "body": {"type": "response.failed", "response": {"error": {"code": "x"}}}}), False),
+        (_line({"status_code": 400, "body": json.dumps({"error": {"message": "no"}})}), False),
         (_line(None, error={"code": "batch_expired", "message": "too late"}), False),
     ],
 )
@@ -54,6 +60,7 @@ def test_what_is_ok_is_the_same_for_both(line: dict[str, Any], *, is_ok: bool) -
     )
     told = sum(counts.input_tokens for counts in counter.counts.values())
     assert (row.usage.input_tokens if row.usage else 0) == told
+    assert {row.model} == {model for model, _ in counter.counts} or row.model is None
 
 
 @pytest.mark.parametrize(("said", "status"), [("200", 200), (" 200", None), ("4e2", None), (True, None), (404.0, 404)])

@@ -76,7 +76,7 @@ _FORMS: dict[str, tuple[dict[str, Any], tuple[int, int, int, int, dict[str, int]
     ),
     "two families, the total decides": (
         {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10, "input_tokens": 70, "output_tokens": 30},
-        (7, 0, 3, 0, {}, False),
+        (7, 0, 3, 0, {}, True),
     ),
     "two families that nothing decides": (
         {"prompt_tokens": 7, "completion_tokens": 3, "input_tokens": 70, "output_tokens": 30},
@@ -239,6 +239,47 @@ _FORMS: dict[str, tuple[dict[str, Any], tuple[int, int, int, int, dict[str, int]
         },
         (7, 7, 1, 0, {}, True),
     ),
+    "two families, and a total of neither": (
+        {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 999, "input_tokens": 300, "output_tokens": 20},
+        (300, 0, 699, 0, {}, True),
+    ),
+    "two families, reasoning beside": (
+        {
+            "prompt_tokens": 0,
+            "completion_tokens": 0,
+            "total_tokens": 35,
+            "input_tokens": 10,
+            "output_tokens": 5,
+            "output_tokens_details": {"reasoning_tokens": 20},
+        },
+        (10, 0, 25, 20, {}, False),
+    ),
+    "a total without a prompt": ({"completion_tokens": 10, "total_tokens": 10}, (0, 0, 10, 0, {}, True)),
+    "Anthropic, writes by age alone": (
+        {"input_tokens": 100, "output_tokens": 10, "cache_creation": {"ephemeral_5m_input_tokens": 30}},
+        (130, 0, 10, 0, {"cache_write": 30}, False),
+    ),
+    "Anthropic, with a total that leaves open where the cache is": (
+        {"input_tokens": 100, "output_tokens": 10, "total_tokens": 110, "cache_read_input_tokens": 50},
+        (100, 50, 10, 0, {}, True),
+    ),
+    "Anthropic's cache beside OpenAI's prompt, and no total": (
+        {"prompt_tokens": 100, "completion_tokens": 10, "cache_read_input_tokens": 50},
+        (100, 50, 10, 0, {}, True),
+    ),
+    "the prompt's cache by one more name": (
+        {"input_tokens": 100, "output_tokens": 10, "total_tokens": 110, "cached_input_tokens": 50},
+        (100, 50, 10, 0, {}, False),
+    ),
+    "details that are a list": (
+        {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15, "prompt_tokens_details": [1]},
+        (10, 0, 5, 0, {}, True),
+    ),
+    "a kind beside the sums": (
+        {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15, "image_tokens": 9},
+        (10, 0, 5, 0, {}, True),
+    ),
+    "more than there can be": ({"prompt_tokens": 10**16, "completion_tokens": 5}, (0, 0, 5, 0, {}, True)),
 }
 
 
@@ -280,6 +321,28 @@ def test_a_note_says_how_it_was_understood(name: str, words: str) -> None:
     usage = Usage.from_wire(_FORMS[name][0])
     assert usage is not None
     assert any(words in note for note in usage.notes)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+        {"input_tokens": 0, "output_tokens": 0},
+        {"total_tokens": 0},
+        {
+            "prompt_tokens": 0,
+            "completion_tokens": 0,
+            "total_tokens": 0,
+            "prompt_tokens_details": {"cached_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": 0},
+        },
+    ],
+)
+def test_a_usage_of_nothing_tells_nothing(told: dict[str, Any]) -> None:
+    """
+    No answer takes no tokens, so that servers that do not count say 0.
+    """
+    assert Usage.from_wire(told) is None
 
 
 def test_what_is_read_can_be_told_and_read_again() -> None:

@@ -32,7 +32,7 @@ from aikit.types.batches import OpenAIBatch, OpenAIBatchRequestCounts
 from aikit.types.costs import OpenAIBatchCost, OpenAIBatchEstimate
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
 from aikit.types.events import CREATED, ENDED
-from aikit.types.usage_reader import Tokens, read_tokens
+from aikit.types.usage_reader import Tokens, read_tokens, sides_told
 
 if TYPE_CHECKING:
     from aikit.providers import Provider
@@ -258,6 +258,7 @@ def _as_told(batch: OpenAIBatch, tokens: Tokens, prices: Prices) -> UsageCounter
     counts = Counts(price)
     counts.add(tokens)
     counts.requests = max(requests.completed, 1)
+    counts.vague = counts.requests * (price is not None and price.is_vague(sides_told(batch.usage or {})))
     told = UsageCounter(lambda _: price, answered=requests.completed, failed=requests.failed)
     told.counts[batch.model or "", 0] = counts
     return told

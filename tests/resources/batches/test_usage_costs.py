@@ -187,6 +187,46 @@ def test_tokens_that_may_be_dear_are_a_lower_bound(server: AccountServer, tmp_pa
     assert not _cost(server, tmp_path, told, input=1, output=1, output_audio=10).is_lower_bound
 
 
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}, "do not tell their tokens"),
+        ({"prompt_tokens": 21, "completion_tokens": None}, "the tokens of the answer are not told"),
+        ({"prompt_tokens": -1, "completion_tokens": 5, "total_tokens": 4}, "is negative"),
+        ({"prompt_tokens": 10.5, "completion_tokens": 5}, "no whole number"),
+        ({"prompt_tokens": True, "completion_tokens": 5, "total_tokens": 6}, "no whole number"),
+        ({"prompt_tokens": "ten", "completion_tokens": 5}, "no whole number"),
+        ({"prompt_tokens": 10**17, "completion_tokens": 5}, "more than there can be"),
+        ({"prompt_tokens": 9, "completion_tokens": 5, "input_tokens": 90, "output_tokens": 50}, "told twice"),
+        ({"prompt_tokens": 9, "completion_tokens": 5, "prompt_tokens_details": ["a"]}, "no object"),
+        ({"input_tokens": 9, "output_tokens": 5, "total_tokens": 14, "image_tokens": 3}, "image_tokens may have"),
+    ],
+)
+def test_what_is_unknown_never_looks_complete(
+    server: AccountServer, tmp_path: Path, told: dict[str, Any], words: str
+) -> None:
+    """
+    A note names the reason, and the ledger knows that it is a lower bound.
+    """
+    cost = _cost(server, tmp_path, told)
+    assert cost.is_lower_bound
+    assert any(words in note for note in cost.notes), cost.notes
+    with _client(server, tmp_path) as client, client.batches.results("batch_1").throw() as results:
+        assert [row.usage is None or row.usage.is_lower_bound for row in results] == [True]
+        assert [event.is_lower_bound for event in client.ledger.events(kind="ended")] == [True]
+
+
+def test_what_the_batch_tells_may_be_dear_too(server: AccountServer, tmp_path: Path) -> None:
+    """
+    Where its files are gone, and it does not say how much of its output is audio.
+    """
+    server.batches["batch_1"] |= {"usage": {"input_tokens": 10, "output_tokens": 10, "total_tokens": 20}, "model": "m"}
+    with _client(server, tmp_path, input=1, output=1, output_audio=10) as client:
+        cost = client.batches.cost("batch_1").throw().cost
+    assert cost is not None
+    assert cost.is_lower_bound
+
+
 def test_a_contradiction_is_a_lower_bound(server: AccountServer, tmp_path: Path) -> None:
     """
     Both answers count; the one that contradicts itself is told.

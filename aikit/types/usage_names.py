@@ -1,0 +1,88 @@
+"""
+Names and numbers of ``usage`` as others than OpenAI write them, before it is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aikit.types.wire import NOTHING
+
+_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_MAX_DIGITS: Final = 18
+
+
+def whole_number(value: Any) -> int | None:
+    """
+    Return *value* if it is a whole number, also one written ``10.0`` or ``"10"``; no truth value is.
+    """
+    if type(value) is int:
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS:
+        return int(value)
+    return None
+
+
+def in_openai_names(usage: Mapping[str, Any]) -> Mapping[str, Any]:
+    """
+    Return *usage* under OpenAI's names where it has Google's or Amazon's.
+    """
+    if not any(_CAMEL.search(name) for name in usage):
+        return usage
+    named = {_CAMEL.sub("_", name).lower(): value for name, value in usage.items()}
+    if "prompt_token_count" in named or "total_token_count" in named or "candidates_token_count" in named:
+        return _from_gemini(named)
+    named.setdefault("cache_creation_input_tokens", named.pop("cache_write_input_tokens", None))
+    for name, value in named.items():
+        if name.endswith("_details") and isinstance(value, dict):
+            named[name] = {_CAMEL.sub("_", key).lower(): count for key, count in value.items()}
+    return named
+
+
+def _from_gemini(named: Mapping[str, Any]) -> Mapping[str, Any]:
+    """
+    Return Gemini's own usage under OpenAI's names; its parts are beside each other, but for what was cached.
+    """
+    found = {
+        "prompt_tokens": _sum(named, "prompt_token_count", "tool_use_prompt_token_count"),
+        "completion_tokens": _sum(named, "candidates_token_count", "thoughts_token_count"),
+        "total_tokens": named.get("total_token_count"),
+        "prompt_tokens_details": {
+            **_by_modality(named.get("prompt_tokens_details")),
+            "cached_tokens": named.get("cached_content_token_count"),
+            "cached_tokens_details": _by_modality(named.get("cache_tokens_details")),
+        },
+        "completion_tokens_details": {
+            **_by_modality(named.get("candidates_tokens_details")),
+            "reasoning_tokens": named.get("thoughts_token_count"),
+        },
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _sum(named: Mapping[str, Any], first: str, second: str) -> Any:
+    if named.get(first) is None and named.get(second) is None:
+        return None
+    counts = [0 if named.get(name) is None else whole_number(named[name]) for name in (first, second)]
+    return "unreadable" if None in counts else sum(count or 0 for count in counts)
+
+
+def _by_modality(entries: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for entry in entries if isinstance(entries, list) else ():
+        kind, count = mapping(entry).get("modality"), whole_number(mapping(entry).get("tokenCount"))
+        if isinstance(kind, str) and count:
+            name = f"{kind.lower()}_tokens"
+            found[name] = found.get(name, 0) + count
+    return found
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """
+    Return *value* if it is an object, else an empty one.
+    """
+    return value if isinstance(value, dict) else NOTHING
