@@ -34,12 +34,16 @@ class BatchServer:
         asked: Method and path of each request.
 
         keeps_metadata: False for servers that drop it.
+
+        unlisted_s: Seconds for which a new batch is in no list.
     """
 
     faults: list[Fault]
     batches: list[dict[str, Any]] = attrs.field(factory=list)
     asked: list[tuple[str, str]] = attrs.field(factory=list)
     keeps_metadata: bool = True
+    unlisted_s: float = 0.0
+    _born: dict[str, float] = attrs.field(factory=dict)
     _server: ScriptedServer | None = None
 
     @property
@@ -51,7 +55,7 @@ class BatchServer:
     @property
     def creations(self) -> int:
         """How often a batch was asked for."""
-        return sum(method == "POST" for method, _ in self.asked)
+        return sum(method == "POST" and not path.endswith("/cancel") for method, path in self.asked)
 
     def step(self, exchange: Exchange) -> None:
         """
@@ -59,7 +63,11 @@ class BatchServer:
         """
         method, path, _ = exchange.request_head()
         self.asked.append((method, path))
-        if method == "POST":
+        if path.endswith("/cancel"):
+            (batch,) = [one for one in self.batches if one["id"] == path.split("/")[-2]]
+            batch["status"] = "cancelling"
+            say(exchange, 200, batch)
+        elif method == "POST":
             assert self._server is not None
             order = json.loads(self._server.received[-1].body)
             fault = self.faults.pop(0) if self.faults else answered
@@ -74,10 +82,12 @@ class BatchServer:
         metadata = order["metadata"] if self.keeps_metadata else None
         batch = order | {"id": f"batch_{len(self.batches)}", "status": "validating", "created_at": int(time.time())}
         self.batches.append(batch | {"metadata": metadata})
+        self._born[batch["id"]] = time.monotonic()
         return self.batches[-1]
 
     def _page(self, query: dict[str, list[str]]) -> dict[str, Any]:
-        newest_first = self.batches[::-1]
+        latest = time.monotonic() - self.unlisted_s
+        newest_first = [batch for batch in self.batches if self._born.get(batch["id"], 0.0) <= latest][::-1]
         ids = [batch["id"] for batch in newest_first]
         start = ids.index(query["after"][0]) + 1 if "after" in query else 0
         end = start + int(query["limit"][0])

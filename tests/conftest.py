@@ -32,6 +32,12 @@ def _home_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
     monkeypatch.setenv("AIKIT_HOME", str(tmp_path_factory.getbasetemp() / f"home-{next(_numbers)}"))
 
 
+@pytest.fixture(autouse=True)
+def _short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test wait as long as a batch is looked for whose answer was lost."""
+    monkeypatch.setattr("aikit.resources.batches.create.LOOKS_S", (0.01, 0.02, 0.03, 0.04, 0.05))
+
+
 # Where an error is made of what somebody else said: an answer, a batch's own errors, what was kept of an error.
 _FORWARDING: Final = frozenset(
     ("error_from", "_told_error", "_require_completed", "_fault", "from_json", "_rebuild", "_problems")

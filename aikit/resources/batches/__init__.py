@@ -73,13 +73,14 @@ class BatchesAPI:
         Have the requests of a file answered; the answers come as a file, within a day.
 
         However the network fails, it is created once: when the answer is lost, the batch is looked for by the pair
-        ``"aikit_intent"`` of its metadata before it is asked for again, and where that leaves doubt it is not asked
-        for again. Looking is no retry: it is also done with *max_retries* 0.
+        ``"aikit_intent"`` of its metadata, for 15 seconds, before it is asked for again, and where that leaves doubt it
+        is not asked for again. Looking is no retry: it is also done with *max_retries* 0. After a second creation it
+        is looked for 15 seconds more, and the younger of two is cancelled.
 
         With an *intent* of the caller it is created once also by several runs of a program, one after the other or at
         the same time: the newest 1,000 batches are looked through before and after creating, and of two that were
         created at once the younger is cancelled. What the API cannot prevent: two that stay because the provider lists
-        new batches late, or because a process died between creating and looking.
+        new batches more than 15 seconds late, or because a process died between creating and looking.
 
         Args:
             input_file_id: A file of purpose ``"batch"``.

@@ -115,11 +115,20 @@ def record_created(flow: Flow[OpenAIBatch], provider: Provider, recorder: Billin
     """
     Record in the ledger that *flow* created a batch.
     """
-    batch = yield from flow
+    try:
+        batch = yield from flow
+    except Rejected as rejected:
+        if isinstance(rejected.value, OpenAIBatch):
+            _record_created(rejected.value, provider, recorder)
+        raise
+    _record_created(batch, provider, recorder)
+    return batch
+
+
+def _record_created(batch: OpenAIBatch, provider: Provider, recorder: BillingRecorder) -> None:
     if recorder.is_kept:
         with _logging_trouble(f"that batch {batch.id} was created", recorder):
             recorder.record_created(provider.account(batch), batch)
-    return batch
 
 
 def record_end(

@@ -2,11 +2,11 @@
 Creating a batch once: it costs money, so before it is asked for again it is looked for.
 
 With an intent of the caller there is one batch for it, however often and from wherever it is asked for. The API has no
-idempotency, so this is as safe as looking can make it: the batch is looked for before it is created and again after;
-where another process was as quick, the older batch stays and the creator of the younger one cancels its own. A creator
-that got no answer does not know its own, and cancels all younger ones. Two can stay only if the provider lists a new
-batch so late that neither creator sees the other's, or if a process dies, or loses the provider, between creating and
-looking.
+idempotency, so this is as safe as looking can make it: the batch is looked for before it is created and again after,
+until the provider lists what was created; where another process was as quick, the older batch stays and the creator of
+the younger one cancels its own. A creator that got no answer does not know its own, and cancels all younger ones. Two
+can stay only if the provider lists a new batch later than all looks, or if a process dies, or loses the provider,
+between creating and looking.
 """
 
 from __future__ import annotations
@@ -37,8 +37,12 @@ _MAX_PAGES: Final = 10
 _PAGE_SIZE: Final = 100
 _CLOCKS_APART_S: Final = 3600
 _QUICK_S: Final = 3600
-_ENOUGH_LOOKS: Final = 2
 _GATEWAY_TIMEOUTS: Final = frozenset((504, 524))  # 524: a content network's own
+_LOOKS_EMBEDDED: Final = 2
+
+LOOKS_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds before each look for a batch that may have been created: a provider may list a new one late, or hang up and
+go on. The embedded provider lists it at once, and takes the first two."""
 
 
 def create_checked(
@@ -73,34 +77,10 @@ def create_once(provider: Provider, order: BatchOrder, policy: RetryPolicy) -> F
 
     Raises:
         OpenAIError: It was refused, or the answer was lost and the batch was not found.
+        Rejected: It was created, and the call was cancelled, or one too many could not be; the batch comes along.
     """
-    batch, _ = yield from create_or_find(provider, order, policy)
-    return batch
-
-
-def create_or_find(provider: Provider, order: BatchOrder, policy: RetryPolicy) -> Flow[tuple[OpenAIBatch, bool]]:
-    """
-    Create the batch of *order* as `create_once`, and tell whether it is known to be the one that was created here.
-
-    After a lost answer it is one with the same intent, which may be another creator's if the intent is the caller's.
-
-    Raises:
-        OpenAIError: As `create_once`.
-    """
-    search = _Search(provider, order, policy.now() - _CLOCKS_APART_S)
-    for attempt in itertools.count(1):
-        try:
-            return (yield from provider.create_batch(order)), attempt == 1
-        except OpenAIError as error:
-            if not may_have_been_applied(error):
-                raise
-            failure = error
-        batch = yield from _look_until_known(search, failure, policy, attempt)
-        if batch is not None:
-            return batch, False
-        if not _is_worth_a_retry(failure, policy, attempt):
-            raise failure
-    raise AssertionError  # pragma: no cover  counting has no end
+    made = yield from _create_or_find(provider, order, policy)
+    return made.batch if made.attempt == 1 else (yield from _keep_oldest(provider, order, made))
 
 
 def new_intent() -> str:
@@ -116,23 +96,89 @@ def create_for_intent(provider: Provider, order: BatchOrder, policy: RetryPolicy
 
     Raises:
         OpenAIError: It could not be looked for, and was not created; or as `create_once`.
-        Rejected: Two were created at once, and the younger one could not be cancelled; the older one comes along.
+        Rejected: Likewise.
     """
     found = yield from find_oldest(provider, order.intent)
     if found is not None:
         return found
-    created, is_ours = yield from create_or_find(provider, order, policy)
+    made = yield from _create_or_find(provider, order, policy)
+    return (yield from _keep_oldest(provider, order, made))
+
+
+@attrs.frozen
+class _Made:
+    """
+    A batch that was created, or found after a lost answer.
+
+    Attributes:
+        attempt: How often it was asked for.
+
+        is_answered: Whether the provider's answer named it, so that it is known to be this creator's.
+    """
+
+    batch: OpenAIBatch
+    attempt: int
+    is_answered: bool
+
+
+def _create_or_find(provider: Provider, order: BatchOrder, policy: RetryPolicy) -> Flow[_Made]:
+    search = _Search(provider, order, policy.now() - _CLOCKS_APART_S)
+    for attempt in itertools.count(1):
+        try:
+            return _Made((yield from provider.create_batch(order)), attempt, is_answered=True)
+        except OpenAIError as error:
+            if not may_have_been_applied(error):
+                raise
+            failure = error
+        batch = yield from _look_until_known(search, failure, policy)
+        if batch is not None:
+            return _Made(batch, attempt, is_answered=False)
+        if not _is_worth_a_retry(failure, policy, attempt):
+            raise failure
+    raise AssertionError  # pragma: no cover  counting has no end
+
+
+def _keep_oldest(provider: Provider, order: BatchOrder, made: _Made) -> Flow[OpenAIBatch]:
+    """
+    Return the oldest batch with the intent of *order*; cancel the younger ones that are, or may be, this creator's.
+    """
     try:
-        oldest, *younger = (yield from find_all(provider, order.intent, created.created_at - _QUICK_S)) or [created]
-    except CancelledError:
-        raise
-    except OpenAIError:  # it exists, and the next call finds it
-        return created
-    if oldest.id != created.id and is_ours:
-        yield from _cancel_all(provider, [created], oldest)
-    if not is_ours:  # one of them is, or none
-        yield from _cancel_all(provider, [batch for batch in younger if not _is_stopping(batch)], oldest)
-    return created if oldest.id == created.id else oldest
+        oldest, *younger = yield from _find_rivals(provider, order.intent, made)
+    except CancelledError as error:
+        message = f"{error.message}; batch {made.batch.id} was created"
+        raise Rejected([attrs.evolve(error, message=message)], made.batch) from None
+    if made.is_answered and made.attempt == 1:
+        younger = [batch for batch in younger if batch.id == made.batch.id]
+    else:  # an earlier one may be its own as well
+        younger = [batch for batch in younger if not _is_stopping(batch)]
+    yield from _cancel_all(provider, younger, oldest)
+    return oldest
+
+
+def _find_rivals(provider: Provider, intent: str, made: _Made) -> Flow[list[OpenAIBatch]]:
+    """
+    Return all batches with *intent*, the oldest first, and *made* among them.
+
+    It is looked for them until one is listed, so that those created before are listed too, and after a lost answer
+    until as many are known as were asked for.
+    """
+    known = {made.batch.id: made.batch}
+    is_listed = made.batch.metadata.get(INTENT_KEY) != intent  # where metadata is dropped none ever will be
+    for pause_s in (0.0, *looks_s(provider)):
+        if pause_s:
+            yield Pause(pause_s)
+        try:
+            found = yield from find_all(provider, intent, made.batch.created_at - _QUICK_S)
+        except CancelledError:
+            raise
+        except OpenAIError:
+            continue
+        is_listed = is_listed or bool(found)
+        listed = {batch.id: batch for batch in found}
+        known = listed | {name: batch for name, batch in known.items() if name not in listed}
+        if is_listed and len(known) >= made.attempt:
+            break
+    return sorted(known.values(), key=lambda batch: batch.created_at)
 
 
 def find_oldest(provider: Provider, intent: str) -> Flow[OpenAIBatch | None]:
@@ -165,27 +211,37 @@ def find_all(provider: Provider, intent: str, since: float = float("-inf")) -> F
     return sorted(found, key=lambda batch: batch.created_at)
 
 
-def _look_until_known(
-    search: _Search, failure: OpenAIError, policy: RetryPolicy, attempt: int
-) -> Flow[OpenAIBatch | None]:
+def _look_until_known(search: _Search, failure: OpenAIError, policy: RetryPolicy) -> Flow[OpenAIBatch | None]:
     """
-    Look for the batch after *failure*; return ``None`` if it does not exist.
-
-    That is believed after two looks: a provider may list a new batch late, or hang up and go on.
+    Look for the batch after *failure*; return ``None`` if it does not exist, which the last look must have shown.
     """
-    may_still_come, needed_looks = _may_still_come(failure), min(_ENOUGH_LOOKS, policy.max_retries + 1)
-    for number in range(attempt, attempt + policy.max_retries + 1):
-        yield Pause(policy.delay_s(number, failure.headers) or 0.0)
-        try:
-            batch = yield from search.look()
-        except CancelledError:
-            raise
-        except OpenAIError:  # it could not be looked for: there is nothing to be done but to try again
-            continue
-        needed_looks -= 1
-        if batch is not None or (needed_looks == 0 and not may_still_come):
-            return batch
+    is_shown, asked_s = False, policy.delay_s(1, failure.headers) or 0.0
+    try:
+        for pause_s in looks_s(search.provider):
+            yield Pause(max(pause_s, asked_s))
+            asked_s = 0.0
+            try:
+                batch = yield from search.look()
+            except CancelledError:
+                raise
+            except OpenAIError:  # it could not be looked for: there is nothing to be done but to try again
+                is_shown = False
+                continue
+            if batch is not None:
+                return batch
+            is_shown = True
+    except CancelledError as error:
+        raise _unresolved(error, search.order) from None
+    if is_shown and not _may_still_come(failure):
+        return None
     raise _unresolved(failure, search.order)
+
+
+def looks_s(provider: Provider) -> tuple[float, ...]:
+    """
+    Return the seconds before each look at *provider* for a batch that may have been created.
+    """
+    return LOOKS_S[:_LOOKS_EMBEDDED] if provider.is_embedded else LOOKS_S
 
 
 @attrs.frozen
@@ -269,7 +325,7 @@ def _cancel_all(provider: Provider, too_many: list[OpenAIBatch], oldest: OpenAIB
             if error.is_conflict_error:  # it is over already
                 continue
             message = (
-                f"two batches were created for one intent at the same time: {oldest.id} stays, and {batch.id} could "
+                f"two batches were created for one intent: {oldest.id} stays, and {batch.id} could "
                 f"not be cancelled: {error.message}; cancel it"
             )
             problems.append(OpenAIError(message=message, code="created_twice"))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,10 +18,11 @@ from aikit.http.flow import Flow, Pause
 from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
 from aikit.http.retry import RetryPolicy
+from aikit.providers.local.provider import LocalProvider
 from aikit.providers.openai import OpenAIProvider
-from aikit.resources.batches.create import create_once
+from aikit.resources.batches.create import create_once, looks_s
 from aikit.types.batches import BatchOrder
-from aikit.types.errors import CancelledError, ExchangeError, OpenAIError
+from aikit.types.errors import CancelledError, ExchangeError, OpenAIError, Rejected
 from tests.batch_server import (
     Fault,
     batch_server,
@@ -40,11 +42,18 @@ _ACTING = (dropped_after_acting, cut_after_acting, refused_after_acting, nonsens
 _IDLE = (dropped_before_acting, refused_before_acting, busy)
 _ENDPOINT = "/v1/embeddings"
 _NOW_S = 1_800_000_000.0
+_LOOKS = 5
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aikit.http.retry.RetryPolicy._backoff", lambda *_: 0.01)
+
+
+@pytest.fixture
+def one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single look, for tests of what one look sees."""
+    monkeypatch.setattr("aikit.resources.batches.create.LOOKS_S", (1.0,))
 
 
 @pytest.mark.parametrize("callback", [False, True])
@@ -88,7 +97,7 @@ def test_what_is_created_late_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     A server that acts when the caller has lost patience is looked to several times.
     """
-    monkeypatch.setattr("aikit.http.retry.RetryPolicy._backoff", lambda *_: 0.4)
+    monkeypatch.setattr("aikit.resources.batches.create.LOOKS_S", (0.4,) * _LOOKS)
     with batch_server(late) as server, OpenAIClient("k", base_url=server.url) as client:
         result = client.batches.create("file-1", _ENDPOINT, {"timeout": 0.2})
     assert result.success
@@ -97,9 +106,9 @@ def test_what_is_created_late_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_created_after_the_connection_broke_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    That it is not there yet is believed at the second look only: who hung up may still be at it.
+    That it is not there yet is believed at the last look only: who hung up may still be at it.
     """
-    monkeypatch.setattr("aikit.http.retry.RetryPolicy._backoff", lambda *_: 0.4)
+    monkeypatch.setattr("aikit.resources.batches.create.LOOKS_S", (0.4,) * _LOOKS)
     with batch_server(dropped_while_acting) as server, OpenAIClient("k", base_url=server.url) as client:
         result = client.batches.create("file-1", _ENDPOINT)
     assert result.success
@@ -194,9 +203,11 @@ def _looking(flow: Flow[Any], step: Any) -> Request:
 
 def _missed(flow: Flow[Any], step: Any, page: dict[str, Any] | None = None) -> Any:
     """
-    The first look finds nothing; return the second one.
+    All looks but the last find nothing; return the last one.
     """
-    return _looking(flow, flow.send(_answer(step, 200, page or _page())))
+    for _ in range(_LOOKS - 1):
+        step = _looking(flow, flow.send(_answer(step, 200, page or _page())))
+    return step
 
 
 def _returned(flow: Flow[Any], response: Response) -> Any:
@@ -222,14 +233,17 @@ def test_lost_answer_is_looked_for_and_found() -> None:
 
 def test_what_was_not_created_is_asked_for_again() -> None:
     """
-    When two looks did not find it, the very same order is sent again.
+    When no look found it, the very same order is sent again; the older of two would stay, so it is looked for again.
     """
     flow = _flow()
     first = _asked(next(flow))
     search = _missed(flow, _looking(flow, flow.send(_answer(first, 503))), _page(_other(1)))
     second = _asked(flow.send(_answer(search, 200, _page(_other(1)))))
     assert second == first
-    assert _returned(flow, _answer(second, 200, _wire())).id == "batch_1"
+    step = flow.send(_answer(second, 200, _wire()))
+    for _ in range(_LOOKS):
+        step = _looking(flow, flow.send(_answer(step, 200, _page(_wire()))))
+    assert _returned(flow, _answer(step, 200, _page(_wire()))).id == "batch_1"
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 409, 429])
@@ -280,14 +294,12 @@ def test_pause_that_is_asked_for_is_kept() -> None:
 )
 def test_what_may_still_come_is_looked_for_and_not_asked_for_again(failure: OpenAIError | None) -> None:
     """
-    After silence, a gateway's time-out, and an answer that cannot be read, it is only looked for, as often as tried.
+    After silence, a gateway's time-out, and an answer that cannot be read, it is only looked for, as long as ever.
     """
     flow = _flow(max_retries=2)
     first = next(flow)
     step = flow.throw(failure) if failure else flow.send(_answer(first, 200, "what?"))
-    for _ in range(2):
-        step = flow.send(_answer(_looking(flow, step), 200, _page()))
-    search = _looking(flow, step)
+    search = _missed(flow, _looking(flow, step))
     with pytest.raises(OpenAIError, match="batch may exist all the same") as caught:
         flow.send(_answer(search, 200, _page()))
     assert caught.value.code == (failure.code if failure else "invalid_response")
@@ -301,7 +313,8 @@ def test_search_that_fails_leaves_doubt(status: int) -> None:
     flow = _flow(max_retries=1)
     next(flow)
     step = flow.throw(ExchangeError(message="broke", code="connection_error"))
-    step = flow.send(_answer(_looking(flow, step), status))
+    for _ in range(_LOOKS - 1):
+        step = flow.send(_answer(_looking(flow, step), status))
     search = _looking(flow, step)
     with pytest.raises(OpenAIError, match="batch may exist all the same") as caught:
         flow.send(_answer(search, status))
@@ -310,13 +323,110 @@ def test_search_that_fails_leaves_doubt(status: int) -> None:
 
 def test_cancelling_ends_the_search() -> None:
     """
-    Who cancels during the search hears of that, not of the failure before.
+    Who cancels during the search hears of that, not of the failure before, and that the batch may exist.
+    """
+    for is_pause in (True, False):
+        flow = _flow()
+        next(flow)
+        step = flow.throw(ExchangeError(message="broke"))
+        _ = step if is_pause else _looking(flow, step)
+        with pytest.raises(CancelledError, match=r"cancelled.*batch may exist all the same"):
+            flow.throw(CancelledError())
+
+
+def test_last_look_must_have_seen_the_list() -> None:
+    """
+    A list that cannot be had at last shows nothing, whatever it showed before.
     """
     flow = _flow()
     next(flow)
-    _looking(flow, flow.throw(ExchangeError(message="broke")))
-    with pytest.raises(CancelledError):
+    last = _missed(flow, _looking(flow, flow.throw(ExchangeError(message="broke"))))
+    with pytest.raises(OpenAIError, match="batch may exist all the same"):
+        flow.send(_answer(last, 500))
+
+
+def test_looks_are_spread_over_fifteen_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Each comes later than the one before, as the README says; the embedded provider, which lists at once, takes two.
+    """
+    monkeypatch.undo()
+    flow = _flow()
+    next(flow)
+    step, pauses = flow.throw(ExchangeError(message="broke")), []
+    while isinstance(step, Pause):
+        pauses.append(step.seconds)
+        step = flow.send(_answer(_asked(flow.send(1.0)), 200, _page()))
+    assert pauses == sorted(pauses)
+    assert sum(pauses) == pytest.approx(15.5)
+    assert _asked(step).method == "POST"
+    assert looks_s(LocalProvider(home=Path())) == (0.5, 1.0)
+
+
+def test_younger_of_two_of_its_own_is_cancelled() -> None:
+    """
+    Where the first batch is listed only after the second was created, the first stays; the second is cancelled.
+    """
+    flow = _flow()
+    next(flow)
+    last = _missed(flow, _looking(flow, flow.throw(ExchangeError(message="broke"))))
+    step = flow.send(_answer(flow.send(_answer(last, 200, _page())), 200, _wire(id="second")))
+    step = _looking(flow, flow.send(_answer(step, 200, _page(_wire(id="second")))))
+    cancel = _asked(flow.send(_answer(step, 200, _page(_wire(id="second"), _wire(id="first")))))
+    assert cancel.url == "https://api.example/v1/batches/second/cancel"
+    assert _returned(flow, _answer(cancel, 200, _wire(id="second", status="cancelling"))).id == "first"
+
+
+def test_cancelled_after_the_second_creation_has_the_batch() -> None:
+    """
+    Who cancels while it is looked for the first one is told of the second, which is paid for.
+    """
+    flow = _flow()
+    next(flow)
+    last = _missed(flow, _looking(flow, flow.throw(ExchangeError(message="broke"))))
+    flow.send(_answer(flow.send(_answer(last, 200, _page())), 200, _wire(id="second")))
+    with pytest.raises(Rejected, match="batch second was created") as caught:
         flow.throw(CancelledError())
+    assert (caught.value.value.id, [error.code for error in caught.value.errors]) == ("second", ["cancelled"])
+
+
+@pytest.mark.parametrize(
+    ("fault", "unlisted_s"),
+    [
+        *((fault, 0.3) for fault in _ACTING),
+        *((fault, 0.9) for fault in (dropped_after_acting, cut_after_acting, refused_after_acting)),
+    ],
+)
+@pytest.mark.parametrize("intent", [None, "nightly"])
+def test_late_list_leaves_one_batch(
+    fault: Fault, intent: str | None, unlisted_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A batch that is listed late is found by a later look, or when a second was created, which is cancelled then.
+    """
+    monkeypatch.setattr("aikit.resources.batches.create.LOOKS_S", (0.05, 0.1, 0.2, 0.3))
+    with batch_server(fault) as server, OpenAIClient("k", base_url=server.url) as client:
+        server.unlisted_s = unlisted_s
+        options = {"intent": intent} if intent else {}
+        result = client.batches.create("file-1", _ENDPOINT, options)
+    assert (result.errors, result.batch and result.batch.id) == ((), "batch_0")
+    assert [batch["id"] for batch in server.batches if batch["status"] != "cancelling"] == ["batch_0"]
+
+
+@pytest.mark.parametrize("wanted", ["cancel", "deadline"])
+def test_search_is_cut_short(wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Cancels and deadlines get through while it is looked for the batch, and the error says that there may be one.
+    """
+    monkeypatch.setattr("aikit.resources.batches.create.LOOKS_S", (60.0,))
+    with batch_server(dropped_after_acting) as server, OpenAIClient("k", base_url=server.url) as client:
+        options = {"deadline": 0.3} if wanted == "deadline" else {}
+        result = client.batches.create("file-1", _ENDPOINT, {"background": True, **options})
+        if wanted == "cancel":
+            assert not result.wait(0.3)
+            result.cancel()
+        assert result.wait(5)
+    assert result.errors[0].code == {"cancel": "cancelled", "deadline": "deadline_exceeded"}[wanted]
+    assert "batch may exist all the same" in result.errors[0].message
 
 
 def test_search_goes_on_page_after_page_until_it_is_old_enough() -> None:
@@ -343,6 +453,7 @@ def test_oldest_first_is_no_end() -> None:
     assert _returned(flow, _answer(following, 200, _page(_other(1), _wire()))).id == "batch_1"
 
 
+@pytest.mark.usefixtures("one_look")
 def test_search_that_leads_in_a_circle_leaves_doubt() -> None:
     """
     A server that gives the same page again hides what follows: it is not asked a third time.
@@ -356,6 +467,7 @@ def test_search_that_leads_in_a_circle_leaves_doubt() -> None:
         flow.send(_answer(following, 200, page))
 
 
+@pytest.mark.usefixtures("one_look")
 def test_search_without_end_leaves_doubt() -> None:
     """
     After a thousand newer batches it is not known, and not asked for again.
@@ -380,6 +492,7 @@ def test_search_without_end_leaves_doubt() -> None:
         ({"metadata": {"a": "b"}}, False),
     ],
 )
+@pytest.mark.usefixtures("one_look")
 def test_new_batch_of_the_same_input_without_metadata_leaves_doubt(
     fields: dict[str, Any],
     is_in_doubt: bool,  # noqa: FBT001  a column

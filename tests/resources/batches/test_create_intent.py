@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aikit import OpenAIBatch, OpenAIBatchParameters, OpenAIClient
-from aikit.http.flow import Flow
+from aikit.http.flow import Flow, Pause
 from aikit.http.messages import Request, Response
 from aikit.http.retry import RetryPolicy
 from aikit.providers.openai import OpenAIProvider
+from aikit.resources.batches import create
 from aikit.resources.batches.create import create_for_intent, find_all, find_oldest
 from aikit.types.batches import BatchOrder
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError, Rejected
@@ -135,17 +136,45 @@ def test_what_cannot_be_looked_for_is_not_created() -> None:
 
 def test_creation_stands_though_looking_again_fails() -> None:
     """
-    Unless the caller cancelled.
+    Also if the caller cancelled: the batch comes along.
     """
     flow = _flow()
     _created(flow)
+    for _ in create.LOOKS_S:
+        assert isinstance(flow.throw(ExchangeError(message="broke")), Pause)
+        flow.send(0.0)
     with pytest.raises(StopIteration) as stop:
         flow.throw(ExchangeError(message="broke"))
     assert stop.value.value.id == "ours"
     flow = _flow()
     _created(flow)
-    with pytest.raises(CancelledError):
+    with pytest.raises(Rejected, match=r"cancelled.*batch ours was created") as caught:
         flow.throw(CancelledError())
+    assert caught.value.value.id == "ours"
+
+
+def test_a_list_without_the_created_batch_is_too_old_to_show_another_one() -> None:
+    """
+    It is looked again until the new batch is listed: then an older one of another process is listed as well.
+    """
+    flow = _flow()
+    step = _created(flow)
+    for _ in range(3):
+        assert isinstance(flow.send(_answer(_request(step), 200, _page())), Pause)
+        step = flow.send(0.0)
+    cancel = _request(flow.send(_answer(_request(step), 200, _page(_wire("ours", 100), _wire("theirs", 99)))))
+    assert cancel.url.endswith("/batches/ours/cancel")
+    assert _returned(flow, _answer(cancel, 200, _wire("ours", 100))).id == "theirs"
+
+
+def test_a_provider_that_drops_metadata_is_looked_at_once() -> None:
+    """
+    Its list will never show which batch has the intent.
+    """
+    flow = _flow()
+    creation = flow.send(_answer(_request(next(flow)), 200, _page()))
+    looking = flow.send(_answer(_request(creation), 200, WIRE | {"id": "ours", "metadata": None}))
+    assert _returned(flow, _answer(_request(looking), 200, _page())).id == "ours"
 
 
 @pytest.mark.parametrize(
@@ -155,7 +184,6 @@ def test_creation_stands_though_looking_again_fails() -> None:
         ([_wire("theirs", 101), _wire("ours", 100)], "ours"),
         ([_wire("theirs", 100), _wire("ours", 100)], "ours"),
         ([_wire("theirs", 99, "other"), _wire("ours", 100)], "ours"),
-        ([], "ours"),
     ],
 )
 def test_older_batch_stays(batches: list[dict[str, Any]], found: str) -> None:
