@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tests.scripted_server import FILE, answer, serving
 
-_MOST_FILES = 23
-_MOST_CHANGES = 78
+_MOST_FILES = 22
+_MOST_CHANGES = 76
 
 _PROGRAM = """
 import os, sys, threading

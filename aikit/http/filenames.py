@@ -109,20 +109,3 @@ def fitting_name(head: bytes, purpose: str) -> str:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "file.webp"
     raise ValueError('the content has no name and does not show its type; pass filename, for example "notes.txt"')
-
-
-def require_plain_name(filename: Any) -> None:
-    """
-    Refuse a *filename* that no file can have.
-
-    Raises:
-        TypeError: *filename* is no string.
-        ValueError: It has folders or control characters, is empty, or cannot be encoded.
-    """
-    if not isinstance(filename, str):
-        raise TypeError(f"filename must be a string, not {type(filename).__name__}")
-    is_plain = not any(char in "/\\\x7f" or ord(char) < 32 or "\ud800" <= char <= "\udfff" for char in filename)
-    if not filename or filename in {".", ".."} or not is_plain:
-        raise ValueError(
-            f"filename {filename!r} is no plain name; allowed are names without folders and control characters"
-        )

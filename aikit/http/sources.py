@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, TypeAlias
 
 import attrs
 
-from aikit.http.filenames import encodable, fitting_name, require_plain_name, restore_letters
+from aikit.http.filenames import encodable, fitting_name, restore_letters
 from aikit.http.messages import Reader
 from aikit.http.stream_layers import attribute
 from aikit.http.streams import StreamSource, changed, stream_source, unreadable
@@ -86,7 +86,7 @@ def source_of(file: Any, *, filename: str | None = None, purpose: str = "") -> S
         ValueError: *file* is empty as a path, or closed as a stream or in use by another call; *filename* is no plain
             name or is missing.
     """
-    if isinstance(filename, str):
+    if isinstance(filename, str) and not filename.isascii():
         filename = restore_letters(filename)
     if filename is not None:
         require_plain_name(filename)
@@ -100,6 +100,23 @@ def source_of(file: Any, *, filename: str | None = None, purpose: str = "") -> S
     if callable(attribute(file, "read")):
         return stream_source(file, filename, purpose)
     raise TypeError(f"file must be a path, bytes or a binary stream, not {type(file).__name__}")
+
+
+def require_plain_name(filename: Any) -> None:
+    """
+    Refuse a *filename* that no file can have.
+
+    Raises:
+        TypeError: *filename* is no string.
+        ValueError: It has folders or control characters, is empty, or cannot be encoded.
+    """
+    if not isinstance(filename, str):
+        raise TypeError(f"filename must be a string, not {type(filename).__name__}")
+    is_plain = not any(char in "/\\\x7f" or ord(char) < 32 or "\ud800" <= char <= "\udfff" for char in filename)
+    if not filename or filename in {".", ".."} or not is_plain:
+        raise ValueError(
+            f"filename {filename!r} is no plain name; allowed are names without folders and control characters"
+        )
 
 
 def release(source: object) -> None:

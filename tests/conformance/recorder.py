@@ -31,6 +31,7 @@ BATCH: Final[dict[str, Any]] = {
     "input_file_id": "file-1",
     "completion_window": "24h",
     "status": "completed",
+    "output_file_id": "file-2",
     "created_at": 1_795_262_400,
 }
 CONTENT: Final = b"{}\n"
