@@ -136,11 +136,13 @@ def test_stream_that_cannot_be_measured_is_an_error_of_the_result(
     """
     Whatever a stream raises is told as an unreadable file, with or without a name, where a source is taken.
     """
+    upload = client.uploads.create("a.jsonl", "batch", 5_000).throw().upload
+    assert upload is not None
     for result in (
         client.files.create(unmeasurable(), "user_data"),
         client.files.create(unmeasurable(), "batch", {"filename": "a.jsonl"}),
         client.files.create_many([unmeasurable()], "batch"),
-        client.uploads.add_part("upload_1", unmeasurable()),
+        client.uploads.add_part(upload.id, unmeasurable()),
         client.batches.estimate(unmeasurable()),
     ):
         assert [error.code for error in result.errors] == ["unreadable_file"], result
