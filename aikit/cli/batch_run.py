@@ -27,7 +27,7 @@ from aikit.cli.batch_run_steps import (
 from aikit.cli.batches import create_options, wait_options
 from aikit.cli.batches_results import RowPrinter, print_rows, say_problems
 from aikit.cli.calls import Refused, tell_refusal
-from aikit.cli.inputs import OutputPath, size_of
+from aikit.cli.inputs import InputPath, OutputPath, size_of
 from aikit.cli.options import Command, Dollars, Duration, Group, Pairs, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.output.batch_text import list_text
@@ -56,7 +56,7 @@ def batch() -> None:
 
 
 @batch.command(cls=Command)
-@click.argument("path", metavar="INPUT", type=click.Path(dir_okay=False))
+@click.argument("path", metavar="INPUT", type=InputPath(dir_okay=False))
 @click.option(
     "-o",
     "--output",

@@ -12,7 +12,7 @@ import attrs
 import click
 
 from aikit.cli.calls import Refused, call_each, require_success, show, show_card, show_list, tell_refusal
-from aikit.cli.inputs import STDIN, Input, inputs_of
+from aikit.cli.inputs import STDIN, Input, InputPath, inputs_of
 from aikit.cli.options import (
     Command,
     Dollars,
@@ -57,7 +57,7 @@ def batches() -> None:
 
 
 @batches.command(cls=Command)
-@click.argument("source", metavar="INPUT_OR_FILE_ID")
+@click.argument("source", metavar="INPUT_OR_FILE_ID", type=InputPath(allow_dash=True))
 @click.option("--endpoint", type=Endpoint(), help="Endpoint of all requests. Default: that of the first line.")
 @click.option("--metadata", type=Pairs(), metavar="K=V", multiple=True, help="A pair to store with it; up to 15.")
 @click.option(

@@ -14,7 +14,7 @@ import click
 
 from aikit.cli.calls import call_each, show, show_list, tell_errors
 from aikit.cli.files_create import Interrupt, Uploads
-from aikit.cli.inputs import STDIN, Input, OutputPath, files_of, inputs_of, is_many
+from aikit.cli.inputs import STDIN, Input, InputPath, OutputPath, files_of, inputs_of, is_many
 from aikit.cli.options import Command, Duration, Group, Purpose, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output, ask, copy_to_stdout, exit_of, tell
 from aikit.cli.output.formats import counted
@@ -34,7 +34,7 @@ from aikit.types.files import OpenAIFile
 from aikit.validation import check_file
 from aikit.validation.limits import Limits
 
-_paths: Final = click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(allow_dash=True))
+_paths: Final = click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=InputPath(allow_dash=True))
 _ids: Final = click.argument("file_ids", metavar="ID...", nargs=-1, required=True)
 _purpose: Final = click.option("-p", "--purpose", type=Purpose(), required=True, help="What the files are for.")
 _filename: Final = click.option("--filename", metavar="NAME", help="Upload under this name; one file only.")

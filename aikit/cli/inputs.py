@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -50,6 +51,33 @@ class OutputPath(click.Path):
             self.fail(f"{value} is not open; redirect it, or pass a path", param, ctx)
         ctx.ensure_object(Settings).descriptor = descriptor
         return STDIN
+
+
+class InputPath(click.Path):
+    """
+    The path of a file to read, or ``-`` where *allow_dash*: pipes that are open here, as by ``<(…)``, are refused.
+    """
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """
+        Return the path.
+        """
+        instead = "use - and redirect it to standard input" if self.allow_dash else "write it to a file first"
+        if isinstance(value, str) and is_pipe(value):
+            self.fail(f"{value} is an open pipe or terminal, which can be read only once; {instead}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def is_pipe(path: str) -> bool:
+    """
+    Return whether *path* names what is open in this process and no regular file, such as ``/dev/stdin``.
+    """
+    if not path or "\0" in path or descriptor_of(path) is None:
+        return False
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116  a number of a descriptor, whatever it is called
+    except OSError:
+        return False
 
 
 @attrs.frozen(kw_only=True)

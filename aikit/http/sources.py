@@ -139,9 +139,11 @@ class PathSource:
     modified_ns: int | None = None
     is_replayable: bool = True
 
-    def resolved(self) -> PathSource:
+    def resolved(self) -> Source:
         """
         Return it with its size; see `Source.resolved`. One that has it stays what it is.
+
+        A file of the kernel's (``/proc``, ``/sys``) tells a size that is not its own: it is read, and goes as bytes.
         """
         if self.modified_ns is not None:
             return self
@@ -161,7 +163,22 @@ class PathSource:
                 code="not_a_regular_file",
                 param="file",
             )
+        if status.st_size <= _SMALL and not getattr(status, "st_blocks", 1):
+            content = self._read_whole()
+            if len(content) != status.st_size:
+                return BytesSource(content=_plain_bytes(content), name=self.name)
         return PathSource(path=self.path, name=self.name, size_bytes=status.st_size, modified_ns=status.st_mtime_ns)
+
+    def _read_whole(self) -> bytes:
+        try:
+            with self.path.open("rb") as file:
+                content = file.read(_KERNEL_MAX + 1)
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+        if len(content) > _KERNEL_MAX:
+            message = f"{self.path} does not tell its size and goes on and on; copy it to a file first"
+            raise OpenAIError(message=message, code="unreadable_file", param="file")
+        return content
 
     def open(self, start: int = 0) -> Reader:
         """
@@ -254,6 +271,7 @@ class BytesSource:
 
 
 _SMALL: Final = 64 * 1024
+_KERNEL_MAX: Final = 16 * 1024 * 1024
 
 
 @attrs.define

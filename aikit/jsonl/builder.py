@@ -36,7 +36,8 @@ def chat_line(
 
     Raises:
         TypeError: An argument has another type, or the content cannot be JSON.
-        ValueError: An argument is empty, or the content cannot be JSON.
+        ValueError: An argument is empty, or the content cannot be JSON; the message names the place. Raised by the
+            lines that `write` is given, it becomes the problem of its line.
     """
     # https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
     given = [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
@@ -83,7 +84,10 @@ def stable_id(url: str, body: Mapping[str, Any]) -> str:
         TypeError: *body* has a value that JSON cannot represent.
         ValueError: *body* has NaN or Infinity, or contains itself.
     """
-    content = json.loads(json.dumps([url, body], allow_nan=False))  # keys of any type become strings, and can be sorted
+    try:
+        content = json.loads(json.dumps([url, body], allow_nan=False))  # keys become strings, and can be sorted
+    except (TypeError, ValueError, RecursionError) as error:
+        raise unfit_error({"url": url, "body": body}, error) from error
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return f"req-{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"
 
@@ -111,9 +115,9 @@ def _require_list(name: str, value: Any) -> list[Any]:
     return list(value)
 
 
-class UnfitError(Exception):
+class UnfitError(ValueError, TypeError):
     """
-    A line cannot be written as JSON.
+    A line cannot be written as JSON, for a value of it or its type; the message names the place.
     """
 
     def __init__(self, code: str, message: str, param: str | None = None) -> None:

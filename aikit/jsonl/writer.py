@@ -13,7 +13,7 @@ from typing import Any, Final
 import attrs
 
 from aikit.http.sinks import FileSink
-from aikit.jsonl.builder import UnfitError, encode_line, stable_id, unfit_error
+from aikit.jsonl.builder import UnfitError, encode_line, stable_id
 from aikit.storage.spill import DiskCounter
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.validation.problems import Problems, excerpt
@@ -113,10 +113,13 @@ def _encode(lines: Iterable[Mapping[str, Any]], problems: Problems) -> Iterator[
     Yield each line with its newline; after the first problem none, but search for more problems.
     """
     ids = DiskCounter()
-    for number, line in enumerate(lines, 1):
+    remaining = iter(lines)
+    for number in itertools.count(1):
         try:
-            encoded = encode_line(_complete(line, ids))
-        except UnfitError as error:
+            encoded = encode_line(_complete(next(remaining), ids))
+        except StopIteration:
+            return
+        except UnfitError as error:  # of a line, or of what makes the lines, which ends with that
             problems.add_line(number, error.code, error.message, error.param)
         else:
             if not problems.count:
@@ -155,7 +158,4 @@ def _require_request(line: Any) -> None:
 
 
 def _derived_id(line: dict[str, Any]) -> str:
-    try:
-        return stable_id(line["url"], line["body"])
-    except (TypeError, ValueError, RecursionError) as error:
-        raise unfit_error(line, error) from error
+    return stable_id(line["url"], line["body"])

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Final, NoReturn, Protocol
 
 import attrs
@@ -16,12 +16,12 @@ from aikit.types.errors import OpenAIError
 from aikit.validation.batch_lines import BatchRules
 from aikit.validation.eval_lines import EvalsRules
 from aikit.validation.finetune_lines import FineTuneRules
+from aikit.validation.foreign_content import foreign_encoding, foreign_format, foreign_layout, goes_on, hint_for
 from aikit.validation.limits import Limits
 from aikit.validation.problems import Problems
 
 _CHUNK: Final = 256 * 1024
 _BOM: Final = b"\xef\xbb\xbf"
-_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 _INVALID: Final = "This line is not parseable as valid JSON."
 _RULES: Final[dict[str, Callable[[Limits, Problems], Rules]]] = {
     "batch": BatchRules,
@@ -101,15 +101,16 @@ class Objects:
     is_empty: bool = True
 
     def __iter__(self) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
-        first = next(self._lines, b"")
-        if first and first.startswith(_UTF16):
-            self._add_file("invalid_encoding", "the file is UTF-16, but JSONL is UTF-8; save it as UTF-8 without a BOM")
+        start = list(islice(self._lines, 1))
+        if start and start[0] and goes_on(start[0]):
+            start += islice(self._lines, 1)
+        if start and start[0] and self._is_foreign(start[0], start[1:]):
             return
-        if first and first.startswith(_BOM):
+        if start and start[0] and start[0].startswith(_BOM):
             message = "the file begins with a UTF-8 byte order mark (BOM), which providers take for a part of the JSON"
             self._problems.add_line(1, "bom", f"{message}; save it as UTF-8 without a BOM")
-            first = first[len(_BOM) :]
-        for line in chain((first,), self._lines):
+            start[0] = start[0][len(_BOM) :]
+        for line in chain(start, self._lines):
             self._number += 1
             if line is not None and (not line or line.isspace()):
                 self._blanks += 1
@@ -121,6 +122,19 @@ class Objects:
                 yield self._number, line or b"", value
         if self.is_empty:
             self._add_file("empty_file", "the file has no line with content; put one JSON object on each line")
+
+    def _is_foreign(self, first: bytes, following: list[bytes | None]) -> bool:
+        """
+        Return whether the file is no JSONL at all, after adding that as its one problem.
+        """
+        if (encoding := foreign_encoding(first)) is not None:
+            message = f"the file is {encoding}, but JSONL is UTF-8; save it as UTF-8 without a BOM"
+            self._add_file("invalid_encoding", message)
+            return True
+        found = foreign_format(first) or foreign_layout(first, b"".join(filter(None, following)))
+        if found is not None:
+            self._add_file("not_jsonl", f"the file is no JSONL but {found}")
+        return found is not None
 
     def _object(self, line: bytes | None) -> dict[str, Any] | None:
         if line is None:
@@ -193,9 +207,9 @@ def parsed(line: bytes) -> Any:
             return _DECODER.decode(text)
         return value if end == len(text) else _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"{error.msg} at column {error.colno}.") from None
+        raise ValueError(f"{error.msg} at column {error.colno}.{hint_for(line)}") from None
     except UnicodeDecodeError as error:
-        raise ValueError(f"Byte {error.start + 1} is not UTF-8.") from None
+        raise ValueError(f"Byte {error.start + 1} is not UTF-8.{hint_for(line)}") from None
     except RecursionError:
         raise ValueError("It is nested too deeply.") from None
     except ValueError as error:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -379,3 +380,25 @@ def test_a_name_of_what_is_not_open_is_wrong_usage(good: Path) -> None:
     ran = run("batch", "run", str(good), "-o", "/dev/fd/77")
     assert ran.returncode == 2
     assert b"/dev/fd/77 is not open; redirect it, or pass a path" in ran.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="no /dev/fd here")
+@pytest.mark.parametrize(
+    ("command", "instead"),
+    [
+        ("printf x | {aikit} files create /dev/stdin --purpose user_data", b"use -"),
+        ("{aikit} files create <(printf x) --purpose user_data", b"use -"),
+        ("printf x | {aikit} files check /dev/fd/0", b"use -"),
+        ("{aikit} batches create <(printf '{{}}') --endpoint /v1/chat/completions", b"use -"),
+        ("{aikit} batch run <(printf '{{}}')", b"write it to a file first"),
+    ],
+)
+def test_open_pipes_are_told_for_what_they_are(command: str, instead: bytes) -> None:
+    """
+    A pipe named by a path cannot be checked and then sent: the message says what to write instead.
+    """
+    line = command.format(aikit=f"{shlex.quote(sys.executable)} -m aikit --provider local")
+    ended = subprocess.run(["/bin/bash", "-c", line], capture_output=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert b"open pipe" in ended.stderr
+    assert instead in ended.stderr

@@ -445,3 +445,40 @@ def test_sources_do_not_show_their_content() -> None:
     shown = repr([source_of(b"private", filename="a"), source_of(io.BytesIO(b"private"), filename="a")])
     assert "private" not in shown
     assert attrs.has(BytesSource)
+
+
+@pytest.mark.parametrize("path", ["/proc/version", "/proc/self/status", "/sys/kernel/mm/transparent_hugepage/enabled"])
+def test_file_of_the_kernel_goes_as_what_it_has(path: str) -> None:
+    """
+    Sizes that such files tell (0, or a page) are not theirs: they are neither empty nor changed.
+    """
+    if not Path(path).exists():
+        pytest.skip(f"no {path} here")
+    source = source_of(path, filename="a.txt").resolved()
+    reader = source.open()
+    content = b"".join(iter(lambda: reader.read(1000), b""))
+    assert source.size_bytes == len(content)
+    assert len(content) > 5
+    assert source.name == "a.txt"
+
+
+def test_empty_and_sparse_files_stay_files(tmp_path: Path) -> None:
+    """
+    A file without blocks on the disk has the size that it tells.
+    """
+    for size in (0, 4096, 300_000):
+        path = tmp_path / f"{size}.bin"
+        path.touch()
+        os.truncate(path, size)
+        source = source_of(path).resolved()
+        assert (type(source), source.size_bytes) == (PathSource, size)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs a file of the kernel without an end")
+def test_file_of_the_kernel_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What tells no size is read up to a bound.
+    """
+    monkeypatch.setattr("aikit.http.sources._KERNEL_MAX", 10)
+    with pytest.raises(OpenAIError, match="copy it to a file first"):
+        source_of("/proc/version").resolved()

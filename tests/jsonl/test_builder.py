@@ -107,8 +107,8 @@ def test_ids_differ_exactly_when_contents_do(one: dict[str, Any], other: dict[st
         ({"messages": "Hi", "model": ""}, ValueError, "model must not be empty"),
         ({"messages": "Hi", "model": "m", "custom_id": ""}, ValueError, "custom_id must not be empty"),
         ({"messages": "Hi", "model": "m", "custom_id": 5}, TypeError, "custom_id must be a string, not int"),
-        ({"messages": "Hi", "model": "m", "seed": b""}, TypeError, "not JSON serializable"),
-        ({"messages": "Hi", "model": "m", "top_p": float("nan")}, ValueError, "not JSON compliant"),
+        ({"messages": "Hi", "model": "m", "seed": b""}, TypeError, "'body.seed' is bytes"),
+        ({"messages": "Hi", "model": "m", "top_p": float("nan")}, ValueError, "'body.top_p' is nan"),
     ],
 )
 def test_wrong_arguments_are_refused_at_once(arguments: dict[str, Any], error: type[Exception], words: str) -> None:
