@@ -95,7 +95,8 @@ class OpenAIClient:
 
             ledger: ``False`` books nothing of what becomes of batches.
 
-            hooks: Called with each `OpenAIBatchEvent` that this client books, in the thread that books it.
+            hooks: Called with each `OpenAIBatchEvent` that this client books, in the thread that books it; what async
+                ones return is awaited in the loop of the asyncio dispatcher, without which they are refused.
 
             bandwidth: Bytes a second that all calls together may send, and as many that they may fetch; at least
                 1,024. Without it, as many as the line takes.

@@ -16,6 +16,7 @@ from aikit.billing.ledger import Ledger
 from aikit.billing.price_overrides import FILE_NAME
 from aikit.billing.prices import Prices, prices_for
 from aikit.providers.account import Account
+from aikit.runtime.callbacks import discard
 from aikit.types.batches import OpenAIBatch
 from aikit.types.costs import OpenAIBatchCost
 from aikit.types.errors import OpenAIError
@@ -41,6 +42,8 @@ class BillingRecorder:
 
         hooks: Called with each event, by who booked it.
 
+        finish: Gets each hook and what it returned.
+
         clock: Unix seconds.
     """
 
@@ -48,6 +51,7 @@ class BillingRecorder:
     own_prices: Mapping[str, Any] | None = None
     is_kept: bool = True
     hooks: tuple[Hook, ...] = ()
+    finish: Callable[[Hook, object], None] = discard
     clock: Callable[[], float] = time.time
     ledger: Ledger = attrs.field(init=False)
 
@@ -133,11 +137,10 @@ class BillingRecorder:
     def _record(self, *events: OpenAIBatchEvent) -> None:
         for event in self.ledger.record(*events):
             for hook in self.hooks:
-                _call(hook, event)
+                self._call(hook, event)
 
-
-def _call(hook: Hook, event: OpenAIBatchEvent) -> None:
-    try:
-        hook(event)
-    except (Exception, SystemExit):
-        log.exception("hook %r raised; the event stays booked", hook)
+    def _call(self, hook: Hook, event: OpenAIBatchEvent) -> None:
+        try:
+            self.finish(hook, hook(event))
+        except (Exception, SystemExit):
+            log.exception("hook %r raised; the event stays booked", hook)

@@ -103,7 +103,7 @@ def wx(window: Any = None) -> LoopDispatcher:
 
 def asyncio(loop: Any = None) -> LoopDispatcher:
     """
-    Return a dispatcher that runs callbacks in *loop*, by default the running one.
+    Return a dispatcher that runs callbacks in *loop*, by default the running one; async ones as tasks of it.
 
     The loop may run already or later. What it left behind when it was stopped runs when it goes on, or else in its
     thread in ``client.close()`` and at the end of the program. Once it is closed, callbacks are dropped and logged.
@@ -112,9 +112,9 @@ def asyncio(loop: Any = None) -> LoopDispatcher:
         RuntimeError: No *loop* was given and none is running, or it is closed.
         TypeError: *loop* is none of asyncio's.
     """
-    from aikit.dispatch.asyncio_loop import AsyncioLoop  # noqa: PLC0415  likewise
+    from aikit.dispatch.asyncio_loop import AsyncioDispatcher, AsyncioLoop  # noqa: PLC0415  likewise
 
-    return LoopDispatcher(AsyncioLoop.found(loop))
+    return AsyncioDispatcher(AsyncioLoop.found(loop))
 
 
 _NAMED: Final[dict[str, Callable[[], Dispatcher]]] = {

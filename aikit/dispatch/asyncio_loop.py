@@ -1,18 +1,22 @@
 """
-A loop of asyncio.
+A loop of asyncio, and its dispatcher, which runs coroutines too.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
+import weakref
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import Any, Final, Self, cast
 
 import attrs
 
-if TYPE_CHECKING:
-    from aikit.dispatch.loop_dispatcher import LoopDispatcher
+from aikit.dispatch.loop_dispatcher import LoopDispatcher
+
+log: Final = logging.getLogger("aikit")
 
 
 @attrs.define(eq=False)
@@ -78,3 +82,63 @@ class AsyncioLoop:
         Tell whether the loop is closed.
         """
         return self.loop.is_closed()
+
+
+@attrs.define(eq=False)
+class AsyncioDispatcher(LoopDispatcher):
+    """
+    Runs callbacks in a loop of asyncio, and as tasks what they return to be awaited.
+    """
+
+    # `_tasks` keeps the tasks alive, which the loop does not; only the loop's thread touches it.
+
+    _tasks: set[asyncio.Task[Any]] = attrs.field(factory=set, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        weakref.finalize(self, _close_left, self._tasks)
+        super().__attrs_post_init__()
+
+    def spawn(self, awaitable: Awaitable[Any], over: Callable[[BaseException | None], None], /) -> None:
+        """
+        In the loop's thread, await *awaitable* in a task, and call *over* with what it raised when it has ended.
+        """
+        coroutine = awaitable if isinstance(awaitable, Coroutine) else _awaited(awaitable)
+        task = self._own.loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._end_task, over))
+
+    def pump(self) -> int:
+        """
+        In the loop's thread, run what waits, coroutines to their end if the loop was stopped; elsewhere nothing.
+        """
+        count, loop = super().pump(), self._own
+        if loop.is_gone():
+            _close_left(self._tasks)
+        elif self._tasks and loop.is_here() and not loop.loop.is_running():
+            count += len(self._tasks)
+            loop.loop.run_until_complete(asyncio.wait(self._tasks))
+        return count
+
+    @property
+    def _own(self) -> AsyncioLoop:
+        return cast("AsyncioLoop", self.loop)
+
+    def _end_task(self, over: Callable[[BaseException | None], None], task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        over(asyncio.CancelledError() if task.cancelled() else task.exception())
+
+
+async def _awaited(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
+
+
+def _close_left(tasks: set[asyncio.Task[Any]]) -> None:
+    """
+    Close the coroutines of tasks whose loop was closed, or is not run any more.
+    """
+    if tasks:
+        log.warning("the asyncio loop did not run to the end of callbacks: they were dropped, %d in number", len(tasks))
+    while tasks:
+        coroutine = tasks.pop().get_coro()
+        if coroutine is not None:
+            coroutine.close()

@@ -16,6 +16,7 @@ from aikit.http.context import CallContext
 from aikit.http.sources import FileSource, Source, release, source_of
 from aikit.jsonl.parts import GrowingPart, Part, PartsFolder
 from aikit.jsonl.tokens import TokenEstimate, estimate_body
+from aikit.runtime.callbacks import checked_plain
 from aikit.storage.spill import DiskCounter
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
 from aikit.types.progress import Progress
@@ -52,7 +53,7 @@ def split(
     max_tokens: int | None = None,
     filename: str | None = None,
     replace: bool = False,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[Progress], object] | None = None,
     context: CallContext | None = None,
 ) -> tuple[Part, ...]:
     """
@@ -87,7 +88,7 @@ def split(
         context: Gets the progress instead of *on_progress*; its cancellation ends the splitting.
 
     Raises:
-        TypeError: An argument has another type.
+        TypeError: An argument has another type, or *on_progress* is an async function.
         ValueError: A bound is less than 1, *file* is a stream that is closed or that a call is reading, *filename* is
             no plain name, or *provider* is unknown.
         Rejected: Lines fit in no part, each with its number, at most a hundred; or *file* cannot be read,
@@ -96,13 +97,14 @@ def split(
     """
     limits = limits_for(provider)
     bounds = _bounds(limits, max_lines=max_lines, max_bytes=max_bytes, max_tokens=max_tokens)
+    tell = checked_plain("on_progress", on_progress)
     folder = _require_folder(folder)
     source = source_of(file, filename=filename, purpose="batch")
     with _rejecting(source):
         source = source.resolved()
         with PartsFolder(folder, _stem(source.name), replace) as parts:
             pass_ = _Pass(bounds=bounds, limits=limits, parts=parts)
-            pass_.run(source, context or CallContext(on_progress=on_progress))
+            pass_.run(source, context or CallContext(on_progress=tell))
             return pass_.commit()
 
 

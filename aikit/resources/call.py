@@ -4,8 +4,6 @@ How a call is made: an operation becomes a flow, a task runs the flow, and its o
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -19,6 +17,7 @@ from aikit.http.redirects import follow_redirects
 from aikit.http.retry import RetryPolicy, intercept, with_retries
 from aikit.http.sources import Source, release
 from aikit.http.streams import StreamSource
+from aikit.runtime.callbacks import Callback, CallbackQueue, require_plain, run_callbacks
 from aikit.runtime.parameters import OpenAIParameters
 from aikit.runtime.result import CallState, OpenAIResult, Outcome
 from aikit.runtime.task import Task
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from aikit.resources.session import Session
 
 R = TypeVar("R", bound=OpenAIResult[Any])
-log: Final = logging.getLogger("aikit")
+_CALLBACKS: Final = ("on_response", "on_error", "on_terminate", "on_progress")
 _SHORT_S: Final = 20.0  # without a byte, for requests whose answer the caller does not wait for
 
 Operation = Callable[["Provider", CallContext], Flow[Any]]
@@ -67,6 +66,7 @@ def start(
 
     Raises:
         RuntimeError: The client is closed.
+        TypeError: A callback is an async function, and the client's dispatcher cannot await.
         OpenAIError: *parameters* ask to throw, and the call failed.
     """
     state = CallState()
@@ -107,12 +107,14 @@ class _Call:
     result: OpenAIResult[Any]
     source: Source | str | None = None
     deadline: Deadline | None = None
+    queue: CallbackQueue | None = None
 
     def task(self, operation: Operation, *, is_long: bool) -> Task:
         """
         Return the task that runs *operation*.
         """
         connection = self.session.connection_for(self.parameters)
+        self._begin_queue()
         on_progress = None if self.parameters.on_progress is None else self._newest(self.parameters.on_progress)
         context = CallContext(on_progress, bandwidth=self.session.bandwidth)
         flow = intercept(operation(connection.provider, context), self._send)
@@ -154,32 +156,19 @@ class _Call:
         callbacks = [callback for callback in (first, self.parameters.on_terminate) if callback is not None]
         self.state.settle(outcome, partial(self._deliver, callbacks) if callbacks else None)
 
-    def _deliver(self, callbacks: list[Callable[[Any], object]]) -> None:
-        self.session.dispatcher.deliver(partial(_run, callbacks, self.result))
+    def _begin_queue(self) -> None:
+        given = {name: callback for name in _CALLBACKS if (callback := getattr(self.parameters, name)) is not None}
+        self.queue = CallbackQueue.on(self.session.dispatcher) if given else None
+        if self.queue is None:
+            for name, callback in given.items():
+                require_plain(name, callback)
 
-    def _newest(self, on_progress: Callable[[Any], object]) -> Callable[[Any], None]:
-        return self.session.newest_only(partial(_run, [on_progress]))
+    def _deliver(self, callbacks: list[Callback]) -> None:
+        (self.queue or self.session.dispatcher).deliver(partial(run_callbacks, callbacks, self.result, self.queue))
 
-
-def _run(callbacks: list[Callable[[Any], object]], value: Any) -> None:
-    """
-    Call each with *value*; one that raises is logged and changes nothing else.
-
-    In the main thread a wish to end the program (Ctrl-C, ``sys.exit``) is kept until all have run.
-    """
-    wish: BaseException | None = None
-    for callback in callbacks:
-        try:
-            callback(value)
-        except Exception:
-            log.exception("callback %r raised", callback)
-        except BaseException as error:
-            if threading.current_thread() is threading.main_thread():
-                wish = wish or error
-            else:
-                log.exception("callback %r asked a worker thread to end", callback)
-    if wish is not None:
-        raise wish
+    def _newest(self, on_progress: Callback) -> Callable[[Any], None]:
+        tell = partial(run_callbacks, [on_progress], queue=self.queue)
+        return self.session.newest_only(tell, self.queue or self.session.dispatcher)
 
 
 def wait_interruptibly(result: OpenAIResult[Any]) -> None:

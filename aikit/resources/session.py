@@ -8,6 +8,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +18,8 @@ import attrs
 from aikit.http.bandwidth import Bandwidth
 from aikit.providers import provider_from, require_kind
 from aikit.providers.config import Providers, ProviderSettings
-from aikit.runtime.parameters import OpenAIParameters, are_headers, checked_hooks, require_workers
+from aikit.runtime.callbacks import checked_hooks, finish_elsewhere
+from aikit.runtime.parameters import OpenAIParameters, are_headers, is_flag, require_workers
 from aikit.storage import NO_HOME, NoHomeError, home_folder
 from aikit.types.errors import CancelledError
 
@@ -214,9 +216,12 @@ class Session:
         self.defaults = OpenAIParameters(timeout=timeout, max_retries=max_retries, http_agent=http_agent)
         self.max_workers = max_workers
         self._given = given
-        self._prices, self._hooks, self._is_kept = _checked_prices(prices), checked_hooks(hooks, is_kept=ledger), ledger
+        is_flag("ledger", ledger)
         self.bandwidth = None if bandwidth is None else Bandwidth.of(bandwidth)
         self._dispatcher = _dispatch().dispatcher_of(dispatcher) if dispatcher is not None else None
+        can_await = hasattr(self._dispatcher, "spawn")
+        self._hooks = checked_hooks(hooks, is_kept=ledger, can_await=can_await)
+        self._prices, self._is_kept = _checked_prices(prices), ledger
         self._lock = threading.Lock()
         self._scheduler: Scheduler | None = None
         self._is_closed = self._is_cancelled = False
@@ -263,11 +268,11 @@ class Session:
             self._dispatcher = immediate
         return self._dispatcher
 
-    def newest_only(self, tell: Callable[[Any], object]) -> Callable[[Any], None]:
+    def newest_only(self, tell: Callable[[Any], object], dispatcher: Dispatcher) -> Callable[[Any], None]:
         """
-        Return a callback that has the dispatcher call *tell* with the newest value of those that wait for it.
+        Return a callback that has *dispatcher* call *tell* with the newest value of those that wait for it.
         """
-        newest: Callable[[Any], None] = _dispatch().Newest(self.dispatcher, tell).tell
+        newest: Callable[[Any], None] = _dispatch().Newest(dispatcher, tell).tell
         return newest
 
     @property
@@ -283,7 +288,11 @@ class Session:
             from aikit.billing.recorder import BillingRecorder  # noqa: PLC0415  a session that is not used stays small
 
             recorder = BillingRecorder(
-                home=self.home_if_any, own_prices=self._prices, is_kept=self._is_kept, hooks=self._hooks
+                home=self.home_if_any,
+                own_prices=self._prices,
+                is_kept=self._is_kept,
+                hooks=self._hooks,
+                finish=partial(finish_elsewhere, self._dispatcher),
             )
             with self._lock:
                 self._recorder = self._recorder or recorder

@@ -5,13 +5,14 @@ What a caller may ask of a call, checked once, when it is said.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import attrs
 
 from aikit.http.headers import Headers
+from aikit.runtime.callbacks import Callback, require_callback
 
 if TYPE_CHECKING:
     from aikit.types.batches import OpenAIBatchProgress
@@ -25,20 +26,12 @@ _MAX_EXPIRY_S: Final = 2_592_000
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FRAMING: Final = frozenset(("content-length", "transfer-encoding"))
 
-Callback = Callable[[Any], object]
-"""Gets the very result that the call returned."""
-
 
 def by(check: Callable[[str, Any], None]) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
     """
     Return *check* of a name and a value as attrs calls validators.
     """
     return lambda _, field, value: check(field.name, value)
-
-
-def _is_callback(name: str, value: Any) -> None:
-    if value is not None and not callable(value):
-        raise TypeError(f"{name} must be callable, not {type(value).__name__}")
 
 
 def _is_positive(name: str, value: Any) -> None:
@@ -179,26 +172,6 @@ def are_headers(name: str, value: Any) -> None:
             )
 
 
-def checked_hooks(hooks: Any, *, is_kept: Any) -> tuple[Callable[[Any], object], ...]:
-    """
-    Return the hooks of a ledger as a tuple.
-
-    Raises:
-        TypeError: *hooks* are no callables, or *is_kept* is no truth value.
-        ValueError: There are hooks, and no ledger.
-    """
-    is_flag("ledger", is_kept)
-    if isinstance(hooks, str) or not isinstance(hooks, Iterable):
-        raise TypeError(f"hooks must be a list of callables, not {type(hooks).__name__}")
-    checked = tuple(hooks)
-    for hook in checked:
-        if not callable(hook):
-            raise TypeError(f"hooks must be a list of callables; {hook!r} is none")
-    if checked and not is_kept:
-        raise ValueError("hooks need the ledger, which decides who calls them; leave out ledger=False, or the hooks")
-    return checked
-
-
 def _headers(value: Any) -> Headers | None:
     """
     Return a copy that stays as it was checked.
@@ -248,16 +221,16 @@ class OpenAIParameters:
         provider: Name of a configured provider to ask instead of the client's.
     """
 
-    on_response: Callback | None = attrs.field(default=None, validator=by(_is_callback))
-    on_error: Callback | None = attrs.field(default=None, validator=by(_is_callback))
-    on_terminate: Callback | None = attrs.field(default=None, validator=by(_is_callback))
+    on_response: Callback | None = attrs.field(default=None, validator=by(require_callback))
+    on_error: Callback | None = attrs.field(default=None, validator=by(require_callback))
+    on_terminate: Callback | None = attrs.field(default=None, validator=by(require_callback))
     on_progress: (
         Callable[[Progress], object]
         | Callable[[OpenAIBatchProgress], object]
         | Callable[[OpenAIFileManyProgress], object]
         | Callable[[OpenAIFileHousekeepingProgress], object]
         | None
-    ) = attrs.field(default=None, validator=by(_is_callback))
+    ) = attrs.field(default=None, validator=by(require_callback))
     background: bool = attrs.field(default=False, validator=by(is_flag))
     timeout: float | None = attrs.field(default=None, validator=by(_is_positive))
     deadline: float | None = attrs.field(default=None, validator=by(_is_positive))
