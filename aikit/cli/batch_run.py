@@ -41,7 +41,7 @@ from aikit.resources.batches.run.results import Joined, write_rows
 from aikit.resources.batches.run.run import finish, load_or_rebuild
 from aikit.resources.batches.run.state import Part, RunOrder, RunState
 from aikit.resources.batches.run.steps import Listener, plan_again, run_all
-from aikit.storage import home_folder
+from aikit.storage import exists, home_folder
 from aikit.storage.errors import StoreError
 from aikit.types.batch_rows import STATUSES
 from aikit.types.errors import OpenAIError, Rejected
@@ -199,7 +199,7 @@ class Run:
                 return None
             stack.pop_all()
         target = self.options.target
-        own = (str(target.absolute()),) if target is not None and target.exists() else ()  # an earlier run's, or named
+        own = (str(target.absolute()),) if target is not None and exists(target) else ()  # an earlier run's, or named
         state = RunState(order=order, created_at=time.time(), parts=parts, results=own)
         self.folder.save(state)
         return state

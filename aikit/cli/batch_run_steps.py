@@ -27,6 +27,7 @@ from aikit.client import OpenAIClient
 from aikit.resources.batches.run.costs import costs_of
 from aikit.resources.batches.run.results import require_writable
 from aikit.resources.batches.run.state import Part, RunState
+from aikit.storage import exists, is_folder
 from aikit.types.batches import OpenAIBatch, OpenAIBatchProgress
 from aikit.types.costs import OpenAIBatchCost
 from aikit.types.errors import OpenAIError, error_to_json
@@ -76,9 +77,9 @@ class RunOptions:
             if is_json:
                 raise click.UsageError("--json and -o - both write to stdout; save the results with -o PATH")
             return
-        if not target.absolute().parent.is_dir():
+        if not is_folder(target.absolute().parent):
             raise click.UsageError(f"{target.parent} is not a folder; create it, or pass another path with -o")
-        if target.exists() and self.path.exists() and target.samefile(self.path):
+        if exists(target) and exists(self.path) and target.samefile(self.path):
             raise click.UsageError("the results would replace the input; pass another path with -o")
         try:
             require_writable(target)
@@ -93,7 +94,7 @@ class RunOptions:
             click.UsageError: A file is there that no run wrote.
         """
         target = self.target
-        if target is None or self.results or not target.exists() or str(target.absolute()) in own:
+        if target is None or self.results or not exists(target) or str(target.absolute()) in own:
             return
         raise click.UsageError(f"{target} exists and was not written by a run; move it away, or pass a path with -o")
 

@@ -37,6 +37,7 @@ from aikit.resources.batches.parameters import (
     OpenAIBatchWaitParameters,
 )
 from aikit.resources.batches.run.plan import first_url
+from aikit.storage import exists, is_folder
 from aikit.storage.temporary import temporary_folder
 from aikit.types.errors import OpenAIError
 
@@ -248,7 +249,7 @@ class BatchInput:
         """
         if not _is_path(word):
             return cls(word, None)
-        if word and Path(word).is_dir():
+        if word and is_folder(word):
             raise click.UsageError(f"{word} is a folder; a batch is made of one file")
         (one,) = inputs_of([word], filename=None, purpose="batch")
         return cls(word, one)
@@ -293,4 +294,4 @@ def _is_path(word: str) -> bool:
     """
     Return whether *word* is a path: it exists, or has a dot or slash, which ids do not have.
     """
-    return word in {STDIN, ""} or any(mark in word for mark in _MARKS) or Path(word).exists()
+    return word in {STDIN, ""} or any(mark in word for mark in _MARKS) or exists(word)

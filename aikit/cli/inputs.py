@@ -19,6 +19,7 @@ import click
 from aikit.cli.options import Settings, usage_errors
 from aikit.http.descriptors import descriptor_of
 from aikit.http.sources import FileSource, Source, release, source_of
+from aikit.storage import is_folder
 from aikit.storage.temporary import temporary_root
 from aikit.storage.walk import Links, walk
 from aikit.types.errors import OpenAIError
@@ -147,13 +148,13 @@ def is_many(paths: Sequence[str]) -> bool:
     """
     Return whether *paths* call for a list: several of them, or a folder.
     """
-    return len(paths) > 1 or Path(paths[0]).is_dir()
+    return len(paths) > 1 or is_folder(paths[0])
 
 
 def _expand(path: str, links: Links | None) -> Iterator[Input]:
     if path == STDIN:
         yield _spool_stdin()
-    elif not path or not Path(path).is_dir():
+    elif not path or not is_folder(path):
         yield Input(name=path, file=path, size_bytes=size_of(path))
     else:
         for found in walk(path, recursive=False, links=links):

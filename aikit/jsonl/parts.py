@@ -15,6 +15,7 @@ from typing import Final, Self
 import attrs
 
 from aikit.jsonl.tokens import TokenEstimate
+from aikit.storage import exists
 from aikit.types.errors import OpenAIError
 
 WAITING_MAX: Final = 4 * 1024 * 1024  # bytes of all parts that are not on disk yet
@@ -195,7 +196,7 @@ class PartsFolder:
                 folder.rmdir()
 
     def _make(self) -> None:
-        missing = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
+        missing = [folder for folder in (self.folder, *self.folder.parents) if not exists(folder)]
         for folder in reversed(missing):
             folder.mkdir(exist_ok=True)
             self._made.append(folder)

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeGuard
 
 import attrs
 
-from aikit.storage import NoHomeError, home_folder, shown
+from aikit.storage import NoHomeError, exists, home_folder, shown
 
 FILE_NAME: Final = "AIProviders.json"
 _MEND: Final = "set AIKIT_HOME to a folder, or AIKIT_PROVIDERS to a file, that can be read"
@@ -74,7 +74,7 @@ def working_file(own: ProviderFile) -> ProviderFile:
     """
     path = Path(FILE_NAME)
     try:
-        if own.path is not None and path.exists() and path.samefile(own.path):
+        if own.path is not None and exists(path) and path.samefile(own.path):
             return ProviderFile()
         return file_at(path)
     except OSError as error:

@@ -47,6 +47,27 @@ def shown(path: object) -> str:
     return text if len(text) <= _LONG else f"{text[:_LONG]}…"
 
 
+def exists(path: str | os.PathLike[str]) -> bool:
+    """
+    Return whether there is something at *path*; not for one that is too long or lies where nobody may look.
+    """
+    return os.path.exists(path)  # noqa: PTH110  Path.exists() raises for these before Python 3.14
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """
+    Return whether *path* is a folder; see `exists`.
+    """
+    return os.path.isdir(path)  # noqa: PTH112  likewise
+
+
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """
+    Return whether *path* is a regular file; see `exists`.
+    """
+    return os.path.isfile(path)  # noqa: PTH113  likewise
+
+
 def sync(path: Path) -> None:
     """
     Make a file, or the names in a folder, last through a power cut.

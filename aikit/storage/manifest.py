@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import attrs
 
+from aikit.storage import exists
 from aikit.storage.errors import NO_SPACE
 from aikit.storage.locks import release, take
 from aikit.storage.spill import OffsetIndex
@@ -159,7 +160,7 @@ class Manifest:
             return self._file.read(size) or b""
 
     def _open(self, raise_if_unwanted: Callable[[], None]) -> None:
-        if self._place.exists() and not stat.S_ISREG(self._place.stat().st_mode):
+        if exists(self._place) and not stat.S_ISREG(self._place.stat().st_mode):
             raise self._unusable("it is no regular file")
         self._lock()
         self._file = self._closing.enter_context(FileIO(self._place, "a+"))

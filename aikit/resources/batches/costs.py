@@ -28,6 +28,7 @@ from aikit.http.sources import Source, source_of
 from aikit.resources.batches.fetch import fetch_ended, output_missing
 from aikit.resources.batches.parameters import OpenAIBatchParameters
 from aikit.resources.batches.rows.join import BatchRows, lacks_output
+from aikit.storage import exists
 from aikit.types.batches import OpenAIBatch, OpenAIBatchRequestCounts
 from aikit.types.costs import OpenAIBatchCost, OpenAIBatchEstimate
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
@@ -52,7 +53,7 @@ def input_of(file: Any) -> Source | str:
         TypeError: *file* is no path, bytes, binary stream or id.
         ValueError: *file* is empty, or a closed stream.
     """
-    if isinstance(file, str) and _FILE_ID.fullmatch(file) and not Path(file).exists():
+    if isinstance(file, str) and _FILE_ID.fullmatch(file) and not exists(file):
         return file
     return source_of(file, filename="batch.jsonl")
 

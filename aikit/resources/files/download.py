@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from aikit.http.flow import Flow
 from aikit.http.sinks import FileSink
 from aikit.resources.files.results import Saved
+from aikit.storage import is_folder
 from aikit.storage.safe_names import numbered, safe_name
 from aikit.types.errors import OpenAIError
 
@@ -41,7 +42,7 @@ def download_file(provider: Provider, file_id: str, path: str, given: NamesGiven
         OpenAIError: It did not arrive whole, or *path* cannot be written; a file that was there before is unchanged.
     """
     target, is_own_name = Path(path), False
-    if target.is_dir():
+    if is_folder(target):
         file = yield from provider.retrieve_file(file_id)
         target, is_own_name = _free(target / safe_name(file.filename, file_id), file_id, given), True
     elif os.path.basename(path) in {"", "."}:  # noqa: PTH119  a Path has forgotten the separator

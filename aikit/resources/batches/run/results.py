@@ -19,6 +19,7 @@ from aikit.resources.batches.rows.write import write_csv, write_jsonl
 from aikit.resources.batches.run.client import Client
 from aikit.resources.batches.run.plan import Fingerprint
 from aikit.resources.batches.run.state import Part, RunState
+from aikit.storage import is_file
 from aikit.types.batch_rows import OpenAIBatchProblem, OpenAIBatchRow
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.validation.lines import iter_lines, parsed
@@ -160,5 +161,5 @@ def input_of(part: Part, state: RunState, mark: Fingerprint) -> dict[str, str]:
     Return the option that names the input of *part* on this machine, if it is there and unchanged.
     """
     path = Path(part.path)
-    is_here = mark.is_of(path) if part.path == state.order.input else path.is_file()
+    is_here = mark.is_of(path) if part.path == state.order.input else is_file(path)
     return {"input_file": part.path} if is_here else {}

@@ -17,7 +17,7 @@ from aikit.resources.batches.run.plan import Fingerprint, fingerprint, plan
 from aikit.resources.batches.run.results import Joined, fetch_and_join, require_writable, write_rows
 from aikit.resources.batches.run.state import Part, RunOrder, RunState
 from aikit.resources.batches.run.steps import Listener, plan_again, run_all
-from aikit.storage import home_folder
+from aikit.storage import home_folder, is_file
 from aikit.types.errors import OpenAIError, Rejected
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def load_or_rebuild(client: Client, order: RunOrder, folder: RunFolder) -> RunSt
     known = attrs.evolve(known, order=order)
     if len(known.parts) == 1:  # the same lines may have another name by now
         return known.with_part(attrs.evolve(known.parts[0], path=order.input))
-    if all(part.file_id is not None or Path(part.path).is_file() for part in known.parts):
+    if all(part.file_id is not None or is_file(part.path) for part in known.parts):
         return known
     parts = plan(Path(order.input), client.provider.limits, folder.parts_of(order.key), _unheard)
     if [_what(part) for part in parts] != [_what(part) for part in known.parts]:
