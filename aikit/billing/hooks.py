@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from aikit import __version__
-from aikit.types.events import ENDED, OpenAIBatchEvent
+from aikit.types.events import CORRECTED, ENDED, OpenAIBatchEvent
 
 _log: Final = logging.getLogger("aikit.batches")
 _PER_SECOND: Final = 1_000_000_000
@@ -48,6 +48,9 @@ def _said(event: OpenAIBatchEvent) -> str:
         return f"{event.endpoint}, input {event.input_file_id}"
     counts, usage = event.request_counts, event.usage
     cost = "cost unknown" if event.cost is None else f"{'at least ' if event.is_lower_bound else ''}${event.cost:f}"
+    if event.kind == CORRECTED:
+        tokens = f"{usage.input_tokens:+,} input and {usage.output_tokens:+,} output tokens"
+        return f"what was booked lacked prices or files: {tokens}, {cost} more"
     return (
         f"{event.status}, {counts.completed:,} of {counts.total:,} requests succeeded, "
         f"{usage.input_tokens:,} input and {usage.output_tokens:,} output tokens, {cost}"
@@ -89,7 +92,7 @@ class OpenTelemetryHook:
 
     def __call__(self, event: OpenAIBatchEvent) -> None:
         """
-        Make the span; of a batch's creation there is none.
+        Make the span; of a batch's creation there is none, nor of what is corrected later.
         """
         if event.kind != ENDED:
             return

@@ -1,16 +1,19 @@
 """
-The ledger: the creation and the end of each batch, recorded once, by several threads and processes.
+The ledger: the creation and the end of each batch, recorded once, by several threads and processes, and corrections.
 
     <home>/ledger.db     SQLite, one table; other programs may read it at any time
     <home>/ledger.lock   held by the process that is making or changing the table
 
-Table ``events``, one row for each event; at most one ``created`` and one ``ended`` of each batch at an address:
+Table ``events``, one row for each event; at most one ``created`` and one ``ended`` of each batch at an address. Where
+``ended`` lacked prices or files, ``corrected`` follows as soon as more is known, any number of times. It has what is
+*more* than the events before say, less than 0 where that was too much: counts, tokens and dollars of all events of a
+batch add up to what is known now. Rows are added, and never changed.
 
-    kind             TEXT     'created' or 'ended'
+    kind             TEXT     'created', 'ended' or 'corrected'
     address          TEXT     base URL of the provider; of the embedded one its folder
     batch_id         TEXT     the provider's
     provider         TEXT     'openai', 'local', …
-    at               INTEGER  when it came about, Unix seconds, as the provider says
+    at               INTEGER  when it came about, Unix seconds, as the provider says; of 'corrected' when it was found
     created_at       INTEGER  when the batch was created, likewise
     booked_at        INTEGER  when the row was written, Unix seconds of this machine
     status           TEXT     of the batch then
@@ -20,7 +23,7 @@ Table ``events``, one row for each event; at most one ``created`` and one ``ende
     total, completed, failed                                      INTEGER  request counts
     input_tokens, cached_tokens, output_tokens, reasoning_tokens  INTEGER  of all models; NULL in 'created'
     cost             TEXT     US dollars, an exact decimal number; NULL in 'created', and where no price is known
-    is_lower_bound   INTEGER  1 where prices or tokens are missing: it cost at least that
+    is_lower_bound   INTEGER  1 where prices or tokens are missing: it cost at least that; the last event's counts
     models           TEXT     JSON: [{"model", "requests", the four counts of tokens, "cost"}, …]; where there are some,
                               also "other_tokens", kind → count, and "is_lower_bound"
     metadata         TEXT     JSON: the batch's own
@@ -28,84 +31,29 @@ Table ``events``, one row for each event; at most one ``created`` and one ``ende
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import attrs
 
+from aikit.billing.corrections import correction, sum_of
+from aikit.billing.ledger_table import COLUMNS, MIGRATIONS, event_of, row_of
+from aikit.providers.addresses import is_account
 from aikit.storage.database import Database
 from aikit.storage.errors import StoreError, telling_faults
 from aikit.storage.locks import take
 from aikit.storage.private import make_private
-from aikit.types.batches import OpenAIBatchRequestCounts
-from aikit.types.costs import OpenAIModelCost
-from aikit.types.events import CREATED, ENDED, OpenAIBatchEvent
-from aikit.types.usage import Usage
-from aikit.types.wire import NOTHING
+from aikit.types.events import CORRECTED, CREATED, ENDED, OpenAIBatchEvent
 
 T = TypeVar("T")
 
-MIGRATIONS: Final = (
-    (
-        """
-        CREATE TABLE events (
-            seq INTEGER PRIMARY KEY,
-            kind TEXT NOT NULL CHECK (kind IN ('created', 'ended')),
-            address TEXT NOT NULL,
-            batch_id TEXT NOT NULL,
-            provider TEXT NOT NULL,
-            at INTEGER NOT NULL,
-            created_at INTEGER NOT NULL,
-            booked_at INTEGER NOT NULL,
-            status TEXT NOT NULL,
-            endpoint TEXT NOT NULL,
-            input_file_id TEXT NOT NULL,
-            model TEXT,
-            total INTEGER NOT NULL,
-            completed INTEGER NOT NULL,
-            failed INTEGER NOT NULL,
-            input_tokens INTEGER,
-            cached_tokens INTEGER,
-            output_tokens INTEGER,
-            reasoning_tokens INTEGER,
-            cost TEXT,
-            is_lower_bound INTEGER NOT NULL,
-            models TEXT NOT NULL,
-            metadata TEXT NOT NULL,
-            UNIQUE (address, batch_id, kind)
-        )
-        """,
-        "CREATE INDEX events_at ON events (at)",
-    ),
-)
-
-_PLAIN: Final = (
-    "kind",
-    "address",
-    "batch_id",
-    "provider",
-    "at",
-    "created_at",
-    "booked_at",
-    "status",
-    "endpoint",
-    "input_file_id",
-    "model",
-)
-_COUNTS: Final = ("total", "completed", "failed")
-_TOKENS: Final = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
-_COLUMNS: Final = (*_PLAIN, *_COUNTS, *_TOKENS, "cost", "is_lower_bound", "models", "metadata")
-_NAMES: Final = ", ".join(_COLUMNS)
-_INSERT: Final = (
-    f"INSERT INTO events ({_NAMES}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608  constants
-    "ON CONFLICT (address, batch_id, kind) DO NOTHING"
-)
+_NAMES: Final = ", ".join(COLUMNS)
+_INSERT: Final = f"INSERT INTO events ({_NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608  constants
+_OF_BATCH: Final = f"SELECT seq, {_NAMES} FROM events WHERE batch_id = ? ORDER BY seq"  # noqa: S608  constants
 _PAGE: Final = 500
 _PATIENCE_S: Final = 5.0
 _IMPATIENCE_S: Final = 0.2
@@ -146,16 +94,16 @@ class Ledger:
         Args:
             batch_id: Only of that batch.
 
-            kind: Only ``"created"`` or ``"ended"``.
+            kind: Only ``"created"``, ``"ended"`` or ``"corrected"``.
 
             since: Only what came about from then on, in Unix seconds.
 
         Raises:
-            ValueError: *kind* is neither.
+            ValueError: *kind* is none of these.
             StoreError: The file cannot be read.
         """
-        if kind not in {None, CREATED, ENDED}:
-            raise ValueError(f'kind must be "{CREATED}" or "{ENDED}", not {kind!r}')
+        if kind not in {None, CREATED, ENDED, CORRECTED}:
+            raise ValueError(f'kind must be "{CORRECTED}", "{CREATED}" or "{ENDED}", not {kind!r}')
         wanted = [("batch_id = ?", batch_id), ("kind = ?", kind), ("at >= ?", since)]
         conditions = ["seq > ?", *(condition for condition, value in wanted if value is not None)]
         values = [value for _, value in wanted if value is not None]
@@ -169,12 +117,22 @@ class Ledger:
         Raises:
             StoreError: The file cannot be read.
         """
-        query = "SELECT 1 FROM events WHERE address = ? AND batch_id = ? AND kind = ?"
-        return bool(self._rows(query, [address, batch_id, kind]))
+        return kind in {event.kind for event in self.of_batch(address, batch_id)}
+
+    def of_batch(self, address: str, batch_id: str) -> tuple[OpenAIBatchEvent, ...]:
+        """
+        Return the events of that batch of the account at *address*, in the order in which they were recorded.
+
+        Raises:
+            StoreError: The file cannot be read.
+        """
+        return self._of_account(address, self._rows(_OF_BATCH, [batch_id]))
 
     def record(self, *events: OpenAIBatchEvent) -> tuple[OpenAIBatchEvent, ...]:
         """
         Write those of *events* that are not in the ledger yet, all or none of them.
+
+        Of an end that is there, what more is known now is written as a correction.
 
         Returns:
             Those that were written by this very call: of all threads and processes, one gets each event.
@@ -185,9 +143,22 @@ class Ledger:
 
         def insert() -> tuple[OpenAIBatchEvent, ...]:
             with self._open().writing() as connection:
-                return tuple(event for event in events if connection.execute(_INSERT, _row(event)).rowcount)
+                return tuple(found for event in events if (found := self._missing(connection, event)))
 
         return self._patiently(insert)
+
+    def _missing(self, connection: Any, event: OpenAIBatchEvent) -> OpenAIBatchEvent | None:
+        """
+        Write *event*, or what more it tells than the events of its batch that are there; return what was written.
+        """
+        booked = self._of_account(event.address, connection.execute(_OF_BATCH, [event.batch_id]).fetchall())
+        missing: OpenAIBatchEvent | None = event
+        if event.kind in {other.kind for other in booked}:
+            before = sum_of(booked)
+            missing = None if event.kind != ENDED or before is None else correction(before, event)
+        if missing is not None:
+            connection.execute(_INSERT, row_of(missing))
+        return missing
 
     def close(self) -> None:
         """
@@ -203,9 +174,12 @@ class Ledger:
                 yield self._read(row)
             last = rows[-1][0]
 
+    def _of_account(self, address: str, rows: list[tuple[Any, ...]]) -> tuple[OpenAIBatchEvent, ...]:
+        return tuple(event for event in map(self._read, rows) if is_account(address, event.address))
+
     def _read(self, row: tuple[Any, ...]) -> OpenAIBatchEvent:
         try:
-            return _event(row[1:])
+            return event_of(row[1:])
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             message = f"event {row[0]} of the ledger {self.path} cannot be read: {error}; some other program wrote it"
             raise StoreError(message=message, code="storage_damaged") from error
@@ -282,74 +256,3 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return status.st_dev, status.st_ino
-
-
-def _row(event: OpenAIBatchEvent) -> tuple[Any, ...]:
-    return (
-        *(_stored(getattr(event, name)) for name in _PLAIN),
-        *(_stored(getattr(event.request_counts, name)) for name in _COUNTS),
-        *(None if event.usage is None else _stored(getattr(event.usage, name)) for name in _TOKENS),
-        _written(event.cost),
-        event.is_lower_bound,
-        json.dumps([_model_to_json(model) for model in event.models]),
-        json.dumps(dict(event.metadata)),
-    )
-
-
-def _stored(value: Any) -> Any:
-    """
-    Return *value* as SQLite can store it: integers of 64 bits, text without lone surrogates.
-    """
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    return max(-(2**63), min(value, 2**63 - 1)) if isinstance(value, int) else value
-
-
-def _event(row: tuple[Any, ...]) -> OpenAIBatchEvent:
-    values = dict(zip(_COLUMNS, row, strict=True))
-    tokens = {name: values[name] for name in _TOKENS}
-    models = tuple(_model_from_json(model) for model in json.loads(values["models"]))
-    others = sum((model.usage for model in models), Usage()).other_tokens
-    return OpenAIBatchEvent(
-        **{name: values[name] for name in _PLAIN},
-        request_counts=OpenAIBatchRequestCounts(*(values[name] for name in _COUNTS)),
-        usage=None if tokens["input_tokens"] is None else Usage(**tokens, other_tokens=others),
-        cost=_decimal(values["cost"]),
-        is_lower_bound=bool(values["is_lower_bound"]),
-        models=models,
-        metadata=json.loads(values["metadata"]),
-    )
-
-
-def _written(cost: Decimal | None) -> str | None:
-    """
-    Return *cost* as text without an exponent.
-    """
-    return None if cost is None else f"{cost:f}"
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
-
-
-def _model_to_json(model: OpenAIModelCost) -> dict[str, Any]:
-    tokens = {name: getattr(model.usage, name) for name in _TOKENS}
-    return {
-        "model": model.model,
-        "requests": model.requests,
-        **tokens,
-        "cost": _written(model.cost),
-        **({"other_tokens": dict(model.usage.other_tokens)} if model.usage.other_tokens else {}),
-        **({"is_lower_bound": True} if model.is_lower_bound else {}),
-    }
-
-
-def _model_from_json(data: dict[str, Any]) -> OpenAIModelCost:
-    usage = Usage(**{name: data[name] for name in _TOKENS}, other_tokens=data.get("other_tokens") or NOTHING)
-    return OpenAIModelCost(
-        model=data["model"],
-        requests=data["requests"],
-        usage=usage,
-        cost=_decimal(data["cost"]),
-        is_lower_bound=data.get("is_lower_bound", False),
-    )

@@ -70,14 +70,14 @@ class BillingRecorder:
         except (TypeError, ValueError) as error:
             raise OpenAIError(message=str(error), code="unusable_prices") from error
 
-    def knows(self, kind: str, account: Account, batch_id: str) -> bool:
+    def booked(self, account: Account, batch_id: str) -> tuple[OpenAIBatchEvent, ...]:
         """
-        Return whether the ledger has that event.
+        Return the events that the ledger has of that batch.
 
         Raises:
             StoreError: The ledger cannot be read.
         """
-        return self.ledger.knows(kind, account.address, batch_id)
+        return self.ledger.of_batch(account.address, batch_id)
 
     def record_created(self, account: Account, batch: OpenAIBatch) -> None:
         """
@@ -90,7 +90,7 @@ class BillingRecorder:
 
     def record_end(self, account: Account, batch: OpenAIBatch, cost: OpenAIBatchCost) -> None:
         """
-        Record the creation and the end of *batch*, unless the ledger has them, and call the hooks.
+        Record the creation and the end of *batch*, or what *cost* has more than the ledger, and call the hooks.
 
         Raises:
             StoreError: The ledger cannot be written.

@@ -1,5 +1,5 @@
 """
-What the ledger keeps: that a batch was created, and that it has ended.
+What the ledger keeps: that a batch was created, that it has ended, and what was known of it later only.
 """
 
 from __future__ import annotations
@@ -17,15 +17,18 @@ from aikit.types.wire import NOTHING
 
 CREATED: Final = "created"
 ENDED: Final = "ended"
+CORRECTED: Final = "corrected"
 
 
 @attrs.frozen(kw_only=True)
 class OpenAIBatchEvent:
     """
-    One of the two events of a batch, as the ledger keeps it and hooks get it.
+    An event of a batch, as the ledger keeps it and hooks get it.
 
     Attributes:
-        kind: ``"created"`` or ``"ended"``; there is at most one of each of a batch in a ledger.
+        kind: ``"created"`` or ``"ended"``, at most one of each of a batch in a ledger; or ``"corrected"``, when prices
+            or files were there that its end was booked without: counts, tokens and dollars are what is *more* than the
+            events before say, so that all events of a batch add up.
 
         batch_id: The batch.
 
@@ -33,7 +36,7 @@ class OpenAIBatchEvent:
 
         address: Its base URL; of the embedded provider its folder.
 
-        at: When it came about, in Unix seconds, as the provider says.
+        at: When it came about, in Unix seconds, as the provider says; of a correction, when it was found.
 
         created_at: When the batch was created, in Unix seconds, as the provider says.
 
@@ -53,14 +56,15 @@ class OpenAIBatchEvent:
 
         cost: US dollars; ``None`` when it was created, and where no price is known.
 
-        is_lower_bound: Whether it cost more than *cost*, or may have: prices or tokens are missing.
+        is_lower_bound: Whether it cost more than *cost*, or may have: prices or tokens are missing. Of a batch with
+            corrections the last one's counts.
 
         models: Tokens and cost of each model.
 
         metadata: The batch's.
     """
 
-    kind: Literal["created", "ended"]
+    kind: Literal["created", "ended", "corrected"]
     batch_id: str
     provider: str
     address: str

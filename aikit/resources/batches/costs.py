@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from aikit.billing.corrections import may_tell_more, sum_of
 from aikit.billing.costs import cost_of
 from aikit.billing.counting import Counter, CountingSink
 from aikit.billing.estimates import Estimator, refusal
@@ -32,7 +33,7 @@ from aikit.storage import exists
 from aikit.types.batches import OpenAIBatch, OpenAIBatchRequestCounts
 from aikit.types.costs import OpenAIBatchCost, OpenAIBatchEstimate
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
-from aikit.types.events import CREATED, ENDED
+from aikit.types.events import CREATED, OpenAIBatchEvent
 from aikit.types.usage_reader import Tokens, read_tokens, sides_told
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def check_affordable(
 
 def count_cost(provider: Provider, batch: OpenAIBatch | str, recorder: BillingRecorder) -> Flow[OpenAIBatchCost]:
     """
-    Count what *batch* cost, and record that in the ledger if it is not there yet.
+    Count what *batch* cost, and record in the ledger what of that is not there yet.
 
     Raises:
         OpenAIError: It has not ended (code ``"batch_not_ended"``), its files cannot be fetched, or the user's prices
@@ -179,7 +180,7 @@ def _record_end_of(
     here: Mapping[str, Path] = MappingProxyType({}),
 ) -> Flow[None]:
     """
-    Record the end of *batch* if it has ended and the ledger does not have that yet; a failure is only logged.
+    Record the end of *batch* if it has ended and the ledger lacks that, or some of it; a failure is only logged.
 
     Its files are fetched for that once, as a best effort, unless they are *here*, by their ids.
     """
@@ -187,12 +188,27 @@ def _record_end_of(
         return
     account = provider.account(batch)
     with _logging_trouble(f"that batch {batch.id} has ended", recorder):
-        if recorder.knows(ENDED, account, batch.id) or (only_own and not recorder.knows(CREATED, account, batch.id)):
+        booked = recorder.booked(account, batch.id)
+        if only_own and CREATED not in {event.kind for event in booked}:
+            return
+        if not _is_worth_counting(booked, batch, lambda: recorder.prices(account), is_here=bool(here)):
             return
         if lacks_output(batch):
             raise output_missing(batch)
         cost = yield from intercept(_count(provider, batch, recorder.prices(account), here), _as_best_effort)
         recorder.record_end(account, batch, cost)
+
+
+def _is_worth_counting(
+    events: tuple[OpenAIBatchEvent, ...], batch: OpenAIBatch, prices: Callable[[], Prices], *, is_here: bool
+) -> bool:
+    """
+    Return whether *batch* is to be counted: it is not booked yet, or there is more now than its *events* have.
+    """
+    booked = sum_of(events)
+    if booked is None or (is_here and booked.is_lower_bound):
+        return True
+    return may_tell_more(booked, batch, lambda model, at: prices().price_of(model, at))
 
 
 def _as_best_effort(request: Request) -> Flow[Response]:

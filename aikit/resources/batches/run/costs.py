@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from aikit.providers.addresses import is_account
+from aikit.billing.corrections import sum_of
 from aikit.resources.batches.rows.folder import unusable
 from aikit.resources.batches.run.client import Client
 from aikit.resources.batches.run.plan import Fingerprint
@@ -21,7 +21,6 @@ from aikit.storage.errors import StoreError
 from aikit.storage.temporary import temporary_folder
 from aikit.types.costs import OpenAIBatchCost
 from aikit.types.errors import OpenAIError, Rejected
-from aikit.types.events import ENDED
 
 
 def costs_of(client: Client, state: RunState) -> tuple[list[OpenAIBatchCost], list[OpenAIError]]:
@@ -46,13 +45,16 @@ def costs_of(client: Client, state: RunState) -> tuple[list[OpenAIBatchCost], li
 def _recorded_cost(client: Client, batch_id: str) -> OpenAIBatchCost | None:
     """
     Return what the ledger says, so that no file is fetched once more; ``None`` where that is not the whole cost.
+
+    Where not one request was counted, its end was booked before its provider told what came of it.
     """
     address = client.provider.account().address
     with suppress(StoreError, NoHomeError):
-        for event in client.ledger.events(batch_id=batch_id, kind=ENDED):
-            if is_account(address, event.address) and event.cost is not None and not event.is_lower_bound:
-                counts = event.request_counts
-                return OpenAIBatchCost(models=event.models, answered=counts.completed, failed=counts.failed)
+        booked = sum_of(client.ledger.of_batch(address, batch_id))
+        if booked is not None and booked.cost is not None and not booked.is_lower_bound:
+            counts = booked.request_counts
+            if booked.models or counts.completed + counts.failed or booked.status != "completed":
+                return OpenAIBatchCost(models=booked.models, answered=counts.completed, failed=counts.failed)
     return None
 
 
