@@ -65,7 +65,7 @@ def test_every_file_of_the_home_is_its_owners_only(mask: int, tmp_path: Path) ->
         batch = client.batches.create(file.id, "/v1/embeddings", {"throw": True}).batch
         assert batch is not None
         seen = _open_to_others(home)
-        assert client.batches.wait(batch.id, {"deadline": 30}).success
+        assert client.batches.wait(batch.id, {"deadline": 30, "poll_interval": 0.1}).success
         Uploaded(home).note(Content(account="a", purpose="batch", name="n", sha256="0"), "file-1")
         key = UploadKey(account="a", purpose="batch", filename="n", options="", part_bytes=1, size_bytes=1, place=None)
         assert Journal(home).find_interrupted(key) == []

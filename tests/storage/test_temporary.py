@@ -60,7 +60,7 @@ def test_results_of_a_batch_say_what_to_set(tmp_path: Path, request: pytest.Fixt
         assert file is not None
         batch = client.batches.create(file.id, "/v1/embeddings", {"throw": True}).batch
         assert batch is not None
-        assert client.batches.wait(batch.id, {"deadline": 30}).success
+        assert client.batches.wait(batch.id, {"deadline": 30, "poll_interval": 0.1}).success
         assert client.batches.results(batch.id).success
         request.getfixturevalue("nowhere")
         (error,) = client.batches.results(batch.id).errors

@@ -122,14 +122,14 @@ def test_a_store_that_is_dropped_closes_its_connections(home: Path) -> None:
     assert not (home / "local" / "files.db-wal").exists()
 
 
-def test_a_store_that_another_writer_blocks_is_busy(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_another_writer_blocks_is_busy(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     When waiting does not help, the answer says to try again; reading goes on meanwhile.
     """
     monkeypatch.setattr("aikit.storage.database._BUSY_S", 0.05)
-    service = FilesService(store=store)
+    service = FilesService(store=Store(home))
     assert service.list({}).status == 200
-    with closing(sqlite3.connect(store.folder / "files.db", isolation_level=None)) as other:
+    with closing(sqlite3.connect(service.store.folder / "files.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         reply = service.create({"purpose": "vision"}, "a", [b"x"])
         assert service.list({}).status == 200
@@ -137,7 +137,8 @@ def test_a_store_that_another_writer_blocks_is_busy(store: Store, monkeypatch: p
     assert (reply.status, "x-should-retry" in reply.headers) == (503, False)
     assert b'"code":"storage_busy"' in reply.body
     assert service.create({"purpose": "vision"}, "a", [b"x"]).status == 200
-    assert len(files_below(store.folder / "blobs")) == 1
+    assert len(files_below(service.store.folder / "blobs")) == 1
+    service.store.close()
 
 
 def test_what_is_not_kept_is_removed(store: Store) -> None:
