@@ -11,6 +11,7 @@ from decimal import Decimal
 import attrs
 
 from aikit.billing.prices import Prices
+from aikit.billing.rates import KINDS
 from aikit.billing.usage_counter import Counts, UsageCounter
 from aikit.types.costs import OpenAIBatchCost, OpenAIModelCost
 from aikit.types.usage import Usage
@@ -53,8 +54,8 @@ def _notes_on_kinds(counter: UsageCounter, prices: Prices) -> Iterator[str]:
     for (model, step), counts in counter.counts.items():
         for kind in _unpriced(step, counts):
             tokens = f"{counts.other_tokens[kind]:,} {kind} tokens of {model or 'lines that name no model'}"
-            give = f'give "{kind}" in {prices.path} or as OpenAIClient(prices=…)'
-            yield f"{tokens} have no price of their own and are counted as text: {give}"
+            give = f': give "{kind}" in {prices.path} or as OpenAIClient(prices=…)' if kind in KINDS else ""
+            yield f"{tokens} have no price of their own and are counted as text{give}"
         if counts.vague:
             yield f"{counts.vague:,} answers of {model} do not tell which of their tokens cost more than text"
 

@@ -17,7 +17,7 @@ _MILLION: Final = 1_000_000
 
 
 CACHE_WRITES: Final = ("cache_write", "cache_write_1h")
-_FORMS: Final = ("audio", "image", "video")
+_FORMS: Final = ("audio", "image", "video", "document")
 KINDS: Final = (*CACHE_WRITES, *(f"{side}_{form}" for side in ("input", "cached", "output") for form in _FORMS))
 """Kinds of tokens that may have a price of their own, as in `aikit.types.usage.Usage.other_tokens`."""
 

@@ -167,6 +167,23 @@ def test_kinds_without_a_price_make_a_lower_bound(
     assert (event.models, event.usage, event.is_lower_bound) == (cost.models, cost.usage, True)
 
 
+def test_a_note_asks_for_prices_only_that_can_be_given(server: AccountServer, tmp_path: Path) -> None:
+    """
+    Those of documents can; a kind that is new has none for now.
+    """
+    details = {"document_tokens": 2, "smell_tokens": 3}
+    told = {"prompt_tokens": 9, "completion_tokens": 0, "total_tokens": 9, "prompt_tokens_details": details}
+    cost = _cost(server, tmp_path, told, input=1, output=1)
+    given, not_given = (note for note in cost.notes if "no price of their own" in note)
+    assert 'give "input_document" in' in given
+    assert "3 input_smell tokens" in not_given
+    assert "give" not in not_given
+    cost = _cost(
+        server, tmp_path, told | {"prompt_tokens_details": {"document_tokens": 2}}, input=1, input_document=2, output=1
+    )
+    assert (cost.total, cost.is_lower_bound) == (Decimal("0.000011"), False)
+
+
 def test_what_costs_nothing_costs_nothing_of_any_kind(server: AccountServer, tmp_path: Path) -> None:
     """
     Of a server of one's own.
