@@ -34,8 +34,8 @@ def _home_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
 
 @pytest.fixture(autouse=True)
 def _short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no test wait as long as a batch is looked for whose answer was lost."""
-    monkeypatch.setattr("aikit.resources.batches.create.LOOKS_S", (0.01, 0.02, 0.03, 0.04, 0.05))
+    """Let no test wait as long as it is looked for what a provider does not know yet."""
+    monkeypatch.setattr("aikit.resources.polling.LOOKS_S", (0.01, 0.02, 0.03, 0.04, 0.05))
 
 
 # Where an error is made of what somebody else said: an answer, a batch's own errors, what was kept of an error.

@@ -37,9 +37,11 @@ from aikit.resources.batches.parameters import (
     OpenAIBatchWaitParameters,
 )
 from aikit.resources.batches.run.plan import first_url
+from aikit.resources.files.wait import UNREADY
 from aikit.storage import exists, is_folder
 from aikit.storage.temporary import temporary_folder
 from aikit.types.errors import OpenAIError
+from aikit.types.files import OpenAIFile
 
 _ids: Final = click.argument("batch_ids", metavar="ID...", nargs=-1, required=True)
 
@@ -256,10 +258,10 @@ class BatchInput:
 
     def upload(self, client: OpenAIClient, output: Output) -> str:
         """
-        Check and upload a file of this machine; return the id of the file at the provider.
+        Check and upload a file of this machine; return its id at the provider once a batch can be made of it.
 
         Raises:
-            Refused: The check found problems, or the upload failed.
+            Refused: The check found problems, or the upload or its processing failed.
         """
         if self.here is None:
             return self.word
@@ -267,8 +269,10 @@ class BatchInput:
             bar = shown.file(self.here.name, self.here.size_bytes)
             result = client.files.create(self.here.file, "batch", {"on_progress": bar})
             bar.close()
-        file_id: str = require_success(result).file.id
-        return file_id
+        file: OpenAIFile = require_success(result).file
+        if file.status in UNREADY:
+            require_success(client.files.wait(file.id))
+        return file.id
 
     def endpoint(self, client: OpenAIClient) -> str:
         """

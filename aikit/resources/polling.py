@@ -1,12 +1,25 @@
 """
-Pauses between two questions about the same thing.
+Pauses between two questions about the same thing, and how long a new thing may be unknown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from aikit.http.flow import Flow, Pause
+from aikit.types.errors import OpenAIError
+
+if TYPE_CHECKING:
+    from aikit.providers import Provider
+
+T = TypeVar("T")
+
+LOOKS_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds before each look for what was made or named a moment ago: a provider may list and find it late. The embedded
+provider knows it at once, and takes the first two."""
+
+_LOOKS_EMBEDDED: Final = 2
 _GROWTH: Final = 1.5
 _MAX_GROWTH: Final = 10
 
@@ -19,3 +32,52 @@ def growing_pauses(interval_s: float) -> Iterator[float]:
     while True:
         yield pause_s
         pause_s = min(pause_s * _GROWTH, interval_s * _MAX_GROWTH)
+
+
+def looks_s(provider: Provider) -> tuple[float, ...]:
+    """
+    Return the seconds before each look at *provider* for what is new.
+    """
+    return LOOKS_S[:_LOOKS_EMBEDDED] if provider.is_embedded else LOOKS_S
+
+
+def ask_until_known(provider: Provider, ask: Callable[[], Flow[T]]) -> Flow[T]:
+    """
+    Return what *ask* returns for something that is new: while the answer is a 404, it is asked again for 15 seconds.
+
+    Raises:
+        OpenAIError: What *ask* raises, also a 404 when the time is over.
+    """
+    for pause_s in looks_s(provider):
+        try:
+            return (yield from ask())
+        except OpenAIError as error:
+            if not error.is_not_found_error:
+                raise
+        yield Pause(pause_s)
+    return (yield from ask())
+
+
+class Absence:
+    """
+    How long a provider has answered 404 in a row about something that was made, named or seen before.
+    """
+
+    def __init__(self, provider: Provider, max_wait_s: float) -> None:
+        self._longest_s, self._max_wait_s = sum(looks_s(provider)), max_wait_s
+        self._since_s: float | None = None
+
+    def has_lasted(self, error: OpenAIError, spent_s: float) -> bool:
+        """
+        Note the *error* that came *spent_s* after the call began; return whether it is a 404 that counts by now.
+        """
+        if not error.is_not_found_error:
+            return False
+        self._since_s = spent_s if self._since_s is None else self._since_s
+        return spent_s >= min(self._since_s + self._longest_s, self._max_wait_s)
+
+    def end(self) -> None:
+        """
+        Note that the provider knows it.
+        """
+        self._since_s = None

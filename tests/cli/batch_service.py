@@ -44,6 +44,11 @@ class Service:
 
         silent_looks: How often a batch that has ended is told without its files and counts.
 
+        unknown: Beginning of a path after ``/v1`` → how many requests for it are answered with 404 first.
+
+        processing: What files are said to be, one look after the other, before they are processed; no batch is made
+            of one meanwhile.
+
         asked: Method and path of each request.
     """
 
@@ -56,6 +61,8 @@ class Service:
     is_held: bool = False
     passing: int = 0
     silent_looks: int = 0
+    unknown: dict[str, int] = attrs.field(factory=dict)
+    processing: list[str] = attrs.field(factory=list)
     files: dict[str, bytes] = attrs.field(factory=dict)
     batches: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     asked: list[tuple[str, str]] = attrs.field(factory=list)
@@ -92,7 +99,18 @@ class Service:
         Return a File object.
         """
         known = {"object": "file", "id": file_id, "bytes": len(self.files[file_id]), "created_at": int(time.time())}
-        return known | {"filename": "a.jsonl", "purpose": "batch", "status": "processed"}
+        status = self.processing.pop(0) if self.processing else "processed"
+        return known | {"filename": "a.jsonl", "purpose": "batch", "status": status}
+
+    def is_unknown(self, path: str) -> bool:
+        """
+        Return whether what is asked for is not known yet.
+        """
+        for beginning, left in self.unknown.items():
+            if left and path.removeprefix("/v1").startswith(beginning):
+                self.unknown[beginning] = left - 1
+                return True
+        return False
 
     def create(self, order: dict[str, Any]) -> dict[str, Any]:
         """
@@ -192,7 +210,9 @@ class _Answers(BaseHTTPRequestHandler):
         service = self.service
         service.asked.append(("GET", self.path))
         parts, query = _split(self.path)
-        if parts[-1] == "content" and parts[1] in service.files:
+        if service.is_unknown(self.path):
+            self._answer({"error": {"message": "not yet"}}, 404)
+        elif parts[-1] == "content" and parts[1] in service.files:
             service.hold("content")
             self._send(200, service.files[parts[1]])
         elif parts == ["batches"]:
@@ -213,6 +233,8 @@ class _Answers(BaseHTTPRequestHandler):
         elif parts == ["batches"] and self.service.refusals:
             self.service.refusals -= 1
             self._answer({"error": {"message": "You exceeded your quota.", "code": "insufficient_quota"}}, 403)
+        elif parts == ["batches"] and self.service.processing:
+            self._answer({"error": {"message": "The input file is in 'pending' state."}}, 400)
         elif parts == ["batches"]:
             self._answer(self.service.create(json.loads(body)))
         else:

@@ -61,6 +61,18 @@ def test_a_file_of_the_provider_is_read_for_its_endpoint(aikit: Here, good: Path
     assert service.batches["batch_2"]["output_expires_after"] == {"anchor": "created_at", "seconds": 7200}
 
 
+def test_the_uploaded_file_is_waited_for(aikit: Here, good: Path, service: Service) -> None:
+    """
+    While the provider still processes it, no batch is asked for; one that it cannot process is the refusal.
+    """
+    service.processing = ["pending", "running"]
+    assert aikit("batches", "create", good, "-q").out == "batch_1\n"
+    service.processing = ["pending", "error"]
+    ran = aikit("batches", "create", good, "-q")
+    assert (ran.code, len(service.batches)) == (1, 1)
+    assert "could not process" in ran.err
+
+
 def test_standard_input_can_be_a_batch(aikit: Here, service: Service) -> None:
     """
     - reads the lines from stdin.

@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -26,7 +27,7 @@ from aikit.http.flow import Flow
 from aikit.http.messages import Request, Response
 from aikit.http.retry import intercept
 from aikit.http.sources import Source, source_of
-from aikit.resources.batches.fetch import fetch_ended, output_missing
+from aikit.resources.batches.fetch import ask_for_answers, fetch_ended, output_missing
 from aikit.resources.batches.parameters import OpenAIBatchParameters
 from aikit.resources.batches.rows.join import BatchRows, lacks_output
 from aikit.storage import exists
@@ -106,7 +107,7 @@ def count_cost(provider: Provider, batch: OpenAIBatch | str, recorder: BillingRe
     """
     over = yield from fetch_ended(provider, batch)
     account = provider.account(over)
-    cost = yield from _count(provider, over, recorder.prices(account))
+    cost = yield from _count(provider, over, recorder.prices(account), is_patient=True)
     if recorder.is_kept and not lacks_output(over):
         with _logging_trouble(f"that batch {over.id} has ended", recorder):
             recorder.record_end(account, over, cost)
@@ -233,10 +234,15 @@ def _logging_trouble(what: str, recorder: BillingRecorder) -> Iterator[None]:
 
 
 def _count(
-    provider: Provider, batch: OpenAIBatch, prices: Prices, here: Mapping[str, Path] = MappingProxyType({})
+    provider: Provider,
+    batch: OpenAIBatch,
+    prices: Prices,
+    here: Mapping[str, Path] = MappingProxyType({}),
+    *,
+    is_patient: bool = False,
 ) -> Flow[OpenAIBatchCost]:
     try:
-        found = yield from _count_files(provider, batch, prices, here)
+        found = yield from _count_files(provider, batch, prices, here, is_patient=is_patient)
     except OpenAIError as error:
         tokens = None if batch.usage is None else read_tokens(dict(batch.usage))
         is_unnamed = error.code == "output_missing"
@@ -247,7 +253,7 @@ def _count(
 
 
 def _count_files(
-    provider: Provider, batch: OpenAIBatch, prices: Prices, here: Mapping[str, Path]
+    provider: Provider, batch: OpenAIBatch, prices: Prices, here: Mapping[str, Path], *, is_patient: bool
 ) -> Flow[UsageCounter]:
     def counter() -> UsageCounter:
         return UsageCounter(lambda model: prices.price_of(model, batch.created_at), batch.model or "")
@@ -259,7 +265,8 @@ def _count_files(
         if file_id is not None and file_id in here:
             total.merge(_count_here(source_of(here[file_id]).resolved(), counter(), CallContext()))
         elif file_id is not None:
-            total.merge((yield from _count_at_provider(provider, file_id, counter)))
+            ask = partial(_count_at_provider, provider, file_id, counter)
+            total.merge((yield from (ask_for_answers(provider, batch, ask) if is_patient else ask())))
     return total
 
 

@@ -21,6 +21,7 @@ from aikit.http.flow import Flow, Pause
 from aikit.http.retry import RetryPolicy, asked_to_retry, may_have_been_applied
 from aikit.resources.batches.parameters import OpenAIBatchParameters
 from aikit.resources.pages import one_page
+from aikit.resources.polling import looks_s
 from aikit.types.batches import INTENT_KEY, BatchOrder, BatchPage, OpenAIBatch
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
 from aikit.validation import check_batch
@@ -38,11 +39,6 @@ _PAGE_SIZE: Final = 100
 _CLOCKS_APART_S: Final = 3600
 _QUICK_S: Final = 3600
 _GATEWAY_TIMEOUTS: Final = frozenset((504, 524))  # 524: a content network's own
-_LOOKS_EMBEDDED: Final = 2
-
-LOOKS_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Seconds before each look for a batch that may have been created: a provider may list a new one late, or hang up and
-go on. The embedded provider lists it at once, and takes the first two."""
 
 
 def create_checked(
@@ -235,13 +231,6 @@ def _look_until_known(search: _Search, failure: OpenAIError, policy: RetryPolicy
     if is_shown and not _may_still_come(failure):
         return None
     raise _unresolved(failure, search.order)
-
-
-def looks_s(provider: Provider) -> tuple[float, ...]:
-    """
-    Return the seconds before each look at *provider* for a batch that may have been created.
-    """
-    return LOOKS_S[:_LOOKS_EMBEDDED] if provider.is_embedded else LOOKS_S
 
 
 @attrs.frozen

@@ -5,8 +5,11 @@ The results of a batch: its files are fetched and joined with its input.
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 
@@ -17,13 +20,16 @@ from aikit.http.sources import source_of
 from aikit.resources.batches.rows.folder import Folder, unusable
 from aikit.resources.batches.rows.index import AnswerFile
 from aikit.resources.batches.rows.join import BatchRows, Gone, join, lacks_output
+from aikit.resources.polling import ask_until_known
 from aikit.types.batches import PARENT_KEY, OpenAIBatch
 from aikit.types.errors import OpenAIError
 
 if TYPE_CHECKING:
     from aikit.providers import Provider
 
+T = TypeVar("T")
 InputFile = str | os.PathLike[str] | None
+_NEW_S: Final = 3600  # clocks may be apart
 
 
 def fetch_and_join(
@@ -62,8 +68,10 @@ def fetch_ended(provider: Provider, batch: OpenAIBatch | str) -> Flow[OpenAIBatc
     Raises:
         OpenAIError: It is not (code ``"batch_not_ended"``).
     """
-    if isinstance(batch, str) or not batch.is_ended or lacks_output(batch):
-        batch = yield from provider.retrieve_batch(batch if isinstance(batch, str) else batch.id)
+    if isinstance(batch, str):
+        batch = yield from provider.retrieve_batch(batch)
+    elif not batch.is_ended or lacks_output(batch):
+        batch = yield from ask_until_known(provider, partial(provider.retrieve_batch, batch.id))
     if batch.is_ended:
         return batch
     message = f"batch {batch.id} is {batch.status!r} and has no results yet; use batches.wait(), or come back later"
@@ -123,7 +131,7 @@ def _fetch_answers(provider: Provider, batch: OpenAIBatch, folder: Path, number:
             continue
         place = folder / f"{kind}-{number}.jsonl"
         try:
-            yield from _fetch(provider, file_id, place)
+            yield from ask_for_answers(provider, batch, partial(_fetch, provider, file_id, place))
         except OpenAIError as error:
             if not error.is_not_found_error:
                 raise
@@ -134,6 +142,19 @@ def _fetch_answers(provider: Provider, batch: OpenAIBatch, folder: Path, number:
         else:
             files.append(AnswerFile(place, kind, batch.id))
     return files
+
+
+def ask_for_answers(provider: Provider, batch: OpenAIBatch, ask: Callable[[], Flow[T]]) -> Flow[T]:
+    """
+    Return what *ask* returns for a file of answers, asked again after a 404 if *batch* ended within the last hour.
+
+    Raises:
+        OpenAIError: What *ask* raises.
+    """
+    times = (batch.completed_at, batch.failed_at, batch.expired_at, batch.cancelled_at)
+    ended_at = max((at for at in times if at is not None), default=time.time())
+    is_new = time.time() - ended_at < _NEW_S
+    return (yield from ask_until_known(provider, ask) if is_new else ask())
 
 
 def output_missing(batch: OpenAIBatch) -> OpenAIError:

@@ -20,6 +20,8 @@ from aikit.resources.batches.fetch import fetch_and_join, output_missing
 from aikit.resources.batches.parameters import MAX_METADATA_PAIRS, OpenAIBatchResubmitParameters
 from aikit.resources.batches.rows.folder import telling_faults
 from aikit.resources.batches.rows.join import BatchRows, lacks_output
+from aikit.resources.files.parameters import OpenAIFileWaitParameters
+from aikit.resources.files.wait import UNREADY, wait_until_processed
 from aikit.types.batch_rows import STATUSES
 from aikit.types.batches import INTENT_KEY, PARENT_KEY, BatchOrder, OpenAIBatch
 from aikit.types.errors import OpenAIError, Rejected
@@ -105,12 +107,18 @@ def _copy_lines(rows: BatchRows, statuses: Collection[str]) -> Path:
 def _upload(
     provider: Provider, place: Path, options: OpenAIBatchResubmitParameters, context: CallContext
 ) -> Flow[OpenAIFile]:
+    """
+    Upload the lines at *place*, and wait until a batch can be made of them.
+    """
     source = source_of(place).resolved()
     if options.validate:
         problems = check_file(source, "batch", provider.limits, context)
         if problems:
             raise Rejected(problems)
-    return (yield from provider.create_file(source, FileOrder(purpose="batch")))
+    file = yield from provider.create_file(source, FileOrder(purpose="batch"))
+    if file.status not in UNREADY:
+        return file
+    return (yield from wait_until_processed(provider, file.id, OpenAIFileWaitParameters()))
 
 
 def _metadata(parent: OpenAIBatch, options: OpenAIBatchResubmitParameters) -> dict[str, str]:

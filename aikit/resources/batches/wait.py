@@ -14,7 +14,7 @@ from aikit.http.flow import Flow, Pause
 from aikit.http.retry import retry_after_s
 from aikit.resources.batches.parameters import OpenAIBatchWaitParameters
 from aikit.resources.batches.rows.join import lacks_output
-from aikit.resources.polling import growing_pauses
+from aikit.resources.polling import Absence, growing_pauses
 from aikit.runtime.parameters import OpenAIParameters
 from aikit.types.batches import OpenAIBatch, OpenAIBatchProgress
 from aikit.types.errors import ExchangeError, OpenAIError, Rejected
@@ -22,7 +22,7 @@ from aikit.types.errors import ExchangeError, OpenAIError, Rejected
 if TYPE_CHECKING:
     from aikit.providers import Provider
 
-_PASSING: Final = frozenset((408, 409, 425, 429))
+_PASSING: Final = frozenset((404, 408, 409, 425, 429))
 _SOON_S: Final = 0.25
 _FILE_S: Final = 120.0
 _MAX_DOUBLINGS: Final = 64
@@ -44,6 +44,8 @@ def wait_until_ended(
     """
     Ask for a batch with growing pauses until it is over, and up to two minutes more for the file of its answers.
 
+    A 404 counts after 15 seconds of it: what was just created, or seen, may be unknown for a moment.
+
     Raises:
         Rejected: The provider refuses to tell, or the batch did not complete, or not in time; what was last known of
             it comes along.
@@ -51,6 +53,7 @@ def wait_until_ended(
     batch: OpenAIBatch | None = None
     progress: OpenAIBatchProgress | None = None
     spent_s, pauses, troubles = 0.0, growing_pauses(options.poll_interval), 0
+    absence = Absence(provider, options.max_wait)
     ended_s, unnamed = None, 0  # when it was over, and how often it was without its file then
     while True:
         trouble = None
@@ -62,8 +65,11 @@ def wait_until_ended(
             trouble = error
             troubles += 1
             spent_s = yield Pause(0.0)  # it may have been long in coming
+            if absence.has_lasted(error, spent_s):
+                raise Rejected([error], batch) from None
         else:
             troubles = 0
+            absence.end()
             progress = _report(batch, progress, context)
         if batch is not None and batch.is_ended:
             ended_s = spent_s if ended_s is None else ended_s

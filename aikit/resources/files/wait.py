@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from aikit.http.flow import Flow, Pause
-from aikit.resources.polling import growing_pauses
+from aikit.resources.polling import Absence, growing_pauses
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.types.files import OpenAIFile
 
@@ -18,19 +18,30 @@ if TYPE_CHECKING:
 _ENDED: Final = frozenset(("processed", "error", "deleted", None))  # deprecated, so a server may leave it out
 _SHORTEST_PAUSE_S: Final = 0.01
 
+UNREADY: Final = frozenset(("pending", "running", "processing", "queued", "in_progress", "uploading", "validating"))
+"""Statuses of files that no batch can be made of yet. There are servers that never say more than "uploaded" or "ok"."""
+
 
 def wait_until_processed(provider: Provider, file_id: str, options: OpenAIFileWaitParameters) -> Flow[OpenAIFile]:
     """
-    Ask for a file with growing pauses until its processing has ended.
+    Ask for a file with growing pauses until its processing has ended; a 404 counts after 15 seconds of it.
 
     Raises:
         OpenAIError: It took longer than *max_wait* (code ``"timeout"``), or the provider refuses to tell.
         Rejected: Processing failed (code ``"processing_failed"``); the file comes along.
     """
     pauses = growing_pauses(options.poll_interval)
+    absence = Absence(provider, options.max_wait)
     spent_s = 0.0  # a flow knows no clock, but each pause tells how long the call has taken
     while True:
-        file = yield from provider.retrieve_file(file_id)
+        try:
+            file = yield from provider.retrieve_file(file_id)
+        except OpenAIError as error:
+            if absence.has_lasted(error, spent_s) or not error.is_not_found_error:
+                raise
+            spent_s = yield Pause(min(next(pauses), max(options.max_wait - spent_s, 0.0)))
+            continue
+        absence.end()
         if file.status in _ENDED:
             return _require_processed(file)
         status, left_s = file.status, options.max_wait - spent_s

@@ -20,7 +20,8 @@ from aikit.http.messages import Request, Response
 from aikit.http.retry import RetryPolicy
 from aikit.providers.local.provider import LocalProvider
 from aikit.providers.openai import OpenAIProvider
-from aikit.resources.batches.create import create_once, looks_s
+from aikit.resources.batches.create import create_once
+from aikit.resources.polling import looks_s
 from aikit.types.batches import BatchOrder
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError, Rejected
 from tests.batch_server import (
@@ -53,7 +54,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def one_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """A single look, for tests of what one look sees."""
-    monkeypatch.setattr("aikit.resources.batches.create.LOOKS_S", (1.0,))
+    monkeypatch.setattr("aikit.resources.polling.LOOKS_S", (1.0,))
 
 
 @pytest.mark.parametrize("callback", [False, True])
@@ -97,7 +98,7 @@ def test_what_is_created_late_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     A server that acts when the caller has lost patience is looked to several times.
     """
-    monkeypatch.setattr("aikit.resources.batches.create.LOOKS_S", (0.4,) * _LOOKS)
+    monkeypatch.setattr("aikit.resources.polling.LOOKS_S", (0.4,) * _LOOKS)
     with batch_server(late) as server, OpenAIClient("k", base_url=server.url) as client:
         result = client.batches.create("file-1", _ENDPOINT, {"timeout": 0.2})
     assert result.success
@@ -108,7 +109,7 @@ def test_what_is_created_after_the_connection_broke_is_found(monkeypatch: pytest
     """
     That it is not there yet is believed at the last look only: who hung up may still be at it.
     """
-    monkeypatch.setattr("aikit.resources.batches.create.LOOKS_S", (0.4,) * _LOOKS)
+    monkeypatch.setattr("aikit.resources.polling.LOOKS_S", (0.4,) * _LOOKS)
     with batch_server(dropped_while_acting) as server, OpenAIClient("k", base_url=server.url) as client:
         result = client.batches.create("file-1", _ENDPOINT)
     assert result.success
@@ -403,7 +404,7 @@ def test_late_list_leaves_one_batch(
     """
     A batch that is listed late is found by a later look, or when a second was created, which is cancelled then.
     """
-    monkeypatch.setattr("aikit.resources.batches.create.LOOKS_S", (0.05, 0.1, 0.2, 0.3))
+    monkeypatch.setattr("aikit.resources.polling.LOOKS_S", (0.05, 0.1, 0.2, 0.3))
     with batch_server(fault) as server, OpenAIClient("k", base_url=server.url) as client:
         server.unlisted_s = unlisted_s
         options = {"intent": intent} if intent else {}
@@ -417,7 +418,7 @@ def test_search_is_cut_short(wanted: str, monkeypatch: pytest.MonkeyPatch) -> No
     """
     Cancels and deadlines get through while it is looked for the batch, and the error says that there may be one.
     """
-    monkeypatch.setattr("aikit.resources.batches.create.LOOKS_S", (60.0,))
+    monkeypatch.setattr("aikit.resources.polling.LOOKS_S", (60.0,))
     with batch_server(dropped_after_acting) as server, OpenAIClient("k", base_url=server.url) as client:
         options = {"deadline": 0.3} if wanted == "deadline" else {}
         result = client.batches.create("file-1", _ENDPOINT, {"background": True, **options})

@@ -18,7 +18,7 @@ from aikit.http.flow import Flow, Pause
 from aikit.http.messages import Request, Response
 from aikit.http.retry import RetryPolicy
 from aikit.providers.openai import OpenAIProvider
-from aikit.resources.batches import create
+from aikit.resources import polling
 from aikit.resources.batches.create import create_for_intent, find_all, find_oldest
 from aikit.types.batches import BatchOrder
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError, Rejected
@@ -140,7 +140,7 @@ def test_creation_stands_though_looking_again_fails() -> None:
     """
     flow = _flow()
     _created(flow)
-    for _ in create.LOOKS_S:
+    for _ in polling.LOOKS_S:
         assert isinstance(flow.throw(ExchangeError(message="broke")), Pause)
         flow.send(0.0)
     with pytest.raises(StopIteration) as stop:

@@ -209,10 +209,10 @@ def test_one_answer_is_not_waited_for_longer_than_all(
     assert (asking.timeout, asking.max_retries, asking.max_wait) == (patience_s, 0, max_wait)
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404])
+@pytest.mark.parametrize("status", [400, 401, 403])
 def test_refusal_ends_the_wait_with_what_was_known(status: int) -> None:
     """
-    A key that is withdrawn meanwhile, or a batch that nobody knows, is no trouble that passes.
+    A key that is withdrawn meanwhile is no trouble that passes.
     """
     flow = _flow()
     flow.send(_answer(next(flow)))

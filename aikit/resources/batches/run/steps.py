@@ -16,6 +16,7 @@ from aikit.resources.batches.fetch import output_missing
 from aikit.resources.batches.rows.join import lacks_output
 from aikit.resources.batches.run.state import Part, RunState
 from aikit.resources.call import wait_interruptibly
+from aikit.resources.files.wait import UNREADY
 from aikit.types.errors import OpenAIError, Rejected
 
 if TYPE_CHECKING:
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
     from aikit.resources.batches.run.client import Client
     from aikit.runtime.result import OpenAIResult
     from aikit.types.batches import OpenAIBatch, OpenAIBatchProgress
+    from aikit.types.files import OpenAIFile
     from aikit.types.progress import Progress
 
 NOT_OK: Final = ("failed", "expired", "cancelled", "missing")
 """Statuses of lines that are sent again on request."""
 
 _CROWDED: Final = "token_limit_exceeded"
+_FILE_WAIT: Final[dict[str, Any]] = {"max_wait": 1800.0}
 
 OnUpload = Callable[[Part], "Callable[[Progress], object] | None"]
 """Given a part, returns what its upload reports to."""
@@ -182,6 +185,10 @@ def has_gained_room(before: RunState, state: RunState) -> bool:
 
 def _upload(client: Client, state: RunState, part: Part, listener: Listener, on_upload: OnUpload) -> RunState:
     if part.file_id is not None:
+        if not part.attempts:  # this program may have ended while it was waited for
+            known = client.files.retrieve(part.file_id, _in_background({}))
+            wait_interruptibly(known)
+            _require_usable(client, state, part, known.file)
         return state
     result = client.files.create(Path(part.path), "batch", _in_background({"on_progress": on_upload(part)}))
     wait_interruptibly(result)
@@ -190,7 +197,20 @@ def _upload(client: Client, state: RunState, part: Part, listener: Listener, on_
     listener.on_uploaded(part)
     state = state.with_part(attrs.evolve(part, file_id=result.file.id))
     listener.on_state(state)
+    _require_usable(client, state, part, result.file)
     return state
+
+
+def _require_usable(client: Client, state: RunState, part: Part, file: OpenAIFile | None) -> None:
+    """
+    Wait, where the provider still processes *file*, until a batch can be made of it.
+    """
+    if file is None or file.status not in UNREADY:
+        return
+    waited = client.files.wait(file.id, _in_background(_FILE_WAIT))
+    wait_interruptibly(waited)
+    if waited.errors:
+        raise Rejected(_of_part(part, waited.errors, state), waited.request)
 
 
 def _create(client: Client, state: RunState, part: Part, listener: Listener) -> RunState:
