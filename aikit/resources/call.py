@@ -113,8 +113,8 @@ class _Call:
         """
         Return the task that runs *operation*.
         """
-        connection = self.session.connection_for(self.parameters)
         self._begin_queue()
+        connection = self.session.connection_for(self.parameters)
         on_progress = None if self.parameters.on_progress is None else self._newest(self.parameters.on_progress)
         context = CallContext(on_progress, bandwidth=self.session.bandwidth)
         flow = intercept(operation(connection.provider, context), self._send)

@@ -221,16 +221,16 @@ class OpenAIParameters:
         provider: Name of a configured provider to ask instead of the client's.
     """
 
-    on_response: Callback | None = attrs.field(default=None, validator=by(require_callback))
-    on_error: Callback | None = attrs.field(default=None, validator=by(require_callback))
-    on_terminate: Callback | None = attrs.field(default=None, validator=by(require_callback))
+    on_response: Callback | None = attrs.field(default=None, validator=attrs.validators.optional(by(require_callback)))
+    on_error: Callback | None = attrs.field(default=None, validator=attrs.validators.optional(by(require_callback)))
+    on_terminate: Callback | None = attrs.field(default=None, validator=attrs.validators.optional(by(require_callback)))
     on_progress: (
         Callable[[Progress], object]
         | Callable[[OpenAIBatchProgress], object]
         | Callable[[OpenAIFileManyProgress], object]
         | Callable[[OpenAIFileHousekeepingProgress], object]
         | None
-    ) = attrs.field(default=None, validator=by(require_callback))
+    ) = attrs.field(default=None, validator=attrs.validators.optional(by(require_callback)))
     background: bool = attrs.field(default=False, validator=by(is_flag))
     timeout: float | None = attrs.field(default=None, validator=by(_is_positive))
     deadline: float | None = attrs.field(default=None, validator=by(_is_positive))

@@ -39,7 +39,9 @@ def check_file(source: Source, purpose: str, limits: Limits, context: CallContex
     """
     # https://developers.openai.com/api/reference/resources/files (read 2026-11-21)
     problems = Problems()
-    most = limits.size_limit(purpose, in_parts=has_slices(source))
+    most = limits.size_limit(purpose)
+    if (source.size_bytes or 0) > most and has_slices(source):
+        most = limits.size_limit(purpose, in_parts=True)
     found = (
         check_purpose(purpose, limits),
         _name_problem(source.name),
