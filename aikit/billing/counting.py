@@ -44,6 +44,7 @@ class CountingSink(ResumingSink, Generic[C]):
         counter: What came so far.
     """
 
+    undone: str = "nothing was counted"
     make_counter: Callable[[], C]
     counter: C = attrs.field(init=False)
     _rest: bytearray = attrs.field(factory=bytearray)

@@ -46,12 +46,15 @@ class ResumingSink:
         expected: Bytes the provider's description of the file announced, for answers that announce none.
 
         most_unannounced: Bytes that are taken while neither is known; ``None`` for any number.
+
+        undone: What did not come about where they are not all there, for messages.
     """
 
     done: int = 0
     total: int | None = None
     expected: int | None = None
     most_unannounced: int | None = None
+    undone: str = "nothing was saved"
     _etag: str = ""
     _last_modified: str = ""
     _is_encoded: bool = False
@@ -99,7 +102,7 @@ class ResumingSink:
         """
         bound, done = self.total if self.total is not None else self.expected, self.done + count
         if bound is not None and done > bound:
-            message = f"more bytes came than the {bound} that the file has; nothing was saved, download it again"
+            message = f"more bytes came than the {bound} that the file has; {self.undone}, try again"
             raise OpenAIError(message=message, code="size_mismatch")
         if bound is None and self.most_unannounced is not None and done > self.most_unannounced:
             raise SizeUnknownError
@@ -114,7 +117,7 @@ class ResumingSink:
         for total in (self.total, expected_bytes):
             if total is not None and total != self.done:
                 raise OpenAIError(
-                    message=f"{self.done} bytes came, but the file has {total}; nothing was saved, download it again",
+                    message=f"{self.done} bytes came, but the file has {total}; {self.undone}, try again",
                     code="size_mismatch",
                 )
 
@@ -146,7 +149,7 @@ class ResumingSink:
         Return the error for an answer that cannot be gone on with; the next attempt asks for the whole.
         """
         self.restart()
-        return ExchangeError(message=f"{why}; nothing was saved", code="invalid_response")
+        return ExchangeError(message=f"{why}; {self.undone}", code="invalid_response")
 
 
 @attrs.define(kw_only=True)
@@ -155,6 +158,7 @@ class MemorySink(ResumingSink):
     A content in memory; after a break the missing rest is asked for.
     """
 
+    undone: str = "none of them is given"
     _content: io.BytesIO = attrs.field(factory=io.BytesIO)
 
     def begin(self, status: int, headers: Mapping[str, str]) -> int:

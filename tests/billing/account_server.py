@@ -31,12 +31,15 @@ class AccountServer:
 
         cuts: File → how many bytes of it come before the connection breaks, once.
 
+        more_bytes: How many more bytes each file is said to have than come, in answers without a length.
+
         asked: Method and path of each request.
     """
 
     batches: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     files: dict[str, bytes | int] = attrs.field(factory=dict)
     cuts: dict[str, int] = attrs.field(factory=dict)
+    more_bytes: int = 0
     asked: list[tuple[str, str]] = attrs.field(factory=list)
     _lock: Any = attrs.field(factory=threading.Lock)
     _server: ScriptedServer | None = None
@@ -69,7 +72,7 @@ class AccountServer:
             self._say(exchange, 200 if batch else 404, batch or {"error": {"message": "No batch found"}})
         else:
             content = self.files.get(parts[-1], 404)
-            size = len(content) if isinstance(content, bytes) else 0
+            size = len(content) + self.more_bytes if isinstance(content, bytes) else 0
             file = {"id": parts[-1], "bytes": size, "created_at": 1, "filename": "x", "object": "file", "purpose": "x"}
             self._say(exchange, 200, file)
 
@@ -90,7 +93,10 @@ class AccountServer:
         fields = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if start else {}
         whole = rendered(206 if start else 200, content[start:], fields)
         cut = self.cuts.pop(file_id, None)
-        if cut is None:
+        if self.more_bytes:
+            exchange.sock.sendall(rendered(200, content, {"Content-Length": ""}))
+            exchange.sock.close()
+        elif cut is None:
             exchange.sock.sendall(whole)
         else:
             exchange.sock.sendall(whole[: whole.index(b"\r\n\r\n") + 4 + cut])

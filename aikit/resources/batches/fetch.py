@@ -169,7 +169,7 @@ def output_missing(batch: OpenAIBatch) -> OpenAIError:
 
 def _fetch(provider: Provider, file_id: str, place: Path) -> Flow[None]:
     try:
-        with FileSink(path=place) as sink:
+        with FileSink(path=place, undone="there are no results") as sink:
             total = yield from provider.download_file(file_id, sink)
             sink.commit(total)
     except OpenAIError as error:

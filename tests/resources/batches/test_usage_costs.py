@@ -233,6 +233,26 @@ def test_what_is_unknown_never_looks_complete(
         assert [event.is_lower_bound for event in client.ledger.events(kind="ended")] == [True]
 
 
+def test_a_size_that_does_not_fit_says_what_was_not_done(server: AccountServer, tmp_path: Path) -> None:
+    """
+    Costs are not counted, results not there, and only downloads are not saved.
+    """
+    server.files["file-out"] = file_of(answer("m", usage()))
+    size = len(file_of(answer("m", usage())))
+    server.more_bytes = 1
+    (tmp_path / "in.jsonl").write_bytes(b"")
+    with _client(server, tmp_path) as client:
+        calls: dict[str, Any] = {
+            "nothing was counted": client.batches.cost("batch_1"),
+            "there are no results": client.batches.results("batch_1", {"input_file": tmp_path / "in.jsonl"}),
+            "nothing was saved": client.files.download("file-out", tmp_path / "out.jsonl"),
+            "none of them is given": client.files.content("file-out"),
+        }
+    for words, result in calls.items():
+        assert [error.code for error in result.errors] == ["size_mismatch"]
+        assert f"{size} bytes came, but the file has {size + 1}; {words}, try again" in result.errors[0].message
+
+
 def test_what_the_batch_tells_may_be_dear_too(server: AccountServer, tmp_path: Path) -> None:
     """
     Where its files are gone, and it does not say how much of its output is audio.
