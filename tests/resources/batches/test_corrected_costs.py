@@ -9,14 +9,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from aikit import OpenAIBatchEvent, OpenAIClient
 from aikit.billing.ledger import Ledger
+from aikit.types.batches import OpenAIBatchRequestCounts
+from aikit.types.usage import Usage
 from tests.billing.account_server import AccountServer, account_server, ended_batch
 from tests.billing.lines import answer, file_of, usage
 
 _PRICES = {"m": {"batch": {"input": "1", "output": "2"}}}
+_NONE = OpenAIBatchRequestCounts()
 _CALLS: dict[str, Callable[[OpenAIClient], Any]] = {
     "retrieve": lambda client: client.batches.retrieve("batch_1"),
     "wait": lambda client: client.batches.wait("batch_1"),
@@ -97,6 +101,28 @@ def test_files_that_come_later_correct_what_is_booked(server: AccountServer, tmp
     with _client(server, tmp_path, _PRICES) as client:
         _CALLS[call](client).throw()
     assert _booked(tmp_path)[1:] == [("ended", Decimal(1), False), ("corrected", Decimal(2), False)]
+
+
+@pytest.mark.parametrize("call", _CALLS)
+def test_an_end_that_was_booked_as_free_too_early_is_corrected(
+    server: AccountServer, tmp_path: Path, call: str
+) -> None:
+    """
+    By a program that took a batch without files for one without answers.
+    """
+    with _client(server, tmp_path, _PRICES) as client:
+        client.batches.wait("batch_1").throw()
+        early = [
+            attrs.evolve(
+                event, usage=event.usage and Usage(), cost=event.cost and Decimal(0), models=(), request_counts=_NONE
+            )
+            for event in client.ledger.events()
+        ]
+        client.ledger.path.rename(tmp_path / "old.db")
+        client.ledger.record(*early)
+        for _ in range(2):
+            _CALLS[call](client).throw()
+    assert _booked(tmp_path)[1:] == [("ended", Decimal(0), False), ("corrected", Decimal(3), False)]
 
 
 def test_changed_prices_correct_nothing(server: AccountServer, tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ What the batches of a run cost, told from the ledger where it knows.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -12,6 +14,8 @@ import pytest
 from aikit.client import OpenAIClient
 from aikit.resources.batches.run.costs import costs_of
 from aikit.resources.batches.run.run import answer_file
+from aikit.types.batches import OpenAIBatchRequestCounts
+from aikit.types.usage import Usage
 from tests.resources.batches.run.test_plan import lines
 
 PRICES = {name: {"input": 1000, "output": 1000} for name in ("m", "n")}
@@ -52,6 +56,28 @@ def test_the_ledger_knows_when_the_files_are_gone(tmp_path: Path, path: Path) ->
             client.files.delete(file.id).throw()
         assert costs_of(client, state) == before
         assert before[1] == []
+
+
+def test_corrections_are_part_of_what_is_booked(tmp_path: Path, path: Path) -> None:
+    """
+    What was booked as free before its provider told what came of it is counted again, and then told from the ledger.
+    """
+    with OpenAIClient(provider="local", home=tmp_path, prices=PRICES) as client:
+        state = answer_file(client, path, tmp_path / "out.jsonl", wait=WAIT, home=tmp_path)
+        before, events = costs_of(client, state), list(client.ledger.events())
+        client.ledger.path.rename(tmp_path / "old.db")
+        free: dict[str, Any] = {
+            "usage": Usage(),
+            "cost": Decimal(0),
+            "models": (),
+            "request_counts": OpenAIBatchRequestCounts(),
+        }
+        client.ledger.record(*(attrs.evolve(event, **free if event.kind == "ended" else {}) for event in events))
+        assert costs_of(client, state) == before
+        assert [event.kind for event in client.ledger.events()].count("corrected") == 2
+        for file in client.files.list().files:
+            client.files.delete(file.id).throw()
+        assert costs_of(client, state) == before
 
 
 def test_what_cannot_be_told_is_said(tmp_path: Path, path: Path) -> None:
