@@ -42,7 +42,7 @@ def test_a_page_names_the_files_of_its_room(page: Path) -> None:
     assert _below(page.parent) - _named(page) == set()
     everywhere = {path.name for path in _ROOT.rglob("*") if path.suffix in {".py", ".json"}}
     tests = {path.name for path in Path(__file__).parent.rglob("*.py")}
-    assert _named(page) - everywhere - tests <= {"prices.json", "client.py"}
+    assert _named(page) - everywhere - tests <= {"prices.json"}
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.parent.relative_to(_ROOT)))
