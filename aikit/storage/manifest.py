@@ -99,6 +99,9 @@ class Manifest:
             raise
         return manifest
 
+    def __len__(self) -> int:
+        return len(self._places)
+
     def find_done(self, state: FileState, sha256: Callable[[], str]) -> OpenAIFileItem | None:
         """
         Return the outcome of a file that is done and has not changed since; ``None`` if it is to be sent.

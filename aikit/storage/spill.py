@@ -158,6 +158,9 @@ class OffsetIndex:
     def __init__(self) -> None:
         self._table = _Table("start INTEGER, size INTEGER", "finding so many names again")
 
+    def __len__(self) -> int:
+        return int(self._table.run("SELECT COUNT(*) FROM entries")[1][0])
+
     def put(self, name: str, start: int, size: int) -> None:
         """
         Remember where *name* stands, instead of what was known of it.

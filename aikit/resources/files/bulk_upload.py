@@ -25,6 +25,7 @@ from aikit.resources.call import start
 from aikit.resources.files.bulk_progress import BulkProgress
 from aikit.resources.files.create import create_file
 from aikit.resources.files.identical import Identical
+from aikit.resources.files.kept import Kept
 from aikit.resources.files.parameters import OpenAIFileManyParameters
 from aikit.resources.files.results import ManyOutcome, OpenAIFileManyResult
 from aikit.runtime.parameters import require_text
@@ -94,6 +95,8 @@ class BulkUpload:
         limiter: Gives each its turn, and holds back all while the provider has too bulk.
 
         identical: Knows what the provider has already; ``None`` unless asked for.
+
+        kept: Knows what is done already; ``None`` without a manifest.
     """
 
     session: Session
@@ -107,7 +110,7 @@ class BulkUpload:
     progress: BulkProgress
     limiter: RateLimiter
     identical: Identical | None = attrs.field(default=None, init=False)
-    _manifest: Manifest | None = attrs.field(default=None, init=False)
+    kept: Kept | None = attrs.field(default=None, init=False)
     _links: Links = attrs.field(init=False)
     _found: Iterator[FoundFile] = attrs.field(init=False)
     _errors: list[OpenAIError] = attrs.field(factory=list, init=False)
@@ -143,6 +146,8 @@ class BulkUpload:
         """
         try:
             self._open(stack)
+            if self.kept is not None:
+                yield from self.kept.look()
             yield Gather(self._flows(), self.at_a_time, on_progress=self.progress.advance)
             self.progress.finish()
         except CancelledError as error:
@@ -164,8 +169,9 @@ class BulkUpload:
         if self.options.validate and (problem := check_purpose(self.purpose, self.provider.limits)):
             raise problem  # with every file alike
         if self.options.manifest is not None:
-            self._manifest = Manifest.open(Path(self.options.manifest), self.context.raise_if_cancelled)
-            stack.callback(self._manifest.close)
+            manifest = Manifest.open(Path(self.options.manifest), self.context.raise_if_cancelled)
+            self.kept = Kept(manifest=manifest, provider=self.provider, purpose=self.purpose)
+            stack.callback(self.kept.close)
         if self.identical is not None:
             stack.callback(self.identical.close)
         if self.progress.is_heard and can_be_walked_twice(self.paths):
@@ -238,22 +244,16 @@ class BulkUpload:
             room = _ERRORS_MAX - len(self._errors)
             self._errors += _named_errors(item)[:room] if item.status == FAILED else ()
         try:
-            if self._manifest is not None and one.state is not None and item.status not in {KEPT, CANCELLED}:
-                self._manifest.note(item, one.state)
+            if self.kept is not None and one.state is not None and item.status not in {KEPT, CANCELLED}:
+                self.kept.manifest.note(item, one.state)
         finally:
             self.progress.end(one.number, item)
-
-    def find_kept(self, state: FileState, sha256: Callable[[], str]) -> OpenAIFileItem | None:
-        """
-        Return the outcome that the manifest has of a file that is done.
-        """
-        return None if self._manifest is None else self._manifest.find_done(state, sha256)
 
     def state_of(self, source: Source) -> FileState | None:
         """
         Return the state of *source* for the manifest; ``None`` without a manifest, or if it is no file on disk.
         """
-        if self._manifest is None or not isinstance(source, PathSource):
+        if self.kept is None or not isinstance(source, PathSource):
             return None
         return FileState(
             path=str(source.path.absolute()),
@@ -314,9 +314,11 @@ class _FileUpload:
         self.size_bytes = source.size_bytes or 0
         bulk.progress.measure(self.number, source.size_bytes)
         self.state = bulk.state_of(source)
-        if self.state is not None and (kept := bulk.find_kept(self.state, partial(self._hash, source))) is not None:
-            self.status, self.file, self.sha256 = KEPT, kept.file, kept.sha256
-            return
+        if self.state is not None and bulk.kept is not None:
+            kept = yield from bulk.kept.find(self.state, partial(self._hash, source))
+            if kept is not None:
+                self.status, self.file, self.sha256 = KEPT, kept.file, kept.sha256
+                return
         if self.state is not None or (bulk.identical is not None and source.is_replayable):
             self._hash(source)
         if bulk.identical is not None and self.sha256 is not None:

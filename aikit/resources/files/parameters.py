@@ -137,7 +137,8 @@ class OpenAIFileManyParameters(OpenAIFileParameters):
             far as aikit noted it when it was sent (with this option too), and the provider still has it.
 
         manifest: Path of a file that notes what becomes of each; given again, what is done is not sent again, unless
-            it has changed. One call at a time writes it. In a folder that is sent it is left out.
+            it has changed or the provider has it no more. One call at a time writes it. In a folder that is sent it is
+            left out.
     """
 
     at_a_time: int | None = attrs.field(default=None, validator=by(within(1, MAX_AT_A_TIME)))

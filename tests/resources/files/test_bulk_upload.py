@@ -419,6 +419,66 @@ def test_a_torn_last_line_costs_one_file(client: OpenAIClient, server: FilesServ
     assert len(server.uploads) == 5
 
 
+@pytest.mark.parametrize("number", [30, 130])
+@pytest.mark.parametrize("how", ["prune", "delete", "elsewhere", "marked"])
+def test_what_the_provider_has_no_more_is_not_kept(
+    how: str, number: int, client: OpenAIClient, server: FilesServer, tmp_path: Path
+) -> None:
+    """
+    However a file was deleted, it is sent again and noted anew; many are looked for in the list, few one by one.
+    """
+    folder, options = folder_of(tmp_path, number), {"manifest": tmp_path / "m.jsonl"}
+    stored = client.files.create_many(folder, "user_data", options)
+    gone = [item.file.id for item in stored.items if item.file is not None and item.file.filename.startswith("000")]
+    assert 0 < len(gone) < number
+    if how == "prune":
+        client.files.prune({"name": "000*", "dry_run": False}).throw()
+    for file_id in gone:
+        if how == "delete":
+            client.files.delete(file_id).throw()
+        elif how == "elsewhere":
+            del server.files[file_id]
+        elif how == "marked":
+            server.files[file_id]["status"] = "deleted"
+    server.asked.clear()
+    again = client.files.create_many(folder, "user_data", options)
+    assert (again.errors, again.counts.kept, again.counts.uploaded) == ((), number - len(gone), len(gone))
+    looks = [line for line in server.asked if line.startswith("GET files/")]
+    assert len(looks) == (len(gone) if number > 100 else number)
+    assert client.files.create_many(folder, "user_data", options).counts.kept == number
+
+
+@pytest.mark.parametrize("number", [3, 130])
+def test_what_cannot_be_asked_for_counts_as_kept(
+    number: int, client: OpenAIClient, server: FilesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A provider without a list, or that refuses to tell of a file, has not said that the file is gone.
+    """
+    folder, options = folder_of(tmp_path, number), {"manifest": tmp_path / "m.jsonl", "max_retries": 0}
+    client.files.create_many(folder, "user_data", options).throw()
+    server.refusals = {file_id: [503] for file_id in server.files}
+    monkeypatch.setattr(FilesServer, "_page", lambda *_: "no list")
+    again = client.files.create_many(folder, "user_data", options)
+    assert (again.errors, again.counts.kept) == ((), number)
+
+
+def test_cancelling_while_the_list_is_read_ends_the_call(
+    client: OpenAIClient, server: FilesServer, tmp_path: Path
+) -> None:
+    """
+    All files are listed as cancelled, and none is sent.
+    """
+    folder, options = folder_of(tmp_path, 130), {"manifest": tmp_path / "m.jsonl"}
+    client.files.create_many(folder, "user_data", options).throw()
+    server.page_s = 1.0
+    result = client.files.create_many(folder, "user_data", {**options, "background": True})
+    assert not result.wait(0.2)
+    result.cancel()
+    assert result.wait(5)
+    assert (result.counts.cancelled, len(server.uploads)) == (130, 130)
+
+
 def test_a_manifest_of_another_purpose_or_account_spares_nothing(
     client: OpenAIClient, server: FilesServer, tmp_path: Path
 ) -> None:
