@@ -113,6 +113,7 @@ def show_list(
     if output.settings.json:
         ids = {"first_id": result.first_id, "last_id": result.last_id, "has_more": result.has_more}
         output.document({"object": "list", "data": [to_json(item) for item in items]} | ids)
+        tell_notes(output, result)
         return Exit.DONE
     if output.is_plain:
         for item in items:
@@ -121,9 +122,18 @@ def show_list(
         output.say(none)
     else:
         output.table(items)
+    tell_notes(output, result)
     if result.has_more:
         output.say(f"there are more: --after {safe(result.last_id or '')} shows the next page, --all shows all")
     return Exit.DONE
+
+
+def tell_notes(output: Output, result: OpenAIResult[Any]) -> None:
+    """
+    Print the notes of *result*.
+    """
+    for note in result.notes:
+        output.say(safe(note))
 
 
 def tell_errors(output: Output, result: OpenAIResult[Any]) -> int:

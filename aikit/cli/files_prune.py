@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import click
 
-from aikit.cli.calls import tell_errors
+from aikit.cli.calls import tell_errors, tell_notes
 from aikit.cli.options import Command, Duration, Purpose, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.output.formats import counted, human_size, human_time, iso_time
@@ -50,6 +50,7 @@ def usage(purpose: str | None, expiring: int) -> int:
                 output.line("\t".join((group, safe(what), str(one.files), str(one.bytes), iso_time(one.oldest))))
     else:
         _show(output, result.stored)
+    tell_notes(output, result)
     return Exit.DONE
 
 
@@ -108,6 +109,7 @@ def prune(*, yes: bool, **asked: Any) -> int:
         output.document(_to_json(result))
     else:
         _list(output, result)
+    tell_notes(output, result)
     output.say(_summary(result, is_dry=not yes, is_stopped=is_stopped))
     if is_stopped:
         return Exit.INTERRUPTED

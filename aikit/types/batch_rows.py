@@ -14,7 +14,7 @@ import attrs
 from aikit.types.error_words import is_page, name_of, plain, read_error
 from aikit.types.errors import OpenAIError
 from aikit.types.usage import Usage
-from aikit.types.usage_names import whole_number
+from aikit.types.wire import whole_number
 
 LINE_MAX_BYTES: Final = 256 * 1024 * 1024
 """The longest line of a batch's files that is read; answers with images have many megabytes."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from aikit.types.page import Page
-from aikit.types.wire import NOTHING, others, require_fields
+from aikit.types.wire import NOTHING, others, read_fields, text, unix_time, whole_number
 
 INTENT_KEY: Final = "aikit_intent"
 """Key of the pair of metadata by which a batch is found whose creation was not answered."""
@@ -19,13 +19,13 @@ PARENT_KEY: Final = "aikit_parent"
 """Key of the pair of metadata that names the batch whose rest a batch is."""
 
 _ENDED: Final = frozenset(("completed", "failed", "expired", "cancelled"))
-_REQUIRED: Final[Mapping[str, type]] = {
-    "id": str,
-    "endpoint": str,
-    "input_file_id": str,
-    "completion_window": str,
-    "status": str,
-    "created_at": int,
+_REQUIRED: Final = {
+    "id": text,
+    "endpoint": text,
+    "input_file_id": text,
+    "completion_window": text,
+    "status": text,
+    "created_at": unix_time,
 }
 _TEXTS: Final = ("model", "output_file_id", "error_file_id")
 _TIMES: Final = (
@@ -203,10 +203,10 @@ class OpenAIBatch:
         Raises:
             OpenAIError: It is no Batch object (code ``"invalid_response"``).
         """
-        require_fields("Batch", data, _REQUIRED)
+        fields = read_fields("Batch", data, _REQUIRED)
         get = data.get
         return cls(
-            **{name: data[name] for name in _REQUIRED},
+            **fields,
             **_optional(data),
             errors=_errors(get("errors")),
             request_counts=_counts(get("request_counts")),
@@ -274,7 +274,7 @@ _KEYS: Final = frozenset(field.name for field in attrs.fields(OpenAIBatch)) - {"
 
 def _optional(data: Mapping[str, Any]) -> dict[str, Any]:
     texts: dict[str, Any] = {name: _text(data.get(name)) for name in _TEXTS}
-    return texts | {name: _whole(data.get(name)) for name in _TIMES}
+    return texts | {name: unix_time(data.get(name)) for name in _TIMES}
 
 
 def _text(value: Any) -> str | None:
@@ -282,10 +282,6 @@ def _text(value: Any) -> str | None:
     Return a string; an empty one, as some servers send for a file there is not, is none.
     """
     return value if isinstance(value, str) and value else None
-
-
-def _whole(value: Any) -> int | None:
-    return value if type(value) is int else None  # so no bool
 
 
 def _errors(value: Any) -> tuple[OpenAIBatchError, ...]:
@@ -297,7 +293,7 @@ def _errors(value: Any) -> tuple[OpenAIBatchError, ...]:
             _text(entry.get("code")),
             _text(entry.get("message")) or "",
             _text(entry.get("param")),
-            _whole(entry.get("line")),
+            whole_number(entry.get("line")),
         )
         for entry in entries
         if isinstance(entry, dict)
@@ -306,7 +302,7 @@ def _errors(value: Any) -> tuple[OpenAIBatchError, ...]:
 
 def _counts(value: Any) -> OpenAIBatchRequestCounts:
     get = value.get if isinstance(value, dict) else {}.get
-    return OpenAIBatchRequestCounts(*(_whole(get(name)) or 0 for name in ("total", "completed", "failed")))
+    return OpenAIBatchRequestCounts(*(whole_number(get(name)) or 0 for name in ("total", "completed", "failed")))
 
 
 def _metadata(value: Any) -> Mapping[str, str]:

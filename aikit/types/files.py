@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from aikit.types.page import Page
-from aikit.types.wire import NOTHING, others, unreadable
+from aikit.types.wire import MOST, NOTHING, others, read_fields, text, unix_time, unreadable, whole_number
 
 
 @attrs.frozen(kw_only=True)
@@ -81,35 +81,41 @@ class OpenAIFile:
         Raises:
             OpenAIError: It is no File object (code ``"invalid_response"``).
         """
+        # most files are as they should be, and lists are long: those cost no more than must be
         try:
             file_id, size, created_at = data["id"], data["bytes"], data["created_at"]
             filename, purpose = data["filename"], data["purpose"]
-        except KeyError as error:
-            raise unreadable("File", data, f"{error} is missing") from None
-        except TypeError:
-            raise unreadable("File", data, f"it is {type(data).__name__}, not an object") from None
-        if not (
-            type(file_id) is str
-            and type(filename) is str
-            and type(purpose) is str
-            and type(created_at) is int  # so no bool
-            and (type(size) is int or size is None)
-            and ((status := (get := data.get)("status")) is None or type(status) is str)
-            and ((expires_at := get("expires_at")) is None or type(expires_at) is int)
-        ):
-            raise unreadable("File", data, "a field has another type than expected")
-        return cls(
-            file_id,
-            size,
-            created_at,
-            filename,
-            purpose,
-            status,
-            expires_at,
-            get("status_details"),
-            "file",
-            NOTHING if data.keys() <= _FILE_KEYS else others(data, _FILE_KEYS),
-        )
+            if (
+                type(file_id) is str
+                and type(filename) is str
+                and type(purpose) is str
+                and (type(created_at) is int and -MOST < created_at < MOST)  # so no bool
+                and ((type(size) is int and size < MOST) or size is None)
+                and ((status := (get := data.get)("status")) is None or type(status) is str)
+                and ((expires_at := get("expires_at")) is None or (type(expires_at) is int and expires_at < MOST))
+            ):
+                return cls(
+                    file_id,
+                    size,
+                    created_at,
+                    filename,
+                    purpose,
+                    status,
+                    expires_at,
+                    get("status_details"),
+                    "file",
+                    NOTHING if data.keys() <= _FILE_KEYS else others(data, _FILE_KEYS),
+                )
+        except (KeyError, TypeError):
+            pass
+        return cls._read(data)
+
+    @classmethod
+    def _read(cls, data: Any) -> OpenAIFile:
+        fields = read_fields("File", data, _REQUIRED, _OPTIONAL)
+        if "bytes" not in data:
+            raise unreadable("File", data, "'bytes' is missing")
+        return cls(**fields, status_details=data.get("status_details"), extra=others(data, _FILE_KEYS))
 
     def to_wire(self) -> dict[str, Any]:
         """
@@ -189,5 +195,7 @@ class FilePage(Page[OpenAIFile]):
         return cls.read(data, OpenAIFile.from_wire)
 
 
+_REQUIRED: Final = {"id": text, "created_at": unix_time, "filename": text, "purpose": text}
+_OPTIONAL: Final = {"bytes": whole_number, "status": text, "expires_at": unix_time}
 _FILE_KEYS: Final = frozenset(field.name for field in attrs.fields(OpenAIFile)) - {"extra"}
 _DELETED_KEYS: Final = frozenset(field.name for field in attrs.fields(OpenAIFileDeleted)) - {"extra"}

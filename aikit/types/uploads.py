@@ -10,20 +10,20 @@ from typing import Any, Final
 import attrs
 
 from aikit.types.files import OpenAIFile
-from aikit.types.wire import NOTHING, others, require_fields
+from aikit.types.wire import NOTHING, others, read_fields, text, unix_time, whole_number
 
-_REQUIRED: Final[Mapping[str, type]] = {
-    "id": str,
-    "bytes": int,
-    "created_at": int,
-    "filename": str,
-    "purpose": str,
-    "status": str,
+_REQUIRED: Final = {
+    "id": text,
+    "bytes": whole_number,
+    "created_at": unix_time,
+    "filename": text,
+    "purpose": text,
+    "status": text,
 }
 OVER_STATUSES: Final = frozenset((400, 404, 409, 410, 422))
 """What providers may answer about an upload that they do not know, or that is over."""
 
-_PART_REQUIRED: Final[Mapping[str, type]] = {"id": str, "created_at": int, "upload_id": str}
+_PART_REQUIRED: Final = {"id": text, "created_at": unix_time, "upload_id": text}
 
 
 @attrs.frozen(kw_only=True)
@@ -99,11 +99,10 @@ class OpenAIUpload:
         Raises:
             OpenAIError: It is no Upload object (code ``"invalid_response"``).
         """
-        require_fields("Upload", data, _REQUIRED)
-        expires_at, file = data.get("expires_at"), data.get("file")
+        fields, file = read_fields("Upload", data, _REQUIRED), data.get("file")
         return cls(
-            **{name: data[name] for name in _REQUIRED},
-            expires_at=expires_at if type(expires_at) is int else None,
+            **fields,
+            expires_at=unix_time(data.get("expires_at")),
             file=OpenAIFile.from_wire(file) if file is not None else None,
             extra=others(data, _KEYS),
         )
@@ -142,8 +141,7 @@ class OpenAIUploadPart:
         Raises:
             OpenAIError: It is no UploadPart object (code ``"invalid_response"``).
         """
-        require_fields("UploadPart", data, _PART_REQUIRED)
-        return cls(**{name: data[name] for name in _PART_REQUIRED}, extra=others(data, _PART_KEYS))
+        return cls(**read_fields("UploadPart", data, _PART_REQUIRED), extra=others(data, _PART_KEYS))
 
 
 _KEYS: Final = frozenset(field.name for field in attrs.fields(OpenAIUpload)) - {"extra"}

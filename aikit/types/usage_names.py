@@ -1,5 +1,5 @@
 """
-Names and numbers of ``usage`` as others than OpenAI write them, before it is read.
+Names of ``usage`` as others than OpenAI write them, before it is read.
 """
 
 from __future__ import annotations
@@ -8,23 +8,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from aikit.types.wire import NOTHING
+from aikit.types.wire import NOTHING, whole_number
 
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_MAX_DIGITS: Final = 18
-
-
-def whole_number(value: Any) -> int | None:
-    """
-    Return *value* if it is a whole number, also one written ``10.0`` or ``"10"``; no truth value is.
-    """
-    if type(value) is int:
-        return value
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else None
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS:
-        return int(value)
-    return None
 
 
 def in_openai_names(usage: Mapping[str, Any]) -> Mapping[str, Any]:

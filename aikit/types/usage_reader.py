@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from aikit.types.usage_names import in_openai_names, mapping, whole_number
-from aikit.types.wire import NOTHING
+from aikit.types.usage_names import in_openai_names, mapping
+from aikit.types.wire import NOTHING, whole_number
 
 # Chat Completions and Responses: https://developers.openai.com/api/reference/resources/batches (read 2026-11-21)
 # Anthropic: https://docs.claude.com/en/api/messages · xAI: https://docs.x.ai/docs/guides/reasoning

@@ -1,16 +1,74 @@
 """
-Reading the JSON objects that providers send: required fields, and those that are not known.
+Reading the JSON objects that providers send: numbers, times, required fields, and those that are not known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
+
+import attrs
 
 from aikit.types.errors import OpenAIError
 
 NOTHING: Final[Mapping[str, Any]] = {}
 """Shared by all that have no further fields."""
+
+MOST: Final = 2**63
+"""No number that a provider sends is as large."""
+
+_MAX_DIGITS: Final = 18
+_LEAST_TIME: Final = 10**8  # 1973: what is less is a year, or a count of something
+_LONGEST_DATE: Final = 40
+_SHOWN: Final = 40
+_LONGEST_ID: Final = 200
+
+
+@attrs.frozen(kw_only=True, slots=False, str=False)
+class UnreadableError(OpenAIError):
+    """
+    JSON of a provider that is not the object it should be.
+
+    Attributes:
+        why: What is wrong with it; the field is named.
+    """
+
+    code: str | None = "invalid_response"
+    why: str = ""
+
+
+def whole_number(value: Any) -> int | None:
+    """
+    Return *value* if it is a whole number, also one written ``10.0`` or ``"10"``; no truth value is.
+    """
+    if isinstance(value, float):
+        value = int(value) if value.is_integer() else None
+    elif isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS:
+        value = int(value)
+    return value if type(value) is int and -MOST < value < MOST else None
+
+
+def unix_time(value: Any) -> int | None:
+    """
+    Return *value* in whole Unix seconds: a number, one in a string, or an ISO date, which is UTC if it names no zone.
+    """
+    number = int(value) if isinstance(value, float) and _LEAST_TIME <= value < MOST else whole_number(value)
+    if not isinstance(value, str) or (number is not None and number >= _LEAST_TIME):
+        return number
+    try:
+        moment = datetime.fromisoformat(value.strip().upper()) if len(value) <= _LONGEST_DATE else None
+    except ValueError:
+        return None
+    return None if moment is None else int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def text(value: Any) -> str | None:
+    """
+    Return *value* if it is a string.
+    """
+    return value if isinstance(value, str) else None
 
 
 def others(data: Mapping[str, Any], known: frozenset[str]) -> Mapping[str, Any]:
@@ -20,30 +78,56 @@ def others(data: Mapping[str, Any], known: frozenset[str]) -> Mapping[str, Any]:
     return {key: value for key, value in data.items() if key not in known} or NOTHING
 
 
-def unreadable(what: str, data: Any, why: str) -> OpenAIError:
+def usable_id(value: Any) -> str | None:
     """
-    Return the error for a response that is not a valid *what* object.
+    Return *value* if other calls can name an object by it.
     """
-    return OpenAIError(
-        message=f"the answer is not a {what} object: {why}; is the base URL that of an OpenAI-format API?",
-        code="invalid_response",
-        body=data,
-    )
+    is_one = isinstance(value, str) and 0 < len(value) <= _LONGEST_ID
+    return value if is_one and not any("\ud800" <= char <= "\udfff" for char in value) else None
 
 
-def require_fields(what: str, data: Any, fields: Mapping[str, type]) -> None:
+def unreadable(what: str, data: Any, why: str) -> UnreadableError:
     """
-    Check that *data* is an object that has *fields*, each of its type, and an id that is not empty.
+    Return the error for a response that is not a valid *what* object; where it has an id, that is named.
+    """
+    name = usable_id(data.get("id")) if isinstance(data, dict) else None
+    hint = "is the base URL that of an OpenAI-format API?" if name is None else f"its id is {name}"
+    return UnreadableError(message=f"the answer is not a {what} object: {why}; {hint}", body=data, why=why)
+
+
+def read_fields(
+    what: str,
+    data: Any,
+    required: Mapping[str, Callable[[Any], Any]],
+    optional: Mapping[str, Callable[[Any], Any]] = NOTHING,
+) -> dict[str, Any]:
+    """
+    Return the *required* and *optional* fields of *data*, each as its reader returns it.
 
     Raises:
-        OpenAIError: It is no *what* (code ``"invalid_response"``).
+        UnreadableError: *data* is no object, a required field is missing, a field cannot be read, or the id is empty.
     """
     if not isinstance(data, dict):
         raise unreadable(what, data, f"it is {type(data).__name__}, not an object")
-    for name, kind in fields.items():
-        if name not in data:
+    read: dict[str, Any] = {}
+    for name, reader in (*required.items(), *optional.items()):
+        value = data.get(name)
+        read[name] = None if value is None and name in optional else reader(value)
+        if name not in data and name in required:
             raise unreadable(what, data, f"{name!r} is missing")
-        if type(data[name]) is not kind:  # so no bool is a number
-            raise unreadable(what, data, f"{name!r} is not of type {kind.__name__}")
-    if not data["id"]:
+        if read[name] is None and (value is not None or name in required):
+            kind = "str" if reader is text else "int"
+            raise unreadable(what, data, f"{name!r} is not of type {kind} but another type, {_shown(value)}")
+    if not read["id"]:
         raise unreadable(what, data, "'id' is empty")
+    return read
+
+
+def _shown(value: Any) -> str:
+    """
+    Return the beginning of *value* as JSON; of what has others in it, its kind.
+    """
+    if isinstance(value, dict | list):
+        return "object" if isinstance(value, dict) else "array"
+    shown = json.dumps(value[:_SHOWN] if isinstance(value, str) else value)
+    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"

@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli.conftest import Here, batch_lines
 from tests.cli.server import file, serving
+from tests.files_server import files_server
 
 
 def created(aikit: Here, path: Path) -> str:
@@ -226,6 +227,23 @@ def test_list_is_newest_first_and_pages(aikit: Here, good: Path) -> None:
     assert aikit("files", "list", "--limit", "1", "--all", "-q").out.split() == ids[::-1]
     assert aikit("files", "list", "--order", "asc", "-q").out.split() == ids
     assert aikit("files", "list", "-p", "vision", "-q").out == ""
+
+
+def test_what_a_list_leaves_out_is_told_on_stderr(aikit: Here) -> None:
+    """
+    An object that cannot be read is named with its field beside the others, whatever is printed.
+    """
+    with files_server() as server:
+        server.add("file-good")
+        server.add("file-odd", created_at=None)
+        for argv in (
+            ["files", "list"],
+            ["files", "list", "--json"],
+            ["files", "usage"],
+            ["files", "prune", "--name", "*"],
+        ):
+            ran = aikit(*argv, "--provider", "openai", "--base-url", server.url, "--api-key", "k")
+            assert (ran.code, "file-odd was left out of the list: 'created_at'" in ran.err) == (0, True)
 
 
 def test_list_as_json_is_the_api_page(aikit: Here, good: Path) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 import attrs
 import pytest
 
+from aikit.http.context import CallContext
 from aikit.http.flow import Flow, Pause
 from aikit.resources.pages import all_pages, one_page
 from aikit.types.errors import OpenAIError, Rejected
-from aikit.types.page import Page
+from aikit.types.page import Page, Unread
 
 
 @attrs.frozen
@@ -140,3 +141,23 @@ def test_some_empty_pages_are_no_end() -> None:
     provider = _Provider([*empty, _page("a"), *(attrs.evolve(page, last_id=f"{page.last_id}-b") for page in empty)])
     provider.script.append(_page("b", has_more=False))
     assert [item.id for item in _value(all_pages(provider.list_page, {})).items] == ["a", "b"]
+
+
+def test_what_cannot_be_read_is_noted_up_to_a_number() -> None:
+    """
+    Twenty objects of a list are named, over all its pages, and that there were more is said once.
+    """
+    odd = [Unread(f"x-{number}", "'bytes' is odd") for number in range(60)]
+    pages = [attrs.evolve(_page(f"id-{at}"), unread=tuple(odd[at : at + 15])) for at in (0, 15, 30, 45)]
+    pages[-1] = attrs.evolve(pages[-1], has_more=False)
+    context = CallContext()
+    _value(all_pages(_Provider(list(pages)).list_page, {}, context))
+    assert context.notes == (*map(str, odd[:20]), "more objects of the list could not be read, and were left out")
+
+
+def test_pages_of_which_nothing_can_be_read_are_not_empty() -> None:
+    """
+    A list goes on behind any number of pages that have only odd objects.
+    """
+    odd = [attrs.evolve(_page(last_id=f"x-{n}"), unread=(Unread(f"x-{n}", "odd"),)) for n in range(10)]
+    assert _value(all_pages(_Provider([*odd, _page("a", has_more=False)]).list_page, {})).items == (_Item("a"),)

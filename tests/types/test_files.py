@@ -78,7 +78,7 @@ def test_missing_field_is_named(missing: str) -> None:
     [
         {"id": 5},
         {"id": None},
-        {"bytes": "3"},
+        {"bytes": "3.5"},
         {"bytes": 3.5},
         {"bytes": True},
         {"created_at": False},

@@ -53,3 +53,49 @@ def test_page_that_does_not_tell_how_to_go_on_is_refused(fields: dict[str, Any])
     with pytest.raises(OpenAIError, match="has_more") as caught:
         FilePage.from_wire(fields)
     assert caught.value.code == "invalid_response"
+
+
+@pytest.mark.parametrize(
+    ("odd", "name", "why"),
+    [
+        (_WIRE | {"id": "file-2", "created_at": None}, "file-2", "'created_at' is not of type int"),
+        (_WIRE | {"id": "file-2", "bytes": "many"}, "file-2", "'bytes' is not of type int"),
+        (_WIRE | {"id": "file-2", "status": ["x"]}, "file-2", "'status' is not of type str"),
+        ({"id": "file-2"}, "file-2", "'created_at' is missing"),
+        (_WIRE | {"id": 5}, None, "'id' is not of type str"),
+        (None, None, "it is NoneType, not an object"),
+        ("file-2", None, "it is str, not an object"),
+    ],
+)
+def test_an_odd_object_is_left_out_and_told(odd: Any, name: str | None, why: str) -> None:
+    """
+    The others are there, the odd one is beside them with what is wrong, and its id is a cursor like others.
+    """
+    page = FilePage.from_wire({"data": [_WIRE, odd], "has_more": True})
+    assert page.files == (_FILE,)
+    assert [(each.id, why in each.why, each.data) for each in page.unread] == [
+        (name, True, odd if isinstance(odd, dict) else {})
+    ]
+    assert str(page.unread[0]).startswith(f"{name or 'an object without an id'} was left out of the list: ")
+    assert page.last_id == (name or "file-1")
+
+
+def test_a_list_of_other_things_is_none() -> None:
+    """
+    Where nothing can be read, and nothing has an id, it is no list of such objects.
+    """
+    for data in ([None, 5], [{"name": "a"}], ["file-1"]):
+        with pytest.raises(OpenAIError, match=r"not a list object: .*, as the first of data"):
+            FilePage.from_wire({"data": data})
+    assert FilePage.from_wire({"data": [_WIRE | {"created_at": None}]}).files == ()
+
+
+def test_null_is_an_empty_list_and_a_missing_one_is_none() -> None:
+    """
+    Servers that write null for what is empty are understood; without ``data`` it is no list.
+    """
+    assert FilePage.from_wire({"object": "list", "data": None}) == FilePage(())
+    nothing: tuple[Any, ...] = ({}, {"object": "list"}, {"data": {}}, [], None)
+    for data in nothing:
+        with pytest.raises(OpenAIError, match="data"):
+            FilePage.from_wire(data)

@@ -46,6 +46,7 @@ from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from aikit.http.context import CallContext
     from aikit.http.sources import FileSource
     from aikit.providers import Provider
     from aikit.resources.session import Session
@@ -160,7 +161,7 @@ class BatchesAPI:
         # https://developers.openai.com/api/reference/resources/batches/methods/list (read 2026-11-21)
         options = OpenAIBatchListParameters.of(parameters)
         make_result = partial(OpenAIBatchListResult, next=lambda after: self.list(attrs.evolve(options, after=after)))
-        return start(self._session, make_result, lambda provider, _: _list(provider, options), options)
+        return start(self._session, make_result, lambda provider, context: _list(provider, options, context), options)
 
     def cancel(self, batch_id: str, parameters: Options | None = None) -> OpenAIBatchResult:
         """
@@ -386,6 +387,6 @@ def _order(input_file_id: str, endpoint: str, options: OpenAIBatchParameters) ->
     )
 
 
-def _list(provider: Provider, options: OpenAIBatchListParameters) -> Flow[BatchPage]:
+def _list(provider: Provider, options: OpenAIBatchListParameters, context: CallContext) -> Flow[BatchPage]:
     query = options.query()
-    return (all_pages if options.all_pages else one_page)(provider.list_batches, query)
+    return (all_pages if options.all_pages else one_page)(provider.list_batches, query, context)

@@ -167,7 +167,7 @@ def _find_rivals(provider: Provider, intent: str, made: _Made) -> Flow[list[Open
             found = yield from find_all(provider, intent, made.batch.created_at - _QUICK_S)
         except CancelledError:
             raise
-        except OpenAIError:
+        except (OpenAIError, Rejected):
             continue
         is_listed = is_listed or bool(found)
         listed = {batch.id: batch for batch in found}
@@ -194,13 +194,19 @@ def find_all(provider: Provider, intent: str, since: float = float("-inf")) -> F
         intent: What they carry.
 
         since: Unix seconds before which it was certainly not created.
+
+    Raises:
+        OpenAIError: They cannot be listed.
+        Rejected: One that cannot be read carries it.
     """
     found: list[OpenAIBatch] = []
     query: dict[str, Any] = {"limit": _PAGE_SIZE}
     for _ in range(_MAX_PAGES):
         page = yield from provider.list_batches(query)
+        _require_readable(page, intent)
         found += [batch for batch in page.batches if batch.metadata.get(INTENT_KEY) == intent]
-        if not page.has_more or not page.batches or page.batches[-1].created_at < since <= page.batches[0].created_at:
+        times = [batch.created_at for batch in page.batches]
+        if not page.has_more or not (times or page.unread) or (times and times[-1] < since <= times[0]):
             break
         query["after"] = page.last_id
     found.reverse()  # the newest came first: of those created in the same second, the first is the oldest now
@@ -252,13 +258,17 @@ class _Search:
 
         Raises:
             OpenAIError: It cannot be known.
+            Rejected: It is there, but cannot be read.
         """
         query: Mapping[str, Any] = {"limit": _PAGE_SIZE}
         for _ in range(_MAX_PAGES):
             page = yield from one_page(self.provider.list_batches, query)
+            _require_readable(page, self.order.intent)
             for batch in page.batches:
                 if self._is_it(batch):
                     return batch
+            for unread in page.unread:
+                self._require_another(unread.id, unread.data.get("metadata"), unread.data.get("input_file_id"))
             if not page.has_more or self._reaches_back(page):
                 return None
             query = {**query, "after": page.last_id}
@@ -268,9 +278,13 @@ class _Search:
         if batch.metadata.get(INTENT_KEY) == self.order.intent:
             return True
         is_new = batch.created_at >= self.since or not batch.is_ended  # clocks may be further apart
-        if is_new and not batch.metadata and batch.input_file_id == self.order.input_file_id:
-            raise OpenAIError(message=f"batch {batch.id} may be it: it has the same input and no metadata")
+        if is_new:
+            self._require_another(batch.id, batch.metadata, batch.input_file_id)
         return False
+
+    def _require_another(self, batch_id: str | None, metadata: Any, input_file_id: Any) -> None:
+        if not metadata and input_file_id == self.order.input_file_id:
+            raise OpenAIError(message=f"batch {batch_id} may be it: it has the same input and no metadata")
 
     def _reaches_back(self, page: BatchPage) -> bool:
         """
@@ -278,6 +292,17 @@ class _Search:
         """
         times = [batch.created_at for batch in page.batches]
         return bool(times) and times[0] > times[-1] and times[-1] < self.since
+
+
+def _require_readable(page: BatchPage, intent: str) -> None:
+    """
+    Refuse to go on where a batch that cannot be read carries *intent*: another would be one too many.
+    """
+    for unread in page.unread:
+        metadata = unread.data.get("metadata")
+        if isinstance(metadata, dict) and metadata.get(INTENT_KEY) == intent:
+            message = f"batch {unread.id} carries {INTENT_KEY} {intent}, but cannot be read: {unread.why}"
+            raise Rejected([OpenAIError(message=message, code="invalid_response", body=unread.data)])
 
 
 def _may_still_come(error: OpenAIError) -> bool:

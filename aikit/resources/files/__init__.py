@@ -37,6 +37,7 @@ from aikit.types.files import FilePage
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from aikit.http.context import CallContext
     from aikit.providers import Provider
     from aikit.resources.files.bulk_progress import Limiters
     from aikit.resources.files.download import NamesGiven
@@ -211,7 +212,7 @@ class FilesAPI:
         # https://developers.openai.com/api/reference/resources/files/methods/list (read 2026-11-21)
         options = OpenAIFileListParameters.of(parameters)
         make_result = partial(OpenAIFileListResult, next=lambda after: self.list(attrs.evolve(options, after=after)))
-        return start(self._session, make_result, lambda provider, _: _list(provider, options), options)
+        return start(self._session, make_result, lambda provider, context: _list(provider, options, context), options)
 
     def delete(self, file_id: str, parameters: Options | None = None) -> OpenAIFileDeletedResult:
         """
@@ -321,9 +322,9 @@ class FilesAPI:
         )
 
 
-def _list(provider: Provider, options: OpenAIFileListParameters) -> Flow[FilePage]:
+def _list(provider: Provider, options: OpenAIFileListParameters, context: CallContext) -> Flow[FilePage]:
     query = options.query()
-    return (all_pages if options.all_pages else one_page)(provider.list_files, query)
+    return (all_pages if options.all_pages else one_page)(provider.list_files, query, context)
 
 
 def _housekeeping() -> tuple[Callable[..., OpenAIFileUsageResult], Callable[..., OpenAIFilePruneResult]]:

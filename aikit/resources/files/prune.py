@@ -38,6 +38,7 @@ from aikit.types.bulk_files import (
 )
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
 from aikit.types.events import CREATED
+from aikit.types.page import Unread
 
 if TYPE_CHECKING:
     from aikit.billing.ledger import Ledger
@@ -162,7 +163,7 @@ def _sum_up(
         sums.take(page)
         progress.look_at(len(page.items))
 
-    yield from each_page(provider.list_files, _query(provider, options.purpose), take)
+    yield from each_page(provider.list_files, _query(provider, options.purpose), take, context)
     progress.finish()
     return sums.usage()
 
@@ -210,7 +211,7 @@ class Prune:
             Rejected: Some could not be deleted, or the call was cancelled; the outcome with all items comes along.
         """
         query = _query(self.provider, self.options.purpose)
-        yield from each_page(self.provider.list_files, query, self._choose)
+        yield from each_page(self.provider.list_files, query, self._choose, self.progress.context)
         if self.options.unused and len(self.progress.items):
             yield from self._leave_used()
         ended_by = None if self.options.dry_run else (yield from self._delete_all())
@@ -255,9 +256,11 @@ class Prune:
             for batch in page.items:
                 ids = (batch.input_file_id, batch.output_file_id, batch.error_file_id)
                 self._used.update(file_id for file_id in ids if file_id)
+            for unread in page.unread:
+                self._used.update(_named_files(unread))
             return known in {batch.id for batch in page.items}
 
-        yield from each_page(self.provider.list_batches, {"limit": _BATCHES_A_PAGE}, note)
+        yield from each_page(self.provider.list_batches, {"limit": _BATCHES_A_PAGE}, note, self.progress.context)
         address = self.provider.account().address
         events = self.ledger().events(kind=CREATED)
         self._used.update(event.input_file_id for event in events if is_account(address, event.address))
@@ -346,6 +349,20 @@ class Prune:
 def _query(provider: Provider, purpose: str | None) -> Mapping[str, Any]:
     limit = {"limit": min(provider.limits.list_max, 1_000)}  # a page is held whole
     return limit if purpose is None else limit | {"purpose": purpose}
+
+
+def _named_files(unread: Unread) -> list[str]:
+    """
+    Return the files that a batch names which could not be read.
+
+    Raises:
+        OpenAIError: Its input is not told, so that any file may be.
+    """
+    names = [unread.data.get(name) for name in ("input_file_id", "output_file_id", "error_file_id")]
+    if not isinstance(names[0], str):
+        message = f"a batch could not be read, and may use any file: {unread}"
+        raise OpenAIError(message=message, code="invalid_response")
+    return [name for name in names if isinstance(name, str)]
 
 
 def _days(seconds: float) -> str:
