@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import attrs
 
+from aikit.types.error_words import read_error
 from aikit.types.page import Page
 from aikit.types.wire import NOTHING, others, read_fields, text, unix_time, whole_number
 
@@ -285,19 +286,19 @@ def _text(value: Any) -> str | None:
 
 
 def _errors(value: Any) -> tuple[OpenAIBatchError, ...]:
-    entries = value.get("data") if isinstance(value, dict) else value
-    if not isinstance(entries, list):
-        return ()
-    return tuple(
-        OpenAIBatchError(
-            _text(entry.get("code")),
-            _text(entry.get("message")) or "",
-            _text(entry.get("param")),
-            whole_number(entry.get("line")),
-        )
-        for entry in entries
-        if isinstance(entry, dict)
-    )
+    entries = value.get("data", [value] if value else None) if isinstance(value, dict) else value
+    read = map(_error, entries) if isinstance(entries, list) else ()
+    return tuple(error for error in read if error is not None)
+
+
+def _error(entry: Any) -> OpenAIBatchError | None:
+    """
+    Return what *entry* says, in whatever shape; ``None`` if it is neither an object nor words.
+    """
+    if not isinstance(entry, dict | str):
+        return None
+    words, line = read_error(entry), whole_number(entry.get("line")) if isinstance(entry, dict) else None
+    return OpenAIBatchError(words.code, words.message, words.param, line)
 
 
 def _counts(value: Any) -> OpenAIBatchRequestCounts:

@@ -117,6 +117,22 @@ def test_errors_may_be_a_bare_list() -> None:
     assert OpenAIBatch.from_wire(_WIRE | {"errors": [{"message": "m"}]}).errors == (OpenAIBatchError(message="m"),)
 
 
+@pytest.mark.parametrize(
+    ("errors", "read"),
+    [
+        ({"data": ["line 3 is bad"]}, OpenAIBatchError(message="line 3 is bad")),
+        ({"message": "no quota", "code": 7}, OpenAIBatchError(code="7", message="no quota")),
+        ([{"error": {"message": "m", "code": "in"}, "line": 3.0}], OpenAIBatchError("in", "m", line=3)),
+        ([{"detail": [{"loc": ["body", "n"], "msg": "required"}]}], OpenAIBatchError(message="body.n: required")),
+    ],
+)
+def test_words_of_a_failed_batch_are_read_in_other_shapes(errors: Any, read: OpenAIBatchError) -> None:
+    """
+    Why a batch failed is told, however its provider wraps it.
+    """
+    assert OpenAIBatch.from_wire(_WIRE | {"errors": errors}).errors == (read,)
+
+
 @pytest.mark.parametrize("missing", sorted(set(_WIRE) - {"object"}))
 def test_missing_field_is_named(missing: str) -> None:
     """
