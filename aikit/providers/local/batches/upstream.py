@@ -28,8 +28,10 @@ from aikit.providers.local.batches.answerer import (
     failed_answer,
     read_json,
 )
+from aikit.types.error_words import read_error
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError
 from aikit.types.rate_limit import seconds_until_reset
+from aikit.types.wire import whole_number
 
 MOST_BYTES: Final = 64 * 1024 * 1024
 """Limit for one answer: sixty-four at a time have to fit into memory."""
@@ -43,7 +45,8 @@ _OVERLOADED: Final = frozenset((429, 503, 529))
 _UNUSABLE: Final = frozenset(("invalid_url", "tls_error", "proxy_error"))
 _FRAMES: Final = frozenset(("content-length", "transfer-encoding"))
 _ANSWERS: Final = ("choices", "data", "output", "results")
-_ONLY_WORDS: Final = frozenset(("code", "detail", "message", "status", "type"))
+_WORDS: Final = frozenset(("detail", "errors", "message", "msg", "title"))
+_ONLY_WORDS: Final = _WORDS | {"code", "status", "success", "type"}
 _DENIALS: Final = frozenset((401, 402, 403, 407))
 _NOT_THERE: Final = frozenset((404, 405))
 _FOREVER_S: Final = 30 * 86_400.0
@@ -244,13 +247,11 @@ def _told_status(value: dict[str, Any]) -> tuple[int, bool] | None:
         return None
     error = value.get("error")
     is_error = isinstance(error, dict) or bool(error) or value.get("object") == "error"
-    is_only_words = value.keys() <= _ONLY_WORDS and ("detail" in value or "message" in value)
+    is_only_words = value.keys() <= _ONLY_WORDS and not value.keys().isdisjoint(_WORDS)
     if not is_error and not is_only_words:
         return None
-    code = (error if isinstance(error, dict) else value).get("code")
-    if isinstance(code, str) and code.isascii() and code.isdigit() and len(code) == 3:
-        code = int(code)
-    return (code, True) if type(code) is int and 400 <= code <= 599 else (500, False)
+    code = whole_number(read_error(value).code)
+    return (code, True) if code is not None and 400 <= code <= 599 else (500, False)
 
 
 def _refused(response: Response) -> Answer:

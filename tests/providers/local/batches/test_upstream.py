@@ -178,6 +178,8 @@ def test_a_refusal_that_calls_itself_a_success_is_a_refusal(code: Any, status: i
             asked(step)
     found = asked(step, attempt=1 if status == 500 else TRIES_THROTTLED)
     assert (found.status_code, error_of(found)["message"]) == (status, "no")
+    nested = asked(answer(200, json.dumps({"error": {"error": {"message": "no", "code": 404}}}).encode()))
+    assert (nested.status_code, error_of(nested)["message"]) == (404, "no")
     assert asked(answer(200, b'{"output": [], "error": {"message": "no"}}')).is_ok
     assert asked(answer(200, b'{"choices": [], "error": null}')).is_ok
 
@@ -190,6 +192,9 @@ def test_a_refusal_that_calls_itself_a_success_is_a_refusal(code: Any, status: i
         {"object": "error", "message": "no such model", "code": None},
         {"detail": "no such model"},
         {"message": "no such model"},
+        {"success": False, "errors": [{"message": "no such model"}]},
+        {"code": 7, "msg": "no such model"},
+        {"title": "Not Found", "detail": "no such model", "status": 404},
     ],
 )
 def test_words_of_a_refusal_with_a_success_status_are_a_failure(body: dict[str, Any]) -> None:
