@@ -13,7 +13,7 @@ import attrs
 
 from aikit.http.headers import redacted
 from aikit.http.messages import Response
-from aikit.types.error_words import ErrorWords, decoded, is_page, listed, plain, read_error
+from aikit.types.error_words import ErrorWords, is_page, listed, plain, read_error
 from aikit.types.errors import OpenAIError
 
 T = TypeVar("T")
@@ -48,8 +48,12 @@ def understood(response: Response, from_wire: Callable[[Any], T]) -> T:
         refusal = error_from(response)
         if isinstance(data, dict) and (data.get("error") or data.get("object") == "error"):
             raise refusal from None  # some servers refuse with status 200
-        said = "" if isinstance(data, dict) and ("id" in data or "data" in data) else _words(refusal.body).message
-        message = f"{error.message}; it says: {said}" if said else error.message
+        said = (
+            ""
+            if isinstance(data, dict) and ("id" in data or "data" in data)
+            else _words(refusal.body, response).message
+        )
+        message = response.request.headers.hide_in(error.message) + (f"; it says: {said}" if said else "")
         raise attrs.evolve(refusal, message=message, code=error.code, type=None, param=None) from None
 
 
@@ -87,14 +91,13 @@ def _decoded(text: str, response: Response) -> Any:
         return text
 
 
-def _words(body: Any, response: Response | None = None) -> ErrorWords:
+def _words(body: Any, response: Response) -> ErrorWords:
     """
     Return what *body* says; a list that has no objects is shown as it is.
     """
     if isinstance(body, list) and not any(isinstance(entry, dict) for entry in body):
         return ErrorWords(listed(body) if body else "")
-    decode = decoded if response is None else lambda text: _decoded(text, response)
-    return read_error(body, decode, without="" if response is None else _phrase(response.status))
+    return read_error(body, lambda text: _decoded(text, response), without=_phrase(response.status))
 
 
 def _message(words: str, text: str, response: Response) -> str:

@@ -23,6 +23,7 @@ _MAX_DIGITS: Final = 18
 _LEAST_TIME: Final = 10**8  # 1973: what is less is a year, or a count of something
 _LONGEST_DATE: Final = 40
 _SHOWN: Final = 40
+_KINDS: Final = {str: "a string", list: "an array", dict: "an object"}
 _LONGEST_ID: Final = 200
 
 
@@ -125,9 +126,8 @@ def read_fields(
 
 def _shown(value: Any) -> str:
     """
-    Return the beginning of *value* as JSON; of what has others in it, its kind.
+    Return *value* if it is a short number or the like, else its kind: a string may be a secret that a server repeats.
     """
-    if isinstance(value, dict | list):
-        return "object" if isinstance(value, dict) else "array"
-    shown = json.dumps(value[:_SHOWN] if isinstance(value, str) else value)
-    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
+    kind = next((name for kind, name in _KINDS.items() if isinstance(value, kind)), None)
+    shown = kind or json.dumps(value)
+    return shown if len(shown) <= _SHOWN else "a long number"

@@ -288,6 +288,24 @@ def test_server_that_repeats_the_key_does_not_leak_it(body: str) -> None:
     assert b"0123/4567" not in pickle.dumps([error, response])
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps('{"message": "sk\\u002dproj-0123\\/4567\\u00e9"}'),
+        json.dumps({"id": "file-1", "created_at": _KEY}),
+        json.dumps({"id": _KEY, "created_at": None}),
+        json.dumps({"detail": f"{_KEY} is unknown"}),
+    ],
+)
+def test_unreadable_success_that_repeats_the_key_does_not_leak_it(body: str) -> None:
+    """
+    What is said of an answer that is not understood has no spelling of the key in it.
+    """
+    with pytest.raises(OpenAIError) as caught:
+        understood(_answer(body, 200), OpenAIFile.from_wire)
+    assert "0123/4567" not in f"{caught.value} {caught.value!r} {caught.value.body}"
+
+
 def test_key_that_is_a_word_of_json_breaks_nothing() -> None:
     """
     A made-up key such as ``message`` or a number may garble the answer, but never the program.

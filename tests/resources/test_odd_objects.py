@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from aikit import OpenAIClient
-from aikit.resources.batches import create
 from tests.answering_server import AnsweringServer, answering_server
 from tests.files_server import FilesServer, files_server
 
@@ -32,7 +31,7 @@ def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Nobody waits between two looks for a batch.
     """
-    monkeypatch.setattr(create, "LOOKS_S", (0.01,) * 3)
+    monkeypatch.setattr("aikit.resources.polling.LOOKS_S", (0.01,) * 3)
 
 
 @pytest.fixture
