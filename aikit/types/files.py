@@ -112,10 +112,13 @@ class OpenAIFile:
 
     @classmethod
     def _read(cls, data: Any) -> OpenAIFile:
-        fields = read_fields("File", data, _REQUIRED, _OPTIONAL)
-        if "bytes" not in data:
+        if isinstance(data, dict) and "id" in data and "bytes" not in data:  # it may be null, but must be there
             raise unreadable("File", data, "'bytes' is missing")
-        return cls(**fields, status_details=data.get("status_details"), extra=others(data, _FILE_KEYS))
+        return cls(
+            **read_fields("File", data, _REQUIRED, _OPTIONAL),
+            status_details=data.get("status_details"),
+            extra=others(data, _FILE_KEYS),
+        )
 
     def to_wire(self) -> dict[str, Any]:
         """

@@ -61,7 +61,7 @@ def test_page_that_does_not_tell_how_to_go_on_is_refused(fields: dict[str, Any])
         (_WIRE | {"id": "file-2", "created_at": None}, "file-2", "'created_at' is not of type int"),
         (_WIRE | {"id": "file-2", "bytes": "many"}, "file-2", "'bytes' is not of type int"),
         (_WIRE | {"id": "file-2", "status": ["x"]}, "file-2", "'status' is not of type str"),
-        ({"id": "file-2"}, "file-2", "'created_at' is missing"),
+        ({"id": "file-2"}, "file-2", "'bytes' is missing"),
         (_WIRE | {"id": 5}, None, "'id' is not of type str"),
         (None, None, "it is NoneType, not an object"),
         ("file-2", None, "it is str, not an object"),
