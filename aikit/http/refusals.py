@@ -15,6 +15,7 @@ from aikit.http.headers import redacted
 from aikit.http.messages import Response
 from aikit.types.error_words import ErrorWords, is_page, listed, plain, read_error
 from aikit.types.errors import OpenAIError
+from aikit.types.ids import is_same_id
 
 T = TypeVar("T")
 
@@ -55,6 +56,24 @@ def understood(response: Response, from_wire: Callable[[Any], T]) -> T:
         )
         message = response.request.headers.hide_in(error.message) + (f"; it says: {said}" if said else "")
         raise attrs.evolve(refusal, message=message, code=error.code, type=None, param=None) from None
+
+
+def require_same_id(response: Response, asked: str, told: str) -> None:
+    """
+    Check that a successful answer is about the object that was asked for.
+
+    Raises:
+        OpenAIError: It is about another one (code ``"mismatched_id"``).
+    """
+    if is_same_id(asked, told):
+        return
+    method, shown = response.request.method, told[:200]
+    doubt = "" if method == "GET" else "; whether it was done is not known: look at that object before you ask again"
+    message = (
+        f"{method} about {asked!r} was answered with {shown!r}, which is another one{doubt}; is a cache or a gateway "
+        "in between that mixes up answers?"
+    )
+    raise attrs.evolve(error_from(response), message=message, code="mismatched_id", type=None, param=None)
 
 
 def error_from(response: Response) -> OpenAIError:

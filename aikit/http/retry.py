@@ -225,7 +225,9 @@ def may_have_been_applied(error: OpenAIError) -> bool:
     """
     if isinstance(error, ExchangeError):
         return error.is_ambiguous
-    return error.code == "invalid_response" or (error.status is not None and may_have_been_done(error.status))
+    return error.code in {"invalid_response", "mismatched_id"} or (
+        error.status is not None and may_have_been_done(error.status)
+    )
 
 
 def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:

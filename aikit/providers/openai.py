@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 import attrs
@@ -16,7 +16,7 @@ from aikit.http.bodies import MultipartBody, json_body
 from aikit.http.flow import Flow
 from aikit.http.headers import Headers, redacted
 from aikit.http.messages import Request, Response, Sink, Transport
-from aikit.http.refusals import error_from, raise_for_status, understood
+from aikit.http.refusals import error_from, raise_for_status, require_same_id, understood
 from aikit.http.sinks import MemorySink, ResumingSink, SizeUnknownError
 from aikit.http.sources import Source
 from aikit.providers.account import Account, key_of
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
+
+T = TypeVar("T", OpenAIFile, OpenAIFileDeleted, OpenAIUpload, "OpenAIBatch")
 
 _MOST_UNANNOUNCED: Final = 64 * 1024 * 1024
 _CONFLICT: Final = frozenset((409,))
@@ -125,7 +127,7 @@ class OpenAIProvider:
         """
         Ask what is known of a file.
         """
-        return understood((yield self._request("GET", _path("/files", file_id))), OpenAIFile.from_wire)
+        return _about(file_id, (yield self._request("GET", _path("/files", file_id))), OpenAIFile.from_wire)
 
     def list_files(self, query: Mapping[str, Any]) -> Flow[FilePage]:
         """
@@ -141,7 +143,7 @@ class OpenAIProvider:
         response = yield self._request("DELETE", _path("/files", file_id))
         if response.status == 204 or (response.status == 404 and response.request.may_have_been_applied):
             return OpenAIFileDeleted(file_id, deleted=True)
-        return understood(response, OpenAIFileDeleted.from_wire)
+        return _about(file_id, response, OpenAIFileDeleted.from_wire)
 
     def file_content(self, file_id: str) -> Flow[bytes]:
         """
@@ -186,7 +188,7 @@ class OpenAIProvider:
         """
         Ask what is known of a batch.
         """
-        return _batch((yield self._request("GET", _path("/batches", batch_id))))
+        return _batch((yield self._request("GET", _path("/batches", batch_id))), batch_id)
 
     def list_batches(self, query: Mapping[str, Any]) -> Flow[BatchPage]:
         """
@@ -205,14 +207,15 @@ class OpenAIProvider:
             batch = yield from self.retrieve_batch(batch_id)
             if batch.status in _STOPPED:
                 return batch
-        return _batch(response)
+        return _batch(response, batch_id)
 
     def create_upload(self, order: UploadOrder) -> Flow[OpenAIUpload]:
         """
         Announce a file that will come in parts.
         """
         body = json_body(order.to_wire())
-        return _upload((yield self._request("POST", "/uploads", body=body, cancel_grace_s=_GRACE_S)))
+        response = yield self._request("POST", "/uploads", body=body, cancel_grace_s=_GRACE_S)
+        return understood(response, OpenAIUpload.from_wire)
 
     def add_upload_part(self, upload_id: str, source: Source) -> Flow[OpenAIUploadPart]:
         """
@@ -220,7 +223,9 @@ class OpenAIProvider:
         """
         body = MultipartBody(fields={}, file_field="data", source=source)
         response = yield self._request("POST", _path("/uploads", upload_id, "/parts"), body=body)
-        return understood(response, OpenAIUploadPart.from_wire)
+        part = understood(response, OpenAIUploadPart.from_wire)
+        require_same_id(response, upload_id, part.upload_id)
+        return part
 
     def complete_upload(self, upload_id: str, part_ids: Sequence[str], md5: str | None) -> Flow[OpenAIUpload]:
         """
@@ -236,14 +241,14 @@ class OpenAIProvider:
         if response.request.may_have_been_applied and response.status in OVER_STATUSES:
             message = f"the answer to completing upload {upload_id} was lost; look for the file in files.list()"
             raise ExchangeError(message=message, code="answer_lost", status=response.status)
-        return _upload(response)
+        return _about(upload_id, response, OpenAIUpload.from_wire)
 
     def cancel_upload(self, upload_id: str) -> Flow[OpenAIUpload]:
         """
         Give up an upload; its parts are gone.
         """
         request = self._request("POST", _path("/uploads", upload_id, "/cancel"), is_cleanup=True)
-        return _upload((yield request))
+        return _about(upload_id, (yield request), OpenAIUpload.from_wire)
 
     def _content_request(self, file_id: str, sink: Sink) -> Request:
         return self._request("GET", _path("/files", file_id, "/content"), sink=sink)
@@ -270,13 +275,18 @@ def _with_query(path: str, query: Mapping[str, Any]) -> str:
     return f"{path}?{urlencode(query)}" if query else path
 
 
-def _upload(response: Response) -> OpenAIUpload:
+def _about(asked: str, response: Response, from_wire: Callable[[Any], T]) -> T:
+    """
+    Return what *from_wire* makes of an answer about the object whose id is *asked*.
+    """
+    value = understood(response, from_wire)
+    require_same_id(response, asked, value.id)
+    return value
 
-    return understood(response, OpenAIUpload.from_wire)
 
-
-def _batch(response: Response) -> OpenAIBatch:
-    return understood(response, _batch_readers()[0])
+def _batch(response: Response, asked: str | None = None) -> OpenAIBatch:
+    from_wire = _batch_readers()[0]
+    return understood(response, from_wire) if asked is None else _about(asked, response, from_wire)
 
 
 def _batch_readers() -> tuple[Callable[[Any], OpenAIBatch], Callable[[Any], BatchPage]]:

@@ -109,6 +109,7 @@ _HERE: Final = {
     "invalid_response": "The answer is not what the API promises; check that the base URL is right.",
     "lineage_broken": "A batch that this one descends from is gone; take the results of each by itself.",
     "missing": "Neither file of the batch has an answer to this line; send it again with batches.resubmit.",
+    "mismatched_id": "The answer is about another object than was asked for; look at yours before asking again.",
     "missing_custom_id": "A line of a batch's files has no custom_id, so nothing can be joined with it.",
     "not_deleted": "The provider answered that the file was not deleted; try again.",
     "output_missing": "The batch has answers and the provider names no file with them yet; ask again later.",

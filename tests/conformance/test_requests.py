@@ -39,7 +39,7 @@ CALLS: dict[str, Callable[[OpenAIClient, Path], Any]] = {
     "content": lambda client, _: client.files.content("file-1"),
     "download": lambda client, folder: client.files.download("file-1", folder / "x"),
     "download to a folder": lambda client, folder: client.files.download("file-1", folder),
-    "odd id": lambda client, _: client.files.retrieve("a/b%2Fc?d=e#f;é"),
+    "odd id": lambda client, _: client.files.retrieve("a/b%2Fc?d=e#f;é/file-1"),
     "batches: create": lambda client, _: client.batches.create("file-1", "/v1/responses"),
     "batches: create with all options": lambda client, _: client.batches.create("file-1", "/v1/embeddings", ordered()),
     "batches: retrieve": lambda client, _: client.batches.retrieve("batch_1"),
@@ -48,7 +48,7 @@ CALLS: dict[str, Callable[[OpenAIClient, Path], Any]] = {
     "batches: list a page": lambda client, _: client.batches.list({"limit": 100, "after": "batch_1"}),
     "batches: list all pages": lambda client, _: client.batches.list({"all_pages": True}),
     "batches: cancel": lambda client, _: client.batches.cancel("batch_1"),
-    "batches: odd id": lambda client, _: client.batches.cancel("a/b%2Fc?d=e#f;é"),
+    "batches: odd id": lambda client, _: client.batches.cancel("a/b%2Fc?d=e#f;é/batch_1"),
 }
 
 
