@@ -162,7 +162,7 @@ def output_missing(batch: OpenAIBatch) -> OpenAIError:
     Return the error for a batch that `lacks_output`.
     """
     count = batch.request_counts.completed
-    what = f"has {count:,} answers" if count else "is completed, its answers are not counted yet"
+    what = f"has {count:,} answers" if count else f"is {batch.status}, its answers are not all counted yet"
     message = f"batch {batch.id} {what}, and the provider names no file with them; ask again later"
     return OpenAIError(message=message, code="output_missing")
 

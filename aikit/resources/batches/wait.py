@@ -73,7 +73,8 @@ def wait_until_ended(
             progress = _report(batch, progress, context)
         if batch is not None and batch.is_ended:
             ended_s = spent_s if ended_s is None else ended_s
-            if not lacks_output(batch) or spent_s >= min(ended_s + _FILE_S, options.max_wait):
+            is_whole = batch.status != "completed" or not lacks_output(batch)
+            if is_whole or spent_s >= min(ended_s + _FILE_S, options.max_wait):
                 return _require_completed(batch)
             unnamed += 1
         if spent_s >= options.max_wait:

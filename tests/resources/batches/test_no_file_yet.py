@@ -158,3 +158,49 @@ def test_what_the_batch_tells_meanwhile_is_told_and_not_booked(
         assert cost is not None
         assert (cost.total, list(client.ledger.events())) == (Decimal(3), [])
         assert "no file is named yet" in cost.notes[0]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"status": "completed", "error_file_id": "file-err", "request_counts": {"total": 2, "failed": 1}},
+        {"status": "expired", "in_progress_at": 5, "request_counts": None},
+        {"status": "cancelled", "in_progress_at": 5, "error_file_id": "file-err", "request_counts": {}},
+    ],
+)
+def test_ends_whose_answers_are_not_counted_cost_an_unknown_sum(
+    server: AccountServer, late: _Late, tmp_path: Path, told: dict[str, Any]
+) -> None:
+    """
+    An error file alone, or a batch that was stopped while it ran, does not say that nothing was answered.
+    """
+    late["batch_1"] = ended_batch(output_file_id=None) | told
+    server.files["file-err"] = file_of({"custom_id": "a", "response": None, "error": {"code": "x", "message": "y"}})
+    with _client(server, tmp_path) as client:
+        for call in (client.batches.cost, client.batches.resubmit):
+            assert [error.code for error in call("batch_1").errors] == ["output_missing"]
+        assert list(client.ledger.events()) == []
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"status": "completed", "error_file_id": "file-err", "request_counts": {"total": 2, "failed": 2}},
+        {"status": "completed", "error_file_id": "file-err", "request_counts": None},
+        {"status": "expired", "in_progress_at": 5, "request_counts": {"total": 2}},
+        {"status": "cancelled", "request_counts": None},
+        {"status": "failed", "request_counts": None},
+    ],
+)
+def test_ends_without_an_answer_cost_nothing(
+    server: AccountServer, late: _Late, tmp_path: Path, told: dict[str, Any]
+) -> None:
+    """
+    Where all requests are counted and none was answered, or none was begun, that is the whole cost.
+    """
+    late["batch_1"] = ended_batch(output_file_id=None) | told
+    server.files["file-err"] = file_of({"custom_id": "a", "response": None, "error": {"code": "x", "message": "y"}})
+    with _client(server, tmp_path) as client:
+        cost = client.batches.cost("batch_1").throw().cost
+        assert cost is not None
+        assert (cost.total, cost.is_lower_bound) == (Decimal(0), False)

@@ -226,14 +226,17 @@ def lacks_output(batch: OpenAIBatch) -> bool:
     """
     Return whether *batch* has ended with answers, and its provider names no file with them: perhaps not yet.
 
-    One that is completed, for which neither a file is named nor all requests are counted, is taken for such a one: for
-    a moment providers tell the end and not yet what came of it.
+    One that is completed, for which no output is named and not all requests are counted, is taken for such a one: for a
+    moment providers tell the end and not yet what came of it. An error file alone will do where nothing is counted. A
+    batch that was stopped while it ran is one if nothing at all is counted.
     """
     counts = batch.request_counts
     if batch.output_file_id is not None or counts.completed > 0:
         return batch.output_file_id is None
-    is_silent = batch.status == "completed" and batch.error_file_id is None
-    return is_silent and (counts.failed == 0 or counts.failed < counts.total)
+    if batch.status == "completed":
+        return counts.failed < counts.total or (counts.failed == 0 and batch.error_file_id is None)
+    is_stopped = batch.status in {"expired", "cancelled"} and batch.in_progress_at is not None
+    return is_stopped and not (counts.total or counts.failed)
 
 
 def _read(file: BinaryIO | FileIO, start: int | None, size: int | None) -> bytes:
