@@ -58,6 +58,8 @@ OPERATIONS: Final[dict[str, tuple[str, Operation]]] = {
 OTHERWISE: Final = {
     # a provider that did not answer in time may still create the batch: it is looked for, and not asked for again
     ("batches.create", "timeout then ok"),
+    # what is waited for may have been made a moment ago, and not be known everywhere yet
+    *((operation, "404") for operation in ("wait", "batches.wait")),
     # who waits for a day waits out what may pass
     *(("batches.wait", scene) for scene in ("429", "5xx", "reset")),
 }
@@ -138,7 +140,8 @@ class Scene:
 
 SCENES: Final = {
     "ok": Scene(lambda good, _: [answering(200, good)]),
-    "4xx": Scene(lambda _, bad: [answering(404, bad)], status=404),
+    "403": Scene(lambda _, bad: [answering(403, bad)], status=403),
+    "404": Scene(lambda _, bad: [answering(404, bad)], status=404),
     "429 then ok": Scene(lambda good, bad: [answering(429, bad, NO_WAIT), answering(200, good)], attempts=2),
     "429": Scene(lambda _, bad: [answering(429, bad, NO_WAIT)], status=429, attempts=3),
     "5xx then ok": Scene(lambda good, bad: [answering(503, bad, NO_WAIT), answering(200, good)], attempts=2),
