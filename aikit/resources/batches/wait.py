@@ -133,12 +133,12 @@ def _require_completed(batch: OpenAIBatch) -> OpenAIBatch:
 
 def _end_of(batch: OpenAIBatch) -> str:
     counts = batch.request_counts
-    if batch.status == "failed":
-        why = batch.errors[0] if batch.errors else None
-        return f"batch {batch.id} failed: {why.message if why else 'the provider does not say why'}"
-    message = f"batch {batch.id} was {batch.status}" if batch.status == "cancelled" else f"batch {batch.id} expired"
-    message += f" with {counts.completed + counts.failed} of {counts.total} requests done"
-    return message + (f"; their answers are in file {batch.output_file_id}" if batch.output_file_id else "")
+    done = f" with {counts.completed + counts.failed} of {counts.total} requests done"
+    told = f"; their answers are in file {batch.output_file_id}" if batch.output_file_id else ""
+    if batch.status != "failed":
+        return f"batch {batch.id} {'was cancelled' if batch.status == 'cancelled' else 'expired'}{done}{told}"
+    why = batch.errors[0].message if batch.errors else "the provider does not say why"
+    return f"batch {batch.id} failed{done if counts.completed + counts.failed else ''}: {why.rstrip('.') + told if told else why}"
 
 
 def _too_late(batch_id: str, spent_s: float, batch: OpenAIBatch | None, trouble: OpenAIError | None) -> Rejected:

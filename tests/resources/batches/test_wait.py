@@ -262,9 +262,18 @@ _BAD_LINES = {
     ("fields", "codes", "message"),
     [
         ({"status": "completed", **_counts(2, 0, 2)}, [], ""),
-        ({"status": "failed"}, ["batch_failed"], "batch batch_1 failed: the provider does not say why"),
         (
-            {"status": "failed", "errors": _BAD_LINES},
+            {"status": "failed", **_counts(0, 0)},
+            ["batch_failed"],
+            "batch batch_1 failed: the provider does not say why",
+        ),
+        (
+            {"status": "failed", "output_file_id": "f", **_counts(2, 1)},
+            ["batch_failed"],
+            "batch batch_1 failed with 1 of 2 requests done: the provider does not say why; their answers are in file f",
+        ),
+        (
+            {"status": "failed", "errors": _BAD_LINES, **_counts(0, 0)},
             ["batch_failed", "duplicate_custom_id", "invalid_json_line"],
             "batch batch_1 failed: twice",
         ),

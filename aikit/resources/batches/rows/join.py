@@ -142,9 +142,8 @@ class BatchRows:
             return OpenAIError(message=message, code=f"batch_{end}", line=line)
         why = errors.get(0) or next(iter(self.root.errors), None)
         said = f": {why.message}" if why is not None else ", and the provider does not say why"
-        return OpenAIError(
-            message=f"batch {self.root.id} failed before it was begun{said}", code="batch_failed", line=line
-        )
+        when = ", and no file has an answer to this line" if _was_begun(self.root) else " before it was begun"
+        return OpenAIError(message=f"batch {self.root.id} failed{when}{said}", code="batch_failed", line=line)
 
     def _opened_input(self) -> BinaryIO:
         try:
@@ -214,12 +213,21 @@ def without_answer(batch: OpenAIBatch) -> str:
     """
     Return what became of lines that no file of *batch* tells of.
 
-    One that failed has run nothing. Of one that expired or was cancelled, some providers make no error file: then its
+    One that failed answers no more. Of one that expired or was cancelled, some providers make no error file: then its
     end is that of the lines too.
     """
     if batch.status in {"expired", "cancelled"} and batch.error_file_id is None and not lacks_output(batch):
         return batch.status
     return "failed" if batch.status == "failed" else "missing"
+
+
+def _was_begun(batch: OpenAIBatch) -> bool:
+    """
+    Return whether lines of *batch* may have been answered before it failed.
+    """
+    counts = batch.request_counts
+    files = batch.output_file_id or batch.error_file_id
+    return batch.in_progress_at is not None or files is not None or counts.completed + counts.failed > 0
 
 
 def lacks_output(batch: OpenAIBatch) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import attrs
 import pytest
@@ -85,6 +86,28 @@ def test_failed_batch_ran_nothing() -> None:
         ("first", "invalid_url", "url", 2),
         ("batch batch_1 failed before it was begun: first", "batch_failed", None, 3),
     ]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"in_progress_at": 5},
+        {"output_file_id": "file-out"},
+        {"error_file_id": "file-err"},
+        {"request_counts": {"total": 3, "completed": 1, "failed": 0}},
+        {"request_counts": {"total": 3, "completed": 0, "failed": 1}},
+    ],
+)
+def test_batch_that_failed_in_the_middle_was_begun(fields: dict[str, Any]) -> None:
+    """
+    Answers that are there count; the other lines are not told that nothing was begun.
+    """
+    errors = {"data": [{"code": "access_denied", "message": "the key was refused", "param": None, "line": None}]}
+    with joined(_INPUT, told("a"), of=batch(status="failed", errors=errors, **fields)) as rows:
+        assert [row.status for row in rows] == ["ok", "failed", "failed"]
+        assert [row.error.message for row in rows if row.error] == [
+            "batch batch_1 failed, and no file has an answer to this line: the key was refused"
+        ] * 2
 
 
 def test_failed_batch_without_a_word() -> None:
