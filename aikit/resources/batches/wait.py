@@ -138,7 +138,8 @@ def _end_of(batch: OpenAIBatch) -> str:
     if batch.status != "failed":
         return f"batch {batch.id} {'was cancelled' if batch.status == 'cancelled' else 'expired'}{done}{told}"
     why = batch.errors[0].message if batch.errors else "the provider does not say why"
-    return f"batch {batch.id} failed{done if counts.completed + counts.failed else ''}: {why.rstrip('.') + told if told else why}"
+    begun = done if counts.completed + counts.failed else ""
+    return f"batch {batch.id} failed{begun}: {why.rstrip('.') + told if told else why}"
 
 
 def _too_late(batch_id: str, spent_s: float, batch: OpenAIBatch | None, trouble: OpenAIError | None) -> Rejected:

@@ -268,9 +268,14 @@ _BAD_LINES = {
             "batch batch_1 failed: the provider does not say why",
         ),
         (
-            {"status": "failed", "output_file_id": "f", **_counts(2, 1)},
-            ["batch_failed"],
-            "batch batch_1 failed with 1 of 2 requests done: the provider does not say why; their answers are in file f",
+            {
+                "status": "failed",
+                "output_file_id": "f",
+                "errors": [{"code": "access_denied", "message": "No.", "line": 3}],
+                **_counts(2, 1),
+            },
+            ["batch_failed", "access_denied"],
+            "batch batch_1 failed with 1 of 2 requests done: No; their answers are in file f",
         ),
         (
             {"status": "failed", "errors": _BAD_LINES, **_counts(0, 0)},
