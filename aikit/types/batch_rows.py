@@ -22,6 +22,9 @@ LINE_MAX_BYTES: Final = 256 * 1024 * 1024
 STATUSES: Final = ("ok", "failed", "expired", "cancelled", "missing")
 """What can have become of a line."""
 
+_USUAL_ENDS: Final = frozenset(("stop", "end_turn", "eos", "eos_token", "stop_sequence"))
+_SAID: Final = ("message", "reasoning")  # no set: the value in an odd answer may have no hash
+_CALLS: Final = ("tool_calls", "function_call", "audio")
 _NEVER_RAN: Final = {"batch_expired": "expired", "batch_cancelled": "cancelled"}
 
 
@@ -122,6 +125,11 @@ class OpenAIBatchRow:
     def text(self) -> str | None:
         """What the model said: of chats the first choice, of responses all texts; ``None`` if it said nothing."""
         return text_of(self._answer) if self.is_ok else None
+
+    @property
+    def note(self) -> str | None:
+        """Why an answer that is ok has no text, or not all: refused, filtered, cut; in the words of `note_of`."""
+        return note_of(self._answer) if self.is_ok else None
 
     @cached_property
     def error(self) -> OpenAIError | None:
@@ -262,6 +270,34 @@ def text_of(body: Mapping[str, Any]) -> str | None:
     return "".join(text for text in said if text is not None) if any(said) else None
 
 
+def note_of(body: Mapping[str, Any]) -> str | None:
+    """
+    Return what is to be known of the *body* of a chat completion, a completion or a response beside its text.
+
+    A refusal in its own words; an end that is none of the usual, by its name, such as ``content_filter``, ``length`` or
+    ``tool_calls``; what there is instead of a text. ``None`` if there is nothing to say.
+    """
+    choices, output = body.get("choices"), body.get("output")
+    if isinstance(choices, list):
+        choice = _mapping(choices[0] if choices else None)
+        said, end = _mapping(choice.get("message")), choice.get("finish_reason")
+        parts = [{**said, "type": "refusal"}, *_list(said.get("content"))]
+        found = [name for name in _CALLS if said.get(name)]
+    elif isinstance(output, list):
+        items, end = list(map(_mapping, output)), _mapping(body.get("incomplete_details")).get("reason")
+        parts = [part for item in items for part in _list(item.get("content"))]
+        found = [str(item.get("type")) for item in items if item.get("type") not in _SAID]
+    else:
+        return None
+    refusals = [part.get("refusal") for part in map(_mapping, parts) if part.get("type") == "refusal"]
+    notes = [f"refusal: {words}" for words in refusals if isinstance(words, str) and words]
+    if (name := name_of(end)) is not None and name.lower() not in _USUAL_ENDS:
+        notes.append(name)
+    if not notes and not text_of(body):
+        notes = list(dict.fromkeys(found)) or ["no text"]
+    return "; ".join(notes) or None
+
+
 def _joined(content: Any) -> str | None:
     """
     Return the text of *content*, which is one or has parts that are.
@@ -278,6 +314,10 @@ def _told(error: Any) -> Any:
     Return *error*, or ``None`` if it says nothing: some servers send one with null members beside each answer.
     """
     return error if not isinstance(error, dict) or any(value is not None for value in error.values()) else None
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -9,9 +9,11 @@ import pickle
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aikit import OpenAIBatchRow
-from aikit.types.batch_rows import read_line, status_of, text_of
+from aikit.types.batch_rows import note_of, read_line, status_of, text_of
 from aikit.types.errors import OpenAIError
 from aikit.types.usage import Usage
 from tests.resources.batches.rows.files import values_of
@@ -212,6 +214,103 @@ def test_text_is_what_the_model_said(body: dict[str, Any], text: str | None) -> 
     Chats, completions and responses have one; tool calls, reasoning and embeddings are none.
     """
     assert text_of(body) == text
+
+
+def _chat(end: Any = "stop", **message: Any) -> dict[str, Any]:
+    return {"choices": [{"message": message, "finish_reason": end}]}
+
+
+def _response(*items: Any, **fields: Any) -> dict[str, Any]:
+    return {"output": list(items), **fields}
+
+
+def _said(*parts: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "message", "content": list(parts)}
+
+
+_NO = {"type": "refusal", "refusal": "I cannot."}
+_CUT = {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "note"),
+    [
+        (_CHAT, None),
+        (_chat(content="yes"), None),
+        (_chat(None, content="yes"), None),
+        (_chat("STOP", content="yes"), None),
+        (_chat(content=None, refusal="I cannot."), "refusal: I cannot."),
+        (_chat(content="", refusal="I cannot."), "refusal: I cannot."),
+        (_chat(content="yes", refusal=None), None),
+        (_chat(content=[_NO]), "refusal: I cannot."),
+        (_chat("content_filter", content=None), "content_filter"),
+        (_chat("content_filter", content="half"), "content_filter"),
+        (_chat("content_filter", content=None, refusal="I cannot."), "refusal: I cannot.; content_filter"),
+        (_chat("length", content=""), "length"),
+        (_chat("tool_calls", content=None, tool_calls=[{}]), "tool_calls"),
+        (_chat(content=None, tool_calls=[{}]), "tool_calls"),
+        (_chat(content=None, audio={"data": ""}), "audio"),
+        (_chat(content=None), "no text"),
+        (_chat(content=""), "no text"),
+        ({"choices": []}, "no text"),
+        ({"choices": [{"text": "old", "finish_reason": "length"}]}, "length"),
+        (_response(_said({"type": "output_text", "text": "a"})), None),
+        (_response(_said(_NO)), "refusal: I cannot."),
+        (_response(_said(_NO, {"type": "output_text", "text": "a"})), "refusal: I cannot."),
+        (_response(**_CUT), "content_filter"),
+        (_response(_said({"type": "output_text", "text": "half"}), **_CUT), "content_filter"),
+        (_response({"type": "reasoning"}, {"type": "function_call"}, {"type": "function_call"}), "function_call"),
+        (_response({"type": "reasoning"}), "no text"),
+        ({"data": [{"embedding": [0.5]}]}, None),
+        ({"results": [{"flagged": False}]}, None),
+        ({}, None),
+    ],
+)
+def test_an_answer_without_all_its_text_has_a_note(body: dict[str, Any], note: str | None) -> None:
+    """
+    Refused, filtered, cut, or something else than a text: what it was is said, in the row as well.
+    """
+    row = _row(_answer(body))
+    assert (note_of(body), row.status, row.note) == (note, "ok", note)
+    assert row.text or row.note or not {"choices", "output"} & body.keys()
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                (
+                    "choices",
+                    "output",
+                    "message",
+                    "content",
+                    "type",
+                    "refusal",
+                    "finish_reason",
+                    "incomplete_details",
+                    "reason",
+                )
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.fixed_dictionaries({}, optional={"choices": _JSON, "output": _JSON, "incomplete_details": _JSON}))
+def test_odd_answers_have_notes_too(body: dict[str, Any]) -> None:
+    """
+    Whatever stands where, nothing raises, and a list of choices or of items without a text is told.
+    """
+    assert (
+        text_of(body)
+        or note_of(body)
+        or not (isinstance(body.get("choices"), list) or isinstance(body.get("output"), list))
+    )
 
 
 @pytest.mark.parametrize("line", [b"", b"7", b"[]", b"{", b"\xff{}", b"[" * 100_000, b'{"a": 1} {'])

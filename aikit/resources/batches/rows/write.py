@@ -22,6 +22,7 @@ COLUMNS: Final = (
     "status_code",
     "model",
     "text",
+    "note",
     "error_code",
     "error_message",
     "input_tokens",
@@ -107,6 +108,7 @@ def record(row: OpenAIBatchRow) -> list[Any]:
         row.status_code,
         row.model,
         row.text,
+        row.note,
         error.code if error is not None else None,
         error.message if error is not None else None,
         *(

@@ -100,6 +100,7 @@ def test_records_have_what_the_rows_have(tmp_path: Path) -> None:
         "status_code": "200",
         "model": "m",
         "text": 'he said "yes",\nthen =1+1',
+        "note": "",
         "error_code": "",
         "error_message": "",
         "input_tokens": "1",
