@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import http.client
 import logging
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ from aikit.http.trust import trusted
 BLOCK_BYTES: Final = 256 * 1024
 _MAX_INTERIM: Final = 20
 _SMALL_BYTES: Final = 64 * 1024
+_LONGEST_CHUNK_LINE: Final = 8192
+_CHUNK_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,32})[ \t]*(?:;[^\n]*)?\r?\n")
 _local = threading.local()
 
 
@@ -125,7 +128,7 @@ def current_exchange() -> Exchange | None:
 
 class Answer(http.client.HTTPResponse):
     """
-    A response after all interim ones, of which the standard library skips only 100; its body can be read in place.
+    A response after the interim ones, of which the standard library skips 100 alone; its body can be read in place.
     """
 
     # RFC 9110 section 15.2
@@ -169,10 +172,21 @@ class Answer(http.client.HTTPResponse):
     def _read_status(self) -> tuple[str, int, str]:
         for _ in range(_MAX_INTERIM):
             status: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]  # not in the stubs
-            if not 102 <= status[1] <= 199:
+            if not 100 <= status[1] <= 199 or status[1] == 101:
                 return status
             http.client.parse_headers(self.fp)
         raise http.client.HTTPException(f"more than {_MAX_INTERIM} interim answers")
+
+    def _read_next_chunk_size(self) -> int:
+        """
+        Read the size of a chunk; a line that is cut, or that only Python takes for a number, is a break.
+        """
+        line = self.fp.readline(_LONGEST_CHUNK_LINE)
+        size = _CHUNK_SIZE.fullmatch(line)
+        if size is None:
+            self._close_conn()  # type: ignore[attr-defined]  # not in the stubs
+            raise http.client.HTTPException("there is no size where a chunk should begin")
+        return int(size[1], 16)
 
     def _read_and_discard_trailer(self) -> None:
         http.client.parse_headers(self.fp)  # which has bounds

@@ -72,7 +72,7 @@ class ResumingSink:
         if not self.resumable:
             return {}
         headers = {"Range": f"bytes={self.resumable}-"}
-        return headers | {"If-Range": self._etag} if self._etag and not self._etag.startswith("W/") else headers
+        return headers | {"If-Range": self._etag} if self._is_strong else headers
 
     def begin(self, status: int, headers: Mapping[str, str]) -> int:
         """
@@ -82,8 +82,12 @@ class ResumingSink:
         is_encoded = headers.get("content-encoding", "").strip().lower() not in {"", "identity"}
         if start not in {0, self.resumable} or (start and (is_encoded or not self._is_same(total, headers))):
             raise self._misfit_error("the provider sent another range than was asked for, or of another file")
-        self.done, self.total, self._is_encoded = start, None if is_encoded else total, is_encoded
-        self._etag, self._last_modified = headers.get("etag", ""), headers.get("last-modified", "")
+        if not start:
+            self.restart()
+        self.done, self._is_encoded = start, is_encoded
+        self.total = self.total if total is None or is_encoded else total
+        self._etag = headers.get("etag", "")
+        self._last_modified = headers.get("last-modified", self._last_modified)
         return start
 
     def write(self, chunk: memoryview, /) -> None:
@@ -138,11 +142,16 @@ class ResumingSink:
 
     def _is_same(self, total: int | None, headers: Mapping[str, str]) -> bool:
         """
-        Tell whether a range is of the file that the bytes that are there are of, as far as the provider says.
+        Tell whether a range is of the file that the bytes that are there are of: tag and date say so alike.
         """
-        now = (total, headers.get("etag"), headers.get("last-modified"))
-        before = (self.total, self._etag or None, self._last_modified or None)
-        return all(one is None or other is None or one == other for one, other in zip(now, before, strict=True))
+        # RFC 9110 section 15.3.7: a part has the tag that the whole had; where that is strong, it needs no date
+        date = headers.get("last-modified", self._last_modified if self._is_strong else "")
+        is_same = (headers.get("etag", ""), date) == (self._etag, self._last_modified)
+        return is_same and (total is None or self.total in {None, total})
+
+    @property
+    def _is_strong(self) -> bool:
+        return bool(self._etag) and not self._etag.startswith("W/")
 
     def _misfit_error(self, why: str) -> ExchangeError:
         """

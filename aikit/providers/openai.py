@@ -165,8 +165,9 @@ class OpenAIProvider:
             response = yield from self._content(file_id, sink)
         if raise_for_status(response).status not in {200, 206}:
             raise attrs.evolve(error_from(response), code="invalid_response")
-        if sink.total is not None or sink.expected is not None:
-            return sink.total if sink.total is not None else sink.expected
+        announced = sink.total if sink.total is not None else sink.expected
+        if announced:  # an empty answer is none of a file that has something
+            return announced
         file = yield from self.retrieve_file(file_id)
         return file.bytes
 

@@ -24,6 +24,7 @@ from tests.scripted_server import FILE, Step, answer, cut, rendered, serving
 
 _TEXT = "".join(f"line {number} of the output\n" for number in range(2000)).encode()
 _PACKED = gzip.compress(_TEXT)
+_CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0004\r\nabcd\r\n"
 
 
 def _deflated(content: bytes, window: int = zlib.MAX_WBITS) -> bytes:
@@ -199,13 +200,18 @@ def test_a_broken_encoded_download_begins_anew(first: dict[str, str], tmp_path: 
         ({"ETag": '"one"'}, {"ETag": 'W/"one"'}),
         ({"Last-Modified": "Mon, 30 Nov 2026 00:00:00 GMT"}, {"Last-Modified": "Mon, 30 Nov 2026 00:00:01 GMT"}),
         ({"ETag": '"one"', "Last-Modified": "Mon, 30 Nov 2026 00:00:00 GMT"}, {"Last-Modified": "yesterday"}),
+        ({"ETag": '"one"'}, {}),
+        ({"ETag": 'W/"one"'}, {}),
+        ({}, {"ETag": '"two"'}),
+        ({"Last-Modified": "Mon, 30 Nov 2026 00:00:00 GMT"}, {}),
+        ({}, {"Last-Modified": "Mon, 30 Nov 2026 00:00:00 GMT"}),
         ({}, {"Content-Encoding": "gzip"}),
     ],
     ids=str,
 )
 def test_parts_of_another_version_are_not_mixed(before: dict[str, str], now: dict[str, str], tmp_path: Path) -> None:
     """
-    Another tag, weak ones too, or another date: the download begins anew.
+    Another tag, weak ones too, or another date, or none any more, or one at last: the download begins anew.
     """
     new = bytes(reversed(_TEXT))
     broken = cut(rendered(200, _TEXT, before)[:-500])
@@ -219,6 +225,40 @@ def test_parts_of_another_version_are_not_mixed(before: dict[str, str], now: dic
         assert result.success, result.errors
         assert [received.headers.get("range") for received in server.received] == [None, f"bytes={done}-", None]
     assert (tmp_path / "a").read_bytes() == new
+
+
+def test_a_part_need_not_tell_the_date_where_its_tag_is_strong(tmp_path: Path) -> None:
+    """
+    The tag alone says that it is the same; a second break goes on all the same.
+    """
+    size, date = len(_TEXT), {"Last-Modified": "Mon, 30 Nov 2026 00:00:00 GMT"}
+    steps = [cut(rendered(200, _TEXT, {"ETag": '"one"'} | date)[:-500])]
+    for rest in (500, 200):
+        told = {"ETag": '"one"', "Content-Range": f"bytes {size - rest}-{size - 1}/{size}"}
+        steps.append(
+            cut(rendered(206, _TEXT[-rest:], told | (date if rest == 200 else {}))[: -200 if rest > 200 else None])
+        )
+    with serving(*steps) as server, OpenAIClient("sk-test", base_url=server.url, max_retries=2) as client:
+        assert client.files.download("file-1", tmp_path / "a").success
+        assert len(server.received) == 3
+    assert (tmp_path / "a").read_bytes() == _TEXT
+
+
+def test_an_empty_answer_is_none_of_a_file_that_has_something() -> None:
+    """
+    A length of 0 is compared with what the provider says of the file.
+    """
+    assert _content(answer(200, b""), _file(9)) == "size_mismatch"
+    assert _content(answer(200, b""), _file(0)) == b""
+
+
+@pytest.mark.parametrize("last", [b"", b"0", b"-5\r\n", b"0x5\r\nabcde\r\n0\r\n\r\n", b"1_0\r\n", b"\r\n", b"f" * 5000])
+def test_a_chunk_without_a_size_is_a_break(last: bytes) -> None:
+    """
+    Also one whose size is cut to 0, or that only Python takes for a number.
+    """
+    assert _content(cut(_CHUNKED + last), _file(4), max_retries=0) == "connection_error"
+    assert _content(lambda exchange: exchange.sock.sendall(_CHUNKED + b"0 ;a=b\r\n\r\n"), _file(4)) == b"abcd"
 
 
 def test_a_cut_json_answer_is_asked_for_again() -> None:

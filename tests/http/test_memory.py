@@ -154,11 +154,12 @@ def test_content_ends_where_the_file_does() -> None:
         _endless(b"HTTP/1.1 200 ", b"O" * 10_000),
         _endless(b"HTTP/1.1 200 OK\r\nX: ", b"a" * 10_000),
         _endless(b"", b"HTTP/1.1 103 Early\r\nX: a\r\n\r\n"),
+        _endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
         _endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X-A: b\r\n" * 1000),
         _endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1" * 10_000),
         cut(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"f" * 30 + b"\r\n"),
     ],
-    ids=["headers", "status line", "header", "interim", "trailers", "chunk size", "large chunk"],
+    ids=["headers", "status line", "header", "interim", "continue", "trailers", "chunk size", "large chunk"],
 )
 def test_heads_without_end_are_refused(step: Step) -> None:
     """
