@@ -5,15 +5,18 @@ A sink that counts a file's lines as they arrive.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final, Generic, Protocol, TypeVar
 
 import attrs
 
 from aikit.http.sinks import ResumingSink
-from aikit.types.batch_rows import LINE_MAX_BYTES
+from aikit.types.batch_rows import LINE_MAX_BYTES, read_line
 
 _PIECE: Final = 64 * 1024  # what fits into the processor's cache is scanned a fifth faster
 _MAX_LINE_BYTES: Final = LINE_MAX_BYTES
+_BOM: Final = b"\xef\xbb\xbf"
+_TWO: Final = 2
 
 
 class Counter(Protocol):
@@ -28,6 +31,41 @@ class Counter(Protocol):
     def add_problem(self, number: int, message: str, /) -> None:
         """Note that line *number* cannot be read."""
         ...
+
+
+@attrs.define(eq=False)
+class AskedModels:
+    """
+    The models that the lines of an input ask.
+
+    Attributes:
+        names: The first two; ``None`` for lines that name none.
+    """
+
+    names: list[str | None] = attrs.field(factory=list)
+
+    def add_lines(self, lines: bytes, number: int) -> int:
+        """
+        Note the models of whole lines that follow line *number*; see `CountingSink`.
+        """
+        found = lines[:-1].split(b"\n")
+        for line in found if len(self.names) < _TWO else ():
+            if line.strip():
+                self._add_line(line)
+        return number + len(found)
+
+    def add_problem(self, number: int, message: str) -> None:
+        """
+        Note nothing: a line that cannot be read was not asked.
+        """
+
+    def _add_line(self, line: bytes) -> None:
+        with suppress(ValueError):
+            body = read_line(line.removeprefix(_BOM)).get("body")
+            name = body.get("model") if isinstance(body, dict) else None
+            name = name if isinstance(name, str) else None
+            if name not in self.names:
+                self.names.append(name)
 
 
 C = TypeVar("C", bound=Counter)

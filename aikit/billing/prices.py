@@ -37,6 +37,8 @@ class Prices:
         path: Where the user's file of prices is, or would be.
 
         batch_discount: Share that batches are cheaper by, where no batch prices are known.
+
+        others: What models cost that have no price of their own: that of the deployment that was asked.
     """
 
     own: Mapping[str, Price] = attrs.field(factory=dict)
@@ -44,6 +46,7 @@ class Prices:
     is_free: bool = False
     path: Path
     batch_discount: Decimal = Decimal(0)
+    others: Price | None = None
 
     def price_of(self, model: str, at: int | None = None) -> Price | None:
         """
@@ -62,8 +65,8 @@ class Prices:
         if self.is_free:
             return Price(model=model, batch=FREE, standard=FREE, source="the built-in model costs nothing")
         if self.list_name is None or not model:
-            return None
-        return listed_price(self.list_name, model, at, self.batch_discount)
+            return self.others
+        return listed_price(self.list_name, model, at, self.batch_discount) or self.others
 
     def why_unknown(self, models: Iterable[str]) -> str:
         """

@@ -125,6 +125,11 @@ class UsageCounter:
     problems: list[OpenAIError] = attrs.field(factory=list)
     _first: dict[str, Counts] = attrs.field(factory=dict)
 
+    @property
+    def unpriced(self) -> list[str]:
+        """Models that told tokens and have no price."""
+        return sorted({model for (model, _), counts in self.counts.items() if counts.price is None and counts.requests})
+
     def add_lines(self, lines: bytes, number: int) -> int:
         """
         Count whole lines that follow line *number*; see `CountingSink`.

@@ -17,7 +17,7 @@ import attrs
 
 from aikit.billing.corrections import may_tell_more, sum_of
 from aikit.billing.costs import cost_of
-from aikit.billing.counting import Counter, CountingSink
+from aikit.billing.counting import AskedModels, Counter, CountingSink
 from aikit.billing.estimates import Estimator, refusal
 from aikit.billing.prices import Prices
 from aikit.billing.recorder import BillingRecorder
@@ -241,15 +241,39 @@ def _count(
     *,
     is_patient: bool = False,
 ) -> Flow[OpenAIBatchCost]:
+    notes: tuple[str, ...] = ()
     try:
         found = yield from _count_files(provider, batch, prices, here, is_patient=is_patient)
+        asked = None
+        if prices.own and found.unpriced:
+            asked = yield from _find_deployment(provider, batch, prices)
+        if asked is not None:
+            notes = (f"answers of {', '.join(found.unpriced)} cost what {asked} costs, which was asked",)
+            prices = attrs.evolve(prices, others=prices.price_of(asked, batch.created_at))
+            found = yield from _count_files(provider, batch, prices, here, is_patient=is_patient)
     except OpenAIError as error:
         tokens = None if batch.usage is None else read_tokens(dict(batch.usage))
         is_unnamed = error.code == "output_missing"
         if tokens is None or not (error.is_not_found_error or (is_unnamed and tokens.asked + tokens.answered)):
             raise
         return cost_of(_as_told(batch, tokens, prices), prices, (_UNNAMED if is_unnamed else _GONE,))
-    return cost_of(found, prices, missing=_missing(batch.request_counts, found))
+    return cost_of(found, prices, notes, missing=_missing(batch.request_counts, found))
+
+
+def _find_deployment(provider: Provider, batch: OpenAIBatch, prices: Prices) -> Flow[str | None]:
+    """
+    Return the model that all lines of *batch* ask, if it has a price: the answers of a deployment name another one.
+    """
+    names = [batch.model]
+    if not batch.model or prices.price_of(batch.model, batch.created_at) is None:
+        try:
+            names = (yield from _count_at_provider(provider, batch.input_file_id, AskedModels)).names
+        except CancelledError:
+            raise
+        except OpenAIError:
+            return None
+    is_priced = len(names) == 1 and names[0] and prices.price_of(names[0], batch.created_at) is not None
+    return names[0] if is_priced else None
 
 
 def _count_files(

@@ -75,6 +75,50 @@ def test_unknown_price_is_unknown_and_the_total_a_lower_bound(server: AccountSer
     assert (nothing.total, nothing.is_lower_bound) == (None, True)
 
 
+def _asking(*models: str | None) -> bytes:
+    return file_of(*({"custom_id": str(number), "body": {"model": model}} for number, model in enumerate(models)))
+
+
+@pytest.mark.parametrize(
+    ("asked", "told_model", "total"),
+    [
+        (b"\xef\xbb\xbf" + _asking("mine", "mine") + b"\n", None, Decimal(8)),
+        (_asking("mine", "mine")[:-1], "base-2", Decimal(8)),
+        (b"", "mine", Decimal(8)),
+        (_asking("mine", "other"), None, None),
+        (_asking("unpriced", "unpriced"), None, None),
+        (_asking("mine", None), None, None),
+        (_asking("mine") + b"garbage\n7\n" + _asking("mine"), None, Decimal(8)),
+        (b"", None, None),
+        (404, None, None),
+        (500, None, None),
+    ],
+)
+def test_a_deployments_price_serves_answers_that_name_another_model(
+    server: AccountServer, tmp_path: Path, asked: bytes | int, told_model: str | None, total: Decimal | None
+) -> None:
+    """
+    Where all lines ask one model that has a price, as the estimate took it; what is not known stays unknown.
+    """
+    server.files |= {"file-in": asked, "file-out": file_of(answer("base-2", usage(2_000_000, 1_000_000)))}
+    server.batches["batch_1"] |= {"model": told_model, "input_file_id": "file-in"}
+    prices = {"mine": {"batch": {"input": "1", "output": "6"}}}
+    with _client(server, tmp_path, prices=prices, max_retries=0) as client:
+        cost = _cost(client)
+        assert (cost.total, cost.is_lower_bound) == (total, total is None)
+        assert (cost.notes == ("answers of base-2 cost what mine costs, which was asked",)) is (total is not None)
+        assert [event.cost for event in _ended(client)] == [total]
+
+
+def test_a_price_of_the_answers_model_needs_no_input(server: AccountServer, tmp_path: Path) -> None:
+    """
+    The input is not fetched where all answers have a price, nor where the user has given none.
+    """
+    for prices in (_PRICES, None):
+        _cost(_client(server, tmp_path, prices=prices))
+    assert set(server.contents) == {"file-out", "file-err"}
+
+
 def test_prices_file_is_read(server: AccountServer, tmp_path: Path) -> None:
     """
     ``prices.json`` in the home holds prices, also for models that nobody else knows.
