@@ -20,6 +20,7 @@ from aikit.types.errors import ExchangeError, OpenAIError
 
 _SOCKS: Final = frozenset(("socks4", "socks4a", "socks5", "socks5h"))
 _REFUSED_TUNNEL: Final = re.compile(r"Tunnel connection failed: (\d{3})")
+_NO_ADDRESS: Final = "is no address, or has a port that is none; write http://HOST:PORT"
 _LONG: Final = 200
 
 
@@ -54,14 +55,12 @@ class Proxy:
         try:
             parts = parse_url(self.url)
         except urllib3.exceptions.LocationParseError:
-            problem = problem or "is no address, or has a port that is none; write http://HOST:PORT"
+            problem = problem or _NO_ADDRESS
         else:
             if not parts.host:
                 problem = problem or "names no host; write http://HOST:PORT"
         if problem:
-            raise OpenAIError(
-                message=f"{self.variable} names the proxy {self.shown}, which {problem}", code="proxy_error"
-            )
+            raise self._unusable(problem)
 
     def error(self, where: str, reason: BaseException) -> OpenAIError:
         """
@@ -69,6 +68,8 @@ class Proxy:
         """
         if isinstance(reason, ssl.SSLCertVerificationError):
             return untrusted(f"the proxy {self.shown}", reason)
+        if isinstance(reason, UnicodeError):  # a label that no name can have
+            return self._unusable(_NO_ADDRESS)
         refusal = _REFUSED_TUNNEL.search(str(reason))
         if refusal is not None:
             return self._refusal(where, int(refusal[1]))
@@ -77,6 +78,9 @@ class Proxy:
             return OpenAIError(message=f"{told}; does it speak TLS? write http:// instead", code="proxy_error")
         message = f"{told}; is it running? correct {self.variable}"
         return ExchangeError(message=message, code="proxy_error", is_ambiguous=False)
+
+    def _unusable(self, problem: str) -> OpenAIError:
+        return OpenAIError(message=f"{self.variable} names the proxy {self.shown}, which {problem}", code="proxy_error")
 
     def _refusal(self, where: str, status: int) -> OpenAIError:
         told = f"refused the way to {where} with status {status}; ask who runs it, or name the host in NO_PROXY"

@@ -215,7 +215,8 @@ def _release(raw: Any) -> None:
 def _error_from(request: Request, error: Exception, proxy: Proxy | None, *, is_unsent: bool) -> OpenAIError:
     where = redacted(request.url).split("?", 1)[0]
     reason = _innermost(error)
-    if isinstance(error, requests.exceptions.ProxyError):
+    is_unsent = is_unsent or _is_handshake_refused(reason)
+    if isinstance(error, requests.exceptions.ProxyError) or (proxy is not None and isinstance(reason, UnicodeError)):
         return (proxy or Proxy("the adapter", "of its own")).error(where, reason)
     final = _final_error(where, error, reason, is_unsent=is_unsent)
     if final is not None:
@@ -270,6 +271,15 @@ def _is_tls(error: Exception) -> bool:
     return is_told and any(isinstance(cause, requests.exceptions.SSLError) for cause in outer)
 
 
+def _is_handshake_refused(reason: BaseException) -> bool:
+    """
+    Return whether the server wants another certificate, and so has not read the request.
+    """
+    # With TLS 1.3 it says so after our end of the handshake, when the request is on its way: RFC 8446 section 4.4.2.4
+    return isinstance(reason, ssl.SSLError) and _WANTED.search(reason.reason or "") is not None
+
+
+_WANTED: Final = re.compile(r"ALERT_(?:\w{0,20}CERTIFICATE|UNKNOWN_CA)")
 _NO_FILE: Final = re.compile(r"Could not find .{0,20}TLS .{0,40}, invalid path: .*", re.DOTALL)
 """What ``requests`` says of a bundle or a certificate that is not there."""
 _BROKEN_OFF: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError, TimeoutError)

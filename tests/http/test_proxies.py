@@ -180,6 +180,17 @@ def test_blank_variables_and_addresses_without_a_scheme(monkeypatch: pytest.Monk
     assert _PASSWORD not in repr(found)
 
 
+@pytest.mark.parametrize("host", ["\u00fc..test", "a" * 64 + ".test"])
+def test_a_proxy_whose_name_none_can_have_is_named(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    It is the proxy that is at fault, not the base URL.
+    """
+    monkeypatch.setenv("HTTPS_PROXY", f"http://u:{_PASSWORD}@{host}:1")
+    error = _refused()
+    assert (type(error), error.code) == (OpenAIError, "proxy_error")
+    assert error.message.startswith(f"HTTPS_PROXY names the proxy http://{host}:1, which is no address")
+
+
 def test_requests_go_through_a_socks_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """
     With the package for SOCKS, the proxy connects; a refusal of its rules is an error of the proxy.

@@ -8,7 +8,9 @@ import os
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +124,32 @@ def test_https_to_a_port_without_tls_is_told_at_once(
         error = _refused(server.port, make())
     assert (type(error), error.code, server.hits) == (OpenAIError, "tls_error", 1)
     assert "http:// instead of https://" in error.message
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_server_that_wants_a_certificate_has_not_read_the_request(
+    version: ssl.TLSVersion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Also with TLS 1.3, where it says so when the request is on its way already.
+    """
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.configure_trust(context)
+    context.verify_mode, context.maximum_version = ssl.CERT_REQUIRED, version
+
+    def act(sock: socket.socket) -> None:
+        with context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False) as wrapped:
+            with suppress(ssl.SSLError):
+                wrapped.do_handshake()
+            time.sleep(0.5)  # a reset would overtake what was said
+
+    with _peer(act) as server:
+        error = _refused(server.port)
+    assert (type(error), error.code, server.hits) == (OpenAIError, "tls_error", 1)
+    assert "a client's certificate?" in error.message
 
 
 def _reset(sock: socket.socket) -> None:
