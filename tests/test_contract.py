@@ -18,7 +18,7 @@ from aikit import OpenAIClient, OpenAIResult
 from aikit.http.context import CallContext
 from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
-from aikit.providers import KINDS
+from aikit.providers.kinds import KINDS
 from aikit.types.errors import ExchangeError
 
 SAMPLES: Final = {"openai": "openai", "local": "openai"}

@@ -12,8 +12,9 @@ import click
 from aikit.cli.options import Command, Settings, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.safety import safe
-from aikit.providers import KEYLESS, provider_from, require_kind
+from aikit.providers import provider_from
 from aikit.providers.config import Providers, ProviderSettings
+from aikit.providers.kinds import KINDS, require_kind
 
 _TITLES: Final = ("NAME", "KIND", "ADDRESS", "KEY", "FROM")
 
@@ -79,5 +80,6 @@ def _origin(known: ProviderSettings) -> str:
 
 
 def _cells(entry: dict[str, Any]) -> list[str]:
-    key = "-" if entry["kind"] in KEYLESS else "set" if entry["has_key"] else "not set"
+    is_keyless = entry["kind"] in KINDS and not KINDS[entry["kind"]].needs_key
+    key = "-" if is_keyless else "set" if entry["has_key"] else "not set"
     return [safe(str(cell)) for cell in (entry["name"], entry["kind"], entry["address"], key, entry["from"])]

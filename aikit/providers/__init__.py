@@ -1,12 +1,14 @@
 """
-The providers: what each must be able to do, which there are, and what is known of each by configuration.
+The providers: what each must be able to do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from aikit.providers.kinds import KINDS
 
 if TYPE_CHECKING:
     from aikit.http.flow import Flow
@@ -21,19 +23,6 @@ if TYPE_CHECKING:
     from aikit.types.files import FileOrder, FilePage, OpenAIFile, OpenAIFileDeleted
     from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart, UploadOrder
     from aikit.validation.limits import Limits
-
-KINDS: Final[Mapping[str, str]] = {
-    "openai": "aikit.providers.openai:OpenAIProvider",
-    "local": "aikit.providers.local.provider:LocalProvider",
-}
-"""
-Kind of provider → where its class is; imported when a client of that kind is made.
-
-Each stands among the imports above, too, where programs that freeze others find it.
-"""
-
-KEYLESS: Final = frozenset(("local",))
-"""Kinds that need no API key."""
 
 
 class Provider(Protocol):
@@ -147,17 +136,6 @@ def provider_from(settings: ProviderSettings) -> Provider:
     """
     Return the provider that *settings* describe.
     """
-    module, name = KINDS[settings.kind].split(":")
+    module, name = KINDS[settings.kind].path.split(":")
     provider: Provider = getattr(import_module(module), name).from_settings(settings)
     return provider
-
-
-def require_kind(kind: str) -> None:
-    """
-    Check that there is such a kind of provider, without loading it.
-
-    Raises:
-        ValueError: There is none.
-    """
-    if kind not in KINDS:
-        raise ValueError(f"provider kind {kind!r} is not one of {', '.join(KINDS)}")

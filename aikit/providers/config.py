@@ -7,29 +7,23 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import attrs
 
 from aikit.http.headers import redacted
 from aikit.providers.addresses import OPENAI_URL, QUOTES, usable_url
+from aikit.providers.kinds import KINDS, LOCAL, OPENAI
 from aikit.providers.provider_file import FILE_NAME, ProviderFile, own_file, working_file
 
 log: Final = logging.getLogger("aikit")
 
-OPENAI: Final = "openai"
-LOCAL: Final = "local"
 MAX_CONCURRENCY: Final = 1_000
-_KEYS: Final = {"kind": "kind", "baseURL": "base_url", "apiKey": "api_key"}
+_KEYS: Final = {"kind": "kind", "baseURL": "base_url", "apiKey": "api_key", "type": "kind"}
 _KEYS_TOO: Final = {name: name for name in ("organization", "project", "home", "concurrency")}
-_OF_BUILT_IN: Final = {
-    OPENAI: ("kind", "apiKey", "organization", "project"),
-    LOCAL: ("kind", "home", "concurrency"),
-}
-"""What an entry may say of a built-in provider: it must not lead its key or files astray."""
 _NO_KEYS: Final = (
     (
         re.compile(r"(authorization\s*:\s*)?(bearer|basic)(\s|$)", re.IGNORECASE),
@@ -88,6 +82,10 @@ class ProviderSettings:
         home: Folder of the embedded provider.
 
         concurrency: Lines of its batches that are answered at once.
+
+        token: Returns a bearer token, for kinds that take one instead of a key; asked again when it is refused.
+
+        options: What only its kind has, by the names of `Kind.options`; there may be secrets among them.
     """
 
     kind: str = "openai"
@@ -98,6 +96,8 @@ class ProviderSettings:
     custom_headers: Mapping[str, str] | None = attrs.field(default=None, repr=False)
     home: Path | None = None
     concurrency: int | None = attrs.field(default=None, validator=_is_count)
+    token: Callable[[], str] | None = attrs.field(default=None, repr=False)
+    options: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 
     @property
     def is_embedded(self) -> bool:
@@ -109,23 +109,43 @@ class ProviderSettings:
 
     def or_environment(self, environ: Mapping[str, str] = os.environ) -> ProviderSettings:
         """
-        Return these settings, with OpenAI's environment variables for those not given.
+        Return these settings, with those not given from the environment variables of their kind.
+
+        Raises:
+            ValueError: A variable has what cannot be used; the message names it.
         """
-        # OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_ORG_ID, OPENAI_PROJECT_ID: the names of OpenAI's own libraries
-        names = {
-            "api_key": "OPENAI_API_KEY",
-            "base_url": "OPENAI_BASE_URL",
-            "organization": "OPENAI_ORG_ID",
-            "project": "OPENAI_PROJECT_ID",
-        }
-        missing = {key: environ.get(name, "").strip() for key, name in names.items() if getattr(self, key) is None}
-        settings: Any = self
-        for key, value in missing.items():
-            try:
-                settings = attrs.evolve(settings, **{key: value}) if value else settings
-            except ValueError as error:
-                raise ValueError(f"{names[key]}: {error}") from None
-        return cast("ProviderSettings", settings)
+        settings = self
+        for name, variables in KINDS[self.kind].variables.items():
+            if self.setting(name) is None:
+                settings = settings.or_variable(name, variables, environ)
+        return settings
+
+    def setting(self, name: str) -> Any:
+        """
+        Return the setting called *name*, or the option; ``None`` if it is not given.
+        """
+        return getattr(self, name) if hasattr(self, name) else self.options.get(name)
+
+    def or_variable(self, name: str, variables: Iterable[str], environ: Mapping[str, str]) -> ProviderSettings:
+        """
+        Return these settings with *name* from the first of *variables* that is set.
+        """
+        for variable in variables:
+            value = environ.get(variable, "").strip()
+            if value:
+                try:
+                    return self.with_setting(name, value)
+                except ValueError as error:
+                    raise ValueError(f"{variable}: {error}") from None
+        return self
+
+    def with_setting(self, name: str, value: Any) -> ProviderSettings:
+        """
+        Return these settings with another *value* of one of them.
+        """
+        if hasattr(self, name):
+            return attrs.evolve(self, **{name: value})
+        return attrs.evolve(self, options={**self.options, name: value})
 
 
 @attrs.frozen
@@ -181,7 +201,7 @@ class Providers:
         own = own_file(environ, home)
         is_named = bool(environ.get("AIKIT_PROVIDERS", "").strip())
         found = ProviderFile() if is_named else working_file(own)
-        known = {OPENAI, LOCAL, *own.entries}
+        known = {*KINDS, *own.entries}
         unheeded = tuple(name for name in found.entries if name in known)
         if unheeded:
             _tell_once(
@@ -202,12 +222,10 @@ class Providers:
         """
         if name in self.written:
             settings = _settings(self.path, name, self.written[name])
-            is_bare = name == OPENAI and settings.api_key is None
+            is_bare = name in KINDS and settings.api_key is None
             return settings.or_environment(self._environ) if is_bare else settings
-        if name == OPENAI:
-            return ProviderSettings().or_environment(self._environ)
-        if name == LOCAL:
-            return ProviderSettings(kind=LOCAL)
+        if name in KINDS:
+            return ProviderSettings(kind=name).or_environment(self._environ)
         if name in self.found.entries:
             _tell_once(
                 f"provider {name!r} is that of {self.found.path} in the working folder {_working_folder()}; if it is "
@@ -241,9 +259,9 @@ class Providers:
 
     def list(self) -> tuple[str, ...]:
         """
-        Return the names of all providers; ``"openai"`` and ``"local"`` are always there.
+        Return the names of all providers; that of each kind, such as ``"openai"`` and ``"local"``, is always there.
         """
-        return tuple(dict.fromkeys((OPENAI, LOCAL, *self.written, *self.found.entries)))
+        return tuple(dict.fromkeys((*KINDS, *self.written, *self.found.entries)))
 
     def model_aliases(self) -> tuple[str, ...]:
         """
@@ -255,13 +273,18 @@ class Providers:
         """
         Yield who holds a key, the key, and the address it is for.
         """
-        key = self._environ.get("OPENAI_API_KEY", "").strip()
-        if key:
-            yield "OPENAI_API_KEY", key, self._environ.get("OPENAI_BASE_URL", "").strip().rstrip("/") or OPENAI_URL
+        for kind in KINDS.values():
+            address = next(self._set(kind.variables.get("base_url", ())), ("", OPENAI_URL))[1].rstrip("/")
+            for variable, key in self._set(kind.variables.get("api_key", ())):
+                yield variable, key, address
         for name, entry in self.written.items():
             held = entry.get("apiKey") if isinstance(entry, dict) else None
             if isinstance(held, str) and held.strip():
                 yield f"provider {name!r}", held.strip(), str(entry.get("baseURL") or OPENAI_URL).strip().rstrip("/")
+
+    def _set(self, variables: Iterable[str]) -> Iterator[tuple[str, str]]:
+        held = ((name, self._environ.get(name, "").strip()) for name in variables)
+        return ((name, value) for name, value in held if value)
 
     def _where(self) -> str:
         paths = [str(path) for path in (self.path, self.found.path) if path is not None]
@@ -284,32 +307,36 @@ def _tell_once(message: str) -> None:
         log.warning("%s", message)
 
 
-def _require_own_kind(path: Path | None, name: str, keys: set[str], kind: Any) -> None:
-    allowed = _OF_BUILT_IN.get(name)
-    if allowed is None or (keys <= set(allowed) and kind == name):
+def _require_own_kind(path: Path | None, name: str, keys: Iterable[str], kind: str) -> None:
+    if name not in KINDS:
         return
-    wrong = sorted(keys - set(allowed)) or ["another kind"]
-    raise ValueError(
-        f"{path}: provider {name!r} is built in and may have only {', '.join(allowed)}, with kind {name!r}; "
-        f"it has {', '.join(wrong)}: choose another name for it"
-    )
+    allowed = ("kind", *KINDS[name].own_keys)
+    wrong = sorted(set(keys) - {*allowed, "type"}) or (["another kind"] if kind != name else [])
+    if wrong:
+        raise ValueError(
+            f"{path}: provider {name!r} is built in and may have only {', '.join(allowed)}, with kind {name!r}; "
+            f"it has {', '.join(wrong)}: choose another name for it"
+        )
 
 
 def _settings(path: Path | None, name: str, entry: Any) -> ProviderSettings:
-    known = _KEYS | _KEYS_TOO
     if not isinstance(entry, dict) or not all(
         isinstance(value, str | None) for key, value in entry.items() if key != "concurrency"
     ):
         raise ValueError(f"{path}: provider {name!r} must be an object of strings, and concurrency a whole number")
+    given = {key: value for key, value in entry.items() if value is not None}
+    kind = given.get("kind", given.get("type", name if name in KINDS else OPENAI))
+    options = KINDS[kind].options if kind in KINDS else ()
+    known = {**_KEYS, **_KEYS_TOO, **{key: key for key in options}}
     unknown = sorted(set(entry) - set(known))
     if unknown:
         raise ValueError(f"{path}: provider {name!r} has unknown keys {', '.join(unknown)}; known: {', '.join(known)}")
-    values = {known[key]: value for key, value in entry.items() if value is not None}
-    _require_own_kind(path, name, {key for key, value in entry.items() if value is not None}, values.get("kind", name))
+    _require_own_kind(path, name, given, kind)
+    values = {known[key]: value for key, value in given.items() if key not in options} | {"kind": kind}
     if "home" in values:
         with suppress(RuntimeError):  # a user that there is not: a folder like any other name
             values["home"] = Path(values["home"]).expanduser()
     try:
-        return ProviderSettings(**({"kind": LOCAL} if name == LOCAL else {}) | values)
+        return ProviderSettings(**values, options={key: given[key] for key in options if key in given})
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: provider {name!r}: {error}") from None

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from aikit.http.bandwidth import Bandwidth
-from aikit.providers import provider_from, require_kind
+from aikit.providers import provider_from
 from aikit.providers.config import Providers, ProviderSettings
+from aikit.providers.kinds import require_kind
 from aikit.runtime.callbacks import checked_hooks, finish_elsewhere
 from aikit.runtime.parameters import OpenAIParameters, are_headers, is_flag, require_workers
 from aikit.storage import NO_HOME, NoHomeError, home_folder

@@ -12,8 +12,9 @@ from typing import Any
 import attrs
 import pytest
 
-from aikit.providers import KINDS, provider_from, require_kind
+from aikit.providers import provider_from
 from aikit.providers.config import Providers, ProviderSettings
+from aikit.providers.kinds import KINDS, require_kind
 from aikit.providers.provider_file import FILE_NAME
 
 _KEY = "sk-proj-0123456789"

@@ -15,7 +15,7 @@ import pytest
 from aikit import OpenAIClient
 from aikit.cli import main
 from aikit.providers.addresses import OPENAI_URL
-from aikit.providers.config import LOCAL, OPENAI
+from aikit.providers.kinds import LOCAL, OPENAI
 from aikit.providers.openai import OpenAIProvider
 from aikit.providers.provider_file import FILE_NAME
 
