@@ -4,6 +4,7 @@ Cancellation, progress and throttling of one running call.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -51,6 +52,7 @@ class CallContext:
     notes: tuple[str, ...] = ()
     is_paused: bool = False
     _stop: CancelledError | None = None
+    _expiry: tuple[float, CancelledError] | None = None
     _abort: Callable[[], None] | None = None
     _last: Progress | None = None
     _told_at: float = float("-inf")
@@ -79,6 +81,19 @@ class CallContext:
             with suppress(Exception):  # it may end by itself at this very moment
                 abort()
 
+    def expire_at(self, due: float, why: CancelledError) -> None:
+        """
+        Have the call stop when it looks at the time then, for no thread can be had to `cancel` it.
+        """
+        self._expiry = due, why
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the call stops by itself."""
+        if self.parent is not None:
+            return self.parent.left_s
+        return math.inf if self._expiry is None else max(self._expiry[0] - self.clock(), 0.0)
+
     def raise_if_cancelled(self) -> None:
         """
         Raise `CancelledError` once the call was asked to stop.
@@ -93,6 +108,8 @@ class CallContext:
         return attrs.evolve(self._reason() or CancelledError())
 
     def _reason(self) -> CancelledError | None:
+        if self._expiry is not None and self.clock() >= self._expiry[0]:
+            self._stop = self._stop or self._expiry[1]
         if self._stop is not None or self.parent is None:
             return self._stop
         return self.parent._reason()  # noqa: SLF001  its own kind

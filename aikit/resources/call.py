@@ -127,7 +127,8 @@ class _Call:
         message = f"the call was not over after {seconds:g} s; raise deadline to give it longer"
         why = CancelledError(message=message, code="deadline_exceeded", keeps=True)
         self.deadline = Deadline(seconds, partial(task.cancel, why))
-        self.deadline.begin()
+        if not self.deadline.begin():
+            task.context.expire_at(self.deadline.due, why)
 
     def _send(self, request: Request) -> Flow[Response]:
         parameters, defaults = self.parameters, self.session.defaults

@@ -23,6 +23,7 @@ from aikit.types.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected
 
 log: Final = logging.getLogger("aikit")
 _CLEANUP_S: Final = 0.9  # for all clean-up requests of a cancelled call together
+_SHORTEST_S: Final = 0.01  # a time-out of none at all would be an endless one
 _LOOK_S: Final = 0.1  # how often a thread that sleeps looks whether its task was cancelled
 
 
@@ -190,7 +191,7 @@ class Task:
         """
         Note that the flow waits so long from now on.
         """
-        self.due = time.monotonic() + seconds
+        self.due = time.monotonic() + min(seconds, self.context.left_s)
 
     def adopt(self, group: Group) -> None:
         """
@@ -303,6 +304,8 @@ class Task:
 
     def _sent(self, request: Request, context: CallContext) -> Response:
         context.raise_if_cancelled()
+        if context.left_s < request.timeout_s:
+            request = attrs.evolve(request, timeout_s=max(context.left_s, _SHORTEST_S))
         if request.is_best_effort:
             with context.without_progress():
                 return self.transport().send(request, context)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 import os
 import threading
 import time
@@ -14,6 +15,7 @@ from typing import Any, Final, Protocol
 
 import attrs
 
+log: Final = logging.getLogger("aikit")
 _SPARE_TICKETS: Final = 64
 
 
@@ -37,7 +39,7 @@ class Timer:
     Wakes parked tasks when they are due, on one thread that ends when nothing is parked.
     """
 
-    # `_changed` guards all fields, and *ticket* of what is parked; *due* is set before it is parked. No other lock is
+    # `_lock` guards all fields, and *ticket* of what is parked; *due* is set before it is parked. No other lock is
     # taken and no user code runs under it. The thread is started under it, so that two that park at once start one, and
     # `_wake` is called without it. The entry of an unparked task stays in the heap, where its number is out of date.
 
@@ -45,19 +47,23 @@ class Timer:
     _heap: list[tuple[float, int, Parked]] = attrs.field(factory=list)
     _parked: int = 0
     _number: itertools.count[int] = attrs.field(factory=itertools.count)
-    _changed: threading.Condition = attrs.field(factory=threading.Condition)
     _thread: threading.Thread | None = None
+    _lock: Any = attrs.field(factory=threading.RLock)
+    _changed: threading.Condition = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._changed = threading.Condition(self._lock)
 
     def park(self, task: Parked) -> bool:
         """
         Wake *task* when it is due; false if no thread can be had for that.
         """
-        with self._changed:
+        with self._lock:
             if not self._is_running():
                 return False
-            self._parked += task.ticket is None
-            task.ticket = number = next(self._number)
+            number = next(self._number)
             heapq.heappush(self._heap, (task.due, number, task))
+            task.ticket, self._parked = number, self._parked + (task.ticket is None)
             if self._heap[0][1] == number:
                 self._changed.notify()
             return True
@@ -76,9 +82,9 @@ class Timer:
         """
         Take *task* off the timer; false if it was not there.
         """
-        with self._changed:
-            was_there, task.ticket = task.ticket is not None, None
-            self._parked -= was_there
+        with self._lock:
+            was_there = task.ticket is not None
+            task.ticket, self._parked = None, self._parked - was_there
             if len(self._heap) > _SPARE_TICKETS + 2 * self._parked:
                 self._heap = [entry for entry in self._heap if entry[2].ticket == entry[1]]
                 heapq.heapify(self._heap)
@@ -88,11 +94,14 @@ class Timer:
 
     def _run(self) -> None:
         while (task := self._next_due()) is not None:
-            self._wake(task)
+            try:
+                self._wake(task)
+            except Exception:
+                log.exception("what was due could not be woken")
 
     def _next_due(self) -> Parked | None:
-        with self._changed:
-            while self._parked:
+        with self._lock:
+            while self._heap:
                 due, number, task = self._heap[0]
                 if task.ticket != number:
                     heapq.heappop(self._heap)
@@ -102,7 +111,6 @@ class Timer:
                     heapq.heappop(self._heap)
                     task.ticket, self._parked = None, self._parked - 1
                     return task
-            self._heap.clear()
             self._thread = None
             return None
 
@@ -123,12 +131,12 @@ class Deadline:
     due: float = 0.0
     ticket: int | None = None
 
-    def begin(self) -> None:
+    def begin(self) -> bool:
         """
-        Let the time run.
+        Let the time run; false if no thread can be had that calls *expire*.
         """
         self.due = time.monotonic() + self.seconds
-        _deadlines.park(self)
+        return _deadlines.park(self)
 
     def end(self) -> None:
         """

@@ -98,6 +98,25 @@ def test_a_call_that_is_over_in_time_leaves_nothing_behind() -> None:
         assert {thread for thread in threading.enumerate() if thread.name == "aikit-timer"} <= before
 
 
+@pytest.mark.parametrize("is_background", [False, True])
+@pytest.mark.parametrize("step", [silent(), cut(), answer(200, FILE.replace(b"processed", b"uploaded"))])
+def test_it_is_kept_where_no_thread_can_be_had_for_it(
+    step: Any,
+    is_background: bool,  # noqa: FBT001  a parameter of pytest
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    The call looks at the time itself: while no byte comes, between attempts, and where it only waits.
+    """
+    monkeypatch.setattr(timers.Timer, "park", lambda *_: False)
+    with serving(step) as server, OpenAIClient("k", base_url=server.url, max_retries=50) as client:
+        started = time.monotonic()
+        result = client.files.wait("file-1", {"deadline": 0.4, "background": is_background})
+        assert result.wait(3)
+        assert 0.35 <= time.monotonic() - started <= 1.4
+    assert code_of(result) == "deadline_exceeded"
+
+
 @pytest.mark.parametrize("value", [0, -1, "1", True])
 def test_what_is_no_deadline_is_refused(value: Any) -> None:
     """
