@@ -28,8 +28,8 @@ _GRACE_S: Final = 0.5  # after Ctrl-C, for flows side by side to notice
 _here: Final = threading.local()
 """What this thread is running: ``tasks``, the outermost first."""
 
-_in_wait: Final[set[Task]] = set()
-"""Tasks of any scheduler whose callbacks wait for all calls of one."""
+_in_wait: Final[list[frozenset[Task]]] = []
+"""Tasks of any scheduler whose callbacks wait for all calls of one: of each thread, and of each wait within a wait."""
 
 
 @attrs.define(eq=False)
@@ -88,9 +88,8 @@ class Scheduler:
         with self._lock:
             self._pending.add(task)
             self._long_pending += task.is_long
-            why = self._why
-        if why is not None:
-            task.stop(why)
+        if self._why is not None:
+            task.stop(self._why)
         self.enqueue(task)
 
     def cancel(self, task: Task, why: CancelledError | None = None) -> None:
@@ -172,12 +171,12 @@ class Scheduler:
         Wait in a callback: run what is ready meanwhile, for this may be the only thread.
         """
         until = None if timeout is None else time.monotonic() + timeout
-        _in_wait.update(own)  # callbacks that wait for all calls must not wait for each other
+        _in_wait.append(own)  # callbacks that wait for all calls must not wait for each other
         try:
             while True:
                 with self._lock:
                     self._changed.notify_all()
-                    if self._pending <= own | _in_wait:
+                    if self._pending <= own.union(*_in_wait):
                         return True
                     if not self._ready:
                         self._changed.wait(_LOOK_S)
@@ -186,7 +185,7 @@ class Scheduler:
                 if until is not None and time.monotonic() >= until:
                     return False
         finally:
-            _in_wait.difference_update(own)
+            _in_wait.remove(own)
 
     def close(self) -> None:
         """
@@ -217,17 +216,17 @@ class Scheduler:
                 return
             if self._workers < self.max_workers:
                 self._workers += 1
-                work = self._work
+                take = self._next_ready
             elif self._long_pending and not task.is_long and not self._is_helping and self.max_workers > 1:
                 self._is_helping = True
-                work = self._work_short
+                take = self._next_short
             else:
                 return
-        self._is_late = not self._start(work)
+        self._is_late = not self._start(take)
         if self._is_late:
-            self._do_without_thread(work)
+            self._do_without_thread(take)
 
-    def _start(self, work: Callable[[], None]) -> bool:
+    def _start(self, take: Callable[[], Task | None]) -> bool:
         """
         Start a thread; return false if there can be none: there are too many, or the interpreter is ending.
         """
@@ -236,30 +235,43 @@ class Scheduler:
                 from aikit.storage import shutdown  # noqa: PLC0415  it may be too late even to import it
 
                 shutdown.finish_before_exit(self)
-            threading.Thread(target=self._run_thread, args=(work,), name="aikit", daemon=not self.is_awaited).start()
+            threading.Thread(target=self._run_thread, args=(take,), name="aikit", daemon=not self.is_awaited).start()
         except RuntimeError:
             return False
         return True
 
-    def _do_without_thread(self, work: Callable[[], None]) -> None:
+    def _do_without_thread(self, take: Callable[[], Task | None]) -> None:
         """
         Leave the work to the workers there are; without any, this thread, which has the work, does it.
         """
         with self._lock:
-            if work == self._work_short:
+            if take == self._next_short:
                 self._is_helping = False
                 return
             if self._workers > 1:
                 self._workers -= 1
                 return
-        work()
+        self._work_here(take)
 
-    def _run_thread(self, work: Callable[[], None]) -> None:
+    def _work_here(self, take: Callable[[], Task | None]) -> None:
+        """
+        Work in a thread of the program's; a wish to end it is kept until all is done, or after Ctrl-C cancelled.
+        """
+        try:
+            self._work(take)
+        except BaseException as wish:
+            if isinstance(wish, KeyboardInterrupt):
+                for task in list(self._pending):
+                    self.cancel(task, CancelledError(keeps=True))
+            self._work_here(take)
+            raise
+
+    def _run_thread(self, take: Callable[[], Task | None]) -> None:
         thread = threading.current_thread()
         with self._lock:
             self._threads.add(thread)
         try:
-            work()
+            self._work(take)
         finally:
             with self._lock:
                 self._threads.discard(thread)
@@ -267,18 +279,10 @@ class Scheduler:
     # A thread that waits for work must not hold the last task: with it lives what its callbacks name, and a window's
     # variable that ends in this thread waits for the window's own, which may be waiting for this one.
 
-    def _work(self) -> None:
-        while self._run_one(self._next_ready()):
-            pass
-
-    def _work_short(self) -> None:
-        while self._run_one(self._next_short()):
-            pass
-
-    def _run_one(self, task: Task | None) -> bool:
-        if task is not None:
+    def _work(self, take: Callable[[], Task | None]) -> None:
+        while (task := take()) is not None:
             self._run_ready(task)
-        return task is not None
+            del task
 
     def _next_ready(self) -> Task | None:
         """
@@ -291,10 +295,8 @@ class Scheduler:
                     self._workers -= 1
                     return None
                 self._idle += 1
-                try:
-                    has_lingered = not self._has_work.wait(_LINGER_S)
-                finally:
-                    self._idle -= 1
+                has_lingered = not self._has_work.wait(_LINGER_S)
+                self._idle -= 1
             return task
 
     def _next_short(self) -> Task | None:
@@ -328,26 +330,27 @@ class Scheduler:
         tasks.append(task)
         try:
             step = self._step(task)
-            if step is None:
-                self._finish(task)
-                return
         finally:
             tasks.remove(task)
         if isinstance(step, Pause):
             task.park(step.seconds)
             task.unlock()
             self._park(task)
-        else:
+        elif step is not None:
             group = TaskGroup(task, self, partial(self._resume, task))
             task.adopt(group)
             group.start(step)
 
     def _step(self, task: Task) -> Pause | Gather | None:
+        wish = None
         try:
-            return task.step()
-        except BaseException as error:  # noqa: BLE001  whatever a callback of progress wants of this thread
+            if (step := task.step()) is not None:
+                return step
+        except BaseException as error:  # noqa: BLE001  Ctrl-C, or what a stream of the caller's wants of this thread
             task.fail(error)
-            return None
+            wish = error
+        self._finish(task, wish)
+        return None
 
     def _resume(self, task: Task) -> None:
         task.resume()
@@ -360,26 +363,28 @@ class Scheduler:
         elif task.context.is_cancelled and self._timer.unpark(task):
             self.enqueue(task)
 
-    def _finish(self, task: Task) -> None:
+    def _finish(self, task: Task, wish: BaseException | None) -> None:
         try:
             task.finish()
-        except BaseException:  # a callback may even ask this thread to exit, but others have calls in it
+        except BaseException as error:  # a callback may even ask this thread to exit, but others have calls in it
             log.exception("a call could not hand over its result")
+            wish = error
         finally:
             with self._lock:
                 self._long_pending -= task.is_long and task in self._pending
                 self._pending.discard(task)
                 self._changed.notify_all()
+        if wish is not None and threading.current_thread() is threading.main_thread():
+            raise wish
 
 
 def gather_beside(task: Task, step: Gather) -> None:
     """
     Run the flows of *step* on threads beside this one, as many as it asks for, while this one waits for them.
     """
-    # This thread only waits. If it ran flows too, Ctrl-C and what signal handlers raise would end up in one of them, or
-    # between two lines of bookkeeping, rather than here. The others are daemons: one that is stuck where nothing
-    # reaches it, in the caller's own iterable or on a disk that hangs, holds up neither the caller nor the
-    # interpreter's end.
+    # This thread only waits. If it ran flows too, Ctrl-C and what signal handlers raise would end up in one of them.
+    # The others are daemons: one that is stuck where nothing reaches it, in the caller's own iterable or on a disk that
+    # hangs, holds up neither the caller nor the interpreter's end.
     beside, is_over = Scheduler(max(step.at_a_time, 1), is_awaited=False), threading.Event()
     group = TaskGroup(task, beside, is_over.set)
     task.adopt(group)

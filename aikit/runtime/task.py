@@ -274,8 +274,12 @@ class Task:
         """
         End the task although its thread is asked to end: its parent or a caller waits for it.
         """
-        self.flow.close()
-        self._end(None, (_unexpected(error),))
+        try:
+            self.flow.close()
+        except Exception:
+            log.exception("a call could not let go of all that it held")
+        is_ctrl_c = isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread()
+        self._end(None, (CancelledError(keeps=True) if is_ctrl_c else _unexpected(error),))
 
     def _exchange(self, request: Request) -> Step:
         try:

@@ -8,7 +8,9 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from functools import partial
 from operator import methodcaller
+from typing import Any
 
 import attrs
 import pytest
@@ -465,6 +467,73 @@ def test_without_any_thread_a_call_runs_where_it_is_made(monkeypatch: pytest.Mon
     assert [outcome.value for outcome in ended.outcomes] == [2]
     assert echo.threads == {threading.current_thread().name}
     assert made._workers == 0
+
+
+@pytest.mark.parametrize("wish", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("is_in_callback", [False, True])
+def test_without_any_thread_a_wish_to_end_the_program_is_kept_until_the_calls_are_over(
+    wish: type[BaseException],
+    is_in_callback: bool,  # noqa: FBT001  a column
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    Ctrl-C in the program's own thread cancels what waits there, `sys.exit` lets it end; both come out of the call.
+    """
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    def wished(_: object) -> Any:
+        made.submit(call(asking(3), Echo(), later))
+        raise wish
+
+    monkeypatch.setattr("threading.Thread.start", refuse)
+    made, first, later, last = Scheduler(3), Ended(), Ended(), Ended()
+    task = call(_once(), Echo(), wished) if is_in_callback else call(_once(), Echo(answer=wished), first)
+    with pytest.raises(wish):
+        made.submit(task)
+    assert [len(ended.outcomes) for ended in (first, later)] == [not is_in_callback, 1]
+    assert later.outcomes[0].value == (3 if wish is SystemExit else None)
+    assert made._pending == set()
+    assert made._workers == 0
+    made.submit(call(_once(), Echo(), last))
+    assert last.outcomes[0].value == 1
+
+
+def test_a_flow_that_cannot_be_closed_ends_its_call_all_the_same(pool: Scheduler) -> None:
+    """
+    A stream that ends its thread, in a flow that cannot let go of what it holds: the call is over, with an error.
+    """
+
+    def stubborn() -> Flow[None]:
+        try:
+            yield REQUEST
+        finally:
+            raise OSError("no space left")
+
+    def leaving(_: Request) -> Response:
+        raise SystemExit
+
+    ended = Ended()
+    pool.submit(call(stubborn(), Echo(answer=leaving), ended))
+    assert ended.event.wait(5)
+    assert "SystemExit" in str(ended.outcomes[0].errors[0])
+
+
+def test_callbacks_that_wait_for_all_within_others_that_do_are_over(pool: Scheduler) -> None:
+    """
+    Two callbacks wait for all calls and each runs one more that did so in vain: the two do not wait for each other.
+    """
+    both, ended = threading.Barrier(2), [Ended() for _ in range(4)]
+
+    def waiting(number: int, outcome: Outcome) -> None:
+        both.wait(5)
+        pool.wait(None if number < 2 else 0)
+        ended[number](outcome)
+
+    for number in range(4):
+        pool.submit(call(_once(), Echo(), partial(waiting, number)))
+    assert all(each.event.wait(5) for each in ended)
 
 
 def _once() -> Flow[int]:
