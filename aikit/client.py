@@ -5,7 +5,7 @@ The client: the three APIs of one provider, and what they share.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -36,7 +36,7 @@ class OpenAIClient:
 
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | Callable[[], str] | None = None,
         *,
         provider: str | None = None,
         base_url: str | None = None,
@@ -59,7 +59,8 @@ class OpenAIClient:
         Make a client; nothing is sent and nothing is opened yet.
 
         Args:
-            api_key: Without it, that of the named provider, or ``OPENAI_API_KEY``; ``""`` sends none.
+            api_key: Without it, that of the named provider, or ``OPENAI_API_KEY``; ``""`` sends none. A callable that
+                returns one is asked before each request, in the thread that sends it: tokens of an identity end.
 
             provider: Name from the provider file, or ``"local"`` for the embedded one.
 
@@ -108,7 +109,8 @@ class OpenAIClient:
             ModuleNotFoundError: The dispatcher is that of a toolkit that is not installed.
         """
         given = ProviderSettings(
-            api_key=api_key,
+            api_key="" if callable(api_key) else api_key,
+            token=api_key if callable(api_key) else None,
             base_url=base_url,
             organization=organization,
             project=project,

@@ -22,6 +22,7 @@ from aikit.http.sources import Source
 from aikit.providers.account import Account, key_of
 from aikit.providers.addresses import OPENAI_URL, account_address
 from aikit.providers.config import ProviderSettings
+from aikit.providers.tokens import TokenCallable, with_tokens
 from aikit.types.errors import ExchangeError
 from aikit.types.files import FileOrder, FilePage, OpenAIFile, OpenAIFileDeleted
 from aikit.types.uploads import OVER_STATUSES, OpenAIUpload, OpenAIUploadPart, UploadOrder
@@ -52,6 +53,8 @@ class OpenAIProvider:
         headers: Sent with every request; the key is among them.
 
         kind: Name in the registry and in the data of limits.
+
+        token: Returns the bearer token of the moment, where there is no key among the headers.
     """
 
     # https://developers.openai.com/api/reference/resources/files (read 2026-11-21)
@@ -61,6 +64,7 @@ class OpenAIProvider:
     base_url: str = OPENAI_URL
     headers: Headers = attrs.field(factory=Headers)
     kind: str = "openai"
+    token: TokenCallable | None = attrs.field(default=None, repr=False)
 
     @classmethod
     def from_settings(cls, settings: ProviderSettings) -> OpenAIProvider:
@@ -74,7 +78,8 @@ class OpenAIProvider:
             headers["OpenAI-Organization"] = settings.organization
         if settings.project:
             headers["OpenAI-Project"] = settings.project
-        return cls(base_url=settings.base_url or OPENAI_URL, headers=Headers(headers).merged(settings.custom_headers))
+        fields = Headers(headers).merged(settings.custom_headers)
+        return cls(base_url=settings.base_url or OPENAI_URL, headers=fields, token=settings.token)
 
     @property
     def address(self) -> str:
@@ -114,7 +119,8 @@ class OpenAIProvider:
         """
         from aikit.http.transport import http_transport  # noqa: PLC0415  requests is imported by the first call
 
-        return http_transport(http_agent, connections=connections)
+        transport = http_transport(http_agent, connections=connections)
+        return with_tokens(transport, self.token, self.base_url)
 
     def create_file(self, source: Source, order: FileOrder) -> Flow[OpenAIFile]:
         """

@@ -122,6 +122,8 @@ _HERE: Final = {
     "temporary_storage": "The temporary folder cannot be used; free space, or set TMPDIR.",
     "timeout": "It took longer than timeout or max_wait; raise it, or try again.",
     "tls_error": "TLS did not come about: an untrusted certificate, an unusable CA bundle, or a server without TLS.",
+    "token_unavailable": "No bearer token could be had; sign in anew, or pass another token or key.",
+    "unsupported": "The provider cannot do this, as the message says; nothing was sent.",
     "unexpected_error": "aikit met an error that it does not know; its cause is in __cause__, please report it.",
     "unknown_custom_id": "A line of a batch's files has a custom_id that its input has not; it is ignored.",
     "unwritable_file": "The file cannot be written; check the folder, its permissions and the space.",

@@ -1,0 +1,94 @@
+"""
+Bearer tokens: a transport that gives each request to a provider the token of the moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from aikit.http.context import CallContext
+from aikit.http.messages import Request, Response, Transport
+from aikit.providers.addresses import account_address
+from aikit.types.errors import OpenAIError
+
+TokenCallable = Callable[[], str]
+"""Returns a bearer token that is good now; it keeps it, and renews it in time, by itself."""
+
+
+@attrs.frozen(kw_only=True)
+class TokenTransport:
+    """
+    A transport that adds ``Authorization: Bearer …`` to the requests to one origin, and to no other.
+
+    Attributes:
+        inner: What answers the requests.
+
+        token: Asked before each request, in the thread that sends it; may block.
+
+        base_url: An address of the origin whose requests get it.
+    """
+
+    inner: Transport
+    token: TokenCallable = attrs.field(repr=False)
+    base_url: str
+
+    def send(self, request: Request, context: CallContext) -> Response:
+        """
+        Make one exchange; one that is refused with 401 is made again if there is another token by now.
+
+        Raises:
+            OpenAIError: There is no token (code ``"token_unavailable"``); nothing was sent.
+        """
+        if _origin(request.url) != _origin(self.base_url):
+            return self.inner.send(request, context)
+        token = self._token()
+        response = self.inner.send(_with(request, token), context)
+        if response.status != 401 or not request.is_replayable or (another := self._token()) == token:
+            return response
+        return self.inner.send(_with(request, another), context)
+
+    def close(self) -> None:
+        """
+        Let go of connections.
+        """
+        self.inner.close()
+
+    def _token(self) -> str:
+        try:
+            token: Any = self.token()
+        except Exception as error:  # of a foreign library, or the caller's own
+            raise _unavailable(f"{type(error).__name__}: {error}") from error
+        if not isinstance(token, str) or not token.strip() or not (token.isascii() and token.isprintable()):
+            raise _unavailable("what came is no token")
+        return token.strip()
+
+
+def with_tokens(transport: Transport, token: TokenCallable | None, base_url: str) -> Transport:
+    """
+    Return *transport*, with a *token* for the origin of *base_url* if there is one.
+    """
+    return transport if token is None else TokenTransport(inner=transport, token=token, base_url=base_url)
+
+
+def _with(request: Request, token: str) -> Request:
+    return attrs.evolve(request, headers=request.headers.merged({"Authorization": f"Bearer {token}"}))
+
+
+def _origin(url: str) -> str:
+    scheme, _, rest = account_address(url).partition("://")
+    return f"{scheme}://{rest.split('/', 1)[0].split('?', 1)[0]}"
+
+
+def unsupported(message: str) -> OpenAIError:
+    """
+    Return the error for what a provider cannot do; nothing was sent.
+    """
+    return OpenAIError(message=message, code="unsupported")
+
+
+def _unavailable(why: str) -> OpenAIError:
+    message = f"no token could be had for the provider ({why[:300]}); sign in anew, or pass another token"
+    return OpenAIError(message=message, code="token_unavailable")

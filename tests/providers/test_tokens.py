@@ -1,0 +1,122 @@
+"""
+Bearer tokens that are asked for before each request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from aikit import OpenAIClient
+from aikit.http.context import CallContext
+from aikit.http.headers import Headers
+from aikit.http.messages import Request, Response
+from aikit.providers.tokens import TokenTransport
+from aikit.types.errors import OpenAIError
+from tests.scripted_server import FILE, answer, serving
+
+_URL = "https://files.example/openai/v1"
+
+
+@attrs.define
+class _Inner:
+    """
+    Notes requests, and answers 401 to those without the right token.
+    """
+
+    right: str = attrs.field(repr=False)
+    sent: list[Request] = attrs.field(factory=list)
+
+    def send(self, request: Request, context: CallContext) -> Response:
+        """Answer *request*."""
+        context.raise_if_cancelled()
+        self.sent.append(request)
+        is_right = request.headers.get("Authorization") == f"Bearer {self.right}"
+        return Response(status=200 if is_right else 401, request=request)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def _transport(tokens: Iterator[Any], right: str) -> tuple[TokenTransport, _Inner]:
+    inner = _Inner(right)
+    return TokenTransport(inner=inner, token=lambda: next(tokens), base_url=_URL), inner
+
+
+def test_a_request_gets_the_token_of_the_moment() -> None:
+    """
+    Each request asks anew; the token shows in no repr.
+    """
+    transport, inner = _transport(iter(["token-one", "token-two", "token-two"]), "token-one")
+    assert transport.send(Request(method="GET", url=f"{_URL}/files"), CallContext()).status == 200
+    inner.right = "token-two"
+    assert transport.send(Request(method="GET", url=f"{_URL}/files"), CallContext()).status == 200
+    assert "token-" not in repr(inner.sent) + repr(transport)
+
+
+def test_a_refused_token_is_replaced_once() -> None:
+    """
+    A 401 is final if the token is the same, and asked again with another one.
+    """
+    transport, inner = _transport(iter(["token-old", "token-new"]), "token-new")
+    assert transport.send(Request(method="GET", url=f"{_URL}/files"), CallContext()).status == 200
+    transport, inner = _transport(iter(["token-old"] * 2), "token-new")
+    assert transport.send(Request(method="GET", url=f"{_URL}/files"), CallContext()).status == 401
+    assert len(inner.sent) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://blob.example/a?sig=x",
+        "http://files.example/openai/v1",
+        "https://files.example:444/",
+        "https://e.com/@files.example",
+    ],
+)
+def test_another_origin_gets_no_token(url: str) -> None:
+    """
+    Storage at another host, or the same host without TLS, is not told it.
+    """
+    transport, inner = _transport(iter(()), "x")
+    transport.send(Request(method="GET", url=url, headers=Headers({"A": "b"})), CallContext())
+    assert dict(inner.sent[0].headers) == {"A": "b"}
+
+
+def _raising() -> str:
+    raise RuntimeError("no identity here")
+
+
+@pytest.mark.parametrize("token", [lambda: "", lambda: None, lambda: "a\nb", lambda: "ä", _raising])
+def test_no_token_is_an_error_of_its_own(token: Callable[[], Any]) -> None:
+    """
+    Whatever the callable does, nothing is sent, and the error says what to do.
+    """
+    inner = _Inner("x")
+    transport = TokenTransport(inner=inner, token=token, base_url=_URL)
+    with pytest.raises(OpenAIError, match="sign in anew") as caught:
+        transport.send(Request(method="GET", url=_URL), CallContext())
+    assert (caught.value.code, inner.sent) == ("token_unavailable", [])
+
+
+def test_a_client_takes_a_callable_as_its_key(tmp_path: Path) -> None:
+    """
+    ``api_key`` may return the key of the moment, as in OpenAI's own library; it is asked for each request.
+    """
+    keys = iter(["key-one", "key-two"])
+    with (
+        serving(answer(200, FILE), answer(200, FILE)) as server,
+        OpenAIClient(lambda: next(keys), base_url=server.url, home=tmp_path) as client,
+    ):
+        client.files.retrieve("file-1").throw()
+        client.files.retrieve("file-1").throw()
+        assert [received.headers["authorization"] for received in server.received] == [
+            "Bearer key-one",
+            "Bearer key-two",
+        ]
+        (error,) = client.files.retrieve("file-1").errors
+    assert error.code == "token_unavailable"
