@@ -22,7 +22,7 @@ GAP: Final = 2
 NAME_MIN: Final = 8
 _ANY: Final = 25
 _RIGHT: Final = frozenset(("SIZE", "DONE", "FAILED", "REQUESTS", "INPUT", "CACHED", "OUTPUT", "REASONING", "COST"))
-_TAIL: Final = re.compile(r"(?:\s|\x1b\[[\d;]*m)+$")
+_TAIL: Final = re.compile(r"\A(?:\s|m[\d;]*\[\x1b)+")  # of a line read backwards, which takes linear time
 """Blanks at the end of a line, painted or not; how many there are differs between versions of rich."""
 
 
@@ -74,7 +74,7 @@ def _drawn(
     console = console_on(drawn, has_color=has_color, width=sum(widths) + GAP * len(widths))
     console.print(table)
     end = "\x1b[0m" if has_color else ""
-    return [_TAIL.sub("", line) + end for line in drawn.getvalue().splitlines()]
+    return [_TAIL.sub("", line[::-1])[::-1] + end for line in drawn.getvalue().splitlines()]
 
 
 def console_on(stream: object, *, has_color: bool, width: int | None = None) -> Console:
