@@ -94,11 +94,11 @@ class Headers(Mapping[str, str]):
         """
         Return *text* with every secret of these fields replaced by ``***``.
         """
-        for secret in self._secrets():
+        for secret in self.secrets():
             text = text.replace(secret, "***")
         return text
 
-    def _secrets(self) -> list[str]:
+    def secrets(self) -> list[str]:
         """
         Return what must not be shown, as it is and as JSON spells it, the longest first.
         """

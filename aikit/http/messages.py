@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 import attrs
 
+from aikit.http.cleaning import cleaned
 from aikit.http.context import CallContext
 from aikit.http.headers import Headers, redacted
 from aikit.types.errors import OpenAIError
@@ -228,14 +229,14 @@ class Response:
 
     def json(self) -> Any:
         """
-        Decode the body.
+        Decode the body, without secrets that it repeats of the request.
 
         Raises:
             OpenAIError: It is not JSON (code ``"invalid_response"``).
         """
         try:
             _require_readable(self.body)
-            return json.loads(self.body)
+            return cleaned(json.loads(self.body), self.body, self.request.headers)
         except (ValueError, RecursionError):
             answer = self.without_secrets()
             kind = answer.headers.get("content-type", "no content type")

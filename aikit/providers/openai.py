@@ -23,9 +23,10 @@ from aikit.providers.account import Account, key_of
 from aikit.providers.addresses import OPENAI_URL, account_address
 from aikit.providers.config import ProviderSettings
 from aikit.providers.tokens import TokenCallable, with_tokens
-from aikit.types.errors import ExchangeError
+from aikit.types.errors import ExchangeError, OpenAIError
 from aikit.types.files import FileOrder, FilePage, OpenAIFile, OpenAIFileDeleted
 from aikit.types.uploads import OVER_STATUSES, OpenAIUpload, OpenAIUploadPart, UploadOrder
+from aikit.types.wire import is_id
 from aikit.validation.limits import Limits, limits_for
 
 if TYPE_CHECKING:
@@ -274,8 +275,10 @@ class OpenAIProvider:
 
 
 def _path(collection: str, item_id: str, rest: str = "") -> str:
-    segment = quote(item_id, safe="")
-    return f"{collection}/{segment.replace('.', '%2E') if segment in {'.', '..'} else segment}{rest}"
+    if not is_id(item_id):  # from an answer: callers' own ids are checked before
+        message = f"{item_id[:200]!r}, which the provider gave, cannot be an id; nothing can be asked about it"
+        raise OpenAIError(message=message, code="invalid_id")
+    return f"{collection}/{quote(item_id, safe='')}{rest}"
 
 
 def _with_query(path: str, query: Mapping[str, Any]) -> str:

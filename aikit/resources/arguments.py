@@ -5,12 +5,10 @@ What callers give beside parameters, checked before anything is sent.
 from __future__ import annotations
 
 import os
-import re
-from typing import Any, Final
+from typing import Any
 
 from aikit.runtime.parameters import require_text
-
-_DOTS: Final = re.compile(r"(^|[/\\])\.{1,2}([/\\]|$)")
+from aikit.types.wire import is_id
 
 
 def require_id(name: str, value: Any) -> None:
@@ -22,7 +20,7 @@ def require_id(name: str, value: Any) -> None:
         ValueError: It is empty or cannot be an id.
     """
     require_text(name, value)
-    if not value.isprintable() or any(char.isspace() for char in value) or _DOTS.search(value):
+    if not is_id(value):
         raise ValueError(f"{name} {value!r} cannot be an id: it has white space, control characters or dot segments")
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from aikit.types.page import Page
-from aikit.types.wire import MOST, NOTHING, others, read_fields, text, unix_time, unreadable, whole_number
+from aikit.types.wire import MOST, NOTHING, is_id, others, read_fields, text, unix_time, unreadable, whole_number
 
 
 @attrs.frozen(kw_only=True)
@@ -87,6 +87,7 @@ class OpenAIFile:
             filename, purpose = data["filename"], data["purpose"]
             if (
                 type(file_id) is str
+                and is_id(file_id)
                 and type(filename) is str
                 and type(purpose) is str
                 and (type(created_at) is int and -MOST < created_at < MOST)  # so no bool

@@ -5,6 +5,7 @@ Reading the JSON objects that providers send: numbers, times, required fields, a
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -24,7 +25,8 @@ _LEAST_TIME: Final = 10**8  # 1973: what is less is a year, or a count of someth
 _LONGEST_DATE: Final = 40
 _SHOWN: Final = 40
 _KINDS: Final = {str: "a string", list: "an array", dict: "an object"}
-_LONGEST_ID: Final = 200
+_LONGEST_ID: Final = 2000  # gateways encode names of models and ids of others
+_DOTS: Final = re.compile(r"(^|[/\\])\.{1,2}([/\\]|$)")
 
 
 @attrs.frozen(kw_only=True, slots=False, str=False)
@@ -79,12 +81,19 @@ def others(data: Mapping[str, Any], known: frozenset[str]) -> Mapping[str, Any]:
     return {key: value for key, value in data.items() if key not in known} or NOTHING
 
 
+def is_id(value: str) -> bool:
+    """
+    Return whether other calls can name an object by *value*, which becomes one segment of an address.
+    """
+    has_no_space = value.isprintable() and " " not in value
+    return has_no_space and 0 < len(value) <= _LONGEST_ID and ("." not in value or _DOTS.search(value) is None)
+
+
 def usable_id(value: Any) -> str | None:
     """
-    Return *value* if other calls can name an object by it.
+    Return *value* if it is a string that `is_id`.
     """
-    is_one = isinstance(value, str) and 0 < len(value) <= _LONGEST_ID
-    return value if is_one and not any("\ud800" <= char <= "\udfff" for char in value) else None
+    return value if isinstance(value, str) and is_id(value) else None
 
 
 def unreadable(what: str, data: Any, why: str) -> UnreadableError:
@@ -119,8 +128,9 @@ def read_fields(
         if read[name] is None and (value is not None or name in required):
             kind = "str" if reader is text else "int"
             raise unreadable(what, data, f"{name!r} is not of type {kind} but another type, {_shown(value)}")
-    if not read["id"]:
-        raise unreadable(what, data, "'id' is empty")
+    if not is_id(read["id"]):
+        why = "cannot be one: it is very long, or has white space, other characters that are not seen, or dot segments"
+        raise unreadable(what, data, f"'id' {why if read['id'] else 'is empty'}")
     return read
 
 
