@@ -64,7 +64,8 @@ class OpenAIBatchRow:
         custom_id: The line's own; ``None`` if it has none that is a string.
 
         status: ``"ok"``, or ``"failed"``, ``"expired"`` or ``"cancelled"``, or ``"missing"``: neither file tells. Where
-            a batch expired or was cancelled and has no error file, lines without an answer are that.
+            a batch expired or was cancelled and has no error file, lines without an answer are that. Of lines with one
+            custom_id that ask different things, each is what is known of all of them, or missing.
 
         batch_id: The batch that the answer is from.
 
@@ -129,6 +130,8 @@ class OpenAIBatchRow:
     @property
     def note(self) -> str | None:
         """Why an answer that is ok has no text, or not all: refused, filtered, cut; in the words of `note_of`."""
+        if self._fault is not None:  # answered, and it is not known with what
+            return self._fault.message if self.is_ok else None
         return note_of(self._answer) if self.is_ok else None
 
     @cached_property

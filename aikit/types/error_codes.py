@@ -35,7 +35,7 @@ class ErrorCode:
 
 _CHECK: Final = {
     "bom": "The file begins with a byte order mark; save it as UTF-8 without a BOM.",
-    "duplicate_custom_id": "Two lines have the same custom_id; give each its own (in results: the first good answer).",
+    "duplicate_custom_id": "Two lines have the same custom_id; give each its own (in results: no answer is claimed).",
     "empty_file": "The content has no bytes or no line; give it some.",
     "empty_folder": "The folder has no file to upload; check the path and the pattern.",
     "empty_part": "The part of an upload has no bytes; leave it out.",

@@ -34,12 +34,23 @@ _SCHEMA: Final = (
     "PRAGMA journal_mode = OFF",  # what breaks is thrown away and made anew
     "PRAGMA synchronous = OFF",
     "PRAGMA cache_size = -8192",  # KiB
-    # asked: number of the first line with the same custom_id, which is where the answer is noted
+    # asked: number of the first line with the same custom_id
     "CREATE TABLE lines (number INTEGER PRIMARY KEY, start INTEGER, size INTEGER, custom_id BLOB, asked INTEGER)",
     "CREATE TABLE ids (key BLOB PRIMARY KEY, number INTEGER) WITHOUT ROWID",
     "CREATE TABLE answers (number INTEGER PRIMARY KEY, status TEXT, file INTEGER, start INTEGER, size INTEGER)",
+    # the lines with one custom_id, and all answers with that
+    "CREATE TABLE shared (asked INTEGER PRIMARY KEY, count INTEGER, is_same INTEGER)",
+    "CREATE TABLE theirs (asked INTEGER, batch INTEGER, status TEXT, file INTEGER, start INTEGER, size INTEGER)",
 )
-_JOINED: Final = "FROM lines LEFT JOIN answers ON answers.number = lines.asked"
+_JOINED: Final = "FROM lines LEFT JOIN answers ON answers.number = lines.number"
+
+
+_BEST_FIRST: Final = (
+    "SELECT status, file, start, size FROM theirs WHERE asked = ? ORDER BY status = 'ok' DESC, batch DESC"
+)
+_OF_LAST_BATCH: Final = (
+    "SELECT COUNT(*), MIN(status), MAX(status) FROM theirs WHERE asked = ? GROUP BY batch ORDER BY batch DESC LIMIT 1"
+)
 
 
 class Line(NamedTuple):
@@ -110,7 +121,12 @@ class Entry(NamedTuple):
 
         status: ``None`` if no file tells.
 
-        file: Which of the answer files tells; ``None`` likewise, as the answer's place.
+        file: Which of the answer files tells; ``None`` likewise, as the answer's place, and where several lines have
+            one custom_id and it is not known which answer is whose.
+
+        first: The first line with its custom_id.
+
+        sharers: How many lines have its custom_id, if there are several.
     """
 
     number: int
@@ -121,6 +137,8 @@ class Entry(NamedTuple):
     file: int | None
     answer_start: int | None
     answer_size: int | None
+    first: int | None
+    sharers: int | None
 
 
 @attrs.define
@@ -142,6 +160,7 @@ class Index:
     _batch_id: str = ""
     _read: int = 0
     _told: int = 0
+    _has_shared: bool = False
 
     def add_input(self, path: Path, batch_id: str) -> None:
         """
@@ -152,7 +171,7 @@ class Index:
             self._tell(line.size)
             custom_id = self._custom_id(line)[0]
             key = None if custom_id is None else _bytes(custom_id)
-            asked = None if key is None else self._first_with(key, line.number)
+            asked = None if key is None else self._first_with(key, line, path)
             values = (line.number, line.start, line.size, key, asked)
             self._connection.execute("INSERT INTO lines VALUES (?, ?, ?, ?, ?)", values)
 
@@ -184,6 +203,28 @@ class Index:
                 if isinstance(response, dict) and is_unreadable(response):
                     self._add(line, "invalid_response", "the body of the answer is no JSON object; its row has failed")
                 self._note((found, status_of(answer), number, line.start, line.size), line, first_of_batch)
+
+    def settle_shared(self) -> None:
+        """
+        Give lines with one custom_id the answers with that, as far as it is known whose they are.
+
+        Lines that ask the same take them in turn, the good ones first. Of others each is what all of them are, if the
+        last batch with answers has as many of them, all of one status; else it is missing.
+        """
+        if not self._has_shared:
+            return
+        run = self._connection.execute
+        run("CREATE INDEX sharing ON lines (asked)")
+        run("CREATE INDEX batches ON theirs (asked, batch)")
+        for asked, count, is_same in run("SELECT asked, count, is_same FROM shared"):
+            if is_same:
+                lines = run("SELECT number FROM lines WHERE asked = ? ORDER BY number", (asked,))
+                for line, answer in zip(lines, run(_BEST_FIRST, (asked,)), strict=False):
+                    run("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", line + answer)
+            elif last := run(_OF_LAST_BATCH, (asked,)).fetchone():
+                answers, status, other = last
+                known = status if answers == count and status == other else "missing"
+                run("INSERT INTO answers SELECT number, ?, NULL, NULL, NULL FROM lines WHERE asked = ?", (known, asked))
 
     def note_gone(self, kind: str, batch_id: str, message: str) -> None:
         """
@@ -220,20 +261,37 @@ class Index:
             return None, value
         return custom_id, value
 
-    def _first_with(self, key: bytes, number: int) -> int:
-        done = self._connection.execute("INSERT OR IGNORE INTO ids VALUES (?, ?)", (_short(key), number))
-        first = number if done.rowcount else self._asked_with(key)
-        if first is None or first == number:
-            return number
-        message = f"the custom_id {key[:100].decode('utf-8', 'replace')!r} is that of line {first}; both get its answer"
-        self._add(number, "duplicate_custom_id", message)
+    def _first_with(self, key: bytes, line: Line, path: Path) -> int:
+        done = self._connection.execute("INSERT OR IGNORE INTO ids VALUES (?, ?)", (_short(key), line.number))
+        first = line.number if done.rowcount else self._asked_with(key)
+        if first is None or first == line.number:
+            return line.number
+        is_same = self._content_of(first, path) == (line.content or b"").strip()
+        whose = "they ask the same, and take its answers in turn" if is_same else "no file tells which answer is whose"
+        name = key[:100].decode("utf-8", "replace")
+        self._add(line, "duplicate_custom_id", f"the custom_id {name!r} is that of line {first}, too: {whose}")
+        change = "UPDATE shared SET count = count + 1, is_same = is_same AND ? WHERE asked = ?"
+        if not self._connection.execute(change, (is_same, first)).rowcount:
+            self._connection.execute("INSERT INTO shared VALUES (?, 2, ?)", (first, is_same))
+        self._has_shared = True
         return first
+
+    def _content_of(self, number: int, path: Path) -> bytes:
+        found = self._connection.execute("SELECT start, size FROM lines WHERE number = ?", (number,)).fetchone()
+        with path.open("rb") as file:
+            file.seek(found[0])
+            return file.read(found[1]).strip()
 
     def _asked_with(self, key: bytes) -> int | None:
         found = self._connection.execute("SELECT number FROM ids WHERE key = ?", (_short(key),)).fetchone()
         return found[0] if found else None
 
     def _note(self, answer: tuple[int, str, int, int, int], line: Line, first_of_batch: int) -> None:
+        query = "SELECT 1 FROM shared WHERE asked = ?"
+        if self._has_shared and self._connection.execute(query, answer[:1]).fetchone():
+            values = (answer[0], first_of_batch, *answer[1:])
+            self._connection.execute("INSERT INTO theirs VALUES (?, ?, ?, ?, ?, ?)", values)
+            return
         done = self._connection.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)", answer)
         if done.rowcount:
             return
@@ -283,7 +341,10 @@ def entries(path: Path) -> Generator[Entry]:
     """
     columns = "lines.number, lines.start, lines.size, custom_id, status, file, answers.start, answers.size"
     with closing(open_database(path)) as connection:
-        yield from map(Entry._make, connection.execute(f"SELECT {columns} {_JOINED} ORDER BY lines.number"))
+        query = f"SELECT {columns}, NULL, NULL {_JOINED}"
+        if connection.execute("SELECT 1 FROM shared").fetchone():
+            query = f"SELECT {columns}, lines.asked, count {_JOINED} LEFT JOIN shared ON shared.asked = lines.asked"
+        yield from map(Entry._make, connection.execute(f"{query} ORDER BY lines.number"))
 
 
 def _bytes(custom_id: str) -> bytes:

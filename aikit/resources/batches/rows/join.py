@@ -123,13 +123,20 @@ class BatchRows:
             output_line=_read(answers[entry.file], entry.answer_start, entry.answer_size)
             if entry.file is not None
             else b"",
-            fault=self._fault(entry.number, errors) if entry.file is None else None,
+            fault=self._fault(entry, errors) if entry.file is None else None,
         )
 
     def _status(self, entry: Entry) -> str:
         return entry.status or without_answer(self.root)
 
-    def _fault(self, line: int, errors: Mapping[int, OpenAIBatchError]) -> OpenAIError:
+    def _fault(self, entry: Entry, errors: Mapping[int, OpenAIBatchError]) -> OpenAIError:
+        line = entry.number
+        if entry.status is not None:
+            message = (
+                f"{entry.sharers:,} lines have this custom_id, line {entry.first} the first of them, and no file tells "
+                "which answer is whose"
+            )
+            return OpenAIError(message=message, code="duplicate_custom_id", line=line)
         own = errors.get(line)
         if own is not None:
             return OpenAIError(message=own.message, code=own.code, param=own.param, line=line)
@@ -194,6 +201,7 @@ def join(
             if isinstance(gone, Gone):
                 index.note_gone(gone.kind, gone.batch_id, gone.message)
         connection.execute("COMMIT")
+        index.settle_shared()
         counts = index.counts(without_answer(batches[0]))
     context.report("joining", total, total)
     return BatchRows(
@@ -248,7 +256,7 @@ def lacks_output(batch: OpenAIBatch) -> bool:
 
 
 def _read(file: BinaryIO | FileIO, start: int | None, size: int | None) -> bytes:
-    if start is None or size is None or size > LINE_MAX_BYTES:
+    if start is None or size is None or size > LINE_MAX_BYTES + 1:  # with its newline
         return b""
     file.seek(start)
     return file.read(size).rstrip(b"\r\n")

@@ -91,8 +91,9 @@ def jsonl_line(row: OpenAIBatchRow) -> bytes:
 
 
 def _own_line(row: OpenAIBatchRow) -> bytes:
-    error = row.error
-    said = {"code": error.code, "message": error.message} if error is not None else None
+    error, note = row.error, row.note
+    code, message = (error.code, error.message) if error is not None else ("duplicate_custom_id", note)
+    said = {"code": code, "message": message} if message is not None else None
     return json.dumps({"id": None, "custom_id": row.custom_id, "response": None, "error": said}).encode()
 
 

@@ -157,11 +157,11 @@ def test_nothing_is_lost_and_nothing_raises() -> None:
 
 def test_lines_of_the_input_that_cannot_be_joined_have_rows_too() -> None:
     """
-    Duplicates share their answer; what is no JSON or has no id is missing; blank lines have no row, but a number.
+    What is no JSON or has no id is missing; blank lines have no row, but a number.
     """
     inputs = b"\xef\xbb\xbf" + asked("a") + asked("a", "again") + b"\r\n" + b"garbage\n" + asked(5) + asked("")[:-1]
     with joined(inputs, told("a") + told("")) as rows:
-        found = [(1, "a", "ok"), (2, "a", "ok"), (4, None, "missing"), (5, None, "missing"), (6, "", "ok")]
+        found = [(1, "a", "missing"), (2, "a", "missing"), (4, None, "missing"), (5, None, "missing"), (6, "", "ok")]
         assert _statuses(rows) == found
         assert [row.request and row.request["messages"][0]["content"] for row in rows] == ["?", "again", None, "?", "?"]
         assert _problems(rows) == [
@@ -170,7 +170,62 @@ def test_lines_of_the_input_that_cannot_be_joined_have_rows_too() -> None:
             ("input", 5, "missing_custom_id"),
         ]
         assert "line 1" in rows.problems[0].message
-        assert rows.counts["ok"] == 3
+        assert (rows.counts["ok"], rows.counts["missing"]) == (1, 4)
+
+
+_SAME, _OTHER = asked("a"), asked("a", "something else")
+_VAGUE = "duplicate_custom_id"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "answers", "ends"),
+    [
+        (_SAME * 2, told("a", "1"), [("ok", "1", None), ("missing", None, "missing")]),
+        (_SAME * 2, told("a", "1") + told("a", "2"), [("ok", "1", None), ("ok", "2", None)]),
+        (_SAME * 2, told("a", "1", 500) + told("a", "2"), [("ok", "2", None), ("failed", None, "no")]),
+        (_SAME + b"\n" + _SAME, told("a", "1") * 3, [("ok", "1", None)] * 2),
+        (_SAME * 2, never_ran("a") * 2, [("expired", None, "batch_expired")] * 2),
+        (_SAME * 2, b"", [("missing", None, "missing")] * 2),
+        (_SAME + _OTHER, told("a"), [("missing", None, _VAGUE)] * 2),
+        (_SAME + _OTHER, told("a") * 2, [("ok", None, None)] * 2),
+        (_SAME + _OTHER, told("a") * 3, [("missing", None, _VAGUE)] * 2),
+        (_SAME + _OTHER, told("a") + told("a", "1", 500), [("missing", None, _VAGUE)] * 2),
+        (_SAME + _OTHER, told("a", "1", 500) * 2, [("failed", None, _VAGUE)] * 2),
+        (_SAME + _OTHER, never_ran("a") * 2, [("expired", None, _VAGUE)] * 2),
+        (_SAME + _OTHER, b"", [("missing", None, "missing")] * 2),
+        (_SAME + _OTHER + _SAME, told("a") * 2, [("missing", None, _VAGUE)] * 3),
+        (_SAME + _OTHER + _SAME, told("a") * 3, [("ok", None, None)] * 3),
+    ],
+)
+def test_lines_with_one_custom_id_claim_nothing_that_is_not_known(
+    inputs: bytes, answers: bytes, ends: list[tuple[str, str | None, str | None]]
+) -> None:
+    """
+    Those that ask the same take the answers in turn; others have none, and are what all of them are, or missing.
+    """
+    with joined(asked("x") + inputs + asked("y"), told("y") + answers + told("x")) as rows:
+        first, *found, last = rows
+        assert (first.text, last.text) == ("yes", "yes")
+        assert [(row.status, row.text, row.error and row.error.code) for row in found] == ends
+        assert rows.counts["ok"] == 2 + sum(status == "ok" for status, _, _ in ends)
+        for row, (status, text, code) in zip(found, ends, strict=True):
+            said = row.note or (row.error.message if row.error else "")
+            is_vague = code == _VAGUE or (status == "ok" and text is None)
+            assert ("no file tells which answer is whose" in said) is is_vague
+        assert {code for _, _, code in _problems(rows)} == {_VAGUE}
+        with (rows.folder / "rest").open("wb") as file:
+            assert rows.copy_input(("missing",), file) == sum(status == "missing" for status, _, _ in ends)
+
+
+def test_lines_with_one_custom_id_are_joined_through_a_lineage() -> None:
+    """
+    What a later batch answered counts: of lines that ask the same for those left, of others for all of them.
+    """
+    first = (batch(id="first"), [("output", told("a", "1"))])
+    with joined_lineage(_SAME * 2, [first, (batch(id="second"), [("output", told("a", "2"))])]) as rows:
+        assert {(row.text, row.batch_id) for row in rows} == {("1", "first"), ("2", "second")}
+    with joined_lineage(_SAME + _OTHER, [first, (batch(id="second"), [("output", told("a", "2") * 2)])]) as rows:
+        assert [(row.status, row.text) for row in rows] == [("ok", None)] * 2
 
 
 def test_empty_files_have_no_rows() -> None:

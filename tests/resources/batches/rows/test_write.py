@@ -140,6 +140,21 @@ def test_no_cell_is_a_formula(tmp_path: Path, text: str, cell: str) -> None:
         assert [(record["custom_id"], record["text"]) for record in _records(tmp_path / "rows.csv")] == [("=x", text)]
 
 
+def test_an_answer_that_may_be_another_lines_is_no_lines(tmp_path: Path) -> None:
+    """
+    Lines with one custom_id that ask different things: the cell of the text is empty, and that of the note says why.
+    """
+    with joined(asked("a") + asked("a", "else"), told("a", "1") + told("a", "2")) as rows:
+        write_csv(rows, tmp_path / "rows.csv", escape_formulas=True)
+        write_jsonl(rows, tmp_path / "rows.jsonl")
+    told_by = [(record["status"], record["text"], record["note"][:30]) for record in _records(tmp_path / "rows.csv")]
+    assert told_by == [("ok", "", "2 lines have this custom_id, l")] * 2
+    lines = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert [(line["status"], line["response"], line["error"]["code"]) for line in lines] == [
+        ("ok", None, "duplicate_custom_id")
+    ] * 2
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the file is written anew each time
 @given(st.text())
 def test_text_comes_back(tmp_path: Path, text: str) -> None:
