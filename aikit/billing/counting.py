@@ -133,8 +133,8 @@ class CountingSink(ResumingSink, Generic[C]):
         if not end:
             self._keep(piece)
             return
-        if self._is_skipping:
-            first = piece.index(b"\n") + 1
+        first = piece.index(b"\n") + 1
+        if self._is_skipping or len(self._rest) + first > _MAX_LINE_BYTES + 1:  # its newline does not count
             self._number, self._is_skipping = self._number + 1, False
             self.counter.add_problem(self._number, f"This line is longer than {_MAX_LINE_BYTES:,} bytes.")
             whole = piece[first:end]

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aikit.billing.counting import CountingSink
+from aikit.billing.usage_counter import UsageCounter
 from aikit.http.context import CallContext
 from aikit.resources.batches.rows.folder import Folder
 from aikit.resources.batches.rows.index import SHOWN_MAX, lines_of
@@ -359,6 +361,31 @@ def test_rest_of_the_input_is_copied_byte_for_byte() -> None:
         assert place.read_bytes() == odd + asked("c")
         with place.open("wb") as file:
             assert rows.copy_input(("expired",), file) == 0
+
+
+@pytest.mark.parametrize("end", [b"\n", b""])
+@pytest.mark.parametrize("beyond", [-1, 0, 1, 30])
+def test_results_and_cost_read_lines_to_the_same_bound(
+    beyond: int, end: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    An answer of just the longest size is read and counted, one of a byte more is neither.
+    """
+    line = told("b", "y" * 500)[:-1]
+    longest = len(line) - beyond
+    monkeypatch.setattr("aikit.resources.batches.rows.index.lines_of", partial(lines_of, max_bytes=longest))
+    monkeypatch.setattr("aikit.resources.batches.rows.join.LINE_MAX_BYTES", longest)
+    monkeypatch.setattr("aikit.billing.counting._MAX_LINE_BYTES", longest)
+    monkeypatch.setattr("aikit.billing.counting._PIECE", 100)
+    content = told("a") + line + end
+    sink = CountingSink(make_counter=lambda: UsageCounter(lambda _: None))
+    sink.begin(200, {})
+    sink.write(memoryview(content))
+    counter = sink.finish()
+    with joined(_INPUT, content) as rows:
+        assert [row.text is not None for row in rows] == [True, beyond <= 0, False]
+        assert (rows.counts["ok"], rows.problem_count) == (counter.answered, counter.problem_count)
+    assert counter.answered == (2 if beyond <= 0 else 1)
 
 
 def test_line_that_is_too_long_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
