@@ -22,7 +22,7 @@ from aikit.types.rate_limit import RateLimit, rate_limit_of
 
 T = TypeVar("T")
 
-_settled = threading.Condition()  # shared: ten thousand waiting results need no lock each
+_lock = threading.RLock()  # shared: ten thousand waiting results need no lock each
 _LOOK_S: Final = 0.1  # how often a worker that waits for a call looks whether the call needs a thread
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -85,7 +85,7 @@ class CallState:
         is_delivered: Whether the callbacks ran or were handed to the dispatcher.
     """
 
-    # `_settled` guards `is_delivered`, `delivering` and `_watchers`, and no user code runs under it. *handle* is set
+    # `_lock` guards `is_delivered`, `delivering` and `_watchers`, and no user code runs under it. *handle* is set
     # before the call begins and *outcome* by the one thread that ends it; both are set in one go.
 
     handle: Handle | None = None
@@ -105,10 +105,9 @@ class CallState:
             if deliver is not None:
                 deliver()
         finally:
-            with _settled:
+            with _lock:
                 self.is_delivered, self.delivering, self.handle = True, None, None
                 watchers, self._watchers = self._watchers or (), None
-                _settled.notify_all()
             for watcher in watchers:
                 watcher()
 
@@ -116,7 +115,7 @@ class CallState:
         """
         Call *watcher* when the callbacks have run; at once if they have.
         """
-        with _settled:
+        with _lock:
             if not self.is_delivered:
                 self._watchers = [*(self._watchers or ()), watcher]
                 return
@@ -128,8 +127,14 @@ class CallState:
         """
         left_s = None if until is None else min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX)
         bounds = [bound for bound in (left_s, at_most) if bound is not None]
-        with _settled:
-            return _settled.wait_for(lambda: self.is_delivered, min(bounds, default=None))
+        gate = threading.Lock()  # not a condition, which Ctrl-C may leave locked
+        gate.acquire()
+        try:
+            self.notify(gate.release)
+            return gate.acquire(timeout=min(bounds, default=-1))
+        finally:
+            with _lock:
+                self._watchers = [one for one in self._watchers or () if one != gate.release] or None
 
 
 @attrs.define(eq=False, slots=True, repr=False)
@@ -363,8 +368,8 @@ def _usage(response: Response | None) -> Any:
 
 
 def _after_fork_in_child() -> None:
-    global _settled  # noqa: PLW0603  a lock that another thread held when this process was made is held for ever
-    _settled = threading.Condition()
+    global _lock  # noqa: PLW0603  a lock that another thread held when this process was made is held for ever
+    _lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

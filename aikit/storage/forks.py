@@ -17,7 +17,9 @@ from typing import Final
 _LONGEST_S: Final = 2.0
 """Nobody waits longer: a child that may be crippled is better than a program that stands still."""
 
-_changed = threading.Condition()
+# Locks are taken by themselves, not through their conditions, whose `with` is Python: Ctrl-C would leave it locked.
+_lock = threading.RLock()
+_changed = threading.Condition(_lock)
 _inside: Final[Counter[int]] = Counter()  # thread → how deep
 _forking: Final[set[int]] = set()
 
@@ -28,8 +30,8 @@ def unforked() -> Iterator[None]:
     Keep other threads from forking meanwhile; this one may.
     """
     me = threading.get_ident()
-    _enter(me, 1)
     try:
+        _enter(me, 1)
         yield
     finally:
         _leave(me, 1)
@@ -50,14 +52,14 @@ def forks_let_through() -> Iterator[None]:
 
 
 def _enter(thread: int, depth: int) -> None:
-    with _changed:
+    with _lock:
         if not _inside[thread]:
             _changed.wait_for(lambda: not _forking, _LONGEST_S)
         _inside[thread] += depth
 
 
 def _leave(thread: int, depth: int) -> None:
-    with _changed:
+    with _lock:
         _inside[thread] -= depth
         if _inside[thread] <= 0:
             del _inside[thread]
@@ -66,20 +68,21 @@ def _leave(thread: int, depth: int) -> None:
 
 def _before_fork() -> None:
     me = threading.get_ident()
-    with _changed:
+    with _lock:
         _forking.add(me)
         _changed.wait_for(lambda: not _inside.keys() - {me}, _LONGEST_S)
 
 
 def _after_fork() -> None:
-    with _changed:
+    with _lock:
         _forking.discard(threading.get_ident())
         _changed.notify_all()
 
 
 def _after_fork_in_child() -> None:
-    global _changed  # noqa: PLW0603  another thread may have held it
-    _changed = threading.Condition()
+    global _lock, _changed  # noqa: PLW0603  another thread may have held it
+    _lock = threading.RLock()
+    _changed = threading.Condition(_lock)
     _forking.clear()
     for thread in _inside.keys() - {threading.get_ident()}:
         del _inside[thread]

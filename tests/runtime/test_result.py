@@ -26,11 +26,12 @@ from aikit.resources.files.results import (
     OpenAIFileResult,
     Saved,
 )
-from aikit.runtime.result import OpenAIListResult, OpenAIResult, Outcome
+from aikit.runtime.result import CallState, OpenAIListResult, OpenAIResult, Outcome
 from aikit.types.batches import BatchPage, OpenAIBatch
 from aikit.types.errors import CancelledError, OpenAIError
 from aikit.types.files import FilePage, OpenAIFile, OpenAIFileDeleted
 from aikit.types.rate_limit import RateLimit
+from tests.interrupting import interrupt_often, needs_signals
 
 _KEY = "sk-proj-0123456789"
 _REQUEST = Request(
@@ -368,3 +369,20 @@ def test_usage_is_that_of_the_answer(body: bytes, usage: Any) -> None:
     Content that merely has the word, such as the lines of a batch's output, has no usage and does not raise.
     """
     assert _ended(OpenAIFileContentResult(), body, body=body).usage == usage
+
+
+@needs_signals
+def test_ctrl_c_while_waiting_leaves_no_lock_held() -> None:
+    """
+    Whenever it comes, it comes out as what it is, and other threads go on to end calls and to wait for them.
+    """
+    running, other, ended = CallState(), CallState(), threading.Event()
+
+    def ending() -> None:
+        other.settle(Outcome())
+        ended.set()
+
+    interrupt_often(lambda: OpenAIResult[Any](running).wait(0))
+    threading.Thread(target=ending, daemon=True).start()
+    assert ended.wait(5)
+    assert OpenAIResult[Any](other).wait(5)

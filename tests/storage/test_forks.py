@@ -16,6 +16,7 @@ import pytest
 from aikit.storage import forks
 from aikit.storage.database import Database
 from aikit.storage.locks import locked
+from tests.interrupting import interrupt_often, needs_signals
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="fork is POSIX"),
@@ -125,3 +126,24 @@ def test_a_lock_ends_with_its_block_in_the_parent(tmp_path: Path) -> None:
     finally:
         os.kill(child, 9)
         os.waitpid(child, 0)
+
+
+@needs_signals
+def test_ctrl_c_at_the_door_of_a_database_leaves_no_lock_held() -> None:
+    """
+    Whenever it comes, other threads get into their databases afterwards, and forks wait for no thread.
+    """
+    entered = threading.Event()
+
+    def work() -> None:
+        with forks.unforked(), forks.forks_let_through():
+            pass
+
+    def entering() -> None:
+        work()
+        entered.set()
+
+    interrupt_often(work)
+    threading.Thread(target=entering, daemon=True).start()
+    assert entered.wait(5)
+    assert threading.get_ident() not in forks._inside
