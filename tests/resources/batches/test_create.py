@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aikit import OpenAIClient, OpenAIParameters
+from aikit import OpenAIBatchResult, OpenAIClient, OpenAIParameters
 from aikit.http.flow import Flow, Pause
 from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
@@ -411,6 +412,40 @@ def test_late_list_leaves_one_batch(
         result = client.batches.create("file-1", _ENDPOINT, options)
     assert (result.errors, result.batch and result.batch.id) == ((), "batch_0")
     assert [batch["id"] for batch in server.batches if batch["status"] != "cancelling"] == ["batch_0"]
+
+
+def test_rivals_of_a_late_list_agree() -> None:
+    """
+    Several processes create at once, and none sees the others' batches at first: the oldest stays, and all return it.
+    """
+    results: list[OpenAIBatchResult] = []
+
+    def run() -> None:
+        with OpenAIClient("k", base_url=server.url) as client:
+            results.append(client.batches.create("file-1", _ENDPOINT, {"intent": "nightly"}))
+
+    with batch_server() as server:
+        server.unlisted_s = 0.05
+        threads = [threading.Thread(target=run) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+    assert {(result.errors, result.batch and result.batch.id) for result in results} == {((), "batch_0")}
+    assert [batch["id"] for batch in server.batches if batch["status"] != "cancelling"] == ["batch_0"]
+
+
+def test_created_batch_is_known_and_booked_though_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A deadline that ends the looking after the second creation leaves batch and error, and the ledger has it.
+    """
+    monkeypatch.setattr("aikit.resources.polling.LOOKS_S", (1.5,))
+    with batch_server(dropped_before_acting) as server, OpenAIClient("k", base_url=server.url) as client:
+        result = client.batches.create("file-1", _ENDPOINT, {"deadline": 2.3})
+        assert [event.batch_id for event in client.ledger.events(kind="created")] == ["batch_0"]
+    assert result.batch is not None
+    assert [error.code for error in result.errors] == ["deadline_exceeded"]
+    assert "batch batch_0 was created" in result.errors[0].message
 
 
 @pytest.mark.parametrize("wanted", ["cancel", "deadline"])
