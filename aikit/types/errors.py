@@ -19,13 +19,27 @@ UNEXPECTED: Final = "unexpected_error"
 """Code of errors that aikit does not know; their cause is kept."""
 
 
+_LONGEST: Final = 4_000
+_SHOWN_END: Final = 1_000
+"""What to do stands at the end."""
+
+
+def _bounded(message: str) -> str:
+    """
+    Return *message*, of a very long one begin and end: servers, files and names may have put anything into it.
+    """
+    if len(message) <= _LONGEST:
+        return message
+    return f"{message[: _LONGEST - _SHOWN_END - 3]} … {message[-_SHOWN_END:]}"
+
+
 @attrs.frozen(kw_only=True, slots=False, str=False)
 class OpenAIError(Exception):
     """
     One problem of a call: an exception that is also a value.
 
     Attributes:
-        message: What was wrong, what is allowed, what to do.
+        message: What was wrong, what is allowed, what to do; at most 4,000 characters.
 
         code: Stable name of the kind of problem, the provider's or aikit's own; ``None`` if the provider gave none.
 
@@ -46,7 +60,7 @@ class OpenAIError(Exception):
 
     # https://developers.openai.com/api/docs/guides/error-codes (read 2026-11-21)
 
-    message: str
+    message: str = attrs.field(converter=_bounded)
     code: str | None = None
     type: str | None = None
     param: str | None = None
@@ -125,7 +139,7 @@ class CancelledError(OpenAIError):
         keeps: Whether what has arrived stays at the provider, for the same call to go on with.
     """
 
-    message: str = "the call was cancelled before it was complete"
+    message: str = attrs.field(default="the call was cancelled before it was complete", converter=_bounded)
     code: str | None = "cancelled"
     keeps: bool = False
 

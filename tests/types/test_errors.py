@@ -103,6 +103,21 @@ def test_error_can_be_noted_chained_and_collected() -> None:
         error.message = "y"  # type: ignore[misc]  # that is the test
 
 
+@pytest.mark.parametrize("kind", [OpenAIError, ExchangeError, CancelledError])
+def test_messages_are_bounded(kind: type[OpenAIError]) -> None:
+    """
+    What servers, files and names put into one is cut in the middle; what is added later stands at its end.
+    """
+    long = kind(message="begin" + "x" * 1_000_000 + "end")
+    added = attrs.evolve(long, message=f"{long.message}; and do this")
+    assert (len(long.message), len(added.message)) == (4_000, 4_000)
+    assert long.message.startswith("beginx")
+    assert long.message.endswith("xend")
+    assert added.message.endswith("xend; and do this")
+    assert pickle.loads(pickle.dumps(long)).message == long.message  # noqa: S301  our own
+    assert kind(message="x" * 4_000).message == "x" * 4_000
+
+
 def test_rejected_names_all_problems() -> None:
     """
     Several problems are one exception that says them all, and may carry a value.
