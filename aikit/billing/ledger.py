@@ -180,7 +180,7 @@ class Ledger:
     def _read(self, row: tuple[Any, ...]) -> OpenAIBatchEvent:
         try:
             return event_of(row[1:])
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
             message = f"event {row[0]} of the ledger {self.path} cannot be read: {error}; some other program wrote it"
             raise StoreError(message=message, code="storage_damaged") from error
 

@@ -104,7 +104,7 @@ def event_of(row: tuple[Any, ...]) -> OpenAIBatchEvent:
     Return the event of a row of `COLUMNS`.
 
     Raises:
-        ArithmeticError, LookupError, TypeError, ValueError: Some other program wrote it.
+        ArithmeticError, LookupError, RecursionError, TypeError, ValueError: Some other program wrote it.
     """
     values = dict(zip(COLUMNS, row, strict=True))
     tokens = {name: values[name] for name in _TOKENS}

@@ -50,7 +50,7 @@ def read_prices(path: Path, batch_discount: Decimal) -> Mapping[str, Price]:
         if not os.path.lexists(path):  # also where nobody may look for it: no file, as far as this user goes
             return {}
         raise ValueError(f"{path} cannot be read: {error.strerror}; correct its permissions") from error
-    except (ValueError, RecursionError) as error:
+    except (ArithmeticError, ValueError, RecursionError) as error:  # Decimal has not every exponent
         raise ValueError(f"{path} cannot be read as JSON: {error}") from error
     models = data.get("models") if isinstance(data, dict) else None
     if not isinstance(models, dict) or set(data) - {"models", "about"}:

@@ -50,6 +50,8 @@ def telling_faults(folder: Path) -> Iterator[None]:
         raise _of_disk(folder, error) from error
     except sqlite3.Error as error:
         raise _of_database(folder, error) from error
+    except UnicodeDecodeError as error:  # what SQLite says of names in a damaged file
+        raise _damaged(folder, error) from error
 
 
 def _of_disk(folder: Path, error: OSError) -> StoreError:
@@ -73,14 +75,18 @@ def _of_database(folder: Path, error: sqlite3.Error) -> StoreError:
             code="storage_busy",
         )
     if primary in _DAMAGED:
-        return StoreError(
-            message=f"the store in {folder} is damaged ({error}); move that folder away and upload the files again",
-            code="storage_damaged",
-        )
+        return _damaged(folder, error)
     return StoreError(
         message=f"the store in {folder} cannot be used: {error}; check the folder's permissions and free space, or "
         "set AIKIT_HOME to another folder",
         code="storage_unavailable",
+    )
+
+
+def _damaged(folder: Path, error: Exception) -> StoreError:
+    return StoreError(
+        message=f"the store in {folder} is damaged ({error}); move that folder away and upload the files again",
+        code="storage_damaged",
     )
 
 

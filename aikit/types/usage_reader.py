@@ -106,7 +106,7 @@ def read_plainly(usage: dict[str, Any]) -> tuple[int, int, int, int] | None:
             and 0 <= reasoned <= answered <= _MAX_TOKENS
         ):
             return asked, cached, answered, reasoned
-    except (KeyError, TypeError):
+    except (ArithmeticError, KeyError, TypeError):  # of hundreds of digits and a fraction there is no sum
         pass
     return None
 

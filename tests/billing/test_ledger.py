@@ -290,6 +290,35 @@ def test_lone_surrogates_are_booked_as_question_marks(tmp_path: Path) -> None:
     assert next(ledger.events()).model == "?"
 
 
+@pytest.mark.parametrize("name", ["models", "metadata"])
+def test_an_event_that_another_program_wrote_is_named(name: str, tmp_path: Path) -> None:
+    """
+    Also one that is nested too deeply to be read.
+    """
+    ledger = Ledger(tmp_path)
+    ledger.record(_EVENT)
+    ledger.close()
+    with closing(sqlite3.connect(ledger.path)) as connection, connection:
+        connection.execute(f"UPDATE events SET {name} = ?", ("[" * 5000,))  # noqa: S608  a column
+    with pytest.raises(StoreError, match="some other program wrote it"):
+        list(ledger.events())
+
+
+def test_names_in_a_damaged_file_that_are_no_text(tmp_path: Path) -> None:
+    """
+    What SQLite cannot even say is damage, too.
+    """
+    ledger = Ledger(tmp_path)
+    ledger.record(_EVENT)
+    ledger.close()
+    with closing(sqlite3.connect(ledger.path)) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET name = CAST(x'c6' AS TEXT), sql = 'none'")
+    with pytest.raises(StoreError) as caught:
+        list(ledger.events())
+    assert caught.value.code == "storage_damaged"
+
+
 def test_a_damaged_ledger_is_said_to_be_damaged(tmp_path: Path) -> None:
     """
     The error says which file to move away, not the whole home.

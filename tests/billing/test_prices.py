@@ -211,6 +211,17 @@ def test_a_file_keeps_every_digit(tmp_path: Path) -> None:
     assert read_prices(tmp_path / "none.json", Decimal(0)) == {}
 
 
+@pytest.mark.parametrize("text", ['{"models": {"m": {"input": 1e99999999999999999999}}}', "[" * 5000, "\udcff"])
+def test_a_file_that_cannot_be_read_is_named(text: str, tmp_path: Path) -> None:
+    """
+    Also for exponents that no number has.
+    """
+    path = tmp_path / "prices.json"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ValueError, match=r"prices\.json cannot be read as JSON"):
+        read_prices(path, Decimal(0))
+
+
 def test_an_entry_may_say_its_own_discount() -> None:
     """
     It counts for cached input too; without one the provider's counts.

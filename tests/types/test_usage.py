@@ -51,6 +51,18 @@ def test_garbage_in_the_details_counts_as_nothing() -> None:
     assert Usage.from_wire(data) == Usage(input_tokens=1)
 
 
+def test_numbers_without_a_sum_are_no_tokens() -> None:
+    """
+    Of hundreds of digits and a fraction there is none, and nothing is raised.
+    """
+    names = ("prompt_tokens", "completion_tokens")
+    told = dict(zip(names, (10**400, 0.5), strict=True)) | {"total_tokens": 1}
+    details = {"prompt_tokens_details": {"cached_tokens": 0}, "completion_tokens_details": {"reasoning_tokens": 0}}
+    for data in (told | details, told | details | {"total_tokens": 10**400}):
+        usage = Usage.from_wire(data)
+        assert usage is None or usage.output_tokens <= 1
+
+
 def test_usages_add_up() -> None:
     """
     The usage of many is the sum of each.
