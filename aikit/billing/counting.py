@@ -5,13 +5,13 @@ A sink that counts a file's lines as they arrive.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Final, Generic, Protocol, TypeVar
 
 import attrs
 
 from aikit.http.sinks import ResumingSink
 from aikit.types.batch_rows import LINE_MAX_BYTES, read_line
+from aikit.types.interruptions import suppress
 
 _PIECE: Final = 64 * 1024  # what fits into the processor's cache is scanned a fifth faster
 _MAX_LINE_BYTES: Final = LINE_MAX_BYTES

@@ -15,6 +15,7 @@ from aikit.billing.rates import Price, Rates
 from aikit.jsonl.tokens import TokenEstimate, answer_count, estimate_body, prompt_count
 from aikit.types.costs import OpenAIBatchEstimate, OpenAIModelEstimate
 from aikit.types.errors import OpenAIError
+from aikit.types.interruptions import let_through
 from aikit.types.usage import Usage
 from aikit.validation.lines import parsed
 
@@ -86,6 +87,7 @@ class Estimator:
         try:
             value = parsed(line)
         except ValueError as error:
+            let_through(error)
             self.add_problem(number, f"This line is not parseable as valid JSON. {error}")
             return
         body = value.get("body") if isinstance(value, dict) else None

@@ -21,6 +21,7 @@ from aikit.types.batches import OpenAIBatch
 from aikit.types.costs import OpenAIBatchCost
 from aikit.types.errors import OpenAIError
 from aikit.types.events import CREATED, ENDED, OpenAIBatchEvent, ended_at
+from aikit.types.interruptions import let_through
 
 log: Final = logging.getLogger("aikit")
 
@@ -142,5 +143,6 @@ class BillingRecorder:
     def _call(self, hook: Hook, event: OpenAIBatchEvent) -> None:
         try:
             self.finish(hook, hook(event))
-        except (Exception, SystemExit):
+        except (Exception, SystemExit) as error:
+            let_through(error)
             log.exception("hook %r raised; the event stays booked", hook)

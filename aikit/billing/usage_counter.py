@@ -14,6 +14,7 @@ import attrs
 from aikit.billing.rates import FREE, Price
 from aikit.types.batch_rows import answer_of, body_of, is_unreadable, read_line, status_of, usage_of
 from aikit.types.errors import OpenAIError
+from aikit.types.interruptions import let_through
 from aikit.types.usage import Usage
 from aikit.types.usage_reader import Tokens, read_plainly, read_tokens, sides_told
 from aikit.types.wire import NOTHING
@@ -267,7 +268,8 @@ def _count_lines(counter: UsageCounter, lines: bytes, number: int) -> int:
         try:
             value, stop = _scan(text, position)
             is_plain = stop == end and _has_plain_model(value)
-        except (StopIteration, ValueError, RecursionError):
+        except (StopIteration, ValueError, RecursionError) as error:
+            let_through(error)
             is_plain = False
         if is_plain:
             counter.add(value, number)
@@ -299,6 +301,7 @@ def _count_fully(counter: UsageCounter, line: bytes, number: int) -> None:
     try:
         value = read_line(line)
     except ValueError as error:
+        let_through(error)
         counter.add_problem(number, f"This line is not parseable as valid JSON. {error}")
     else:
         counter.add(value, number)

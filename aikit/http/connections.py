@@ -23,6 +23,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from aikit.http.context import CallContext
 from aikit.http.headers import redacted
 from aikit.http.trust import trusted
+from aikit.types.interruptions import interruption_in, let_through
 
 BLOCK_BYTES: Final = 256 * 1024
 _MAX_INTERIM: Final = 20
@@ -233,6 +234,7 @@ class _Abortable(HTTPConnection):
                 sock.connect(address)
             except OSError as error:
                 sock.close()
+                let_through(error)
                 last = error
             except BaseException:
                 sock.close()
@@ -252,6 +254,10 @@ class _Abortable(HTTPConnection):
         try:
             super().request(*args, **kwargs)
             self._flush()
+        except OSError as error:
+            if interruption_in(error) is not None:  # of some classes, urllib3 would go on and wait for an answer
+                raise urllib3.exceptions.ProtocolError("interrupted", error) from error
+            raise
         finally:
             self._buffered = None
 

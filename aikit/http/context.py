@@ -8,13 +8,14 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Final
 
 import attrs
 
 from aikit.http.bandwidth import Bandwidth
 from aikit.types.errors import CancelledError
+from aikit.types.interruptions import suppress
 from aikit.types.progress import Progress
 
 _GAP_S: Final = 0.11  # at most ten reports a second, the last one included

@@ -14,6 +14,7 @@ from aikit.http.cleaning import cleaned
 from aikit.http.context import CallContext
 from aikit.http.headers import Headers, redacted
 from aikit.types.errors import OpenAIError
+from aikit.types.interruptions import let_through
 
 _LARGE_BYTES: Final = 8 * 1024 * 1024
 _MOST_VALUES: Final = 2_000_000
@@ -237,7 +238,8 @@ class Response:
         try:
             _require_readable(self.body)
             return cleaned(json.loads(self.body), self.body, self.request.headers)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError) as error:
+            let_through(error)
             answer = self.without_secrets()
             kind = answer.headers.get("content-type", "no content type")
             raise OpenAIError(

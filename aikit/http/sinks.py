@@ -10,7 +10,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,7 @@ import attrs
 from aikit.http.descriptors import names_open_file
 from aikit.http.messages import Sink
 from aikit.types.errors import ExchangeError, OpenAIError
+from aikit.types.interruptions import let_through, suppress
 
 _WORTH_RESERVING: Final = 1024 * 1024
 _CONTENT_RANGE: Final = re.compile(r"bytes (?:(\d{1,18})-\d{1,18}|\*)/(\d{1,18}|\*)", re.ASCII)
@@ -288,6 +289,7 @@ class FileSink(ResumingSink):
                 self._file = self._open_part()
             yield self._file
         except FileExistsError as error:
+            let_through(error)
             raise OpenAIError(
                 message=f"{self.path} is there already, and was left as it is; pass replace=True (--force on the "
                 "command line), or the path to save it at",
@@ -295,6 +297,7 @@ class FileSink(ResumingSink):
                 param="path",
             ) from error
         except OSError as error:
+            let_through(error)
             raise OpenAIError(
                 message=f"{self.path} cannot be written: {error.strerror or error}; nothing was saved",
                 code="unwritable_file",
@@ -342,5 +345,6 @@ def _reserve(file: FileIO, start: int, total: int | None) -> None:
     try:
         os.posix_fallocate(file.fileno(), start, total - start)
     except OSError as error:
+        let_through(error)
         if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
             raise

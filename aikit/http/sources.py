@@ -17,6 +17,7 @@ from aikit.http.messages import Reader
 from aikit.http.stream_layers import attribute
 from aikit.http.streams import StreamSource, changed, stream_source, unreadable
 from aikit.types.errors import OpenAIError
+from aikit.types.interruptions import let_through
 
 if TYPE_CHECKING:
     from mmap import mmap
@@ -328,6 +329,7 @@ def _path_source(file: str | os.PathLike[str], filename: str | None) -> PathSour
 
 
 def _unreadable(path: object, error: Exception) -> OpenAIError:
+    let_through(error)
     if isinstance(error, FileNotFoundError):
         return OpenAIError(message=f"{path} does not exist; check the path", code="file_not_found", param="file")
     return unreadable(path, error)

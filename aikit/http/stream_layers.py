@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from aikit.types.interruptions import let_through
+
 _MOST_LAYERS: Final = 10
 _INNER: Final = ("raw", "_fp", "fileobj", "stream", "file")
 """Of buffers, of bz2 and lzma, of gzip and tar, of Flask, of tempfile and Django."""
@@ -18,7 +20,8 @@ def attribute(stream: Any, name: str, default: Any = None) -> Any:
     """
     try:
         return getattr(stream, name, default)
-    except Exception:  # noqa: BLE001  a foreign property may raise anything
+    except Exception as error:  # noqa: BLE001  a foreign property may raise anything
+        let_through(error)
         return default
 
 

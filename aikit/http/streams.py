@@ -18,6 +18,7 @@ from aikit.http.filenames import fitting_name, own_name
 from aikit.http.messages import Reader
 from aikit.http.stream_layers import attribute, layers
 from aikit.types.errors import OpenAIError
+from aikit.types.interruptions import let_through
 
 _TEXT: Final = 'file is a text stream; open it in binary mode: open(path, "rb")'
 
@@ -115,7 +116,8 @@ def _measure(stream: Any) -> tuple[int | None, int | None, Any]:
         if not stream.seekable():
             return None, None, b""
         start = stream.tell()
-    except (AttributeError, OSError):
+    except (AttributeError, OSError) as error:
+        let_through(error)
         return None, None, b""
     try:
         end = stream.seek(0, os.SEEK_END)
@@ -123,7 +125,8 @@ def _measure(stream: Any) -> tuple[int | None, int | None, Any]:
         stream.seek(start)
         head = stream.read(16)
         stream.seek(start)
-    except (AttributeError, OSError):
+    except (AttributeError, OSError) as error:
+        let_through(error)
         if stream.tell() != start:  # what comes from here on is not the whole
             raise
         return None, None, b""
@@ -239,8 +242,9 @@ if hasattr(os, "register_at_fork"):
 
 def unreadable(name: object, error: Exception) -> OpenAIError:
     """
-    Return the error for a file that cannot be read because of *error*.
+    Return the error for a file that cannot be read because of *error*; what a signal handler raised goes through.
     """
+    let_through(error)
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return OpenAIError(message=f"{name} cannot be read: {reason}", code="unreadable_file", param="file")
 

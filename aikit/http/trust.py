@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import os
 import ssl
-from contextlib import suppress
 from typing import Final
 
 import certifi
 
 from aikit.types.errors import OpenAIError
+from aikit.types.interruptions import suppress
 
 _VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """https://requests.readthedocs.io/en/latest/user/advanced/ (read 2026-11-21)"""

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from aikit.types.interruptions import let_through
 from aikit.validation.problems import excerpt
 
 _CHAT: Final = "/v1/chat/completions"
@@ -144,6 +145,7 @@ def unfit_error(line: dict[str, Any], error: Exception) -> UnfitError:
     """
     Return the error for a line that cannot be JSON, with the place of the value at fault.
     """
+    let_through(error)
     waiting = [("", line)]
     for _ in range(_SEARCHED_MAX):  # a value that contains itself has no end
         if not waiting:

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 
@@ -17,6 +17,7 @@ import attrs
 from aikit.jsonl.tokens import TokenEstimate
 from aikit.storage import exists
 from aikit.types.errors import OpenAIError
+from aikit.types.interruptions import let_through, suppress
 
 WAITING_MAX: Final = 4 * 1024 * 1024  # bytes of all parts that are not on disk yet
 _BUFFER: Final = 256 * 1024
@@ -221,6 +222,7 @@ class PartsFolder:
         try:
             yield
         except OSError as error:
+            let_through(error)
             raise OpenAIError(
                 message=f"{self.folder} cannot be written to: {error.strerror or error}; nothing was left behind",
                 code="unwritable_file",

@@ -14,6 +14,7 @@ import attrs
 
 from aikit.jsonl.text_bounds import text_bounds
 from aikit.jsonl.tokenizers import count_tokens, tokenizer_of
+from aikit.types.interruptions import let_through
 
 _SHORT: Final = 8_192
 _PER_MESSAGE: Final = (4.0, 5.0)  # 3, and 1 for the role
@@ -237,7 +238,8 @@ def _image_tokens(part: dict[str, Any], *, is_4o_mini: bool) -> tuple[float, flo
 def _schema_tokens(value: Any) -> tuple[float, float] | None:
     try:
         text = json.dumps(value, ensure_ascii=False, default=str)
-    except (RecursionError, ValueError, TypeError):
+    except (RecursionError, ValueError, TypeError) as error:
+        let_through(error)
         return None
     low, high = text_bounds(text)
     return low / 2, high + _PER_TOOL * (len(value) if isinstance(value, list) else 1)

@@ -8,7 +8,6 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from aikit.http.headers import redacted
 from aikit.providers.addresses import OPENAI_URL, QUOTES, usable_url
 from aikit.providers.kinds import KINDS, LOCAL, OPENAI
 from aikit.providers.provider_file import FILE_NAME, ProviderFile, own_file, working_file
+from aikit.types.interruptions import suppress
 
 log: Final = logging.getLogger("aikit")
 

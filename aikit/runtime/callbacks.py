@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol, Self
 import attrs
 
 from aikit.runtime.result import OpenAIResult
+from aikit.types.interruptions import interruption_in
 
 log: Final = logging.getLogger("aikit")
 _WAY_OUT: Final = 'make the client with dispatcher="asyncio", in the thread of the loop, or pass a plain function'
@@ -167,7 +168,8 @@ def run_callbacks(callbacks: Iterable[Callback], value: Any, queue: CallbackQueu
     """
     Call each with *value*; one that raises is logged and changes nothing else.
 
-    In the main thread a wish to end the program (Ctrl-C, ``sys.exit``) is kept until all have run.
+    In the main thread a wish to end the program (Ctrl-C, ``sys.exit``), or what another signal handler raised, is kept
+    until all have run.
     """
     left, wish = deque(callbacks), None
     finish = discard if queue is None else queue.await_answer
@@ -175,10 +177,11 @@ def run_callbacks(callbacks: Iterable[Callback], value: Any, queue: CallbackQueu
         callback = left.popleft()
         try:
             finish(callback, callback(value))
-        except Exception:
-            log.exception("callback %r raised", callback)
         except BaseException as error:
-            if threading.current_thread() is threading.main_thread():
+            is_fault = isinstance(error, Exception) and interruption_in(error) is None
+            if is_fault:
+                log.exception("callback %r raised", callback)
+            elif threading.current_thread() is threading.main_thread():
                 wish = wish or error
             else:
                 log.exception("callback %r asked a worker thread to end", callback)

@@ -8,7 +8,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, Generic, Protocol, Self, TypeVar
@@ -17,6 +16,7 @@ import attrs
 
 from aikit.http.messages import Request, Response
 from aikit.types.errors import CancelledError, OpenAIError
+from aikit.types.interruptions import suppress
 from aikit.types.page import Page
 from aikit.types.rate_limit import RateLimit, rate_limit_of
 

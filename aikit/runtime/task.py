@@ -10,7 +10,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any, Final, Protocol
 
 import attrs
@@ -20,6 +19,7 @@ from aikit.http.flow import Flow, Gather, Pause, Step, Work
 from aikit.http.messages import Request, Response, Transport
 from aikit.runtime.result import Outcome
 from aikit.types.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected, strip
+from aikit.types.interruptions import let_through, suppress
 
 log: Final = logging.getLogger("aikit")
 _CLEANUP_S: Final = 0.9  # for all clean-up requests of a cancelled call together
@@ -241,13 +241,12 @@ class Task:
             while isinstance(step, Request | Work):
                 step = self._exchange(step) if isinstance(step, Request) else self._work(step)
         except StopIteration as stop:
+            let_through(stop)
             self._end(stop.value)
-        except Rejected as rejected:
-            self._end(rejected.value, rejected.errors)
-        except OpenAIError as error:
-            self._end(None, (error,))
         except Exception as error:  # noqa: BLE001  results instead of exceptions, also for faults of the library itself
-            self._end(None, (_unexpected(error),))
+            let_through(error)
+            value = error.value if isinstance(error, Rejected) else None
+            self._end(value, _errors_of(error))
         else:
             self._is_waiting, self._request, self._response = True, None, None  # waiting tasks hold no answers
             return step
@@ -285,6 +284,7 @@ class Task:
         try:
             response = self._answer(request)
         except Exception as error:  # noqa: BLE001  for the flow, which may hold a file open, or try again
+            let_through(error)
             return self.flow.throw(error)
         return self.flow.send(response)
 
@@ -322,6 +322,7 @@ class Task:
             self.context.raise_if_cancelled()
             value = work.run(self.context)
         except Exception as error:  # noqa: BLE001  likewise
+            let_through(error)
             return self.flow.throw(error)
         return self.flow.send(value)
 
@@ -331,6 +332,12 @@ class Task:
         self.outcome = Outcome(
             value=value, errors=errors, request=self._request, response=self._response, notes=self.context.notes
         )
+
+
+def _errors_of(error: Exception) -> tuple[OpenAIError, ...]:
+    if isinstance(error, Rejected):
+        return error.errors
+    return (error if isinstance(error, OpenAIError) else _unexpected(error),)
 
 
 def _unexpected(error: BaseException) -> OpenAIError:

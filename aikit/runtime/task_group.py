@@ -15,6 +15,7 @@ from aikit.http.flow import Flow, Gather
 from aikit.runtime.result import Outcome
 from aikit.runtime.task import Driver, Task
 from aikit.types.errors import CancelledError, Rejected
+from aikit.types.interruptions import interruption_in
 from aikit.types.progress import Progress
 
 
@@ -123,13 +124,12 @@ class TaskGroup:
         """
         try:
             return next(self._flows, None), None
-        except Exception as error:  # noqa: BLE001  what was begun comes to its end
-            return None, error
         except BaseException as error:  # noqa: BLE001  Ctrl-C in the main thread, or `sys.exit` in any: the parent waits
-            with self._lock:
-                self.error = self.error or error
-            self.cancel()
-            return None, error
+            if not isinstance(error, Exception) or interruption_in(error) is not None:
+                with self._lock:
+                    self.error = self.error or error
+                self.cancel()
+            return None, error  # after a fault of the iterable, what was begun comes to its end
 
     def _add(self, number: int, progress: Progress) -> None:
         """

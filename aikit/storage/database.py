@@ -10,7 +10,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ import attrs
 from aikit.storage.errors import StoreError
 from aikit.storage.forks import forks_let_through, unforked
 from aikit.storage.private import create_private
+from aikit.types.interruptions import suppress
 
 _BUSY_S: Final = 60.0
 _TRY_S: Final = 0.1  # SQLite waits without looking at signals, so it waits in small steps

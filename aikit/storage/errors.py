@@ -14,6 +14,7 @@ from typing import Final
 import attrs
 
 from aikit.storage import shown
+from aikit.types.interruptions import let_through
 
 NO_SPACE: Final = frozenset((errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)))
 _DAMAGED: Final = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
@@ -46,12 +47,17 @@ def telling_faults(folder: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        raise _of_disk(folder, error) from error
-    except sqlite3.Error as error:
-        raise _of_database(folder, error) from error
-    except UnicodeDecodeError as error:  # what SQLite says of names in a damaged file
-        raise _damaged(folder, error) from error
+    except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
+        let_through(error)
+        raise _told(folder, error) from error
+
+
+def _told(folder: Path, error: OSError | sqlite3.Error | UnicodeDecodeError) -> StoreError:
+    if isinstance(error, OSError):
+        return _of_disk(folder, error)
+    if isinstance(error, sqlite3.Error):
+        return _of_database(folder, error)
+    return _damaged(folder, error)  # what SQLite says of names in a damaged file
 
 
 def _of_disk(folder: Path, error: OSError) -> StoreError:

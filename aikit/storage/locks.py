@@ -11,12 +11,13 @@ import sys
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 from typing import Final
 
 from aikit.storage.private import private_opener
+from aikit.types.interruptions import suppress
 
 if sys.platform == "win32":
     import msvcrt

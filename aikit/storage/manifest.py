@@ -11,7 +11,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from io import FileIO
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,7 @@ from aikit.storage.locks import release, take
 from aikit.storage.spill import OffsetIndex
 from aikit.types.bulk_files import IDENTICAL, KEPT, UPLOADED, OpenAIFileItem
 from aikit.types.errors import OpenAIError
+from aikit.types.interruptions import let_through, suppress
 
 _HEAD: Final = b'{"path": '
 _LINE_MAX: Final = 1024 * 1024  # no line of ours comes near
@@ -244,6 +245,7 @@ def _read(raw: bytes) -> dict[str, Any] | None:
     """
     try:
         line = json.loads(raw)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as error:
+        let_through(error)
         return None
     return line if isinstance(line, dict) else None

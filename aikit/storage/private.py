@@ -10,11 +10,11 @@ import os
 import stat
 import sys
 import threading
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from aikit.storage import NO_HOME
+from aikit.types.interruptions import suppress
 
 log: Final = logging.getLogger("aikit")
 

@@ -27,6 +27,7 @@ from aikit.storage.errors import StoreError, telling_faults
 from aikit.storage.locks import release, take
 from aikit.storage.private import make_private
 from aikit.storage.upload_entry import SentPart, UploadKey, UploadRecord
+from aikit.types.interruptions import let_through
 
 log: Final = logging.getLogger("aikit")
 
@@ -309,6 +310,7 @@ class Journal:
             with telling_faults(self.home):
                 yield
         except Exception as error:  # noqa: BLE001  also what SQLite cannot hold
+            let_through(error)
             self.close()  # the folder may have been moved away: the next one looks anew
             log.warning(
                 "an upload in parts could not be %s in the journal, and may have to start anew: %s", what, error

@@ -9,6 +9,7 @@ from typing import Final
 from aikit.http.context import CallContext
 from aikit.http.sources import Source, has_slices
 from aikit.types.errors import CancelledError, OpenAIError
+from aikit.types.interruptions import let_through
 from aikit.types.uploads import UploadOrder
 from aikit.validation.limits import Limits
 from aikit.validation.problems import Problems
@@ -146,8 +147,10 @@ def _check_content(source: Source, purpose: str, limits: Limits, context: CallCo
     except CancelledError:
         raise
     except OpenAIError as error:
+        let_through(error)
         problems.add(error)
     except OSError as error:
+        let_through(error)
         message = f"{source.name} cannot be read: {error.strerror or error}"
         problems.add(OpenAIError(message=message, code="unreadable_file", param="file"))
     return read

@@ -13,6 +13,7 @@ import attrs
 
 from aikit.http.messages import Reader
 from aikit.types.errors import OpenAIError
+from aikit.types.interruptions import let_through
 from aikit.validation.batch_lines import BatchRules
 from aikit.validation.eval_lines import EvalsRules
 from aikit.validation.finetune_lines import FineTuneRules
@@ -144,6 +145,7 @@ class Objects:
         try:
             value = parsed(line)
         except ValueError as error:
+            let_through(error)
             self._problems.add_line(self._number, "invalid_json_line", f"{_INVALID} {error}")
             return None
         if type(value) is dict:

@@ -35,6 +35,7 @@ from aikit.types.batches import OpenAIBatch, OpenAIBatchRequestCounts
 from aikit.types.costs import OpenAIBatchCost, OpenAIBatchEstimate
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
 from aikit.types.events import CREATED, OpenAIBatchEvent
+from aikit.types.interruptions import let_through
 from aikit.types.usage_reader import Tokens, read_tokens, sides_told
 
 if TYPE_CHECKING:
@@ -224,6 +225,7 @@ def _logging_trouble(what: str, recorder: BillingRecorder) -> Iterator[None]:
     except CancelledError:
         raise
     except Exception as error:  # noqa: BLE001  the answer that the caller waits for is there
+        let_through(error)
         log.warning(
             "%s is not in the ledger %s yet: %s; it will be booked when the batch is looked at again, by wait, results "
             "or cost",

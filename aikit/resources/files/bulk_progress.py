@@ -7,7 +7,6 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -30,6 +29,7 @@ from aikit.types.bulk_files import (
     OpenAIFileUnderWay,
 )
 from aikit.types.errors import CancelledError
+from aikit.types.interruptions import suppress
 
 if TYPE_CHECKING:
     from aikit.http.context import CallContext

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -34,6 +34,7 @@ from aikit.storage.uploaded_files import Uploaded
 from aikit.storage.walk import FoundFile, Links, can_be_walked_twice, is_folder, is_one, require_paths, walk, walk_sizes
 from aikit.types.bulk_files import CANCELLED, FAILED, IDENTICAL, KEPT, UPLOADED, OpenAIFileItem
 from aikit.types.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected
+from aikit.types.interruptions import let_through, suppress
 from aikit.types.progress import Progress
 from aikit.validation import check_purpose
 
@@ -159,6 +160,7 @@ class BulkUpload:
             return error
         except Exception as error:  # noqa: BLE001  of the caller's own iterable
             self._tell_open(CancelledError(keeps=True))
+            let_through(error)
             return _iterable_error(error)
         except BaseException:  # Ctrl-C, or an iterable that asks its thread to end
             self._tell_open(CancelledError(keeps=True))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final, Self
 
 import attrs
@@ -17,6 +17,7 @@ from aikit.http.sources import PathSource, Source
 from aikit.providers.account import as_text
 from aikit.storage.upload_entry import UploadKey, UploadRecord
 from aikit.types.errors import CancelledError, OpenAIError
+from aikit.types.interruptions import suppress
 from aikit.types.uploads import OpenAIUpload, UploadOrder
 
 if TYPE_CHECKING:

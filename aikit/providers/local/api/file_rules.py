@@ -10,6 +10,7 @@ from typing import Final
 import attrs
 
 from aikit.providers.local.api.refusals import Refusal, integer, missing, require_known, unsupported
+from aikit.types.interruptions import let_through
 from aikit.validation.limits import limits_for
 from aikit.validation.lines import parsed
 
@@ -200,7 +201,8 @@ class ContentCheck:
     def _is_json(self) -> bool:
         try:
             value = parsed(bytes(self._start))
-        except ValueError:
+        except ValueError as error:
+            let_through(error)
             return False
         return self.purpose == "batch" or isinstance(value, dict)
 

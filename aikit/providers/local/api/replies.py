@@ -16,6 +16,7 @@ import attrs
 from aikit.providers.local.api.refusals import Refusal
 from aikit.providers.local.store.blobs import Content
 from aikit.storage.errors import StoreError
+from aikit.types.interruptions import let_through
 
 P = ParamSpec("P")
 
@@ -60,6 +61,7 @@ def answering(operate: Callable[P, Reply]) -> Callable[P, Reply]:
         except Refusal as refusal:
             reply = json_reply(refusal.status, refusal.to_wire(), refusal.headers)
         except StoreError as error:
+            let_through(error)
             reply = _fault_reply(error)
         headers = {
             "x-request-id": f"req_{secrets.token_hex(16)}",

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from io import FileIO
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ import attrs
 
 from aikit.providers.local.batches.answerer import Task
 from aikit.types.errors import OpenAIError
+from aikit.types.interruptions import suppress
 from aikit.validation.batch_lines import BatchRules
 from aikit.validation.limits import limits_for
 from aikit.validation.lines import check_lines, iter_lines, parsed

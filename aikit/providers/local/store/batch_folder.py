@@ -12,7 +12,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ import attrs
 
 from aikit.storage.locks import take
 from aikit.storage.private import private_opener
+from aikit.types.interruptions import suppress
 
 _SUFFIXES: Final = (".input", ".journal", ".lock")
 

@@ -9,7 +9,6 @@ import os
 import secrets
 import string
 from collections.abc import Callable
-from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +19,7 @@ import attrs
 from aikit.storage.errors import NO_SPACE, StoreError, telling_faults
 from aikit.storage.locks import mark_as_alive
 from aikit.storage.private import private_opener
+from aikit.types.interruptions import suppress
 
 CHUNK_BYTES: Final = 256 * 1024
 _ALPHABET: Final = string.ascii_letters + string.digits

@@ -14,7 +14,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 from typing import Final
@@ -31,6 +31,7 @@ from aikit.storage.errors import StoreError, telling_faults
 from aikit.storage.forks import unforked
 from aikit.storage.locks import locked, remove_if_abandoned
 from aikit.storage.private import make_private
+from aikit.types.interruptions import suppress
 
 _COLUMNS: Final = "id, filename, purpose, bytes, sha256, created_at, expires_at"
 PART_PURPOSE: Final = "upload.part"

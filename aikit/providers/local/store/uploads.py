@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Sequence
-from contextlib import suppress
 from io import FileIO
 from typing import Final
 
@@ -18,6 +17,7 @@ import attrs
 from aikit.providers.local.store.blobs import Incoming
 from aikit.providers.local.store.files import PART_PURPOSE, Store, StoredFile
 from aikit.storage.errors import telling_faults
+from aikit.types.interruptions import suppress
 
 LIFETIME_S: Final = 3_600
 """Seconds for which parts are taken: https://developers.openai.com/api/reference/resources/uploads (read 2026-11-21)"""

@@ -19,6 +19,7 @@ import attrs
 
 from aikit.storage.temporary import temporary_root
 from aikit.types.errors import OpenAIError
+from aikit.types.interruptions import let_through
 
 
 @attrs.define(eq=False, init=False)
@@ -105,8 +106,9 @@ def telling_faults(folder: Path) -> Iterator[None]:
 
 def unusable(folder: Path, error: BaseException) -> OpenAIError:
     """
-    Return the error for a disk or database *error* in *folder*.
+    Return the error for a disk or database *error* in *folder*; what a signal handler raised goes through.
     """
+    let_through(error)
     reason = getattr(error, "strerror", None) or error
     return OpenAIError(
         message=f"the temporary folder {folder} cannot be used: {reason}; free some space on that disk, or set "

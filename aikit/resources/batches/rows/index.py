@@ -21,6 +21,7 @@ from aikit.types.batch_rows import (
     read_line,
     status_of,
 )
+from aikit.types.interruptions import let_through
 
 SHOWN_MAX: Final = 100
 """How many problems are told."""
@@ -252,6 +253,7 @@ class Index:
         try:
             value = read_line(line.content)
         except ValueError as error:
+            let_through(error)
             cut = "" if line.is_whole else "; it is the last one and has no newline, so the file may be cut off"
             self._add(line, "invalid_json_line", f"the line cannot be read: {error}{cut}")
             return None, {}

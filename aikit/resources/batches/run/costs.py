@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +21,7 @@ from aikit.storage.errors import StoreError
 from aikit.storage.temporary import temporary_folder
 from aikit.types.costs import OpenAIBatchCost
 from aikit.types.errors import OpenAIError, Rejected
+from aikit.types.interruptions import suppress
 
 
 def costs_of(client: Client, state: RunState) -> tuple[list[OpenAIBatchCost], list[OpenAIError]]:

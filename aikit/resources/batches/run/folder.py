@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
@@ -19,6 +19,7 @@ from aikit.storage.errors import telling_faults
 from aikit.storage.locks import take
 from aikit.storage.private import make_private, private_opener
 from aikit.types.errors import OpenAIError
+from aikit.types.interruptions import suppress
 
 
 @attrs.frozen

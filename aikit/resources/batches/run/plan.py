@@ -20,6 +20,7 @@ from aikit.resources.batches.run.state import Part
 from aikit.storage import sync
 from aikit.storage.private import restrict
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
+from aikit.types.interruptions import let_through
 from aikit.validation import check_file
 from aikit.validation.batch_lines import BatchRules
 from aikit.validation.limits import Limits, limits_for
@@ -127,7 +128,8 @@ def first_url(source: Source) -> str | None:
         first = next(iter_lines(reader, sys.maxsize), None)
     try:
         line = parsed(first or b"")
-    except ValueError:
+    except ValueError as error:
+        let_through(error)
         return None
     url = line.get("url") if isinstance(line, dict) else None
     return url if isinstance(url, str) and url else None
@@ -211,6 +213,7 @@ def _name_of(limits: Limits) -> str:
 
 
 def _unreadable(path: Path, error: Exception) -> OpenAIError:
+    let_through(error)
     is_missing = isinstance(error, FileNotFoundError)
     reason = "does not exist" if is_missing else f"cannot be read: {getattr(error, 'strerror', None) or error}"
     code = "file_not_found" if is_missing else "unreadable_file"
