@@ -339,10 +339,10 @@ class Session:
         """
         Run *task* in this thread, which may take days, unless another thread closes the client and cancels it.
         """
-        self._inline.add(task)
-        if self._is_cancelled:
-            task.cancel()
         try:
+            self._inline.add(task)
+            if self._is_cancelled:
+                task.cancel()
             task.run_here(_gather_beside)
         finally:
             self._inline.discard(task)
@@ -403,6 +403,7 @@ class Session:
         In a child made by fork, leave the parent's threads, sockets and files to the parent.
         """
         self._lock, self._scheduler, self._recorder, self._journal = threading.Lock(), None, None, None
+        self._inline = set()  # to cancel one would cut off the parent's connection
         if self._dispatcher is not None and hasattr(self._dispatcher, "start_over"):
             self._dispatcher.start_over()
         if self.bandwidth is not None:

@@ -430,6 +430,28 @@ def test_child_made_by_fork_ends_and_has_its_own_sockets(slow: ScriptedServer) -
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_child_that_cancels_all_calls_leaves_those_of_the_parent(slow: ScriptedServer) -> None:
+    """
+    A child made by fork while a thread waits for an answer does not cut off the parent's connection when it closes.
+    """
+    script = """
+        import threading, warnings
+        warnings.simplefilter("ignore")
+        client.files.retrieve("file-1")
+        def asking():
+            print("parent", client.files.retrieve("file-1", {"max_retries": 0}).success, flush=True)
+        threading.Thread(target=asking).start()
+        time.sleep(0.1)
+        child = os.fork()
+        if child == 0:
+            client.close(cancel=True)
+            os._exit(0)
+        print("child ended", os.waitpid(child, 0)[1], flush=True)
+    """
+    assert ended(started(slow, script)) == (0, "child ended 0\nparent True\n", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.parametrize("dispatcher", ["'queue'", "aikit.dispatch.asyncio(loop)"])
 def test_callbacks_that_wait_run_in_the_parent_only(slow: ScriptedServer, dispatcher: str) -> None:
     """
