@@ -53,16 +53,24 @@ class Incoming:
     _digest: Any = attrs.field(factory=lambda: hashlib.sha256(usedforsecurity=False))
 
     def __enter__(self) -> Self:
-        with telling_faults(self._folder):
-            while True:
-                self.id = new_id("file-")
-                self._path = self._folder / self.id
-                self._file = FileIO(self._path, "xb", opener=private_opener)
-                if mark_as_alive(self._file):
-                    break
-                self._file.close()
-            self._reserve()
+        try:
+            with telling_faults(self._folder):
+                self._create()
+                self._reserve()
+        except BaseException:  # Ctrl-C too
+            if self.id:
+                (self._folder / self.id).unlink(missing_ok=True)
+            raise
         return self
+
+    def _create(self) -> None:
+        while True:
+            self.id = new_id("file-")
+            self._path = self._folder / self.id
+            self._file = FileIO(self._path, "xb", opener=private_opener)
+            if mark_as_alive(self._file):
+                break
+            self._file.close()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -118,7 +126,6 @@ class Incoming:
         except OSError as error:
             if error.errno in NO_SPACE:
                 self._file.close()
-                self._path.unlink()
                 raise
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from aikit.http.context import CallContext
 from aikit.http.sinks import FileSink
+from aikit.providers.local.store.blobs import Incoming
 from aikit.providers.local.store.files import Store
 from aikit.types.errors import CancelledError, OpenAIError
 from aikit.types.progress import Progress
@@ -163,3 +164,17 @@ def test_content_that_was_cut_short_on_disk_is_an_error(api: API, store: Store) 
     with pytest.raises(OpenAIError, match="upload it again") as caught:
         api.content(file_id)
     assert caught.value.code == "storage_damaged"
+
+
+def test_ctrl_c_when_a_file_has_just_been_made_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What was to be received is not received, and its file is gone at once, not only when the store is opened again.
+    """
+
+    def interrupt(_: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("aikit.providers.local.store.blobs.mark_as_alive", interrupt)
+    with pytest.raises(KeyboardInterrupt), Incoming(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
