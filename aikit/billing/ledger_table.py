@@ -72,6 +72,7 @@ _PLAIN: Final = (
 )
 _COUNTS: Final = ("total", "completed", "failed")
 _TOKENS: Final = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
+_NUMBERS: Final = frozenset(("at", "created_at", "booked_at", *_COUNTS, *_TOKENS, "is_lower_bound"))
 COLUMNS: Final = (*_PLAIN, *_COUNTS, *_TOKENS, "cost", "is_lower_bound", "models", "metadata")
 
 
@@ -107,6 +108,9 @@ def event_of(row: tuple[Any, ...]) -> OpenAIBatchEvent:
         ArithmeticError, LookupError, RecursionError, TypeError, ValueError: Some other program wrote it.
     """
     values = dict(zip(COLUMNS, row, strict=True))
+    for name, value in values.items():
+        if value is not None and type(value) is not (int if name in _NUMBERS else str):
+            raise TypeError(f"{name} is of type {type(value).__name__}")
     tokens = {name: values[name] for name in _TOKENS}
     models = tuple(_model_from_json(model) for model in json.loads(values["models"]))
     others = sum((model.usage for model in models), Usage()).other_tokens
@@ -117,7 +121,7 @@ def event_of(row: tuple[Any, ...]) -> OpenAIBatchEvent:
         cost=_decimal(values["cost"]),
         is_lower_bound=bool(values["is_lower_bound"]),
         models=models,
-        metadata=json.loads(values["metadata"]),
+        metadata=dict(json.loads(values["metadata"])),
     )
 
 
@@ -129,7 +133,10 @@ def _written(cost: Decimal | None) -> str | None:
 
 
 def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
+    cost = None if text is None else Decimal(text)
+    if cost is not None and not cost.is_finite():
+        raise ValueError(f"a cost is {cost}")
+    return cost
 
 
 def _model_to_json(model: OpenAIModelCost) -> dict[str, Any]:

@@ -290,18 +290,30 @@ def test_lone_surrogates_are_booked_as_question_marks(tmp_path: Path) -> None:
     assert next(ledger.events()).model == "?"
 
 
-@pytest.mark.parametrize("name", ["models", "metadata"])
-def test_an_event_that_another_program_wrote_is_named(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("models", "[" * 5000),
+        ("metadata", "[" * 5000),
+        ("metadata", "[null]"),
+        ("cost", "NaN"),
+        ("address", b"\xff"),
+        ("created_at", "soon"),
+        ("total", 0.5),
+    ],
+)
+def test_an_event_that_another_program_wrote_is_named(name: str, value: object, tmp_path: Path) -> None:
     """
-    Also one that is nested too deeply to be read.
+    Nested too deeply to be read, of another type, or no number.
     """
     ledger = Ledger(tmp_path)
     ledger.record(_EVENT)
     ledger.close()
     with closing(sqlite3.connect(ledger.path)) as connection, connection:
-        connection.execute(f"UPDATE events SET {name} = ?", ("[" * 5000,))  # noqa: S608  a column
-    with pytest.raises(StoreError, match="some other program wrote it"):
-        list(ledger.events())
+        connection.execute(f"UPDATE events SET {name} = ?", (value,))  # noqa: S608  a column
+    for read in (ledger.events, lambda: ledger.of_batch(_EVENT.address, _EVENT.batch_id)):
+        with pytest.raises(StoreError, match="some other program wrote it"):
+            list(read())
 
 
 def test_names_in_a_damaged_file_that_are_no_text(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import attrs
 
@@ -17,6 +17,16 @@ from aikit.types.wire import NOTHING
 
 VERSION: Final = 1
 _KEY_DIGITS: Final = 20
+_KINDS: Final[Mapping[str, Any]] = {
+    "str": str,
+    "str | None": str | None,
+    "int": int,
+    "float": int | float,
+    "float | None": int | float | None,
+    "RunOrder": object,
+}
+
+T = TypeVar("T")
 
 
 @attrs.frozen(kw_only=True)
@@ -224,9 +234,12 @@ class RunState:
             if version != VERSION:
                 raise ValueError(f"it is of version {version}, and this aikit knows {VERSION}")
             results = tuple(data.pop("results"))
-            return cls(order=RunOrder(**order), parts=tuple(_part(part) for part in parts), results=results, **data)
+            order, parts = _checked(RunOrder(**order)), tuple(_part(part) for part in parts)
+            state = _checked(cls(order=order, parts=parts, results=results, **data))
+            _ = state.counts, "".join(results)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"it is not what a run keeps: {error!r}") from error
+        return state
 
 
 def mark_of(path: Path) -> str | None:
@@ -235,14 +248,28 @@ def mark_of(path: Path) -> str | None:
     """
     try:
         status = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # a name that none can be
         return None
     return f"{status.st_size} bytes, {status.st_mtime_ns} ns"
 
 
 def _part(data: dict[str, Any]) -> Part:
-    attempts = tuple(Attempt(**attempt) for attempt in data.pop("attempts"))
-    return Part(attempts=attempts, **data)
+    attempts = tuple(_checked(Attempt(**attempt)) for attempt in data.pop("attempts"))
+    return _checked(Part(attempts=attempts, **data))
+
+
+def _checked(value: T) -> T:
+    """
+    Return *value*, if its fields are what they are declared to be.
+
+    Raises:
+        TypeError: One is not.
+    """
+    for field in attrs.fields(type(value)):  # type: ignore[arg-type]  # of a class of attrs
+        found = getattr(value, field.name)
+        if not isinstance(found, _KINDS.get(str(field.type), Mapping | tuple | None)):
+            raise TypeError(f"{field.name} is of type {type(found).__name__}")
+    return value
 
 
 def _plain(value: Any) -> Any:

@@ -68,6 +68,29 @@ def test_what_is_no_state_is_refused(data: Any) -> None:
 @pytest.mark.parametrize(
     "change",
     [
+        {"created_at": None},
+        {"ended_at": "soon"},
+        {"results": [None]},
+        {"marks": []},
+        {"order": {"provider": "p", "input": 5, "sha256": "0", "size_bytes": 1}},
+        {"parts": [{"number": 1, "path": "p", "endpoint": "e", "lines": 0.5, "attempts": []}]},
+        {"parts": [{"number": 1, "path": "p", "endpoint": "e", "lines": 1, "attempts": [{"intent": None}]}]},
+        {"parts": [{"number": 1, "path": "p", "endpoint": "e", "lines": 1, "attempts": [], "counts": {"ok": "1"}}]},
+    ],
+    ids=str,
+)
+def test_fields_of_another_type_are_refused(change: dict[str, Any]) -> None:
+    """
+    They would go wrong later, where nothing tells why.
+    """
+    data = RunState(order=ORDER, created_at=1.5, parts=()).to_json()
+    with pytest.raises(ValueError, match="it is not what a run keeps"):
+        RunState.from_json(data | change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
         {"provider": "local"},
         {"sha256": "1" * 64},
         {"metadata": {"a": "b"}},
