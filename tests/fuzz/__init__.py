@@ -1,0 +1,3 @@
+"""
+Every parser of foreign bytes, given what no friend would send.
+"""
