@@ -58,6 +58,8 @@ class Incoming:
                 self._create()
                 self._reserve()
         except BaseException:  # Ctrl-C too
+            with suppress(AttributeError):  # none was made
+                self._file.close()
             if self.id:
                 (self._folder / self.id).unlink(missing_ok=True)
             raise
