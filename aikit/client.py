@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from aikit.providers.config import Providers, ProviderSettings
 from aikit.resources.session import Session
+from aikit.runtime.callbacks import require_plain
 from aikit.runtime.parameters import OpenAIParameters
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class OpenAIClient:
             RuntimeError: The dispatcher is ``"asyncio"``, and no loop is running; or a toolkit's, without application.
             ModuleNotFoundError: The dispatcher is that of a toolkit that is not installed.
         """
+        require_plain("api_key", api_key, "pass a plain function that returns the token")
         given = ProviderSettings(
             api_key="" if callable(api_key) else api_key,
             token=api_key if callable(api_key) else None,

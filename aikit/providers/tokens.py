@@ -4,7 +4,7 @@ Bearer tokens: a transport that gives each request to a provider the token of th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import attrs
@@ -61,6 +61,9 @@ class TokenTransport:
             token: Any = self.token()
         except Exception as error:  # of a foreign library, or the caller's own
             raise _unavailable(f"{type(error).__name__}: {error}") from error
+        if isinstance(token, Coroutine):
+            token.close()
+            raise _unavailable("what came is a coroutine; pass a plain function that returns the token")
         if not isinstance(token, str) or not token.strip() or not (token.isascii() and token.isprintable()):
             raise _unavailable("what came is no token")
         return token.strip()

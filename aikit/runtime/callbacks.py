@@ -53,15 +53,15 @@ def require_callback(name: str, value: Any) -> None:
         raise TypeError(f"{name} is a generator function, whose code would not run; pass one without yield")
 
 
-def require_plain(name: str, value: Any) -> None:
+def require_plain(name: str, value: Any, way_out: str = _WAY_OUT) -> None:
     """
-    Check a callback that is called where nothing can await.
+    Check a callback that is called where nothing can await; *way_out* says what to do instead.
 
     Raises:
         TypeError: It is an async function.
     """
     if value is not None and _is_made_by(iscoroutinefunction, value):
-        raise TypeError(f"{name} is an async function, which nothing would await here; {_WAY_OUT}")
+        raise TypeError(f"{name} is an async function, which nothing would await here; {way_out}")
 
 
 def _is_made_by(is_kind: Callable[[Any], bool], callback: Any) -> bool:

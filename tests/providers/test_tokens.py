@@ -4,6 +4,7 @@ Bearer tokens that are asked for before each request.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -120,3 +121,21 @@ def test_a_client_takes_a_callable_as_its_key(tmp_path: Path) -> None:
         ]
         (error,) = client.files.retrieve("file-1").errors
     assert error.code == "token_unavailable"
+
+
+@pytest.mark.filterwarnings("error")
+def test_async_functions_give_no_token() -> None:
+    """
+    An async function is refused when the client is made, and a coroutine that comes all the same is closed.
+    """
+
+    async def token() -> str:
+        return "token"
+
+    with pytest.raises(TypeError, match=r"api_key is an async function.*plain function that returns the token"):
+        OpenAIClient(token)  # type: ignore[arg-type]  # it is the case
+    transport, inner = _transport(iter([token()]), "token")
+    with pytest.raises(OpenAIError, match="a coroutine; pass a plain function") as caught:
+        transport.send(Request(method="GET", url=f"{_URL}/files"), CallContext())
+    assert (caught.value.code, inner.sent) == ("token_unavailable", [])
+    gc.collect()
