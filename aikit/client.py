@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from aikit.providers.config import Providers, ProviderSettings
+from aikit.providers.kinds import KINDS, OPENAI
 from aikit.resources.session import Session
 from aikit.runtime.callbacks import require_plain
 from aikit.runtime.parameters import OpenAIParameters
@@ -63,9 +64,10 @@ class OpenAIClient:
             api_key: Without it, that of the named provider, or ``OPENAI_API_KEY``; ``""`` sends none. A callable that
                 returns one is asked before each request, in the thread that sends it: tokens of an identity end.
 
-            provider: Name from the provider file, or ``"local"`` for the embedded one.
+            provider: Name from the provider file, ``"azure"``, or ``"local"`` for the embedded one.
 
-            base_url: Address of an OpenAI-format API; else ``OPENAI_BASE_URL``, else OpenAI's.
+            base_url: Address of an OpenAI-format API; else ``OPENAI_BASE_URL``, else OpenAI's. With
+                ``provider="azure"`` the endpoint of the resource; else ``AZURE_OPENAI_ENDPOINT``.
 
             organization: Else ``OPENAI_ORG_ID``.
 
@@ -111,6 +113,7 @@ class OpenAIClient:
         """
         require_plain("api_key", api_key, "pass a plain function that returns the token")
         given = ProviderSettings(
+            kind=provider if provider is not None and provider in KINDS else OPENAI,
             api_key="" if callable(api_key) else api_key,
             token=api_key if callable(api_key) else None,
             base_url=base_url,

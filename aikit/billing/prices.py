@@ -97,7 +97,7 @@ def prices_for(base_url: str, *, own: Mapping[str, Any] | None, path: Path, is_f
     Raises:
         ValueError: The file cannot be used.
     """
-    facts = _facts().get(urlsplit(base_url).hostname or "", {})
+    facts = _facts_of(urlsplit(base_url).hostname or "")
     discount = Decimal(facts["batch_discount"]["value"]) if facts else Decimal(0)
     return Prices(
         own={**read_prices(path, discount), **user_prices("prices", own or {}, discount)},
@@ -106,6 +106,15 @@ def prices_for(base_url: str, *, own: Mapping[str, Any] | None, path: Path, is_f
         path=path,
         batch_discount=discount,
     )
+
+
+def _facts_of(host: str) -> Mapping[str, Any]:
+    """
+    Return what is known of *host*, or of all hosts whose names end as its own does.
+    """
+    names = (name for name in _facts() if name == host or (name[0] == "." and host.endswith(name)))
+    facts: Mapping[str, Any] = _facts().get(next(names, ""), {})
+    return facts
 
 
 @functools.cache

@@ -26,13 +26,13 @@ def providers() -> int:
 
     Printed are name, kind, address, whether a key is set, and where that is configured: in the file of AIKIT_PROVIDERS,
     or else in AIProviders.json in AIKIT_HOME, to which one in the working folder adds names. openai and local are
-    always there.
+    always there, the other clouds when they are configured.
     """
     settings = settings_of_context()
     output = Output(settings)
     with usage_errors():
         configured = Providers.load(home=settings.home)
-        entries = [_entry(name, configured, settings) for name in configured.list()]
+        entries = [_entry(name, configured, settings) for name in configured.list() if configured.is_configured(name)]
     if settings.json:
         output.document({"object": "list", "data": entries})
     elif output.is_plain:
@@ -81,5 +81,5 @@ def _origin(known: ProviderSettings) -> str:
 
 def _cells(entry: dict[str, Any]) -> list[str]:
     is_keyless = entry["kind"] in KINDS and not KINDS[entry["kind"]].needs_key
-    key = "-" if is_keyless else "set" if entry["has_key"] else "not set"
+    key = "set" if entry["has_key"] else "-" if is_keyless else "not set"
     return [safe(str(cell)) for cell in (entry["name"], entry["kind"], entry["address"], key, entry["from"])]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aikit.http.sinks import ResumingSink
     from aikit.http.sources import Source
     from aikit.providers.account import Account
+    from aikit.providers.azure.provider import AzureProvider as AzureProvider
     from aikit.providers.config import ProviderSettings
     from aikit.providers.local.provider import LocalProvider as LocalProvider
     from aikit.providers.openai import OpenAIProvider as OpenAIProvider

@@ -15,9 +15,14 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _LOOPBACK: Final = frozenset(("localhost", "localhost.", "127.0.0.1", "::1"))
 
 
-def usable_url(base_url: str | None) -> str | None:
+def usable_url(base_url: str | None, *, with_query: bool = False) -> str | None:
     """
     Return *base_url* with scheme and host in lower case, an international host as DNS has it, and no slash at its end.
+
+    Args:
+        base_url: As it was given.
+
+        with_query: Whether it may have a query.
 
     Raises:
         ValueError: It is no http(s) address of a host, or has parts that belong elsewhere.
@@ -38,10 +43,10 @@ def usable_url(base_url: str | None) -> str | None:
     problem = _problem_of(base_url, parts, has_port=has_port)
     if problem or parts is None:
         raise ValueError(f"base_url {shown} {problem}")
-    if parts.username is not None or parts.query or parts.fragment:
+    if parts.username is not None or (parts.query and not with_query) or parts.fragment:
         raise ValueError(f"base_url {shown} must have no user, query or fragment; pass the key as api_key")
     netloc = _in_ascii(shown, parts)
-    return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/"), "", ""))
+    return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/"), parts.query, ""))
 
 
 def account_address(base_url: str) -> str:

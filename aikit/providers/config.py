@@ -15,7 +15,7 @@ import attrs
 
 from aikit.http.headers import redacted
 from aikit.providers.addresses import OPENAI_URL, QUOTES, usable_url
-from aikit.providers.kinds import KINDS, LOCAL, OPENAI
+from aikit.providers.kinds import KINDS, LOCAL, OPENAI, require_kind
 from aikit.providers.provider_file import FILE_NAME, ProviderFile, own_file, working_file
 from aikit.types.interruptions import suppress
 
@@ -41,6 +41,15 @@ def _shown_url(url: str | None) -> str:
 
 def _stripped(value: str | None) -> str | None:
     return value.strip() if isinstance(value, str) else value
+
+
+def _url(value: str | None) -> str | None:
+    return usable_url(value, with_query=True)
+
+
+def _has_query_if_it_may(settings: Any, _: attrs.Attribute[Any], value: str | None) -> None:
+    if settings.kind not in KINDS or not KINDS[settings.kind].takes_query:
+        usable_url(value)
 
 
 def _is_usable(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
@@ -74,7 +83,7 @@ class ProviderSettings:
     How to reach a provider.
 
     Attributes:
-        kind: ``"openai"`` (and whatever speaks its format) or ``"local"``.
+        kind: ``"openai"`` (and whatever speaks its format), or another of `KINDS`.
 
         base_url: ``None`` takes the kind's own. For the embedded provider, where the lines of its batches are answered,
             with *api_key* and *custom_headers*; ``None``: by the built-in model.
@@ -90,7 +99,7 @@ class ProviderSettings:
 
     kind: str = "openai"
     api_key: str | None = attrs.field(default=None, repr=False, converter=_stripped, validator=_is_key)
-    base_url: str | None = attrs.field(default=None, repr=_shown_url, converter=usable_url)
+    base_url: str | None = attrs.field(default=None, repr=_shown_url, converter=_url, validator=_has_query_if_it_may)
     organization: str | None = attrs.field(default=None, converter=_stripped, validator=_is_usable)
     project: str | None = attrs.field(default=None, converter=_stripped, validator=_is_usable)
     custom_headers: Mapping[str, str] | None = attrs.field(default=None, repr=False)
@@ -125,6 +134,25 @@ class ProviderSettings:
         Return the setting called *name*, or the option; ``None`` if it is not given.
         """
         return getattr(self, name) if hasattr(self, name) else self.options.get(name)
+
+    @property
+    def missing(self) -> str | None:
+        """A setting without which its kind is of no use, and which is not given; ``None`` if all are there."""
+        required = KINDS[self.kind].required if self.kind in KINDS else ()
+        return next((name for name in required if not self.setting(name)), None)
+
+    def require_usable(self) -> None:
+        """
+        Check that there is such a kind of provider, and that it has what it needs.
+
+        Raises:
+            ValueError: There is none, or something is missing; the message names the variable to set.
+        """
+        require_kind(self.kind)
+        name = self.missing
+        if name is not None:
+            variables = " or ".join(KINDS[self.kind].variables.get(name, ()))
+            raise ValueError(f"provider {self.kind!r} has no {name}: set {variables}, or give it with the provider")
 
     def or_variable(self, name: str, variables: Iterable[str], environ: Mapping[str, str]) -> ProviderSettings:
         """
@@ -240,6 +268,15 @@ class Providers:
         """
         return self.path if name in self.written else self.found.path if name in self.found.entries else None
 
+    def is_configured(self, name: str) -> bool:
+        """
+        Return whether the provider called *name* is in a file, or needs nothing that the environment has not.
+        """
+        try:
+            return self.origin(name) is not None or self.get(name).missing is None
+        except ValueError:  # of a variable: something is said, though it is wrong
+            return True
+
     def require_own_key(self, name: str, settings: ProviderSettings) -> None:
         """
         Check that a provider which only the working folder names gets no key of another address.
@@ -274,7 +311,8 @@ class Providers:
         Yield who holds a key, the key, and the address it is for.
         """
         for kind in KINDS.values():
-            address = next(self._set(kind.variables.get("base_url", ())), ("", OPENAI_URL))[1].rstrip("/")
+            elsewhere = "" if kind.required else OPENAI_URL
+            address = next(self._set(kind.variables.get("base_url", ())), ("", elsewhere))[1].rstrip("/")
             for variable, key in self._set(kind.variables.get("api_key", ())):
                 yield variable, key, address
         for name, entry in self.written.items():

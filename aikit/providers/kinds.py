@@ -11,6 +11,7 @@ import attrs
 
 OPENAI: Final = "openai"
 LOCAL: Final = "local"
+AZURE: Final = "azure"
 
 
 @attrs.frozen(kw_only=True)
@@ -29,6 +30,10 @@ class Kind:
             key or the files of that one astray.
 
         needs_key: Whether it is of no use without an API key.
+
+        required: Settings without which it is of no use.
+
+        takes_query: Whether its base URL may have a query.
     """
 
     path: str
@@ -36,6 +41,8 @@ class Kind:
     options: tuple[str, ...] = ()
     own_keys: tuple[str, ...]
     needs_key: bool = True
+    required: tuple[str, ...] = ()
+    takes_query: bool = False
 
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -51,6 +58,21 @@ KINDS: Final[Mapping[str, Kind]] = {
         own_keys=("apiKey", "organization", "project"),
     ),
     LOCAL: Kind(path="aikit.providers.local.provider:LocalProvider", own_keys=("home", "concurrency"), needs_key=False),
+    AZURE: Kind(
+        path="aikit.providers.azure.provider:AzureProvider",
+        # the names of OpenAI's library for Azure, then those of LiteLLM
+        variables={
+            "api_key": ("AZURE_OPENAI_API_KEY", "AZURE_API_KEY"),
+            "base_url": ("AZURE_OPENAI_ENDPOINT", "AZURE_API_BASE"),
+            "api_version": ("OPENAI_API_VERSION", "AZURE_API_VERSION"),
+            "ad_token": ("AZURE_OPENAI_AD_TOKEN", "AZURE_AD_TOKEN"),
+        },
+        options=("api_version", "ad_token"),
+        own_keys=("apiKey", "baseURL", "api_version"),
+        needs_key=False,
+        required=("base_url",),
+        takes_query=True,
+    ),
 }
 """
 Name of a kind → what is known of it without loading it.

@@ -263,7 +263,10 @@ class OpenAIProvider:
 
     def _request(self, method: str, path: str, **options: Any) -> Request:
         headers = self._for_bytes if path.endswith("/content") else self._for_json
-        return Request(method=method, url=self.base_url + path, headers=headers, **options)
+        return Request(method=method, url=self._url(path), headers=headers, **options)
+
+    def _url(self, path: str) -> str:
+        return self.base_url + path
 
     @cached_property
     def _for_json(self) -> Headers:

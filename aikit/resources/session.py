@@ -18,7 +18,6 @@ import attrs
 from aikit.http.bandwidth import Bandwidth
 from aikit.providers import provider_from
 from aikit.providers.config import Providers, ProviderSettings
-from aikit.providers.kinds import require_kind
 from aikit.runtime.callbacks import checked_hooks, finish_elsewhere
 from aikit.runtime.parameters import OpenAIParameters, are_headers, is_flag, require_workers
 from aikit.storage import NO_HOME, NoHomeError, home_folder
@@ -59,7 +58,7 @@ class Connection:
     _lock: Any = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        require_kind(self.settings.kind)
+        self.settings.require_usable()
 
     @property
     def provider(self) -> Provider:
@@ -175,7 +174,9 @@ class Connections:
         if name is None:
             return self.given.or_environment()
         said = attrs.asdict(
-            self.given, recurse=False, filter=lambda field, value: value is not None and field.name != "kind"
+            self.given,
+            recurse=False,
+            filter=lambda field, value: value is not None and field.name not in {"kind", "options"},
         )
         settings = attrs.evolve(self.providers.get(name), **said)
         self.providers.require_own_key(name, settings)

@@ -97,7 +97,7 @@ class Limits:
 @functools.cache
 def limits_for(provider_kind: str) -> Limits:
     """
-    Return the limits of a kind of provider: ``"openai"``, ``"local"``, or ``"compatible"`` for any other address.
+    Return the limits of a kind of provider, or of ``"compatible"``: of any other address in OpenAI's format.
 
     Raises:
         ValueError: *provider_kind* is unknown.

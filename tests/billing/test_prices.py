@@ -143,6 +143,19 @@ def test_openais_prices_are_for_openai_only(tmp_path: Path, base_url: str) -> No
     assert _batch(own.price_of("gpt-4o-mini")) == Rates(input=Decimal(1), output=Decimal(2))
 
 
+@pytest.mark.parametrize("host", ["res.openai.azure.com", "a-b.openai.azure.com"])
+def test_batches_of_azure_cost_half_of_what_the_user_says(tmp_path: Path, host: str) -> None:
+    """
+    No list knows what a deployment costs, but all of its batches are cheaper by as much.
+    """
+    base_url = f"https://{host}/openai/v1"
+    assert _prices(tmp_path, base_url).price_of("gpt-4o-mini") is None
+    own = _prices(tmp_path, base_url, own={"mine": {"input": 1, "output": 2}})
+    assert _batch(own.price_of("mine")) == Rates(input=Decimal("0.5"), output=Decimal(1))
+    other = _prices(tmp_path, "https://openai.azure.com.example/v1", own={"mine": {"input": 1, "output": 2}})
+    assert _batch(other.price_of("mine")) == Rates(input=Decimal(1), output=Decimal(2))
+
+
 def test_the_built_in_model_costs_nothing(tmp_path: Path) -> None:
     """
     Unless the user says that it costs something.

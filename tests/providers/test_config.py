@@ -51,15 +51,15 @@ def test_the_users_file_wins_and_the_working_folder_adds_names(house: Path) -> N
     home = _write(house / "home" / FILE_NAME, _entry("athome"))
     assert (Providers.load(_environ(house)).path, Providers.load(_environ(house)).list()) == (
         home,
-        ("openai", "local", "athome"),
+        (*KINDS, "athome"),
     )
     _write(house / "here" / FILE_NAME, _entry("here"))
     found = Providers.load(_environ(house))
-    assert found.list() == ("openai", "local", "athome", "here")
-    assert [found.origin(name) for name in found.list()] == [None, None, home, Path(FILE_NAME)]
+    assert found.list() == (*KINDS, "athome", "here")
+    assert [found.origin(name) for name in found.list()] == [*[None] * len(KINDS), home, Path(FILE_NAME)]
     named = _write(house / "named.json", _entry("named"))
     found = Providers.load(_environ(house, AIKIT_PROVIDERS=str(named)))
-    assert (found.path, found.list()) == (named, ("openai", "local", "named"))
+    assert (found.path, found.list()) == (named, (*KINDS, "named"))
 
 
 def test_without_a_file_there_are_two_providers(house: Path) -> None:
@@ -67,7 +67,7 @@ def test_without_a_file_there_are_two_providers(house: Path) -> None:
     OpenAI and the embedded one are always there.
     """
     found = Providers.load(_environ(house, OPENAI_API_KEY=_KEY))
-    assert (found.path, found.list(), found.model_aliases()) == (None, ("openai", "local"), ())
+    assert (found.path, found.list(), found.model_aliases()) == (None, tuple(KINDS), ())
     assert found.get("openai").api_key == _KEY
     assert found.get("local").kind == "local"
 
@@ -200,7 +200,7 @@ def test_entry_that_is_not_what_it_should_be(entry: Any, said: str, house: Path)
     """
     _write(house / "here" / FILE_NAME, {"providers": {"mine": entry, **_entry("good")["providers"]}})
     found = Providers.load(_environ(house))
-    assert (found.list(), found.get("good").api_key) == (("openai", "local", "mine", "good"), _KEY)
+    assert (found.list(), found.get("good").api_key) == ((*KINDS, "mine", "good"), _KEY)
     with pytest.raises(ValueError, match=f"(?s){FILE_NAME}.*{said}"):
         found.get("mine")
 
@@ -218,11 +218,11 @@ def test_unknown_provider_names_those_there_are(house: Path) -> None:
     """
     The message says which exist, and where they are from.
     """
-    with pytest.raises(ValueError, match="provider 'azure' is not one of openai, local and there is no AIProviders"):
-        Providers.load(_environ(house)).get("azure")
+    with pytest.raises(ValueError, match=f"provider 'x' is not one of {', '.join(KINDS)} and there is no AIProviders"):
+        Providers.load(_environ(house)).get("x")
     _write(house / "here" / FILE_NAME, _entry("mine"))
-    with pytest.raises(ValueError, match=r"provider 'azure' is not one of openai, local, mine in AIProviders\.json"):
-        Providers.load(_environ(house)).get("azure")
+    with pytest.raises(ValueError, match=rf"provider 'x' is not one of {', '.join(KINDS)}, mine in AIProviders\.json"):
+        Providers.load(_environ(house)).get("x")
 
 
 def test_unknown_kind_names_those_there_are() -> None:
@@ -238,7 +238,8 @@ def test_every_kind_can_be_made(kind: str) -> None:
     """
     The registry names classes that exist and call themselves so.
     """
-    assert provider_from(ProviderSettings(kind=kind)).kind == kind
+    required: dict[str, Any] = dict.fromkeys(KINDS[kind].required, "https://h.example")
+    assert provider_from(ProviderSettings(kind=kind, **required)).kind == kind
 
 
 def test_environment_fills_what_is_not_given() -> None:

@@ -1,0 +1,95 @@
+"""
+Azure OpenAI as OpenAI with another address, another header for its key, and limits of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from aikit import __version__
+from aikit.http.headers import Headers
+from aikit.providers.account import Account, key_of
+from aikit.providers.addresses import account_address
+from aikit.providers.azure.endpoint import Endpoint
+from aikit.providers.config import ProviderSettings
+from aikit.providers.openai import OpenAIProvider
+from aikit.validation.limits import Limits, limits_for
+
+if TYPE_CHECKING:
+    from aikit.types.batches import OpenAIBatch
+
+_CREDENTIALS: Final = ("api-key", "Authorization")
+
+
+@attrs.frozen(kw_only=True)
+class AzureProvider(OpenAIProvider):
+    """
+    The operations of one resource, on the dated surface or on ``/openai/v1``.
+
+    Attributes:
+        endpoint: Where the resource answers.
+    """
+
+    # https://learn.microsoft.com/azure/ai-services/openai/reference (read 2026-11-21)
+
+    kind: str = "azure"
+    endpoint: Endpoint
+
+    @classmethod
+    def from_settings(cls, settings: ProviderSettings) -> AzureProvider:
+        """
+        Return the provider that *settings* describe.
+
+        Raises:
+            ValueError: There is no endpoint, or its version is none.
+        """
+        settings.require_usable()
+        endpoint = Endpoint.of(settings.base_url or "", settings.setting("api_version"))
+        fields, is_signed = _fields(settings)
+        return cls(
+            base_url=endpoint.base_url,
+            headers=fields,
+            endpoint=endpoint,
+            token=None if is_signed else settings.token,
+        )
+
+    @property
+    def limits(self) -> Limits:
+        """Azure's limits."""
+        return limits_for("azure")
+
+    def account(self, batch: OpenAIBatch | None = None) -> Account:  # noqa: ARG002  the same for all batches
+        """
+        Return the account of all batches of the resource, on whichever surface.
+        """
+        return Account(self.kind, account_address(self.endpoint.resource))
+
+    def account_key(self, extra_headers: Mapping[str, str] | None = None) -> str:
+        """
+        Return a key made of the resource and of the API key; *extra_headers* win.
+        """
+        return key_of(account_address(self.endpoint.resource), self.headers.merged(extra_headers))
+
+    def _url(self, path: str) -> str:
+        return self.endpoint.url(path)
+
+
+def _fields(settings: ProviderSettings) -> tuple[Headers, bool]:
+    """
+    Return the headers of all requests, and whether a key or a token is among them: one of the two, never both.
+
+    The caller's own headers count, then a callable that gives tokens, then the key, then a token that is given.
+    """
+    own = Headers(settings.custom_headers)
+    agent = Headers({"User-Agent": f"aikit/{__version__}"})
+    if any(own.get(name) for name in _CREDENTIALS):
+        return agent.merged(own), True
+    ad_token = settings.setting("ad_token")
+    if settings.token is None and settings.api_key:
+        return agent.merged({"api-key": settings.api_key}, own), True
+    if settings.token is None and settings.api_key is None and ad_token:
+        return agent.merged({"Authorization": f"Bearer {ad_token}"}, own), True
+    return agent.merged(own), False

@@ -1,0 +1,189 @@
+"""
+A resource as a provider: its variables, its headers, its account and its limits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aikit import OpenAIClient
+from aikit.http.flow import Flow
+from aikit.http.messages import Request
+from aikit.providers.azure.provider import AzureProvider
+from aikit.providers.config import Providers, ProviderSettings
+from tests.scripted_server import answer, serving
+
+_HOST = "https://res.openai.azure.com"
+_KEY = "0123456789abcdef"
+_CREDENTIALS = ("api-key", "authorization")
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AZURE_OPENAI_ENDPOINT", "AZURE_API_BASE", "OPENAI_API_VERSION", "AZURE_API_VERSION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AIKIT_HOME", str(tmp_path))
+
+
+def _provider(environ: Mapping[str, str] | None = None, **given: Any) -> AzureProvider:
+    settings = ProviderSettings(kind="azure", **{"base_url": _HOST, **given}).or_environment(environ or {})
+    return AzureProvider.from_settings(settings)
+
+
+def _asked(flow: Flow[Any]) -> Request:
+    request = next(flow)
+    assert isinstance(request, Request)
+    flow.close()
+    return request
+
+
+def _credentials(provider: AzureProvider) -> dict[str, str]:
+    headers = _asked(provider.retrieve_file("file-1")).headers
+    return {name: headers[name] for name in _CREDENTIALS if name in headers}
+
+
+def test_each_operation_goes_to_the_surface_that_is_meant() -> None:
+    """
+    Below /openai with a version in every query, or below /openai/v1 without.
+    """
+    dated, plain = _provider({"OPENAI_API_VERSION": "2024-10-21"}), _provider()
+    assert _asked(dated.retrieve_file("file-1")).url == f"{_HOST}/openai/files/file-1?api-version=2024-10-21"
+    assert _asked(dated.file_content("file-1")).url == f"{_HOST}/openai/files/file-1/content?api-version=2024-10-21"
+    assert _asked(dated.file_content("file-1")).headers["accept"] == "application/octet-stream, */*"
+    assert _asked(dated.list_batches({"limit": 2})).url == f"{_HOST}/openai/batches?limit=2&api-version=2024-10-21"
+    assert _asked(plain.cancel_batch("batch_1")).url == f"{_HOST}/openai/v1/batches/batch_1/cancel"
+    assert _asked(plain.cancel_upload("upload_1")).url == f"{_HOST}/openai/v1/uploads/upload_1/cancel"
+
+
+@pytest.mark.parametrize(
+    ("environ", "given", "sent"),
+    [
+        ({"AZURE_OPENAI_API_KEY": _KEY, "AZURE_API_KEY": "other"}, {}, {"api-key": _KEY}),
+        ({"AZURE_API_KEY": _KEY}, {}, {"api-key": _KEY}),
+        ({"AZURE_OPENAI_AD_TOKEN": "a.b.c"}, {}, {"authorization": "Bearer a.b.c"}),
+        ({"AZURE_AD_TOKEN": "a.b.c", "AZURE_API_KEY": _KEY}, {}, {"api-key": _KEY}),
+        ({"AZURE_AD_TOKEN": "a.b.c"}, {"api_key": _KEY}, {"api-key": _KEY}),
+        ({"AZURE_AD_TOKEN": "a.b.c"}, {"api_key": ""}, {}),
+        ({"AZURE_AD_TOKEN": "a.b.c"}, {"api_key": "", "token": lambda: "t"}, {}),  # the transport adds it
+        ({"AZURE_API_KEY": _KEY}, {"custom_headers": {"Authorization": "Bearer x"}}, {"authorization": "Bearer x"}),
+        ({"AZURE_AD_TOKEN": "a.b.c"}, {"custom_headers": {"API-Key": "mine"}}, {"api-key": "mine"}),
+        ({"OPENAI_API_KEY": "sk-1"}, {}, {}),
+    ],
+)
+def test_a_key_or_a_token_is_sent_and_never_both(
+    environ: dict[str, str], given: dict[str, Any], sent: dict[str, str]
+) -> None:
+    """
+    The caller's own counts before the environment's, a key before a token; OpenAI's key is not Azure's.
+    """
+    assert _credentials(_provider(environ, **given)) == sent
+
+
+def test_no_organization_goes_to_azure() -> None:
+    """
+    It is OpenAI's.
+    """
+    headers = _asked(_provider(organization="o", project="p").list_files({})).headers
+    assert not [name for name in headers if name.lower().startswith("openai-")]
+
+
+@pytest.mark.parametrize("name", ["AZURE_OPENAI_ENDPOINT", "AZURE_API_BASE"])
+def test_the_endpoint_is_of_the_environment_or_it_is_said_where_it_is_missing(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The client is not even made without one.
+    """
+    with pytest.raises(ValueError, match="'azure' has no base_url: set AZURE_OPENAI_ENDPOINT or AZURE_API_BASE"):
+        OpenAIClient(_KEY, provider="azure")
+    monkeypatch.setenv(name, f"{_HOST}/openai/?api-version=2024-10-21")
+    assert OpenAIClient(_KEY, provider="azure").provider.base_url == f"{_HOST}/openai"
+    other = OpenAIClient(_KEY, provider="azure", base_url="https://b.example/openai/v1")
+    assert other.provider.base_url == "https://b.example/openai/v1"
+
+
+def test_only_azure_takes_an_address_with_a_query() -> None:
+    """
+    For others a key would be lost there.
+    """
+    for provider in (None, "openai", "local"):
+        with pytest.raises(ValueError, match="must have no user, query or fragment"):
+            OpenAIClient("k", provider=provider, base_url=f"{_HOST}?api-version=2024-10-21")
+
+
+def test_an_entry_of_the_provider_file_is_a_resource(tmp_path: Path) -> None:
+    """
+    Several resources have names of their own; the one that is called azure takes what it lacks from the environment.
+    """
+    entries = {
+        "sweden": {"type": "azure", "baseURL": f"{_HOST}?api-version=2024-10-21", "apiKey": _KEY},
+        "france": {"kind": "azure", "baseURL": _HOST, "api_version": "2025-04-01-preview"},
+        "azure": {"baseURL": _HOST, "api_version": "preview"},
+    }
+    (tmp_path / "AIProviders.json").write_text(json.dumps({"providers": entries}))
+    found = Providers.load({"AZURE_OPENAI_API_KEY": "k1", "OPENAI_API_VERSION": "2024-10-21"}, home=tmp_path)
+    sweden, france, azure = (AzureProvider.from_settings(found.get(name)) for name in entries)
+    assert (sweden.endpoint.query, _credentials(sweden)) == ("api-version=2024-10-21", {"api-key": _KEY})
+    assert france.endpoint.query == "api-version=2025-04-01-preview"
+    assert (azure.endpoint.query, _credentials(azure)) == ("api-version=preview", {"api-key": "k1"})
+
+
+def test_an_account_is_a_resource_and_a_key() -> None:
+    """
+    Either surface books into the same, and nothing of a key or a query is in it.
+    """
+    plain = _provider(api_key=_KEY)
+    dated = _provider({"OPENAI_API_VERSION": "2024-10-21"}, api_key=_KEY, base_url=f"{_HOST}/?subscription-key=s3cret1")
+    other = _provider(api_key="other-key-of-it")
+    assert plain.account() == dated.account()
+    assert (plain.account().kind, plain.account().address) == ("azure", _HOST)
+    assert plain.account_key() == dated.account_key() != other.account_key()
+    shown = dated.account_key() + dated.identity + dated.address + repr(dated) + repr(plain.account())
+    assert "s3cret" not in shown
+    assert _KEY not in shown
+    assert plain.identity != dated.identity
+
+
+def test_limits_are_azures() -> None:
+    """
+    Twice as many lines, either spelling of an endpoint, and no bound that is OpenAI's alone.
+    """
+    limits = _provider().limits
+    assert (limits.batch_max_lines, limits.batch_max_bytes) == (100_000, 209_715_200)
+    assert {"/chat/completions", "/v1/chat/completions"} <= set(limits.batch_endpoints)
+
+
+def test_a_key_goes_to_the_resource_alone() -> None:
+    """
+    Where the resource redirects to another host, it goes without.
+    """
+    with serving(answer(200, b"{}")) as elsewhere:
+        there = elsewhere.url.replace("127.0.0.1", "localhost")
+        moved = answer(307, b"", {"Location": f"{there}/away"})
+        with (
+            serving(moved) as server,
+            OpenAIClient(_KEY, provider="azure", base_url=server.url, max_retries=0) as client,
+        ):
+            assert not client.files.retrieve("file-1").success
+        assert server.received[0].headers["api-key"] == _KEY
+    assert all(_KEY not in str(request.headers) for request in elsewhere.received)
+
+
+def test_the_tokens_of_a_callable_are_bearers() -> None:
+    """
+    Asked before each request; no key goes along, though the environment has one.
+    """
+    tokens = iter(["t1", "t2"])
+    wire = (Path(__file__).parents[2] / "wire_samples" / "azure" / "file.json").read_bytes()
+    with pytest.MonkeyPatch.context() as patch, serving(answer(200, wire)) as server:
+        patch.setenv("AZURE_OPENAI_API_KEY", _KEY)
+        with OpenAIClient(lambda: next(tokens), provider="azure", base_url=server.url) as client:
+            for _ in range(2):
+                assert client.files.retrieve("file-abc123").success
+    assert [request.headers["authorization"] for request in server.received] == ["Bearer t1", "Bearer t2"]
+    assert not any("api-key" in request.headers for request in server.received)
