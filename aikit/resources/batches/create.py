@@ -213,6 +213,10 @@ def find_all(provider: Provider, intent: str, since: float = float("-inf")) -> F
     return sorted(found, key=lambda batch: batch.created_at)
 
 
+_NO_LIST: Final = frozenset((404, 405, 501))
+"""Statuses of a server that has no list of batches: looking again shows no more."""
+
+
 def _look_until_known(search: _Search, failure: OpenAIError, policy: RetryPolicy) -> Flow[OpenAIBatch | None]:
     """
     Look for the batch after *failure*; return ``None`` if it does not exist, which the last look must have shown.
@@ -226,7 +230,9 @@ def _look_until_known(search: _Search, failure: OpenAIError, policy: RetryPolicy
                 batch = yield from search.look()
             except CancelledError:
                 raise
-            except OpenAIError:  # it could not be looked for: there is nothing to be done but to try again
+            except OpenAIError as error:  # it could not be looked for: there is nothing to be done but to try again
+                if error.status in _NO_LIST:
+                    break
                 is_shown = False
                 continue
             if batch is not None:

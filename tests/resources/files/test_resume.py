@@ -184,6 +184,7 @@ def test_a_part_hashed_after_the_file_changed_is_not_noted(server: UploadServer,
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("aikit.resources.files.multipart.prefix_md5s", touched)
         patch.setattr(UploadRecord, "add", lambda _, number, __: noted.append(number))
+        mended(server)
         result = created(server, path)
     assert result.errors[0].code == "file_changed"
     assert noted == []
