@@ -14,6 +14,7 @@ import pytest
 
 from aikit import OpenAIClient
 from aikit.http.connections import BLOCK_BYTES
+from aikit.resources.polling import LOOKS_S
 from aikit.validation.limits import limits_for
 from tests.conformance.checker import Answered, Asked, Checker
 from tests.conformance.recorder import Recorder, batch_page, json_answer, page
@@ -169,17 +170,16 @@ def test_the_checker_has_an_eye_on_batches(client: OpenAIClient, recorder: Recor
 
 def test_the_search_for_a_lost_batch_is_described(client: OpenAIClient, recorder: Recorder, checker: Checker) -> None:
     """Looking for a batch whose creation was not answered, and asking for it again, are described too."""
-    recorder.answers += [json_answer({}, 500), *[json_answer(batch_page() | {"data": []})] * 2]
+    recorder.answers += [json_answer({}, 500), *[json_answer(batch_page() | {"data": []})] * len(LOOKS_S)]
 
     client.batches.create("file-1", "/v1/responses").throw()
 
-    assert [(asked.method, asked.target) for asked in recorder.asked] == [
-        ("POST", "/v1/batches"),
-        *[("GET", "/v1/batches?limit=100")] * 2,
-        ("POST", "/v1/batches"),
-    ]
-    assert [checker.complaints_of(asked) for asked in recorder.asked] == [[], [], [], []]
-    assert recorder.asked[0].body == recorder.asked[3].body
+    asked = [(one.method, one.target) for one in recorder.asked]
+    looks = [("GET", "/v1/batches?limit=100")] * len(LOOKS_S)
+    assert asked[: len(looks) + 2] == [("POST", "/v1/batches"), *looks, ("POST", "/v1/batches")]
+    assert set(asked[len(looks) + 2 :]) == set(looks)
+    assert {complaint for one in recorder.asked for complaint in checker.complaints_of(one)} == set()
+    assert recorder.asked[0].body == recorder.asked[len(looks) + 1].body
 
 
 def test_a_form_of_unknown_size_is_described(client: OpenAIClient, recorder: Recorder, checker: Checker) -> None:

@@ -308,9 +308,11 @@ def test_requests_that_are_gone_are_taken_from_the_file(served: Callable[..., AP
     require_tidy(home)
 
 
-@pytest.mark.parametrize("tokens", [2**63 - 1, 10**4_000], ids=["most", "more"])
-def test_a_server_may_count_any_number_of_tokens(served: Callable[..., API], tokens: int) -> None:
-    """The sums stop at what SQLite can hold; no batch stays open for that."""
+@pytest.mark.parametrize(
+    ("tokens", "counted"), [(10**15, 3 * 10**15), (2**63 - 1, 0), (10**4_000, 0)], ids=["most", "more", "far more"]
+)
+def test_a_server_may_count_any_number_of_tokens(served: Callable[..., API], tokens: int, counted: int) -> None:
+    """What no answer can have is not counted, and SQLite holds the rest; no batch stays open for that."""
 
     class Boaster:
         def answer(self, task: Task, context: CallContext) -> Answer:  # noqa: ARG002  it is quick
@@ -320,7 +322,7 @@ def test_a_server_may_count_any_number_of_tokens(served: Callable[..., API], tok
     api = served(Boaster())
     batch = ended(api, api.batch(api.stored_id(input_of(3)))["id"])
     assert (batch["status"], batch["request_counts"]["completed"]) == ("completed", 3)
-    assert (batch["usage"]["input_tokens"], batch["usage"]["output_tokens"]) == (2**63 - 1, 3)
+    assert (batch["usage"]["input_tokens"], batch["usage"]["output_tokens"]) == (counted, 3)
 
 
 def test_lists_are_pages_newest_first(api: API) -> None:

@@ -494,7 +494,7 @@ def test_all_kinds_of_trouble_at_once_leave_no_line_out() -> None:
         answer(200, b"<html>"),
         answer(400, b"<html>no</html>"),
         cut(rendered(200, COMPLETION)[:-9]),
-        answer(404),
+        answer(404, b'{"error": {"message": "no such model"}}'),
     )
     with upstream(flaky(*troubles, of=2)) as (found, _):
         answers = executed(found, 120, speed=100.0)
