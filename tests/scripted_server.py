@@ -278,7 +278,7 @@ def silent() -> Step:
 
 
 FILE = (
-    b'{"id":"file-1","object":"file","bytes":3,"created_at":1,"filename":"a.txt","purpose":"user_data",'
+    b'{"id":"file-1","object":"file","bytes":null,"created_at":1,"filename":"a.txt","purpose":"user_data",'
     b'"status":"processed"}'
 )
 

@@ -118,7 +118,7 @@ _HERE: Final = {
     "redirect_refused": "The server redirects to where requests must not follow; correct the base URL.",
     "run_damaged": "What was kept of the run cannot be used; see the message for how to go on.",
     "run_in_progress": "Another process works on this run; let it end, or stop it first.",
-    "size_mismatch": "Fewer or more bytes arrived than were announced; try again.",
+    "size_mismatch": "Fewer or more bytes arrived than were announced or sent; see the message, and try again.",
     "temporary_storage": "The temporary folder cannot be used; free space, or set TMPDIR.",
     "timeout": "It took longer than timeout or max_wait; raise it, or try again.",
     "tls_error": "TLS did not come about: an untrusted certificate, an unusable CA bundle, or a server without TLS.",

@@ -20,10 +20,17 @@ def is_same_id(asked: str, told: str) -> bool:
     Case, percent-encoding, the prefix of the kind and a path in front do not count; ids that a gateway encodes whole
     are not compared.
     """
-    if asked == told or _LITELLM.match(asked) or _LITELLM.match(told):
+    if asked == told or is_encoded_id(asked) or is_encoded_id(told):
         return True
     one, other = _plain(asked), _plain(told)
     return bool(one and other) and (one == other or one.endswith(f"/{other}") or other.endswith(f"/{one}"))
+
+
+def is_encoded_id(one: str) -> bool:
+    """
+    Return whether a gateway made the id *one* of others, and may have rewritten the object, too.
+    """
+    return _LITELLM.match(one) is not None
 
 
 def _plain(one: str) -> str:

@@ -23,7 +23,7 @@ _BATCH: dict[str, Any] = {
     "created_at": 1,
     "output_file_id": "file-2",
 }
-_UPLOAD = _FILE | {"id": "upload_1", "status": "completed", "file": _FILE}
+_UPLOAD = _FILE | {"id": "upload_1", "bytes": 3, "status": "completed", "file": _FILE}
 _PART = {"id": "part_1", "created_at": 1, "upload_id": "upload_1"}
 _CALLS: dict[str, tuple[dict[str, Any], Callable[[OpenAIClient, str], Any]]] = {
     "files.retrieve": (_FILE, lambda client, asked: client.files.retrieve(asked)),

@@ -7,8 +7,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aikit.http.flow import Flow
-from aikit.types.errors import Rejected
+from aikit.types.errors import OpenAIError, Rejected
 from aikit.types.files import FileOrder, OpenAIFile
+from aikit.types.ids import is_encoded_id
 from aikit.validation import check_file
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def create_file(
     Check *source* and upload it, in parts if it is larger than the provider takes at once.
 
     Raises:
-        Rejected: The provider would refuse it; nothing was sent.
+        Rejected: The provider would refuse it, and nothing was sent; or it was stored with another size.
         OpenAIError: It was refused, or did not arrive.
     """
     source = source.resolved()
@@ -44,7 +45,25 @@ def create_file(
         from aikit.resources.files.multipart import create_in_parts, goes_in_parts  # noqa: PLC0415  most files are small
 
         if goes_in_parts(source, purpose, limits):
-            return (
-                yield from create_in_parts(provider, source, purpose, options, journal=session.journal, context=context)
+            file = yield from create_in_parts(
+                provider, source, purpose, options, journal=session.journal, context=context
             )
-    return (yield from provider.create_file(source, FileOrder(purpose=purpose, expires_after=options.expires_after)))
+            return _of_size(file, source.size_bytes)
+    order = FileOrder(purpose=purpose, expires_after=options.expires_after)
+    return _of_size((yield from provider.create_file(source, order)), source.size_bytes)
+
+
+def _of_size(file: OpenAIFile, size_bytes: int | None) -> OpenAIFile:
+    """
+    Return *file* if it has the size that was sent; servers may tell none or 0 at first, gateways store others.
+
+    Raises:
+        Rejected: It has another; the file comes along.
+    """
+    if not file.bytes or size_bytes is None or file.bytes == size_bytes or is_encoded_id(file.id):
+        return file
+    message = (
+        f"{size_bytes:,} bytes were sent, and the provider says that file {file.id} has {file.bytes:,}; it is stored "
+        "there all the same: compare its content, or delete it and upload again"
+    )
+    raise Rejected([OpenAIError(message=message, code="size_mismatch", param="file")], file)

@@ -103,6 +103,28 @@ def test_check_can_be_skipped() -> None:
     assert len(server.received) == 2
 
 
+@pytest.mark.parametrize(
+    ("told", "is_right"), [(5_000, True), (None, True), (0, True), (1, False), (4_999, False), (5_001, False)]
+)
+def test_a_file_of_another_size_is_an_error_that_names_it(tmp_path: Path, told: int | None, is_right: bool) -> None:  # noqa: FBT001  a parameter of pytest
+    """
+    It is stored, so that the file comes along; a size that is not known yet is no other, nor that of a gateway's file.
+    """
+    body = json.dumps(json.loads(FILE) | {"bytes": told}).encode()
+    (tmp_path / "a.txt").write_bytes(b"x" * 5_000)
+    with serving(answer(200, body)) as server, OpenAIClient("k", base_url=server.url) as client:
+        one = client.files.create(tmp_path / "a.txt", "user_data")
+        (item,) = client.files.create_many(tmp_path / "a.txt", "user_data").items
+    for errors in (one.errors, item.errors):
+        assert [(error.code, "file-1" in error.message) for error in errors] == [("size_mismatch", True)] * (
+            not is_right
+        )
+    assert (one.file and one.file.id, item.success) == ("file-1", is_right)
+    encoded = json.dumps(json.loads(body) | {"id": "file-bGl0ZWxsbTpmaWxlLTE"}).encode()
+    with serving(answer(200, encoded)) as server, OpenAIClient("k", base_url=server.url) as client:
+        assert client.files.create(tmp_path / "a.txt", "user_data").success
+
+
 def test_file_of_9_gb_is_refused_before_a_byte_is_sent(tmp_path: Path) -> None:
     """
     The size limit is checked here, on a sparse file, without reading it.
