@@ -19,6 +19,8 @@ from aikit.billing.price_overrides import read_prices, user_prices
 from aikit.billing.rates import FREE, Price
 from aikit.storage.package_data import read_data
 
+_MOST_NAMED: Final = 10
+_LONGEST_NAMED: Final = 200
 _DATE: Final = re.compile(r"-20\d\d-[01]\d-[0-3]\d(?=$|:)")
 
 
@@ -72,13 +74,22 @@ class Prices:
         """
         Return a sentence about *models* whose price is not known, and what to do.
         """
-        names = ", ".join(model or "lines that name no model" for model in models)
+        names = named(models)
         give = f"give it in {self.path} or as OpenAIClient(prices=…)"
         if self.list_name is None:
             return f"no price is known for {names}: there is no price list for this provider; {give}"
         if not is_installed():
             return f"no price is known for {names}: pip install 'aikit-client[prices]' for a price list, or {give}"
         return f"no price is known for {names}: the price list does not have it; {give}"
+
+
+def named(models: Iterable[str]) -> str:
+    """
+    Return the names of *models* for a sentence, of many the first ten.
+    """
+    names = [model[:_LONGEST_NAMED] or "lines that name no model" for model in models]
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def prices_for(base_url: str, *, own: Mapping[str, Any] | None, path: Path, is_free: bool = False) -> Prices:

@@ -24,6 +24,7 @@ PriceOf = Callable[[str], Price | None]
 _BOM: Final = b"\xef\xbb\xbf"
 _MAX_PROBLEMS: Final = 100
 _MAX_MODELS: Final = 1_000
+_LONGEST_NAME: Final = 1_000
 OTHER_MODELS: Final = "(more models)"
 
 
@@ -234,7 +235,7 @@ class UsageCounter:
         return True
 
     def _counts(self, model: Any, input_tokens: int) -> Counts:
-        name = model if type(model) is str and model else self.default_model
+        name = model[:_LONGEST_NAME] if type(model) is str and model else self.default_model
         first = self._first.get(name)
         if first is None:
             if len(self._first) >= _MAX_MODELS:

@@ -16,7 +16,7 @@ import pytest
 
 from aikit.billing import price_list
 from aikit.billing.price_overrides import checked_prices, read_prices, user_prices
-from aikit.billing.prices import Prices, prices_for
+from aikit.billing.prices import Prices, named, prices_for
 from aikit.billing.rates import Price, Rates
 from aikit.types.usage import Usage
 
@@ -273,6 +273,15 @@ def test_prices_of_wrong_types_are_refused(entries: Any) -> None:
     """
     with pytest.raises(TypeError, match="prices"):
         user_prices("prices", entries, Decimal(0))
+
+
+def test_sentences_name_few_models() -> None:
+    """
+    A server can name another model in each line.
+    """
+    assert named(["", "a"]) == "lines that name no model, a"
+    assert named([f"m{number}" + "x" * 9_000 for number in range(1_001)]).endswith("x and 991 more")
+    assert len(named(["x" * 9_000] * 1_001)) < 2_100
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"models": {}, "modles": {}}'])

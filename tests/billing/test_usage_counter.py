@@ -193,6 +193,14 @@ def test_models_without_end_take_memory_with_end() -> None:
     assert tally.counts[OTHER_MODELS, 0].requests == 500
 
 
+def test_names_without_end_are_cut() -> None:
+    """
+    A thousand characters tell a model from another.
+    """
+    tally = _tally(file_of(answer("m" * 100_000, usage()), answer("m" * 200_000, usage())))
+    assert [(model, counts.requests) for (model, _), counts in tally.counts.items()] == [("m" * 1_000, 2)]
+
+
 def test_long_requests_are_counted_apart_where_they_cost_more() -> None:
     """
     Each request has the rates of its own size, not of all together; a bound itself is not above it.

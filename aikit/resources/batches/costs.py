@@ -19,7 +19,7 @@ from aikit.billing.corrections import may_tell_more, sum_of
 from aikit.billing.costs import cost_of
 from aikit.billing.counting import AskedModels, Counter, CountingSink
 from aikit.billing.estimates import Estimator, refusal
-from aikit.billing.prices import Prices
+from aikit.billing.prices import Prices, named
 from aikit.billing.recorder import BillingRecorder
 from aikit.billing.usage_counter import Counts, UsageCounter
 from aikit.http.context import CallContext
@@ -250,7 +250,7 @@ def _count(
         if prices.own and found.unpriced:
             asked = yield from _find_deployment(provider, batch, prices)
         if asked is not None:
-            notes = (f"answers of {', '.join(found.unpriced)} cost what {asked} costs, which was asked",)
+            notes = (f"answers of {named(found.unpriced)} cost what {asked} costs, which was asked",)
             prices = attrs.evolve(prices, others=prices.price_of(asked, batch.created_at))
             found = yield from _count_files(provider, batch, prices, here, is_patient=is_patient)
     except OpenAIError as error:
