@@ -5,7 +5,6 @@ Below the transport: ``requests``' adapter and ``urllib3``'s connections, made t
 from __future__ import annotations
 
 import http.client
-import logging
 import re
 import socket
 import threading
@@ -21,7 +20,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from aikit.http.context import CallContext
-from aikit.http.headers import redacted
+from aikit.http.log_filter import keep_secrets
 from aikit.http.trust import trusted
 from aikit.types.interruptions import interruption_in, let_through
 
@@ -443,15 +442,4 @@ def _socks_pools() -> dict[str, type[_Pool]]:
     return {"http": Pool, "https": PoolTLS}
 
 
-class _RedactingFilter(logging.Filter):
-    """
-    Keeps secrets of addresses out of what urllib3 logs.
-    """
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(redacted(arg) if isinstance(arg, str) else arg for arg in record.args)
-        return True
-
-
-logging.getLogger("urllib3.connectionpool").addFilter(_RedactingFilter())
+keep_secrets()

@@ -638,6 +638,20 @@ def test_headers_of_a_request_are_the_documented_ones() -> None:
     assert headers["User-Agent"].startswith("aikit/")
 
 
+def test_what_stands_where_a_header_is_due_is_not_logged(
+    client: Callable[..., OpenAIClient], caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    It may be long, move the cursor, or repeat the key.
+    """
+    head = b"HTTP/1.1 200 OK\r\nA: b\r\nthe key is SECRET\x1b[31m\r\n\r\n"
+    with serving(cut(head + FILE)) as server, caplog.at_level("DEBUG"):
+        assert client(server).files.retrieve("file-1").success
+    assert "Failed to parse headers" in caplog.text
+    assert "SECRET" not in caplog.text
+    assert "\x1b" not in caplog.text
+
+
 @pytest.mark.parametrize("status", [100, 102, 103])
 def test_interim_answer_is_not_taken_for_the_answer(client: Callable[..., OpenAIClient], status: int) -> None:
     """
