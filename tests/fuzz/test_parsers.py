@@ -85,12 +85,14 @@ class _Hostile(HTTPAdapter):
             self._random,
             f"{request.method} {(request.url or '').partition('://fuzz')[2].partition('?')[0]}",
         )
-        body, status, told = _answer(wanted), 200, {}
+        body, status, told = _answer(wanted), 200, dict[str, str]()
         if random.random() < self._share:
             status, told = self._status, dict(fields(random))
             body = mutated(random, body if status < 300 or random.random() < 0.2 else json.dumps(REFUSED).encode())
             if random.random() < 0.1:
                 body, told["Content-Encoding"] = packed(random, body)
+        if random.random() < 0.9:
+            told.setdefault("Content-Length", str(len(body)))
         raw = urllib3.HTTPResponse(io.BytesIO(body), told, status, preload_content=False, decode_content=False)
         response = RequestsResponse()
         response.status_code, response.raw, response.request, response.url = status, raw, request, request.url or ""
