@@ -4,10 +4,7 @@ A private temporary folder, deleted by its owner once no reader uses it.
 
 from __future__ import annotations
 
-import os
-import shutil
 import sqlite3
-import tempfile
 import threading
 import weakref
 from collections.abc import Iterator
@@ -17,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from aikit.storage.temporary import temporary_root
+from aikit.storage.temporary import TemporaryFolder, temporary_root
 from aikit.types.errors import OpenAIError
 from aikit.types.interruptions import let_through
 
@@ -35,7 +32,7 @@ class Folder:
     _lock: Any
     _readers: int
     _is_closed: bool
-    _remove: weakref.finalize[[str, int], Folder]
+    _remove: weakref.finalize[[], Folder]
 
     def __init__(self) -> None:
         """
@@ -45,10 +42,11 @@ class Folder:
             OpenAIError: There is no room for it (code ``"temporary_storage"``).
         """
         with telling_faults(temporary_root()):
-            self.path = Path(tempfile.mkdtemp(prefix="aikit-"))
+            folder = TemporaryFolder.make()
+        self.path = folder.path
         self._lock = threading.Lock()
         self._readers, self._is_closed = 0, False
-        self._remove = weakref.finalize(self, _remove_folder, str(self.path), os.getpid())
+        self._remove = weakref.finalize(self, folder.remove)
 
     def close(self) -> None:
         """
@@ -115,8 +113,3 @@ def unusable(folder: Path, error: BaseException) -> OpenAIError:
         "TMPDIR to a folder with room for the files of the batch",
         code="temporary_storage",
     )
-
-
-def _remove_folder(path: str, pid: int) -> None:
-    if pid == os.getpid():  # a forked child leaves it to its parent
-        shutil.rmtree(path, ignore_errors=True)
