@@ -9,6 +9,7 @@ import logging
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Self, cast
 
@@ -116,7 +117,8 @@ class AsyncioDispatcher(LoopDispatcher):
             _close_left(self._tasks)
         elif self._tasks and loop.is_here() and not loop.loop.is_running():
             count += len(self._tasks)
-            loop.loop.run_until_complete(asyncio.wait(self._tasks))
+            with suppress(RuntimeError):  # a callback stopped the loop: the next pump goes on
+                loop.loop.run_until_complete(asyncio.wait(list(self._tasks)))  # a list: some end as this begins
         return count
 
     @property

@@ -255,6 +255,35 @@ def test_async_callbacks_of_a_stopped_loop_run_in_close(server: ScriptedServer) 
     assert seen == ["told"]
 
 
+@pytest.mark.parametrize("is_run_before", [False, True])
+@pytest.mark.parametrize("has_more", [False, True])
+def test_a_callback_may_stop_the_loop(
+    server: ScriptedServer,
+    is_run_before: bool,  # noqa: FBT001  a column
+    has_more: bool,  # noqa: FBT001  a column
+) -> None:
+    """What the loop does not come to then, close() does, also when it was close() that ran the callback."""
+    loop, seen = asyncio.new_event_loop(), list[str]()
+
+    async def stop(_: Any) -> None:
+        loop.stop()
+        seen.append("stopped")
+
+    async def tell(_: Any) -> None:
+        await asyncio.sleep(0.02)
+        seen.append("told")
+
+    client = OpenAIClient("k", base_url=server.url, dispatcher=dispatch.asyncio(loop))
+    loop.run_until_complete(asyncio.sleep(0))
+    more = {"on_terminate": tell} if has_more else {}
+    client.files.retrieve("file-1", {"on_response": stop, **more}).wait(10)
+    if is_run_before:
+        loop.run_forever()
+    client.close()
+    loop.close()
+    assert seen == ["stopped", "told"][: 1 + has_more]
+
+
 @pytest.mark.filterwarnings("error")
 def test_async_callbacks_of_a_closed_loop_are_dropped_and_logged(
     server: ScriptedServer, caplog: pytest.LogCaptureFixture
