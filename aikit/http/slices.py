@@ -5,6 +5,7 @@ Slices of a source, each a source of its own: what goes up in parts is read wher
 from __future__ import annotations
 
 import hashlib
+from codecs import BOM_UTF8
 from collections.abc import Callable, Generator, Iterator
 from typing import Final, TypeAlias
 
@@ -81,6 +82,81 @@ def _chunks(source: Source, on_read: OnRead, part_bytes: int) -> Iterator[bytes]
             yield chunk
     finally:
         reader.close()
+
+
+def without_mark(source: Source) -> Source:
+    """
+    Return *source* without the byte order mark of UTF-8 that it may begin with.
+
+    Raises:
+        OpenAIError: It cannot be read.
+    """
+    if not source.is_replayable or source.size_bytes is None:
+        return _Unmarked(parent=source, is_replayable=source.is_replayable)
+    reader = source.open()
+    try:
+        start = _read(reader, len(BOM_UTF8))
+    finally:
+        reader.close()
+    return slice_of(source, len(start), source.size_bytes - len(start)) if start == BOM_UTF8 else source
+
+
+def _read(reader: Reader, size: int) -> bytes:
+    """
+    Return *size* bytes, fewer only at the end: a reader may give less than it was asked for.
+    """
+    read = b""
+    while len(read) < size and (chunk := reader.read(size - len(read))):
+        read += chunk
+    return read
+
+
+@attrs.frozen(kw_only=True)
+class _Unmarked:
+    """
+    A stream of unknown size without the mark it may begin with.
+    """
+
+    parent: Source
+    is_replayable: bool
+    size_bytes: None = None
+
+    @property
+    def name(self) -> str:
+        """The stream's."""
+        return self.parent.name
+
+    def resolved(self) -> _Unmarked:
+        """
+        Return itself.
+        """
+        return self
+
+    def open(self, start: int = 0) -> Reader:  # noqa: ARG002  no slice is made of an unknown size
+        """
+        Start from the first byte.
+        """
+        return _UnmarkedReader(self.parent.open())
+
+
+@attrs.define
+class _UnmarkedReader:
+    """
+    Looks at the first bytes when they are read, and gives them unless they are the mark.
+    """
+
+    _reader: Reader
+    _is_begun: bool = False
+
+    def read(self, size: int, /) -> bytes:
+        if self._is_begun:
+            return self._reader.read(size)
+        self._is_begun = True
+        start = _read(self._reader, len(BOM_UTF8))
+        return self._reader.read(size) if start == BOM_UTF8 else start
+
+    def close(self) -> None:
+        self._reader.close()
 
 
 @attrs.frozen(kw_only=True)

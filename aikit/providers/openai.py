@@ -127,21 +127,21 @@ class OpenAIProvider:
         """
         Upload *source* as the file that *order* describes.
         """
-        body = MultipartBody(fields=order.to_form(), file_field="file", source=source)
-        return understood((yield self._request("POST", "/files", body=body)), OpenAIFile.from_wire)
+        body = MultipartBody(fields=self._form(order), file_field="file", source=source)
+        return understood((yield self._request("POST", "/files", body=body)), self._read_file)
 
     def retrieve_file(self, file_id: str) -> Flow[OpenAIFile]:
         """
         Ask what is known of a file.
         """
-        return _about(file_id, (yield self._request("GET", _path("/files", file_id))), OpenAIFile.from_wire)
+        return _about(file_id, (yield self._request("GET", _path("/files", file_id))), self._read_file)
 
     def list_files(self, query: Mapping[str, Any]) -> Flow[FilePage]:
         """
         Ask for one page of files.
         """
-        response = yield self._request("GET", _with_query("/files", query))
-        return understood(response, FilePage.from_wire)
+        response = yield self._request("GET", with_query("/files", query))
+        return understood(response, lambda data: FilePage.read(data, self._read_file))
 
     def delete_file(self, file_id: str) -> Flow[OpenAIFileDeleted]:
         """
@@ -190,20 +190,21 @@ class OpenAIProvider:
         Create a batch; never repeated by itself once it may have been created.
         """
         body = json_body(order.to_wire())
-        return _batch((yield self._request("POST", "/batches", body=body, is_idempotent=False)))
+        return understood((yield self._request("POST", "/batches", body=body, is_idempotent=False)), self._read_batch)
 
     def retrieve_batch(self, batch_id: str) -> Flow[OpenAIBatch]:
         """
         Ask what is known of a batch.
         """
-        return _batch((yield self._request("GET", _path("/batches", batch_id))), batch_id)
+        return _about(batch_id, (yield self._request("GET", _path("/batches", batch_id))), self._read_batch)
 
     def list_batches(self, query: Mapping[str, Any]) -> Flow[BatchPage]:
         """
         Ask for one page of batches.
         """
-        response = yield self._request("GET", _with_query("/batches", query))
-        return understood(response, _batch_readers()[1])
+        response = yield self._request("GET", with_query("/batches", query))
+        page: BatchPage = understood(response, lambda data: _batches().BatchPage.read(data, self._read_batch))
+        return page
 
     def cancel_batch(self, batch_id: str) -> Flow[OpenAIBatch]:
         """
@@ -215,7 +216,7 @@ class OpenAIProvider:
             batch = yield from self.retrieve_batch(batch_id)
             if batch.status in _STOPPED:
                 return batch
-        return _batch(response, batch_id)
+        return _about(batch_id, response, self._read_batch)
 
     def create_upload(self, order: UploadOrder) -> Flow[OpenAIUpload]:
         """
@@ -223,7 +224,7 @@ class OpenAIProvider:
         """
         body = json_body(order.to_wire())
         response = yield self._request("POST", "/uploads", body=body, cancel_grace_s=_GRACE_S)
-        return understood(response, OpenAIUpload.from_wire)
+        return understood(response, self._read_upload)
 
     def add_upload_part(self, upload_id: str, source: Source) -> Flow[OpenAIUploadPart]:
         """
@@ -249,14 +250,14 @@ class OpenAIProvider:
         if response.request.may_have_been_applied and response.status in OVER_STATUSES:
             message = f"the answer to completing upload {upload_id} was lost; look for the file in files.list()"
             raise ExchangeError(message=message, code="answer_lost", status=response.status)
-        return _about(upload_id, response, OpenAIUpload.from_wire)
+        return _about(upload_id, response, self._read_upload)
 
     def cancel_upload(self, upload_id: str) -> Flow[OpenAIUpload]:
         """
         Give up an upload; its parts are gone.
         """
         request = self._request("POST", _path("/uploads", upload_id, "/cancel"), is_cleanup=True)
-        return _about(upload_id, (yield request), OpenAIUpload.from_wire)
+        return _about(upload_id, (yield request), self._read_upload)
 
     def _content_request(self, file_id: str, sink: Sink) -> Request:
         return self._request("GET", _path("/files", file_id, "/content"), sink=sink)
@@ -265,8 +266,23 @@ class OpenAIProvider:
         headers = self._for_bytes if path.endswith("/content") else self._for_json
         return Request(method=method, url=self._url(path), headers=headers, **options)
 
+    # What differs where another provider has the same operations.
+
     def _url(self, path: str) -> str:
         return self.base_url + path
+
+    def _form(self, order: FileOrder) -> dict[str, str]:
+        return order.to_form()
+
+    def _read_file(self, data: Any) -> OpenAIFile:
+        return OpenAIFile.from_wire(data)
+
+    def _read_upload(self, data: Any) -> OpenAIUpload:
+        return OpenAIUpload.from_wire(data)
+
+    def _read_batch(self, data: Any) -> OpenAIBatch:
+        batch: OpenAIBatch = _batches().OpenAIBatch.from_wire(data)
+        return batch
 
     @cached_property
     def _for_json(self) -> Headers:
@@ -284,7 +300,10 @@ def _path(collection: str, item_id: str, rest: str = "") -> str:
     return f"{collection}/{quote(item_id, safe='')}{rest}"
 
 
-def _with_query(path: str, query: Mapping[str, Any]) -> str:
+def with_query(path: str, query: Mapping[str, Any]) -> str:
+    """
+    Return *path* with *query* behind it, if there is one.
+    """
     return f"{path}?{urlencode(query)}" if query else path
 
 
@@ -297,15 +316,7 @@ def _about(asked: str, response: Response, from_wire: Callable[[Any], T]) -> T:
     return value
 
 
-def _batch(response: Response, asked: str | None = None) -> OpenAIBatch:
-    from_wire = _batch_readers()[0]
-    return understood(response, from_wire) if asked is None else _about(asked, response, from_wire)
+def _batches() -> Any:
+    from aikit.types import batches  # noqa: PLC0415  takes 8 ms, and calls about files need none
 
-
-def _batch_readers() -> tuple[Callable[[Any], OpenAIBatch], Callable[[Any], BatchPage]]:
-    """
-    Return the reader of a batch, and that of a page of batches.
-    """
-    from aikit.types.batches import BatchPage, OpenAIBatch  # noqa: PLC0415  takes 8 ms, and calls about files need none
-
-    return OpenAIBatch.from_wire, BatchPage.from_wire
+    return batches

@@ -38,6 +38,8 @@ class Limits:
 
         checked_purposes: Purposes whose JSONL lines are checked.
 
+        removes_mark: Whether a byte order mark is taken off JSONL when it is sent, so that none is a problem.
+
         extensions: Purpose → allowed extensions of names; a purpose that is not a key allows any.
 
         upload_max_bytes: Of a file in a multipart upload.
@@ -65,6 +67,7 @@ class Limits:
     output_purposes: tuple[str, ...] = attrs.field(converter=tuple)
     has_other_purposes: bool
     checked_purposes: tuple[str, ...] = attrs.field(converter=tuple)
+    removes_mark: bool
     extensions: Mapping[str, tuple[str, ...]] = attrs.field(converter=_extensions, hash=False)
     file_max_bytes: int = attrs.field(converter=_bound)
     upload_max_bytes: int = attrs.field(converter=_bound)

@@ -109,7 +109,8 @@ class Objects:
             return
         if start and start[0] and start[0].startswith(_BOM):
             message = "the file begins with a UTF-8 byte order mark (BOM), which providers take for a part of the JSON"
-            self._problems.add_line(1, "bom", f"{message}; save it as UTF-8 without a BOM")
+            if not self._limits.removes_mark:
+                self._problems.add_line(1, "bom", f"{message}; save it as UTF-8 without a BOM")
             start[0] = start[0][len(_BOM) :]
         for line in chain(start, self._lines):
             self._number += 1

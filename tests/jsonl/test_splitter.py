@@ -297,7 +297,7 @@ def test_splitting_can_be_watched_and_stopped(tmp_path: Path) -> None:
         ({"max_lines": 0}, ValueError, "max_lines must be 1 or more, not 0"),
         ({"max_bytes": 1.5}, TypeError, "max_bytes must be a whole number, not float"),
         ({"max_tokens": True}, TypeError, "max_tokens must be a whole number, not bool"),
-        ({"provider": "opneai"}, ValueError, "known are compatible, local, openai"),
+        ({"provider": "opneai"}, ValueError, "known are azure, compatible, .*local, openai"),
         ({"filename": "a/b"}, ValueError, "is no plain name"),
         ({"folder": b"a"}, TypeError, "folder must be a path as a string, not bytes"),
         ({"folder": ""}, ValueError, "folder must not be empty"),

@@ -14,6 +14,7 @@ import pytest
 from aikit import OpenAIClient
 from aikit.cli import main
 from aikit.providers.config import Providers
+from aikit.providers.kinds import KINDS
 from aikit.storage import NoHomeError, home_folder
 from tests.scripted_server import answer, serving
 
@@ -135,5 +136,5 @@ def test_a_home_that_is_given_stands_for_the_users(tmp_path: Path, monkeypatch: 
     (tmp_path / "given" / "AIProviders.json").write_text('{"providers": {"work": {"apiKey": "sk-work"}}}')
     monkeypatch.setenv("HOME", str(tmp_path))
     assert home_folder() == tmp_path / ".aikit"
-    assert Providers.load(home=tmp_path / "given").list() == ("openai", "local", "work")
+    assert Providers.load(home=tmp_path / "given").list() == (*KINDS, "work")
     assert OpenAIClient(provider="work", home=tmp_path / "given").provider.kind == "openai"

@@ -5,17 +5,25 @@ Azure OpenAI as OpenAI with another address, another header for its key, and lim
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from aikit import __version__
+from aikit.http.flow import Flow, Work
 from aikit.http.headers import Headers
+from aikit.http.refusals import understood
+from aikit.http.sources import Source
 from aikit.providers.account import Account, key_of
 from aikit.providers.addresses import account_address
 from aikit.providers.azure.endpoint import Endpoint
+from aikit.providers.azure.quota import Quota, with_mend
+from aikit.providers.azure.reading import as_openai_file, as_openai_upload, page_of
 from aikit.providers.config import ProviderSettings
-from aikit.providers.openai import OpenAIProvider
+from aikit.providers.openai import OpenAIProvider, with_query
+from aikit.types.errors import CancelledError, OpenAIError
+from aikit.types.files import FileOrder, FilePage, OpenAIFile
+from aikit.types.uploads import OpenAIUpload
 from aikit.validation.limits import Limits, limits_for
 
 if TYPE_CHECKING:
@@ -31,12 +39,15 @@ class AzureProvider(OpenAIProvider):
 
     Attributes:
         endpoint: Where the resource answers.
+
+        quota: When to count again the files that are kept without expiry.
     """
 
     # https://learn.microsoft.com/azure/ai-services/openai/reference (read 2026-11-21)
 
     kind: str = "azure"
     endpoint: Endpoint
+    quota: Quota = attrs.field(factory=Quota, eq=False, repr=False)
 
     @classmethod
     def from_settings(cls, settings: ProviderSettings) -> AzureProvider:
@@ -73,8 +84,57 @@ class AzureProvider(OpenAIProvider):
         """
         return key_of(account_address(self.endpoint.resource), self.headers.merged(extra_headers))
 
+    def create_file(self, source: Source, order: FileOrder) -> Flow[OpenAIFile]:
+        """
+        Upload *source*; where files without expiry become many, a note says so before the quota is full.
+        """
+        if order.purpose == "batch" and not order.expires_after and self.quota.is_due():
+            yield from self._look_at_quota()
+        try:
+            return (yield from super().create_file(source, order))
+        except OpenAIError as error:
+            if error.code != "quotaExceeded":
+                raise
+            raise with_mend(error) from None
+
+    def list_files(self, query: Mapping[str, Any]) -> Flow[FilePage]:
+        """
+        Ask for one page of files; the dated surface knows no pages, so that one is cut out of its whole list.
+        """
+        if not self.endpoint.is_dated:
+            return (yield from super().list_files(query))
+        whole = yield from super().list_files({name: query[name] for name in query if name == "purpose"})
+        return (yield from super().list_files(query)) if whole.has_more else page_of(whole, query)
+
+    def _look_at_quota(self) -> Flow[None]:
+        """
+        Count the batch files that are kept without expiry; that this cannot be known stops no upload.
+        """
+        request = self._request("GET", with_query("/files", {"purpose": "batch"}), is_best_effort=True)
+        try:
+            page = understood((yield request), lambda data: FilePage.read(data, self._read_file))
+        except CancelledError:
+            raise
+        except OpenAIError:
+            return
+        words = self.quota.count(page)
+        if words is not None:
+            yield Work(lambda context: context.note(words))
+
     def _url(self, path: str) -> str:
         return self.endpoint.url(path)
+
+    def _form(self, order: FileOrder) -> dict[str, str]:
+        form = order.to_form()
+        if not self.endpoint.is_dated:
+            return form
+        return {name.replace("[", ".").removesuffix("]"): value for name, value in form.items()}
+
+    def _read_file(self, data: Any) -> OpenAIFile:
+        return OpenAIFile.from_wire(as_openai_file(data))
+
+    def _read_upload(self, data: Any) -> OpenAIUpload:
+        return OpenAIUpload.from_wire(as_openai_upload(data))
 
 
 def _fields(settings: ProviderSettings) -> tuple[Headers, bool]:

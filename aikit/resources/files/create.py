@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aikit.http.flow import Flow
+from aikit.http.slices import without_mark
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.types.files import FileOrder, OpenAIFile
 from aikit.types.ids import is_encoded_id
@@ -41,6 +42,8 @@ def create_file(
     problems = check_file(source, purpose, limits, context) if options.validate else ()
     if problems:
         raise Rejected(problems)
+    if limits.removes_mark and source.name.lower().endswith(".jsonl"):
+        source = without_mark(source)
     if (source.size_bytes or 0) > limits.size_limit(purpose):
         from aikit.resources.files.multipart import create_in_parts, goes_in_parts  # noqa: PLC0415  most files are small
 

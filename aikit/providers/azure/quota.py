@@ -1,0 +1,59 @@
+"""
+The quota of batch files that are kept without expiry.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Final
+
+import attrs
+
+from aikit.types.errors import OpenAIError
+from aikit.types.files import FilePage
+
+# https://learn.microsoft.com/azure/ai-services/openai/quotas-limits (read 2026-11-21)
+_MOST: Final = 500
+_MOST_WITH_EXPIRY: Final = 10_000
+_NEAR: Final = 450
+_FEWEST_BETWEEN: Final = 10
+_MEND: Final = (
+    f"a resource keeps at most {_MOST} batch files without expiry: give expires_after, with which it keeps "
+    f"{_MOST_WITH_EXPIRY:,}, or delete old ones with files.prune"
+)
+
+
+@attrs.define(eq=False)
+class Quota:
+    """
+    How many uploads may still come before it is worth to count the files again.
+    """
+
+    # `_lock` guards `_left`; nothing else is done under it.
+
+    _left: int = 0
+    _lock: Any = attrs.field(factory=threading.Lock, repr=False)
+
+    def is_due(self) -> bool:
+        """
+        Note one more upload; return whether the files are to be counted before it.
+        """
+        with self._lock:
+            self._left -= 1
+            return self._left < 0
+
+    def count(self, page: FilePage) -> str | None:
+        """
+        Count the files of *page* without expiry; return a sentence for the caller where they are near the quota.
+        """
+        kept = sum(file.expires_at is None for file in page.files)
+        with self._lock:
+            self._left = max((_NEAR - kept) // 2, _FEWEST_BETWEEN)
+        return f"{kept:,} batch files are kept without expiry; {_MEND}" if kept >= _NEAR else None
+
+
+def with_mend(error: OpenAIError) -> OpenAIError:
+    """
+    Return *error*, that the quota is full, with how it is mended.
+    """
+    return attrs.evolve(error, message=f"{error.message} ({_MEND})")

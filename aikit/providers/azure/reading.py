@@ -1,0 +1,69 @@
+"""
+What Azure answers, as OpenAI would have answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from aikit.types.errors import OpenAIError
+from aikit.types.files import FilePage, OpenAIFile
+
+RAW_STATUS: Final = "azure_status"
+"""Field among *extra* with the status as it came, where OpenAI has none of that name."""
+
+UNREADY: Final = frozenset(("pending", "running"))
+"""Statuses of files that are not yet processed, so that no batch can be made of them."""
+
+_FILE_STATUSES: Final = frozenset(("uploaded", "processed", "error", "deleting", "deleted"))
+
+
+def as_openai_file(data: Any) -> Any:
+    """
+    Return a File object with a status that OpenAI has, the raw one beside it, and ``bytes`` though they be unknown.
+    """
+    # pending, running, processed, error, deleted: https://github.com/Azure/azure-rest-api-specs (read 2026-11-21)
+    if not isinstance(data, dict) or (data.get("status") in _FILE_STATUSES and "bytes" in data):
+        return data
+    said = data.get("status")
+    status = said.strip().lower() if isinstance(said, str) else said
+    raw = {RAW_STATUS: status} if status in UNREADY else {}
+    return {"bytes": None, **data, "status": "uploaded" if raw else status or None, **raw}
+
+
+def as_openai_upload(data: Any) -> Any:
+    """
+    Return an Upload object whose file is one of OpenAI.
+    """
+    return {**data, "file": as_openai_file(data["file"])} if isinstance(data, dict) and data.get("file") else data
+
+
+def page_of(whole: FilePage, query: Mapping[str, Any]) -> FilePage:
+    """
+    Cut out of the *whole* list the page that *query* asks for, as OpenAI pages: newest first unless told otherwise.
+
+    Raises:
+        OpenAIError: There is no file with the id that the page is to follow.
+    """
+    is_newest_first = query.get("order") != "asc"
+    files = sorted(whole.files, key=_age, reverse=is_newest_first)
+    after, limit = query.get("after"), int(query.get("limit", 0)) or len(files)
+    start = _place_after(after, files) if after is not None else 0
+    page = files[start : start + limit]
+    cursor = page[-1].id if page and start + limit < len(files) else None
+    return attrs.evolve(FilePage.of(page, cursor), unread=whole.unread if start == 0 else ())
+
+
+def _age(file: OpenAIFile) -> tuple[int, str]:
+    return file.created_at, file.id
+
+
+def _place_after(after: str, files: list[OpenAIFile]) -> int:
+    for place, file in enumerate(files):
+        if file.id == after:
+            return place + 1
+    message = f"no file {after!r} is in the list any more that the page is to follow; begin with the first page again"
+    raise OpenAIError(message=message, code="invalid_value", param="after")
