@@ -97,6 +97,22 @@ class ResumingSink:
         """
         raise NotImplementedError
 
+    def expect(self, size_bytes: int | None) -> None:
+        """
+        Take no more than *size_bytes*; where the description of the file tells none, any number on disk.
+
+        Raises:
+            OpenAIError: None is told, and memory or an encoding, which makes much of little, is in between (code
+                ``"invalid_response"``).
+        """
+        if size_bytes is None and (self._is_encoded or isinstance(self, MemorySink)):
+            message = (
+                f"more than {self.most_unannounced:,} bytes came, and neither the answer nor the description tells how "
+                "many the file has"
+            )
+            raise OpenAIError(message=message, code="invalid_response")
+        self.expected, self.most_unannounced = size_bytes, None
+
     def require_room(self, count: int) -> None:
         """
         Check that *count* more bytes are no more than were announced.

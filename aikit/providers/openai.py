@@ -168,7 +168,7 @@ class OpenAIProvider:
         try:
             response = yield from self._content(file_id, sink)
         except SizeUnknownError:  # what never ends is to end somewhere
-            sink.expected = (yield from self.retrieve_file(file_id)).bytes
+            sink.expect((yield from self.retrieve_file(file_id)).bytes)
             response = yield from self._content(file_id, sink)
         if raise_for_status(response).status not in {200, 206}:
             raise attrs.evolve(error_from(response), code="invalid_response")

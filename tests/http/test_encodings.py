@@ -20,7 +20,7 @@ from urllib3.exceptions import DecodeError
 from aikit import OpenAIClient, OpenAIFileResult
 from aikit.http import receiving
 from aikit.http.receiving import Decoder
-from tests.scripted_server import FILE, Step, answer, cut, rendered, serving
+from tests.scripted_server import FILE, Exchange, Step, answer, cut, rendered, serving
 
 _TEXT = "".join(f"line {number} of the output\n" for number in range(2000)).encode()
 _PACKED = gzip.compress(_TEXT)
@@ -271,3 +271,23 @@ def test_a_cut_json_answer_is_asked_for_again() -> None:
         result: OpenAIFileResult = client.files.retrieve("file-1")
         assert result.success
         assert len(server.received) == 2
+
+
+def test_a_download_of_a_size_that_nothing_tells_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    However much it is, unless it is encoded, which makes much of little.
+    """
+    monkeypatch.setattr("aikit.providers.openai._MOST_UNANNOUNCED", 1_000)
+    whole = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n"
+    for encoding, body in ((b"", _TEXT), (b"Content-Encoding: gzip\r\n", _PACKED)):
+
+        def content(exchange: Exchange, told: bytes = whole % (encoding, len(body), body)) -> None:
+            exchange.sock.sendall(told)
+
+        with (
+            serving(content, answer(200, FILE), content, answer(200, FILE)) as server,
+            OpenAIClient("sk-test", base_url=server.url, max_retries=0) as client,
+        ):
+            result = client.files.download("file-1", tmp_path / "a", {"replace": True})
+            assert [error.code for error in result.errors] == (["invalid_response"] if encoding else [])
+    assert (tmp_path / "a").read_bytes() == _TEXT

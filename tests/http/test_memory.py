@@ -147,6 +147,20 @@ def test_content_ends_where_the_file_does() -> None:
     assert _peak(step, "content") == ("size_mismatch", "None")
 
 
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_content_of_a_size_that_nothing_tells_ends(is_packed: bool) -> None:  # noqa: FBT001  a parameter of the test
+    """
+    Neither the answer nor the description does: memory takes no more than it would of any answer.
+    """
+    packed = answer(200, gzip.compress(b" " * (300 << 20), 9), {"Content-Encoding": "gzip"})
+    content = packed if is_packed else _endless(_CHUNKED % 200, _CHUNK)
+
+    def step(exchange: Exchange) -> None:
+        (content if exchange.request_head()[1].endswith("/content") else answer(200, FILE))(exchange)
+
+    assert _peak(step, "content") == ("invalid_response", "None")
+
+
 @pytest.mark.parametrize(
     "step",
     [
