@@ -134,6 +134,7 @@ class _Run:
     _alive: int = 0
     _under_way: int = 0
     _parked: ParkedTasks = attrs.field(factory=ParkedTasks)
+    _is_alone: bool = False
     _is_exhausted: bool = False
     _is_stopping: bool = False
     _cancel_at: float = float("inf")
@@ -165,7 +166,11 @@ class _Run:
         for number in range(1, self._limit.most + 1):
             if self._is_exhausted or self._is_stopping or not self._has_started(number):
                 break
-        self._leave()
+        if not self._workers:  # none can be had, as at the interpreter's end from Python 3.12 on
+            self._is_alone = True
+            self._work(_Worker())
+        else:
+            self._leave()
 
     def _has_started(self, number: int) -> bool:
         worker = _Worker()
@@ -176,8 +181,6 @@ class _Run:
             thread.start()
         except RuntimeError:  # the system has no more threads; those that run suffice
             self._leave()
-            if number == 1:
-                raise
             return False
         self._workers[thread] = worker
         return True
@@ -204,12 +207,14 @@ class _Run:
         with self._state:
             self._put_back(worker)
             while not self._is_over():
+                if self._is_alone:
+                    self._tick()
                 task = self._next()
                 if task is not None:
                     self._begin(worker, task)
                     return True
                 if not self._is_over():
-                    self._state.wait()
+                    self._state.wait(_LOOK_S if self._is_alone else None)
             self._state.notify_all()
             return False
 

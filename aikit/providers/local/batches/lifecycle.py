@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Final
 
 import attrs
@@ -217,7 +218,8 @@ class AnswerRun:
         Answer the lines that have no record in the journal.
         """
         writer = threading.Thread(target=self._write_periodically, name="aikit-batch-journal", daemon=True)
-        writer.start()
+        with suppress(RuntimeError):  # no thread can be had: what is answered is written at the end
+            writer.start()
         try:
             with self.batches.store.batch_folder.input(self.batch.id).open("rb", buffering=0) as file:
                 execute(
@@ -233,7 +235,8 @@ class AnswerRun:
             self._fail(error)
         finally:
             self._ended.set()
-            writer.join()
+            if writer.ident is not None:
+                writer.join()
 
     def _take(self, task: Task, answer: Answer) -> None:
         text, usage = answered_line(task.custom_id, answer)

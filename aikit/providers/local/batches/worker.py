@@ -176,17 +176,19 @@ class _QueueThread:
             if self._stop.is_set():
                 return
             self._ids[batch_id] = None  # once, in its old place
-            if self._thread is None:
-                self._start()
+            if self._thread is not None or self._has_started():
+                return
+            self._thread = threading.current_thread()
+        self._run()
 
-    def _start(self) -> None:
+    def _has_started(self) -> bool:
         thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         try:
             thread.start()
-        except RuntimeError:  # the interpreter is ending and starts no more threads
-            self._ids.clear()
-        else:
-            self._thread = thread
+        except RuntimeError:  # as at the interpreter's end: the thread that asks does the work
+            return False
+        self._thread = thread
+        return True
 
     def join(self, timeout_s: float) -> None:
         with self._lock:
