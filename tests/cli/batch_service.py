@@ -28,7 +28,8 @@ class Service:
     Attributes:
         looks: How often a batch is asked for until it has ended.
 
-        ends: How the batches end, one after the other, ``"crowded"`` for too many tokens; then ``"completed"``.
+        ends: How the batches end, one after the other, ``"crowded"`` for too many tokens, ``"broken"`` for a failure in
+            the middle; then ``"completed"``.
 
         refusals: How many creations are refused first.
 
@@ -160,16 +161,16 @@ class Service:
     def _end(self, batch: dict[str, Any]) -> None:
         lines = [json.loads(line) for line in self.files[batch["input_file_id"]].splitlines()]
         end = self.ends.pop(0) if self.ends else "completed"
-        status = "failed" if end == "crowded" else end
+        status = "failed" if end in {"crowded", "broken"} else end
         good = [line for line in lines if "bad" not in line["custom_id"]]
-        if status == "expired":
+        if end in {"expired", "broken"}:
             good = good[: len(good) // 2]
         done = {line["custom_id"] for line in good}
         output, failures = [_answer(line) for line in good], []
         if status != "failed":
             failures = [_failure(line, status) for line in lines if line["custom_id"] not in done]
         else:
-            output = []
+            output = output if end == "broken" else []
             error = {"code": "invalid_request", "message": "no such model", "line": 1, "param": "body.model"}
             if end == "crowded":
                 error = {"code": "token_limit_exceeded", "message": "Enqueued token limit reached."}

@@ -348,6 +348,26 @@ def test_a_batch_that_was_refused_is_tried_again(aikit: Here, good: Path, servic
     assert ran.fields[0][1:] == ["5", "5", "0", "0", "0", "0"]
 
 
+def test_a_batch_that_failed_in_the_middle_is_paid_and_not_tried_again_unasked(
+    aikit: Here, good: Path, service: Service, home: Path
+) -> None:
+    """
+    What it answered is part of the cost, and what it left undone is sent again when it is asked for, at its estimate.
+    """
+    home.mkdir(exist_ok=True)
+    (home / "prices.json").write_text('{"models": {"m": {"batch": {"input": 1, "output": 1}}}}')
+    service.ends = ["broken", "completed"]
+    ran = aikit("batch", "run", good, *QUICK)
+    assert ran.fields[0][1:] == ["5", "2", "3", "0", "0", "0"]
+    assert "\ncost $0.000030;" in ran.err
+    assert "finished" in aikit("batch", "run", good, *QUICK).err
+    assert len(service.batches) == 1
+    ran = aikit("batch", "run", good, *QUICK, "--resubmit")
+    assert "estimate: 3 requests" in ran.err
+    assert ran.fields[0][1:] == ["5", "5", "0", "0", "0", "0"]
+    assert "cost $0.000075 in 2 batches" in ran.err
+
+
 def test_a_bound_on_the_cost_is_kept(aikit: Here, good: Path, service: Service, tmp_path: Path) -> None:
     """
     What may cost more, or nobody knows what, is refused with exit code 3 before anything is sent.

@@ -149,7 +149,7 @@ class BatchRows:
             return OpenAIError(message=message, code=f"batch_{end}", line=line)
         why = errors.get(0) or next(iter(self.root.errors), None)
         said = f": {why.message}" if why is not None else ", and the provider does not say why"
-        when = ", and no file has an answer to this line" if _was_begun(self.root) else " before it was begun"
+        when = ", and no file has an answer to this line" if was_begun(self.root) else " before it was begun"
         return OpenAIError(message=f"batch {self.root.id} failed{when}{said}", code="batch_failed", line=line)
 
     def _opened_input(self) -> BinaryIO:
@@ -229,7 +229,7 @@ def without_answer(batch: OpenAIBatch) -> str:
     return "failed" if batch.status == "failed" else "missing"
 
 
-def _was_begun(batch: OpenAIBatch) -> bool:
+def was_begun(batch: OpenAIBatch) -> bool:
     """
     Return whether lines of *batch* may have been answered before it failed.
     """

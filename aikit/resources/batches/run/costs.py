@@ -31,7 +31,7 @@ def costs_of(client: Client, state: RunState) -> tuple[list[OpenAIBatchCost], li
     costs, problems = [], []
     for part in state.parts:
         for attempt in part.attempts:
-            if attempt.batch_id is None or attempt.status == "failed":
+            if attempt.batch_id is None or attempt.is_refused:
                 continue
             cost = _recorded_cost(client, attempt.batch_id)
             if cost is None:

@@ -23,6 +23,7 @@ _KINDS: Final[Mapping[str, Any]] = {
     "int": int,
     "float": int | float,
     "float | None": int | float | None,
+    "bool": bool,
     "RunOrder": object,
 }
 
@@ -42,12 +43,20 @@ class Attempt:
         status: How it ended; ``None`` until it is over.
 
         code: Why the provider refused it as a whole, if it did.
+
+        is_begun: Whether lines of a batch that failed may have been answered, and paid, before.
     """
 
     intent: str
     batch_id: str | None = None
     status: str | None = None
     code: str | None = None
+    is_begun: bool = False
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it was refused as a whole, so that nothing was done and nothing is paid."""
+        return self.status == "failed" and not self.is_begun
 
 
 @attrs.frozen(kw_only=True)
@@ -96,8 +105,8 @@ class Part:
 
     @property
     def is_refused(self) -> bool:
-        """Whether its last batch was refused as a whole, so that nothing was done and nothing is paid."""
-        return bool(self.attempts) and self.attempts[-1].status == "failed"
+        """Whether its last batch was."""
+        return bool(self.attempts) and self.attempts[-1].is_refused
 
     @property
     def has_undone(self) -> bool:

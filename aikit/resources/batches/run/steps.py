@@ -13,7 +13,7 @@ import attrs
 
 from aikit.resources.batches.create import new_intent
 from aikit.resources.batches.fetch import output_missing
-from aikit.resources.batches.rows.join import lacks_output
+from aikit.resources.batches.rows.join import lacks_output, was_begun
 from aikit.resources.batches.run.state import Part, RunState
 from aikit.resources.call import wait_interruptibly
 from aikit.resources.files.wait import UNREADY
@@ -149,7 +149,8 @@ def wait_until_ended(client: Client, state: RunState, listener: Listener, wait: 
                 failures.append(output_missing(batch))
                 continue
             code = batch.errors[0].code if batch.errors else None
-            state = state.with_part(state.parts[number - 1].with_last(status=batch.status, code=code))
+            known = {"status": batch.status, "code": code, "is_begun": was_begun(batch)}
+            state = state.with_part(state.parts[number - 1].with_last(**known))
             listener.on_state(state)
     if failures:
         raise Rejected(failures)

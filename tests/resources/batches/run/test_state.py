@@ -127,6 +127,8 @@ def test_a_part_knows_what_is_left_of_it() -> None:
     under_way = part.intending("i").with_last(batch_id="b")
     assert (under_way.is_submitted, under_way.is_ended, under_way.has_undone) == (True, False, False)
     assert under_way.with_last(status="failed").has_undone
+    assert under_way.with_last(status="failed").is_refused
+    assert not under_way.with_last(status="failed", is_begun=True).is_refused
     done = under_way.with_last(status="completed")
     assert not attrs.evolve(done, counts={"ok": 2, "failed": 0}).has_undone
     assert attrs.evolve(done, counts={"ok": 1, "missing": 1}).has_undone
