@@ -5,29 +5,22 @@ JSON of a successful answer without what must not be kept: secrets that servers 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
-
-from aikit.http.headers import Headers
 
 _MIN_SECRET: Final = 8
 """A shorter key of a local server may well be a word in names and texts."""
 _MIN_SECRET_IN_ID: Final = 16
-_HIDING: Final = re.compile(rb"\\[u/]|\A[^\x00]{0,3}\x00")  # how JSON may spell a letter in another way
-_HALVES: Final = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]|\A[^\x00]{0,3}\x00")
 _HALF: Final = re.compile("[\ud800-\udfff]")
 
 
-def cleaned(value: Any, body: bytes, headers: Headers) -> Any:
+def cleaned(value: Any, secrets: Sequence[str]) -> Any:
     """
-    Return *value*, which is the JSON *body*, with secrets of the request's *headers* as ``***``.
+    Return *value*, which is decoded JSON, with *secrets* as ``***``.
 
     Lone surrogates, which nothing can write, become U+FFFD, but in ids: those are refused by who reads them.
     """
-    secrets = [one for one in headers.secrets() if len(one) >= _MIN_SECRET]
-    is_hiding = bool(secrets) and _HIDING.search(body) is not None
-    if is_hiding or _HALVES.search(body) or any(one.encode("utf-8", "replace") in body for one in secrets):
-        return _cleaned(value, secrets, is_id=False)
-    return value
+    return _cleaned(value, [one for one in secrets if len(one) >= _MIN_SECRET], is_id=False)
 
 
 def _cleaned(value: Any, secrets: list[str], *, is_id: bool) -> Any:

@@ -4,6 +4,7 @@ Files that a provider keeps, as frozen values.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -87,7 +88,7 @@ class OpenAIFile:
             filename, purpose = data["filename"], data["purpose"]
             if (
                 type(file_id) is str
-                and is_id(file_id)
+                and (_PLAIN_ID(file_id) or is_id(file_id))
                 and type(filename) is str
                 and type(purpose) is str
                 and (type(created_at) is int and -MOST < created_at < MOST)  # so no bool
@@ -201,5 +202,6 @@ class FilePage(Page[OpenAIFile]):
 
 _REQUIRED: Final = {"id": text, "created_at": unix_time, "filename": text, "purpose": text}
 _OPTIONAL: Final = {"bytes": whole_number, "status": text, "expires_at": unix_time}
+_PLAIN_ID: Final = re.compile(r"[\w-]{1,200}", re.ASCII).fullmatch
 _FILE_KEYS: Final = frozenset(field.name for field in attrs.fields(OpenAIFile)) - {"extra"}
 _DELETED_KEYS: Final = frozenset(field.name for field in attrs.fields(OpenAIFileDeleted)) - {"extra"}

@@ -44,29 +44,24 @@ def create_file(
         raise Rejected(problems)
     if limits.removes_mark and source.name.lower().endswith(".jsonl"):
         source = without_mark(source)
+    order, flow = FileOrder(purpose=purpose, expires_after=options.expires_after), None
     if (source.size_bytes or 0) > limits.size_limit(purpose):
         from aikit.resources.files.multipart import create_in_parts, goes_in_parts  # noqa: PLC0415  most files are small
 
         if goes_in_parts(source, purpose, limits):
-            file = yield from create_in_parts(
-                provider, source, purpose, options, journal=session.journal, context=context
-            )
-            return _of_size(file, source.size_bytes)
-    order = FileOrder(purpose=purpose, expires_after=options.expires_after)
-    return _of_size((yield from provider.create_file(source, order)), source.size_bytes)
+            flow = create_in_parts(provider, source, purpose, options, journal=session.journal, context=context)
+    file = yield from flow or provider.create_file(source, order)
+    if file.bytes and source.size_bytes not in {file.bytes, None} and not is_encoded_id(file.id):
+        raise Rejected([_other_size(file, source.size_bytes)], file)
+    return file
 
 
-def _of_size(file: OpenAIFile, size_bytes: int | None) -> OpenAIFile:
+def _other_size(file: OpenAIFile, size_bytes: int | None) -> OpenAIError:
     """
-    Return *file* if it has the size that was sent; servers may tell none or 0 at first, gateways store others.
-
-    Raises:
-        Rejected: It has another; the file comes along.
+    Return the error for a file of another size than was sent; 0 is what servers may tell at first.
     """
-    if not file.bytes or size_bytes is None or file.bytes == size_bytes or is_encoded_id(file.id):
-        return file
     message = (
         f"{size_bytes:,} bytes were sent, and the provider says that file {file.id} has {file.bytes:,}; it is stored "
         "there all the same: compare its content, or delete it and upload again"
     )
-    raise Rejected([OpenAIError(message=message, code="size_mismatch", param="file")], file)
+    return OpenAIError(message=message, code="size_mismatch", param="file")
