@@ -82,10 +82,12 @@ class Scripted:
     """
     A transport that gives each request the next act of its script, the last one again and again.
 
-    The search for a batch whose creation was not answered is answered beside the script: there is none.
+    The search for a batch whose creation was not answered is answered beside the script: there is none. So are looks at
+    the input file of a batch that is created, as *input_file*, and not one of these is among the *sent*.
     """
 
     acts: list[Callable[[Request], Response]]
+    input_file: bytes | None = None
     sent: list[Request] = attrs.field(factory=list)
 
     def send(self, request: Request, context: CallContext) -> Response:
@@ -103,6 +105,8 @@ class Scripted:
             earlier.method == "POST" and urlsplit(earlier.url).path == asked.path for earlier in self.sent
         ):
             return answering(200, b'{"object": "list", "data": [], "has_more": false}')(request)
+        if self.input_file is not None and request.method == "GET":
+            return answering(200, self.input_file)(request)
         self.sent.append(request)
         return self.acts[min(len(self.sent), len(self.acts)) - 1](request)
 
@@ -186,6 +190,14 @@ def scripted(
     return make
 
 
+def _input_file(scripted: Any, operation: str) -> bytes | None:
+    """
+    Return the file that the batch to be created is to be made of: some providers look whether it is processed.
+    """
+    content: bytes = (scripted.samples / "file.json").read_bytes()
+    return content if operation == "batches.create" else None
+
+
 @pytest.mark.parametrize("mode", ["inline", "pool"])
 @pytest.mark.parametrize(
     ("operation", "scene"), [pair for pair in itertools.product(OPERATIONS, SCENES) if pair not in OTHERWISE]
@@ -201,6 +213,7 @@ def test_every_operation_keeps_the_contract(
     world = SCENES[scene]
     good, bad = ((scripted.samples / name).read_bytes() for name in (sample, "refusal.json"))
     client, transport = scripted(world.acts(good, bad))
+    transport.input_file = _input_file(scripted, operation)
     seen: list[OpenAIResult[Any]] = []
     options: dict[str, Any] = {"on_terminate": seen.append} if mode == "pool" else {}
     if operation == "create":
@@ -228,6 +241,7 @@ def test_garbage_is_one_clear_error(
     """
     monkeypatch.setattr("aikit.http.retry.RetryPolicy._backoff", lambda *_: 0.001)
     client, transport = scripted([answering(200, garbage)])
+    transport.input_file = _input_file(scripted, operation)
     options = {"filename": "notes.txt"} if operation == "create" else {}
     result = OPERATIONS[operation][1](client, options, tmp_path / "out.bin")
     assert [error.code for error in result.errors] == ["invalid_response"]

@@ -286,7 +286,8 @@ def _text(value: Any) -> str | None:
 
 
 def _errors(value: Any) -> tuple[OpenAIBatchError, ...]:
-    entries = value.get("data", [value] if value else None) if isinstance(value, dict) else value
+    entries = value.get("data", value or None) if isinstance(value, dict) else value
+    entries = [entries] if isinstance(entries, dict) else entries  # one alone, as Azure's specification has it
     read = map(_error, entries) if isinstance(entries, list) else ()
     return tuple(error for error in read if error is not None)
 

@@ -5,30 +5,44 @@ Azure OpenAI as OpenAI with another address, another header for its key, and lim
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from aikit import __version__
-from aikit.http.flow import Flow, Work
+from aikit.http.bodies import json_body
+from aikit.http.flow import Flow, Pause, Work
 from aikit.http.headers import Headers
 from aikit.http.refusals import understood
 from aikit.http.sources import Source
 from aikit.providers.account import Account, key_of
 from aikit.providers.addresses import account_address
 from aikit.providers.azure.endpoint import Endpoint
-from aikit.providers.azure.quota import Quota, with_mend
-from aikit.providers.azure.reading import as_openai_file, as_openai_upload, page_of
+from aikit.providers.azure.quota import Quota, queue_of, with_mend
+from aikit.providers.azure.reading import (
+    RAW_STATUS,
+    UNREADY,
+    as_openai_batch,
+    as_openai_file,
+    as_openai_upload,
+    page_of,
+)
 from aikit.providers.config import ProviderSettings
 from aikit.providers.openai import OpenAIProvider, with_query
+from aikit.providers.tokens import unsupported
 from aikit.types.errors import CancelledError, OpenAIError
 from aikit.types.files import FileOrder, FilePage, OpenAIFile
 from aikit.types.uploads import OpenAIUpload
 from aikit.validation.limits import Limits, limits_for
 
 if TYPE_CHECKING:
-    from aikit.types.batches import OpenAIBatch
+    from aikit.types.batches import BatchOrder, OpenAIBatch
 
+_CHAT: Final = "/chat/completions"
+_FIRST_PAUSE_S: Final = 1.0
+_LONGEST_PAUSE_S: Final = 10.0
+_LONGEST_WAIT_S: Final = 1800.0
 _CREDENTIALS: Final = ("api-key", "Authorization")
 
 
@@ -93,9 +107,7 @@ class AzureProvider(OpenAIProvider):
         try:
             return (yield from super().create_file(source, order))
         except OpenAIError as error:
-            if error.code != "quotaExceeded":
-                raise
-            raise with_mend(error) from None
+            raise with_mend(error) from error.__cause__
 
     def list_files(self, query: Mapping[str, Any]) -> Flow[FilePage]:
         """
@@ -105,6 +117,56 @@ class AzureProvider(OpenAIProvider):
             return (yield from super().list_files(query))
         whole = yield from super().list_files({name: query[name] for name in query if name == "purpose"})
         return (yield from super().list_files(query)) if whole.has_more else page_of(whole, query)
+
+    def create_batch(self, order: BatchOrder) -> Flow[OpenAIBatch]:
+        """
+        Create a batch, as soon as its input file is processed; never repeated by itself.
+
+        Raises:
+            OpenAIError: The file could not be processed (code ``"processing_failed"``), or not in time
+                (``"timeout"``), or lies in blob storage (``"unsupported"``): nothing was created. Or it was refused.
+        """
+        if "://" in order.input_file_id:
+            raise unsupported("batches whose input lies in blob storage are not created; upload it with files.create")
+        yield from self._until_processed(order.input_file_id)
+        endpoint = order.endpoint or _CHAT
+        wire = order.to_wire() | {"endpoint": endpoint.removeprefix("/v1") if self.endpoint.is_dated else endpoint}
+        response = yield self._request("POST", "/batches", body=json_body(wire), is_idempotent=False)
+        try:
+            batch = understood(response, self._read_batch)
+        except OpenAIError as error:
+            raise with_mend(error) from error.__cause__
+        words = queue_of(response.headers)
+        if words is not None:
+            with suppress(CancelledError):  # the batch is there, and is to be told
+                yield Work(lambda context: context.note(words))
+        return attrs.evolve(batch, endpoint=batch.endpoint or endpoint)
+
+    def _until_processed(self, file_id: str) -> Flow[None]:
+        """
+        Wait for the input file of a batch; one that cannot be looked at is left to what creating the batch says.
+        """
+        waited_s, pause_s = 0.0, _FIRST_PAUSE_S
+        while True:
+            try:
+                file = yield from self.retrieve_file(file_id)
+            except CancelledError:
+                raise
+            except OpenAIError:
+                return
+            if file.status == "error":
+                message = (
+                    f"the provider could not process {file.filename}: {file.status_details or 'it does not say why'}"
+                )
+                raise OpenAIError(message=message, code="processing_failed", param="input_file_id")
+            status = file.extra.get(RAW_STATUS)
+            if status not in UNREADY:
+                return
+            if waited_s >= _LONGEST_WAIT_S:
+                message = f"file {file_id} is still {status!r} after {waited_s:.0f} s, so no batch was created of it"
+                raise OpenAIError(message=message, code="timeout", param="input_file_id")
+            yield Pause(pause_s)
+            waited_s, pause_s = waited_s + pause_s, min(pause_s * 1.5, _LONGEST_PAUSE_S)
 
     def _look_at_quota(self) -> Flow[None]:
         """
@@ -132,6 +194,9 @@ class AzureProvider(OpenAIProvider):
 
     def _read_file(self, data: Any) -> OpenAIFile:
         return OpenAIFile.from_wire(as_openai_file(data))
+
+    def _read_batch(self, data: Any) -> OpenAIBatch:
+        return super()._read_batch(as_openai_batch(data))
 
     def _read_upload(self, data: Any) -> OpenAIUpload:
         return OpenAIUpload.from_wire(as_openai_upload(data))

@@ -1,10 +1,11 @@
 """
-The quota of batch files that are kept without expiry.
+Quotas: batch files that are kept without expiry, and what refusals for want of quota are mended by.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
@@ -17,10 +18,14 @@ _MOST: Final = 500
 _MOST_WITH_EXPIRY: Final = 10_000
 _NEAR: Final = 450
 _FEWEST_BETWEEN: Final = 10
-_MEND: Final = (
+_FULL: Final = (
     f"a resource keeps at most {_MOST} batch files without expiry: give expires_after, with which it keeps "
     f"{_MOST_WITH_EXPIRY:,}, or delete old ones with files.prune"
 )
+_MENDS: Final = {
+    "quotaExceeded": _FULL,
+    "token_limit_exceeded": "the deployment's queue of tokens is full: create the batch when others have ended",
+}
 
 
 @attrs.define(eq=False)
@@ -49,11 +54,22 @@ class Quota:
         kept = sum(file.expires_at is None for file in page.files)
         with self._lock:
             self._left = max((_NEAR - kept) // 2, _FEWEST_BETWEEN)
-        return f"{kept:,} batch files are kept without expiry; {_MEND}" if kept >= _NEAR else None
+        return f"{kept:,} batch files are kept without expiry; {_FULL}" if kept >= _NEAR else None
+
+
+def queue_of(headers: Mapping[str, str]) -> str | None:
+    """
+    Return a sentence about the tokens that wait for the deployment, as its answer tells.
+    """
+    told = [headers.get(f"deployment-{name}enqueued-tokens", "") for name in ("", "maximum-")]
+    if not all(number.isdecimal() for number in told):
+        return None
+    return "{:,} of at most {:,} tokens are enqueued for the deployment".format(*map(int, told))
 
 
 def with_mend(error: OpenAIError) -> OpenAIError:
     """
-    Return *error*, that the quota is full, with how it is mended.
+    Return *error*, with how it is mended if it is about a quota.
     """
-    return attrs.evolve(error, message=f"{error.message} ({_MEND})")
+    mend = _MENDS.get(error.code or "")
+    return error if mend is None else attrs.evolve(error, message=f"{error.message} ({mend})")

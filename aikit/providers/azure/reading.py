@@ -4,6 +4,7 @@ What Azure answers, as OpenAI would have answered.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ RAW_STATUS: Final = "azure_status"
 UNREADY: Final = frozenset(("pending", "running"))
 """Statuses of files that are not yet processed, so that no batch can be made of them."""
 
+_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_SPELLINGS: Final = {"canceled": "cancelled", "canceling": "cancelling"}
 _FILE_STATUSES: Final = frozenset(("uploaded", "processed", "error", "deleting", "deleted"))
 
 
@@ -39,6 +42,30 @@ def as_openai_upload(data: Any) -> Any:
     Return an Upload object whose file is one of OpenAI.
     """
     return {**data, "file": as_openai_file(data["file"])} if isinstance(data, dict) and data.get("file") else data
+
+
+def as_openai_batch(data: Any) -> Any:
+    """
+    Return a Batch object with OpenAI's spellings, and with what is left out or null where it says nothing.
+
+    An input that lies in blob storage stands for the file; what is in blob storage is not among the files.
+    """
+    # https://learn.microsoft.com/azure/ai-services/openai/how-to/batch (read 2026-11-21)
+    if not isinstance(data, dict):
+        return data
+    usual = {"endpoint": "", "completion_window": "24h", "input_file_id": data.get("input_blob") or ""}
+    filled = {name: value for name, value in usual.items() if data.get(name) is None}
+    return {**data, **filled, "status": _batch_status(data.get("status"))}
+
+
+def _batch_status(said: Any) -> Any:
+    """
+    Return a status in OpenAI's spelling: there are ``Validating``, ``InProgress`` and ``canceled``.
+    """
+    if not isinstance(said, str):
+        return said
+    words = _WORD.sub("_", said.strip()).lower().replace(" ", "_")
+    return _SPELLINGS.get(words, words)
 
 
 def page_of(whole: FilePage, query: Mapping[str, Any]) -> FilePage:
