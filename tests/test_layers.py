@@ -40,6 +40,7 @@ _ONLY_THERE: Final[Mapping[str, tuple[str, ...]]] = {
     "truststore": ("http",),
     "sqlite3": ("storage", "providers", "resources"),
     "genai_prices": ("billing",),
+    "azure": ("providers",),
     "opentelemetry": ("billing",),
     "click": ("cli",),
     "rich": ("cli",),

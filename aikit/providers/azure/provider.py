@@ -19,6 +19,7 @@ from aikit.http.sources import Source
 from aikit.providers.account import Account, key_of
 from aikit.providers.addresses import account_address
 from aikit.providers.azure.endpoint import Endpoint
+from aikit.providers.azure.entra import EntraToken, scope_of
 from aikit.providers.azure.quota import Quota, queue_of, with_mend
 from aikit.providers.azure.reading import (
     RAW_STATUS,
@@ -74,12 +75,10 @@ class AzureProvider(OpenAIProvider):
         settings.require_usable()
         endpoint = Endpoint.of(settings.base_url or "", settings.setting("api_version"))
         fields, is_signed = _fields(settings)
-        return cls(
-            base_url=endpoint.base_url,
-            headers=fields,
-            endpoint=endpoint,
-            token=None if is_signed else settings.token,
-        )
+        token = settings.token
+        if token is None and settings.api_key is None:
+            token = EntraToken(settings.setting("scope") or scope_of(endpoint.resource))
+        return cls(base_url=endpoint.base_url, headers=fields, endpoint=endpoint, token=None if is_signed else token)
 
     @property
     def limits(self) -> Limits:
