@@ -43,6 +43,10 @@ class Service:
 
         passing: How many requests of that moment pass before.
 
+        unlisted_s: Seconds for which a new batch is in no list.
+
+        keeps_metadata: False for servers that drop it.
+
         silent_looks: How often a batch that has ended is told without its files and counts.
 
         unknown: Beginning of a path after ``/v1`` → how many requests for it are answered with 404 first.
@@ -61,6 +65,8 @@ class Service:
     go_on: threading.Event = attrs.field(factory=threading.Event)
     is_held: bool = False
     passing: int = 0
+    unlisted_s: float = 0
+    keeps_metadata: bool = True
     silent_looks: int = 0
     unknown: dict[str, int] = attrs.field(factory=dict)
     processing: list[str] = attrs.field(factory=list)
@@ -69,6 +75,7 @@ class Service:
     asked: list[tuple[str, str]] = attrs.field(factory=list)
     url: str = ""
     _seen: dict[str, int] = attrs.field(factory=dict)
+    _born: dict[str, float] = attrs.field(factory=dict)
     _lock: Any = attrs.field(factory=threading.Lock)
 
     def hold(self, moment: str) -> None:
@@ -121,7 +128,8 @@ class Service:
         with self._lock:
             batch_id = f"batch_{len(self.batches) + 1}"
             known = {"object": "batch", "id": batch_id, "status": "validating", "created_at": int(time.time())}
-            self.batches[batch_id] = order | known
+            self.batches[batch_id] = order | known | ({} if self.keeps_metadata else {"metadata": None})
+            self._born[batch_id] = time.monotonic()
         self.hold("after creation")
         return self.batches[batch_id]
 
@@ -153,7 +161,8 @@ class Service:
         """
         Return a page of batches, newest first.
         """
-        newest = list(self.batches.values())[::-1]
+        latest = time.monotonic() - self.unlisted_s
+        newest = [batch for name, batch in self.batches.items() if self._born[name] <= latest][::-1]
         start = [one["id"] for one in newest].index(query["after"][0]) + 1 if "after" in query else 0
         end = start + int(query.get("limit", ["20"])[0])
         return {"object": "list", "data": newest[start:end], "has_more": end < len(newest)}

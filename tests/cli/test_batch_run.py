@@ -368,6 +368,28 @@ def test_a_batch_that_failed_in_the_middle_is_paid_and_not_tried_again_unasked(
     assert "cost $0.000075 in 2 batches" in ran.err
 
 
+def test_one_batch_too_many_is_told_and_the_older_one_goes_on(
+    aikit: Here, good: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Where the younger was over before it could be cancelled, it is paid: the run stops to say so, and is resumed.
+    """
+    make = Service.create
+
+    def create(service: Service, order: dict[str, Any]) -> dict[str, Any]:
+        make(service, order)
+        ours = make(service, order)
+        ours["status"] = "completed"
+        return ours
+
+    monkeypatch.setattr(Service, "create", create)
+    ran = aikit("batch", "run", good, *QUICK)
+    assert ran.code == 1
+    assert "batch_1 stays, and batch_2 is completed, and costs what batches.cost tells" in ran.err
+    assert aikit("batch", "run", good, *QUICK).fields[0][1:] == ["5", "5", "0", "0", "0", "0"]
+    assert len(service.batches) == 2
+
+
 def test_a_bound_on_the_cost_is_kept(aikit: Here, good: Path, service: Service, tmp_path: Path) -> None:
     """
     What may cost more, or nobody knows what, is refused with exit code 3 before anything is sent.

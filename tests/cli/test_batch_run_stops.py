@@ -12,7 +12,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -90,6 +90,28 @@ def test_whenever_it_is_stopped_there_is_one_batch(
         assert "to resume: aikit batch run good.jsonl" in err.decode()
         assert "Traceback" not in err.decode()
     settled(service)
+    ran = run(*ARGV)
+    assert ran.returncode == 0, ran.stderr
+    assert len(service.batches) == 1
+    assert statuses() == ["ok"] * 5
+
+
+@pytest.mark.parametrize("fields", [{"unlisted_s": 2.0}, {"keeps_metadata": False}], ids=["late", "forgetful"])
+def test_killed_while_it_creates_there_is_one_batch_however_it_is_listed(
+    good: Path, service: Service, fields: dict[str, Any]
+) -> None:
+    """
+    The next call looks until the batch would be listed, by its intent, or else by its input, before it asks again.
+    """
+    assert good.exists()
+    for name, value in fields.items():
+        setattr(service, name, value)
+    service.hold_at = "after creation"
+    process = started()
+    assert service.reached.wait(20)
+    process.kill()
+    process.communicate(timeout=20)
+    service.go_on.set()
     ran = run(*ARGV)
     assert ran.returncode == 0, ran.stderr
     assert len(service.batches) == 1

@@ -38,6 +38,7 @@ _MAX_PAGES: Final = 10
 _PAGE_SIZE: Final = 100
 _CLOCKS_APART_S: Final = 3600
 _QUICK_S: Final = 3600
+_PAID: Final = frozenset(("finalizing", "completed", "expired"))
 _GATEWAY_TIMEOUTS: Final = frozenset((504, 524))  # 524: a content network's own
 
 
@@ -144,9 +145,7 @@ def _keep_oldest(provider: Provider, order: BatchOrder, made: _Made) -> Flow[Ope
         message = f"{error.message}; batch {made.batch.id} was created"
         raise Rejected([attrs.evolve(error, message=message)], made.batch) from None
     if made.is_answered and made.attempt == 1:
-        younger = [batch for batch in younger if batch.id == made.batch.id]
-    else:  # an earlier one may be its own as well
-        younger = [batch for batch in younger if not _is_stopping(batch)]
+        younger = [batch for batch in younger if batch.id == made.batch.id]  # an earlier one may be its own as well
     yield from _cancel_all(provider, younger, oldest)
     return oldest
 
@@ -332,22 +331,31 @@ def _unresolved(error: OpenAIError, order: BatchOrder) -> OpenAIError:
     return attrs.evolve(error, message=message)
 
 
-def _is_stopping(batch: OpenAIBatch) -> bool:
-    return batch.is_ended or batch.status == "cancelling"
+def _cancel(provider: Provider, batch: OpenAIBatch) -> Flow[str | None]:
+    """
+    Cancel *batch*; return what is to be told of it if it was quicker, and is to be paid.
+    """
+    if not batch.is_ended and batch.status != "cancelling":
+        try:
+            yield from provider.cancel_batch(batch.id)
+        except OpenAIError as error:
+            if not error.is_conflict_error:
+                raise
+            batch = yield from provider.retrieve_batch(batch.id)
+    return f"is {batch.status}, and costs what batches.cost tells" if batch.status in _PAID else None
 
 
 def _cancel_all(provider: Provider, too_many: list[OpenAIBatch], oldest: OpenAIBatch) -> Flow[None]:
     problems = []
     for batch in too_many:
         try:
-            yield from provider.cancel_batch(batch.id)
+            why = yield from _cancel(provider, batch)
+        except CancelledError:
+            raise
         except OpenAIError as error:
-            if error.is_conflict_error:  # it is over already
-                continue
-            message = (
-                f"two batches were created for one intent: {oldest.id} stays, and {batch.id} could "
-                f"not be cancelled: {error.message}; cancel it"
-            )
+            why = f"could not be cancelled: {error.message}; cancel it"
+        if why is not None:
+            message = f"two batches were created for one intent: {oldest.id} stays, and {batch.id} {why}"
             problems.append(OpenAIError(message=message, code="created_twice"))
     if problems:
         raise Rejected(problems, oldest)

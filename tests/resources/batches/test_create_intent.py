@@ -90,7 +90,8 @@ def test_intent_must_fit_into_metadata(intent: str) -> None:
 
 
 def _wire(name: str, created_at: int, intent: str = "mine") -> dict[str, Any]:
-    return WIRE | {"id": name, "created_at": created_at, "metadata": {"aikit_intent": intent}}
+    metadata = {"aikit_intent": intent}
+    return WIRE | {"id": name, "created_at": created_at, "metadata": metadata, "status": "in_progress"}
 
 
 def _answer(request: Request, status: int, value: Any) -> Response:
@@ -194,17 +195,38 @@ def test_older_batch_stays(batches: list[dict[str, Any]], found: str) -> None:
     assert _returned(flow, _answer(_request(_created(flow)), 200, _page(*batches))).id == found
 
 
-@pytest.mark.parametrize("status", [200, 409])
 @pytest.mark.parametrize("times", [(100, 99), (100, 100)])
-def test_younger_batch_is_cancelled(times: tuple[int, int], status: int) -> None:
+def test_younger_batch_is_cancelled(times: tuple[int, int]) -> None:
     """
-    Also when it was over before that; the older one is the answer.
+    The older one is the answer.
     """
     flow = _flow()
     listed = _page(_wire("ours", times[0]), _wire("theirs", times[1]))
     cancel = _request(flow.send(_answer(_request(_created(flow)), 200, listed)))
     assert (cancel.method, cancel.url) == ("POST", "https://api.example/v1/batches/ours/cancel")
-    assert _returned(flow, _answer(cancel, status, _wire("ours", 100))).id == "theirs"
+    assert _returned(flow, _answer(cancel, 200, _wire("ours", 100))).id == "theirs"
+
+
+@pytest.mark.parametrize("end", ["completed", "expired", "finalizing", "cancelled", "failed"])
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_a_younger_batch_that_was_over_before_is_told_where_it_is_paid(end: str, *, is_listed: bool) -> None:
+    """
+    It cannot be cancelled, and costs what it answered; one that was refused, or stopped by another, is none.
+    """
+    flow = _flow()
+    ours, over = _wire("ours", 100), _wire("ours", 100) | {"status": end}
+    listed = _page(over if is_listed else ours, _wire("theirs", 99))
+    step = _answer(_request(_created(flow)), 200, listed)
+    if not is_listed or end == "finalizing":
+        looking = _request(flow.send(_answer(_request(flow.send(step)), 409, {})))
+        assert (looking.method, looking.url) == ("GET", "https://api.example/v1/batches/ours")
+        step = _answer(looking, 200, over)
+    if end in {"cancelled", "failed"}:
+        assert _returned(flow, step).id == "theirs"
+        return
+    with pytest.raises(Rejected, match=f"theirs stays, and ours is {end}, and costs") as caught:
+        flow.send(step)
+    assert caught.value.value.id == "theirs"
 
 
 @pytest.mark.parametrize("status", [200, 403])

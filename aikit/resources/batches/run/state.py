@@ -45,6 +45,8 @@ class Attempt:
         code: Why the provider refused it as a whole, if it did.
 
         is_begun: Whether lines of a batch that failed may have been answered, and paid, before.
+
+        asked_at: Unix seconds when it was first asked for, noted before, unless that was surely refused.
     """
 
     intent: str
@@ -52,6 +54,7 @@ class Attempt:
     status: str | None = None
     code: str | None = None
     is_begun: bool = False
+    asked_at: float | None = None
 
     @property
     def is_refused(self) -> bool:

@@ -4,6 +4,7 @@ The steps of a run after its plan: each takes the state of the run, and returns 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -11,18 +12,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from aikit.http.retry import may_have_been_applied
 from aikit.resources.batches.create import new_intent
 from aikit.resources.batches.fetch import output_missing
 from aikit.resources.batches.rows.join import lacks_output, was_begun
 from aikit.resources.batches.run.state import Part, RunState
 from aikit.resources.call import wait_interruptibly
 from aikit.resources.files.wait import UNREADY
+from aikit.resources.polling import looks_s
+from aikit.types.batches import INTENT_KEY
 from aikit.types.errors import OpenAIError, Rejected
 
 if TYPE_CHECKING:
     from aikit.resources.batches.results import OpenAIBatchResult
     from aikit.resources.batches.run.client import Client
-    from aikit.runtime.result import OpenAIResult
     from aikit.types.batches import OpenAIBatch, OpenAIBatchProgress
     from aikit.types.files import OpenAIFile
     from aikit.types.progress import Progress
@@ -219,22 +222,57 @@ def _create(client: Client, state: RunState, part: Part, listener: Listener) -> 
         return state
     if not part.attempts:
         part = part.intending(new_intent())
-    state = state.with_part(part)
-    listener.on_state(state)  # before it is asked for: this is what makes it one batch
+    asked_at = part.attempts[-1].asked_at
+    batch = None if asked_at is None else _find_earlier(client, part, asked_at)
+    part = part.with_last(asked_at=time.time())
+    listener.on_state(state.with_part(part))  # before it is asked for: this is what makes it one batch
+    errors: tuple[OpenAIError, ...] = ()
+    if batch is None:
+        result = _ask(client, state, part)
+        batch, errors = result.batch, result.errors
+    if batch is not None:
+        state = state.with_part(part.with_last(batch_id=batch.id))
+        listener.on_state(state)
+        listener.on_batch(part, batch)
+    elif not any(map(may_have_been_applied, errors)):
+        listener.on_state(state.with_part(part.with_last(asked_at=None)))
+    if errors:
+        raise Rejected(_of_part(part, errors, state), result.request)
+    return state
+
+
+def _ask(client: Client, state: RunState, part: Part) -> OpenAIBatchResult:
+    """
+    Ask for the last batch of *part*, and wait for the answer.
+    """
     options = _in_background(_options(state) | {"intent": part.attempts[-1].intent})
-    result: OpenAIResult[OpenAIBatch]
     if len(part.attempts) == 1:
         result = client.batches.create(part.file_id or "", part.endpoint, options)
     else:
         result = client.batches.resubmit(part.attempts[-2].batch_id or "", NOT_OK, options)
     wait_interruptibly(result)
-    batch = result.batch
-    if batch is None:
-        raise Rejected(_of_part(part, result.errors, state), result.request)
-    state = state.with_part(part.with_last(batch_id=batch.id))
-    listener.on_state(state)
-    listener.on_batch(part, batch)
-    return state
+    return result
+
+
+def _find_earlier(client: Client, part: Part, asked_at: float) -> OpenAIBatch | None:
+    """
+    Return the batch of *part* that a call asked for which ended before it knew; ``None`` if it is not listed in time.
+
+    A provider that drops metadata shows it by its input.
+    """
+    longest_s = sum(looks_s(client.provider))
+    for pause_s in looks_s(client.provider):
+        page = client.batches.list(_in_background({"limit": 100}))
+        wait_interruptibly(page)
+        for batch in reversed(page.batches):  # the oldest stays
+            is_of_input = len(part.attempts) == 1 and not batch.metadata and batch.input_file_id == part.file_id
+            if is_of_input or batch.metadata.get(INTENT_KEY) == part.attempts[-1].intent:
+                return batch
+        left_s = asked_at + longest_s - time.time()
+        if left_s <= 0:
+            break
+        time.sleep(min(pause_s, left_s))
+    return None
 
 
 def _options(state: RunState) -> dict[str, Any]:
