@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, Final
 
 _MIN_SECRET: Final = 6
@@ -45,7 +46,7 @@ class Headers(Mapping[str, str]):
     Header fields: immutable, found in any spelling, and discreet: secrets are left out of ``repr`` and pickles.
     """
 
-    __slots__ = ("_fields",)
+    __slots__ = ("__dict__", "_fields")
 
     def __init__(self, fields: Mapping[str, str] | None = None) -> None:
         self._fields = {name.lower(): (name, value) for name, value in (fields or {}).items()}
@@ -94,14 +95,13 @@ class Headers(Mapping[str, str]):
         """
         Return *text* with every secret of these fields replaced by ``***``.
         """
-        for secret in self.secrets():
+        for secret in self.secrets:
             text = text.replace(secret, "***")
         return text
 
+    @cached_property
     def secrets(self) -> list[str]:
-        """
-        Return what must not be shown, as it is and as JSON spells it, the longest first.
-        """
+        """What must not be shown, as it is and as JSON spells it, the longest first."""
         values = [value for name, value in self.items() if is_secret(name, value)]
         plain = {part for value in values for part in (value, value.split(" ", 1)[-1], *_COOKIE_VALUE.findall(value))}
         known = {part.strip() for part in plain if len(part.strip()) >= _MIN_SECRET}

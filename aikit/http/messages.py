@@ -242,7 +242,7 @@ class Response:
         """
         try:
             _require_readable(self.body)
-            value, secrets = json.loads(self.body), self.request.headers.secrets()
+            value, secrets = json.loads(self.body), self.request.headers.secrets
             is_odd = _ODD.search(self.body) or any(one.encode("utf-8", "replace") in self.body for one in secrets)
             return cleaned(value, secrets) if is_odd else value
         except (ValueError, RecursionError) as error:

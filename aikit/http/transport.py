@@ -163,8 +163,8 @@ class _Metered:
 
     def __init__(self, body: Body, request: Request, context: CallContext) -> None:
         self._request, self._context = request, context
-        self._total = body.payload_bytes
-        self._done = -_envelope_bytes(body)
+        self._total, size = body.payload_bytes, body.size_bytes
+        self._done = 0 if size is None or self._total is None else self._total - size  # below zero: around the file
         self._reader: Reader = body.open()
         self.is_begun = False
 
@@ -179,13 +179,6 @@ class _Metered:
 
     def close(self) -> None:
         self._reader.close()
-
-
-def _envelope_bytes(body: Body) -> int:
-    """
-    Return the size of what is around the file; unknown when the file's is.
-    """
-    return 0 if body.size_bytes is None or body.payload_bytes is None else body.size_bytes - body.payload_bytes
 
 
 def _read(request: Request, answer: requests.Response, exchange: Exchange, started: float) -> Response:

@@ -241,7 +241,8 @@ class Task:
             while isinstance(step, Request | Work):
                 step = self._exchange(step) if isinstance(step, Request) else self._work(step)
         except StopIteration as stop:
-            let_through(stop)
+            if not _is_from_here(stop):
+                let_through(stop)
             self._end(stop.value)
         except Exception as error:  # noqa: BLE001  results instead of exceptions, also for faults of the library itself
             let_through(error)
@@ -338,6 +339,16 @@ def _errors_of(error: Exception) -> tuple[OpenAIError, ...]:
     if isinstance(error, Rejected):
         return error.errors
     return (error if isinstance(error, OpenAIError) else _unexpected(error),)
+
+
+def _is_from_here(stop: StopIteration) -> bool:
+    """
+    Return whether *stop* is the end of a flow, which leaves no frame of its own behind.
+    """
+    trace = stop.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_code.co_filename == __file__
 
 
 def _unexpected(error: BaseException) -> OpenAIError:

@@ -307,15 +307,15 @@ def test_what_may_still_come_is_looked_for_and_not_asked_for_again(failure: Open
     assert caught.value.code == (failure.code if failure else "invalid_response")
 
 
-@pytest.mark.parametrize("status", [404, 500])
-def test_search_that_fails_leaves_doubt(status: int) -> None:
+@pytest.mark.parametrize(("status", "looks"), [(404, 1), (405, 1), (501, 1), (403, _LOOKS), (500, _LOOKS)])
+def test_search_that_fails_leaves_doubt(status: int, looks: int) -> None:
     """
-    Where batches cannot be listed, the search is tried again, and then nothing is asked for again.
+    Where batches cannot be listed, the search is tried again if there is a list, and then nothing is asked for again.
     """
     flow = _flow(max_retries=1)
     next(flow)
     step = flow.throw(ExchangeError(message="broke", code="connection_error"))
-    for _ in range(_LOOKS - 1):
+    for _ in range(looks - 1):
         step = flow.send(_answer(_looking(flow, step), status))
     search = _looking(flow, step)
     with pytest.raises(OpenAIError, match="batch may exist all the same") as caught:
