@@ -163,8 +163,8 @@ _CALLS: Final[dict[str, Callable[[_Place], Any]]] = {
     ),
     "the embedded provider": lambda on: [on.local.files.list() for _ in range(100_000)],
     "a database's lock": _Place.locked,
-    "checking": lambda on: [jsonl.check(on.folder / "in.jsonl") for _ in range(1000)],
-    "estimating": lambda on: [on.local.batches.estimate(on.folder / "in.jsonl") for _ in range(1000)],
+    "checking": lambda on: [jsonl.check(on.folder / "in.jsonl") for _ in range(100_000)],
+    "estimating": lambda on: [on.local.batches.estimate(on.folder / "in.jsonl") for _ in range(100_000)],
 }
 
 
