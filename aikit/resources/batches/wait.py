@@ -13,7 +13,7 @@ from aikit.http.context import CallContext
 from aikit.http.flow import Flow, Pause
 from aikit.http.retry import retry_after_s
 from aikit.resources.batches.parameters import OpenAIBatchWaitParameters
-from aikit.resources.batches.rows.join import lacks_output
+from aikit.resources.batches.rows.join import SETTLED_S, lacks_output
 from aikit.resources.polling import Absence, growing_pauses
 from aikit.runtime.parameters import OpenAIParameters
 from aikit.types.batches import OpenAIBatch, OpenAIBatchProgress
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _PASSING: Final = frozenset((404, 408, 409, 425, 429))
 _SOON_S: Final = 0.25
-_FILE_S: Final = 120.0
 _MAX_DOUBLINGS: Final = 64
 _SHORTEST_TIMEOUT_S: Final = 5.0  # who waits for a moment only still wants one answer
 
@@ -74,7 +73,7 @@ def wait_until_ended(
         if batch is not None and batch.is_ended:
             ended_s = spent_s if ended_s is None else ended_s
             is_whole = batch.status != "completed" or not lacks_output(batch)
-            if is_whole or spent_s >= min(ended_s + _FILE_S, options.max_wait):
+            if is_whole or spent_s >= min(ended_s + SETTLED_S, options.max_wait):
                 return _require_completed(batch)
             unnamed += 1
         if spent_s >= options.max_wait:

@@ -25,6 +25,7 @@ _SILENT: list[dict[str, Any]] = [
     {"request_counts": {"total": 2, "completed": 0, "failed": 0}},
     {"request_counts": {"total": 2, "completed": 0, "failed": 1}},
     {"request_counts": {"total": 2, "completed": 2, "failed": 0}},
+    {"request_counts": None, "error_file_id": "file-err"},
     {"request_counts": None, "usage": {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}},
 ]
 
@@ -43,7 +44,8 @@ class _Late(dict[str, dict[str, Any]]):
         if batch is None or not self.looks:
             return batch
         self.looks -= 1
-        return batch | {"output_file_id": None, "error_file_id": None} | self.silent
+        now = {"completed_at": int(time.time())} if batch["status"] == "completed" else {}
+        return batch | {"output_file_id": None, "error_file_id": None} | now | self.silent
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ A batch's files joined: one row for each line of its input, read from disk one b
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from io import FileIO
@@ -22,6 +23,8 @@ from aikit.types.errors import OpenAIError
 
 _INDEX: Final = "index.sqlite"
 _COPIED: Final = 1024 * 1024
+SETTLED_S: Final = 120.0
+"""Seconds after the end of a batch until when files may be named that are not yet."""
 
 
 @attrs.frozen(kw_only=True)
@@ -243,14 +246,15 @@ def lacks_output(batch: OpenAIBatch) -> bool:
     Return whether *batch* has ended with answers, and its provider names no file with them: perhaps not yet.
 
     One that is completed, for which no output is named and not all requests are counted, is taken for such a one: for a
-    moment providers tell the end and not yet what came of it. An error file alone will do where nothing is counted. A
-    batch that was stopped while it ran is one if nothing at all is counted.
+    moment providers tell the end and not yet what came of it. An error file alone will do where nothing is counted, two
+    minutes after the end. A batch that was stopped while it ran is one if nothing at all is counted.
     """
     counts = batch.request_counts
     if batch.output_file_id is not None or counts.completed > 0:
         return batch.output_file_id is None
     if batch.status == "completed":
-        return counts.failed < counts.total or (counts.failed == 0 and batch.error_file_id is None)
+        is_settled = batch.error_file_id is not None and time.time() - (batch.completed_at or 0) > SETTLED_S
+        return counts.failed < counts.total or (counts.failed == 0 and not is_settled)
     is_stopped = batch.status in {"expired", "cancelled"} and batch.in_progress_at is not None
     return is_stopped and not (counts.total or counts.failed)
 
