@@ -161,9 +161,9 @@ class _Reader:
 
     def _take_names(self, named: Mapping[str, Any], depth: int) -> None:
         found = {
-            "code": named.get("code"),
+            "code": _code(named),
             "type": named.get("type"),
-            "param": named.get("param") or named.get("target"),
+            "param": named.get("param") or named.get("target") or _field(named.get("details")),
         }
         for name, value in found.items():
             told = name_of(value)
@@ -187,6 +187,27 @@ def _sentence(parts: Iterable[str], without: str) -> str:
             kept = [other for other in kept if other not in part] + [part]
     kept = [part for part in kept if part.lower() != without.lower()] or kept
     return _cut("".join(part + (" " if part[-1] in ".!?:" else ": ") for part in kept[:-1]) + "".join(kept[-1:]))
+
+
+def _code(named: Mapping[str, Any]) -> Any:
+    """
+    Return the code; of Google's errors, which repeat the number of the HTTP status there, the name of their status.
+    """
+    # https://google.aip.dev/193 (read 2026-11-30)
+    status = named.get("status")
+    is_googles = type(named.get("code")) is int and isinstance(status, str) and status.isupper()
+    return status if is_googles else named.get("code")
+
+
+def _field(details: Any) -> Any:
+    """
+    Return the first field that Google's *details* find fault with.
+    """
+    for detail in details[:_MOST_IN_PLACE] if isinstance(details, list) else ():
+        violations = detail.get("fieldViolations") if isinstance(detail, dict) else None
+        for violation in violations[:1] if isinstance(violations, list) else ():
+            return violation.get("field") if isinstance(violation, dict) else None
+    return None
 
 
 def _place(loc: Any) -> str:

@@ -102,7 +102,10 @@ def test_every_shape_of_json_is_read(body: str, said: tuple[Any, ...]) -> None:
             '{"message": "Data was invalid.", "errors": {"name": ["required"]}}',
             ('Data was invalid. {"name": ["required"]}', None, None, None),
         ),
-        ('[{"error": {"code": 400, "message": "w", "status": "INVALID_ARGUMENT"}}]', ("w", "400", None, None)),
+        (
+            '[{"error": {"code": 400, "message": "w", "status": "INVALID_ARGUMENT"}}]',
+            ("w", "INVALID_ARGUMENT", None, None),
+        ),
         ('{"title": "Bad", "detail": "w", "status": 400}', ("Bad: w", None, None, None)),
         ('{"title": "Bad", "detail": "Bad: w"}', ("Bad: w", None, None, None)),
         ('{"Error": {"Code": "c", "Message": "w"}}', ("w", "c", None, None)),
