@@ -40,7 +40,16 @@ def _short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # Where an error is made of what somebody else said: an answer, a batch's own errors, what was kept of an error.
 _FORWARDING: Final = frozenset(
-    ("error_from", "_told_error", "_require_completed", "_fault", "from_json", "_rebuild", "_problems")
+    (
+        "error_from",
+        "_told_error",
+        "_require_completed",
+        "_fault",
+        "from_json",
+        "_rebuild",
+        "_problems",
+        "_before_asking",
+    )
 )
 
 

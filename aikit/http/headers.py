@@ -16,13 +16,15 @@ _COOKIE_VALUE: Final = re.compile(r"=([^;]+)")
 
 # x-ratelimit-remaining-tokens counts tokens, it is none
 _SECRET: Final = re.compile(
-    r"(?!x-ratelimit-)(?!idempotency-key$).*(?:auth|key$|api[-_]?key|token|secret|cookie|credential|passw|signature)",
+    r"(?!x-ratelimit-)(?!idempotency-key$)"
+    r".*(?:auth|key$|api[-_]?key|token|secret|cookie|credential|passw|signature|upload-(?:control-)?url|uploadid)",
     re.IGNORECASE,
 )
 _USERINFO: Final = re.compile(r"(?<=://)[^/?#]*@")
 # no delimiter within a name, so that each character is looked at from one start only
 _SECRET_QUERY: Final = re.compile(
-    r"([?&;][^=&;?]*(?:auth|key|token|secret|sig|signature|credential|password|pwd|code)=)[^&;#\s]*", re.IGNORECASE
+    r"([?&;][^=&;?]*(?:auth|key|token|secret|sig|signature|credential|password|pwd|code|upload_id)=)[^&;#\s]*",
+    re.IGNORECASE,
 )
 _SECRET_VALUE: Final = re.compile(r"\s*(?:(?:bearer|basic)\s|sk-)", re.IGNORECASE)
 

@@ -22,6 +22,7 @@ from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
 from aikit.http.bandwidth import UP
+from aikit.http.bodies import BytesBody
 from aikit.http.connections import BLOCK_BYTES, Adapter, Exchange, origin_of
 from aikit.http.context import CallContext
 from aikit.http.headers import Headers, redacted
@@ -174,7 +175,8 @@ class _Metered:
         chunk = self._reader.read(most if self._context.bandwidth is None else self._context.block_size(most))
         self._context.throttle(UP, len(chunk))
         self._done += len(chunk)
-        self._context.report("uploading", max(0, self._done), self._total, self._request.attempt)
+        if not isinstance(self._request.body, BytesBody):  # an order is no content
+            self._context.report("uploading", max(0, self._done), self._total, self._request.attempt)
         return chunk
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aikit.providers.account import Account
     from aikit.providers.azure.provider import AzureProvider as AzureProvider
     from aikit.providers.config import ProviderSettings
+    from aikit.providers.gemini.provider import GeminiProvider as GeminiProvider
     from aikit.providers.local.provider import LocalProvider as LocalProvider
     from aikit.providers.openai import OpenAIProvider as OpenAIProvider
     from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch

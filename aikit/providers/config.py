@@ -14,7 +14,7 @@ from typing import Any, Final
 import attrs
 
 from aikit.http.headers import redacted
-from aikit.providers.addresses import OPENAI_URL, QUOTES, usable_url
+from aikit.providers.addresses import QUOTES, usable_url
 from aikit.providers.kinds import KINDS, LOCAL, OPENAI, require_kind
 from aikit.providers.provider_file import FILE_NAME, ProviderFile, own_file, working_file
 from aikit.types.interruptions import suppress
@@ -288,7 +288,7 @@ class Providers:
             return
         given = [settings.api_key or "", *(settings.custom_headers or {}).values()]
         for holder, key, address in self._held_keys():
-            if address != (settings.base_url or OPENAI_URL) and any(key in text for text in given):
+            if address != (settings.base_url or KINDS[settings.kind].base_url) and any(key in text for text in given):
                 raise ValueError(
                     f"provider {name!r} is that of {self.found.path} in the working folder, and the key given to it is "
                     f"that of {holder}, for another address; if the provider is yours, name its file in AIKIT_PROVIDERS"
@@ -311,14 +311,15 @@ class Providers:
         Yield who holds a key, the key, and the address it is for.
         """
         for kind in KINDS.values():
-            elsewhere = "" if kind.required else OPENAI_URL
+            elsewhere = "" if kind.required else kind.base_url
             address = next(self._set(kind.variables.get("base_url", ())), ("", elsewhere))[1].rstrip("/")
             for variable, key in self._set(kind.variables.get("api_key", ())):
                 yield variable, key, address
         for name, entry in self.written.items():
             held = entry.get("apiKey") if isinstance(entry, dict) else None
             if isinstance(held, str) and held.strip():
-                yield f"provider {name!r}", held.strip(), str(entry.get("baseURL") or OPENAI_URL).strip().rstrip("/")
+                kind = KINDS.get(str(entry.get("kind") or entry.get("type") or name), KINDS[OPENAI])
+                yield f"provider {name!r}", held.strip(), str(entry.get("baseURL") or kind.base_url).strip().rstrip("/")
 
     def _set(self, variables: Iterable[str]) -> Iterator[tuple[str, str]]:
         held = ((name, self._environ.get(name, "").strip()) for name in variables)

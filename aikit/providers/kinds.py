@@ -9,6 +9,8 @@ from typing import Final
 
 import attrs
 
+from aikit.providers.addresses import OPENAI_URL
+
 OPENAI: Final = "openai"
 LOCAL: Final = "local"
 AZURE: Final = "azure"
@@ -21,6 +23,8 @@ class Kind:
 
     Attributes:
         path: Module and class, imported when a client of this kind is made.
+
+        base_url: Where requests go that no setting leads elsewhere.
 
         variables: Setting → environment variables that hold it; the first that is set counts.
 
@@ -37,6 +41,7 @@ class Kind:
     """
 
     path: str
+    base_url: str = OPENAI_URL
     variables: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     options: tuple[str, ...] = ()
     own_keys: tuple[str, ...]
@@ -73,6 +78,13 @@ KINDS: Final[Mapping[str, Kind]] = {
         needs_key=False,
         required=("base_url",),
         takes_query=True,
+    ),
+    "gemini": Kind(
+        path="aikit.providers.gemini.provider:GeminiProvider",
+        base_url="https://generativelanguage.googleapis.com",
+        # the names of Google's own library
+        variables={"api_key": ("GEMINI_API_KEY", "GOOGLE_API_KEY")},
+        own_keys=("apiKey", "baseURL"),
     ),
 }
 """

@@ -42,7 +42,7 @@ class TokenTransport:
         Raises:
             OpenAIError: There is no token (code ``"token_unavailable"``); nothing was sent.
         """
-        if _origin(request.url) != _origin(self.base_url):
+        if origin(request.url) != origin(self.base_url):
             return self.inner.send(request, context)
         token = self._token()
         response = self.inner.send(_with(request, token), context)
@@ -80,7 +80,10 @@ def _with(request: Request, token: str) -> Request:
     return attrs.evolve(request, headers=request.headers.merged({"Authorization": f"Bearer {token}"}))
 
 
-def _origin(url: str) -> str:
+def origin(url: str) -> str:
+    """
+    Return scheme, host and port of *url*, so that two addresses of one origin have the same; this machine has one name.
+    """
     scheme, _, rest = account_address(url).partition("://")
     return f"{scheme}://{rest.split('/', 1)[0].split('?', 1)[0]}"
 

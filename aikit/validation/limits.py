@@ -113,6 +113,14 @@ def limits_for(provider_kind: str) -> Limits:
     return Limits(**{name: entry["value"] for name, entry in _entries(kinds, provider_kind).items()})
 
 
+@functools.cache
+def known_limits() -> tuple[str, ...]:
+    """
+    Return the names that `limits_for` knows.
+    """
+    return tuple(_kinds())
+
+
 def _kinds() -> dict[str, Any]:
     kinds = read_data("aikit.validation", "limits.json")
     del kinds["about"]

@@ -95,10 +95,11 @@ def test_providers_never_show_keys(aikit: Here, tmp_path: Path, monkeypatch: pyt
     assert ran.fields == [
         ["openai", "openai", "https://api.openai.com/v1", "set", "environment"],
         ["local", "local", str(tmp_path / "home"), "-", "built in"],
+        ["gemini", "gemini", "https://generativelanguage.googleapis.com", "not set", "built in"],
         ["mine", "openai", "https://example.org/v1", "set", "AIProviders.json"],
     ]
-    assert [one["has_key"] for one in aikit("providers", "--json").json["data"]] == [True, False, True]
-    assert aikit("providers", "-q").out.split() == ["openai", "local", "mine"]
+    assert [one["has_key"] for one in aikit("providers", "--json").json["data"]] == [True, False, False, True]
+    assert aikit("providers", "-q").out.split() == ["openai", "local", "gemini", "mine"]
 
 
 def test_one_bad_provider_hides_none_of_the_others(aikit: Here, tmp_path: Path) -> None:
@@ -109,8 +110,8 @@ def test_one_bad_provider_hides_none_of_the_others(aikit: Here, tmp_path: Path) 
     (tmp_path / "AIProviders.json").write_text(json.dumps({"providers": entries}))
     ran = aikit("providers")
     assert ran.code == 0
-    assert [fields[0] for fields in ran.fields] == ["openai", "local", "odd", "loud"]
-    assert [fields[2].startswith("cannot be used") for fields in ran.fields] == [False, False, True, True]
+    assert [fields[0] for fields in ran.fields] == ["openai", "local", "gemini", "odd", "loud"]
+    assert [fields[2].startswith("cannot be used") for fields in ran.fields] == [False, False, False, True, True]
     assert "secret" not in ran.out + ran.err
 
 

@@ -210,7 +210,7 @@ def test_providers_of_the_command_line_say_where_each_is_from(house: Path, capsy
     assert listed["new"] == (_HERE_URL, FILE_NAME)
     assert "note: new: only AIProviders.json in the working folder has them" in err
     assert "says of work, openai is not heeded" in err
-    assert list(listed) == [OPENAI, LOCAL, "work", "bare", "new"]
+    assert list(listed) == [OPENAI, LOCAL, "gemini", "work", "bare", "new"]
 
 
 @pytest.mark.parametrize(

@@ -23,13 +23,12 @@ from aikit.types.errors import CancelledError, OpenAIError, Rejected
 from aikit.types.interruptions import let_through
 from aikit.validation import check_file
 from aikit.validation.batch_lines import BatchRules
-from aikit.validation.limits import Limits, limits_for
+from aikit.validation.limits import Limits, known_limits, limits_for
 from aikit.validation.lines import check_lines, iter_lines, parsed
 from aikit.validation.problems import Problems
 
 _CHUNK: Final = 1024 * 1024
 _SPLIT: Final = frozenset(("mismatched_model", "too_many_tasks", "too_many_inputs"))
-_LIMITS: Final = ("openai", "local", "compatible")
 _OTHER_URL: Final = "does not match the batch endpoint."
 
 OnRead = Callable[[int], None]
@@ -209,7 +208,7 @@ def _split(path: Path, limits: Limits, folder: Path, on_read: OnRead) -> tuple[P
 
 
 def _name_of(limits: Limits) -> str:
-    return next((name for name in _LIMITS if limits_for(name) == limits), "compatible")
+    return next((name for name in known_limits() if limits_for(name) == limits), "compatible")
 
 
 def _unreadable(path: Path, error: Exception) -> OpenAIError:

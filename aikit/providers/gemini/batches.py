@@ -1,0 +1,144 @@
+"""
+Batches of the Gemini API, which are operations, as `OpenAIBatch`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aikit.providers.gemini.files import files_in, position_after, unreadable
+from aikit.providers.gemini.names import BATCHES, FILES, id_of, read_batch_label
+from aikit.types.batches import BatchPage, OpenAIBatch
+
+CHAT: Final = "/v1/chat/completions"
+EMBEDDINGS: Final = "/v1/embeddings"
+METHODS: Final = {CHAT: "batchGenerateContent", EMBEDDINGS: "asyncBatchEmbedContent"}
+"""Endpoint of the lines → method that a batch of such lines is created with."""
+
+WINDOW: Final = "24h"
+_STATUSES: Final = {
+    "UNSPECIFIED": "validating",
+    "PENDING": "validating",
+    "RUNNING": "in_progress",
+    "SUCCEEDED": "completed",
+    "FAILED": "failed",
+    "CANCELLING": "cancelling",
+    "CANCELLED": "cancelled",
+    "EXPIRED": "expired",
+}
+_ENDS: Final = {
+    "completed": "completed_at",
+    "failed": "failed_at",
+    "cancelled": "cancelled_at",
+    "expired": "expired_at",
+}
+_CANCELLED: Final = 1  # of google.rpc.Code
+_NO_FILE: Final = ""
+_BETWEEN: Final = "~"
+
+
+def batch_from_wire(data: Any) -> OpenAIBatch:
+    """
+    Read the operation that a batch is.
+
+    Raises:
+        OpenAIError: It is none (code ``"invalid_response"``).
+    """
+    # https://ai.google.dev/api/batch-api (read 2026-11-30)
+    if not isinstance(data, dict) or id_of(data.get("name"), BATCHES) is None:
+        raise unreadable("batch", data)
+    return OpenAIBatch.from_wire(_in_openai_names(data))
+
+
+def page_from_wire(data: Any, after: str | None = None) -> BatchPage:
+    """
+    Read one page of batches, or what of it follows the one whose id is *after*.
+
+    The cursor of the next page has the token in it by which Google finds it.
+
+    Raises:
+        OpenAIError: It is no such page (code ``"invalid_response"``), or does not have that one (``"invalid_value"``).
+    """
+    operations, token = files_in(data, "operations")
+    entries = list(map(_in_openai_names, operations))
+    last = next((str(entry["id"]) for entry in reversed(entries) if "id" in entry), "")
+    cursor = f"{last}{_BETWEEN}{token}" if token else None
+    entries = entries[position_after(after, entries) :]
+    return BatchPage.from_wire({"data": entries, "has_more": cursor is not None, "last_id": cursor})
+
+
+def token_in(cursor: str | None) -> tuple[str | None, str | None]:
+    """
+    Return the id and the token that *cursor* has, either or both.
+    """
+    batch_id, _, token = (cursor or "").partition(_BETWEEN)
+    return batch_id or None, token or None
+
+
+def _in_openai_names(data: Any) -> dict[str, Any]:
+    """
+    Return an operation as OpenAI would write a batch; of what is none, as much as can be read.
+    """
+    batch_id = id_of(data.get("name"), BATCHES) if isinstance(data, dict) else None
+    if batch_id is None:
+        return {}
+    about = _object(data, "metadata")
+    metadata, input_file_id = read_batch_label(about.get("displayName"))
+    told_input = id_of(_object(about, "inputConfig").get("fileName"), FILES)
+    status = _status(data, about)
+    fields = {
+        "id": batch_id,
+        "object": "batch",
+        "endpoint": EMBEDDINGS if "Embed" in str(about.get("@type")) else CHAT,
+        "input_file_id": told_input or input_file_id or _NO_FILE,
+        "completion_window": WINDOW,
+        "status": status,
+        "created_at": about.get("createTime"),
+        "model": str(about.get("model") or "").removeprefix("models/") or None,
+        "errors": {"data": [_error(data["error"])]} if data.get("error") else None,
+        "output_file_id": _output(data, about),
+        "request_counts": _counts(_object(about, "batchStats")),
+        "metadata": dict(metadata),
+        "state": about.get("state"),
+    }
+    if status in _ENDS:
+        fields[_ENDS[status]] = about.get("endTime") or about.get("updateTime")
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _object(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = data.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _status(data: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """
+    Return what the state says; an operation that ended with an error has failed, whatever its state was.
+    """
+    told = str(about.get("state") or "UNSPECIFIED").rpartition("_STATE_")[2]
+    status = _STATUSES.get(told, told.lower())
+    if data.get("done") is True and data.get("error") and status not in _ENDS:
+        return "cancelled" if _object(data, "error").get("code") == _CANCELLED else "failed"
+    return status
+
+
+def _error(error: Any) -> Any:
+    return error if not isinstance(error, dict) else {**error, "code": error.get("status") or error.get("code")}
+
+
+def _output(data: Mapping[str, Any], about: Mapping[str, Any]) -> str | None:
+    answer = _object(data, "response")
+    for place in (_object(about, "output"), _object(answer, "output"), answer):
+        file_id = id_of(place.get("responsesFile"), FILES)
+        if file_id is not None:
+            return file_id
+    return None
+
+
+def _counts(stats: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "total": stats.get("requestCount"),
+        "completed": stats.get("successfulRequestCount"),
+        "failed": stats.get("failedRequestCount"),
+    }

@@ -1,0 +1,160 @@
+"""
+Files of the Gemini API as `OpenAIFile`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aikit.providers.gemini.names import FILES, FileLabel, id_of
+from aikit.types.error_words import read_error
+from aikit.types.errors import OpenAIError
+from aikit.types.files import FilePage, OpenAIFile, OpenAIFileDeleted
+from aikit.types.wire import UnreadableError, unix_time
+
+_STATUSES: Final = {"ACTIVE": "processed", "PROCESSING": "uploaded", "FAILED": "error"}
+_READ: Final = frozenset(("name", "displayName", "sizeBytes", "createTime", "expirationTime", "error"))
+_DEFAULT_LIMIT: Final = 10_000  # as OpenAI's
+
+
+def unreadable(what: str, data: Any) -> UnreadableError:
+    """
+    Return the error for an answer that is no *what* of the Gemini API.
+    """
+    why = f"it is no {what} of the Gemini API"
+    return UnreadableError(message=f"the answer is not understood: {why}; is the base URL right?", body=data, why=why)
+
+
+def file_from_wire(data: Any) -> OpenAIFile:
+    """
+    Read a File.
+
+    Raises:
+        OpenAIError: It is none (code ``"invalid_response"``).
+    """
+    # https://ai.google.dev/api/files#File (read 2026-11-30)
+    if not isinstance(data, dict) or id_of(data.get("name"), FILES) is None:
+        raise unreadable("File", data)
+    return OpenAIFile.from_wire(_in_openai_names(data))
+
+
+def label_from_wire(data: Any) -> FileLabel:
+    """
+    Read what the display name of a File keeps.
+
+    Raises:
+        OpenAIError: It is no File (code ``"invalid_response"``).
+    """
+    return FileLabel.from_wire(data, file_from_wire(data).id)
+
+
+def uploaded_from_wire(data: Any) -> OpenAIFile:
+    """
+    Read the answer to the end of an upload.
+
+    Raises:
+        OpenAIError: It has no File (code ``"invalid_response"``).
+    """
+    return file_from_wire(data.get("file") if isinstance(data, dict) else data)
+
+
+def page_of(files: list[Any], query: Mapping[str, Any]) -> FilePage:
+    """
+    Return the page that *query* asks for of all *files*: of a purpose, in an order, after one of them.
+
+    Gemini gives its list in an order that it does not promise, and pages of it that begin nowhere else than after
+    another; so that a file is on one page only, the whole list is what a page is cut from.
+
+    Raises:
+        OpenAIError: What *after* names is not among them (code ``"invalid_value"``).
+    """
+    entries = sorted(map(_in_openai_names, files), key=_created_at, reverse=True)
+    if query.get("order") == "asc":
+        entries.reverse()
+    start = position_after(query.get("after"), entries)
+    wanted = query.get("purpose")
+    rest = [entry for entry in entries[start:] if wanted is None or entry.get("purpose") in {wanted, None}]
+    limit = int(query.get("limit", _DEFAULT_LIMIT))
+    return FilePage.from_wire({"data": rest[:limit], "has_more": len(rest) > limit})
+
+
+def position_after(after: Any, entries: list[dict[str, Any]]) -> int:
+    """
+    Return where the entries begin that follow the one whose id is *after*; 0 without one.
+
+    Raises:
+        OpenAIError: There is none (code ``"invalid_value"``).
+    """
+    if after is None:
+        return 0
+    for number, entry in enumerate(entries, 1):
+        if entry.get("id") == after:
+            return number
+    message = f"after names {after[:60]!r}, which is not in the list; begin the list anew"
+    raise OpenAIError(message=message, code="invalid_value", param="after")
+
+
+def files_in(data: Any, name: str = "files") -> tuple[list[Any], str | None]:
+    """
+    Return what is listed under *name* in one page of a list, and the token of the next.
+
+    Raises:
+        OpenAIError: It is no such page (code ``"invalid_response"``).
+    """
+    # a list without entries is {}, as protocol buffers write it
+    if not isinstance(data, dict) or (data and name not in data and "nextPageToken" not in data):
+        raise unreadable(f"list of {name}", data)
+    entries, token = data.get(name, []), data.get("nextPageToken")
+    if not isinstance(entries, list) or not isinstance(token, str | None):
+        raise unreadable(f"list of {name}", data)
+    return entries, token or None
+
+
+def deleted_from_wire(data: Any, file_id: str) -> OpenAIFileDeleted:
+    """
+    Read the answer to a deletion, an empty object.
+
+    Raises:
+        OpenAIError: It is another one (code ``"invalid_response"``).
+    """
+    require_empty(data)
+    return OpenAIFileDeleted(file_id, deleted=True)
+
+
+def require_empty(data: Any) -> None:
+    """
+    Check that an answer says that it is done, and nothing else.
+
+    Raises:
+        OpenAIError: It is not (code ``"invalid_response"``).
+    """
+    if data != {}:
+        raise unreadable("empty answer", data)
+
+
+def _in_openai_names(data: Any) -> dict[str, Any]:
+    """
+    Return a File as OpenAI would write it; of what is none, as much as can be read.
+    """
+    file_id = id_of(data.get("name"), FILES) if isinstance(data, dict) else None
+    if file_id is None:
+        return {}
+    label, state = FileLabel.from_wire(data, file_id), data.get("state")
+    fields = {
+        "id": file_id,
+        "object": "file",
+        "bytes": data.get("sizeBytes"),
+        "created_at": data.get("createTime"),
+        "expires_at": data.get("expirationTime"),
+        "filename": label.filename,
+        "purpose": label.purpose,
+        "status": _STATUSES.get(state, state) if isinstance(state, str) else None,
+        "status_details": read_error(data["error"]).message if data.get("error") else None,
+    }
+    others = {name: value for name, value in data.items() if name not in _READ and name not in fields}
+    return others | {name: value for name, value in fields.items() if value is not None or name == "bytes"}
+
+
+def _created_at(entry: Mapping[str, Any]) -> int:
+    return unix_time(entry.get("created_at")) or 0

@@ -1,0 +1,284 @@
+"""
+The Gemini Developer API: a key, files that are kept for 48 hours, batches of lines in OpenAI's format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+import attrs
+
+from aikit import __version__
+from aikit.http.bodies import json_body, media_type
+from aikit.http.flow import Flow, Work
+from aikit.http.headers import Headers
+from aikit.http.messages import Request, Response, Sink
+from aikit.http.refusals import raise_for_status, require_same_id, understood
+from aikit.http.sources import Source
+from aikit.providers.config import ProviderSettings
+from aikit.providers.gemini.batches import METHODS, batch_from_wire, page_from_wire, token_in
+from aikit.providers.gemini.files import (
+    deleted_from_wire,
+    file_from_wire,
+    files_in,
+    label_from_wire,
+    page_of,
+    require_empty,
+)
+from aikit.providers.gemini.lines import FirstLine, FirstLineReadError, is_short, model_in, model_of
+from aikit.providers.gemini.names import BATCHES, FILES, FileLabel, batch_label, model_path, path_of
+from aikit.providers.gemini.upload import Upload
+from aikit.providers.kinds import KINDS
+from aikit.providers.openai import OpenAIProvider
+from aikit.providers.tokens import unsupported
+from aikit.types.errors import CancelledError, ExchangeError, OpenAIError
+from aikit.validation.limits import Limits, limits_for
+
+if TYPE_CHECKING:
+    from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
+    from aikit.types.files import FileOrder, FilePage, OpenAIFile, OpenAIFileDeleted
+    from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart, UploadOrder
+
+KIND: Final = "gemini"
+_VERSION: Final = "/v1beta"
+_SURFACES: Final = ("/openai", _VERSION)
+_JSONL: Final = "application/jsonl"  # another type is refused for batches
+_FILES_ON_PAGE: Final = 100
+_MOST_PAGES: Final = 1_000
+_BATCHES_ON_PAGE: Final = 20
+_NO_PARTS: Final = "Gemini has no uploads in parts; files.create sends a file of any size that Gemini takes, in chunks"
+_NO_EXPIRY: Final = "Gemini keeps every file for 48 hours and no other time; leave expires_after out"
+
+
+@attrs.frozen(kw_only=True)
+class GeminiProvider(OpenAIProvider):
+    """
+    Files and batches of the Gemini Developer API.
+
+    The key goes in a header, never in an address. Files keep filename and purpose in their display name, batches their
+    metadata; see `aikit.providers.gemini.names`.
+
+    Attributes:
+        base_url: Without a version, which is ``v1beta``.
+    """
+
+    # https://ai.google.dev/api/files and https://ai.google.dev/api/batch-api (read 2026-11-30)
+
+    base_url: str = KINDS[KIND].base_url
+    kind: str = KIND
+
+    @classmethod
+    def from_settings(cls, settings: ProviderSettings) -> GeminiProvider:
+        """
+        Return the provider that *settings* describe; ``/v1beta`` and ``/openai`` at the end of a base URL are left out.
+        """
+        root = settings.base_url or KINDS[KIND].base_url
+        for surface in _SURFACES:
+            root = root.removesuffix(surface)
+        headers = {"User-Agent": f"aikit/{__version__}"}
+        if settings.api_key:
+            headers["x-goog-api-key"] = settings.api_key
+        return cls(base_url=root, headers=Headers(headers).merged(settings.custom_headers), token=settings.token)
+
+    @property
+    def limits(self) -> Limits:
+        """Gemini's limits."""
+        return limits_for(KIND)
+
+    def create_file(self, source: Source, order: FileOrder) -> Flow[OpenAIFile]:
+        """
+        Upload *source* as the file that *order* describes; of the input of a batch the model is noted.
+        """
+        if order.expires_after is not None:
+            raise unsupported(_NO_EXPIRY)
+        model, mime_type = None, media_type(source.name)
+        if order.purpose == "batch":
+            model, mime_type = (yield Work(lambda context: model_of(source, context))), _JSONL
+        label = FileLabel(source.name, order.purpose, model if is_short(model) else None)
+        upload = Upload(
+            root=self.base_url, headers=self._for_json, source=source, mime_type=mime_type, label=label.to_wire()
+        )
+        return (yield from upload.send())
+
+    def retrieve_file(self, file_id: str) -> Flow[OpenAIFile]:
+        """
+        Ask what is known of a file.
+        """
+        response = yield self._on("GET", path_of(file_id, FILES))
+        file = understood(response, file_from_wire)
+        _require_same(response, file_id, file.id, FILES)
+        return file
+
+    def list_files(self, query: Mapping[str, Any]) -> Flow[FilePage]:
+        """
+        Ask for all files, in Google's pages, and return one of ours.
+        """
+        files: list[Any] = []
+        token: str | None = None
+        for _ in range(_MOST_PAGES):
+            response = yield self._on("GET", FILES, pageSize=_FILES_ON_PAGE, pageToken=token)
+            some, token = understood(response, files_in)
+            files += some
+            if token is None:
+                return page_of(files, query)
+        message = f"the list of files has more than {_MOST_PAGES} pages; it has no end"
+        raise OpenAIError(message=message, code="invalid_response")
+
+    def delete_file(self, file_id: str) -> Flow[OpenAIFileDeleted]:
+        """
+        Delete a file; one that an earlier attempt may have deleted already counts as deleted.
+        """
+        response: Response = yield self._on("DELETE", path_of(file_id, FILES))
+        if response.status == 404 and response.request.may_have_been_applied:
+            response = attrs.evolve(response, status=200, body=b"{}")
+        return understood(response, lambda data: deleted_from_wire(data, file_id))
+
+    def create_batch(self, order: BatchOrder) -> Flow[OpenAIBatch]:
+        """
+        Create a batch for the model that the lines of its input ask; never repeated by itself.
+        """
+        method = METHODS.get(order.endpoint)
+        if method is None:
+            raise unsupported(f"Gemini has batches for {' and '.join(METHODS)}, and none for {order.endpoint}")
+        if order.output_expires_after is not None:
+            raise unsupported("Gemini decides how long it keeps the output of a batch; leave output_expires_after out")
+        label, file = batch_label(order), path_of(order.input_file_id, FILES)
+        try:
+            model = model_path((yield from self._model_of(order.input_file_id)))
+        except CancelledError:
+            raise
+        except OpenAIError as error:  # whatever it was, no batch was asked for yet
+            raise _before_asking(error) from None
+        body = json_body({"batch": {"displayName": label, "inputConfig": {"fileName": file}}})
+        response = yield self._on("POST", f"{model}:{method}", body=body, is_idempotent=False)
+        return understood(response, batch_from_wire)
+
+    def retrieve_batch(self, batch_id: str) -> Flow[OpenAIBatch]:
+        """
+        Ask what is known of a batch.
+        """
+        response = yield self._on("GET", path_of(batch_id, BATCHES))
+        batch = understood(response, batch_from_wire)
+        _require_same(response, batch_id, batch.id, BATCHES)
+        return batch
+
+    def list_batches(self, query: Mapping[str, Any]) -> Flow[BatchPage]:
+        """
+        Ask for one page of batches, in Google's order; *after* is the page's cursor, or the id of any batch.
+        """
+        after, token = token_in(query.get("after"))
+        is_sought = after is not None and token is None
+        size = query.get("limit", _BATCHES_ON_PAGE)
+        for _ in range(_MOST_PAGES):
+            response = yield self._on("GET", BATCHES, pageSize=size, pageToken=token)
+            page = understood(response, page_from_wire)
+            if not is_sought:
+                return page
+            token = token_in(page.last_id)[1] if page.has_more else None
+            if token is None or after in {batch.id for batch in page.batches}:
+                page, is_sought = understood(response, lambda data: page_from_wire(data, after)), False
+                if page.items or not page.has_more:
+                    return page
+        message = f"the list of batches has more than {_MOST_PAGES} pages; it has no end"
+        raise OpenAIError(message=message, code="invalid_response")
+
+    def cancel_batch(self, batch_id: str) -> Flow[OpenAIBatch]:
+        """
+        Ask to stop working on a batch, and return what is known of it then.
+        """
+        response: Response = yield self._on("POST", f"{path_of(batch_id, BATCHES)}:cancel")
+        understood(response, require_empty)
+        return (yield from self.retrieve_batch(batch_id))
+
+    def create_upload(self, order: UploadOrder) -> Flow[OpenAIUpload]:  # noqa: ARG002  whatever it is
+        """
+        Refuse: there are no uploads in parts.
+        """
+        return _refusal(_NO_PARTS)
+
+    def add_upload_part(self, upload_id: str, source: Source) -> Flow[OpenAIUploadPart]:  # noqa: ARG002  likewise
+        """
+        Refuse likewise.
+        """
+        return _refusal(_NO_PARTS)
+
+    def complete_upload(
+        self,
+        upload_id: str,  # noqa: ARG002  likewise
+        part_ids: Sequence[str],  # noqa: ARG002  likewise
+        md5: str | None,  # noqa: ARG002  likewise
+    ) -> Flow[OpenAIUpload]:
+        """
+        Refuse likewise.
+        """
+        return _refusal(_NO_PARTS)
+
+    def cancel_upload(self, upload_id: str) -> Flow[OpenAIUpload]:  # noqa: ARG002  likewise
+        """
+        Refuse likewise.
+        """
+        return _refusal(_NO_PARTS)
+
+    def _content_request(self, file_id: str, sink: Sink) -> Request:
+        url = f"{self.base_url}/download{_VERSION}/{path_of(file_id, FILES)}:download?alt=media"
+        return Request(method="GET", url=url, headers=self._for_bytes, sink=sink)
+
+    def _model_of(self, file_id: str) -> Flow[str]:
+        """
+        Return the model that the lines of a file ask: as was noted when it was uploaded, else that of the first line.
+
+        Raises:
+            OpenAIError: It is not known (code ``"unsupported"``): Gemini does not give out what another program stored.
+        """
+        response: Response = yield self._on("GET", path_of(file_id, FILES))
+        model = understood(response, label_from_wire).model
+        if model is None:
+            model = model_in((yield from self._first_line(file_id)))
+        if model is None:
+            raise unsupported(
+                f"a Gemini batch is of one model, and the first line of {file_id} cannot be read or names none; upload "
+                "the input with files.create, as a file and not a stream, with a model in each line"
+            )
+        return model
+
+    def _first_line(self, file_id: str) -> Flow[bytes]:
+        """
+        Return the first line of a file; empty if it is not given out.
+        """
+        line = FirstLine()
+        try:
+            while line.line is None and not line.is_whole:
+                response: Response = yield self._content_request(file_id, line)
+                if response.status in {400, 403, 404}:
+                    break
+                raise_for_status(response)
+                line.asks_all = True
+        except FirstLineReadError:
+            pass
+        return line.line or b""
+
+    def _on(self, method: str, path: str, *, body: Any = None, is_idempotent: bool = True, **query: Any) -> Request:
+        asked = urlencode({name: value for name, value in query.items() if value is not None})
+        url = f"{self.base_url}{_VERSION}/{path}" + (f"?{asked}" if asked else "")
+        return Request(method=method, url=url, headers=self._for_json, body=body, is_idempotent=is_idempotent)
+
+
+def _require_same(response: Response, asked: str, told: str, collection: str) -> None:
+    """
+    Check that an answer is about what was asked for, in whichever way that was written.
+    """
+    own = path_of(asked, collection).rpartition("/")[2]
+    if own != path_of(told, collection).rpartition("/")[2]:
+        require_same_id(response, asked, told)
+
+
+def _before_asking(error: OpenAIError) -> OpenAIError:
+    fields = {field.name: getattr(error, field.name) for field in attrs.fields(OpenAIError)}
+    return ExchangeError(**fields, is_ambiguous=False)
+
+
+def _refusal(message: str) -> Flow[Any]:
+    yield from ()
+    raise unsupported(message)

@@ -1,0 +1,3 @@
+"""
+Tests of the Gemini Developer API's provider.
+"""

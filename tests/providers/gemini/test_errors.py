@@ -1,0 +1,97 @@
+"""
+Errors in Google's shape.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from aikit import OpenAIClient
+from aikit.providers.config import ProviderSettings
+from aikit.providers.gemini.provider import GeminiProvider
+from aikit.types.error_words import ErrorWords, read_error
+from tests.scripted_server import answer, serving
+
+_RPC = "type.googleapis.com/google.rpc"
+_BAD = {"@type": f"{_RPC}.BadRequest", "fieldViolations": [{"field": "batch.model", "description": "no such model"}]}
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            {"code": 400, "message": "API key not valid.", "status": "INVALID_ARGUMENT", "details": [{"reason": "X"}]},
+            ErrorWords("API key not valid.", "INVALID_ARGUMENT"),
+        ),
+        (
+            {"code": 400, "message": "Bad.", "status": "INVALID_ARGUMENT", "details": [{"@type": "x"}, _BAD]},
+            ErrorWords("Bad.", "INVALID_ARGUMENT", param="batch.model"),
+        ),
+        ({"code": 404, "message": "Not found.", "status": "NOT_FOUND"}, ErrorWords("Not found.", "NOT_FOUND")),
+        (
+            {"code": 429, "message": "Quota.", "status": "RESOURCE_EXHAUSTED"},
+            ErrorWords("Quota.", "RESOURCE_EXHAUSTED"),
+        ),
+        ({"code": 503, "message": "Busy.", "status": "UNAVAILABLE"}, ErrorWords("Busy.", "UNAVAILABLE")),
+        ({"code": 13, "message": "Inner."}, ErrorWords("Inner.", "13")),
+        ({"code": 400, "message": "Odd.", "details": "x"}, ErrorWords("Odd.", "400")),
+        ({"code": 400, "message": "Odd.", "details": [5, {"fieldViolations": [5]}]}, ErrorWords("Odd.", "400")),
+        ({"code": "x", "status": "FAILED", "message": "Own."}, ErrorWords("Own.", "x")),
+    ],
+)
+def test_googles_errors_are_told_by_the_name_of_their_status(error: Any, said: ErrorWords) -> None:
+    """
+    The number is that of the HTTP status, which is known; the name tells what is wrong, and the details where.
+    """
+    assert read_error({"error": error}) == said
+    assert read_error([{"error": error}]) == said
+
+
+def test_an_error_about_the_key_does_not_show_it() -> None:
+    """
+    Servers repeat what they were sent, also in details.
+    """
+    body = b'{"error": {"code": 400, "message": "key AIza-0123456789 is blocked", "status": "INVALID_ARGUMENT"}}'
+    with (
+        serving(answer(400, body)) as server,
+        OpenAIClient("AIza-0123456789", provider="gemini", base_url=server.url) as client,
+    ):
+        (error,) = client.files.retrieve("file-a").errors
+    assert (error.code, error.message) == ("INVALID_ARGUMENT", "key *** is blocked")
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        None,
+        "https://generativelanguage.googleapis.com",
+        "https://generativelanguage.googleapis.com/v1beta/",
+        "https://generativelanguage.googleapis.com/v1beta/openai/",
+    ],
+)
+def test_the_address_is_that_of_the_api_however_it_is_copied(base_url: str | None) -> None:
+    """
+    Google's pages name it with a version and with the surface that is like OpenAI's.
+    """
+    provider = GeminiProvider.from_settings(
+        ProviderSettings(kind="gemini", api_key="AIza-0123456789", base_url=base_url)
+    )
+    assert provider.address == "https://generativelanguage.googleapis.com"
+    assert provider.account().address == provider.address
+    assert "AIza" not in repr(provider) + provider.identity + provider.account_key()
+
+
+def test_the_key_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Both names of Google's libraries count, Gemini's own before the other.
+    """
+    monkeypatch.setenv("GOOGLE_API_KEY", "AIza-google")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
+    for name, key in (("GOOGLE_API_KEY", "AIza-google"), ("GEMINI_API_KEY", "AIza-gemini")):
+        monkeypatch.setenv(name, key)
+        settings = ProviderSettings(kind="gemini").or_environment()
+        assert settings.api_key == key
+        assert GeminiProvider.from_settings(settings).headers.get("x-goog-api-key") == key
+        assert "authorization" not in GeminiProvider.from_settings(settings).headers
