@@ -125,7 +125,7 @@ def _facts_of(host: str) -> Mapping[str, Any]:
     """
     names = (name for name in _facts() if name == host or (name[0] == "." and host.endswith(name)))
     facts: Mapping[str, Any] = _facts().get(next(names, ""), {})
-    return facts
+    return _facts()[facts["like"]] if "like" in facts else facts
 
 
 @functools.cache

@@ -259,7 +259,8 @@ class Providers:
                 f"provider {name!r} is that of {self.found.path} in the working folder {_working_folder()}; if it is "
                 "yours, name that file in AIKIT_PROVIDERS, or put it into the home of aikit"
             )
-            return _settings(self.found.path, name, self.found.entries[name])
+            settings = _settings(self.found.path, name, self.found.entries[name])
+            return attrs.evolve(settings, api_key=settings.api_key or "")  # no identity signs for what may be anybody's
         raise ValueError(f"provider {name!r} is not one of {', '.join(self.list())}{self._where()}")
 
     def origin(self, name: str) -> Path | None:

@@ -143,7 +143,7 @@ def test_openais_prices_are_for_openai_only(tmp_path: Path, base_url: str) -> No
     assert _batch(own.price_of("gpt-4o-mini")) == Rates(input=Decimal(1), output=Decimal(2))
 
 
-@pytest.mark.parametrize("host", ["res.openai.azure.com", "a-b.openai.azure.com"])
+@pytest.mark.parametrize("host", ["res.openai.azure.com", "a-b.openai.azure.com", "res.services.ai.azure.com"])
 def test_batches_of_azure_cost_half_of_what_the_user_says(tmp_path: Path, host: str) -> None:
     """
     No list knows what a deployment costs, but all of its batches are cheaper by as much.

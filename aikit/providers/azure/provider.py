@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from aikit import __version__
 from aikit.http.bodies import json_body
 from aikit.http.flow import Flow, Pause, Work
-from aikit.http.headers import Headers
+from aikit.http.messages import Transport
 from aikit.http.refusals import understood
 from aikit.http.sources import Source
 from aikit.providers.account import Account, key_of
 from aikit.providers.addresses import account_address
+from aikit.providers.azure.credentials import OneCredential, signed_headers
 from aikit.providers.azure.endpoint import Endpoint
 from aikit.providers.azure.entra import EntraToken, scope_of
 from aikit.providers.azure.quota import Quota, queue_of, with_mend
@@ -44,7 +44,6 @@ _CHAT: Final = "/chat/completions"
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 10.0
 _LONGEST_WAIT_S: Final = 1800.0
-_CREDENTIALS: Final = ("api-key", "Authorization")
 
 
 @attrs.frozen(kw_only=True)
@@ -74,11 +73,16 @@ class AzureProvider(OpenAIProvider):
         """
         settings.require_usable()
         endpoint = Endpoint.of(settings.base_url or "", settings.setting("api_version"))
-        fields, is_signed = _fields(settings)
+        fields, is_signed = signed_headers(settings)
         token = settings.token
         if token is None and settings.api_key is None:
             token = EntraToken(settings.setting("scope") or scope_of(endpoint.resource))
         return cls(base_url=endpoint.base_url, headers=fields, endpoint=endpoint, token=None if is_signed else token)
+
+    @property
+    def identity(self) -> str:
+        """Kind and resource: files and batches are the same on both surfaces."""
+        return f"{self.kind} {self.endpoint.resource}"
 
     @property
     def limits(self) -> Limits:
@@ -96,6 +100,13 @@ class AzureProvider(OpenAIProvider):
         Return a key made of the resource and of the API key; *extra_headers* win.
         """
         return key_of(account_address(self.endpoint.resource), self.headers.merged(extra_headers))
+
+    def make_transport(self, *, connections: int, http_agent: Any = None) -> Transport:
+        """
+        Return what answers this provider's requests.
+        """
+        signed = super().make_transport(connections=connections, http_agent=http_agent)
+        return OneCredential(signed=signed, headers=self.headers, has_token=self.token is not None)
 
     def create_file(self, source: Source, order: FileOrder) -> Flow[OpenAIFile]:
         """
@@ -199,21 +210,3 @@ class AzureProvider(OpenAIProvider):
 
     def _read_upload(self, data: Any) -> OpenAIUpload:
         return OpenAIUpload.from_wire(as_openai_upload(data))
-
-
-def _fields(settings: ProviderSettings) -> tuple[Headers, bool]:
-    """
-    Return the headers of all requests, and whether a key or a token is among them: one of the two, never both.
-
-    The caller's own headers count, then a callable that gives tokens, then the key, then a token that is given.
-    """
-    own = Headers(settings.custom_headers)
-    agent = Headers({"User-Agent": f"aikit/{__version__}"})
-    if any(own.get(name) for name in _CREDENTIALS):
-        return agent.merged(own), True
-    ad_token = settings.setting("ad_token")
-    if settings.token is None and settings.api_key:
-        return agent.merged({"api-key": settings.api_key}, own), True
-    if settings.token is None and settings.api_key is None and ad_token:
-        return agent.merged({"Authorization": f"Bearer {ad_token}"}, own), True
-    return agent.merged(own), False

@@ -146,7 +146,7 @@ def test_an_account_is_a_resource_and_a_key() -> None:
     shown = dated.account_key() + dated.identity + dated.address + repr(dated) + repr(plain.account())
     assert "s3cret" not in shown
     assert _KEY not in shown
-    assert plain.identity != dated.identity
+    assert plain.identity == dated.identity == f"azure {_HOST}"
 
 
 def test_limits_are_azures() -> None:
@@ -172,6 +172,58 @@ def test_a_key_goes_to_the_resource_alone() -> None:
             assert not client.files.retrieve("file-1").success
         assert server.received[0].headers["api-key"] == _KEY
     assert all(_KEY not in str(request.headers) for request in elsewhere.received)
+
+
+@pytest.mark.parametrize(
+    ("given", "extra", "sent"),
+    [
+        ({"api_key": _KEY}, {"Authorization": "Bearer theirs"}, ("authorization", "Bearer theirs")),
+        ({"api_key": _KEY}, {"API-KEY": "theirs"}, ("api-key", "theirs")),
+        ({"api_key": lambda: "t"}, {"api-key": "theirs"}, ("api-key", "theirs")),
+        ({"api_key": ""}, {"api-key": "theirs"}, ("api-key", "theirs")),
+        ({"custom_headers": {"Authorization": "Bearer x"}}, {"api-key": "theirs"}, ("api-key", "theirs")),
+        ({"api_key": _KEY}, {"X-Trace": "1"}, ("api-key", _KEY)),
+    ],
+)
+def test_a_credential_of_one_call_is_its_only_one(
+    given: dict[str, Any], extra: dict[str, str], sent: tuple[str, str]
+) -> None:
+    """
+    With two of them it would be refused, or answered for the wrong one.
+    """
+    with serving(answer(200, b'{"data": []}')) as server:
+        with OpenAIClient(provider="azure", base_url=server.url, **given) as client:
+            assert client.files.list({"extra_headers": extra}).success
+        headers = server.received[0].headers
+    assert [(name, headers[name]) for name in _CREDENTIALS if name in headers] == [sent]
+
+
+def test_no_identity_and_no_key_of_the_user_goes_where_the_working_folder_points(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Its file may be anybody's: a resource that only it names is asked without a credential, or with one of its own.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AIKIT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("AIKIT_PROVIDERS", raising=False)
+    for name, value in {
+        "AZURE_OPENAI_API_KEY": _KEY,
+        "AZURE_AD_TOKEN": "a.b.c",
+        "AZURE_OPENAI_ENDPOINT": _HOST,
+    }.items():
+        monkeypatch.setenv(name, value)
+    entries = {
+        "bait": {"type": "azure", "baseURL": "https://bait.example"},
+        "azure": {"baseURL": "https://bait.example"},
+    }
+    (tmp_path / "AIProviders.json").write_text(json.dumps({"providers": entries}))
+    bait = OpenAIClient(provider="bait").provider
+    assert isinstance(bait, AzureProvider)
+    assert (_credentials(bait), bait.token) == ({}, None)
+    assert OpenAIClient(provider="azure").provider.base_url == f"{_HOST}/openai/v1"
+    with pytest.raises(ValueError, match="that of AZURE_OPENAI_API_KEY, for another address"):
+        OpenAIClient(_KEY, provider="bait")
 
 
 def test_the_tokens_of_a_callable_are_bearers() -> None:
