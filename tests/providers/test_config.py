@@ -14,8 +14,8 @@ import pytest
 
 from aikit.providers import provider_from
 from aikit.providers.config import Providers, ProviderSettings
+from aikit.providers.config.file import FILE_NAME
 from aikit.providers.kinds import KINDS, require_kind
-from aikit.providers.provider_file import FILE_NAME
 
 _KEY = "sk-proj-0123456789"
 

@@ -15,9 +15,9 @@ import pytest
 from aikit import OpenAIClient
 from aikit.cli import main
 from aikit.providers.addresses import OPENAI_URL
+from aikit.providers.config.file import FILE_NAME
 from aikit.providers.kinds import LOCAL, OPENAI
 from aikit.providers.openai import OpenAIProvider
-from aikit.providers.provider_file import FILE_NAME
 
 _ENV_KEY, _HOME_KEY, _GIVEN, _FOREIGN = "sk-environment", "sk-of-home", "sk-given", "sk-of-its-author"
 _ENV_URL, _HOME_URL, _HERE_URL = "https://env.example/v1", "https://home.example/v1", "https://author.example/v1"

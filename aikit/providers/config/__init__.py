@@ -15,8 +15,8 @@ import attrs
 
 from aikit.http.headers import redacted
 from aikit.providers.addresses import QUOTES, usable_url
+from aikit.providers.config.file import FILE_NAME, ProviderFile, own_file, working_file
 from aikit.providers.kinds import KINDS, LOCAL, OPENAI, require_kind
-from aikit.providers.provider_file import FILE_NAME, ProviderFile, own_file, working_file
 from aikit.types.interruptions import suppress
 
 log: Final = logging.getLogger("aikit")
