@@ -128,6 +128,11 @@ class UsageCounter:
     _first: dict[str, Counts] = attrs.field(factory=dict)
 
     @property
+    def lines(self) -> int:
+        """All lines, whatever they say."""
+        return self.answered + self.failed + self.problem_count
+
+    @property
     def unpriced(self) -> list[str]:
         """Models that told tokens and have no price."""
         return sorted({model for (model, _), counts in self.counts.items() if counts.price is None and counts.requests})

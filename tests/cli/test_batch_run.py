@@ -368,6 +368,31 @@ def test_a_batch_that_failed_in_the_middle_is_paid_and_not_tried_again_unasked(
     assert "cost $0.000075 in 2 batches" in ran.err
 
 
+@pytest.mark.parametrize("ago_s", [0, 200])
+def test_answers_that_come_after_their_file_are_not_paid_again(
+    aikit: Here, good: Path, service: Service, monkeypatch: pytest.MonkeyPatch, ago_s: int
+) -> None:
+    """
+    Just after the end the run waits for them; later they are missing, unless they are there when they are resubmitted.
+    """
+    end, whole = Service._end, list[bytes]()
+
+    def end_early(service: Service, batch: dict[str, Any]) -> None:
+        end(service, batch)
+        batch["completed_at"] -= ago_s
+        whole.append(service.files[batch["output_file_id"]])
+        service.files[batch["output_file_id"]] = b""
+
+    monkeypatch.setattr(Service, "_end", end_early)
+    ran = aikit("batch", "run", good, *QUICK)
+    assert (ran.code, "output_missing" in ran.err) == ((4, False) if ago_s else (1, True))
+    service.files["file-out-batch_1"] = whole[0]
+    for _ in range(2):
+        ran = aikit("batch", "run", good, *QUICK, "--resubmit")
+        assert (ran.code, ran.fields[0][1:]) == (0, ["5", "5", "0", "0", "0", "0"])
+    assert len(service.batches) == 1
+
+
 def test_one_batch_too_many_is_told_and_the_older_one_goes_on(
     aikit: Here, good: Path, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -293,6 +293,9 @@ def _count_files(
         elif file_id is not None:
             ask = partial(_count_at_provider, provider, file_id, counter)
             total.merge((yield from (ask_for_answers(provider, batch, ask) if is_patient else ask())))
+    told = batch.request_counts
+    if batch.status == "completed" and not (told.completed + told.failed + total.lines):
+        raise output_missing(batch)
     return total
 
 
@@ -300,8 +303,8 @@ def _missing(told: OpenAIBatchRequestCounts, found: UsageCounter) -> int:
     """
     Return how many answers the provider counts that were not *found*; a line of whatever kind may be one of them.
     """
-    lines = found.answered + found.failed + found.problem_count
-    return max(min(told.completed - found.answered, max(told.total, told.completed + told.failed) - lines), 0)
+    lines = max(told.total, told.completed + told.failed) - found.lines
+    return max(min(told.completed - found.answered, lines), 0)
 
 
 def _as_told(batch: OpenAIBatch, tokens: Tokens, prices: Prices) -> UsageCounter:

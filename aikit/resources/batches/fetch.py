@@ -159,11 +159,12 @@ def ask_for_answers(provider: Provider, batch: OpenAIBatch, ask: Callable[[], Fl
 
 def output_missing(batch: OpenAIBatch) -> OpenAIError:
     """
-    Return the error for a batch that `lacks_output`.
+    Return the error for a batch that `lacks_output`, or whose files lack some of it.
     """
     count = batch.request_counts.completed
     what = f"has {count:,} answers" if count else f"is {batch.status}, its answers are not all counted yet"
-    message = f"batch {batch.id} {what}, and the provider names no file with them; ask again later"
+    where = "names no file with them" if batch.output_file_id is None else "has not all of them in its files"
+    message = f"batch {batch.id} {what}, and the provider {where}; ask again later"
     return OpenAIError(message=message, code="output_missing")
 
 

@@ -19,7 +19,7 @@ from aikit.resources.batches.create import create_for_intent, create_once, find_
 from aikit.resources.batches.fetch import fetch_and_join, output_missing
 from aikit.resources.batches.parameters import MAX_METADATA_PAIRS, OpenAIBatchResubmitParameters
 from aikit.resources.batches.rows.folder import telling_faults
-from aikit.resources.batches.rows.join import BatchRows, lacks_output
+from aikit.resources.batches.rows.join import BatchRows, lacks_answers
 from aikit.resources.files.parameters import OpenAIFileWaitParameters
 from aikit.resources.files.wait import UNREADY, wait_until_processed
 from aikit.types.batch_rows import STATUSES
@@ -80,7 +80,7 @@ def resubmit_lines(
             return found
     rows = yield from fetch_and_join(provider, batch, options.input_file, context)
     try:
-        if "missing" in statuses and lacks_output(rows.batch):  # they are paid for
+        if "missing" in statuses and lacks_answers(rows.batch, rows.counts):  # they are paid for
             raise output_missing(rows.batch)
         metadata = _metadata(rows.batch, options)
         place = _copy_lines(rows, statuses)

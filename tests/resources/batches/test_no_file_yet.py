@@ -206,3 +206,36 @@ def test_ends_without_an_answer_cost_nothing(
         cost = client.batches.cost("batch_1").throw().cost
         assert cost is not None
         assert (cost.total, cost.is_lower_bound) == (Decimal(0), False)
+
+
+@pytest.mark.parametrize("content", [b"", file_of(answer("m", usage(1_000_000, 0)))], ids=["empty", "short"])
+@pytest.mark.parametrize("counts", [None, {"total": 2, "completed": 2, "failed": 0}], ids=["untold", "told"])
+def test_what_a_file_lacks_just_after_the_end_is_not_resubmitted(
+    server: AccountServer, late: _Late, tmp_path: Path, content: bytes, counts: Any
+) -> None:
+    """
+    The rest may be on its way, and is paid for; two minutes later it is missing, and may be sent again.
+    """
+    late["batch_1"] |= {"completed_at": int(time.time()), "request_counts": counts}
+    server.files["file-out"] = content
+    with _client(server, tmp_path) as client:
+        found = client.batches.resubmit("batch_1")
+        assert [error.code for error in found.errors] == ["output_missing"]
+        assert "has not all of them in its files" in found.errors[0].message
+        assert {method for method, _ in server.asked} == {"GET"}
+        late["batch_1"]["completed_at"] -= 130
+        assert client.batches.resubmit("batch_1").success
+
+
+def test_files_without_a_line_of_a_batch_that_counts_nothing_tell_no_cost(
+    server: AccountServer, late: _Late, tmp_path: Path
+) -> None:
+    """
+    What it did is not known, whenever it is asked: neither free nor booked.
+    """
+    late["batch_1"]["request_counts"] = None
+    server.files["file-out"] = b""
+    with _client(server, tmp_path) as client:
+        assert [error.code for error in client.batches.cost("batch_1").errors] == ["output_missing"]
+        assert client.batches.retrieve("batch_1").success
+        assert list(client.ledger.events()) == []

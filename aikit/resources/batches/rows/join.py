@@ -253,10 +253,22 @@ def lacks_output(batch: OpenAIBatch) -> bool:
     if batch.output_file_id is not None or counts.completed > 0:
         return batch.output_file_id is None
     if batch.status == "completed":
-        is_settled = batch.error_file_id is not None and time.time() - (batch.completed_at or 0) > SETTLED_S
-        return counts.failed < counts.total or (counts.failed == 0 and not is_settled)
+        is_whole = batch.error_file_id is not None and _is_settled(batch)
+        return counts.failed < counts.total or (counts.failed == 0 and not is_whole)
     is_stopped = batch.status in {"expired", "cancelled"} and batch.in_progress_at is not None
     return is_stopped and not (counts.total or counts.failed)
+
+
+def lacks_answers(batch: OpenAIBatch, rows: Mapping[str, int]) -> bool:
+    """
+    Return whether *batch* `lacks_output`, or has just ended with *rows* that no file tells of: perhaps not yet.
+    """
+    is_short = batch.status == "completed" and rows.get("missing", 0) > 0
+    return lacks_output(batch) or (is_short and not _is_settled(batch))
+
+
+def _is_settled(batch: OpenAIBatch) -> bool:
+    return time.time() - (batch.completed_at or 0) > SETTLED_S
 
 
 def _read(file: BinaryIO | FileIO, start: int | None, size: int | None) -> bytes:

@@ -14,7 +14,7 @@ import attrs
 from aikit.http.sinks import FileSink
 from aikit.http.sources import source_of
 from aikit.resources.batches.fetch import output_missing
-from aikit.resources.batches.rows.join import lacks_output
+from aikit.resources.batches.rows.join import lacks_answers
 from aikit.resources.batches.rows.write import write_csv, write_jsonl
 from aikit.resources.batches.run.client import Client
 from aikit.resources.batches.run.plan import Fingerprint
@@ -67,7 +67,7 @@ def fetch_and_join(client: Client, state: RunState, mark: Fingerprint) -> Iterat
             if result.errors:
                 raise Rejected(result.errors)
             results.append(stack.enter_context(result))
-            if result.batch is not None and lacks_output(result.batch):
+            if result.batch is not None and lacks_answers(result.batch, {} if state.is_ended else result.counts):
                 raise Rejected([output_missing(result.batch)])
             state = state.with_part(attrs.evolve(part, counts=dict(result.counts)))
         yield Joined(

@@ -236,7 +236,10 @@ def _create(client: Client, state: RunState, part: Part, listener: Listener) -> 
         listener.on_batch(part, batch)
     elif not any(map(may_have_been_applied, errors)):
         listener.on_state(state.with_part(part.with_last(asked_at=None)))
-    if errors:
+    if errors and errors[0].code == "nothing_to_resubmit":  # what was missing is there by now
+        state = state.with_part(attrs.evolve(part, attempts=part.attempts[:-1]))
+        listener.on_state(state)
+    elif errors:
         raise Rejected(_of_part(part, errors, state), result.request)
     return state
 
