@@ -133,11 +133,11 @@ class GeminiServer:
         if headers.get("x-goog-api-key") != KEY or "key" in query:
             raise Refusal(403, "Method doesn't allow unregistered callers. Please use API Key.")
         if parts.path == "/upload/v1beta/files":
-            return self._start(headers, json.loads(body)["file"])
-        if parts.path.startswith("/download/v1beta/files/"):
-            name = parts.path.removeprefix("/download/v1beta/").removesuffix(":download")
+            return self._start(headers, _in_camels(json.loads(body)["file"]))
+        if parts.path.endswith(":download"):  # Google's own library leaves out the first word
+            name = parts.path.removeprefix("/download").removeprefix("/v1beta/").removesuffix(":download")
             return self._download(name, headers)
-        answer = self._json(method, parts.path.removeprefix("/v1beta/"), query, json.loads(body) if body else {})
+        answer = self._json(method, parts.path.removeprefix("/v1beta/"), query, _in_camels(json.loads(body or b"{}")))
         return 200, {}, json.dumps(answer).encode()
 
     def _json(self, method: str, path: str, query: dict[str, str], order: dict[str, Any]) -> Any:
@@ -309,6 +309,15 @@ def _answered(line: dict[str, Any]) -> dict[str, Any]:
         body |= {"object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
         body["usage"] = {"promptTokens": 100, "completionTokens": 20, "totalTokens": 1120}
     return row | {"response": {"status_code": 200, "request_id": "q", "body": body}}
+
+
+def _in_camels(order: Any) -> Any:
+    """
+    Return an order with the names that answers have; both spellings are taken, as protocol buffers do.
+    """
+    if not isinstance(order, dict):
+        return order
+    return {re.sub(r"_([a-z])", lambda found: found[1].upper(), name): _in_camels(one) for name, one in order.items()}
 
 
 def _time(seconds: float) -> str:
