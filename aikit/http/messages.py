@@ -218,6 +218,12 @@ class Response:
         return 200 <= self.status <= 299
 
     @property
+    def is_ambiguous(self) -> bool:
+        """Whether, should it be of no use, the request may have been acted on: it is no refusal of a first attempt."""
+        is_refusal = 400 <= self.status < 500 and self.status != 408
+        return self.request.method != "GET" and (self.request.may_have_been_applied or not is_refusal)
+
+    @property
     def request_id(self) -> str | None:
         """What the provider calls this request."""
         return self.headers.get("x-request-id") or self.headers.get("apim-request-id")
@@ -257,6 +263,7 @@ class Response:
                 request_id=answer.request_id,
                 headers=answer.headers,
                 body=answer.body[:2000].decode("utf-8", "replace"),
+                is_ambiguous=self.is_ambiguous,
             ) from None
 
 

@@ -88,8 +88,9 @@ def error_from(response: Response) -> OpenAIError:
         text = text[:-_LONGEST_SECRET]  # of a secret at the cut, the first half would be left
     body = _decoded(text, response)
     told = ErrorWords() if body is text else _words(body, response)
+    earlier = "; an earlier try was not answered, and may have been acted on" if _is_doubtful_refusal(response) else ""
     return OpenAIError(
-        message=_message(told.message, text, response),
+        message=_message(told.message, text, response) + earlier,
         code=told.code,
         type=told.type,
         param=told.param,
@@ -97,7 +98,12 @@ def error_from(response: Response) -> OpenAIError:
         request_id=response.request_id,
         headers=response.headers,
         body=body,
+        is_ambiguous=response.is_ambiguous,
     )
+
+
+def _is_doubtful_refusal(response: Response) -> bool:
+    return response.is_ambiguous and response.request.may_have_been_applied and not response.is_success
 
 
 def _decoded(text: str, response: Response) -> Any:

@@ -167,9 +167,11 @@ def with_retries(request: Request, policy: RetryPolicy) -> Flow[Response]:
             if request.sink is not None and request.sink.done > received:
                 tries, received = 1, request.sink.done  # what gets ahead may go on
             delay_s = policy.delay_after_error(attrs.evolve(request, attempt=tries), error)
+            may_have_been_applied |= error.is_ambiguous
+            if delay_s is None and may_have_been_applied != error.is_ambiguous:
+                raise attrs.evolve(error, is_ambiguous=True) from error
             if delay_s is None:
                 raise
-            may_have_been_applied |= error.is_ambiguous
         else:
             refusals += response.status == 429
             counted = request if tries == request.attempt else attrs.evolve(request, attempt=tries)
@@ -223,7 +225,7 @@ def may_have_been_applied(error: OpenAIError) -> bool:
     """
     Return whether the request that ended with *error* may have been acted on: its answer was lost, or is unreadable.
     """
-    if isinstance(error, ExchangeError):
+    if isinstance(error, ExchangeError) or error.is_ambiguous:
         return error.is_ambiguous
     return error.code in {"invalid_response", "mismatched_id"} or (
         error.status is not None and may_have_been_done(error.status)

@@ -56,6 +56,9 @@ class OpenAIError(Exception):
         headers: The answer's headers.
 
         body: The answer's decoded JSON, or its text.
+
+        is_ambiguous: True when the provider may have acted on the request all the same: an answer was lost, broken or
+            no refusal, also that to an earlier attempt.
     """
 
     # https://developers.openai.com/api/docs/guides/error-codes (read 2026-11-21)
@@ -69,6 +72,7 @@ class OpenAIError(Exception):
     request_id: str | None = None
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     body: Any = attrs.field(default=None, repr=False)
+    is_ambiguous: bool = attrs.field(default=False, repr=False)
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.message}" if self.line is not None else self.message
@@ -121,10 +125,7 @@ class OpenAIError(Exception):
 @attrs.frozen(kw_only=True, slots=False, str=False)
 class ExchangeError(OpenAIError):
     """
-    The network failed before a whole answer came.
-
-    Attributes:
-        is_ambiguous: True when the provider may have acted on the request: something was sent.
+    The network failed before a whole answer came; it is ambiguous if something was sent.
     """
 
     is_ambiguous: bool = True
@@ -160,7 +161,8 @@ def error_to_json(error: OpenAIError) -> dict[str, Any]:
     Return *error* as the API's own error object, with aikit's fields where they are known.
     """
     known = ("line", "status", "request_id")
-    own = {name: value for name in known if (value := getattr(error, name)) is not None}
+    own: dict[str, Any] = {name: value for name in known if (value := getattr(error, name)) is not None}
+    own |= {"is_ambiguous": True} if error.is_ambiguous else {}
     return {"message": error.message, "type": error.type, "param": error.param, "code": error.code} | own
 
 

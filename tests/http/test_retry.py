@@ -19,6 +19,7 @@ from aikit.http.flow import Flow, Pause, Step
 from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
 from aikit.http.rate_limiter import RateLimiter
+from aikit.http.refusals import error_from
 from aikit.http.retry import RetryPolicy, intercept, retry_after_s, with_retries
 from aikit.http.sources import source_of
 from aikit.types.errors import ExchangeError, OpenAIError
@@ -477,3 +478,30 @@ def test_rings_nest() -> None:
     again = after(flow, 0.5, flow.throw(ExchangeError(message="broke")))
     assert (moved.url, again.url, again.attempt) == ("https://api.example/x", _URL, 2)
     assert returned(flow, answer(again, 200)) == "status 200"
+
+
+def test_a_failure_after_a_lost_answer_is_ambiguous() -> None:
+    """
+    Whether the last attempt could not be sent or was refused: an earlier one may have been acted on.
+    """
+    flow = with_retries(_POST, RetryPolicy(max_retries=1, first_delay_s=0))
+    next(flow)
+    flow.throw(ExchangeError(message="lost"))
+    second = asked(flow.send(0.0))
+    refused = error_from(answer(second, 429))
+    assert refused.is_ambiguous
+    assert refused.message.endswith("an earlier try was not answered, and may have been acted on")
+    with pytest.raises(ExchangeError, match="no route") as caught:
+        flow.throw(ExchangeError(message="no route", is_ambiguous=False))
+    assert caught.value.is_ambiguous
+
+
+@pytest.mark.parametrize(
+    ("status", "is_ambiguous"), [(200, True), (400, False), (408, True), (429, False), (503, True)]
+)
+def test_only_a_refusal_shows_that_nothing_was_done(status: int, is_ambiguous: bool) -> None:  # noqa: FBT001  columns
+    """
+    An answer of no use, but for a refusal, leaves doubt; never to a question.
+    """
+    assert error_from(answer(_POST, status)).is_ambiguous is is_ambiguous
+    assert not error_from(answer(attrs.evolve(_POST, method="GET"), status)).is_ambiguous
