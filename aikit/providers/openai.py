@@ -190,7 +190,11 @@ class OpenAIProvider:
         Create a batch; never repeated by itself once it may have been created.
         """
         body = json_body(order.to_wire())
-        return understood((yield self._request("POST", "/batches", body=body, is_idempotent=False)), self._read_batch)
+        response = yield self._request("POST", "/batches", body=body, is_idempotent=False)
+        batch = understood(response, self._read_batch)
+        if batch.metadata.get("aikit_intent", order.intent) != order.intent:  # servers may keep none, or the first one
+            require_same_id(response, order.input_file_id, batch.input_file_id)
+        return batch
 
     def retrieve_batch(self, batch_id: str) -> Flow[OpenAIBatch]:
         """

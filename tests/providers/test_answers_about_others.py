@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from aikit import OpenAIClient
-from tests.scripted_server import FILE, answer, serving
+from tests.batch_server import BatchServer, batch_server, say
+from tests.scripted_server import FILE, Exchange, answer, serving
 
 _FILE: dict[str, Any] = json.loads(FILE)
 _BATCH: dict[str, Any] = {
@@ -62,3 +63,17 @@ def test_an_id_that_a_gateway_rewrites_is_believed(name: str) -> None:
     with serving(answer(200, json.dumps(body).encode())) as server, OpenAIClient("k", base_url=server.url) as client:
         codes = [error.code for error in call(client, f"projects/p/{told.upper()}").errors]
     assert "mismatched_id" not in codes
+
+
+def test_a_creation_that_is_answered_with_another_batch_is_looked_for() -> None:
+    """What carries another intent, and has another input, is not taken for the batch that was asked for."""
+    other = {**_BATCH, "metadata": {"aikit_intent": "another"}}
+
+    def mixed_up(server: BatchServer, exchange: Exchange, order: dict[str, Any]) -> None:
+        server.create(order)
+        say(exchange, 200, other)
+
+    with batch_server(mixed_up) as server, OpenAIClient("k", base_url=server.url) as client:
+        batch = client.batches.create("file-9", "/v1/responses").throw().batch
+    assert batch is not None
+    assert (batch.id, batch.input_file_id, server.creations) == ("batch_0", "file-9", 1)
