@@ -205,7 +205,7 @@ def find_all(provider: Provider, intent: str, since: float = float("-inf")) -> F
         _require_readable(page, intent)
         found += [batch for batch in page.batches if batch.metadata.get(INTENT_KEY) == intent]
         times = [batch.created_at for batch in page.batches]
-        if not page.has_more or not (times or page.unread) or (times and times[-1] < since <= times[0]):
+        if not page.has_more or (times and times[-1] < since <= times[0]):
             break
         query["after"] = page.last_id
     found.reverse()  # the newest came first: of those created in the same second, the first is the oldest now
@@ -301,9 +301,12 @@ class _Search:
 
 def _require_readable(page: BatchPage, intent: str) -> None:
     """
-    Refuse to go on where a batch that cannot be read carries *intent*: another would be one too many.
+    Refuse to go on where a batch that cannot be read carries *intent*, or the list is one of other things.
     """
     for unread in page.unread:
+        if (kind := unread.data.get("object", "batch")) != "batch":
+            message = f"the list of batches has an object that is a {kind}, so it shows nothing of batches"
+            raise OpenAIError(message=message, code="invalid_response", body=unread.data)
         metadata = unread.data.get("metadata")
         if isinstance(metadata, dict) and metadata.get(INTENT_KEY) == intent:
             message = f"batch {unread.id} carries {INTENT_KEY} {intent}, but cannot be read: {unread.why}"

@@ -313,3 +313,24 @@ def test_a_rival_of_some_seconds_ago_is_looked_for_on_the_next_page() -> None:
     cancelling = _request(flow.send(_answer(_request(more), 200, _page(_wire("rival", 90)))))
     assert cancelling.url.endswith("/batches/ours/cancel")
     assert _returned(flow, _answer(cancelling, 200, _wire("ours", 100))).id == "rival"
+
+
+def test_an_empty_page_with_more_to_come_is_not_the_end_of_the_search() -> None:
+    """
+    The batch with the intent is on the page after it.
+    """
+    flow = find_oldest(_PROVIDER, "mine")
+    second = flow.send(_answer(next(flow), 200, _page(has_more=True) | {"last_id": "cursor"}))  # type: ignore[arg-type]
+    assert isinstance(second, Request)
+    assert "after=cursor" in second.url
+    assert _returned(flow, _answer(second, 200, _page(_wire("batch_1", 5)))).id == "batch_1"
+
+
+def test_a_list_of_other_things_does_not_show_that_there_is_no_batch() -> None:
+    """
+    A gateway mixed up two answers; nothing is created.
+    """
+    flow = _flow()
+    with pytest.raises(OpenAIError, match="is a file") as caught:
+        flow.send(_answer(next(flow), 200, _page({"id": "file-1", "object": "file"})))  # type: ignore[arg-type]
+    assert caught.value.code == "invalid_response"
