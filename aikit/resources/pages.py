@@ -56,16 +56,20 @@ def each_page(
     """
     Ask for page after page, from *query* on, and give each to *take*, until it returns true; none is held.
 
-    What could not be read is noted in *context*.
+    What could not be read is noted in *context*, and what comes again on the next page is left out there.
 
     Raises:
         OpenAIError: A page failed, or the pages have no end (code ``"invalid_response"``).
     """
-    path, left_out = _Path(), 0
+    path, left_out, before = _Path(), 0, frozenset[str]()
     while True:
         page = yield from list_page(query)
         left_out = _note_unread(page, left_out, context)
         cursor = path.go_on(page) if page.has_more else None
+        ids = frozenset(item.id for item in page.items)
+        if not ids.isdisjoint(before):  # what was created meanwhile pushed the end of a page onto the next one
+            page = attrs.evolve(page, items=tuple(item for item in page.items if item.id not in before))
+        before = ids or before
         if take(page) or cursor is None:
             return
         query = {**query, "after": cursor}

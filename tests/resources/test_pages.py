@@ -161,3 +161,11 @@ def test_pages_of_which_nothing_can_be_read_are_not_empty() -> None:
     """
     odd = [attrs.evolve(_page(last_id=f"x-{n}"), unread=(Unread(f"x-{n}", "odd"),)) for n in range(10)]
     assert _value(all_pages(_Provider([*odd, _page("a", has_more=False)]).list_page, {})).items == (_Item("a"),)
+
+
+def test_what_comes_again_on_the_next_page_is_taken_once() -> None:
+    """
+    What was created between two questions pushes the end of a page onto the next one, also past an empty page.
+    """
+    provider = _Provider([_page("a", "b"), _page(last_id="c1"), _page("b", "c"), _page("c", "d", has_more=False)])
+    assert [item.id for item in _value(all_pages(provider.list_page, {})).items] == ["a", "b", "c", "d"]
