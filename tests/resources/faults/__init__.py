@@ -1,0 +1,3 @@
+"""
+All calls against a server that keeps the truth and misbehaves.
+"""
