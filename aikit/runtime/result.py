@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import partial
+from operator import ne
 from types import MappingProxyType
 from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
@@ -134,7 +135,8 @@ class CallState:
             return gate.acquire(timeout=min(bounds, default=-1))
         finally:
             with _lock:
-                self._watchers = [one for one in self._watchers or () if one != gate.release] or None
+                # no loop of Python's own: in 3.13 Ctrl-C where one turns back leaves the lock held
+                self._watchers = list(filter(partial(ne, gate.release), self._watchers or ())) or None
 
 
 @attrs.define(eq=False, slots=True, repr=False)

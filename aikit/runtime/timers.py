@@ -86,7 +86,7 @@ class Timer:
             was_there = task.ticket is not None
             task.ticket, self._parked = None, self._parked - was_there
             if len(self._heap) > _SPARE_TICKETS + 2 * self._parked:
-                self._heap = [entry for entry in self._heap if entry[2].ticket == entry[1]]
+                self._heap = list(filter(_is_waiting, self._heap))  # no loop under a lock: see `CallState`
                 heapq.heapify(self._heap)
             if not self._parked:
                 self._changed.notify()
@@ -113,6 +113,10 @@ class Timer:
                     return task
             self._thread = None
             return None
+
+
+def _is_waiting(entry: tuple[float, int, Parked]) -> bool:
+    return entry[2].ticket == entry[1]
 
 
 @attrs.define(eq=False)
