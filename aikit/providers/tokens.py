@@ -59,6 +59,8 @@ class TokenTransport:
     def _token(self) -> str:
         try:
             token: Any = self.token()
+        except OpenAIError:  # a sentence of our own
+            raise
         except Exception as error:  # of a foreign library, or the caller's own
             raise _unavailable(f"{type(error).__name__}: {error}") from error
         if isinstance(token, Coroutine):

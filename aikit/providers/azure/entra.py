@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from aikit.types.errors import OpenAIError
+
 _SERVICE: Final = "https://cognitiveservices.azure"
 _DOMAINS: Final = ("us", "cn")  # of clouds apart; all others are the public one's
 
@@ -48,7 +50,7 @@ class EntraToken:
         Return a token that is good now; the library keeps it and renews it in time.
 
         Raises:
-            ModuleNotFoundError: The library is not installed.
+            OpenAIError: The library is not installed (code ``"token_unavailable"``).
         """
         with self._lock:
             if self._ask is None:
@@ -61,7 +63,10 @@ def _provider(scope: str) -> Callable[[], str]:
     try:
         from azure.identity import DefaultAzureCredential, get_bearer_token_provider  # noqa: PLC0415  an extra
     except ModuleNotFoundError as error:
-        message = "there is neither a key nor a token; for identities of Entra ID, pip install 'aikit-client[azure]'"
-        raise ModuleNotFoundError(message) from error
+        message = (
+            "there is neither a key (AZURE_OPENAI_API_KEY) nor a token; for the token of an identity, "
+            "pip install 'aikit-client[azure]'"
+        )
+        raise OpenAIError(message=message, code="token_unavailable") from error
     token: Callable[[], str] = get_bearer_token_provider(DefaultAzureCredential(), scope)
     return token

@@ -20,7 +20,8 @@ from aikit.providers.addresses import account_address
 from aikit.providers.azure.credentials import OneCredential, signed_headers
 from aikit.providers.azure.endpoint import Endpoint
 from aikit.providers.azure.entra import EntraToken, scope_of
-from aikit.providers.azure.quota import Quota, queue_of, with_mend
+from aikit.providers.azure.mends import mending
+from aikit.providers.azure.quota import Quota, queue_of
 from aikit.providers.azure.reading import (
     RAW_STATUS,
     UNREADY,
@@ -38,7 +39,7 @@ from aikit.types.uploads import OpenAIUpload
 from aikit.validation.limits import Limits, limits_for
 
 if TYPE_CHECKING:
-    from aikit.types.batches import BatchOrder, OpenAIBatch
+    from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
 
 _CHAT: Final = "/chat/completions"
 _FIRST_PAUSE_S: Final = 1.0
@@ -114,18 +115,15 @@ class AzureProvider(OpenAIProvider):
         """
         if order.purpose == "batch" and not order.expires_after and self.quota.is_due():
             yield from self._look_at_quota()
-        try:
-            return (yield from super().create_file(source, order))
-        except OpenAIError as error:
-            raise with_mend(error) from error.__cause__
+        return (yield from mending(super().create_file(source, order)))
 
     def list_files(self, query: Mapping[str, Any]) -> Flow[FilePage]:
         """
         Ask for one page of files; the dated surface knows no pages, so that one is cut out of its whole list.
         """
         if not self.endpoint.is_dated:
-            return (yield from super().list_files(query))
-        whole = yield from super().list_files({name: query[name] for name in query if name == "purpose"})
+            return (yield from mending(super().list_files(query)))
+        whole = yield from mending(super().list_files({name: query[name] for name in query if name == "purpose"}))
         return (yield from super().list_files(query)) if whole.has_more else page_of(whole, query)
 
     def create_batch(self, order: BatchOrder) -> Flow[OpenAIBatch]:
@@ -136,21 +134,27 @@ class AzureProvider(OpenAIProvider):
             OpenAIError: The file could not be processed (code ``"processing_failed"``), or not in time
                 (``"timeout"``), or lies in blob storage (``"unsupported"``): nothing was created. Or it was refused.
         """
+        return (yield from mending(self._create_batch(order)))
+
+    def _create_batch(self, order: BatchOrder) -> Flow[OpenAIBatch]:
         if "://" in order.input_file_id:
             raise unsupported("batches whose input lies in blob storage are not created; upload it with files.create")
         yield from self._until_processed(order.input_file_id)
         endpoint = order.endpoint or _CHAT
         wire = order.to_wire() | {"endpoint": endpoint.removeprefix("/v1") if self.endpoint.is_dated else endpoint}
         response = yield self._request("POST", "/batches", body=json_body(wire), is_idempotent=False)
-        try:
-            batch = understood(response, self._read_batch)
-        except OpenAIError as error:
-            raise with_mend(error) from error.__cause__
+        batch = understood(response, self._read_batch)
         words = queue_of(response.headers)
         if words is not None:
             with suppress(CancelledError):  # the batch is there, and is to be told
                 yield Work(lambda context: context.note(words))
         return attrs.evolve(batch, endpoint=batch.endpoint or endpoint)
+
+    def list_batches(self, query: Mapping[str, Any]) -> Flow[BatchPage]:
+        """
+        Ask for one page of batches.
+        """
+        return mending(super().list_batches(query))
 
     def _until_processed(self, file_id: str) -> Flow[None]:
         """

@@ -1,5 +1,5 @@
 """
-Quotas: batch files that are kept without expiry, and what refusals for want of quota are mended by.
+Quotas: batch files that are kept without expiry, and tokens that are enqueued.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.types.errors import OpenAIError
 from aikit.types.files import FilePage
 
 # https://learn.microsoft.com/azure/ai-services/openai/quotas-limits (read 2026-11-21)
@@ -18,14 +17,10 @@ _MOST: Final = 500
 _MOST_WITH_EXPIRY: Final = 10_000
 _NEAR: Final = 450
 _FEWEST_BETWEEN: Final = 10
-_FULL: Final = (
+FULL: Final = (
     f"a resource keeps at most {_MOST} batch files without expiry: give expires_after, with which it keeps "
     f"{_MOST_WITH_EXPIRY:,}, or delete old ones with files.prune"
 )
-_MENDS: Final = {
-    "quotaExceeded": _FULL,
-    "token_limit_exceeded": "the deployment's queue of tokens is full: create the batch when others have ended",
-}
 
 
 @attrs.define(eq=False)
@@ -54,7 +49,7 @@ class Quota:
         kept = sum(file.expires_at is None for file in page.files)
         with self._lock:
             self._left = max((_NEAR - kept) // 2, _FEWEST_BETWEEN)
-        return f"{kept:,} batch files are kept without expiry; {_FULL}" if kept >= _NEAR else None
+        return f"{kept:,} batch files are kept without expiry; {FULL}" if kept >= _NEAR else None
 
 
 def queue_of(headers: Mapping[str, str]) -> str | None:
@@ -65,11 +60,3 @@ def queue_of(headers: Mapping[str, str]) -> str | None:
     if not all(number.isdecimal() for number in told):
         return None
     return "{:,} of at most {:,} tokens are enqueued for the deployment".format(*map(int, told))
-
-
-def with_mend(error: OpenAIError) -> OpenAIError:
-    """
-    Return *error*, with how it is mended if it is about a quota.
-    """
-    mend = _MENDS.get(error.code or "")
-    return error if mend is None else attrs.evolve(error, message=f"{error.message} ({mend})")

@@ -13,9 +13,12 @@ import pytest
 
 from aikit import OpenAIClient
 from aikit.http.flow import Flow
-from aikit.http.messages import Request
+from aikit.http.messages import Request, Response
+from aikit.http.sources import source_of
 from aikit.providers.azure.provider import AzureProvider
 from aikit.providers.config import Providers, ProviderSettings
+from aikit.types.errors import OpenAIError
+from aikit.types.files import FileOrder
 from tests.scripted_server import answer, serving
 
 _HOST = "https://res.openai.azure.com"
@@ -82,6 +85,55 @@ def test_a_key_or_a_token_is_sent_and_never_both(
     The caller's own counts before the environment's, a key before a token; OpenAI's key is not Azure's.
     """
     assert _credentials(_provider(environ, **given)) == sent
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "mend"),
+    [
+        ("404", "Resource not found", "Resource not found; is the endpoint that of a resource"),
+        ("invalidPayload", "Invalid value for purpose.", "leave it out, or take a newer one"),
+        ("401", "Audience is incorrect.", "give AZURE_SCOPE what the host wants"),
+        ("notFound", "No such thing.", "^No such thing\\.$"),
+    ],
+)
+def test_refusals_that_do_not_say_so_are_told_with_their_mend(code: str, words: str, mend: str) -> None:
+    """
+    By each call that comes first: with its code and its status, as they were.
+    """
+    provider = _provider()
+    source = source_of(b"a", filename="a.txt")
+    flows: tuple[Flow[Any], ...] = (
+        provider.list_files({}),
+        provider.list_batches({}),
+        provider.create_file(source, FileOrder(purpose="user_data")),
+    )
+    for flow in flows:
+        request = next(flow)
+        assert isinstance(request, Request)
+        body = json.dumps({"error": {"code": code, "message": words}}).encode()
+        with pytest.raises(OpenAIError, match=mend) as caught:
+            flow.send(Response(status=400, body=body, request=request))
+        assert (caught.value.code, caught.value.status) == (code, 400)
+
+
+@pytest.mark.parametrize(
+    ("headers", "attempts"),
+    [
+        ({"x-ms-retry-after-ms": "20"}, 2),
+        ({"retry-after-ms": "20", "Retry-After": "100"}, 2),
+        ({"x-should-retry": "false"}, 1),
+        ({"Retry-After": "100000"}, 1),
+    ],
+)
+def test_azure_says_when_to_come_again(headers: dict[str, str], attempts: int) -> None:
+    """
+    In milliseconds first, in headers of its own, or that it is of no use.
+    """
+    busy = answer(429, b'{"error": {"code": "tooManyRequests", "message": "Wait."}}', headers)
+    with serving(busy, answer(200, b'{"data": []}')) as server:
+        with OpenAIClient(_KEY, provider="azure", base_url=server.url) as client:
+            assert client.files.list().success is (attempts == 2)
+        assert len(server.received) == attempts
 
 
 def test_no_organization_goes_to_azure() -> None:
