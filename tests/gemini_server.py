@@ -93,6 +93,7 @@ class GeminiServer:
     batches: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     sessions: dict[str, Session] = attrs.field(factory=dict)
     received: list[Received] = attrs.field(factory=list)
+    answered: list[bytes] = attrs.field(factory=list)
     reads_no_body: bool = True
     _sent: int = 0
     _lock: Any = attrs.field(factory=threading.RLock)
@@ -115,6 +116,7 @@ class GeminiServer:
             except Hangup:
                 exchange.reset()
                 return
+            self.answered.append(content)
         exchange.sock.sendall(rendered(status, content, fields))
 
     @property

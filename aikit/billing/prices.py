@@ -54,21 +54,23 @@ class Prices:
         """
         Return what *model* costs, ``None`` if that is unknown.
 
-        A name with a date (``gpt-4o-mini-2024-07-18``) has the price that the user gave to the name without it.
+        A name with a date (``gpt-4o-mini-2024-07-18``) has the price that the user gave to the name without it, and one
+        with Google's ``models/`` before it that of the rest.
 
         Args:
             model: As requests or answers name it.
 
             at: Unix seconds; without it, now.
         """
-        for name in (model, _DATE.sub("", model)):
+        bare = model.removeprefix("models/")
+        for name in (model, bare, _DATE.sub("", bare)):
             if name in self.own:
                 return self.own[name]
         if self.is_free:
             return Price(model=model, batch=FREE, standard=FREE, source="the built-in model costs nothing")
         if self.list_name is None or not model:
             return self.others
-        return listed_price(self.list_name, model, at, self.batch_discount) or self.others
+        return listed_price(self.list_name, bare, at, self.batch_discount) or self.others
 
     def why_unknown(self, models: Iterable[str]) -> str:
         """

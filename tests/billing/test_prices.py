@@ -156,6 +156,17 @@ def test_batches_of_azure_cost_half_of_what_the_user_says(tmp_path: Path, host: 
     assert _batch(other.price_of("mine")) == Rates(input=Decimal(1), output=Decimal(2))
 
 
+@pytest.mark.parametrize("model", ["gemini-2.5-flash", "models/gemini-2.5-flash"])
+def test_batches_of_gemini_cost_half_of_what_the_list_says(tmp_path: Path, model: str) -> None:
+    """
+    Also under the name that Google writes.
+    """
+    prices = prices_for("https://generativelanguage.googleapis.com", own=None, path=tmp_path / "prices.json")
+    price = prices.price_of(model)
+    assert price is not None
+    assert (price.batch.input, price.batch.output) == (Decimal("0.15"), Decimal("1.25"))
+
+
 def test_the_built_in_model_costs_nothing(tmp_path: Path) -> None:
     """
     Unless the user says that it costs something.

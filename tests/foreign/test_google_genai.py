@@ -11,50 +11,53 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from aikit import OpenAIClient
 from tests.foreign.aimock import CACHE, Missing
-from tests.gemini_server import KEY, GeminiServer, serving_gemini
+from tests.gemini_server import KEY, serving_gemini
 
-VERSION: Final = "3.6.1"
-_PROGRAM: Final = Path(__file__).with_name("google_genai.py")
+GENAI: Final = "google-genai==3.6.1"
+MESSAGES: Final = "google-ai-generativelanguage==0.12.1"
 _BODY: Final = {"model": "gemini-2.5-flash", "messages": [{"role": "user", "content": "hi"}]}
 _LINE: Final = json.dumps({"custom_id": "c1", "method": "POST", "url": "/v1/chat/completions", "body": _BODY}) + "\n"
 
 pytestmark = [pytest.mark.foreign, pytest.mark.slow]
 
 
-def _installed() -> Path:
+def _installed(package: str) -> Path:
     """
-    Return the folder with Google's library, installed by the first run that needs it.
+    Return the folder with a library of Google's, installed by the first run that needs it.
     """
-    folder = CACHE.with_name("pip") / f"google-genai-{VERSION}-{sys.version_info[0]}.{sys.version_info[1]}"
+    folder = CACHE.with_name("pip") / f"{package}-{sys.version_info[0]}.{sys.version_info[1]}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix="new-") as new:
             target = Path(new) / "packages"
-            pip = [sys.executable, "-m", "pip", "install", "-q", "--target", str(target), f"google-genai=={VERSION}"]
+            pip = [sys.executable, "-m", "pip", "install", "-q", "--target", str(target), package]
             done = subprocess.run(pip, capture_output=True, text=True, timeout=300, check=False)
             if done.returncode != 0:
-                raise Missing(f"pip cannot install google-genai {VERSION}: {done.stderr.strip()[-300:]}")
+                raise Missing(f"pip cannot install {package}: {done.stderr.strip()[-300:]}")
             if not folder.exists():  # another run may have been quicker
                 target.rename(folder)
     return folder
 
 
-def _seen_by_google(server: GeminiServer, path: Path, file_name: str) -> dict[str, Any]:
+def _said_by(package: str, program: str, *arguments: str, told: str = "") -> str:
+    """
+    Return what a program on a library of Google's prints.
+    """
     try:
-        packages = _installed()
+        packages = _installed(package)
     except (Missing, subprocess.TimeoutExpired) as reason:
         pytest.skip(str(reason))
     environ = {**os.environ, "PYTHONPATH": str(packages), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
-    command = [sys.executable, "-W", "ignore", str(_PROGRAM), server.url, KEY, str(path), file_name]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    command = [sys.executable, "-W", "ignore", str(Path(__file__).with_name(program)), *arguments]
+    done = subprocess.run(command, env=environ, input=told, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    seen: dict[str, Any] = json.loads(done.stdout)
-    return seen
+    return done.stdout
 
 
 def test_what_one_stores_the_other_reads(tmp_path: Path) -> None:
@@ -68,7 +71,8 @@ def test_what_one_stores_the_other_reads(tmp_path: Path) -> None:
         assert ours is not None
         our_batch = client.batches.create(ours.id, "/v1/chat/completions", {"throw": True}).batch
         assert our_batch is not None
-        seen = _seen_by_google(server, path, f"files/{ours.id.removeprefix('file-')}")
+        name = f"files/{ours.id.removeprefix('file-')}"
+        seen: dict[str, Any] = json.loads(_said_by(GENAI, "google_genai.py", server.url, KEY, str(path), name))
         assert seen["found"] == ["in.jsonl [aikit:batch gemini-2.5-flash]", len(_LINE), "application/jsonl"]
         assert json.loads(seen["output"])["custom_id"] == "c1"
         assert {name for name, _ in seen["batches"]} == {"batches/b0x", seen["batch"]}
@@ -85,3 +89,29 @@ def test_what_one_stores_the_other_reads(tmp_path: Path) -> None:
         assert (client.files.content(batch.output_file_id or "").content or b"").decode() == seen["output"]
         files = {f"files/{file.id.removeprefix('file-')}" for file in client.files.list({"throw": True}).files}
         assert files >= set(seen["files"])
+
+
+def test_files_are_googles_messages() -> None:
+    """
+    What is asked and answered about files has the fields, types and enumerations of Google's own definition.
+    """
+    with serving_gemini() as server, OpenAIClient(KEY, provider="gemini", base_url=server.url) as client:
+        file = client.files.create(b"abc", "user_data", {"filename": "a.txt", "throw": True}).file
+        assert file is not None
+        server.page_size = 1
+        server.store("files/other", b"x")
+        assert client.files.retrieve(file.id).success
+        assert client.files.list().success
+        assert client.files.delete(file.id).success
+        start, _, _, *pages, _ = server.received
+        values: list[tuple[str, Any]] = [
+            ("CreateFileRequest", json.loads(start.body)),
+            ("CreateFileResponse", json.loads(server.answered[1])),
+            ("File", json.loads(server.answered[2])),
+            *(("ListFilesRequest", dict(parse_qsl(urlsplit(page.path).query))) for page in pages),
+            *(("ListFilesResponse", json.loads(body)) for body in server.answered[3:-1]),
+        ]
+    names = [name for name, _ in values]
+    assert names.count("ListFilesRequest") == 2
+    said = _said_by(MESSAGES, "google_files.py", told=json.dumps(values))
+    assert said.split() == names

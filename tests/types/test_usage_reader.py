@@ -365,3 +365,24 @@ def test_differences_and_sums_keep_the_kinds() -> None:
     assert usage is not None
     assert (usage + usage).other_tokens == {"input_audio": 60, "output_audio": 80}
     assert usage - usage == Usage()
+
+
+@pytest.mark.parametrize(
+    ("usage", "asked", "answered"),
+    [
+        ({"promptTokens": 100, "completionTokens": 20, "totalTokens": 1120}, 100, 1020),
+        ({"promptTokens": 100, "completionTokens": 20, "totalTokens": 120}, 100, 20),
+        ({"promptTokens": 100, "totalTokens": 1100}, 100, 1000),
+        ({"promptTokens": 7, "totalTokens": 7}, 7, 0),
+        ({"promptTokens": "100", "completionTokens": "20", "totalTokens": "1120"}, 100, 1020),
+    ],
+)
+def test_the_output_of_geminis_batches_is_the_total_less_the_prompt(
+    usage: dict[str, Any], asked: int, answered: int
+) -> None:
+    """
+    Its rows have OpenAI's names in another spelling, and a completion without what was thought.
+    """
+    read = Usage.from_wire(usage)
+    assert read is not None
+    assert (read.input_tokens, read.output_tokens, read.is_lower_bound) == (asked, answered, False)

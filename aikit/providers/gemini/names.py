@@ -27,6 +27,7 @@ _PREFIXES: Final = {FILES: "file-", BATCHES: "batch_"}
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _MODEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _NOTE: Final = re.compile(r" \[aikit:([^\[\] ]*)(?: ([^\[\] ]*))?\]\Z")
+_JSONL: Final = ("application/jsonl", "jsonl")
 _INPUT_KEY: Final = "aikit_input"
 
 # https://ai.google.dev/api/files#File says so of files, and nothing is said of batches (read 2026-11-30)
@@ -99,7 +100,8 @@ class FileLabel:
         Read the display name of a File; one that another program wrote is the filename.
         """
         shown = data.get("displayName")
-        shown = shown if isinstance(shown, str) and shown else own_id
+        if not isinstance(shown, str) or not shown:
+            shown = own_id + (".jsonl" if data.get("mimeType") in _JSONL else "")
         note = _NOTE.search(shown)
         if note is None:
             return cls(shown, _likely_purpose(data))
@@ -110,7 +112,7 @@ def _likely_purpose(data: Mapping[str, Any]) -> str:
     """
     Return what a file may be for that another program stored, or the provider made.
     """
-    is_jsonl = data.get("mimeType") in {"application/jsonl", "jsonl"}
+    is_jsonl = data.get("mimeType") in _JSONL
     if data.get("source") == "GENERATED" or (is_jsonl and str(data.get("name")).startswith("files/batch-")):
         return "batch_output"
     return "batch" if is_jsonl else "user_data"

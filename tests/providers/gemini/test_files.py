@@ -99,7 +99,7 @@ def test_files_of_others_have_a_likely_purpose(
     gemini.store("files/abc-1", b"x", **fields)
     file = client.files.retrieve("file-abc-1").file
     assert file is not None
-    assert (file.filename, file.purpose) == ("file-abc-1", purpose)
+    assert (file.filename, file.purpose) == ("file-abc-1" + ".jsonl" * ("batch" in purpose), purpose)
 
 
 @pytest.mark.parametrize(
