@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import time
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -87,7 +88,9 @@ class Identical:
         self.journal.close()
 
     def _is_of(self, file: OpenAIFile, source: Source) -> bool:
-        if file.status in _UNUSABLE or file.purpose != self.purpose or file.bytes not in {None, source.size_bytes}:
+        size = source.size_bytes or 0
+        sizes = {None, size, size - len(BOM_UTF8)}  # for some providers a mark is taken off
+        if file.status in _UNUSABLE or file.purpose != self.purpose or file.bytes not in sizes:
             return False
         return file.expires_at is None or file.expires_at > self.clock() + _SOON_S
 

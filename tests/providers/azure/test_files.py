@@ -114,6 +114,22 @@ def test_a_mark_is_taken_off_what_is_sent(
     assert seen[-1].bytes == len(_LINE) or form == "pipe"
 
 
+def test_many_files_lose_their_marks_and_are_not_sent_twice(
+    client: OpenAIClient, resource: Resource, tmp_path: Path
+) -> None:
+    """
+    What the provider has is known again, though it is three bytes less than the file here.
+    """
+    resource.looks = 0
+    for number in range(3):
+        (tmp_path / f"{number}.jsonl").write_bytes(BOM_UTF8 + _LINE + b" " * number)
+    paths = sorted(tmp_path.glob("*.jsonl"))
+    options = {"skip_identical": True, "expires_after": _DAY, "at_a_time": 2}
+    first, second = (client.files.create_many(paths, "batch", options) for _ in range(2))
+    assert (first.counts.uploaded, second.counts.uploaded, second.counts.identical) == (3, 0, 3)
+    assert sorted(resource.contents.values()) == [_LINE + b" " * number for number in range(3)]
+
+
 def test_a_mark_stays_in_what_is_no_jsonl(client: OpenAIClient, resource: Resource) -> None:
     """
     There it is the author's.
