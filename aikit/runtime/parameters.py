@@ -13,6 +13,7 @@ import attrs
 
 from aikit.http.headers import Headers
 from aikit.runtime.callbacks import Callback, require_callback
+from aikit.types.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from aikit.types.batches import OpenAIBatchProgress
@@ -278,8 +279,4 @@ def _defaults(cls: Any) -> Any:
 
 
 def _unknown(key: object, known: list[str], owner: str) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415  only for the message
-
-    nearest = get_close_matches(str(key), known, n=1, cutoff=0.5)
-    hint = f'; did you mean "{nearest[0]}"?' if nearest else ""
-    return f"{owner} has no option {key!r}; there are {', '.join(known)}{hint}"
+    return f"{owner} has no option {key!r}; there are {', '.join(known)}{did_you_mean(str(key), known)}"

@@ -10,6 +10,7 @@ from aikit.http.context import CallContext
 from aikit.http.sources import Source, has_slices
 from aikit.types.errors import CancelledError, OpenAIError
 from aikit.types.interruptions import let_through
+from aikit.types.suggestions import did_you_mean
 from aikit.types.uploads import UploadOrder
 from aikit.validation.limits import Limits
 from aikit.validation.problems import Problems
@@ -73,7 +74,7 @@ def check_purpose(purpose: str, limits: Limits) -> OpenAIError | None:
     elif limits.has_other_purposes:
         return None
     else:
-        message = f'purpose "{purpose}" is not one of {allowed}{_suggestion(purpose, limits.purposes)}'
+        message = f'purpose "{purpose}" is not one of {allowed}{did_you_mean(purpose, limits.purposes)}'
     return OpenAIError(message=message, code="invalid_purpose", param="purpose")
 
 
@@ -121,7 +122,7 @@ def check_part(source: Source, limits: Limits) -> list[OpenAIError]:
 def _choice_problem(name: str, value: str, allowed: tuple[str, ...]) -> OpenAIError | None:
     if not allowed or value in allowed:
         return None
-    message = f'{name} "{value}" is not one of {", ".join(allowed)}{_suggestion(value, allowed)}'
+    message = f'{name} "{value}" is not one of {", ".join(allowed)}{did_you_mean(value, allowed)}'
     return OpenAIError(message=message, code="invalid_value", param=name)
 
 
@@ -160,18 +161,6 @@ def _has_lines_to_check(name: str, purpose: str, limits: Limits) -> bool:
     if purpose not in limits.checked_purposes:
         return False
     return _extension_problem(name, purpose, limits) is None or _extension(name) in _TEXT_EXTENSIONS
-
-
-def _suggestion(purpose: str, allowed: tuple[str, ...]) -> str:
-    import difflib  # noqa: PLC0415  takes 4 ms, and only a mistake needs it
-
-    plain = {_plain(name): name for name in allowed}
-    near = difflib.get_close_matches(_plain(purpose), plain, n=1)
-    return f'; did you mean "{plain[near[0]]}"?' if near else ""
-
-
-def _plain(purpose: str) -> str:
-    return purpose.lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
 def _name_problem(name: str) -> OpenAIError | None:

@@ -1,0 +1,22 @@
+"""
+Suggestions: which of the known names somebody may have meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """
+    Return the end of a message that asks for the nearest of *known*, empty if none is near; case does not count.
+    """
+    from difflib import get_close_matches  # noqa: PLC0415  takes 4 ms, and only a mistake needs it
+
+    plain = {_plain(name): name for name in known}
+    near = get_close_matches(_plain(given), plain, n=1)
+    return f'; did you mean "{plain[near[0]]}"?' if near else ""
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "").replace(" ", "")
