@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 import attrs
@@ -41,6 +43,8 @@ def providers() -> int:
     else:
         output.columns(_TITLES, [_cells(entry) for entry in entries], flexible="ADDRESS")
     _tell_notes(configured, output)
+    for warning in _warnings(configured):
+        output.say(safe(f"note: {warning}"))
     return Exit.USAGE if configured.found.is_broken else Exit.DONE
 
 
@@ -57,13 +61,23 @@ def _tell_notes(configured: Providers, output: Output) -> None:
         output.say(safe(f"note: {configured.problem}"))
 
 
+def _warnings(configured: Providers) -> Iterator[str]:
+    """
+    Yield what of the files is not heeded, each with its line.
+    """
+    yield from (*configured.own.warnings, *configured.found.warnings)
+    for name in configured.list():
+        with suppress(ValueError):  # the list has it
+            yield from configured.look_up(name).warnings
+
+
 def _entry(name: str, configured: Providers, settings: Settings) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": name, "kind": "-", "address": "-", "has_key": False, "from": "-"}
     path = configured.origin(name)
     if path is not None:
         entry["from"] = str(path)
     try:
-        known = configured.get(name)
+        known = configured.look_up(name).settings
         entry |= {"kind": known.kind, "address": _address(known, settings), "has_key": bool(known.api_key)}
     except ValueError as error:  # one bad entry hides none of the others
         return entry | {"address": f"cannot be used: {error}"}

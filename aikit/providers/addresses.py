@@ -59,6 +59,14 @@ def account_address(base_url: str) -> str:
     return urlunsplit((parts.scheme, (f"[{host}]" if ":" in host else host) + port, parts.path, parts.query, ""))
 
 
+def origin(url: str) -> str:
+    """
+    Return scheme, host and port of *url*, so that two addresses of one origin have the same; this machine has one name.
+    """
+    scheme, _, rest = account_address(url).partition("://")
+    return f"{scheme}://{rest.split('/', 1)[0].split('?', 1)[0]}"
+
+
 def is_account(address: str, written: str) -> bool:
     """
     Return whether *address*, of an account, is what an event of the ledger has *written*, maybe before it was so.

@@ -11,7 +11,7 @@ import attrs
 
 from aikit.http.context import CallContext
 from aikit.http.messages import Request, Response, Transport
-from aikit.providers.addresses import account_address
+from aikit.providers.addresses import origin
 from aikit.types.errors import OpenAIError
 
 TokenCallable = Callable[[], str]
@@ -80,14 +80,6 @@ def with_tokens(transport: Transport, token: TokenCallable | None, base_url: str
 
 def _with(request: Request, token: str) -> Request:
     return attrs.evolve(request, headers=request.headers.merged({"Authorization": f"Bearer {token}"}))
-
-
-def origin(url: str) -> str:
-    """
-    Return scheme, host and port of *url*, so that two addresses of one origin have the same; this machine has one name.
-    """
-    scheme, _, rest = account_address(url).partition("://")
-    return f"{scheme}://{rest.split('/', 1)[0].split('?', 1)[0]}"
 
 
 def unsupported(message: str) -> OpenAIError:

@@ -115,6 +115,18 @@ def test_one_bad_provider_hides_none_of_the_others(aikit: Here, tmp_path: Path) 
     assert "secret" not in ran.out + ran.err
 
 
+def test_what_of_a_provider_file_is_not_heeded_is_told(aikit: Here, tmp_path: Path) -> None:
+    """
+    A note for each unknown key, with its line; none of their values.
+    """
+    (tmp_path / "AIProviders.json").write_text('{"x": 1,\n"providers": {"mine": {\n"api_key": "sk-secret"}}}')
+    ran = aikit("providers")
+    assert ran.code == 0
+    assert "note: AIProviders.json:1: 'x' is neither of providers, models, and is ignored" in ran.err
+    assert "note: AIProviders.json:3: provider 'mine' has the unknown key 'api_key'" in ran.err
+    assert "sk-secret" not in ran.out + ran.err
+
+
 def test_broken_provider_file_is_wrong_usage(aikit: Here, tmp_path: Path) -> None:
     """
     A file that is no JSON is told with its path.

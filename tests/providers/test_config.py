@@ -130,7 +130,7 @@ def test_built_in_name_keeps_its_meaning(name: str, entry: dict[str, str], house
     Not even the user's own file leads the embedded provider to the network, or a key to another address.
     """
     _write(house / "home" / FILE_NAME, {"providers": {name: entry}})
-    with pytest.raises(ValueError, match=rf"{FILE_NAME}: provider '{name}' is built in.*choose another name") as caught:
+    with pytest.raises(ValueError, match=rf"{FILE_NAME}:1: provider '{name}' is built in.*choose another") as caught:
         Providers.load(_environ(house)).get(name)
     assert _KEY not in str(caught.value)
 
@@ -187,8 +187,10 @@ def test_file_that_is_not_what_it_should_be(content: Any, said: str, place: str,
     [
         (5, "provider 'mine' must be an object of strings"),
         ({"apiKey": 5}, "provider 'mine' must be an object of strings"),
-        ({"api_key": "x"}, "'mine' has unknown keys api_key; known: kind, baseURL, apiKey"),
-        ({"baseUrl": "x", "a": "b"}, "'mine' has unknown keys a, baseUrl"),
+        ({"baseUrl": "x", "a": "b"}, ":1: provider 'mine' has the unknown key 'baseUrl'; its address is baseURL"),
+        ({"api_base": "x"}, "'mine' has the unknown key 'api_base'; its address is baseURL"),
+        ({"kind": "azur"}, "'mine': provider kind 'azur' is not one of openai"),
+        ({"type": 5}, "provider 'mine' must be an object of strings"),
         ({"baseURL": "nowhere"}, "provider 'mine'.*base_url 'nowhere' must start with http"),
         ({"apiKey": "sk-ü"}, "provider 'mine'.*api_key has characters"),
     ],
@@ -279,7 +281,7 @@ def test_error_about_a_file_does_not_repeat_a_key(house: Path) -> None:
     for broken in (
         '{"providers": {"mine": {"apiKey": "' + _KEY + '", }}}',
         json.dumps({"providers": {"mine": {"apiKey": _KEY, "baseURL": "https://u:" + _KEY + "@h/v1"}}}),
-        json.dumps({"providers": {"mine": {"apiKey": _KEY + "\n\n", "x": _KEY}}}),
+        json.dumps({"providers": {"mine": {"apiKey": _KEY + "\nx", "x": _KEY}}}),
     ):
         _write(house / "here" / FILE_NAME, broken)
         with pytest.raises(ValueError, match=FILE_NAME) as caught:
@@ -311,3 +313,65 @@ def test_a_concurrency_that_is_none_is_refused(house: Path, concurrency: Any) ->
     _write(house / "here" / FILE_NAME, {"providers": {"mine": {"kind": "local", "concurrency": concurrency}}})
     with pytest.raises(ValueError, match="provider 'mine': concurrency"):
         Providers.load(_environ(house)).get("mine")
+
+
+def test_unknown_keys_are_told_by_name_and_line(house: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """
+    Once in the log, with what was meant; the entry is used all the same, whatever the value of the key is.
+    """
+    path = house / "home" / FILE_NAME
+    _write(
+        path,
+        """{
+          "$schema": "x",
+          "providers": {
+            "empty": {},
+            "mine": {"baseURL": "https://mine.example/v1", "apiKey": "sk-1 \\" { ,",
+              "api_key": "sk-secret",
+              "of a newer version": {"a": [1, {"b": 2}]}
+            }
+          }
+        }""",
+    )
+    for _ in range(2):
+        found = Providers.load(_environ(house))
+        assert found.get("mine") == ProviderSettings(base_url="https://mine.example/v1", api_key='sk-1 " { ,')
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path}:2: '$schema' is neither of providers, models, and is ignored",
+        f"{path}:6: provider 'mine' has the unknown key 'api_key', which is ignored; did you mean 'apiKey'?",
+        f"{path}:7: provider 'mine' has the unknown key 'of a newer version', which is ignored",
+    ]
+    assert found.look_up("mine").sources == {"base_url": f"{path}:5", "api_key": f"{path}:5"}
+
+
+def test_wrong_values_name_their_line(house: Path) -> None:
+    """
+    The line is that of the key, also behind a mark and Windows' ends of lines.
+    """
+    text = '\ufeff{"providers": {"mine": {\r\n"kind": "local",\r\n"home": "x",\r\n\r\n"concurrency": 0}}}'
+    (house / "home" / FILE_NAME).write_bytes(text.encode())
+    with pytest.raises(ValueError, match=rf"{FILE_NAME}:5: provider 'mine': concurrency must be from 1 to"):
+        Providers.load(_environ(house)).get("mine")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "key"),
+    [
+        (None, "from-environment"),
+        ("https://MINE.example:443/openai/v1", "from-environment"),
+        ("https://other.example", None),
+        ("https://mine.example:444", None),
+        ("http://mine.example", None),
+        ("https://[", None),
+    ],
+)
+def test_a_key_of_the_environment_goes_to_its_own_address(endpoint: str | None, key: str | None, house: Path) -> None:
+    """
+    An entry with an address and no key gets the environment's, unless that has another address for its key.
+    """
+    _write(house / "home" / FILE_NAME, {"providers": {"azure": {"baseURL": "https://mine.example"}}})
+    environ = _environ(house, AZURE_OPENAI_API_KEY="from-environment", AZURE_OPENAI_AD_TOKEN="token")
+    environ |= {} if endpoint is None else {"AZURE_API_BASE": endpoint}
+    settings = Providers.load(environ).get("azure")
+    assert (settings.base_url, settings.api_key) == ("https://mine.example", key)
+    assert settings.setting("ad_token") == (key and "token")

@@ -5,8 +5,10 @@ Provider files: where they are looked for, and what they say before a provider i
 from __future__ import annotations
 
 import json
+import re
 import stat
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
@@ -15,6 +17,10 @@ import attrs
 from aikit.storage import NoHomeError, exists, home_folder, shown
 
 FILE_NAME: Final = "AIProviders.json"
+_TOP: Final = ("providers", "models")
+_DEPTH: Final = 3
+_MOST_WARNINGS: Final = 10
+_SPACE: Final = re.compile(r"[ \t\n\r]*")
 _MEND: Final = "set AIKIT_HOME to a folder, or AIKIT_PROVIDERS to a file, that can be read"
 
 
@@ -31,6 +37,10 @@ class ProviderFile:
         problem: Why it could not be looked at, or used.
 
         is_broken: Whether it is not what it should be.
+
+        lines: Keys, from the outermost → the line that has them.
+
+        warnings: What of it is not heeded.
     """
 
     path: Path | None = None
@@ -38,6 +48,15 @@ class ProviderFile:
     models: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
     problem: str | None = None
     is_broken: bool = False
+    lines: Mapping[tuple[str, ...], int] = attrs.field(factory=dict, repr=False)
+    warnings: tuple[str, ...] = ()
+
+    def place(self, *keys: str) -> str:
+        """
+        Return file and line of what stands under *keys*, as editors take them.
+        """
+        nearest = (self.lines[keys[:end]] for end in range(len(keys), 0, -1) if keys[:end] in self.lines)
+        return ":".join(str(part) for part in (self.path, next(nearest, None)) if part is not None)
 
 
 def own_file(environ: Mapping[str, str], home: Path | None) -> ProviderFile:
@@ -110,17 +129,46 @@ def _named(path: Path) -> ProviderFile:
 
 def _parsed(path: Path, content: bytes) -> ProviderFile:
     try:
-        data = json.loads(content.decode("utf-8-sig"))  # editors on Windows begin files with a mark
+        text = content.decode("utf-8-sig")  # editors on Windows begin files with a mark
+        data = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read as JSON: {error}") from error
     entries = data.get("providers", {}) if isinstance(data, dict) else None
     models = data.get("models", {}) if isinstance(data, dict) else None
-    unknown = sorted(set(data) - {"providers", "models"}) if isinstance(data, dict) else []
-    if not isinstance(entries, dict) or not _are_models(models) or unknown:
+    if not isinstance(entries, dict) or not _are_models(models):
         shape = '{"providers": {NAME: {…}}, "models": {ALIAS: {"provider": …, "model": …}}}'
-        others = f" and nothing else; it has {', '.join(unknown)}" if unknown else ""
-        raise ValueError(f"{path} must hold {shape}{others}")
-    return ProviderFile(path, entries, models)
+        raise ValueError(f"{path} must hold {shape}")
+    lines = dict(_lines(text, _after_space(text, 0)))
+    file = ProviderFile(path, entries, models, lines=lines)
+    unknown = [key for key in data if key not in _TOP][:_MOST_WARNINGS]
+    said = [f"{file.place(key)}: {shown(key)!r} is neither of {', '.join(_TOP)}, and is ignored" for key in unknown]
+    return attrs.evolve(file, warnings=tuple(said))
+
+
+def _lines(text: str, start: int) -> Iterator[tuple[tuple[str, ...], int]]:
+    """
+    Yield the keys within the object that begins at *start*, three deep, each with its line.
+    """
+    ends = [found.start() for found in re.finditer("\n", text)]
+    return ((keys, bisect_right(ends, at) + 1) for keys, at in _keys(text, start, ()))
+
+
+def _keys(text: str, at: int, above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
+    decode = json.JSONDecoder().raw_decode
+    while text[at := _after_space(text, at + 1)] == '"':
+        key, end = decode(text, at)
+        yield (*above, key), at
+        value = _after_space(text, _after_space(text, end) + 1)
+        if text[value] == "{" and len(above) + 1 < _DEPTH:
+            yield from _keys(text, value, (*above, key))
+        at = _after_space(text, decode(text, value)[1])
+        if text[at] == "}":
+            return
+
+
+def _after_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
 
 
 def _are_models(models: Any) -> TypeGuard[dict[str, dict[str, str]]]:

@@ -22,8 +22,8 @@ from aikit.http.refusals import error_from, raise_for_status, understood
 from aikit.http.retry import may_have_been_done
 from aikit.http.slices import slice_of
 from aikit.http.sources import Source, has_slices
+from aikit.providers.addresses import origin
 from aikit.providers.gemini.files import file_from_wire, unreadable, uploaded_from_wire
-from aikit.providers.tokens import origin
 from aikit.types.errors import ExchangeError, OpenAIError
 from aikit.types.files import OpenAIFile
 
