@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 
 from aikit.billing.rates import FREE, Price
-from aikit.types.batch_rows import answer_of, body_of, is_unreadable, read_line, status_of, usage_of
+from aikit.types.batch_rows import answer_of, body_of, read_line, says_nothing, status_of, usage_of
 from aikit.types.errors import OpenAIError
 from aikit.types.interruptions import let_through
 from aikit.types.usage import Usage
@@ -110,7 +110,8 @@ class UsageCounter:
 
         failed: All other lines.
 
-        untold: Lines with a success that do not tell their tokens, also those whose body cannot be read.
+        untold: Lines with a success that do not tell their tokens, also those whose body cannot be read, and lines that
+            tell nothing.
 
         problem_count: Lines that could not be read.
 
@@ -171,7 +172,7 @@ class UsageCounter:
             self.failed += 1
         usage = usage_of(body)
         if type(usage) is not dict or not self._add_usage(usage, body.get("model")):
-            is_paid = is_answer or (response is not None and is_unreadable(response))
+            is_paid = is_answer or says_nothing(value)
             self.untold += is_paid and not self._is_free(body.get("model"))
 
     def _is_free(self, model: Any) -> bool:

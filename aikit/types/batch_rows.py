@@ -258,6 +258,15 @@ def is_unreadable(response: Mapping[str, Any]) -> bool:
     return code is not None and 200 <= code <= 299 and type(body_of(response)) is not dict
 
 
+def says_nothing(answer: Mapping[str, Any]) -> bool:
+    """
+    Return whether a line tells neither what was answered nor why nothing was: it may be paid.
+    """
+    response = _mapping(answer.get("response"))
+    reasons = (_told(answer.get("error")), response.get("body"), whole_number(response.get("status_code")))
+    return is_unreadable(response) or not any(reason is not None for reason in reasons)
+
+
 def text_of(body: Mapping[str, Any]) -> str | None:
     """
     Return what the model said, in the body of a chat completion, a completion or a response.

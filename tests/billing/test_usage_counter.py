@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from aikit.billing.rates import Price, Rates
 from aikit.billing.usage_counter import OTHER_MODELS, UsageCounter
-from aikit.types.batch_rows import answer_of, body_of, is_unreadable, status_of, usage_of
+from aikit.types.batch_rows import answer_of, body_of, says_nothing, status_of, usage_of
 from aikit.types.usage import Usage
 from tests.billing.lines import answer, file_of, never_asked, usage
 
@@ -58,7 +58,7 @@ def _read_fully(content: bytes) -> Any:
         answered, failed = answered + is_answer, failed + (not is_answer)
         told = Usage.from_wire(usage_of(body)) if isinstance(body, dict) else None
         if told is None or not isinstance(body, dict):
-            untold += is_answer or is_unreadable(response or {})
+            untold += is_answer or says_nothing(value)
             continue
         model = body.get("model")
         key = (model if isinstance(model, str) else "", 0)

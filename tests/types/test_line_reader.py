@@ -54,7 +54,7 @@ def test_what_is_ok_is_the_same_for_both(line: dict[str, Any], *, is_ok: bool) -
     counter = UsageCounter(lambda _: None)
     counter.add_lines(json.dumps(line).encode() + b"\n", 0)
     assert (status_of(line) == "ok", counter.answered, counter.failed) == (is_ok, is_ok, not is_ok)
-    assert counter.untold == counter.problem_count == 0
+    assert (counter.untold, counter.problem_count) == (line["response"] == {"status_code": None, "body": None}, 0)
     row = OpenAIBatchRow(
         line=1, custom_id="a", status=status_of(line), batch_id="b", output_line=json.dumps(line).encode()
     )
@@ -98,3 +98,16 @@ def test_usage_by_geminis_name_is_read_by_both() -> None:
     assert row.usage == counter.counts["m", 0].usage
     assert row.usage is not None
     assert (row.usage.input_tokens, row.usage.output_tokens, row.usage.reasoning_tokens) == (3, 6, 4)
+
+
+@pytest.mark.parametrize(
+    "response", [None, {}, {"status_code": None, "body": None}, {"status_code": 200, "body": None}]
+)
+@pytest.mark.parametrize("error", [None, {}, {"code": None, "message": None}])
+def test_a_line_that_tells_nothing_may_have_been_paid(response: Any, error: Any) -> None:
+    """
+    The provider counts it, and tells neither an answer nor why there is none: what it cost is not known, and not 0.
+    """
+    counter = UsageCounter(lambda _: None)
+    counter.add_lines(json.dumps(_line(response, error=error)).encode() + b"\n", 0)
+    assert (counter.answered, counter.failed, counter.untold) == (0, 1, 1)
