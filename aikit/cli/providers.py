@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final
@@ -14,21 +15,25 @@ import click
 from aikit.cli.options import Command, Settings, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.safety import safe
+from aikit.http.headers import is_secret, redacted
 from aikit.providers import provider_from
 from aikit.providers.config import Providers, ProviderSettings
-from aikit.providers.kinds import KINDS, require_kind
+from aikit.providers.config.entries import Configured
+from aikit.providers.kinds import KINDS
 
-_TITLES: Final = ("NAME", "KIND", "ADDRESS", "KEY", "FROM")
+_TITLES: Final = ("NAME", "SETTING", "VALUE", "FROM")
+_BUILT_IN: Final = "built in"
+_MASK: Final = "***"
 
 
 @click.command(cls=Command)
 def providers() -> int:
     """
-    List the configured providers.
+    List the configured providers, with the origin of each setting.
 
-    Printed are name, kind, address, whether a key is set, and where that is configured: in the file of AIKIT_PROVIDERS,
-    or else in AIProviders.json in AIKIT_HOME, to which one in the working folder adds names. openai and local are
-    always there, the other clouds when they are configured.
+    Printed are name, kind, address, whether a key is set, the file that is from, and for each setting its line or its
+    variable. The file is that of AIKIT_PROVIDERS, or else AIProviders.json in AIKIT_HOME, to which one in the working
+    folder adds names. openai and local are always there, the other clouds when they are configured.
     """
     settings = settings_of_context()
     output = Output(settings)
@@ -39,9 +44,12 @@ def providers() -> int:
         output.document({"object": "list", "data": entries})
     elif output.is_plain:
         for entry in entries:
-            output.line(entry["name"] if settings.quiet else "\t".join(_cells(entry)))
+            output.line(entry["name"] if settings.quiet else "\t".join(_fields(entry)))
     else:
-        output.columns(_TITLES, [_cells(entry) for entry in entries], flexible="ADDRESS")
+        output.columns(_TITLES, [row for entry in entries for row in _rows(entry)], flexible="VALUE")
+        for entry in entries:
+            if not entry["settings"]:  # what the table has cut
+                output.say(safe(f"note: {entry['name']} {entry['address']}"))
     _tell_notes(configured, output)
     for warning in _warnings(configured):
         output.say(safe(f"note: {warning}"))
@@ -72,28 +80,59 @@ def _warnings(configured: Providers) -> Iterator[str]:
 
 
 def _entry(name: str, configured: Providers, settings: Settings) -> dict[str, Any]:
-    entry: dict[str, Any] = {"name": name, "kind": "-", "address": "-", "has_key": False, "from": "-"}
+    entry: dict[str, Any] = {"name": name, "kind": "-", "address": "-", "has_key": False, "from": "-", "settings": {}}
     path = configured.origin(name)
     if path is not None:
         entry["from"] = str(path)
     try:
-        known = configured.look_up(name).settings
+        found = configured.look_up(name)
+        known = found.settings
         entry |= {"kind": known.kind, "address": _address(known, settings), "has_key": bool(known.api_key)}
     except ValueError as error:  # one bad entry hides none of the others
         return entry | {"address": f"cannot be used: {error}"}
+    entry["settings"] = _origins(found, entry["address"], settings)
     return entry if path is not None else entry | {"from": _origin(known)}
 
 
 def _address(known: ProviderSettings, settings: Settings) -> str:
-    require_kind(known.kind)
     return provider_from(attrs.evolve(known, home=settings.home or known.home)).address
 
 
 def _origin(known: ProviderSettings) -> str:
-    return "environment" if known.api_key or known.base_url else "built in"
+    return "environment" if known.api_key or known.base_url else _BUILT_IN
 
 
-def _cells(entry: dict[str, Any]) -> list[str]:
+def _origins(found: Configured, address: str, settings: Settings) -> dict[str, dict[str, str]]:
+    """
+    Return each setting with its value and where that is from; values of secrets are masked.
+    """
+    known, sources = found.settings, dict(found.sources)
+    if known.is_embedded and (settings.home is not None or "home" not in sources):
+        sources["home"] = "--home" if settings.home else "AIKIT_HOME" if os.environ.get("AIKIT_HOME") else _BUILT_IN
+    place = "home" if known.is_embedded else "base_url"
+    values = {"kind": known.kind, place: address}
+    for name in sources:
+        values.setdefault(name, _MASK if is_secret(name) else redacted(str(known.setting(name))))
+    return {name: {"value": value, "from": sources.get(name, _BUILT_IN)} for name, value in values.items()}
+
+
+def _key(entry: dict[str, Any]) -> str:
     is_keyless = entry["kind"] in KINDS and not KINDS[entry["kind"]].needs_key
-    key = "set" if entry["has_key"] else "-" if is_keyless else "not set"
-    return [safe(str(cell)) for cell in (entry["name"], entry["kind"], entry["address"], key, entry["from"])]
+    return "set" if entry["has_key"] else "-" if is_keyless else "not set"
+
+
+def _fields(entry: dict[str, Any]) -> list[str]:
+    origins = "; ".join(f"{name}: {one['from']}" for name, one in entry["settings"].items()) or "-"
+    return [safe(one) for one in (entry["name"], entry["kind"], entry["address"], _key(entry), entry["from"], origins)]
+
+
+def _rows(entry: dict[str, Any]) -> list[list[str]]:
+    """
+    Return a row for each setting of a provider, its name before the first; without a key that is needed, one says so.
+    """
+    rows = [[name, one["value"], one["from"]] for name, one in entry["settings"].items()]
+    if not rows:
+        rows = [["-", entry["address"], entry["from"]]]
+    elif _key(entry) == "not set":
+        rows.append(["api_key", "not set", "-"])
+    return [[entry["name"] if row is rows[0] else "", *row] for row in rows]

@@ -92,14 +92,46 @@ def test_providers_never_show_keys(aikit: Here, tmp_path: Path, monkeypatch: pyt
     ran = aikit("providers")
     assert "secret" not in ran.out
     assert "hidden" not in ran.out
-    assert ran.fields == [
+    assert [fields[:5] for fields in ran.fields] == [
         ["openai", "openai", "https://api.openai.com/v1", "set", "environment"],
         ["local", "local", str(tmp_path / "home"), "-", "built in"],
         ["gemini", "gemini", "https://generativelanguage.googleapis.com", "not set", "built in"],
         ["mine", "openai", "https://example.org/v1", "set", "AIProviders.json"],
     ]
+    assert [fields[5] for fields in ran.fields] == [
+        "kind: built in; base_url: built in; api_key: OPENAI_API_KEY",
+        "kind: built in; home: AIKIT_HOME",
+        "kind: built in; base_url: built in",
+        "kind: built in; base_url: AIProviders.json:1; api_key: AIProviders.json:1",
+    ]
     assert [one["has_key"] for one in aikit("providers", "--json").json["data"]] == [True, False, False, True]
     assert aikit("providers", "-q").out.split() == ["openai", "local", "gemini", "mine"]
+
+
+def test_providers_tell_where_each_setting_is_from(
+    aikit: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The line of a file, a variable, an option or nothing but aikit itself; secrets are masked, also those of options.
+    """
+    monkeypatch.setenv("AZURE_OPENAI_AD_TOKEN", "secret-token")
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://res.openai.azure.com/?sig=secret-signature")
+    path = tmp_path / "mine.json"
+    monkeypatch.setenv("AIKIT_PROVIDERS", str(path))
+    path.write_text(
+        '{"providers": {"mine": {\n"kind": "azure",\n"baseURL": "https://h.example",\n"apiKey": "secret"}}}'
+    )
+    ran = aikit("providers", "--json", "--home", tmp_path / "given")
+    assert "secret" not in ran.out + ran.err
+    settings = {one["name"]: one["settings"] for one in ran.json["data"]}
+    assert settings["local"]["home"] == {"value": str(tmp_path / "given"), "from": "--home"}
+    assert settings["azure"]["base_url"]["from"] == "AZURE_OPENAI_ENDPOINT"
+    assert settings["azure"]["ad_token"] == {"value": "***", "from": "AZURE_OPENAI_AD_TOKEN"}
+    assert settings["mine"] == {
+        "kind": {"value": "azure", "from": f"{path}:2"},
+        "base_url": {"value": "https://h.example/openai/v1", "from": f"{path}:3"},
+        "api_key": {"value": "***", "from": f"{path}:4"},
+    }
 
 
 def test_one_bad_provider_hides_none_of_the_others(aikit: Here, tmp_path: Path) -> None:
