@@ -23,7 +23,7 @@ _SECRET: Final = re.compile(
 _USERINFO: Final = re.compile(r"(?<=://)[^/?#]*@")
 # no delimiter within a name, so that each character is looked at from one start only
 _SECRET_QUERY: Final = re.compile(
-    r"([?&;][^=&;?]*(?:auth|key|token|secret|sig|signature|credential|password|pwd|code|upload_id)=)[^&;#\s]*",
+    r"([?&;][^=&;?]*(?:auth|key|token|secret|sig|signature|credential|password|pwd|code|upload_id|session(?:_id)?)=)[^&;#\s]*",
     re.IGNORECASE,
 )
 _SECRET_VALUE: Final = re.compile(r"\s*(?:(?:bearer|basic)\s|sk-)", re.IGNORECASE)

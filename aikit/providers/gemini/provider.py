@@ -28,7 +28,7 @@ from aikit.providers.gemini.files import (
     require_empty,
 )
 from aikit.providers.gemini.lines import FirstLine, FirstLineReadError, is_short, model_in, model_of
-from aikit.providers.gemini.names import BATCHES, FILES, FileLabel, batch_label, model_path, path_of
+from aikit.providers.gemini.names import BATCHES, FILES, FileLabel, batch_label, id_of, model_path, path_of
 from aikit.providers.gemini.upload import Upload
 from aikit.providers.kinds import KINDS
 from aikit.providers.openai import OpenAIProvider
@@ -115,16 +115,19 @@ class GeminiProvider(OpenAIProvider):
         """
         Ask for all files, in Google's pages, and return one of ours.
         """
+        if query.get("after"):
+            query = {**query, "after": id_of(path_of(query["after"], FILES), FILES)}
         files: list[Any] = []
+        tokens: set[str | None] = set()
         token: str | None = None
-        for _ in range(_MOST_PAGES):
+        while token not in tokens and len(tokens) < _MOST_PAGES:
+            tokens.add(token)
             response = yield self._on("GET", FILES, pageSize=_FILES_ON_PAGE, pageToken=token)
             some, token = understood(response, files_in)
             files += some
             if token is None:
                 return page_of(files, query)
-        message = f"the list of files has more than {_MOST_PAGES} pages; it has no end"
-        raise OpenAIError(message=message, code="invalid_response")
+        raise _endless(FILES)
 
     def delete_file(self, file_id: str) -> Flow[OpenAIFileDeleted]:
         """
@@ -181,8 +184,7 @@ class GeminiProvider(OpenAIProvider):
                 page, is_sought = understood(response, lambda data: page_from_wire(data, after)), False
                 if page.items or not page.has_more:
                     return page
-        message = f"the list of batches has more than {_MOST_PAGES} pages; it has no end"
-        raise OpenAIError(message=message, code="invalid_response")
+        raise _endless(BATCHES)
 
     def cancel_batch(self, batch_id: str) -> Flow[OpenAIBatch]:
         """
@@ -274,9 +276,14 @@ def _require_same(response: Response, asked: str, told: str, collection: str) ->
         require_same_id(response, asked, told)
 
 
+def _endless(collection: str) -> OpenAIError:
+    message = f"a page of the list of {collection} came twice, or there are more than {_MOST_PAGES:,}; it has no end"
+    return OpenAIError(message=message, code="invalid_response")
+
+
 def _before_asking(error: OpenAIError) -> OpenAIError:
     fields = {field.name: getattr(error, field.name) for field in attrs.fields(OpenAIError)}
-    return ExchangeError(**fields, is_ambiguous=False)
+    return ExchangeError(**{**fields, "is_ambiguous": False})
 
 
 def _refusal(message: str) -> Flow[Any]:

@@ -4,6 +4,8 @@ Errors in Google's shape.
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,3 +97,24 @@ def test_the_key_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         assert settings.api_key == key
         assert GeminiProvider.from_settings(settings).headers.get("x-goog-api-key") == key
         assert "authorization" not in GeminiProvider.from_settings(settings).headers
+
+
+def test_a_key_of_gemini_goes_to_no_address_of_the_working_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """
+    What anybody may have put there leads the environment's key nowhere, but for Gemini's own address.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GEMINI_API_KEY", "AIza-0123456789")
+    entries = {
+        "evil": {"type": "gemini", "baseURL": "https://evil.example"},
+        "like": {"type": "openai", "baseURL": "https://api.openai.com/v1"},
+        "good": {"type": "gemini"},
+    }
+    (tmp_path / "AIProviders.json").write_text(json.dumps({"providers": entries}))
+    for name in ("evil", "like"):
+        with pytest.raises(ValueError, match="the key given to it is that of GEMINI_API_KEY"):
+            OpenAIClient("AIza-0123456789", provider=name)
+    with OpenAIClient("AIza-0123456789", provider="good") as client:
+        assert client._session.provider.address == "https://generativelanguage.googleapis.com"

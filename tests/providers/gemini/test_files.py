@@ -233,11 +233,23 @@ def test_lists_have_openais_cursors(client: OpenAIClient, gemini: GeminiServer) 
     assert listed() == names[::-1]
     assert listed(order="asc") == names
     assert listed(limit=3) == ["file-f7", "file-f6", "file-f5"]
+    assert listed(limit=1, after="files/f5") == ["file-f4"]
     assert listed(limit=3, after="file-f5") == ["file-f4", "file-f3", "file-f2"]
     assert listed(purpose="vision", order="asc", limit=2, after="file-f2") == ["file-f4", "file-f6"]
     assert listed(limit=3, all_pages=True) == names[::-1]
     (error,) = client.files.list({"after": "file-gone"}).errors
     assert (error.code, error.param) == ("invalid_value", "after")
+
+
+def test_a_list_without_an_end_ends(client: OpenAIClient, gemini: GeminiServer) -> None:
+    """
+    A token that came before leads in a circle.
+    """
+    gemini.store("files/a", b"x")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GeminiServer, "_page", lambda *_: {"files": [], "nextPageToken": "again"})
+        (error,) = client.files.list().errors
+    assert (error.code, len(gemini.received)) == ("invalid_response", 2)
 
 
 def test_an_empty_list_is_an_empty_object(client: OpenAIClient) -> None:
