@@ -1,8 +1,9 @@
 """
 The neutral chat server: answers every request after 50 ms with the same completion, and spends almost no time on it.
 
-One thread and one selector for all connections, in a process of its own. Below ``/eighth/v1`` every eighth request is
-refused with ``Retry-After: 1``; below ``/faulty/v1`` a tenth is refused likewise, a twentieth each has a 500 and a 503.
+One thread and one selector for all connections, in a process of its own; uploads are answered with the same file.
+Below ``/eighth/v1`` every eighth request is refused with ``Retry-After: 1``; below ``/faulty/v1`` a tenth is refused
+likewise, a twentieth each has a 500 and a 503.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Connection:
 
 def _answer() -> bytes:
     message = {"role": "assistant", "content": "The sky is blue because air scatters blue light most. " * 4}
-    body = json.dumps(
+    return _success(
         {
             "id": "chatcmpl-bench",
             "object": "chat.completion",
@@ -60,7 +61,16 @@ def _answer() -> bytes:
             "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 20, "completion_tokens": 40, "total_tokens": 60},
         }
-    ).encode()
+    )
+
+
+def _file_answer() -> bytes:
+    file = {"object": "file", "id": "file-bench", "bytes": 2048, "created_at": 1_790_000_000, "filename": "note.txt"}
+    return _success(file | {"purpose": "user_data", "status": "processed"})
+
+
+def _success(value: dict[str, object]) -> bytes:
+    body = json.dumps(value).encode()
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
@@ -77,7 +87,7 @@ class Answers:
     """
 
     def __init__(self) -> None:
-        self._fine = _answer()
+        self._answer, self._file = _answer(), _file_answer()
         self._busy = _refusal("429 Too Many Requests", "Retry-After: 1\r\n")
         self._broken, self._down = _refusal("500 Internal Server Error"), _refusal("503 Service Unavailable")
         self._count = 0
@@ -88,11 +98,12 @@ class Answers:
         Return the answer to a request for *path*.
         """
         self._count += 1
+        fine = self._file if path.endswith(b"/files") else self._answer
         if path.startswith(b"/eighth/"):
-            return self._fine if self._count % 8 else self._busy
+            return fine if self._count % 8 else self._busy
         if path.startswith(b"/faulty/") and (drawn := self._chance.random()) < 0.2:
             return self._busy if drawn < 0.1 else self._broken if drawn < 0.15 else self._down
-        return self._fine
+        return fine
 
 
 def main() -> None:

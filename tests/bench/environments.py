@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 
 PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
-    "aikit": ("attrs", "certifi", "requests", "urllib3"),
-    "openai": ("openai",),
+    "aikit": ("attrs", "certifi", "requests", "urllib3", "pyinstaller"),
+    "openai": ("openai", "pyinstaller"),
     "requests": ("requests",),
     "litellm": ("litellm",),
     "qt": ("PySide6-Essentials!=6.12.0",),

@@ -71,7 +71,7 @@ def _bound(line: Line) -> str:
 def _text(value: float | None, figure: str) -> str:
     if value is None:
         return "failed"
-    if figure == "rss_mib":
+    if figure in {"rss_mib", "size_mib"}:
         return f"{value:,.0f} MiB"
     if figure == "mb_per_s":
         return f"{value:.0f} MB/s"

@@ -19,6 +19,7 @@ _FEW_AT_A_TIME: Final = 16
 _WAITING: Final = 10_000
 _LINES: Final = 10_000
 _BATCHES: Final = 5_000
+_FAULTS: Final = "10 % refused for a second, 5 % status 500, 5 % status 503"
 
 
 def _import(stage: Stage) -> Row:
@@ -315,6 +316,37 @@ def _against_faults(faults: str, what: str, lines: int, ratio: float) -> Callabl
     return row
 
 
+def _files_against_faults(stage: Stage) -> Row:
+    arguments = (stage.faulty_chat_url("faulty"), 300, _FEW_AT_A_TIME)
+    return Row(
+        f"300 files of 2 KB, {_FEW_AT_A_TIME} at a time, each answered after 50 ms, {_FAULTS}",
+        {
+            "aikit": stage.program("aikit", "with_aikit.py", "many at once", *arguments),
+            "openai": stage.program("openai", "with_openai.py", "many", *arguments, 10),
+        },
+        [Line("wall, every file stored", "wall_s", "openai", ratio=1.3)],
+    )
+
+
+def _frozen(stage: Stage) -> Row:
+    url = stage.url("ready")
+    over_bare = dict.fromkeys(("aikit", "openai"), "bare")
+    return Row(
+        "a program of one file, by PyInstaller",
+        {
+            "bare": [stage.frozen("aikit", "pass\n")],
+            "aikit": [stage.frozen("aikit"), url],
+            "openai": [stage.frozen("openai"), url],
+        },
+        [
+            Line("size", "size_mib", "openai", ratio=0.5),
+            Line("start to first answer", "wall_s", "openai", ratio=0.5),
+            Line("size, over a program that does nothing", "size_mib", "openai", minus=over_bare),
+            Line("start to first answer, over a program that does nothing", "wall_s", "openai", minus=over_bare),
+        ],
+    )
+
+
 ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "import": _import,
     "upload": _upload,
@@ -331,7 +363,9 @@ ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "executor": _executor,
     "refused": _against_faults("eighth", "every eighth refused for a second", 600, 1.3),
     "unrefused": _against_faults("none", "without faults", 600, 0.7),
-    "faulty": _against_faults("faulty", "10 % refused, 5 % status 500, 5 % status 503", 2_000, 1.3),
+    "faulty": _against_faults("faulty", _FAULTS, 2_000, 1.3),
+    "faulty files": _files_against_faults,
+    "frozen": _frozen,
     "split": _split,
     "cost": _cost,
     "join": _join,

@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from tests.bench.environments import modules_of
 from tests.bench.server import BULK_BYTES
 
 BATCH_LINES: Final = 50_000
@@ -27,6 +28,11 @@ SMALL_FILES: Final = 5_000
 SMALL_BYTES: Final = 10_000
 _SEED: Final = 20_261_121
 _HERE: Final = Path(__file__).parent
+_FROZEN: Final = {
+    "aikit": "import aikit\nassert aikit.OpenAIClient('k', base_url=sys.argv[1]).files.retrieve('file-one').file\n",
+    "openai": "import openai\nassert openai.OpenAI(api_key='k', base_url=sys.argv[1]).files.retrieve('file-one').id\n",
+}
+"""Peer → a program that ends after its first answer."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,21 @@ class Stage:
         Return the command that runs the bare-socket client, in an interpreter as small as can be.
         """
         return [sys.executable, "-I", "-S", str(_HERE / "peers" / "raw.py"), *map(str, arguments)]
+
+    def frozen(self, peer: str, program: str = "") -> str:
+        """
+        Return *program*, or one that asks for a file with *peer*, frozen into one file; it says how large that is.
+        """
+        source = self.folder / f"{'bare' if program else 'with'}_{peer}.py"
+        told = 'print("size_mib", os.path.getsize(sys.executable) / 2**20)\n'
+        source.write_text("import os, sys\n" + (program or _FROZEN[peer]) + told)
+        names = {"dist": "frozen", "work": "freezing", "spec": "freezing"}
+        places = [f"--{place}path={self.folder / name}" for place, name in names.items()]
+        if peer == "aikit":  # which is copied there, so that its wheel does not name them
+            places.append(f"--additional-hooks-dir={modules_of(self.pythons[peer]) / 'aikit' / '_pyinstaller'}")
+        command = [self.pythons[peer], "-m", "PyInstaller", "--onefile", "--log-level=ERROR", *places, str(source)]
+        subprocess.run(command, check=True)
+        return str(self.folder / "frozen" / source.stem)
 
     @cached_property
     def chat_url(self) -> str:

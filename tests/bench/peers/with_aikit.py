@@ -3,6 +3,7 @@ What is measured of aikit: ``with_aikit.py COMMAND URL ...``.
 """
 
 import importlib
+import itertools
 import os
 import sys
 import tempfile
@@ -100,6 +101,17 @@ def many(url: str, count: str, at_a_time: str) -> None:
     assert succeeded.count(True) == int(count)
 
 
+def many_at_once(url: str, count: str, at_a_time: str) -> None:
+    """
+    Send small files with one call, each of them stored whatever goes wrong.
+    """
+    with client_for(url, max_workers=int(at_a_time), max_retries=10) as client:
+        files = itertools.repeat(b"%PDF-1.7\n".ljust(2048), int(count))
+        result = client.files.create_many(files, "user_data")
+    assert result.success, result.errors[:3]
+    assert result.counts.uploaded == int(count)
+
+
 def folder(url: str, path: str, count: str, at_a_time: str) -> None:
     """
     Send the files of a folder, many at a time.
@@ -190,6 +202,7 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "download": download,
     "retrieve": retrieve,
     "many": many,
+    "many at once": many_at_once,
     "folder": folder,
     "list": list_files,
     "wait": wait,

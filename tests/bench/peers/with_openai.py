@@ -57,11 +57,11 @@ def retrieve(url: str, count: str) -> None:
         assert client.files.retrieve("file-one").id
 
 
-def many(url: str, count: str, at_a_time: str) -> None:
+def many(url: str, count: str, at_a_time: str, max_retries: str = "2") -> None:
     """
     Send small files, many at a time.
     """
-    client = client_for(url)
+    client = openai.OpenAI(api_key="k", base_url=url, max_retries=int(max_retries))
     with ThreadPoolExecutor(int(at_a_time)) as pool:
         calls = [
             pool.submit(client.files.create, file=("note.txt", bytes(2048)), purpose="user_data")
