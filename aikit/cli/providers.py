@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final
@@ -12,22 +13,27 @@ from typing import Any, Final
 import attrs
 import click
 
-from aikit.cli.options import Command, Settings, settings_of_context, usage_errors
+from aikit.cli.options import Command, Group, ProviderName, Settings, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.safety import safe
 from aikit.http.headers import is_secret, redacted
 from aikit.providers import provider_from
 from aikit.providers.config import Providers, ProviderSettings
 from aikit.providers.config.entries import Configured
+from aikit.providers.config.logins import KeyringError, log_in, log_out, origin_for_key
 from aikit.providers.kinds import KINDS
+from aikit.storage import home_folder
+from aikit.types.errors import OpenAIError
 
 _TITLES: Final = ("NAME", "SETTING", "VALUE", "FROM")
 _BUILT_IN: Final = "built in"
 _MASK: Final = "***"
+_MOST_KEY: Final = 64 * 1024
 
 
-@click.command(cls=Command)
-def providers() -> int:
+@click.group(cls=Group, invoke_without_command=True)
+@click.pass_context
+def providers(ctx: click.Context) -> int:
     """
     List the configured providers, with the origin of each setting.
 
@@ -35,6 +41,8 @@ def providers() -> int:
     variable. The file is that of AIKIT_PROVIDERS, or else AIProviders.json in AIKIT_HOME, to which one in the working
     folder adds names. openai and local are always there, the other clouds when they are configured.
     """
+    if ctx.invoked_subcommand is not None:
+        return Exit.DONE
     settings = settings_of_context()
     output = Output(settings)
     with usage_errors():
@@ -54,6 +62,79 @@ def providers() -> int:
     for warning in _warnings(configured):
         output.say(safe(f"note: {warning}"))
     return Exit.USAGE if configured.found.is_broken else Exit.DONE
+
+
+@providers.command(cls=Command)
+@click.argument("name", type=ProviderName())
+def login(name: str) -> int:
+    """
+    Keep the key of the provider NAME in the keyring of the operating system.
+
+    The key is asked for, or read from standard input. It counts where neither a file nor the environment gives one, and
+    goes to the address that the provider has now, to no other.
+    """
+    settings = settings_of_context()
+    output = Output(settings)
+    with usage_errors():
+        found = _for_login(name, settings)
+        place = origin_for_key(found.settings)
+        if place is None:
+            raise ValueError(f"provider {name!r} sends no key anywhere")
+        key = attrs.evolve(found.settings, api_key=settings.api_key or _asked(name)).api_key
+        if not key:
+            raise ValueError("no key was given; type it, or send it to standard input")
+        home = settings.home or home_folder()
+    try:
+        log_in(name, place, key, home)
+    except KeyringError as error:
+        output.error(OpenAIError(message=str(error), code="keyring_unavailable"))
+        return Exit.REFUSED
+    if found.sources.get("api_key", "keyring") != "keyring":
+        output.say(safe(f"note: the key of {found.sources['api_key']} counts, as long as it is there"))
+    _tell_login({"name": name, "address": place, "logged_in": True}, f"the key for {place} is in the keyring", output)
+    return Exit.DONE
+
+
+@providers.command(cls=Command)
+@click.argument("name")
+def logout(name: str) -> int:
+    """
+    Delete the key of the provider NAME from the keyring.
+    """
+    settings = settings_of_context()
+    output = Output(settings)
+    try:
+        with usage_errors():
+            home = settings.home or home_folder()
+        was_there = log_out(name, home)
+    except KeyringError as error:
+        output.error(OpenAIError(message=str(error), code="keyring_unavailable"))
+        return Exit.REFUSED
+    told = f"the key of {name} is deleted" if was_there else f"the keyring has no key of {name}"
+    _tell_login({"name": name, "logged_in": False}, told, output)
+    return Exit.DONE
+
+
+def _for_login(name: str, settings: Settings) -> Configured:
+    configured = Providers.load(home=settings.home)
+    if name in configured.found.entries:
+        raise ValueError(f"provider {name!r} is that of the working folder's file alone; name it in AIKIT_PROVIDERS")
+    found = configured.without_keyring(name)
+    found.settings.require_usable()
+    return found
+
+
+def _asked(name: str) -> str:
+    if sys.stdin.isatty():
+        return str(click.prompt(f"API key of {name}", hide_input=True, err=True))
+    return sys.stdin.read(_MOST_KEY).strip()
+
+
+def _tell_login(document: dict[str, Any], told: str, output: Output) -> None:
+    if output.settings.json:
+        output.document(document)
+    else:
+        output.say(safe(told))
 
 
 def _tell_notes(configured: Providers, output: Output) -> None:

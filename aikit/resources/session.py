@@ -18,6 +18,7 @@ import attrs
 from aikit.http.bandwidth import Bandwidth
 from aikit.providers import provider_from
 from aikit.providers.config import Providers, ProviderSettings
+from aikit.providers.config.logins import is_signed, kept_key, logins_in
 from aikit.runtime.callbacks import checked_hooks, finish_elsewhere
 from aikit.runtime.parameters import OpenAIParameters, are_headers, is_flag, require_workers
 from aikit.storage import NO_HOME, NoHomeError, home_folder
@@ -172,13 +173,15 @@ class Connections:
 
     def _main_settings(self, name: str | None) -> ProviderSettings:
         if name is None:
-            return self.given.or_environment()
+            settings = self.given.or_environment()
+            key = kept_key(settings.kind, settings, {} if is_signed(settings) else logins_in(os.environ, settings.home))
+            return settings if key is None else attrs.evolve(settings, api_key=key)
         said = attrs.asdict(
             self.given,
             recurse=False,
             filter=lambda field, value: value is not None and field.name not in {"kind", "options"},
         )
-        settings = attrs.evolve(self.providers.get(name), **said)
+        settings = self.providers.get(name, said)
         self.providers.require_own_key(name, settings)
         return settings
 

@@ -107,6 +107,7 @@ _HERE: Final = {
     "in_use": "A batch that was made meanwhile names the file, so it was not deleted; look at it again later.",
     "input_changed": "The input of a run was changed meanwhile; put back what it was, and call again.",
     "invalid_response": "The answer is not what the API promises; check that the base URL is right.",
+    "keyring_unavailable": "The keyring of the system cannot be used; install the extra, or set a variable instead.",
     "lineage_broken": "A batch that this one descends from is gone; take the results of each by itself.",
     "missing": "Neither file of the batch has an answer to this line; send it again with batches.resubmit.",
     "mismatched_id": "The answer is about another object than was asked for; look at yours before asking again.",

@@ -15,6 +15,7 @@ import attrs
 from aikit.providers.addresses import origin
 from aikit.providers.config.entries import Configured, read_entry
 from aikit.providers.config.file import FILE_NAME, ProviderFile, own_file, working_file
+from aikit.providers.config.logins import is_signed, kept_key, logins_in
 from aikit.providers.config.settings import ProviderSettings as ProviderSettings
 from aikit.providers.kinds import KINDS, OPENAI
 
@@ -47,6 +48,7 @@ class Providers:
     _environ: Mapping[str, str] = attrs.field(default=os.environ, repr=False)
     found: ProviderFile = attrs.field(factory=ProviderFile)
     unheeded: tuple[str, ...] = ()
+    _home: Path | None = None
 
     def __reduce__(self) -> Any:
         raise TypeError("configured providers cannot be pickled, they may hold keys; load them again there")
@@ -77,7 +79,7 @@ class Providers:
         added = {name: entry for name, entry in found.entries.items() if name not in known}
         for warning in (*own.warnings, *found.warnings):
             _tell_once(warning)
-        return cls(own, environ, attrs.evolve(found, entries=added), unheeded)
+        return cls(own, environ, attrs.evolve(found, entries=added), unheeded, home)
 
     @property
     def path(self) -> Path | None:
@@ -94,9 +96,14 @@ class Providers:
         """Why a file could not be used, and what to do; ``None`` if all could."""
         return "; ".join(filter(None, (self.own.problem, self.found.problem))) or None
 
-    def get(self, name: str) -> ProviderSettings:
+    def get(self, name: str, given: Mapping[str, Any] | None = None) -> ProviderSettings:
         """
         Return the settings of the provider called *name*; what of its entry is not heeded is told once in the log.
+
+        Args:
+            name: Of the provider.
+
+            given: Settings that count instead of those configured.
 
         Raises:
             ValueError: There is no such provider, or its entry in the file cannot be used.
@@ -106,17 +113,36 @@ class Providers:
                 f"provider {name!r} is that of {self.found.path} in the working folder {_working_folder()}; if it is "
                 "yours, name that file in AIKIT_PROVIDERS, or put it into the home of aikit"
             )
-        configured = self.look_up(name)
+        configured = self.look_up(name, given)
         for warning in configured.warnings:
             _tell_once(warning)
         return configured.settings
 
-    def look_up(self, name: str) -> Configured:
+    def look_up(self, name: str, given: Mapping[str, Any] | None = None) -> Configured:
         """
-        Return the settings of the provider called *name*, with the place that each is from.
+        Return the settings of the provider called *name*, with the place that each is from; see `get`.
 
         Raises:
-            ValueError: There is no such provider, or its entry in the file cannot be used.
+            ValueError: There is no such provider, or its entry in the file, or its key in the keyring, cannot be used.
+        """
+        found = self.without_keyring(name)
+        found = attrs.evolve(found, settings=attrs.evolve(found.settings, **(given or {})))
+        known = {} if is_signed(found.settings) else logins_in(self._environ, self._home)
+        key = kept_key(name, found.settings, known)
+        if key is not None:
+            return attrs.evolve(
+                found,
+                settings=attrs.evolve(found.settings, api_key=key),
+                sources={**found.sources, "api_key": "keyring"},
+            )
+        if name in known:
+            unused = f"the key of provider {name!r} in the keyring is for {known[name]}; aikit providers login {name}"
+            return attrs.evolve(found, warnings=(*found.warnings, unused))
+        return found
+
+    def without_keyring(self, name: str) -> Configured:
+        """
+        Return what files and environment say of the provider called *name*; see `look_up`.
         """
         if name in self.own.entries:
             entry = read_entry(self.own, name)
@@ -141,7 +167,7 @@ class Providers:
         Return whether the provider called *name* is in a file, or needs nothing that the environment has not.
         """
         try:
-            return self.origin(name) is not None or self.look_up(name).settings.missing is None
+            return self.origin(name) is not None or self.without_keyring(name).settings.missing is None
         except ValueError:  # of a variable: something is said, though it is wrong
             return True
 
