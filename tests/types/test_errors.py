@@ -5,6 +5,7 @@ Errors: exceptions that are values, and stay whole wherever they are carried.
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 from typing import Any
 
@@ -12,6 +13,7 @@ import attrs
 import pytest
 
 from aikit.http.headers import Headers
+from aikit.types.bulk_files import OpenAIFileItem
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError, Rejected
 
 _FULL = OpenAIError(
@@ -124,3 +126,14 @@ def test_rejected_names_all_problems() -> None:
     """
     rejected = Rejected([OpenAIError(message="a", line=1), OpenAIError(message="b")], value=3)
     assert (str(rejected), rejected.value, len(rejected.errors)) == ("line 1: a; b", 3, 2)
+
+
+def test_the_error_of_one_of_many_files_says_still_that_it_is_ambiguous() -> None:
+    """
+    Items are kept as JSON, on disk and in manifests; what is no doubt is not written.
+    """
+    errors = (ExchangeError(message="lost"), OpenAIError(message="refused", status=400))
+    item = OpenAIFileItem(path="a", status="failed", errors=errors)
+    again = OpenAIFileItem.from_json(json.loads(json.dumps(item.to_json())))
+    assert [error.is_ambiguous for error in again.errors] == [True, False]
+    assert "is_ambiguous" not in item.to_json()["errors"][1]
