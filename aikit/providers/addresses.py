@@ -12,7 +12,7 @@ from aikit.http.headers import redacted
 OPENAI_URL: Final = "https://api.openai.com/v1"
 QUOTES: Final = "\"'`“”„‘’«»"  # noqa: RUF001  those of word processors, too
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-_LOOPBACK: Final = frozenset(("localhost", "localhost.", "127.0.0.1", "::1"))
+_LOOPBACK: Final = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
 def usable_url(base_url: str | None, *, with_query: bool = False) -> str | None:
@@ -51,10 +51,13 @@ def usable_url(base_url: str | None, *, with_query: bool = False) -> str | None:
 
 def account_address(base_url: str) -> str:
     """
-    Return *base_url* as it stands for an account: this machine has one name, and a port that goes without saying none.
+    Return *base_url* as it stands for an account: this machine has one name, and no default port.
+
+    A dot at the end of the host is left out as well.
     """
     parts = urlsplit(base_url)
-    host = "localhost" if parts.hostname in _LOOPBACK else parts.hostname or ""
+    named = (parts.hostname or "").removesuffix(".")
+    host = "localhost" if named in _LOOPBACK else named
     port = "" if parts.port in {None, _DEFAULT_PORTS.get(parts.scheme)} else f":{parts.port}"
     return urlunsplit((parts.scheme, (f"[{host}]" if ":" in host else host) + port, parts.path, parts.query, ""))
 

@@ -85,7 +85,7 @@ def test_an_address_is_written_in_one_way(url: str, written: str) -> None:
     "urls",
     [
         ("http://localhost:8000/v1", "http://127.0.0.1:8000/v1", "HTTP://LOCALHOST:8000/v1/", "http://[::1]:8000/v1"),
-        ("https://api.example/v1", "HTTPS://API.example:443/v1", "https://api.EXAMPLE/v1/"),
+        ("https://api.example/v1", "HTTPS://API.example:443/v1", "https://api.EXAMPLE/v1/", "https://api.example./v1"),
         ("http://localhost", "http://127.0.0.1:80/", "http://localhost.:80"),
         ("https://[2001:DB8::1]/v1", "https://[2001:db8::1]:443/v1"),
     ],
