@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
@@ -108,10 +108,3 @@ class FirstLine:
         self._content += chunk
         if b"\n" in self._content.lstrip() or len(self._content) > _LONGEST:
             raise FirstLineReadError
-
-
-def is_short(value: Any) -> bool:
-    """
-    Return whether *value* is the name of a model that a label has room for.
-    """
-    return isinstance(value, str) and 0 < len(value) <= 128

@@ -27,7 +27,7 @@ from aikit.providers.gemini.files import (
     page_of,
     require_empty,
 )
-from aikit.providers.gemini.lines import FirstLine, FirstLineReadError, is_short, model_in, model_of
+from aikit.providers.gemini.lines import FirstLine, FirstLineReadError, model_in, model_of
 from aikit.providers.gemini.names import BATCHES, FILES, FileLabel, batch_label, id_of, model_path, path_of
 from aikit.providers.gemini.upload import Upload
 from aikit.providers.kinds import KINDS
@@ -45,6 +45,7 @@ KIND: Final = "gemini"
 _VERSION: Final = "/v1beta"
 _SURFACES: Final = ("/openai", _VERSION)
 _JSONL: Final = "application/jsonl"  # another type is refused for batches
+_LONGEST_MODEL: Final = 64  # that a display name has room for, beside the longest filename
 _FILES_ON_PAGE: Final = 100
 _MOST_PAGES: Final = 1_000
 _BATCHES_ON_PAGE: Final = 20
@@ -96,7 +97,7 @@ class GeminiProvider(OpenAIProvider):
         model, mime_type = None, media_type(source.name)
         if order.purpose == "batch":
             model, mime_type = (yield Work(lambda context: model_of(source, context))), _JSONL
-        label = FileLabel(source.name, order.purpose, model if is_short(model) else None)
+        label = FileLabel(source.name, order.purpose, model if model and len(model) <= _LONGEST_MODEL else None)
         upload = Upload(
             root=self.base_url, headers=self._for_json, source=source, mime_type=mime_type, label=label.to_wire()
         )
