@@ -20,7 +20,7 @@ from aikit.cli.safety import safe, safe_json
 from aikit.types.errors import OpenAIError
 
 if TYPE_CHECKING:  # what commands are loaded from by name: programs that freeze others look for it here
-    from aikit.cli import batch_run, batches, batches_results, demo, files, files_prune, providers  # noqa: F401
+    from aikit.cli import batch_run, batches, batches_results, demo, doctor, files, files_prune, providers  # noqa: F401
 
 _EPILOG: Final = """
 \b
@@ -48,6 +48,7 @@ _COMMANDS: Final = {
     "batches": "aikit.cli.batches:batches",
     "batch": "aikit.cli.batch_run:batch",
     "providers": "aikit.cli.providers:providers",
+    "doctor": "aikit.cli.doctor:doctor",
     "completion": "aikit.cli.app:completion",
 }
 PROGRAM: Final = "aikit"

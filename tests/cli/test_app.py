@@ -213,6 +213,7 @@ def test_completion_knows_purposes_and_providers(words: str, number: int, expect
         ("batch", "--help"),
         ("batch", "run", "--help"),
         ("providers", "--help"),
+        ("doctor", "--help"),
         ("providers", "login", "--help"),
         ("providers", "logout", "--help"),
         ("completion", "--help"),

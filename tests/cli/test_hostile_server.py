@@ -44,11 +44,12 @@ _WORDS: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     ("batches", "resubmit"): ("batch_1",),
     ("batch", "run"): ("in.jsonl", "-y", "--poll-interval", "0.1", "--max-wait", "1"),
     ("providers",): (),
+    ("doctor",): ("openai",),
     ("providers", "login"): ("openai",),
     ("providers", "logout"): ("openai",),
     ("completion",): ("bash",),
 }
-_ASKING: Final = tuple(words for words in _WORDS if words[0] in {"files", "batches", "batch"})
+_ASKING: Final = tuple(words for words in _WORDS if words[0] in {"files", "batches", "batch", "doctor"})
 """The commands that ask a server."""
 
 

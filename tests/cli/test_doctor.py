@@ -1,0 +1,175 @@
+"""
+What ``aikit doctor`` finds: one fault for each probe, its mend, and that nothing of the key is printed.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+from email.utils import formatdate
+from pathlib import Path
+
+import pytest
+import trustme
+
+from aikit.providers import doctor
+from tests.cli.conftest import Here
+from tests.scripted_server import Step, answer, cut, serving, silent
+
+_KEY = "sk-0123456789abcdef"
+_PAGE = b'{"object": "list", "data": [], "has_more": false}'
+_REFUSED = json.dumps({"error": {"message": f"Incorrect API key provided: {_KEY}\x1b[2J", "type": "x"}}).encode()
+
+
+@pytest.fixture(autouse=True)
+def _own_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no proxy, and little patience."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.delenv("AIKIT_PROVIDER")
+    monkeypatch.setattr(doctor, "PROBE_S", 1.0)
+
+
+def _problems(aikit: Here, *words: str) -> dict[str, str]:
+    """
+    Return the check and the mend of each problem; the exit code agrees, and the key is not printed.
+    """
+    ran = aikit("doctor", *words, "--json")
+    found = ran.json["data"]
+    assert _KEY not in ran.out + ran.err
+    assert ran.code == (0 if all(one["is_good"] for one in found) else 1)
+    assert all(bool(one["mend"]) is not one["is_good"] for one in found)
+    return {one["check"]: one["mend"] for one in found if not one["is_good"]}
+
+
+@pytest.mark.parametrize(
+    ("step", "problem", "mend"),
+    [
+        (answer(200, _PAGE), None, ""),
+        (answer(200, _PAGE, {"Date": formatdate(time.time() - 30)}), None, ""),
+        (answer(200, _PAGE, {"Date": "tomorrow"}), None, ""),
+        (answer(200, _PAGE, {"Date": formatdate(time.time() - 3600)}), "clock", "set it"),
+        (answer(401, _REFUSED), "key", "correct the key of OPENAI_API_KEY"),
+        (answer(403, _REFUSED), "key", "correct the key"),
+        (answer(404, b"<html>"), "address", "base_url"),
+        (answer(200, b"<html>hello</html>"), "address", "base_url"),
+        (answer(429, _REFUSED), "limits", "wait"),
+        (answer(503, b""), "provider", "try again later"),
+        (silent(), "connection", "is base_url right"),
+        (cut(), "connection", "is base_url right"),
+    ],
+)
+def test_each_fault_has_its_finding(
+    step: Step, problem: str | None, mend: str, aikit: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    One request is sent, a GET, and the answer is a matter of seconds.
+    """
+    monkeypatch.setenv("OPENAI_API_KEY", _KEY)
+    with serving(step) as server:
+        started = time.monotonic()
+        found = _problems(aikit, "openai", "--base-url", server.url)
+        assert time.monotonic() - started < 10
+    assert [(one.method, one.path.split("?")[0]) for one in server.received] in ([("GET", "/v1/files")], [])
+    assert list(found) == ([problem] if problem else [])
+    assert mend in found.get(problem or "", "")
+
+
+def test_a_server_that_is_slow_on_purpose_is_left(aikit: Here) -> None:
+    """
+    One byte now and then does not make a probe longer.
+    """
+
+    def drip(exchange: object) -> None:
+        sock = exchange.sock  # type: ignore[attr-defined]  # an exchange of the server's
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        for _ in range(40):
+            time.sleep(0.1)
+            try:
+                sock.sendall(b" ")
+            except OSError:
+                return
+
+    with serving(drip) as server:
+        started = time.monotonic()
+        assert list(_problems(aikit, "openai", "--base-url", server.url, "--api-key", "k")) == ["connection"]
+        assert time.monotonic() - started < 3.5
+
+
+def test_a_certificate_that_is_not_trusted_is_told(aikit: Here) -> None:
+    """
+    The mend names the variable of the bundle.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with serving(tls=context) as server:
+        assert "REQUESTS_CA_BUNDLE" in _problems(aikit, "openai", "--base-url", server.url, "--api-key", "k")["tls"]
+
+
+def test_a_host_without_address_and_a_proxy_that_is_none_are_told(aikit: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Nothing is sent then; the password of a proxy is not printed.
+    """
+    given = ("openai", "--base-url", "http://host.invalid/v1", "--api-key", "k")
+    assert list(_problems(aikit, *given)) == ["dns"]
+    monkeypatch.setenv("HTTP_PROXY", "socks9://u:p4ssword@127.0.0.1:1")
+    assert "NO_PROXY" in _problems(aikit, *given)["proxy"]
+    monkeypatch.setenv("HTTP_PROXY", "http://u:p4ssword@127.0.0.1:1")
+    ran = aikit("doctor", *given)
+    assert ["openai", "proxy", "ok", "http://127.0.0.1:1, of HTTP_PROXY", "-"] in ran.fields
+    assert (ran.code, "p4ssword" in ran.out + ran.err) == (1, False)
+
+
+def test_without_a_name_what_is_configured_is_tried(aikit: Here, tmp_path: Path, home: Path) -> None:
+    """
+    Also entries that cannot be used, and the embedded provider, whose folder is not made for that.
+    """
+    with serving(answer(200, _PAGE), answer(401, _REFUSED)) as server:
+        entries = {
+            "good": {"baseURL": server.url, "apiKey": _KEY},
+            "refused": {"baseURL": server.url, "apiKey": _KEY},
+            "bare": {"baseURL": server.url},
+            "odd": {"kind": "telegraph"},
+        }
+        (tmp_path / "AIProviders.json").write_text(json.dumps({"providers": entries}))
+        ran = aikit("doctor", "-q")
+    assert (ran.code, ran.out.split()) == (1, ["refused", "bare", "odd"])
+    assert aikit("doctor", "local").fields[0][:3] == ["local", "store", "ok"]
+    assert not home.exists()
+    assert aikit("doctor", "nowhere").code == 2
+
+
+@pytest.mark.parametrize("name", ["openai", "gemini", "azure"])
+def test_what_a_cloud_lacks_is_told(name: str, aikit: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    No key, or no address: the mend, or the sentence, names the variables.
+    """
+    monkeypatch.setattr("aikit.providers.doctor.socket.getaddrinfo", lambda *_, **__: [])
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    ran = aikit("doctor", name)
+    assert (ran.code, ran.fields[0][2]) == (1, "problem")
+    assert {"openai": "OPENAI_API_KEY", "gemini": "GEMINI_API_KEY", "azure": "AZURE_API_BASE"}[name] in ran.out
+
+
+def test_a_folder_that_cannot_be_used_is_told(aikit: Here, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A file in its place, or a disk that is all but full.
+    """
+    home.write_text("")
+    assert "AIKIT_HOME" in _problems(aikit, "local")["store"]
+    home.unlink()
+    monkeypatch.setattr(doctor, "_LEAST_FREE", 2**80)
+    assert "with room" in _problems(aikit, "local")["store"]
+
+
+def test_the_server_behind_the_embedded_provider_is_tried(aikit: Here, tmp_path: Path) -> None:
+    """
+    It need have no files: that it answers, and does not refuse the key, is enough.
+    """
+    with serving(answer(404, b"{}"), answer(401, _REFUSED)) as server:
+        entry = {"kind": "local", "baseURL": server.url, "apiKey": _KEY, "home": str(tmp_path / "a")}
+        (tmp_path / "AIProviders.json").write_text(json.dumps({"providers": {"mine": entry}}))
+        assert _problems(aikit, "mine") == {}
+        assert list(_problems(aikit, "mine")) == ["key"]
