@@ -14,7 +14,7 @@ from aikit import __version__
 from aikit.http.bodies import json_body, media_type
 from aikit.http.flow import Flow, Work
 from aikit.http.headers import Headers
-from aikit.http.messages import Request, Response, Sink
+from aikit.http.messages import Request, Response, Sink, Transport
 from aikit.http.refusals import raise_for_status, require_same_id, understood
 from aikit.http.sources import Source
 from aikit.providers.config import ProviderSettings
@@ -29,6 +29,7 @@ from aikit.providers.gemini.files import (
 )
 from aikit.providers.gemini.lines import FirstLine, FirstLineReadError, model_in, model_of
 from aikit.providers.gemini.names import BATCHES, FILES, FileLabel, batch_label, id_of, model_path, path_of
+from aikit.providers.gemini.retry_info import RetryInfoTransport
 from aikit.providers.gemini.upload import Upload
 from aikit.providers.kinds import KINDS
 from aikit.providers.openai import OpenAIProvider
@@ -87,6 +88,12 @@ class GeminiProvider(OpenAIProvider):
     def limits(self) -> Limits:
         """Gemini's limits."""
         return limits_for(KIND)
+
+    def make_transport(self, *, connections: int, http_agent: Any = None) -> Transport:
+        """
+        Return what answers this provider's requests, and heeds when Google says to ask again.
+        """
+        return RetryInfoTransport(super().make_transport(connections=connections, http_agent=http_agent))
 
     def create_file(self, source: Source, order: FileOrder) -> Flow[OpenAIFile]:
         """

@@ -5,6 +5,7 @@ Errors in Google's shape.
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,25 @@ def test_googles_errors_are_told_by_the_name_of_their_status(error: Any, said: E
     """
     assert read_error({"error": error}) == said
     assert read_error([{"error": error}]) == said
+
+
+@pytest.mark.parametrize(
+    ("status", "delay", "requests"), [(429, "0.05s", 2), (503, "0.05s", 2), (429, "3600s", 1), (400, "0.05s", 1)]
+)
+def test_a_delay_that_google_asks_for_is_heeded(status: int, delay: str, requests: int) -> None:
+    """
+    It stands in the details; one that is too long is the caller's to wait for.
+    """
+    info = {"@type": f"{_RPC}.RetryInfo", "retryDelay": delay}
+    body = json.dumps({"error": {"code": status, "message": "Quota.", "status": "X", "details": [info]}}).encode()
+    file = {"name": "files/a", "createTime": "2026-11-30T08:00:00Z", "sizeBytes": "1"}
+    steps = answer(status, body), answer(200, json.dumps(file).encode())
+    with serving(*steps) as server, OpenAIClient("AIza-0", provider="gemini", base_url=server.url) as client:
+        started = time.monotonic()
+        result = client.files.retrieve("file-a")
+        assert (len(server.received), result.success) == (requests, requests == 2)
+        assert time.monotonic() - started >= 0.05 or requests == 1
+    assert time.monotonic() - started < 0.4 or requests == 1
 
 
 def test_an_error_about_the_key_does_not_show_it() -> None:
