@@ -55,10 +55,13 @@ def test_googles_errors_are_told_by_the_name_of_their_status(error: Any, said: E
 @pytest.mark.parametrize(
     ("status", "delay", "requests"), [(429, "0.05s", 2), (503, "0.05s", 2), (429, "3600s", 1), (400, "0.05s", 1)]
 )
-def test_a_delay_that_google_asks_for_is_heeded(status: int, delay: str, requests: int) -> None:
+def test_a_delay_that_google_asks_for_is_heeded(
+    monkeypatch: pytest.MonkeyPatch, status: int, delay: str, requests: int
+) -> None:
     """
     It stands in the details; one that is too long is the caller's to wait for.
     """
+    monkeypatch.setattr("aikit.http.retry.RetryPolicy._backoff", lambda *_: 30.0)
     info = {"@type": f"{_RPC}.RetryInfo", "retryDelay": delay}
     body = json.dumps({"error": {"code": status, "message": "Quota.", "status": "X", "details": [info]}}).encode()
     file = {"name": "files/a", "createTime": "2026-11-30T08:00:00Z", "sizeBytes": "1"}
@@ -67,8 +70,7 @@ def test_a_delay_that_google_asks_for_is_heeded(status: int, delay: str, request
         started = time.monotonic()
         result = client.files.retrieve("file-a")
         assert (len(server.received), result.success) == (requests, requests == 2)
-        assert time.monotonic() - started >= 0.05 or requests == 1
-    assert time.monotonic() - started < 0.4 or requests == 1
+    assert time.monotonic() - started < 20
 
 
 def test_an_error_about_the_key_does_not_show_it() -> None:
