@@ -42,6 +42,7 @@ _ONLY_THERE: Final[Mapping[str, tuple[str, ...]]] = {
     "genai_prices": ("billing",),
     "azure": ("providers",),
     "keyring": ("providers",),
+    "yaml": ("providers",),
     "opentelemetry": ("billing",),
     "click": ("cli",),
     "rich": ("cli",),

@@ -74,7 +74,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             "scope": ("AZURE_SCOPE",),
         },
         options=("api_version", "ad_token", "scope"),
-        own_keys=("apiKey", "baseURL", "api_version", "scope"),
+        own_keys=("apiKey", "baseURL", "api_version", "ad_token", "scope"),
         needs_key=False,
         required=("base_url",),
         takes_query=True,

@@ -13,7 +13,7 @@ import aikit
 _PACKAGE: Final = Path(aikit.__file__).parent
 _PROGRAMS: Final = {"aikit.__main__", "aikit.cli.__main__"}
 _IMPORTED_BY_USERS: Final = {"aikit.billing.hooks", "aikit.testing", "aikit.providers.local.faults"}
-_COMMAND_LINE: Final = ("aikit.cli.", "aikit.resources.batches.run.")
+_COMMAND_LINE: Final = ("aikit.cli.", "aikit.providers.doctor.", "aikit.resources.batches.run.")
 _FOR_TESTS: Final = {"aikit._pyinstaller", "aikit.types.error_codes"}
 _BY_ITSELF: Final = _PROGRAMS | _IMPORTED_BY_USERS | _FOR_TESTS
 

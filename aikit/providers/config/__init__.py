@@ -146,7 +146,9 @@ class Providers:
         """
         if name in self.own.entries:
             entry = read_entry(self.own, name)
-            is_bare = name in KINDS and entry.settings.api_key is None
+            is_bare = not is_signed(entry.settings) and (
+                name in KINDS or (self.own.is_litellm and entry.settings.base_url is None)
+            )
             return entry.or_environment(self._environ) if is_bare and not self._is_elsewhere(entry.settings) else entry
         if name in KINDS:
             return Configured(ProviderSettings(kind=name)).or_environment(self._environ)

@@ -14,9 +14,13 @@ from typing import Any, Final, TypeGuard
 
 import attrs
 
+from aikit.providers.config.litellm import read_litellm
+from aikit.providers.config.yaml_nodes import MAX_BYTES
 from aikit.storage import NoHomeError, exists, home_folder, shown
 
 FILE_NAME: Final = "AIProviders.json"
+_LITELLM: Final = "config.yaml"
+_YAML: Final = frozenset((".yaml", ".yml"))
 _TOP: Final = ("providers", "models")
 _DEPTH: Final = 3
 _MOST_WARNINGS: Final = 10
@@ -38,9 +42,11 @@ class ProviderFile:
 
         is_broken: Whether it is not what it should be.
 
-        lines: Keys, from the outermost → the line that has them.
+        places: Keys, from the outermost → file and line that have them.
 
         warnings: What of it is not heeded.
+
+        is_litellm: Whether it is LiteLLM's, whose entries take keys of the environment.
     """
 
     path: Path | None = None
@@ -48,20 +54,21 @@ class ProviderFile:
     models: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
     problem: str | None = None
     is_broken: bool = False
-    lines: Mapping[tuple[str, ...], int] = attrs.field(factory=dict, repr=False)
+    places: Mapping[tuple[str, ...], str] = attrs.field(factory=dict, repr=False)
     warnings: tuple[str, ...] = ()
+    is_litellm: bool = False
 
     def place(self, *keys: str) -> str:
         """
         Return file and line of what stands under *keys*, as editors take them.
         """
-        nearest = (self.lines[keys[:end]] for end in range(len(keys), 0, -1) if keys[:end] in self.lines)
-        return ":".join(str(part) for part in (self.path, next(nearest, None)) if part is not None)
+        nearest = (self.places[keys[:end]] for end in range(len(keys), 0, -1) if keys[:end] in self.places)
+        return next(nearest, str(self.path))
 
 
 def own_file(environ: Mapping[str, str], home: Path | None) -> ProviderFile:
     """
-    Return the file of the user: that of ``AIKIT_PROVIDERS``, else that of the home.
+    Return the file of the user: that of ``AIKIT_PROVIDERS``, else that of the home, which may be LiteLLM's.
 
     Args:
         environ: The environment.
@@ -74,12 +81,12 @@ def own_file(environ: Mapping[str, str], home: Path | None) -> ProviderFile:
     named = environ.get("AIKIT_PROVIDERS", "").strip()
     try:
         if named:
-            return _named(Path(named).expanduser())
+            return _named(Path(named).expanduser(), environ)
         if home is None:
-            return file_at(home_folder(environ) / FILE_NAME)
-        found = file_at(home / FILE_NAME)
+            return _at_home(home_folder(environ), environ)
+        found = _at_home(home, environ)
         if found.path is None and environ.get("AIKIT_HOME", "").strip():
-            return file_at(home_folder(environ) / FILE_NAME)
+            return _at_home(home_folder(environ), environ)
     except NoHomeError as error:
         return ProviderFile(problem=str(error))
     except RuntimeError:
@@ -102,26 +109,41 @@ def working_file(own: ProviderFile) -> ProviderFile:
         return ProviderFile(problem=str(error), is_broken=True)
 
 
-def file_at(path: Path) -> ProviderFile:
+def file_at(path: Path, environ: Mapping[str, str] | None = None) -> ProviderFile:
     """
-    Read the file at *path*, if there is one and it can be looked at.
+    Read the file at *path*, if there is one and it can be looked at; LiteLLM's may name variables of *environ*.
 
     Raises:
         ValueError: It is not what it should be.
     """
+    is_yaml = path.suffix.lower() in _YAML
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return ProviderFile()
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1) if is_yaml else file.read()
     except (FileNotFoundError, NotADirectoryError):
         return ProviderFile()
     except OSError as error:
         return ProviderFile(problem=f"{shown(path)} cannot be looked at: {error.strerror}; {_MEND}")
-    return _parsed(path, content)
+    if not is_yaml:
+        return _parsed(path, content)
+    read = read_litellm(path, content, environ or {})
+    return ProviderFile(
+        path, read.entries, read.models, places=read.places, warnings=tuple(read.warnings), is_litellm=True
+    )
 
 
-def _named(path: Path) -> ProviderFile:
-    found = file_at(path)
+def _at_home(home: Path, environ: Mapping[str, str]) -> ProviderFile:
+    """
+    Return the first file that is there, or what is wrong with it.
+    """
+    found = file_at(home / FILE_NAME)
+    return found if found.path is not None or found.problem else file_at(home / _LITELLM, environ)
+
+
+def _named(path: Path, environ: Mapping[str, str]) -> ProviderFile:
+    found = file_at(path, environ)
     if found.path is None and found.problem is None:
         raise ValueError(f"AIKIT_PROVIDERS names {shown(path)}, which is not a file")
     return found
@@ -138,8 +160,8 @@ def _parsed(path: Path, content: bytes) -> ProviderFile:
     if not isinstance(entries, dict) or not _are_models(models):
         shape = '{"providers": {NAME: {…}}, "models": {ALIAS: {"provider": …, "model": …}}}'
         raise ValueError(f"{path} must hold {shape}")
-    lines = dict(_lines(text, _after_space(text, 0)))
-    file = ProviderFile(path, entries, models, lines=lines)
+    places = {keys: f"{path}:{line}" for keys, line in _lines(text, _after_space(text, 0))}
+    file = ProviderFile(path, entries, models, places=places)
     unknown = [key for key in data if key not in _TOP][:_MOST_WARNINGS]
     said = [f"{file.place(key)}: {shown(key)!r} is neither of {', '.join(_TOP)}, and is ignored" for key in unknown]
     return attrs.evolve(file, warnings=tuple(said))

@@ -1,0 +1,245 @@
+"""
+LiteLLM's ``config.yaml``: what of it says how to reach providers, as entries of a provider file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from aikit.providers.config.yaml_nodes import MAX_BYTES, Mapped, read_yaml
+from aikit.storage import shown
+
+# https://docs.litellm.ai/docs/proxy/config_settings and /docs/files_endpoints (1.109, read 2026-11-30)
+
+_KINDS: Final = {
+    "openai": "openai",
+    "text-completion-openai": "openai",
+    "custom_openai": "openai",
+    "hosted_vllm": "openai",
+    "litellm_proxy": "openai",
+    "azure": "azure",
+    "gemini": "gemini",
+}
+_NEED_ADDRESS: Final = frozenset(("custom_openai", "hosted_vllm", "litellm_proxy"))
+_KEYS: Final = {"api_key": "apiKey", "api_base": "baseURL", "base_url": "baseURL", "organization": "organization"}
+_AZURE_KEYS: Final = {"api_version": "api_version", "azure_ad_token": "ad_token", "azure_scope": "scope"}
+_SECTIONS: Final = frozenset(
+    (
+        *("model_list", "files_settings", "include", "environment_variables", "general_settings", "litellm_settings"),
+        *("router_settings", "finetune_settings", "callback_settings", "guardrails", "credential_list", "mcp_servers"),
+        *("vector_store_registry", "assistant_settings", "prompts", "search_tools"),
+    )
+)
+_OF_CALLS: Final = re.compile(
+    r"model|custom_llm_provider|api_version|[rt]pm|(stream_)?timeout|max_(retries|tokens|parallel_requests|budget)|"
+    r"temperature|top_p|weight|order|tags|drop_params|mock_response|budget_duration|.*_cost_per_.*|extra_headers"
+)
+"""Keys that are about calls and prices, and so mean nothing for how to reach a provider."""
+_OPENAI_MODEL: Final = re.compile(
+    r"(ft:)?(gpt|chatgpt|o\d|text-|davinci|babbage|dall-e|whisper|tts|omni)", re.IGNORECASE
+)
+_VARIABLE: Final = "os.environ/"
+_MOST_FILES: Final = 20
+_MOST_WARNINGS: Final = 50
+
+
+@attrs.frozen
+class Unusable:
+    """
+    Why an entry cannot be used; told when it is asked for.
+    """
+
+    why: str
+
+
+@attrs.define
+class LiteLLM:
+    """
+    What a configuration says, entry by entry.
+
+    Attributes:
+        entries: Name → an entry as in ``AIProviders.json``, or `Unusable`.
+
+        models: ``model_name`` → provider and model.
+
+        places: Keys, from the outermost → file and line.
+
+        warnings: What is not heeded, with file and line.
+    """
+
+    environ: Mapping[str, str] = attrs.field(repr=False)
+    entries: dict[str, Any] = attrs.field(factory=dict, repr=False)
+    models: dict[str, dict[str, str]] = attrs.field(factory=dict)
+    places: dict[tuple[str, ...], str] = attrs.field(factory=dict, repr=False)
+    warnings: list[str] = attrs.field(factory=list)
+
+    def warn(self, place: str, text: str) -> None:
+        """
+        Note that something is not heeded.
+        """
+        if len(self.warnings) < _MOST_WARNINGS:
+            self.warnings.append(f"{place}: {text}")
+
+    def add(self, name: str, place: str, entry: Any, places: Mapping[str, str]) -> None:
+        """
+        Add an entry, unless there is one of that name.
+        """
+        if name in self.entries:
+            self.warn(place, f"there is another {name!r} before, which counts")
+            return
+        self.entries[name], self.places["providers", name] = entry, place
+        for key, at in places.items():
+            self.places["providers", name, key] = at
+
+    def resolved(self, value: Any) -> Any:
+        """
+        Return *value*, or what the variable that it names holds; ``None`` if that is not set.
+        """
+        if isinstance(value, str) and value.startswith(_VARIABLE):
+            return self.environ.get(value.removeprefix(_VARIABLE).strip(), "").strip() or None
+        return value
+
+
+def read_litellm(path: Path, content: bytes, environ: Mapping[str, str]) -> LiteLLM:
+    """
+    Return what the configuration at *path* says, and the files that it includes.
+
+    Raises:
+        ValueError: It cannot be read, or is not of that shape.
+    """
+    config = _whole(path, content)
+    variables = config.get("environment_variables")
+    own = {name: str(value) for name, value in variables.items()} if isinstance(variables, Mapped) else {}
+    found = LiteLLM({**environ, **own})
+    for key in config:
+        if key not in _SECTIONS:
+            found.warn(config.places[key], f"unknown key {shown(key)!r}, which is ignored")
+    for entry in _list(config, "files_settings"):
+        _add_files_settings(found, entry)
+    for entry in _list(config, "model_list"):
+        _add_model(found, entry)
+    return found
+
+
+def _whole(path: Path, content: bytes) -> Mapped:
+    """
+    Return the configuration with what it includes: lists become longer, other keys are replaced.
+    """
+    config = _mapping(path, content)
+    waiting, seen = _included(path, config), {path.resolve()}
+    while waiting:
+        place, file = waiting.pop(0)
+        if file.resolve() in seen or len(seen) >= _MOST_FILES:
+            raise ValueError(f"{place}: {shown(file)} is included already, or is one of too many; remove it")
+        seen.add(file.resolve())
+        try:
+            with file.open("rb") as opened:
+                more = _mapping(file, opened.read(MAX_BYTES + 1))
+        except OSError as error:
+            raise ValueError(f"{place}: {shown(file)} cannot be included: {error.strerror}; correct its path") from None
+        waiting += _included(file, more)
+        for key, value in more.items():
+            is_longer = isinstance(value, list) and isinstance(config.get(key), list)
+            config[key] = [*config[key], *value] if is_longer else value
+            config.places[key] = more.places[key]
+    return config
+
+
+def _mapping(path: Path, content: bytes) -> Mapped:
+    found = read_yaml(path, content)
+    if not isinstance(found, Mapped):
+        raise ValueError(  # noqa: TRY004  a wrong file, not a wrong argument
+            f"{path} must hold a mapping with model_list or files_settings, as LiteLLM's config.yaml"
+        )
+    return found
+
+
+def _included(path: Path, config: Mapped) -> list[tuple[str, Path]]:
+    names = config.pop("include", None) or []
+    place = config.places.get("include", str(path))
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{place}: include must be a list of paths")
+    return [(place, path.parent / name) for name in names]
+
+
+def _list(config: Mapped, key: str) -> Iterator[Mapped]:
+    entries = config.get(key) or []
+    if not isinstance(entries, list) or not all(isinstance(entry, Mapped) for entry in entries):
+        raise ValueError(f"{config.places[key]}: {key} must be a list of mappings")
+    yield from entries
+
+
+def _add_files_settings(found: LiteLLM, entry: Mapped) -> None:
+    place = _place_of(entry, "custom_llm_provider")
+    provider = found.resolved(entry.get("custom_llm_provider"))
+    if not isinstance(provider, str) or not provider:
+        found.warn(place, "an entry of files_settings has no custom_llm_provider, and is ignored")
+        return
+    settings, places = _entry(found, provider, entry, f"files_settings of {provider!r}")
+    is_moved = provider == "openai" and isinstance(settings, dict) and "baseURL" in settings
+    found.add("files-openai" if is_moved else provider, place, settings, places)
+
+
+def _add_model(found: LiteLLM, entry: Mapped) -> None:
+    place = _place_of(entry, "model_name")
+    name, params = entry.get("model_name"), entry.get("litellm_params")
+    model = found.resolved(params.get("model")) if isinstance(params, Mapped) else None
+    if not isinstance(name, str) or not isinstance(params, Mapped) or not isinstance(model, str):
+        found.warn(place, "an entry of model_list lacks model_name, or a model in litellm_params, and is ignored")
+        return
+    _warn_unknown(found, entry, ("model_name", "litellm_params", "model_info"), f"model {name!r}")
+    provider, slash, rest = model.partition("/")
+    if params.get("custom_llm_provider"):
+        provider = str(params["custom_llm_provider"])
+        rest = model.removeprefix(f"{provider}/")
+    elif not slash:
+        provider, rest = "openai" if _OPENAI_MODEL.match(model) else "", model
+    settings, places = _entry(found, provider, params, f"model {name!r}")
+    if name not in found.entries:
+        found.models[name] = {"provider": name, "model": rest}
+    found.add(name, place, settings, places)
+
+
+def _entry(found: LiteLLM, provider: str, given: Mapped, whose: str) -> tuple[Any, dict[str, str]]:
+    """
+    Return the entry that *given* means for LiteLLM's *provider*, or why there is none; and the places of its keys.
+    """
+    kind = _KINDS.get(provider)
+    if kind is None:
+        return Unusable(_why_not(provider)), {}
+    known = {**_KEYS, **(_AZURE_KEYS if kind == "azure" else {})}
+    _warn_unknown(found, given, known, whose)
+    entry: dict[str, Any] = {"kind": kind}
+    for key, name in known.items():
+        value = found.resolved(given.get(key))
+        if given.get(key) is not None and value is None:
+            return Unusable(f"{key} is {shown(given[key])}, and that variable is not set; set it"), {}
+        if isinstance(value, list | Mapped):
+            return Unusable(f"{key} must be text"), {}
+        if value is not None:
+            entry[name] = str(value)  # versions are dates to YAML
+    if provider in _NEED_ADDRESS and "baseURL" not in entry:
+        return Unusable(f"{provider} has no api_base, so its key would go to OpenAI; add one"), {}
+    return entry, {name: given.places[key] for key, name in known.items() if key in given}
+
+
+def _why_not(provider: str) -> str:
+    if provider.startswith("vertex_ai"):
+        return "vertex_ai is not supported yet"
+    supported = ", ".join(_KINDS)
+    return f"LiteLLM's provider {shown(provider)!r} is not supported; supported before the model are {supported}"
+
+
+def _warn_unknown(found: LiteLLM, given: Mapped, known: Iterable[str], whose: str) -> None:
+    for key in given:
+        if key not in known and not _OF_CALLS.fullmatch(key):
+            found.warn(given.places[key], f"{whose} has the unknown key {shown(key)!r}, which is ignored")
+
+
+def _place_of(entry: Mapped, key: str) -> str:
+    return entry.places.get(key) or next(iter(entry.places.values()), "an empty entry")

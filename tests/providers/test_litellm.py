@@ -1,0 +1,253 @@
+"""
+LiteLLM's ``config.yaml`` as a provider file: the configurations of its documentation, and hostile ones.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aikit import OpenAIClient
+from aikit.providers.config import Providers, ProviderSettings
+from aikit.providers.kinds import KINDS
+
+pytest.importorskip("yaml")
+
+_FILES_SETTINGS = """
+model_list:
+  - model_name: gpt-4o
+    litellm_params:
+      model: openai/gpt-4o
+      api_key: os.environ/OPENAI_KEY_OF_MINE
+files_settings:
+  - custom_llm_provider: azure
+    api_base: https://res.example
+    api_key: sk-azure
+    api_version: "2023-03-15-preview"
+  - custom_llm_provider: openai
+    api_key: os.environ/OPENAI_KEY_OF_MINE
+general_settings:
+  master_key: sk-1234
+"""
+_MODELS = """
+model_list:
+  - model_name: gpt-batch
+    litellm_params: &azure
+      model: azure/my-deployment
+      api_base: os.environ/AZURE_BASE
+      api_key: sk-azure
+      api_version: 2024-10-21
+      rpm: 6
+    model_info: {mode: batch}
+  - model_name: copied
+    litellm_params:
+      <<: *azure
+      model: azure/other
+  - model_name: own
+    litellm_params: {model: hosted_vllm/llama, api_base: "http://127.0.0.1:8000/v1", api_key: none}
+  - model_name: plain
+    litellm_params: {model: gpt-4o-mini}
+  - model_name: vertex
+    litellm_params: {model: vertex_ai/gemini-2.5-flash, vertex_project: p, vertex_location: us-central1}
+  - model_name: claude
+    litellm_params: {model: anthropic/claude, api_key: x}
+  - model_name: adrift
+    litellm_params: {model: hosted_vllm/llama, api_key: x}
+  - model_name: unset
+    litellm_params: {model: openai/x, api_key: os.environ/NOT_SET_ANYWHERE}
+"""
+
+
+def _load(folder: Path, text: str, name: str = "config.yaml", **environ: str) -> Providers:
+    path = folder / name
+    path.write_text(text)
+    return Providers.load({"AIKIT_PROVIDERS": str(path), "AIKIT_HOME": str(folder)} | environ)
+
+
+def test_files_settings_of_the_documentation_load(tmp_path: Path) -> None:
+    """
+    Their providers are called as LiteLLM calls them; a name of the environment stands for its value.
+    """
+    found = _load(tmp_path, _FILES_SETTINGS, OPENAI_KEY_OF_MINE="sk-mine", AZURE_API_KEY="of-the-environment")
+    assert found.list() == (*KINDS, "gpt-4o")
+    assert found.get("openai") == found.get("gpt-4o") == ProviderSettings(api_key="sk-mine")
+    assert found.get("azure") == ProviderSettings(
+        kind="azure", base_url="https://res.example", api_key="sk-azure", options={"api_version": "2023-03-15-preview"}
+    )
+    assert found.models == {"gpt-4o": {"provider": "gpt-4o", "model": "gpt-4o"}}
+    assert found.look_up("azure").sources["base_url"] == f"{tmp_path / 'config.yaml'}:9"
+
+
+def test_models_of_the_documentation_load_or_say_why_not(tmp_path: Path) -> None:
+    """
+    Each deployment is a provider; what is not there yet, and what would send a key elsewhere, is refused by its name.
+    """
+    found = _load(tmp_path, _MODELS, AZURE_BASE="https://res.example", OPENAI_API_KEY="of-the-environment")
+    azure = ProviderSettings(
+        kind="azure", base_url="https://res.example", api_key="sk-azure", options={"api_version": "2024-10-21"}
+    )
+    assert found.get("gpt-batch") == found.get("copied") == azure
+    assert found.models["copied"] == {"provider": "copied", "model": "other"}
+    assert found.get("own") == ProviderSettings(base_url="http://127.0.0.1:8000/v1", api_key="none")
+    assert found.get("plain") == ProviderSettings(api_key="of-the-environment")
+    for name, line, said in (
+        ("vertex", 19, "vertex_ai is not supported yet"),
+        ("claude", 21, "'anthropic' is not supported; supported before the model are openai"),
+        ("adrift", 23, "hosted_vllm has no api_base, so its key would go to OpenAI"),
+        ("unset", 25, "api_key is os.environ/NOT_SET_ANYWHERE, and that variable is not set; set it"),
+    ):
+        with pytest.raises(ValueError, match=rf"config\.yaml:{line}: provider '{name}': .*{said}"):
+            found.get(name)
+
+
+def test_what_is_not_heeded_is_told_by_name_and_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """
+    Sections and keys that are not known, and a second entry of one name; settings of calls and prices are no matter.
+    """
+    with caplog.at_level(logging.WARNING, "aikit"):
+        found = _load(
+            tmp_path,
+            "model_list:\n"
+            "- {model_name: a, litellm_params: {model: openai/x, api_key: sk-a, api_bas: y, rpm: 1}, odd: 1}\n"
+            "- {model_name: a, litellm_params: {model: openai/x, api_key: sk-b}}\n"
+            "- {litellm_params: {model: openai/x}}\n"
+            "general_setings: {}\n"
+            "litellm_settings: {callbacks: [x]}\n"
+            "files_settings: [{api_key: sk-secret}]\n",
+        )
+        assert found.get("a").api_key == "sk-a"
+    path = tmp_path / "config.yaml"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path}:5: unknown key 'general_setings', which is ignored",
+        f"{path}:7: an entry of files_settings has no custom_llm_provider, and is ignored",
+        f"{path}:2: model 'a' has the unknown key 'odd', which is ignored",
+        f"{path}:2: model 'a' has the unknown key 'api_bas', which is ignored",
+        f"{path}:3: there is another 'a' before, which counts",
+        f"{path}:4: an entry of model_list lacks model_name, or a model in litellm_params, and is ignored",
+    ]
+
+
+def test_files_that_are_included_are_read(tmp_path: Path) -> None:
+    """
+    Beside the file that names them; lines are those of each file; one that includes itself is an error.
+    """
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "more.yaml").write_text(_MODELS)
+    text = "include: [sub/more.yaml]\nmodel_list:\n- {model_name: one, litellm_params: {model: openai/x, api_key: k}}\n"
+    found = _load(tmp_path, text, AZURE_BASE="https://res.example")
+    assert (found.get("one").api_key, found.get("own").api_key) == ("k", "none")
+    with pytest.raises(ValueError, match=r"more\.yaml:19: provider 'vertex'"):
+        found.get("vertex")
+    for odd, said in (
+        ("include: [config.yaml]", r"config\.yaml:1: .*config\.yaml is included already"),
+        ("include: [none.yaml]", r"config\.yaml:1: .*none\.yaml cannot be included: .*correct its path"),
+        ("include: 5", r"config\.yaml:1: include must be a list of paths"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            _load(tmp_path, odd)
+
+
+def test_a_key_of_the_environment_goes_to_no_address_of_the_file(tmp_path: Path) -> None:
+    """
+    Where an entry has an address and no key it has none, unless it is called as its kind.
+    """
+    text = "files_settings: [{custom_llm_provider: openai, api_base: 'https://other.example/v1'}]\n"
+    text += "model_list: [{model_name: own, litellm_params: {model: openai/x, api_base: 'https://other.example'}}]"
+    found = _load(tmp_path, text, OPENAI_API_KEY="of-the-environment")
+    assert found.get("own") == ProviderSettings(base_url="https://other.example")
+    assert found.get("files-openai") == ProviderSettings(base_url="https://other.example/v1")
+    assert found.get("openai") == ProviderSettings(api_key="of-the-environment")
+
+
+def test_the_first_file_of_the_home_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    AIProviders.json, then config.yaml; one in the working folder, which may be anybody's, is not looked at.
+    """
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    environ = {"AIKIT_HOME": str(tmp_path)}
+    Path("config.yaml").write_text(_FILES_SETTINGS)
+    assert Providers.load(environ).list() == tuple(KINDS)
+    (tmp_path / "config.yaml").write_text(_FILES_SETTINGS)
+    assert Providers.load(environ).list() == (*KINDS, "gpt-4o")
+    (tmp_path / "AIProviders.json").write_text('{"providers": {"mine": {}}}')
+    assert Providers.load(environ).list() == (*KINDS, "mine")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "must hold a mapping"),
+        ("- a", "must hold a mapping"),
+        ("model_list: 5", ":1: model_list must be a list of mappings"),
+        ("a: 1\nfiles_settings: [5]", ":2: files_settings must be a list of mappings"),
+        ("a: [", ":1 cannot be read as YAML"),
+        ("a: 1\nb: 'sk-secret", "cannot be read as YAML"),
+        ("a: *sk", "cannot be read as YAML"),
+        ("a: !!python/object/apply:os.system ['true']\nb: !!python/name:os.system", "cannot be read as YAML"),
+        ("a: !x y", "cannot be read as YAML"),
+        ("a: 1\n--- \nb: 2", "cannot be read as YAML"),
+        ("\0", "cannot be read as YAML"),
+        ("[" * 10_000, ":1 has more, or deeper"),
+        ("{a: " * 10_000, ":1 has more, or deeper"),
+        ("a: &a [*a]", ":1 has more, or deeper"),
+        ("- " * 1_000 + "x", "has more, or deeper"),
+        ("\n".join(f"k{number}: 1" for number in range(50_000)), "has more, or deeper"),
+        ("a: &a0 [x]\n" + "".join(f"b{n}: &a{n + 1} [{f'*a{n},' * 9}]\n" for n in range(20)), "has more, or deeper"),
+        ("a: &a0 {x: 1}\n" + "".join(f"b{n}: &a{n + 1} {{<<: [{f'*a{n},' * 9}]}}\n" for n in range(25)), "has more"),
+        ("a: " + "x" * 1_100_000, "has more than 1,048,576 bytes"),
+    ],
+    ids=lambda text: text[:30],
+)
+def test_what_is_no_configuration_is_refused_soon(text: str, said: str, tmp_path: Path) -> None:
+    """
+    With one sentence that quotes no key, without running anything, in little time.
+    """
+    started = time.monotonic()
+    with pytest.raises(ValueError, match=said) as caught:
+        _load(tmp_path, text)
+    assert time.monotonic() - started < 10
+    assert "sk-secret" not in str(caught.value)
+
+
+def test_odd_values_are_told_at_their_entry(tmp_path: Path) -> None:
+    """
+    Days that are none, numbers and lists where text is due.
+    """
+    text = """
+    model_list:
+    - {model_name: day, litellm_params: {model: azure/x, api_base: "https://h", api_key: k, api_version: 2024-13-45}}
+    - {model_name: number, litellm_params: {model: openai/x, api_key: 123}}
+    - {model_name: many, litellm_params: {model: openai/x, api_key: [1]}}
+    """
+    found = _load(tmp_path, text)
+    assert found.get("day").setting("api_version") == "2024-13-45"
+    assert found.get("number").api_key == "123"
+    with pytest.raises(ValueError, match=r"config\.yaml:5: provider 'many': api_key must be text"):
+        found.get("many")
+
+
+def test_without_the_extra_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The sentence says what to install.
+    """
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(ValueError, match=r"pip install 'aikit-client\[yaml\]'"):
+        _load(tmp_path, _MODELS)
+
+
+def test_a_client_is_made_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    As of any other provider.
+    """
+    path = tmp_path / "lite.YML"
+    path.write_text(_MODELS)
+    monkeypatch.setenv("AIKIT_PROVIDERS", str(path))
+    with OpenAIClient(provider="own") as client:
+        provider: Any = client.provider
+        assert provider.base_url == "http://127.0.0.1:8000/v1"
