@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 import click
+from click.core import ParameterSource
 
 from aikit.cli.options import Command, ProviderName, Settings, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
@@ -47,11 +48,25 @@ def doctor(name: str | None) -> int:
 
 
 def _names(name: str | None, settings: Settings, configured: Providers) -> list[str]:
+    if name is None and _is_given("provider"):
+        name = settings.provider
     if name is not None:
         return [name]
     if settings.base_url or settings.api_key:
         return [settings.provider or OPENAI]
     return [one for one in configured.list() if configured.is_configured(one) and _is_meant(one, configured)]
+
+
+def _is_given(option: str) -> bool:
+    """
+    Return whether *option* stands on the command line, which means this time; the environment means all the time.
+    """
+    context: click.Context | None = click.get_current_context()
+    while context is not None:
+        if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+            return True
+        context = context.parent
+    return False
 
 
 def _is_meant(name: str, configured: Providers) -> bool:

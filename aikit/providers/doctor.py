@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from aikit.http.cleaning import cleaned
 from aikit.http.context import CallContext
 from aikit.http.flow import Flow, Work
 from aikit.http.headers import is_secret
@@ -75,12 +76,10 @@ def examine(configured: Configured) -> Iterator[Finding]:
     Yield what is found about a provider; nothing is changed there, and each probe takes `PROBE_S` at most.
     """
     settings = configured.settings
-    secrets = [settings.api_key, *(value for name, value in settings.options.items() if is_secret(name))]
+    secrets = [value or "" for name, value in settings.options.items() if is_secret(name)] + [settings.api_key or ""]
     for finding in _findings(configured):
-        texts = [" ".join((text or "").split())[:_LONG] for text in (finding.text, finding.mend)]
-        for secret in filter(None, secrets):
-            texts = [text.replace(secret, "***") for text in texts]
-        yield attrs.evolve(finding, text=texts[0], mend=texts[1] or None)
+        text, mend = (" ".join(cleaned(text or "", secrets).split())[:_LONG] for text in (finding.text, finding.mend))
+        yield attrs.evolve(finding, text=text, mend=mend or None)
 
 
 def _findings(configured: Configured) -> Iterator[Finding]:

@@ -375,3 +375,14 @@ def test_a_key_of_the_environment_goes_to_its_own_address(endpoint: str | None, 
     settings = Providers.load(environ).get("azure")
     assert (settings.base_url, settings.api_key) == ("https://mine.example", key)
     assert settings.setting("ad_token") == (key and "token")
+
+
+def test_a_key_of_a_file_wants_its_address_beside_it(house: Path) -> None:
+    """
+    No variable leads it anywhere, so the mend is not to set one; an argument is as good as the file.
+    """
+    path = _write(house / "home" / FILE_NAME, {"providers": {"azure": {"apiKey": _KEY}}})
+    found = Providers.load(_environ(house, AZURE_OPENAI_ENDPOINT="https://other.example"))
+    with pytest.raises(ValueError, match=f"{path}:1: provider 'azure' has a key and no baseURL; add it there"):
+        found.get("azure")
+    assert found.get("azure", {"base_url": "https://mine.example"}).api_key == _KEY

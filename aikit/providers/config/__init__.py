@@ -127,6 +127,9 @@ class Providers:
         """
         found = self.without_keyring(name)
         found = attrs.evolve(found, settings=attrs.evolve(found.settings, **(given or {})))
+        if name in self.own.entries and found.settings.missing == "base_url" and is_signed(found.settings):
+            place = self.own.place("providers", name)
+            raise ValueError(f"{place}: provider {name!r} has a key and no baseURL; add it there, for no other counts")
         known = {} if is_signed(found.settings) else logins_in(self._environ, self._home)
         key = kept_key(name, found.settings, known)
         if key is not None:

@@ -4,7 +4,6 @@ One entry of a provider file, read: the settings, the place of each, and what of
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -79,7 +78,7 @@ def read_entry(file: ProviderFile, name: str) -> Configured:
                 raise _unusable(file, name, (key,), f": {error}") from None
     unknown = [key for key in entry if key not in known]
     for key in unknown:
-        if key.lower().replace("_", "") in _ADDRESSES:
+        if _plain(key) in _ADDRESSES:
             raise _unusable(file, name, (key,), f"has the unknown key {key!r}; its address is baseURL")
     warnings = tuple(_warning(file, name, key, known) for key in unknown[:_MOST_WARNINGS])
     return Configured(settings, sources, warnings)
@@ -133,7 +132,10 @@ def _unusable(file: ProviderFile, name: str, keys: tuple[str, ...], why: str) ->
 
 
 def _warning(file: ProviderFile, name: str, key: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(key.lower().replace("_", ""), [one.lower() for one in known], n=1)
-    hint = next((f"; did you mean {one!r}?" for one in known if [one.lower()] == near), "")
+    hint = next((f"; did you mean {one!r}?" for one in known if _plain(one) == _plain(key)), "")
     place = file.place("providers", name, key)
     return f"{place}: provider {name!r} has the unknown key {shown(key)!r}, which is ignored{hint}"
+
+
+def _plain(key: str) -> str:
+    return key.lower().replace("_", "").replace("-", "")

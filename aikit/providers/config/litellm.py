@@ -4,7 +4,6 @@ LiteLLM's ``config.yaml``: what of it says how to reach providers, as entries of
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -35,14 +34,15 @@ _SECTIONS: Final = frozenset(
         *("vector_store_registry", "assistant_settings", "prompts", "search_tools"),
     )
 )
-_OF_CALLS: Final = re.compile(
-    r"model|custom_llm_provider|api_version|[rt]pm|(stream_)?timeout|max_(retries|tokens|parallel_requests|budget)|"
-    r"temperature|top_p|weight|order|tags|drop_params|mock_response|budget_duration|.*_cost_per_.*|extra_headers"
+_OF_CALLS: Final = frozenset(
+    (
+        *("model", "custom_llm_provider", "api_version", "rpm", "tpm", "timeout", "stream_timeout", "max_retries"),
+        *("max_tokens", "max_parallel_requests", "max_budget", "budget_duration", "temperature", "top_p", "weight"),
+        *("order", "tags", "drop_params", "mock_response"),
+    )
 )
 """Keys that are about calls and prices, and so mean nothing for how to reach a provider."""
-_OPENAI_MODEL: Final = re.compile(
-    r"(ft:)?(gpt|chatgpt|o\d|text-|davinci|babbage|dall-e|whisper|tts|omni)", re.IGNORECASE
-)
+_OPENAI_MODELS: Final = ("ft:gpt", "gpt", "chatgpt", "o1", "o3", "o4", "text-", "davinci", "babbage", "whisper", "tts")
 _VARIABLE: Final = "os.environ/"
 _MOST_FILES: Final = 20
 _MOST_WARNINGS: Final = 50
@@ -198,7 +198,7 @@ def _add_model(found: LiteLLM, entry: Mapped) -> None:
         provider = str(params["custom_llm_provider"])
         rest = model.removeprefix(f"{provider}/")
     elif not slash:
-        provider, rest = "openai" if _OPENAI_MODEL.match(model) else "", model
+        provider, rest = "openai" if model.lower().startswith(_OPENAI_MODELS) else "", model
     settings, places = _entry(found, provider, params, f"model {name!r}")
     if name not in found.entries:
         found.models[name] = {"provider": name, "model": rest}
@@ -237,7 +237,7 @@ def _why_not(provider: str) -> str:
 
 def _warn_unknown(found: LiteLLM, given: Mapped, known: Iterable[str], whose: str) -> None:
     for key in given:
-        if key not in known and not _OF_CALLS.fullmatch(key):
+        if key not in known and key not in _OF_CALLS and "_cost_per_" not in key:
             found.warn(given.places[key], f"{whose} has the unknown key {shown(key)!r}, which is ignored")
 
 
