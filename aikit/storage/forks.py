@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import Counter
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 _LONGEST_S: Final = 2.0
@@ -20,8 +21,23 @@ _LONGEST_S: Final = 2.0
 # Locks are taken by themselves, not through their conditions, whose `with` is Python: Ctrl-C would leave it locked.
 _lock = threading.RLock()
 _changed = threading.Condition(_lock)
-_inside: Final[Counter[int]] = Counter()  # thread → how deep
 _forking: Final[set[int]] = set()
+
+
+class _Stay:
+    """
+    One stay of a thread in a database; one that Ctrl-C has ended goes away with the frames that held it.
+    """
+
+    __slots__ = ("__weakref__", "is_open", "thread")
+
+    def __init__(self) -> None:
+        self.thread, self.is_open = threading.get_ident(), True
+
+
+# `_lock` guards what is added to it, so that no fork begins between a look and a stay. By id, and no WeakSet, which is
+# Python's own code: Ctrl-C leaves it damaged.
+_inside: Final[dict[int, weakref.ref[_Stay]]] = {}
 
 
 @contextmanager
@@ -29,12 +45,19 @@ def unforked() -> Iterator[None]:
     """
     Keep other threads from forking meanwhile; this one may.
     """
-    me = threading.get_ident()
+    stay = _Stay()
+    is_first = all(other.thread != stay.thread for other in _stays())  # else forks wait for it, and it not for them
     try:
-        _enter(me, 1)
+        with _lock:
+            if is_first:
+                _changed.wait_for(lambda: not _forking, _LONGEST_S)
+            key = id(stay)
+            _inside[key] = weakref.ref(stay, partial(_inside.pop, key))
         yield
     finally:
-        _leave(me, 1)
+        with _lock:
+            _inside.pop(id(stay), None)
+            _changed.notify_all()
 
 
 @contextmanager
@@ -42,35 +65,33 @@ def forks_let_through() -> Iterator[None]:
     """
     Inside `unforked`, let other threads fork meanwhile.
     """
-    me = threading.get_ident()
-    depth = _inside[me]
-    _leave(me, depth)
+    stays = [stay for stay in _stays() if stay.thread == threading.get_ident()]
     try:
+        _set_open(stays, is_open=False)
         yield
     finally:
-        _enter(me, depth)
+        _set_open(stays, is_open=True)
 
 
-def _enter(thread: int, depth: int) -> None:
+def _set_open(stays: list[_Stay], *, is_open: bool) -> None:
     with _lock:
-        if not _inside[thread]:
+        if is_open:
             _changed.wait_for(lambda: not _forking, _LONGEST_S)
-        _inside[thread] += depth
+        for stay in stays:
+            stay.is_open = is_open
+        _changed.notify_all()
 
 
-def _leave(thread: int, depth: int) -> None:
-    with _lock:
-        _inside[thread] -= depth
-        if _inside[thread] <= 0:
-            del _inside[thread]
-            _changed.notify_all()
+def _stays() -> list[_Stay]:
+    stays = [held() for held in list(_inside.values())]
+    return [stay for stay in stays if stay is not None and stay.is_open]
 
 
 def _before_fork() -> None:
     me = threading.get_ident()
     with _lock:
         _forking.add(me)
-        _changed.wait_for(lambda: not _inside.keys() - {me}, _LONGEST_S)
+        _changed.wait_for(lambda: not any(stay.thread != me for stay in _stays()), _LONGEST_S)
 
 
 def _after_fork() -> None:
@@ -84,8 +105,9 @@ def _after_fork_in_child() -> None:
     _lock = threading.RLock()
     _changed = threading.Condition(_lock)
     _forking.clear()
-    for thread in _inside.keys() - {threading.get_ident()}:
-        del _inside[thread]
+    for stay in _stays():
+        if stay.thread != threading.get_ident():
+            _inside.pop(id(stay), None)
 
 
 if hasattr(os, "register_at_fork"):

@@ -298,7 +298,7 @@ def note_of(body: Mapping[str, Any]) -> str | None:
     elif isinstance(output, list):
         items, end = list(map(_mapping, output)), _mapping(body.get("incomplete_details")).get("reason")
         parts = [part for item in items for part in _list(item.get("content"))]
-        found = [str(item.get("type")) for item in items if item.get("type") not in _SAID]
+        found = [str(item.get("type")) for item in items if item.get("type") not in (*_SAID, "")]
     else:
         return None
     refusals = [part.get("refusal") for part in map(_mapping, parts) if part.get("type") == "refusal"]
