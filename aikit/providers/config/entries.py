@@ -11,7 +11,6 @@ from typing import Any, Final
 import attrs
 
 from aikit.providers.config.file import ProviderFile
-from aikit.providers.config.litellm import Unusable
 from aikit.providers.config.settings import ProviderSettings
 from aikit.providers.kinds import KINDS, OPENAI, require_kind
 from aikit.storage import shown
@@ -59,8 +58,8 @@ def read_entry(file: ProviderFile, name: str) -> Configured:
             key would go elsewhere; the message names file, line and mend.
     """
     entry = file.entries[name]
-    if isinstance(entry, Unusable):
-        raise _unusable(file, name, (), f": {entry.why}")
+    if file.is_litellm and isinstance(entry, str):
+        raise _unusable(file, name, (), f": {entry}")
     if not isinstance(entry, dict):
         raise _unusable(file, name, (), _STRINGS)
     kind = _kind(file, name, entry)

@@ -14,8 +14,6 @@ from typing import Any, Final, TypeGuard
 
 import attrs
 
-from aikit.providers.config.litellm import read_litellm
-from aikit.providers.config.yaml_nodes import MAX_BYTES
 from aikit.storage import NoHomeError, exists, home_folder, shown
 
 FILE_NAME: Final = "AIProviders.json"
@@ -34,7 +32,7 @@ class ProviderFile:
     What a provider file says; without a *path* there is none.
 
     Attributes:
-        entries: Name → what is said of a provider.
+        entries: Name → what is said of a provider; of LiteLLM's, a text says why it cannot be used.
 
         models: Alias → ``{"provider", "model"}``.
 
@@ -116,19 +114,23 @@ def file_at(path: Path, environ: Mapping[str, str] | None = None) -> ProviderFil
     Raises:
         ValueError: It is not what it should be.
     """
-    is_yaml = path.suffix.lower() in _YAML
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return ProviderFile()
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1) if is_yaml else file.read()
+        if path.suffix.lower() in _YAML:
+            return _of_litellm(path, environ or {})
+        content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return ProviderFile()
     except OSError as error:
         return ProviderFile(problem=f"{shown(path)} cannot be looked at: {error.strerror}; {_MEND}")
-    if not is_yaml:
-        return _parsed(path, content)
-    read = read_litellm(path, content, environ or {})
+    return _parsed(path, content)
+
+
+def _of_litellm(path: Path, environ: Mapping[str, str]) -> ProviderFile:
+    from aikit.providers.config.litellm import read_litellm  # noqa: PLC0415  few have one, and all make clients
+
+    read = read_litellm(path, environ)
     return ProviderFile(
         path, read.entries, read.models, places=read.places, warnings=tuple(read.warnings), is_litellm=True
     )

@@ -11,7 +11,7 @@ from typing import Any, Final
 import attrs
 
 from aikit.providers.config.yaml_nodes import MAX_BYTES, Mapped, read_yaml
-from aikit.storage import shown
+from aikit.storage import is_file, shown
 
 # https://docs.litellm.ai/docs/proxy/config_settings and /docs/files_endpoints (1.109, read 2026-11-30)
 
@@ -48,22 +48,13 @@ _MOST_FILES: Final = 20
 _MOST_WARNINGS: Final = 50
 
 
-@attrs.frozen
-class Unusable:
-    """
-    Why an entry cannot be used; told when it is asked for.
-    """
-
-    why: str
-
-
 @attrs.define
 class LiteLLM:
     """
     What a configuration says, entry by entry.
 
     Attributes:
-        entries: Name → an entry as in ``AIProviders.json``, or `Unusable`.
+        entries: Name → an entry as in ``AIProviders.json``, or why there is none.
 
         models: ``model_name`` → provider and model.
 
@@ -105,14 +96,15 @@ class LiteLLM:
         return value
 
 
-def read_litellm(path: Path, content: bytes, environ: Mapping[str, str]) -> LiteLLM:
+def read_litellm(path: Path, environ: Mapping[str, str]) -> LiteLLM:
     """
     Return what the configuration at *path* says, and the files that it includes.
 
     Raises:
-        ValueError: It cannot be read, or is not of that shape.
+        ValueError: It, or what it includes, cannot be understood, or is not of that shape.
+        OSError: It cannot be read.
     """
-    config = _whole(path, content)
+    config = _whole(path)
     variables = config.get("environment_variables")
     own = {name: str(value) for name, value in variables.items()} if isinstance(variables, Mapped) else {}
     found = LiteLLM({**environ, **own})
@@ -126,20 +118,21 @@ def read_litellm(path: Path, content: bytes, environ: Mapping[str, str]) -> Lite
     return found
 
 
-def _whole(path: Path, content: bytes) -> Mapped:
+def _whole(path: Path) -> Mapped:
     """
     Return the configuration with what it includes: lists become longer, other keys are replaced.
     """
-    config = _mapping(path, content)
+    config = _mapping(path)
     waiting, seen = _included(path, config), {path.resolve()}
     while waiting:
         place, file = waiting.pop(0)
         if file.resolve() in seen or len(seen) >= _MOST_FILES:
             raise ValueError(f"{place}: {shown(file)} is included already, or is one of too many; remove it")
+        if not is_file(file):
+            raise ValueError(f"{place}: {shown(file)} cannot be included: it is not a file; correct its path")
         seen.add(file.resolve())
         try:
-            with file.open("rb") as opened:
-                more = _mapping(file, opened.read(MAX_BYTES + 1))
+            more = _mapping(file)
         except OSError as error:
             raise ValueError(f"{place}: {shown(file)} cannot be included: {error.strerror}; correct its path") from None
         waiting += _included(file, more)
@@ -150,8 +143,9 @@ def _whole(path: Path, content: bytes) -> Mapped:
     return config
 
 
-def _mapping(path: Path, content: bytes) -> Mapped:
-    found = read_yaml(path, content)
+def _mapping(path: Path) -> Mapped:
+    with path.open("rb") as file:
+        found = read_yaml(path, file.read(MAX_BYTES + 1))
     if not isinstance(found, Mapped):
         raise ValueError(  # noqa: TRY004  a wrong file, not a wrong argument
             f"{path} must hold a mapping with model_list or files_settings, as LiteLLM's config.yaml"
@@ -211,20 +205,20 @@ def _entry(found: LiteLLM, provider: str, given: Mapped, whose: str) -> tuple[An
     """
     kind = _KINDS.get(provider)
     if kind is None:
-        return Unusable(_why_not(provider)), {}
+        return _why_not(provider), {}
     known = {**_KEYS, **(_AZURE_KEYS if kind == "azure" else {})}
     _warn_unknown(found, given, known, whose)
     entry: dict[str, Any] = {"kind": kind}
     for key, name in known.items():
         value = found.resolved(given.get(key))
         if given.get(key) is not None and value is None:
-            return Unusable(f"{key} is {shown(given[key])}, and that variable is not set; set it"), {}
+            return f"{key} is {shown(given[key])}, and that variable is not set; set it", {}
         if isinstance(value, list | Mapped):
-            return Unusable(f"{key} must be text"), {}
+            return f"{key} must be text", {}
         if value is not None:
             entry[name] = str(value)  # versions are dates to YAML
     if provider in _NEED_ADDRESS and "baseURL" not in entry:
-        return Unusable(f"{provider} has no api_base, so its key would go to OpenAI; add one"), {}
+        return f"{provider} has no api_base, so its key would go to OpenAI; add one", {}
     return entry, {name: given.places[key] for key, name in known.items() if key in given}
 
 
