@@ -172,15 +172,16 @@ def _entry(name: str, configured: Providers, settings: Settings) -> dict[str, An
     except ValueError as error:  # one bad entry hides none of the others
         return entry | {"address": f"cannot be used: {error}"}
     entry["settings"] = _origins(found, entry["address"], settings)
-    return entry if path is not None else entry | {"from": _origin(known)}
+    return entry if path is not None else entry | {"from": _origin(found)}
 
 
 def _address(known: ProviderSettings, settings: Settings) -> str:
     return provider_from(attrs.evolve(known, home=settings.home or known.home)).address
 
 
-def _origin(known: ProviderSettings) -> str:
-    return "environment" if known.api_key or known.base_url else _BUILT_IN
+def _origin(found: Configured) -> str:
+    sources = {found.sources[name] for name in ("api_key", "base_url") if name in found.sources}
+    return "keyring" if sources == {"keyring"} else "environment" if sources else _BUILT_IN
 
 
 def _origins(found: Configured, address: str, settings: Settings) -> dict[str, dict[str, str]]:

@@ -63,8 +63,9 @@ def test_a_key_of_the_keyring_is_used_where_nothing_else_gives_one(
     assert list(kept.values()) == [_KEY]
     assert _KEY not in (home / "logins.json").read_text()
     assert (_key(), _key(provider="openai"), _key(api_key="given")) == (_KEY, _KEY, "given")
-    origins = {one["name"]: one["settings"] for one in aikit("providers", "--json").json["data"]}
-    assert origins["openai"]["api_key"] == {"value": "***", "from": "keyring"}
+    listed = {one["name"]: one for one in aikit("providers", "--json").json["data"]}
+    assert listed["openai"]["settings"]["api_key"] == {"value": "***", "from": "keyring"}
+    assert (listed["openai"]["from"], listed["local"]["from"]) == ("keyring", "built in")
     monkeypatch.setenv("OPENAI_API_KEY", "of-the-environment")
     assert (_key(), _key(provider="openai")) == ("of-the-environment", "of-the-environment")
     monkeypatch.delenv("OPENAI_API_KEY")
