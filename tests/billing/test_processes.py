@@ -16,6 +16,7 @@ from aikit.billing.ledger import Ledger
 from tests.billing.account_server import AccountServer, account_server, ended_batch
 from tests.billing.lines import answer, file_of, usage
 
+pytestmark = pytest.mark.slow
 _ROOT: Final = Path(__file__).parents[2]
 
 

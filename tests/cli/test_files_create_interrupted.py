@@ -17,6 +17,7 @@ from tests.cli import processes
 from tests.cli.processes import Terminal
 from tests.upload_server import upload_server
 
+pytestmark = pytest.mark.slow
 _PROGRAM: Final = (sys.executable, str(Path(__file__).with_name("small_parts.py")))
 
 

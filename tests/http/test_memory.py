@@ -13,7 +13,10 @@ import pytest
 
 from tests.scripted_server import FILE, Exchange, Step, answer, cut, serving
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of a process as Linux counts it")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of a process as Linux counts it"),
+]
 
 _MOST_MB = 250
 _PROGRAM = r"""

@@ -35,7 +35,7 @@ def made(client: OpenAIClient) -> tuple[str, str]:
     assert file is not None
     batch = client.batches.create(file.id, "/v1/chat/completions").throw().batch
     assert batch is not None
-    client.batches.wait(batch.id).throw()
+    client.batches.wait(batch.id, {"poll_interval": 0.05}).throw()
     return file.id, batch.id
 
 
