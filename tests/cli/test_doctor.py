@@ -15,7 +15,7 @@ import trustme
 
 from aikit.providers import doctor
 from tests.cli.conftest import Here
-from tests.scripted_server import Step, answer, cut, serving, silent
+from tests.scripted_server import Exchange, Step, answer, cut, serving, silent
 
 _KEY = "sk-0123456789abcdef"
 _PAGE = b'{"object": "list", "data": [], "has_more": false}'
@@ -44,13 +44,24 @@ def _problems(aikit: Here, *words: str) -> dict[str, str]:
     return {one["check"]: one["mend"] for one in found if not one["is_good"]}
 
 
+def _dated(seconds: float) -> Step:
+    """
+    Answer with a date that is so many seconds after that of the answer.
+    """
+
+    def step(exchange: Exchange) -> None:
+        answer(200, _PAGE, {"Date": formatdate(time.time() + seconds)})(exchange)
+
+    return step
+
+
 @pytest.mark.parametrize(
     ("step", "problem", "mend"),
     [
         (answer(200, _PAGE), None, ""),
-        (answer(200, _PAGE, {"Date": formatdate(time.time() - 30)}), None, ""),
+        (_dated(-30), None, ""),
         (answer(200, _PAGE, {"Date": "tomorrow"}), None, ""),
-        (answer(200, _PAGE, {"Date": formatdate(time.time() - 3600)}), "clock", "set it"),
+        (_dated(-3600), "clock", "set it"),
         (answer(401, _REFUSED), "key", "correct the key of OPENAI_API_KEY"),
         (answer(403, _REFUSED), "key", "correct the key"),
         (answer(404, b"<html>"), "address", "base_url"),
