@@ -109,13 +109,13 @@ def test_what_goes_to_disk_takes_no_memory() -> None:
     seen = DiskCounter(held_max=1_000)
     tracemalloc.start()
     try:
-        for number in range(20_000):
+        for number in range(60_000):  # in memory they take 6 MB; a thread of another test may have a buffer of 1
             assert seen.count(f"request-{number}") == 1
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 1_000_000
-    assert seen.count("request-19999") == 2
+    assert peak < 2_500_000
+    assert seen.count("request-59999") == 2
 
 
 def test_few_texts_need_no_database() -> None:
