@@ -13,14 +13,21 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.shell_completion import get_completion_class
 
-import aikit
+from aikit import __version__
 from aikit.cli.options import Command, Group
 from aikit.cli.output import Exit, forget, leave_now, naming_stdout, tell
 from aikit.cli.safety import safe, safe_json
 from aikit.types.errors import OpenAIError
 
 if TYPE_CHECKING:  # what commands are loaded from by name: programs that freeze others look for it here
-    from aikit.cli import batch_run, batches, batches_results, demo, doctor, files, files_prune, providers  # noqa: F401
+    from aikit.cli.batch_run import batch  # noqa: F401
+    from aikit.cli.batches import batches  # noqa: F401
+    from aikit.cli.batches_results import results  # noqa: F401
+    from aikit.cli.demo import demo  # noqa: F401
+    from aikit.cli.doctor import doctor  # noqa: F401
+    from aikit.cli.files import files  # noqa: F401
+    from aikit.cli.files_prune import prune  # noqa: F401
+    from aikit.cli.providers import providers  # noqa: F401
 
 _EPILOG: Final = """
 \b
@@ -56,7 +63,7 @@ VARIABLE: Final = "_AIKIT_COMPLETE"
 
 
 @click.group(PROGRAM, cls=Group, on_demand=_COMMANDS, epilog=_EPILOG)
-@click.version_option(aikit.__version__, message="%(prog)s %(version)s")
+@click.version_option(__version__, message="%(prog)s %(version)s")
 def app() -> None:
     """
     Files and batches of AI providers: OpenAI, servers that speak its format, and one provider embedded in aikit.

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import attrs
 
+from aikit import storage
 from aikit.types.errors import OpenAIError
 
 _LISTS: Final = (list, tuple, set, frozenset)
@@ -73,7 +74,7 @@ def is_folder(one: Any) -> bool:
     """
     Return whether *one* is the path of a folder.
     """
-    return isinstance(one, str | os.PathLike) and os.path.isdir(one)  # noqa: PTH112  a Path for each costs more
+    return isinstance(one, str | os.PathLike) and storage.is_folder(one)
 
 
 def can_be_walked_twice(paths: Any) -> bool:
@@ -260,6 +261,6 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
     Return whether *entry* is a file, or a broken link, which is reported when it is sent.
     """
     try:
-        return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))  # noqa: PTH110  likewise
+        return entry.is_file() or (entry.is_symlink() and not storage.exists(entry.path))
     except OSError:
         return True

@@ -6,18 +6,24 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
+from aikit.http.messages import Request
+from aikit.providers.openai import OpenAIProvider
 from aikit.resources.arguments import require_id, require_path
 
 
 @pytest.mark.parametrize("value", ["file-1", "a.b", "a..b", "projects/x/files/1"])
 def test_ids_of_all_providers_are_taken(value: str) -> None:
     """
-    Dots within a segment and several segments are no reason to refuse an id.
+    Dots within a segment and several segments are no reason to refuse an id: it is asked for, as one segment.
     """
     require_id("file_id", value)
+    request = next(OpenAIProvider().retrieve_file(value))
+    assert isinstance(request, Request)
+    assert unquote(request.url.rpartition("/")[2]) == value
 
 
 @pytest.mark.parametrize("value", ["", "a b", "a\xa0b", "a\n", "..", "../x", "a/..", "a\\.\\b", "a\x00"])

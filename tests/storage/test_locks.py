@@ -133,6 +133,7 @@ def test_what_is_swept_is_not_waited_for(tmp_path: Path) -> None:
     """A FIFO among the files that processes left behind holds up nothing."""
     os.mkfifo(tmp_path / "fifo")
     remove_if_abandoned(tmp_path / "fifo")
+    assert [path.name for path in tmp_path.iterdir()] == ["fifo"]
 
 
 def test_lock_that_is_held_for_too_long_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,7 +67,8 @@ class Upload:
         session = yield from self._begin()
         size = self.source.size_bytes
         if size is None or not has_slices(self.source):
-            response: Response = yield session.request("upload, finalize", 0, _Whole(self.source, self.mime_type))
+            whole = _Chunk(self.source, self.mime_type, size, size, is_replayable=self.source.is_replayable)
+            response: Response = yield session.request("upload, finalize", 0, whole)
             return understood(session.discreet(response), uploaded_from_wire)
         if size <= session.chunk_bytes:
             return _require_file((yield from session.send_chunk(0, size, is_last=True)))
@@ -213,48 +214,19 @@ class _Session:
 @attrs.frozen
 class _Chunk:
     """
-    The rest of a chunk; its progress is that of the whole chunk.
+    The rest of a chunk, or all of a source that cannot be cut; its progress is that of the whole chunk.
 
     Attributes:
+        size_bytes: ``None`` when only reading would tell, as of `payload_bytes`.
+
         payload_bytes: Size of the chunk: what is less in `size_bytes` has arrived before.
     """
 
     source: Source
     content_type: str
-    size_bytes: int
-    payload_bytes: int
+    size_bytes: int | None
+    payload_bytes: int | None
     is_replayable: bool = True
-
-    def open(self) -> Reader:
-        """
-        Start from its first byte.
-        """
-        return self.source.open()
-
-
-@attrs.frozen
-class _Whole:
-    """
-    A source that cannot be cut.
-    """
-
-    source: Source
-    content_type: str
-
-    @property
-    def size_bytes(self) -> int | None:
-        """Exact size; ``None`` sends it chunked."""
-        return self.source.size_bytes
-
-    @property
-    def payload_bytes(self) -> int | None:
-        """The same: nothing is around it."""
-        return self.source.size_bytes
-
-    @property
-    def is_replayable(self) -> bool:
-        """Whether it can be read more than once."""
-        return self.source.is_replayable
 
     def open(self) -> Reader:
         """
