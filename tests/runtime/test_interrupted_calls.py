@@ -132,11 +132,21 @@ class _Place:
                     for sock in waiting:
                         sock.close()
 
+    def keyed(self) -> Any:
+        """Call with a key that takes its time."""
+        with OpenAIClient(_slow_key, base_url=self.server.url) as client:
+            return client.files.retrieve("file-1")
+
     def locked(self) -> Any:
         """Call the embedded provider while another process writes to its database."""
         with closing(sqlite3.connect(self.folder / "home" / "local" / "files.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             return self.local.files.create(b"content", "user_data", {"filename": "a.bin"})
+
+
+def _slow_key() -> str:
+    time.sleep(_LONG_S)
+    return "k"
 
 
 def _slow_paths(folder: Path) -> Iterator[Path]:
@@ -146,6 +156,7 @@ def _slow_paths(folder: Path) -> Iterator[Path]:
 
 _CALLS: Final[dict[str, Callable[[_Place], Any]]] = {
     "connecting": _Place.connect,
+    "asking for a key": _Place.keyed,
     "waiting for an answer": lambda on: on.client.files.retrieve("slow"),
     "waiting to try again": lambda on: on.client.files.retrieve("busy"),
     "reading a body": lambda on: on.client.files.content("file-1"),

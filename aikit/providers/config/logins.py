@@ -15,6 +15,7 @@ from aikit.providers.config.settings import ProviderSettings
 from aikit.providers.kinds import KINDS, LOCAL
 from aikit.storage import NoHomeError, home_folder
 from aikit.storage.private import make_private, private_opener
+from aikit.types.interruptions import let_through
 
 _SERVICE: Final = "aikit"
 _FILE: Final = "logins.json"
@@ -124,6 +125,7 @@ def _ask(operation: str, name: str, place: str, *more: str) -> Any:
     try:
         return getattr(keyring, operation)(_SERVICE, f"{name} at {place}", *more)
     except Exception as error:  # noqa: BLE001  each system's keyring fails in ways of its own
+        let_through(error)
         told = " ".join(str(error).split())[:_LONG]
         for secret in more:
             told = told.replace(secret, "***")
