@@ -4,8 +4,8 @@ The Gemini Developer API: a key, files that are kept for 48 hours, batches of li
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from urllib.parse import urlencode
 
 import attrs
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart, UploadOrder
 
 KIND: Final = "gemini"
+T = TypeVar("T")
 _VERSION: Final = "/v1beta"
 _SURFACES: Final = ("/openai", _VERSION)
 _JSONL: Final = "application/jsonl"  # another type is refused for batches
@@ -114,10 +115,7 @@ class GeminiProvider(OpenAIProvider):
         """
         Ask what is known of a file.
         """
-        response = yield self._on("GET", path_of(file_id, FILES))
-        file = understood(response, file_from_wire)
-        _require_same(response, file_id, file.id, FILES)
-        return file
+        return self._retrieve(file_id, FILES, file_from_wire)
 
     def list_files(self, query: Mapping[str, Any]) -> Flow[FilePage]:
         """
@@ -170,10 +168,7 @@ class GeminiProvider(OpenAIProvider):
         """
         Ask what is known of a batch.
         """
-        response = yield self._on("GET", path_of(batch_id, BATCHES))
-        batch = understood(response, batch_from_wire)
-        _require_same(response, batch_id, batch.id, BATCHES)
-        return batch
+        return self._retrieve(batch_id, BATCHES, batch_from_wire)
 
     def list_batches(self, query: Mapping[str, Any]) -> Flow[BatchPage]:
         """
@@ -268,6 +263,12 @@ class GeminiProvider(OpenAIProvider):
         except FirstLineReadError:
             pass
         return line.line or b""
+
+    def _retrieve(self, item_id: str, collection: str, from_wire: Callable[[Any], T]) -> Flow[T]:
+        response = yield self._on("GET", path_of(item_id, collection))
+        item: Any = understood(response, from_wire)
+        _require_same(response, item_id, item.id, collection)
+        return cast("T", item)
 
     def _on(self, method: str, path: str, *, body: Any = None, is_idempotent: bool = True, **query: Any) -> Request:
         asked = urlencode({name: value for name, value in query.items() if value is not None})
