@@ -97,6 +97,21 @@ def take_existing(path: Path) -> FileIO | None:
     return None
 
 
+def is_held(path: Path) -> bool:
+    """
+    Return whether another process or thread holds the lock at *path*; those that look do not disturb each other.
+
+    Raises:
+        OSError: It cannot be opened, or is no regular file.
+    """
+    try:
+        file = _open(path, lambda place, flags: os.open(place, flags & ~os.O_CREAT))
+    except FileNotFoundError:
+        return False
+    with file:
+        return not _is_taken_by(file, is_shared=True)
+
+
 def _open(path: Path, opener: Callable[[str, int], int]) -> FileIO:
     try:
         file = FileIO(path, "ab", opener=lambda place, flags: opener(place, flags | _SAFELY))
@@ -155,7 +170,7 @@ def remove_if_abandoned(path: Path) -> None:
 
 if sys.platform == "win32":
 
-    def _is_taken_by(file: FileIO) -> bool:
+    def _is_taken_by(file: FileIO, *, is_shared: bool = False) -> bool:  # noqa: ARG001  there are none there
         file.seek(0)
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
@@ -165,9 +180,9 @@ if sys.platform == "win32":
 
 else:
 
-    def _is_taken_by(file: FileIO) -> bool:
+    def _is_taken_by(file: FileIO, *, is_shared: bool = False) -> bool:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True

@@ -24,7 +24,7 @@ import attrs
 
 from aikit.storage.database import Database, giving_up
 from aikit.storage.errors import StoreError, telling_faults
-from aikit.storage.locks import release, take
+from aikit.storage.locks import is_held, release, take
 from aikit.storage.private import make_private
 from aikit.storage.upload_entry import SentPart, UploadKey, UploadRecord
 from aikit.types.interruptions import let_through
@@ -115,7 +115,7 @@ class Journal:
             query = f"SELECT key FROM uploads WHERE {_SAME} AND ends_at > ? ORDER BY place IS ? DESC, ends_at DESC"  # noqa: S608  constants
             with self._database.reading() as connection:
                 rows = connection.execute(query, (*wanted.same, self.clock() + _MARGIN_S, wanted.place)).fetchall()
-            records = (self._read(row[0]) for row in rows if self._is_free(row[0]))
+            records = (self._read(row[0]) for row in rows if not is_held(self._lock_path(row[0])))
             found += [record for record in records if record is not None]
         return found
 
@@ -215,12 +215,6 @@ class Journal:
         In a child made by fork, take a lock of its own: another thread of the parent's may have held it.
         """
         self._starting = threading.Lock()
-
-    def _is_free(self, key: str) -> bool:
-        lock = take(self._lock_path(key))
-        if lock is not None:
-            self._unlock(key, lock)
-        return lock is not None
 
     def _lock_soon(self, key: str) -> FileIO | None:
         for _ in range(_TRIES):

@@ -10,7 +10,9 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -185,6 +187,21 @@ def test_who_looks_keeps_nothing_from_others(journal: Journal) -> None:
     again.forget()
     assert journal.claim(WANTED, seen.upload_id) is None
     assert list((journal.home / "transfers").iterdir()) == []
+
+
+def test_all_who_look_at_once_find_it(journal: Journal) -> None:
+    """
+    Looking whether an upload is free never makes it look taken to another who looks, in this process or another.
+    """
+    begun(journal).release()
+    start = threading.Barrier(4, timeout=10)
+
+    def look(_: int) -> list[int]:
+        start.wait()
+        return [len(Journal(journal.home).find_interrupted(WANTED)) for _ in range(100)]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert {count for counts in pool.map(look, range(4)) for count in counts} == {1}
 
 
 def test_a_clock_that_jumps_forgets_nothing_that_somebody_is_at(journal: Journal) -> None:

@@ -24,7 +24,8 @@ _KINDS: Final[Mapping[str, Any]] = {
     "float": int | float,
     "float | None": int | float | None,
     "bool": bool,
-    "RunOrder": object,
+    "Mapping": Mapping,
+    "tuple": tuple,
 }
 
 T = TypeVar("T")
@@ -279,7 +280,9 @@ def _checked(value: T) -> T:
     """
     for field in attrs.fields(type(value)):  # type: ignore[arg-type]  # of a class of attrs
         found = getattr(value, field.name)
-        if not isinstance(found, _KINDS.get(str(field.type), Mapping | tuple | None)):
+        kind, _, rest = str(field.type).partition("[")
+        expected = _KINDS.get(kind, object)
+        if not isinstance(found, expected | None if rest.endswith("| None") else expected):
             raise TypeError(f"{field.name} is of type {type(found).__name__}")
     return value
 

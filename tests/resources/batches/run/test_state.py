@@ -72,6 +72,8 @@ def test_what_is_no_state_is_refused(data: Any) -> None:
         {"ended_at": "soon"},
         {"results": [None]},
         {"marks": []},
+        {"marks": None},
+        {"order": {"provider": "p", "input": "i", "sha256": "0", "size_bytes": 1, "metadata": None}},
         {"order": {"provider": "p", "input": 5, "sha256": "0", "size_bytes": 1}},
         {"parts": [{"number": 1, "path": "p", "endpoint": "e", "lines": 0.5, "attempts": []}]},
         {"parts": [{"number": 1, "path": "p", "endpoint": "e", "lines": 1, "attempts": [{"intent": None}]}]},
