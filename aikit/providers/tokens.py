@@ -4,8 +4,9 @@ Bearer tokens: a transport that gives each request to a provider the token of th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -17,23 +18,26 @@ from aikit.types.errors import OpenAIError
 TokenCallable = Callable[[], str]
 """Returns a bearer token that is good now; it keeps it, and renews it in time, by itself."""
 
+_SESSION: Final = re.compile(r"[?&]upload_id=")
+
 
 @attrs.frozen(kw_only=True)
 class TokenTransport:
     """
-    A transport that adds ``Authorization: Bearer …`` to the requests to one origin, and to no other.
+    A transport that adds ``Authorization: Bearer …`` to the requests to some origins, and to no other.
 
     Attributes:
         inner: What answers the requests.
 
         token: Asked before each request, in the thread that sends it; may block.
 
-        base_url: An address of the origin whose requests get it.
+        base_urls: An address of each origin whose requests get it, unless they are to a session that was opened there:
+            its address is its own credential.
     """
 
     inner: Transport
     token: TokenCallable = attrs.field(repr=False)
-    base_url: str
+    base_urls: tuple[str, ...]
 
     def send(self, request: Request, context: CallContext) -> Response:
         """
@@ -42,7 +46,7 @@ class TokenTransport:
         Raises:
             OpenAIError: There is no token (code ``"token_unavailable"``); nothing was sent.
         """
-        if origin(request.url) != origin(self.base_url):
+        if origin(request.url) not in map(origin, self.base_urls) or _SESSION.search(request.url):
             return self.inner.send(request, context)
         token = self._token()
         response = self.inner.send(_with(request, token), context)
@@ -71,11 +75,11 @@ class TokenTransport:
         return token.strip()
 
 
-def with_tokens(transport: Transport, token: TokenCallable | None, base_url: str) -> Transport:
+def with_tokens(transport: Transport, token: TokenCallable | None, *base_urls: str) -> Transport:
     """
-    Return *transport*, with a *token* for the origin of *base_url* if there is one.
+    Return *transport*, with a *token* for the origins of *base_urls* if there is one.
     """
-    return transport if token is None else TokenTransport(inner=transport, token=token, base_url=base_url)
+    return transport if token is None else TokenTransport(inner=transport, token=token, base_urls=base_urls)
 
 
 def _with(request: Request, token: str) -> Request:

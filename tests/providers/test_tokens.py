@@ -21,6 +21,7 @@ from aikit.types.errors import OpenAIError
 from tests.scripted_server import FILE, answer, serving
 
 _URL = "https://files.example/openai/v1"
+_STORE = "https://store.example"
 
 
 @attrs.define
@@ -45,7 +46,7 @@ class _Inner:
 
 def _transport(tokens: Iterator[Any], right: str) -> tuple[TokenTransport, _Inner]:
     inner = _Inner(right)
-    return TokenTransport(inner=inner, token=lambda: next(tokens), base_url=_URL), inner
+    return TokenTransport(inner=inner, token=lambda: next(tokens), base_urls=(_URL, _STORE)), inner
 
 
 def test_a_request_gets_the_token_of_the_moment() -> None:
@@ -57,6 +58,16 @@ def test_a_request_gets_the_token_of_the_moment() -> None:
     inner.right = "token-two"
     assert transport.send(Request(method="GET", url=f"{_URL}/files"), CallContext()).status == 200
     assert "token-" not in repr(inner.sent) + repr(transport)
+
+
+def test_each_origin_of_the_provider_gets_the_token() -> None:
+    """
+    Files may lie elsewhere than batches; an address in which the word of a session only occurs is none.
+    """
+    transport, inner = _transport(iter(["token-one"] * 3), "token-one")
+    for url in (f"{_URL}/files", f"{_STORE}/b/bucket/o", f"{_STORE}/b/bucket/o?prefix=my_upload_id=x"):
+        assert transport.send(Request(method="GET", url=url), CallContext()).status == 200
+    assert len(inner.sent) == 3
 
 
 def test_a_refused_token_is_replaced_once() -> None:
@@ -77,11 +88,13 @@ def test_a_refused_token_is_replaced_once() -> None:
         "http://files.example/openai/v1",
         "https://files.example:444/",
         "https://e.com/@files.example",
+        f"{_STORE}/upload/b/bucket/o?uploadType=resumable&upload_id=x",
+        f"{_STORE}?upload_id=x",
     ],
 )
-def test_another_origin_gets_no_token(url: str) -> None:
+def test_another_origin_and_a_session_get_no_token(url: str) -> None:
     """
-    Storage at another host, or the same host without TLS, is not told it.
+    Storage at another host, the same host without TLS, or a session that was opened is not told it.
     """
     transport, inner = _transport(iter(()), "x")
     transport.send(Request(method="GET", url=url, headers=Headers({"A": "b"})), CallContext())
@@ -98,7 +111,7 @@ def test_no_token_is_an_error_of_its_own(token: Callable[[], Any]) -> None:
     Whatever the callable does, nothing is sent, and the error says what to do.
     """
     inner = _Inner("x")
-    transport = TokenTransport(inner=inner, token=token, base_url=_URL)
+    transport = TokenTransport(inner=inner, token=token, base_urls=(_URL, _STORE))
     with pytest.raises(OpenAIError, match="sign in anew") as caught:
         transport.send(Request(method="GET", url=_URL), CallContext())
     assert (caught.value.code, inner.sent) == ("token_unavailable", [])
