@@ -17,6 +17,7 @@ from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
+from urllib.request import urlopen
 
 import attrs
 
@@ -218,7 +219,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _files(self, route: re.Match[str], query: dict[str, str], body: bytes, *, is_dated: bool) -> Any:
         resource, file_id = self.resource, route["id"]
         if self.command == "POST":
-            return self._upload(body, is_dated=is_dated)
+            return (
+                self._import(json.loads(body), is_dated=is_dated) if file_id else self._upload(body, is_dated=is_dated)
+            )
         if file_id is None:
             found = [file for file in resource.files.values() if query.get("purpose") in {None, file["purpose"]}]
             return {"object": "list", "data": found} if is_dated else _page(found, query, 10_000)
@@ -230,6 +233,15 @@ class _Handler(BaseHTTPRequestHandler):
             return file
         del resource.files[file_id], resource.contents[file_id]
         return None if resource.deletes_silently else {"object": "file", "id": file_id, "deleted": True}
+
+    def _import(self, order: dict[str, Any], *, is_dated: bool) -> dict[str, Any]:
+        if not is_dated:
+            raise Refusal(404, "404", "Resource not found")
+        with urlopen(order["content_url"], timeout=10) as answer:  # noqa: S310  of a test
+            content = answer.read()
+        return self.resource.store(
+            order["filename"], order["purpose"], content, order.get("expires_after", {}).get("seconds")
+        )
 
     def _upload(self, body: bytes, *, is_dated: bool) -> dict[str, Any]:
         head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()

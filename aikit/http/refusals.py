@@ -8,10 +8,11 @@ import json
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import attrs
 
-from aikit.http.headers import redacted
+from aikit.http.headers import Headers, redacted
 from aikit.http.messages import Response
 from aikit.types.error_words import ErrorWords, is_page, listed, plain, read_error
 from aikit.types.errors import OpenAIError
@@ -21,6 +22,7 @@ T = TypeVar("T")
 
 _LARGEST_BYTES: Final = 8 * 1024 * 1024
 _LONGEST_SECRET: Final = 16 * 1024
+_SHORTEST_SECRET: Final = 6
 
 
 def raise_for_status(response: Response) -> Response:
@@ -56,6 +58,20 @@ def understood(response: Response, from_wire: Callable[[Any], T]) -> T:
         )
         message = response.request.headers.hide_in(error.message) + (f"; it says: {said}" if said else "")
         raise attrs.evolve(refusal, message=message, code=error.code, type=None, param=None) from None
+
+
+def discreet(response: Response, url: str) -> Response:
+    """
+    Return *response* without *url* and the values in its query, which are secrets and which servers may repeat.
+    """
+    values = [pair.partition("=")[2] for pair in urlsplit(url).query.split("&")]
+    secrets = sorted({url, *values, *map(unquote, values)}, key=len, reverse=True)
+    body, headers = response.body, dict(response.headers)
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_SECRET:
+            body = body.replace(secret.encode(), b"***")
+            headers = {name: value.replace(secret, "***") for name, value in headers.items()}
+    return attrs.evolve(response, body=body, headers=Headers(headers))
 
 
 def require_same_id(response: Response, asked: str, told: str) -> None:

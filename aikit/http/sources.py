@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, TypeAlias
+from urllib.parse import unquote, urlsplit
 
 import attrs
 
@@ -101,6 +103,23 @@ def source_of(file: Any, *, filename: str | None = None, purpose: str = "") -> S
     if callable(attribute(file, "read")):
         return stream_source(file, filename, purpose)
     raise TypeError(f"file must be a path, bytes or a binary stream, not {type(file).__name__}")
+
+
+def url_source(file: Any, *, filename: str | None = None) -> URLSource | None:
+    """
+    Return what the address *file* stands for; ``None`` if it is something else.
+
+    Raises:
+        ValueError: *filename* is no plain name, or the address names no host.
+    """
+    if not isinstance(file, str) or not _ADDRESS.match(file):
+        return None
+    parts = urlsplit(file)
+    if not parts.hostname or not (file.isascii() and file.isprintable()):
+        raise ValueError("file begins like an address and is none; copy it again, whole and percent-encoded")
+    name = filename or unquote(parts.path).rpartition("/")[2] or parts.hostname
+    require_plain_name(name)
+    return URLSource(url=file, name=name)
 
 
 def require_plain_name(filename: Any) -> None:
@@ -271,6 +290,34 @@ class BytesSource:
         return io.BytesIO(reader.read(left)) if left < _SMALL else reader
 
 
+@attrs.frozen(kw_only=True)
+class URLSource:
+    """
+    A file at an address, from which the provider fetches it; nothing of it is read here.
+
+    Attributes:
+        url: The address; with the signature that may be in it, it is a secret.
+    """
+
+    url: str = attrs.field(repr=False)
+    name: str
+    size_bytes: None = None
+    is_replayable: bool = True
+
+    def resolved(self) -> URLSource:
+        """
+        Return itself.
+        """
+        return self
+
+    def open(self, start: int = 0) -> Reader:  # noqa: ARG002  as of other sources
+        """
+        Refuse.
+        """
+        raise OpenAIError(message="a file at an address is not read here; fetch it first", code="unsupported")
+
+
+_ADDRESS: Final = re.compile(r"https?://", re.IGNORECASE)
 _SMALL: Final = 64 * 1024
 _KERNEL_MAX: Final = 16 * 1024 * 1024
 

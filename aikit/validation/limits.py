@@ -40,6 +40,8 @@ class Limits:
 
         removes_mark: Whether a byte order mark is taken off JSONL when it is sent, so that none is a problem.
 
+        imports_files: Whether the provider fetches a file itself, from an address that it is given.
+
         extensions: Purpose → allowed extensions of names; a purpose that is not a key allows any.
 
         upload_max_bytes: Of a file in a multipart upload.
@@ -68,6 +70,7 @@ class Limits:
     has_other_purposes: bool
     checked_purposes: tuple[str, ...] = attrs.field(converter=tuple)
     removes_mark: bool
+    imports_files: bool
     extensions: Mapping[str, tuple[str, ...]] = attrs.field(converter=_extensions, hash=False)
     file_max_bytes: int = attrs.field(converter=_bound)
     upload_max_bytes: int = attrs.field(converter=_bound)

@@ -13,8 +13,8 @@ import attrs
 from aikit.http.bodies import json_body
 from aikit.http.flow import Flow, Pause, Work
 from aikit.http.messages import Transport
-from aikit.http.refusals import understood
-from aikit.http.sources import Source
+from aikit.http.refusals import discreet, understood
+from aikit.http.sources import Source, URLSource
 from aikit.providers.account import Account, key_of
 from aikit.providers.addresses import account_address
 from aikit.providers.azure.credentials import OneCredential, signed_headers
@@ -111,11 +111,28 @@ class AzureProvider(OpenAIProvider):
 
     def create_file(self, source: Source, order: FileOrder) -> Flow[OpenAIFile]:
         """
-        Upload *source*; where files without expiry become many, a note says so before the quota is full.
+        Upload *source*, or have it fetched from its address; before files without expiry are too many, a note says so.
+
+        Raises:
+            OpenAIError: It is at an address, and this surface fetches none (code ``"unsupported"``), or it was refused.
         """
+        if isinstance(source, URLSource) and not self.endpoint.is_dated:
+            raise unsupported(
+                "only Azure's dated surface fetches a file from an address: give an api_version such as 2024-10-21, or "
+                "fetch the file first"
+            )
         if order.purpose == "batch" and not order.expires_after and self.quota.is_due():
             yield from self._look_at_quota()
+        if isinstance(source, URLSource):
+            return (yield from mending(self._import_file(source, order)))
         return (yield from mending(super().create_file(source, order)))
+
+    def _import_file(self, source: URLSource, order: FileOrder) -> Flow[OpenAIFile]:
+        wire: dict[str, Any] = {"purpose": order.purpose, "filename": source.name, "content_url": source.url}
+        if order.expires_after:
+            wire["expires_after"] = dict(order.expires_after)
+        response = yield self._request("POST", "/files/import", body=json_body(wire))
+        return understood(discreet(response, source.url), self._read_file)
 
     def list_files(self, query: Mapping[str, Any]) -> Flow[FilePage]:
         """

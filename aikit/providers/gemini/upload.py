@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -18,7 +18,7 @@ from aikit.http.bodies import json_body
 from aikit.http.flow import Flow, Gather, Pause
 from aikit.http.headers import Headers
 from aikit.http.messages import Reader, Request, Response
-from aikit.http.refusals import error_from, raise_for_status, understood
+from aikit.http.refusals import discreet, error_from, raise_for_status, understood
 from aikit.http.retry import may_have_been_done
 from aikit.http.slices import slice_of
 from aikit.http.sources import Source, has_slices
@@ -32,7 +32,6 @@ _MOST_CHUNK_BYTES: Final = 1024 * 1024 * 1024
 _MOST_BREAKS: Final = 2  # in a row, without a byte that got through
 _PAUSE_S: Final = 0.5
 _COUNT: Final = re.compile(r"\d{1,15}", re.ASCII)
-_SHORTEST_SECRET: Final = 6
 
 
 @attrs.frozen(kw_only=True)
@@ -69,7 +68,7 @@ class Upload:
         if size is None or not has_slices(self.source):
             whole = _Chunk(self.source, self.mime_type, size, size, is_replayable=self.source.is_replayable)
             response: Response = yield session.request("upload, finalize", 0, whole)
-            return understood(session.discreet(response), uploaded_from_wire)
+            return understood(discreet(response, session.url), uploaded_from_wire)
         if size <= session.chunk_bytes:
             return _require_file((yield from session.send_chunk(0, size, is_last=True)))
         *_, file = yield Gather(session.chunks(size), at_a_time=1, total_bytes=size)
@@ -135,8 +134,8 @@ class _Session:
             try:
                 response: Response = yield self.request(command, done, self._body(done, end, count))
                 if not may_have_been_done(response.status):
-                    return self._end_of(self.discreet(response), is_last=is_last)
-                failure = error_from(self.discreet(response))
+                    return self._end_of(discreet(response, self.url), is_last=is_last)
+                failure = error_from(discreet(response, self.url))
             except ExchangeError as error:
                 failure = error
             breaks += 1
@@ -157,15 +156,6 @@ class _Session:
         told = {"X-Goog-Upload-Command": command, **({} if offset is None else {"X-Goog-Upload-Offset": str(offset)})}
         headers = self.upload.headers.without_secrets().merged(told)
         return Request(method="POST", url=self.url, headers=headers, body=body, is_idempotent=body is None)
-
-    def discreet(self, response: Response) -> Response:
-        """
-        Return *response* without the address of the session, which servers may repeat.
-        """
-        body = response.body
-        for secret in [self.url, *(value for _, value in parse_qsl(urlsplit(self.url).query))]:
-            body = body.replace(secret.encode(), b"***") if len(secret) >= _SHORTEST_SECRET else body
-        return attrs.evolve(response, body=body)
 
     def _body(self, done: int, end: int, count: int) -> _Chunk:
         rest = slice_of(self.upload.source, done, end - done)
@@ -189,7 +179,7 @@ class _Session:
         response: Response = yield self.request("query")
         if response.status in {404, 410}:
             return None  # a session that is complete may be forgotten
-        response = raise_for_status(self.discreet(response))
+        response = raise_for_status(discreet(response, self.url))
         if response.headers.get("x-goog-upload-status", "").strip().lower() == "final":
             return None
         told = response.headers.get("x-goog-upload-size-received", "").strip()

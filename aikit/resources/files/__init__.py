@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from aikit.http.flow import Flow
-from aikit.http.sources import FileSource, source_of
+from aikit.http.sources import FileSource, source_of, url_source
 from aikit.resources.arguments import require_id, require_path
 from aikit.resources.call import start
 from aikit.resources.files.create import create_file
@@ -77,7 +77,8 @@ class FilesAPI:
         Upload *file*, so that other calls can name it by its id.
 
         Args:
-            file: Path, bytes, or binary stream; a stream is read from where it stands to its end.
+            file: Path, bytes, or binary stream; a stream is read from where it stands to its end. Or an ``https://``
+                address from which the provider fetches it, unchecked: so does the dated surface of Azure OpenAI.
 
             purpose: What the provider may do with it: ``"assistants"``, ``"batch"``, ``"evals"``, ``"fine-tune"``,
                 ``"user_data"`` or ``"vision"``.
@@ -96,7 +97,9 @@ class FilesAPI:
         # https://developers.openai.com/api/reference/resources/files/methods/create (read 2026-11-21)
         options = OpenAIFileParameters.of(parameters)
         require_text("purpose", purpose)
-        source = source_of(file, filename=options.filename, purpose=purpose)
+        source = url_source(file, filename=options.filename) or source_of(
+            file, filename=options.filename, purpose=purpose
+        )
         return start(
             self._session,
             OpenAIFileResult,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aikit.http.flow import Flow
 from aikit.http.slices import without_mark
+from aikit.http.sources import URLSource
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.types.files import FileOrder, OpenAIFile
 from aikit.types.ids import is_encoded_id
@@ -38,13 +39,18 @@ def create_file(
         OpenAIError: It was refused, or did not arrive.
     """
     source = source.resolved()
-    limits = provider.limits
+    limits, order = provider.limits, FileOrder(purpose=purpose, expires_after=options.expires_after)
+    if isinstance(source, URLSource):
+        if not limits.imports_files:
+            message = f"{provider.kind} fetches no file from an address; fetch it first, and give its path"
+            raise OpenAIError(message=message, code="unsupported", param="file")
+        return (yield from provider.create_file(source, order))
     problems = check_file(source, purpose, limits, context) if options.validate else ()
     if problems:
         raise Rejected(problems)
     if limits.removes_mark and source.name.lower().endswith(".jsonl"):
         source = without_mark(source)
-    order, flow = FileOrder(purpose=purpose, expires_after=options.expires_after), None
+    flow = None
     if (source.size_bytes or 0) > limits.size_limit(purpose):
         from aikit.resources.files.multipart import create_in_parts, goes_in_parts  # noqa: PLC0415  most files are small
 
