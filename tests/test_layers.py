@@ -41,6 +41,7 @@ _ONLY_THERE: Final[Mapping[str, tuple[str, ...]]] = {
     "sqlite3": ("storage", "providers", "resources"),
     "genai_prices": ("billing",),
     "azure": ("providers",),
+    "google": ("providers",),
     "keyring": ("providers",),
     "yaml": ("providers",),
     "opentelemetry": ("billing",),

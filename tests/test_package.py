@@ -17,6 +17,7 @@ import aikit
 _ROOT: Final = Path(aikit.__file__).parents[1]
 _BROUGHT_BY: Final = {
     "azure": "azure-identity",
+    "google": "google-auth",
     "truststore": "truststore",
     "genai_prices": "genai-prices",
     "opentelemetry": "opentelemetry-api",

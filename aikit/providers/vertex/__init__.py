@@ -1,0 +1,3 @@
+"""
+Vertex AI: files as objects of a bucket, batches as batchPredictionJobs.
+"""
