@@ -38,7 +38,6 @@ T = TypeVar("T", OpenAIFile, OpenAIFileDeleted, OpenAIUpload, "OpenAIBatch")
 
 _MOST_UNANNOUNCED: Final = 64 * 1024 * 1024
 _CONFLICT: Final = frozenset((409,))
-_REFUSED_TO_STOP: Final = frozenset((400, 409))  # OpenAI says 409, others 400
 _GRACE_S: Final = 0.6
 _STOPPED: Final = frozenset(("cancelling", "cancelled"))
 
@@ -216,7 +215,7 @@ class OpenAIProvider:
         """
         path = _path("/batches", batch_id, "/cancel")
         response = yield self._request("POST", path, non_retryable_statuses=_CONFLICT)
-        if response.status in _REFUSED_TO_STOP and response.request.may_have_been_applied:
+        if response.status in _batches().REFUSED_TO_STOP and response.request.may_have_been_applied:
             batch = yield from self.retrieve_batch(batch_id)
             if batch.status in _STOPPED:
                 return batch

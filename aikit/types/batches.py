@@ -19,6 +19,9 @@ INTENT_KEY: Final = "aikit_intent"
 PARENT_KEY: Final = "aikit_parent"
 """Key of the pair of metadata that names the batch whose rest a batch is."""
 
+REFUSED_TO_STOP: Final = frozenset((400, 409))
+"""Statuses with which the cancelling of a batch that is over is refused: OpenAI says 409, others 400."""
+
 _ENDED: Final = frozenset(("completed", "failed", "expired", "cancelled"))
 _REQUIRED: Final = {
     "id": text,

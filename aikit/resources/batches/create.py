@@ -22,7 +22,7 @@ from aikit.http.retry import RetryPolicy, asked_to_retry, may_have_been_applied
 from aikit.resources.batches.parameters import OpenAIBatchParameters
 from aikit.resources.pages import one_page
 from aikit.resources.polling import looks_s
-from aikit.types.batches import INTENT_KEY, BatchOrder, BatchPage, OpenAIBatch
+from aikit.types.batches import INTENT_KEY, REFUSED_TO_STOP, BatchOrder, BatchPage, OpenAIBatch
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
 from aikit.validation import check_batch
 
@@ -39,6 +39,7 @@ _PAGE_SIZE: Final = 100
 _CLOCKS_APART_S: Final = 3600
 _QUICK_S: Final = 3600
 _PAID: Final = frozenset(("finalizing", "completed", "expired"))
+_OVER: Final = _PAID | {"failed", "cancelling", "cancelled"}
 _GATEWAY_TIMEOUTS: Final = frozenset((504, 524))  # 524: a content network's own
 
 
@@ -342,9 +343,11 @@ def _cancel(provider: Provider, batch: OpenAIBatch) -> Flow[str | None]:
         try:
             yield from provider.cancel_batch(batch.id)
         except OpenAIError as error:
-            if not error.is_conflict_error:
+            if error.status not in REFUSED_TO_STOP:
                 raise
             batch = yield from provider.retrieve_batch(batch.id)
+            if batch.status not in _OVER:
+                raise
     return f"is {batch.status}, and costs what batches.cost tells" if batch.status in _PAID else None
 
 

@@ -209,7 +209,10 @@ def test_younger_batch_is_cancelled(times: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("end", ["completed", "expired", "finalizing", "cancelled", "failed"])
 @pytest.mark.parametrize("is_listed", [True, False])
-def test_a_younger_batch_that_was_over_before_is_told_where_it_is_paid(end: str, *, is_listed: bool) -> None:
+@pytest.mark.parametrize("refused", [400, 409])
+def test_a_younger_batch_that_was_over_before_is_told_where_it_is_paid(
+    end: str, refused: int, *, is_listed: bool
+) -> None:
     """
     It cannot be cancelled, and costs what it answered; one that was refused, or stopped by another, is none.
     """
@@ -218,7 +221,7 @@ def test_a_younger_batch_that_was_over_before_is_told_where_it_is_paid(end: str,
     listed = _page(over if is_listed else ours, _wire("theirs", 99))
     step = _answer(_request(_created(flow)), 200, listed)
     if not is_listed or end == "finalizing":
-        looking = _request(flow.send(_answer(_request(flow.send(step)), 409, {})))
+        looking = _request(flow.send(_answer(_request(flow.send(step)), refused, {})))
         assert (looking.method, looking.url) == ("GET", "https://api.example/v1/batches/ours")
         step = _answer(looking, 200, over)
     if end in {"cancelled", "failed"}:
@@ -251,6 +254,19 @@ def test_who_got_no_answer_leaves_none_but_the_oldest(status: int) -> None:
     with pytest.raises(Rejected, match="and b could not be cancelled") as caught:
         flow.send(last)
     assert caught.value.value.id == "a"
+
+
+@pytest.mark.parametrize("refused", [400, 409])
+def test_a_refusal_to_stop_what_goes_on_is_told(refused: int) -> None:
+    """
+    Not each refusal says that a batch is over: one that is worked on costs money.
+    """
+    flow = _flow()
+    ours = _wire("ours", 100) | {"status": "in_progress"}
+    cancel = _request(flow.send(_answer(_request(_created(flow)), 200, _page(ours, _wire("theirs", 99)))))
+    looking = _request(flow.send(_answer(cancel, refused, {"error": {"message": "no"}})))
+    with pytest.raises(Rejected, match="and ours could not be cancelled: no"):
+        flow.send(_answer(looking, 200, ours))
 
 
 def test_one_too_many_that_cannot_be_cancelled_is_told() -> None:
