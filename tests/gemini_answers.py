@@ -29,7 +29,6 @@ _SAMPLES: Final = {
     "GET download": "content.bin",
 }
 UNSUPPORTED: Final = frozenset(("uploads.create", "uploads.add_part", "uploads.complete", "uploads.cancel"))
-"""What Gemini does not have."""
 
 
 @attrs.frozen
@@ -41,10 +40,13 @@ class GeminiAnswers:
         samples: Folder with the bodies.
 
         is_first: Whether the first of several requests is the one that the contract is about, and not the last.
+
+        unsupported: Operations that Gemini does not have.
     """
 
     samples: Path
     is_first: bool
+    unsupported: frozenset[str] = UNSUPPORTED
 
     def is_beside(self, operation: str, request: Request) -> bool:
         """

@@ -23,22 +23,29 @@ from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
 from aikit.providers.kinds import KINDS
 from aikit.types.errors import ExchangeError
-from tests.gemini_answers import UNSUPPORTED, GeminiAnswers
+from tests.gemini_answers import GeminiAnswers
+from tests.vertex_answers import VertexAnswers
 
-SAMPLES: Final = {"openai": "openai", "local": "openai", "azure": "azure", "gemini": "gemini"}
+SAMPLES: Final = {"openai": "openai", "local": "openai", "azure": "azure", "gemini": "gemini", "vertex": "vertex"}
 """Kind of provider → folder of its wire samples."""
 
 _AZURE: Final = {"AZURE_OPENAI_ENDPOINT": "https://res.openai.azure.com"}
+_VERTEX: Final = {"GOOGLE_CLOUD_PROJECT": "my-project", "GCS_BUCKET_NAME": "my-bucket"}
 SURFACES: Final[dict[str, dict[str, str]]] = {
     **{kind: {} for kind in KINDS},
     "azure": _AZURE,
     "azure dated": {**_AZURE, "OPENAI_API_VERSION": "2025-04-01-preview"},
     "gemini first": {},
+    "vertex": _VERTEX,
+    "vertex first": _VERTEX,
 }
 """Kind of provider, and which of its surfaces if it has several → environment that leads there.
 
-Some operations of Gemini take two requests: the contract is about the last of them, and about the first.
+Some operations of Google's take two requests: the contract is about the last of them, and about the first.
 """
+
+ANSWERS: Final[dict[str, Callable[[Path, bool], Any]]] = {"gemini": GeminiAnswers, "vertex": VertexAnswers}
+"""Kind of provider that does not answer as OpenAI does → what answers for it."""
 
 Operation = Callable[[OpenAIClient, dict[str, Any], Path], OpenAIResult[Any]]
 OPERATIONS: Final[dict[str, tuple[str, Operation]]] = {
@@ -194,7 +201,7 @@ def scripted(
         monkeypatch.setenv(name, value)
 
     samples = Path(__file__).parent / "wire_samples" / SAMPLES[kind]
-    answers = GeminiAnswers(samples, request.param.endswith("first")) if kind == "gemini" else None
+    answers = ANSWERS[kind](samples, request.param.endswith("first")) if kind in ANSWERS else None
 
     def make(acts: list[Any], operation: str) -> tuple[OpenAIClient, Scripted]:
         client = OpenAIClient("k", provider=kind, home=tmp_path / "home", ledger=False)
@@ -213,7 +220,9 @@ def _input_file(samples: Path, operation: str) -> bytes | None:
     """
     Return the file that the batch to be created is to be made of: some providers look whether it is processed.
     """
-    return (samples / "file.json").read_bytes() if operation == "batches.create" and samples.name != "gemini" else None
+    return (
+        (samples / "file.json").read_bytes() if operation == "batches.create" and samples.name not in ANSWERS else None
+    )
 
 
 @pytest.mark.parametrize("mode", ["inline", "pool"])
@@ -240,7 +249,7 @@ def test_every_operation_keeps_the_contract(
     result = call(client, options, tmp_path / "out.bin")
     assert result.wait(10)
     client.close()
-    if scripted.answers and operation in UNSUPPORTED:
+    if scripted.answers and operation in scripted.answers.unsupported:
         assert ([error.code for error in result.errors], transport.sent) == (["unsupported"], [])
         return
     assert len(transport.sent) == world.attempts
@@ -266,7 +275,7 @@ def test_garbage_is_one_clear_error(
     client, transport = scripted([answering(200, garbage)], operation)
     options = {"filename": "notes.txt"} if operation == "create" else {}
     result = OPERATIONS[operation][1](client, options, tmp_path / "out.bin")
-    if scripted.answers and operation in UNSUPPORTED:
+    if scripted.answers and operation in scripted.answers.unsupported:
         assert ([error.code for error in result.errors], transport.sent) == (["unsupported"], [])
         return
     assert [error.code for error in result.errors] == ["invalid_response"]

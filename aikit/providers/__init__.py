@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from aikit.providers.gemini.provider import GeminiProvider as GeminiProvider
     from aikit.providers.local.provider import LocalProvider as LocalProvider
     from aikit.providers.openai import OpenAIProvider as OpenAIProvider
+    from aikit.providers.vertex.provider import VertexProvider as VertexProvider
     from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
     from aikit.types.files import FileOrder, FilePage, OpenAIFile, OpenAIFileDeleted
     from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart, UploadOrder

@@ -86,6 +86,22 @@ KINDS: Final[Mapping[str, Kind]] = {
         variables={"api_key": ("GEMINI_API_KEY", "GOOGLE_API_KEY")},
         own_keys=("apiKey", "baseURL"),
     ),
+    "vertex": Kind(
+        path="aikit.providers.vertex.provider:VertexProvider",
+        base_url="https://us-central1-aiplatform.googleapis.com",
+        # the names of Google's own libraries, then those of LiteLLM
+        variables={
+            "project": ("GOOGLE_CLOUD_PROJECT", "VERTEXAI_PROJECT"),
+            "location": ("GOOGLE_CLOUD_LOCATION", "VERTEXAI_LOCATION"),
+            "bucket": ("GCS_BUCKET_NAME",),
+            "credentials": ("GOOGLE_APPLICATION_CREDENTIALS", "VERTEXAI_CREDENTIALS"),
+            "storage_url": ("STORAGE_EMULATOR_HOST",),
+        },
+        options=("location", "bucket", "prefix", "credentials", "storage_url"),
+        own_keys=("apiKey", "baseURL", "project", "location", "bucket", "prefix", "credentials", "storage_url"),
+        needs_key=False,
+        required=("project", "bucket"),
+    ),
 }
 """
 Name of a kind → what is known of it without loading it.

@@ -29,8 +29,8 @@ from aikit.providers.gemini.files import (
 )
 from aikit.providers.gemini.lines import FirstLine, FirstLineReadError, model_in, model_of
 from aikit.providers.gemini.names import BATCHES, FILES, FileLabel, batch_label, id_of, model_path, path_of
-from aikit.providers.gemini.retry_info import RetryInfoTransport
 from aikit.providers.gemini.upload import Upload
+from aikit.providers.google.retry_info import RetryInfoTransport
 from aikit.providers.kinds import KINDS
 from aikit.providers.openai import OpenAIProvider
 from aikit.providers.tokens import unsupported

@@ -1,0 +1,180 @@
+"""
+Vertex AI: a project, a bucket, files that are objects in it, batches that are jobs on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from aikit.http.flow import Flow
+from aikit.http.messages import Response, Transport
+from aikit.http.sinks import ResumingSink
+from aikit.http.sources import Source
+from aikit.providers.account import Account, key_of
+from aikit.providers.addresses import account_address
+from aikit.providers.config import ProviderSettings
+from aikit.providers.google.retry_info import RetryInfoTransport
+from aikit.providers.openai import OpenAIProvider
+from aikit.providers.tokens import unsupported, with_tokens
+from aikit.providers.vertex.names import FILES
+from aikit.providers.vertex.place import Place
+from aikit.validation.limits import Limits, limits_for
+
+if TYPE_CHECKING:
+    from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
+    from aikit.types.files import FileOrder, FilePage, OpenAIFile, OpenAIFileDeleted
+    from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart, UploadOrder
+
+KIND: Final = "vertex"
+_NO_FILES: Final = "files of Vertex AI are not supported yet"
+_NO_BATCHES: Final = "batches of Vertex AI are not supported yet"
+_NO_PARTS: Final = "Vertex AI has no uploads in parts; files.create sends a file of any size, in chunks"
+
+
+@attrs.frozen(kw_only=True)
+class VertexProvider(OpenAIProvider):
+    """
+    Files and batches of one project of Vertex AI.
+
+    Attributes:
+        place: Where its files and jobs are.
+    """
+
+    # https://docs.cloud.google.com/storage/docs/json_api and the discovery documents of aiplatform v1 (revision
+    # 20261106) and storage v1 (revision 20261009), read 2026-11-21
+
+    kind: str = KIND
+    place: Place
+
+    @classmethod
+    def from_settings(cls, settings: ProviderSettings) -> VertexProvider:
+        """
+        Return the provider that *settings* describe.
+
+        Raises:
+            ValueError: Project or bucket is missing, or cannot be the name of one.
+        """
+        place = Place.from_settings(settings)
+        return cls(base_url=place.api_url, headers=place.headers, token=settings.token, place=place)
+
+    @property
+    def identity(self) -> str:
+        """Kind, API, project and what of the bucket is ours."""
+        return f"{self.kind} {self.base_url} {self.place.parent} {self.place.uri(FILES)}"
+
+    @property
+    def limits(self) -> Limits:
+        """Limits of Vertex AI, and of its storage."""
+        return limits_for(KIND)
+
+    def account(self, batch: OpenAIBatch | None = None) -> Account:  # noqa: ARG002  the same for all batches
+        """
+        Return the account of all batches of the project.
+        """
+        return Account(self.kind, f"{account_address(self.base_url)}/v1/{self.place.parent}")
+
+    def account_key(self, extra_headers: Mapping[str, str] | None = None) -> str:
+        """
+        Return a key made of the project, of what of the bucket is ours, and of credentials among the headers.
+        """
+        return key_of(f"{self.account().address} {self.place.uri(FILES)}", self.headers.merged(extra_headers))
+
+    def make_transport(self, *, connections: int, http_agent: Any = None) -> Transport:
+        """
+        Return what answers requests to API and storage, signs them and heeds when Google says to ask again.
+        """
+        transport = super().make_transport(connections=connections, http_agent=http_agent)
+        if self.place.signs_storage:
+            transport = with_tokens(transport, self.token, self.place.storage_url)
+        return RetryInfoTransport(transport)
+
+    def create_file(self, source: Source, order: FileOrder) -> Flow[OpenAIFile]:  # noqa: ARG002  whatever it is
+        """
+        Refuse: there are no files yet.
+        """
+        return _refusal(_NO_FILES)
+
+    def retrieve_file(self, file_id: str) -> Flow[OpenAIFile]:  # noqa: ARG002  likewise
+        """
+        Refuse likewise.
+        """
+        return _refusal(_NO_FILES)
+
+    def list_files(self, query: Mapping[str, Any]) -> Flow[FilePage]:  # noqa: ARG002  likewise
+        """
+        Refuse likewise.
+        """
+        return _refusal(_NO_FILES)
+
+    def delete_file(self, file_id: str) -> Flow[OpenAIFileDeleted]:  # noqa: ARG002  likewise
+        """
+        Refuse likewise.
+        """
+        return _refusal(_NO_FILES)
+
+    def _content(self, file_id: str, sink: ResumingSink) -> Flow[Response]:  # noqa: ARG002  likewise
+        """
+        Refuse likewise.
+        """
+        return _refusal(_NO_FILES)
+
+    def create_batch(self, order: BatchOrder) -> Flow[OpenAIBatch]:  # noqa: ARG002  likewise
+        """
+        Refuse: there are no batches yet.
+        """
+        return _refusal(_NO_BATCHES)
+
+    def retrieve_batch(self, batch_id: str) -> Flow[OpenAIBatch]:  # noqa: ARG002  likewise
+        """
+        Refuse likewise.
+        """
+        return _refusal(_NO_BATCHES)
+
+    def list_batches(self, query: Mapping[str, Any]) -> Flow[BatchPage]:  # noqa: ARG002  likewise
+        """
+        Refuse likewise.
+        """
+        return _refusal(_NO_BATCHES)
+
+    def cancel_batch(self, batch_id: str) -> Flow[OpenAIBatch]:  # noqa: ARG002  likewise
+        """
+        Refuse likewise.
+        """
+        return _refusal(_NO_BATCHES)
+
+    def create_upload(self, order: UploadOrder) -> Flow[OpenAIUpload]:  # noqa: ARG002  likewise
+        """
+        Refuse: there are no uploads in parts.
+        """
+        return _refusal(_NO_PARTS)
+
+    def add_upload_part(self, upload_id: str, source: Source) -> Flow[OpenAIUploadPart]:  # noqa: ARG002  likewise
+        """
+        Refuse likewise.
+        """
+        return _refusal(_NO_PARTS)
+
+    def complete_upload(
+        self,
+        upload_id: str,  # noqa: ARG002  likewise
+        part_ids: Sequence[str],  # noqa: ARG002  likewise
+        md5: str | None,  # noqa: ARG002  likewise
+    ) -> Flow[OpenAIUpload]:
+        """
+        Refuse likewise.
+        """
+        return _refusal(_NO_PARTS)
+
+    def cancel_upload(self, upload_id: str) -> Flow[OpenAIUpload]:  # noqa: ARG002  likewise
+        """
+        Refuse likewise.
+        """
+        return _refusal(_NO_PARTS)
+
+
+def _refusal(message: str) -> Flow[Any]:
+    yield from ()
+    raise unsupported(message)
