@@ -14,9 +14,10 @@ from click.core import ParameterSource
 from aikit.cli.options import Command, ProviderName, Settings, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.safety import safe
+from aikit.providers.checks import Finding
 from aikit.providers.config import Providers
 from aikit.providers.config.logins import is_signed
-from aikit.providers.doctor import Finding, examine
+from aikit.providers.doctor import examine
 from aikit.providers.kinds import KINDS, OPENAI
 
 
@@ -27,8 +28,8 @@ def doctor(name: str | None) -> int:
     Try the provider NAME, or all that are configured.
 
     Looked at are settings, proxy, DNS, connection, TLS, the key (one page of files is asked for), this machine's clock,
-    and the folder of the embedded provider. Nothing is changed, and each probe takes five seconds at most. The exit
-    code is 1 when something is wrong; what to do stands beside it.
+    what quotas have left where a provider tells it, and the folder of the embedded provider. Nothing is changed, and
+    each probe takes five seconds at most. The exit code is 1 when something is wrong; what to do stands beside it.
     """
     settings = settings_of_context()
     output = Output(settings)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aikit.http.sources import Source
     from aikit.providers.account import Account
     from aikit.providers.azure.provider import AzureProvider as AzureProvider
+    from aikit.providers.checks import Finding
     from aikit.providers.config import ProviderSettings
     from aikit.providers.gemini.provider import GeminiProvider as GeminiProvider
     from aikit.providers.local.provider import LocalProvider as LocalProvider
@@ -76,6 +77,10 @@ class Provider(Protocol):
 
     def make_transport(self, *, connections: int, http_agent: Any = None) -> Transport:
         """Return a new transport that answers requests, with room for *connections* at once."""
+        ...
+
+    def examine(self) -> Flow[Sequence[Finding]]:
+        """Look at what others do not have, such as quotas and buckets, and change nothing."""
         ...
 
     def create_file(self, source: Source, order: FileOrder) -> Flow[OpenAIFile]:

@@ -26,6 +26,7 @@ from aikit.http.headers import is_secret
 from aikit.http.messages import Request, Response
 from aikit.http.proxies import Proxy, proxies_for, proxy_among
 from aikit.providers import Provider, provider_from
+from aikit.providers.checks import Finding
 from aikit.providers.config.entries import Configured
 from aikit.providers.config.logins import is_signed
 from aikit.providers.kinds import KINDS, OPENAI
@@ -36,6 +37,8 @@ PROBE_S: Final = 5.0
 _MOST_OFF_S: Final = 60
 _LEAST_FREE: Final = 2**30
 _LONG: Final = 400
+_MOST_REQUESTS: Final = 20
+_LOOKED_INTO: Final = frozenset((403, 404))
 T = TypeVar("T")
 
 _MENDS: Final = {
@@ -48,27 +51,6 @@ _MENDS: Final = {
 }
 _CHECKS: Final = {"tls_error": "tls", "proxy_error": "proxy", "token_unavailable": "key", "invalid_response": "address"}
 _OF_STATUS: Final = {401: "key", 403: "key", 404: "address", 405: "address", 429: "limits"}
-
-
-@attrs.frozen
-class Finding:
-    """
-    What one probe found.
-
-    Attributes:
-        check: What was looked at: settings, key, proxy, dns, connection, tls, address, clock, store, …
-
-        is_good: Whether it is as it should be.
-
-        text: One sentence.
-
-        mend: What to do, where something is wrong.
-    """
-
-    check: str
-    is_good: bool
-    text: str
-    mend: str | None = None
 
 
 def examine(configured: Configured) -> Iterator[Finding]:
@@ -117,7 +99,7 @@ def _network(provider: Provider, configured: Configured, *, needs_list: bool) ->
             return
     started = time.time()
     try:
-        response, fault = _bounded(lambda: _exchange(provider))
+        response, fault, _ = _bounded(lambda: _driven(provider, provider.list_files({"limit": 1}), most=1))
     except TimeoutError:
         text = f"no answer of {parts.netloc} within {PROBE_S:g} s"
         yield Finding("connection", is_good=False, text=text, mend=_MENDS["connection"])
@@ -126,10 +108,26 @@ def _network(provider: Provider, configured: Configured, *, needs_list: bool) ->
         yield Finding("connection", is_good=True, text=f"{parts.netloc} answers")
         yield from _tls(parts.scheme, parts.hostname or "")
         yield from _clock(response, started)
+    own = list(_own(provider, configured)) if needs_list and (fault is None or fault.status in _LOOKED_INTO) else []
     if fault is not None and (needs_list or fault.status in {None, 401, 403}):
-        yield _refusal(fault, configured)
+        if all(one.is_good for one in own):  # otherwise it is told better there
+            yield _refusal(fault, configured)
     elif configured.settings.api_key:
         yield Finding("key", is_good=True, text="it is accepted" if fault is None else "it is not refused")
+    yield from own
+
+
+def _own(provider: Provider, configured: Configured) -> Iterator[Finding]:
+    """
+    Yield what the provider finds that it alone has.
+    """
+    try:
+        _, fault, found = _bounded(lambda: _driven(provider, provider.examine(), most=_MOST_REQUESTS))
+    except TimeoutError:
+        return
+    yield from found or ()
+    if fault is not None:
+        yield _refusal(fault, configured)
 
 
 def _refusal(error: OpenAIError, configured: Configured) -> Finding:
@@ -149,9 +147,9 @@ def _other_key(configured: Configured) -> str:
     return f"set {' or '.join(variables)}, or apiKey in AIProviders.json, or use aikit providers login"
 
 
-def _exchange(provider: Provider) -> tuple[Response | None, OpenAIError | None]:
+def _driven(provider: Provider, flow: Flow[T], most: int) -> tuple[Response | None, OpenAIError | None, T | None]:
     """
-    Ask for one page of files, once; return what came, and what is wrong with it.
+    Drive *flow* for *most* requests; return the last answer, what is wrong with it, and what the flow returned.
     """
     context, response = CallContext(), None
     timer = threading.Timer(PROBE_S, context.cancel)
@@ -160,30 +158,27 @@ def _exchange(provider: Provider) -> tuple[Response | None, OpenAIError | None]:
     try:
         transport = provider.make_transport(connections=1)
         try:
-            flow = provider.list_files({"limit": 1})
-            response = transport.send(attrs.evolve(_request_of(flow, context), timeout_s=PROBE_S), context)
-            with suppress(StopIteration):
-                flow.send(response)
+            step: Any = next(flow)
+            for _ in range(most):
+                while isinstance(step, Work):
+                    step = flow.send(step.run(context))
+                if not isinstance(step, Request):
+                    raise OpenAIError(message="it cannot be asked for its files", code="unsupported")
+                response = transport.send(attrs.evolve(step, timeout_s=PROBE_S), context)
+                step = flow.send(response)
+        except StopIteration as end:
+            return response, None, end.value
         finally:
             transport.close()
     except OpenAIError as error:
         if error.code == "cancelled":
             raise TimeoutError from None
-        return response, error
+        return response, error, None
     except Exception as error:  # noqa: BLE001  of a library that makes tokens
-        return response, OpenAIError(message=f"{type(error).__name__}: {error}", code="token_unavailable")
+        return response, OpenAIError(message=f"{type(error).__name__}: {error}", code="token_unavailable"), None
     finally:
         timer.cancel()
-    return response, None
-
-
-def _request_of(flow: Flow[Any], context: CallContext) -> Request:
-    step = next(flow)
-    while isinstance(step, Work):
-        step = flow.send(step.run(context))
-    if not isinstance(step, Request):
-        raise OpenAIError(message="it cannot be asked for its files", code="unsupported")
-    return step
+    return response, None, None
 
 
 def _proxy(origin: str) -> Proxy | None:

@@ -32,6 +32,7 @@ from aikit.validation.limits import Limits, limits_for
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from aikit.providers.checks import Finding
     from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
 
 T = TypeVar("T", OpenAIFile, OpenAIFileDeleted, OpenAIUpload, "OpenAIBatch")
@@ -121,6 +122,13 @@ class OpenAIProvider:
 
         transport = http_transport(http_agent, connections=connections)
         return with_tokens(transport, self.token, self.base_url)
+
+    def examine(self) -> Flow[Sequence[Finding]]:
+        """
+        Look at nothing more than others have, for OpenAI tells no quotas.
+        """
+        yield from ()
+        return ()
 
     def create_file(self, source: Source, order: FileOrder) -> Flow[OpenAIFile]:
         """

@@ -88,6 +88,56 @@ def test_each_fault_has_its_finding(
     assert mend in found.get(problem or "", "")
 
 
+@pytest.mark.parametrize(("kept", "is_good"), [(3, True), (449, True), (450, False)])
+def test_files_without_expiry_are_counted_where_they_have_a_quota(kept: int, aikit: Here, *, is_good: bool) -> None:
+    """
+    Azure keeps 500 of them; those with an expiry do not count.
+    """
+    file = {"object": "file", "bytes": 1, "created_at": 1, "filename": "a.jsonl", "purpose": "batch"}
+    files = [{**file, "id": f"file-{number}", "status": "processed"} for number in range(kept)]
+    files.append({**file, "id": "file-x", "status": "processed", "expires_at": 9})
+    page = json.dumps({"object": "list", "data": files, "has_more": False}).encode()
+    with serving(answer(200, page)) as server:
+        found = _problems(aikit, "azure", "--base-url", server.url, "--api-key", _KEY)
+        ran = aikit("doctor", "azure", "--base-url", server.url, "--api-key", _KEY)
+    assert list(found) == ([] if is_good else ["quota"])
+    assert found.get("quota", "give expires_after").find("give expires_after") >= 0
+    assert f"{kept} of at most 500 batch files without expiry are kept" in ran.out
+    assert {one.method for one in server.received} == {"GET"}
+
+
+@pytest.mark.parametrize(("gib", "is_good"), [(2, True), (19, False)])
+def test_bytes_are_counted_where_they_have_a_quota(gib: int, aikit: Here, *, is_good: bool) -> None:
+    """
+    Gemini keeps 20 GB of a project; all pages of the list are counted.
+    """
+
+    def pages(exchange: Exchange) -> None:
+        is_first = "pageToken" not in exchange.request_head()[1]
+        name = "files/a" if is_first else "files/b"
+        file = {"name": name, "sizeBytes": str(gib * 2**29), "createTime": "2026-11-30T00:00:00Z", "state": "ACTIVE"}
+        body = {"files": [file], **({"nextPageToken": "t"} if is_first else {})}
+        answer(200, json.dumps(body).encode())(exchange)
+
+    with serving(pages) as server:
+        found = _problems(aikit, "gemini", "--base-url", server.url.removesuffix("/v1"), "--api-key", _KEY)
+        ran = aikit("doctor", "gemini", "--base-url", server.url.removesuffix("/v1"), "--api-key", _KEY)
+    assert list(found) == ([] if is_good else ["quota"])
+    assert f"{gib}.0 of at most 20 GiB of files are kept" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("step", "told"), [(answer(503, b""), ["provider"]), (silent(), []), (answer(200, b"<html>"), ["address"])]
+)
+def test_a_quota_that_cannot_be_told_is_not_claimed(step: Step, told: list[str], aikit: Here) -> None:
+    """
+    What the second question meets is told, and the key is as good as it was.
+    """
+    with serving(answer(200, _PAGE), step) as server:
+        found = _problems(aikit, "azure", "--base-url", server.url, "--api-key", _KEY)
+    assert list(found) == told
+
+
 def test_a_server_that_is_slow_on_purpose_is_left(aikit: Here) -> None:
     """
     One byte now and then does not make a probe longer.

@@ -4,7 +4,7 @@ Azure OpenAI as OpenAI with another address, another header for its key, and lim
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +21,7 @@ from aikit.providers.azure.credentials import OneCredential, signed_headers
 from aikit.providers.azure.endpoint import Endpoint
 from aikit.providers.azure.entra import EntraToken, scope_of
 from aikit.providers.azure.mends import mending
-from aikit.providers.azure.quota import Quota, queue_of
+from aikit.providers.azure.quota import Quota, queue_of, quota_finding
 from aikit.providers.azure.reading import (
     RAW_STATUS,
     UNREADY,
@@ -30,6 +30,7 @@ from aikit.providers.azure.reading import (
     as_openai_upload,
     page_of,
 )
+from aikit.providers.checks import Finding
 from aikit.providers.config import ProviderSettings
 from aikit.providers.openai import OpenAIProvider, with_query
 from aikit.providers.tokens import unsupported
@@ -108,6 +109,13 @@ class AzureProvider(OpenAIProvider):
         """
         signed = super().make_transport(connections=connections, http_agent=http_agent)
         return OneCredential(signed=signed, headers=self.headers, has_token=self.token is not None)
+
+    def examine(self) -> Flow[Sequence[Finding]]:
+        """
+        Look how near the quota of files is.
+        """
+        page = yield from super().list_files({"purpose": "batch"})
+        return (quota_finding(page),)
 
     def create_file(self, source: Source, order: FileOrder) -> Flow[OpenAIFile]:
         """

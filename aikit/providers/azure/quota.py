@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import attrs
 
+from aikit.providers.checks import Finding
 from aikit.types.files import FilePage
 
 # https://learn.microsoft.com/azure/ai-services/openai/quotas-limits (read 2026-11-21)
@@ -46,10 +47,23 @@ class Quota:
         """
         Count the files of *page* without expiry; return a sentence for the caller where they are near the quota.
         """
-        kept = sum(file.expires_at is None for file in page.files)
+        kept = _kept(page)
         with self._lock:
             self._left = max((_NEAR - kept) // 2, _FEWEST_BETWEEN)
         return f"{kept:,} batch files are kept without expiry; {FULL}" if kept >= _NEAR else None
+
+
+def quota_finding(page: FilePage) -> Finding:
+    """
+    Return how near the batch files of *page* are to the quota.
+    """
+    kept = _kept(page)
+    text = f"{kept:,} of at most {_MOST} batch files without expiry are kept"
+    return Finding("quota", is_good=kept < _NEAR, text=text, mend=FULL if kept >= _NEAR else None)
+
+
+def _kept(page: FilePage) -> int:
+    return sum(file.expires_at is None for file in page.files)
 
 
 def queue_of(headers: Mapping[str, str]) -> str | None:

@@ -4,9 +4,10 @@ Files of the Gemini API as `OpenAIFile`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from aikit.providers.checks import Finding
 from aikit.providers.gemini.names import FILES, FileLabel, id_of
 from aikit.types.error_words import read_error
 from aikit.types.errors import OpenAIError
@@ -16,6 +17,7 @@ from aikit.types.wire import UnreadableError, unix_time
 _STATUSES: Final = {"ACTIVE": "processed", "PROCESSING": "uploaded", "FAILED": "error"}
 _READ: Final = frozenset(("name", "displayName", "sizeBytes", "createTime", "expirationTime", "error"))
 _DEFAULT_LIMIT: Final = 10_000  # as OpenAI's
+_MOST_BYTES: Final = 20 * 2**30  # of a project: https://ai.google.dev/gemini-api/docs/files (read 2026-11-30)
 
 
 def unreadable(what: str, data: Any) -> UnreadableError:
@@ -77,6 +79,16 @@ def page_of(files: list[Any], query: Mapping[str, Any]) -> FilePage:
     rest = [entry for entry in entries[start:] if wanted is None or entry.get("purpose") in {wanted, None}]
     limit = int(query.get("limit", _DEFAULT_LIMIT))
     return FilePage.from_wire({"data": rest[:limit], "has_more": len(rest) > limit})
+
+
+def quota_finding(files: Iterable[OpenAIFile]) -> Finding:
+    """
+    Return how near *files* are to what is kept of a project.
+    """
+    kept = sum(file.bytes or 0 for file in files)
+    text = f"{kept / 2**30:,.1f} of at most {_MOST_BYTES / 2**30:,.0f} GiB of files are kept"
+    is_good = kept < 0.9 * _MOST_BYTES
+    return Finding("quota", is_good=is_good, text=text, mend=None if is_good else "delete files, or wait 48 hours")
 
 
 def position_after(after: Any, entries: list[dict[str, Any]]) -> int:

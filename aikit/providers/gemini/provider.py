@@ -25,6 +25,7 @@ from aikit.providers.gemini.files import (
     files_in,
     label_from_wire,
     page_of,
+    quota_finding,
     require_empty,
 )
 from aikit.providers.gemini.lines import FirstLine, FirstLineReadError, model_in, model_of
@@ -38,6 +39,7 @@ from aikit.types.errors import CancelledError, ExchangeError, OpenAIError
 from aikit.validation.limits import Limits, limits_for
 
 if TYPE_CHECKING:
+    from aikit.providers.checks import Finding
     from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
     from aikit.types.files import FileOrder, FilePage, OpenAIFile, OpenAIFileDeleted
     from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart, UploadOrder
@@ -95,6 +97,13 @@ class GeminiProvider(OpenAIProvider):
         Return what answers this provider's requests, and heeds when Google says to ask again.
         """
         return RetryInfoTransport(super().make_transport(connections=connections, http_agent=http_agent))
+
+    def examine(self) -> Flow[Sequence[Finding]]:
+        """
+        Look how near the files of the project are to what Gemini keeps.
+        """
+        page = yield from self.list_files({})
+        return (quota_finding(page.files),)
 
     def create_file(self, source: Source, order: FileOrder) -> Flow[OpenAIFile]:
         """
