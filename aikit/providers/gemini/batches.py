@@ -9,30 +9,12 @@ from typing import Any, Final
 
 from aikit.providers.gemini.files import files_in, position_after, unreadable
 from aikit.providers.gemini.names import BATCHES, FILES, id_of, read_batch_label
+from aikit.providers.google.batches import CHAT, EMBEDDINGS, ENDS, WINDOW, status_of
 from aikit.types.batches import BatchPage, OpenAIBatch
 
-CHAT: Final = "/v1/chat/completions"
-EMBEDDINGS: Final = "/v1/embeddings"
 METHODS: Final = {CHAT: "batchGenerateContent", EMBEDDINGS: "asyncBatchEmbedContent"}
 """Endpoint of the lines → method that a batch of such lines is created with."""
 
-WINDOW: Final = "24h"
-_STATUSES: Final = {
-    "UNSPECIFIED": "validating",
-    "PENDING": "validating",
-    "RUNNING": "in_progress",
-    "SUCCEEDED": "completed",
-    "FAILED": "failed",
-    "CANCELLING": "cancelling",
-    "CANCELLED": "cancelled",
-    "EXPIRED": "expired",
-}
-_ENDS: Final = {
-    "completed": "completed_at",
-    "failed": "failed_at",
-    "cancelled": "cancelled_at",
-    "expired": "expired_at",
-}
 _CANCELLED: Final = 1  # of google.rpc.Code
 _NO_FILE: Final = ""
 _BETWEEN: Final = "~"
@@ -102,8 +84,8 @@ def _in_openai_names(data: Any) -> dict[str, Any]:
         "metadata": dict(metadata),
         "state": about.get("state"),
     }
-    if status in _ENDS:
-        fields[_ENDS[status]] = about.get("endTime") or about.get("updateTime")
+    if status in ENDS:
+        fields[ENDS[status]] = about.get("endTime") or about.get("updateTime")
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -116,9 +98,8 @@ def _status(data: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     """
     Return what the state says; an operation that ended with an error has failed, whatever its state was.
     """
-    told = str(about.get("state") or "UNSPECIFIED").rpartition("_STATE_")[2]
-    status = _STATUSES.get(told, told.lower())
-    if data.get("done") is True and data.get("error") and status not in _ENDS:
+    status = status_of(about.get("state"))
+    if data.get("done") is True and data.get("error") and status not in ENDS:
         return "cancelled" if _object(data, "error").get("code") == _CANCELLED else "failed"
     return status
 

@@ -1,0 +1,183 @@
+"""
+Batch prediction jobs as `OpenAIBatch`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aikit.providers.google.batches import CHAT, EMBEDDINGS, ENDS, WINDOW, status_of
+from aikit.providers.vertex.labels import JobLabels
+from aikit.providers.vertex.names import ERRORS, FILES, OUTPUT, FileName, batch_id, job_of, stored_in
+from aikit.providers.vertex.place import Place
+from aikit.types.batches import OpenAIBatch
+from aikit.types.wire import NOTHING, UnreadableError, unix_time, whole_number
+
+_REQUESTS: Final = re.compile(r"requests/(.+)\.jsonl")
+_MODELS: Final = "/models/"
+_NO_FILE: Final = ""
+_LONGEST_WORDS: Final = 1_000
+_CANCELLED: Final = 1
+_AGENT: Final = "service-PROJECT@gcp-sa-aiplatform.iam.gserviceaccount.com"
+_AGAIN: Final = "the fault is Google's: create the batch again"
+
+# https://cloud.google.com/apis/design/errors (read 2026-11-30)
+_CODES: Final[Mapping[int | None, tuple[str, str]]] = {
+    _CANCELLED: ("CANCELLED", "create another batch for what it left undone"),
+    2: ("UNKNOWN", _AGAIN),
+    3: (
+        "INVALID_ARGUMENT",
+        "one odd line fails the whole job: create it of a file of files.create, which checks every line",
+    ),
+    4: ("DEADLINE_EXCEEDED", "split the input, and create a batch of each part"),
+    5: ("NOT_FOUND", "check that the model is offered at this location, and that the input is still in the bucket"),
+    7: (
+        "PERMISSION_DENIED",
+        f"give {_AGENT} storage.objects.create and .get on the bucket (the role Storage Object User)",
+    ),
+    8: ("RESOURCE_EXHAUSTED", "wait until other jobs have ended, or ask Google for more quota"),
+    9: ("FAILED_PRECONDITION", "check that the bucket is there, and that its location fits that of the job"),
+    13: ("INTERNAL", _AGAIN),
+    14: ("UNAVAILABLE", _AGAIN),
+}
+"""Code of google.rpc.Code → its name, and what to do about a job that failed with it."""
+
+
+def batch_from_wire(data: Any, place: Place) -> OpenAIBatch:
+    """
+    Read the job that a batch is.
+
+    Raises:
+        OpenAIError: It is none (code ``"invalid_response"``).
+    """
+    # https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.batchPredictionJobs (rev. 20261106)
+    if not isinstance(data, dict) or batch_id(data.get("name")) is None:
+        why = "it is no BatchPredictionJob of Vertex AI"
+        message = f"the answer is not understood: {why}; is the base URL right?"
+        raise UnreadableError(message=message, body=data, why=why)
+    return OpenAIBatch.from_wire(in_openai_names(data, place))
+
+
+def output_folder(data: Any, place: Place) -> str | None:
+    """
+    Return what the names of the objects begin with that a job has written: ``"outputs/abc/prediction-model-…/"``.
+
+    It is ``None`` where a job has written nothing, or elsewhere than below the prefix of *place*: the API says where,
+    and who created the job need not have been aikit.
+    """
+    uri = _object(data, "outputInfo").get("gcsOutputDirectory")
+    return place.name_in(f"{uri.rstrip('/')}/") if isinstance(uri, str) else None
+
+
+def in_openai_names(data: Any, place: Place) -> dict[str, Any]:
+    """
+    Return a job as OpenAI would write a batch; of what is none, as much as can be read.
+    """
+    own_id = batch_id(data.get("name")) if isinstance(data, dict) else None
+    if own_id is None:
+        return {}
+    labels, status = JobLabels.from_wire(data.get("labels")), status_of(data.get("state"))
+    model = str(data.get("model") or "")
+    fields = {
+        "id": own_id,
+        "object": "batch",
+        "endpoint": labels.endpoint or (EMBEDDINGS if "embed" in model else CHAT),
+        "input_file_id": _input(data, place),
+        "completion_window": WINDOW,
+        "status": status,
+        "created_at": _first_time(data, "createTime", "startTime", "updateTime", "endTime"),
+        "in_progress_at": _first_time(data, "startTime"),
+        "model": model.rpartition(_MODELS)[2] or None,
+        "errors": {"data": _errors(data, status)},
+        "metadata": _metadata(data, labels),
+        "state": data.get("state"),
+        "partial_failures": data.get("partialFailures"),
+        **_results(data, status, labels.lines, job_of(own_id)),
+    }
+    if status in ENDS:
+        fields[ENDS[status]] = _first_time(data, "endTime", "updateTime")
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _object(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = data.get(name)
+    return value if isinstance(value, dict) else NOTHING
+
+
+def _first_time(data: Mapping[str, Any], *names: str) -> int | None:
+    """
+    Return the first of these times that is told.
+    """
+    return next(filter(None, (unix_time(data.get(name)) for name in names)), None)
+
+
+def _input(data: Mapping[str, Any], place: Place) -> str:
+    """
+    Return the id of the file that the lines of a job were translated from, or that another program named as its input.
+    """
+    uris = _object(_object(data, "inputConfig"), "gcsSource").get("uris")
+    name = place.name_in(uris[0]) if isinstance(uris, list) and uris else None
+    translated = _REQUESTS.fullmatch(name or "")
+    file = stored_in(FILES + translated[1] if translated else name)
+    return _NO_FILE if file is None else file.id
+
+
+def _metadata(data: Mapping[str, Any], labels: JobLabels) -> dict[str, str]:
+    """
+    Return the caller's pairs; of a job that another program created its labels and its name.
+    """
+    shown = data.get("displayName")
+    if labels.endpoint is None and isinstance(shown, str) and shown:
+        return {**labels.metadata, "display_name": shown}
+    return dict(labels.metadata)
+
+
+def _results(data: Mapping[str, Any], status: str, lines: int | None, job: str) -> dict[str, Any]:
+    """
+    Return how many requests are where and, when a job is over, the files with what came of them.
+
+    Google leaves out counts of 0, those that it does not know yet, and all of them while a job waits.
+    """
+    stats = _object(data, "completionStats")
+    counts = (whole_number(stats.get(name)) for name in ("successfulCount", "failedCount", "incompleteCount"))
+    done, failed, left = (count if count is None or count >= 0 else None for count in counts)
+    total = max((done or 0) + (failed or 0) + (left or 0), lines or 0)
+    fields: dict[str, Any] = {"request_counts": {"total": total, "completed": done, "failed": failed}}
+    if status in ENDS and _object(data, "outputInfo"):
+        is_sure = status == "failed"  # of a job that failed what is not counted is not there
+        if _are_there(done, failed, lines) if not is_sure else done:
+            fields["output_file_id"] = FileName(OUTPUT, job).id
+        if _are_there(failed, done, lines) if not is_sure else failed:
+            fields["error_file_id"] = FileName(ERRORS, job).id
+    return fields
+
+
+def _are_there(count: int | None, others: int | None, lines: int | None) -> bool:
+    """
+    Return whether there may be rows of one kind, of which *count* is told, when *others* are of the other kind.
+    """
+    if count is not None:
+        return count > 0
+    return others is None or others < (lines or 0)
+
+
+def _errors(data: Mapping[str, Any], status: str) -> list[dict[str, Any]]:
+    """
+    Return why a job failed, and what to do about it.
+    """
+    error, partial = _object(data, "error"), data.get("partialFailures")
+    partial = partial if isinstance(partial, list) else []
+    told = [error] if error.get("code") or error.get("message") else partial if status == "failed" else []
+    project = str(data["name"]).split("/")[1]
+    read = (_error(one, project) for one in told if isinstance(one, dict))
+    return [one for one in read if (status, one["code"]) != ("cancelled", "CANCELLED")]
+
+
+def _error(error: Mapping[str, Any], project: str) -> dict[str, Any]:
+    code = whole_number(error.get("code"))
+    name, mend = _CODES.get(code, (code, ""))
+    said = str(error.get("message") or "Vertex AI does not say why")[:_LONGEST_WORDS].rstrip(". ")
+    mend = mend.replace("PROJECT", project if project.isdecimal() else "PROJECT_NUMBER")
+    return {"code": name, "message": f"{said}; {mend}" if mend else said}
