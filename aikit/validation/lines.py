@@ -91,12 +91,15 @@ class Objects:
     Iterating, once, gives the line number, the line's bytes, and the object.
 
     Attributes:
+        decoder: Reads the lines.
+
         is_empty: Whether no line had content.
     """
 
     _lines: Iterator[bytes | None]
     _limits: Limits
     _problems: Problems
+    decoder: json.JSONDecoder | None = None
     _number: int = 0
     _blanks: int = 0
     is_empty: bool = True
@@ -144,7 +147,7 @@ class Objects:
             self._problems.add_line(self._number, "line_too_long", f"{message}; make it shorter.")
             return None
         try:
-            value = parsed(line)
+            value = parsed(line, self.decoder)
         except ValueError as error:
             let_through(error)
             self._problems.add_line(self._number, "invalid_json_line", f"{_INVALID} {error}")
@@ -194,7 +197,7 @@ def iter_lines(reader: Reader, max_bytes: int, on_read: Callable[[int], None] | 
         yield b"".join(rest) if held <= max_bytes else None
 
 
-def parsed(line: bytes) -> Any:
+def parsed(line: bytes, decoder: json.JSONDecoder | None = None) -> Any:
     """
     Return the JSON value of *line*, read strictly: UTF-8, and no NaN or Infinity, nor a number as large.
 
@@ -202,13 +205,14 @@ def parsed(line: bytes) -> Any:
         ValueError: *line* is not JSON; the message says where and why.
     """
     # RFC 8259 sections 6 and 8.1 (read 2026-11-21)
+    decoder = decoder or _DECODER
     try:
         text = line.decode()
         try:
-            value, end = _scan(text)
+            value, end = decoder.raw_decode(text)
         except json.JSONDecodeError:  # blanks in front, or really broken
-            return _DECODER.decode(text)
-        return value if end == len(text) else _DECODER.decode(text)
+            return decoder.decode(text)
+        return value if end == len(text) else decoder.decode(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"{error.msg} at column {error.colno}.{hint_for(line)}") from None
     except UnicodeDecodeError as error:
@@ -218,6 +222,13 @@ def parsed(line: bytes) -> Any:
     except ValueError as error:
         # Python itself refuses integers of more than 4,300 digits
         raise ValueError("A number has too many digits." if "digits" in str(error) else str(error)) from None
+
+
+def make_decoder(**hooks: Any) -> json.JSONDecoder:
+    """
+    Return a decoder for `parsed` with *hooks* of its own, for example ``object_pairs_hook``.
+    """
+    return json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite, **hooks)
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -231,5 +242,4 @@ def _finite(text: str) -> float:
     return value
 
 
-_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
-_scan: Final = _DECODER.raw_decode
+_DECODER: Final = make_decoder()

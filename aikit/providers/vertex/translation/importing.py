@@ -1,0 +1,104 @@
+"""
+What the importer of batch jobs can read: one line that it cannot read ends the whole job before any was answered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import attrs
+
+from aikit.validation.problems import kind_of
+
+MOST_LEVELS: Final = 15
+_MOST_COLUMNS: Final = 10_000
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}")
+_SHOWN: Final = 60
+
+
+class UnreadableByImporterError(Exception):
+    """
+    A value breaks a rule of the importer.
+    """
+
+
+def name_problem(name: str) -> str | None:
+    """
+    Return what is wrong with *name* as that of a column; ``None`` if nothing is.
+    """
+    if _NAME.fullmatch(name):
+        return None
+    return f'has the name "{name[:_SHOWN]}"; batches on Vertex AI take names of letters, digits and _ only'
+
+
+def without_empty(value: Any) -> Any:
+    """
+    Return *value*, decoded JSON, without the nulls and the empty objects in its objects.
+    """
+    if type(value) is dict:
+        members = ((name, without_empty(member)) for name, member in value.items())
+        return {name: member for name, member in members if member is not None and member != {}}
+    return [without_empty(element) for element in value] if type(value) is list else value
+
+
+@attrs.define
+class Columns:
+    """
+    The columns that the importer makes of objects of any form, in all lines of a file: each has one type.
+    """
+
+    # Google's importer is a BigQuery load that finds out the types; BigQuery tables have 10,000 columns at most.
+
+    _kinds: dict[str, str] = attrs.field(factory=dict)
+
+    def add(self, value: dict[str, Any], root: str, level: int) -> str | None:
+        """
+        Add the columns of *value*, which stands under *root* at a *level* of nesting.
+
+        Returns:
+            What the importer could not read of it, as the rest of a sentence, and nothing was added; or ``None``.
+        """
+        found: dict[str, str] = {}
+        try:
+            for path, kind in _columns(value, root, level):
+                known = self._kinds.get(path) or found.setdefault(path, kind)
+                if known != kind:
+                    return _mixed(path, known, kind)
+        except UnreadableByImporterError as error:
+            return str(error)
+        if len(self._kinds) + len(found) > _MOST_COLUMNS:
+            return f"brings the file to more than {_MOST_COLUMNS:,} different names; a batch on Vertex AI has no more"
+        self._kinds |= found
+        return None
+
+
+def _columns(value: Any, path: str, level: int) -> Iterator[tuple[str, str]]:
+    if level > MOST_LEVELS:
+        raise UnreadableByImporterError(f"is nested too deeply; batches on Vertex AI take {MOST_LEVELS} levels in all")
+    if type(value) is dict:
+        for name, member in value.items():
+            problem = name_problem(name)
+            if problem is not None:
+                raise UnreadableByImporterError(problem)
+            yield from _column(member, f"{path}.{name.lower()}", level)
+    else:
+        for element in value:
+            if type(element) is list:
+                raise UnreadableByImporterError("has an array in an array, which batches on Vertex AI do not take")
+            yield from _column(element, f"{path}[]", level)
+
+
+def _column(value: Any, path: str, level: int) -> Iterator[tuple[str, str]]:
+    if value is None or value == {}:
+        what = "null" if value is None else "an empty object"
+        raise UnreadableByImporterError(f"has {what} in it, which batches on Vertex AI do not take")
+    yield path, "a number" if type(value) in {int, float} else kind_of(value)
+    if type(value) is dict or type(value) is list:
+        yield from _columns(value, path, level + 1)
+
+
+def _mixed(path: str, known: str, kind: str) -> str:
+    name = path.partition(".")[2][:_SHOWN]
+    return f'has {kind} as "{name}", which is {known} elsewhere in the file; a batch on Vertex AI takes one type'

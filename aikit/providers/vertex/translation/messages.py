@@ -1,0 +1,183 @@
+"""
+The messages of a chat as Gemini's system instruction and turns.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from aikit.providers.vertex.translation.content import parts_of, text_of, texts_of
+from aikit.providers.vertex.translation.importing import Columns, without_empty
+from aikit.providers.vertex.translation.refusals import expect, expect_choice, refuse
+from aikit.validation.lines import parsed
+
+_ARGUMENTS_LEVEL: Final = 8
+"""Of nesting, of the arguments or the result of a call: below line, request, contents, turn, parts, part and call."""
+
+_UNSIGNED: Final = base64.b64encode(b"skip_thought_signature_validator").decode()
+"""What Gemini 3 takes for the signature of a call that another model made."""
+
+# https://cloud.google.com/vertex-ai/generative-ai/docs/thought-signatures (read 2026-11-30)
+
+
+@attrs.define
+class Conversation:
+    """
+    The turns of one request.
+
+    Attributes:
+        columns: Of arguments and results in the whole file.
+
+        is_signed: Whether the model demands signatures of calls, and knows the detail of each image.
+
+        has_objects: Whether the result of a call may be an object.
+
+        system: Parts of the system instruction.
+
+        contents: The turns.
+
+        details: Of its images, as resolutions for the whole request; ``None`` stands for the model's own choice.
+    """
+
+    columns: Columns
+    is_signed: bool = False
+    has_objects: bool = True
+    system: list[dict[str, Any]] = attrs.field(factory=list)
+    contents: list[dict[str, Any]] = attrs.field(factory=list)
+    details: set[str | None] = attrs.field(factory=set)
+    _names: dict[str, str] = attrs.field(factory=dict)
+
+    def add(self, messages: Any) -> None:
+        """
+        Add all *messages*.
+
+        Raises:
+            RefusedError: One cannot be translated.
+        """
+        for number, message in enumerate(expect(messages, list, "messages")):
+            param = f"messages[{number}]"
+            add = expect_choice(expect(message, dict, param).get("role"), _ROLES, f"{param}.role")
+            add(self, message, param)
+        if not self.contents:
+            refuse("messages", "has no content beside system messages, which Vertex AI does not take")
+
+    def add_system(self, message: dict[str, Any], param: str) -> None:
+        """
+        Add a system message; wherever it stands, it goes to the system instruction.
+        """
+        self.system += [{"text": text} for text in texts_of(message.get("content"), f"{param}.content") if text]
+
+    def add_user(self, message: dict[str, Any], param: str) -> None:
+        """
+        Add what the user said or showed.
+        """
+        parts = parts_of(message.get("content"), f"{param}.content")
+        if not self.is_signed:
+            for part in parts:
+                if "text" not in part:
+                    self.details.add(part.pop("mediaResolution", {}).get("level"))
+        self._add("user", parts)
+
+    def add_assistant(self, message: dict[str, Any], param: str) -> None:
+        """
+        Add what the model said, and what it called.
+        """
+        for name in ("function_call", "audio"):
+            if message.get(name) is not None:
+                refuse(f"{param}.{name}", "cannot be translated; leave it out, or write calls as tool_calls")
+        parts = [{"text": text} for text in texts_of(message.get("content"), f"{param}.content")]
+        parts += [{"text": text} for text in texts_of(message.get("refusal"), f"{param}.refusal")]
+        is_first = True
+        for number, call in enumerate(expect(message.get("tool_calls") or [], list, f"{param}.tool_calls")):
+            parts.append(self._call(call, f"{param}.tool_calls[{number}]", is_first=is_first))
+            is_first = False
+        self._add("model", parts)
+
+    def add_result(self, message: dict[str, Any], param: str) -> None:
+        """
+        Add what a call gave.
+        """
+        call_id = expect(message.get("tool_call_id"), str, f"{param}.tool_call_id")
+        if call_id not in self._names:
+            refuse(f"{param}.tool_call_id", f'is "{call_id[:60]}", and no call before it has that id')
+        text = text_of(message.get("content") or "", f"{param}.content")
+        told = {"id": call_id, "name": self._names[call_id], "response": self._response(text)}
+        self._add("user", [{"functionResponse": told}])
+
+    def _add(self, role: str, parts: list[dict[str, Any]]) -> None:
+        if not parts:
+            return
+        if self.contents and self.contents[-1]["role"] == role:
+            self.contents[-1]["parts"] += parts
+        else:
+            self.contents.append({"role": role, "parts": parts})
+
+    def _call(self, call: Any, param: str, *, is_first: bool) -> dict[str, Any]:
+        name, call_id, arguments = function_call(call, param)
+        self._names[call_id] = name
+        told: dict[str, Any] = {"id": call_id, "name": name}
+        if arguments:
+            problem = self.columns.add(arguments, "args", _ARGUMENTS_LEVEL)
+            if problem is not None:
+                refuse(f"{param}.function.arguments", f"{problem}")
+            told["args"] = arguments
+        part: dict[str, Any] = {"functionCall": told}
+        signature = signature_of(call)
+        if signature is not None or (self.is_signed and is_first):
+            part["thoughtSignature"] = signature or _UNSIGNED
+        return part
+
+    def _response(self, text: str) -> dict[str, Any]:
+        """
+        Return *text* as the result of a call: an object as it is if the importer can read it, all else as text.
+        """
+        if self.has_objects and text.lstrip()[:1] == "{":
+            try:
+                value = parsed(text.encode())
+            except ValueError:
+                value = None
+            if type(value) is dict and value and self.columns.add(value, "response", _ARGUMENTS_LEVEL) is None:
+                return value
+        return {"output": text}
+
+
+def function_call(call: Any, param: str) -> tuple[str, str, dict[str, Any]]:
+    """
+    Return name, id and arguments of a *call* of an assistant's message; without nulls and empty objects.
+
+    Raises:
+        RefusedError: It is none of a function, or its arguments are no JSON object.
+    """
+    expect_choice(expect(call, dict, param).get("type", "function"), {"function": None}, f"{param}.type")
+    function = expect(call.get("function"), dict, f"{param}.function")
+    name = expect(function.get("name"), str, f"{param}.function.name")
+    call_id = expect(call.get("id"), str, f"{param}.id")
+    place = f"{param}.function.arguments"
+    try:
+        arguments = parsed(expect(function.get("arguments") or "{}", str, place).encode())
+    except ValueError as error:
+        refuse(place, f"is no JSON: {error}")
+    return name, call_id, without_empty(expect(arguments, dict, place))
+
+
+def signature_of(call: dict[str, Any]) -> str | None:
+    """
+    Return the signature that Google's answers put into a *call*; ``None`` without one.
+    """
+    value: Any = call
+    for name in ("extra_content", "google", "thought_signature"):
+        value = value.get(name) if type(value) is dict else None
+    return value if type(value) is str and value else None
+
+
+_ROLES: Final[Mapping[str, Callable[[Conversation, dict[str, Any], str], None]]] = {
+    "system": Conversation.add_system,
+    "developer": Conversation.add_system,
+    "user": Conversation.add_user,
+    "assistant": Conversation.add_assistant,
+    "tool": Conversation.add_result,
+}

@@ -1,0 +1,219 @@
+"""
+The input of a batch translated to files on this machine, checked to its last line before any of it is sent.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import attrs
+
+from aikit.http.context import CallContext
+from aikit.http.sources import Source
+from aikit.providers.vertex.translation.claude import claude_request
+from aikit.providers.vertex.translation.embeddings import embedding_request
+from aikit.providers.vertex.translation.importing import Columns
+from aikit.providers.vertex.translation.models import ANTHROPIC, EMBEDDINGS, OPENAI, Model, model_named
+from aikit.providers.vertex.translation.refusals import RefusedError
+from aikit.providers.vertex.translation.requests import GeminiRequest
+from aikit.storage.temporary import TemporaryFolder
+from aikit.types.errors import OpenAIError, Rejected
+from aikit.types.interruptions import let_through
+from aikit.validation.batch_lines import BatchRules
+from aikit.validation.limits import Limits
+from aikit.validation.lines import Objects, iter_lines, make_decoder
+from aikit.validation.problems import Problems
+
+log: Final = logging.getLogger("aikit")
+
+_BUFFER: Final = 1024 * 1024
+_encode: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in members if names.count(name) > 1)
+        raise ValueError(f'An object has the name "{twice[:60]}" twice.')
+    return members
+
+
+_DECODER: Final = make_decoder(object_pairs_hook=_unique)
+
+
+@attrs.frozen(kw_only=True)
+class Staged:
+    """
+    The translated input of a batch, in a private temporary folder.
+
+    Attributes:
+        requests: The lines for Vertex AI.
+
+        ids: The custom_id of each, as a JSON string on a line.
+
+        model: Path of the model that all lines ask.
+
+        endpoint: OpenAI's endpoint of all lines.
+
+        shape: Of the lines: ``"gemini"``, ``"anthropic"`` or ``"openai"``.
+
+        lines: Their number.
+    """
+
+    requests: Path
+    ids: Path
+    model: str
+    endpoint: str
+    shape: str
+    lines: int
+    _folder: TemporaryFolder
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What is to be known of the lines wherever they are stored."""
+        return {"model": self.model, "endpoint": self.endpoint, "shape": self.shape, "lines": str(self.lines)}
+
+    def discard(self) -> None:
+        """
+        Remove the files.
+        """
+        self._folder.remove()
+
+
+def stage(source: Source, context: CallContext, *, limits: Limits) -> Staged:
+    """
+    Translate *source*, the input of a batch; `Staged.discard` is then the caller's.
+
+    Raises:
+        Rejected: Lines break rules, cannot be translated, or would not be imported; up to a hundred are told.
+        OpenAIError: The model is unknown; the source cannot be read; there is no room (code ``"temporary_storage"``).
+        CancelledError: *context* was cancelled.
+    """
+    folder = TemporaryFolder.make()
+    try:
+        return _staged(source, context, limits, folder)
+    except OSError as error:
+        folder.remove()
+        let_through(error)
+        raise _no_room(folder.path, error) from error
+    except BaseException:
+        folder.remove()
+        raise
+
+
+def _staged(source: Source, context: CallContext, limits: Limits, folder: TemporaryFolder) -> Staged:
+    requests, ids = folder.path / "requests.jsonl", folder.path / "ids.jsonl"
+    problems = Problems()
+    rules = BatchRules(attrs.evolve(limits, batch_endpoints=()), problems)  # which ones, the model says
+
+    def on_read(done: int) -> None:
+        context.report("checking", done, source.size_bytes)
+
+    with requests.open("wb", _BUFFER) as file, ids.open("wb", _BUFFER) as names:
+        translation = _Translation(file, names, problems)
+        reader = source.open()
+        try:
+            lines = iter_lines(reader, limits.line_max_bytes, on_read)
+            objects = Objects(lines, limits, problems, decoder=_DECODER)
+            for number, line, value in objects:
+                before = problems.count
+                rules.check(value, number)
+                if problems.count == before:
+                    translation.add(number, line, value)
+        finally:
+            reader.close()
+    if not objects.is_empty:
+        rules.finish()
+    if problems.count or translation.model is None:
+        raise Rejected(problems.shown())
+    translation.tell_left_out(source.name)
+    return Staged(
+        requests=requests,
+        ids=ids,
+        model=translation.model.path,
+        endpoint=translation.endpoint,
+        shape=translation.model.shape,
+        lines=rules.lines,
+        folder=folder,
+    )
+
+
+@attrs.define
+class _Translation:
+    """
+    The translation of one file, line by line.
+
+    Attributes:
+        model: That of its lines; ``None`` before the first.
+
+        endpoint: Likewise.
+    """
+
+    _requests: BinaryIO
+    _ids: BinaryIO
+    _problems: Problems
+    model: Model | None = None
+    endpoint: str = ""
+    _columns: Columns = attrs.field(factory=Columns)
+    _left_out: set[str] = attrs.field(factory=set)
+
+    def add(self, number: int, line: bytes, value: Mapping[str, Any]) -> None:
+        """
+        Add a line that obeys the rules of batches.
+
+        Raises:
+            OpenAIError: Its model is unknown, or does not take such lines.
+        """
+        if self.model is None:
+            self.endpoint = value["url"]
+            self.model = self._model(value["body"]["model"], number)
+        try:
+            translated = line if self.model.shape == OPENAI else self._translated(self.model, value["body"], number)
+        except RefusedError as error:
+            self._problems.add_line(number, error.code, error.message, f"body.{error.param}")
+        except UnicodeEncodeError:
+            message = "A text has half of a surrogate pair, which is no character; remove it."
+            self._problems.add_line(number, "invalid_value", message, "body")
+        except RecursionError:
+            self._problems.add_line(number, "unsupported", "The request is nested too deeply.", "body")
+        else:
+            self._requests.write(translated + b"\n")
+            self._ids.write(json.dumps(value["custom_id"]).encode() + b"\n")
+
+    def tell_left_out(self, name: str) -> None:
+        """
+        Log which parameters were left out, since they change neither answers nor prices.
+        """
+        if self._left_out:
+            log.info("%s: Vertex AI has no %s, which was left out", name, ", ".join(sorted(self._left_out)))
+
+    def _model(self, name: str, number: int) -> Model:
+        try:
+            model = model_named(name)
+            model.require(self.endpoint)
+        except OpenAIError as error:
+            raise attrs.evolve(error, line=number) from None
+        return model
+
+    def _translated(self, model: Model, body: Mapping[str, Any], number: int) -> bytes:
+        key = f"r-{number}"
+        if model.shape == ANTHROPIC:
+            request = claude_request(body, self._columns, self._left_out)
+            return _encode({"custom_id": key, "request": request}).encode()
+        if self.endpoint == EMBEDDINGS:
+            request = embedding_request(body, self._left_out)
+        else:
+            request = GeminiRequest(model.version, model.path, self._columns).add_all(body, self._left_out)
+        return _encode({"key": key, "request": request}).encode()
+
+
+def _no_room(folder: Path, error: OSError) -> OpenAIError:
+    message = f"the temporary folder {folder} cannot be used: {error.strerror or error}; free some space on that disk"
+    return OpenAIError(
+        message=f"{message}, or set TMPDIR to a folder with room for the translated lines", code="temporary_storage"
+    )

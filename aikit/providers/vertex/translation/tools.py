@@ -1,0 +1,91 @@
+"""
+Tools and the choice among them as Gemini's function declarations and tool configuration.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from aikit.providers.vertex.translation.refusals import expect, expect_choice, refuse
+from aikit.providers.vertex.translation.schemas import gemini_schema
+
+_PARAMETERS_LEVEL: Final = 7
+"""Of nesting, of the parameters of a function: below line, request, tools, tool, functionDeclarations and function."""
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}")
+MODES: Final = {"none": "NONE", "auto": "AUTO", "required": "ANY"}
+
+
+def functions_of(tools: Any) -> Iterator[tuple[dict[str, Any], str]]:
+    """
+    Yield the functions in *tools*, and the place of each.
+
+    Raises:
+        RefusedError: A tool is no function.
+    """
+    for number, tool in enumerate(expect(tools, list, "tools")):
+        param = f"tools[{number}]"
+        expect_choice(expect(tool, dict, param).get("type"), {"function": None}, f"{param}.type")
+        function = expect(tool.get("function"), dict, f"{param}.function")
+        expect(function.get("name"), str, f"{param}.function.name")
+        yield function, f"{param}.function"
+
+
+def gemini_tools(tools: Any) -> list[dict[str, Any]]:
+    """
+    Return *tools* as one tool of Gemini with all functions; empty without any.
+
+    Raises:
+        RefusedError: One cannot be translated.
+    """
+    declarations = []
+    for function, param in functions_of(tools):
+        name = function["name"]
+        if not _NAME.fullmatch(name):
+            refuse(
+                f"{param}.name", f'is "{name[:60]}"; Vertex AI takes letters, digits and _ . : - after a letter or _'
+            )
+        told = {"name": name}
+        if function.get("description"):
+            told["description"] = expect(function["description"], str, f"{param}.description")
+        if function.get("parameters"):
+            told["parameters"] = gemini_schema(function["parameters"], f"{param}.parameters", _PARAMETERS_LEVEL)
+        declarations.append(told)
+    return [{"functionDeclarations": declarations}] if declarations else []
+
+
+def gemini_choice(choice: Any) -> dict[str, Any]:
+    """
+    Return what *choice* among tools is as a tool configuration.
+
+    Raises:
+        RefusedError: It cannot be translated.
+    """
+    names = chosen_names(choice)
+    if names is None:
+        return {"functionCallingConfig": {"mode": expect_choice(choice, MODES, "tool_choice")}}
+    return {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": names}}
+
+
+def chosen_names(choice: Any) -> list[str] | None:
+    """
+    Return the functions of which *choice* demands one; ``None`` if it names none.
+
+    Raises:
+        RefusedError: It is of an unknown form.
+    """
+    if type(choice) is not dict:
+        return None
+    kinds = {"function": [choice], "allowed_tools": choice.get("allowed_tools")}
+    given = expect_choice(choice.get("type"), kinds, "tool_choice.type")
+    if type(given) is dict:
+        expect_choice(given.get("mode"), {"required": None}, "tool_choice.allowed_tools.mode")
+        given = given.get("tools")
+    return [_name(tool) for tool in expect(given, list, "tool_choice.allowed_tools.tools")]
+
+
+def _name(tool: Any) -> str:
+    function = expect(expect(tool, dict, "tool_choice").get("function"), dict, "tool_choice.function")
+    return expect(function.get("name"), str, "tool_choice.function.name")

@@ -1,0 +1,3 @@
+"""
+Tests of the translation of lines for Vertex AI.
+"""
