@@ -9,7 +9,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.parser import BytesParser
@@ -45,6 +45,10 @@ class Resource:
     Attributes:
         looks: How often a new file is looked at before it is processed.
 
+        get_blob: Reads a blob, by its address, as the identity of the resource does; ``None`` where there are none.
+
+        put_blob: Writes one.
+
         asked: Method and target of each request, and its JSON if it has any.
 
         deletes_silently: Whether a deletion is answered with 204 and nothing.
@@ -57,6 +61,8 @@ class Resource:
     files: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     contents: dict[str, bytes] = attrs.field(factory=dict)
     batches: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+    get_blob: Callable[[str], bytes] | None = None
+    put_blob: Callable[[str, bytes], object] | None = None
     url: str = ""
     lock: Any = attrs.field(factory=threading.Lock)
     _left: dict[str, int] = attrs.field(factory=dict)
@@ -99,6 +105,8 @@ class Resource:
         """
         Create a batch, described as the REST page of the dated surface describes one.
         """
+        if order.get("input_blob"):
+            return self._begin_with_blob(order)
         file = self.files.get(order["input_file_id"])
         if file is None or file["status"] != "processed":
             state = "Deleted" if file is None else str(file["status"])
@@ -126,6 +134,33 @@ class Resource:
         self.batches[batch["id"]] = batch if is_dated else batch | {"endpoint": order["endpoint"]}
         return self.batches[batch["id"]]
 
+    def _begin_with_blob(self, order: dict[str, Any]) -> dict[str, Any]:
+        """
+        Create a batch whose input and output are blobs; of such ones the service keeps no pairs.
+        """
+        if order["input_file_id"] is not None or "metadata" in order or self.get_blob is None:
+            raise Refusal(400, "invalidPayload", "metadata and input_file_id are not supported with input_blob.")
+        blob = order["input_blob"]
+        self.contents[blob] = self.get_blob(blob)
+        batch = {
+            "id": f"batch_{uuid.uuid4()}",
+            "object": "batch",
+            "endpoint": order["endpoint"],
+            "completion_window": order["completion_window"],
+            "created_at": int(time.time()) + len(self.batches),
+            "status": "validating",
+            "metadata": None,
+            "request_counts": {"total": 0, "completed": 0, "failed": 0},
+            "input_file_id": None,
+            "input_blob": blob,
+            "output_blob": "",
+            "error_blob": "",
+            "errors": None,
+            "folder": order["output_folder"]["url"],
+        }
+        self.batches[batch["id"]] = batch
+        return batch
+
     def complete(self, batch_id: str) -> dict[str, Any]:
         """
         Answer all lines of a batch, and return it; its error file is there, and empty.
@@ -135,12 +170,20 @@ class Resource:
             raise Refusal(404, "notFound", f"The requested resource '{batch_id}' does not exist.")
         if batch["status"].lower() != "validating":
             return batch
-        lines = [json.loads(line) for line in self.contents[batch["input_file_id"]].splitlines()]
+        lines = [
+            json.loads(line) for line in self.contents[batch.get("input_blob") or batch["input_file_id"]].splitlines()
+        ]
         output = b"".join(json.dumps(_answer(line)).encode() + b"\n" for line in reversed(lines))
+        counts = {"total": len(lines), "completed": len(lines), "failed": 0}
+        if self.put_blob is not None and batch.get("input_blob"):
+            folder = f"{batch['folder']}/{uuid.uuid4()}"
+            self.put_blob(f"{folder}/results.jsonl", output)
+            blobs = {"output_blob": f"{folder}/results.jsonl", "error_blob": f"{folder}/errors.jsonl"}  # not written
+            self.batches[batch_id] = batch | blobs | {"status": "completed", "request_counts": counts}
+            return self.batches[batch_id]
         files = [
             self.store(name, "batch_output", content) for name, content in (("out.jsonl", output), ("e.jsonl", b""))
         ]
-        counts = {"total": len(lines), "completed": len(lines), "failed": 0}
         ids = {name: file["id"] for name, file in zip(("output_file_id", "error_file_id"), files, strict=True)}
         self.batches[batch_id] = batch | ids | {"status": "completed", "request_counts": counts}
         return self.batches[batch_id]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from aikit.http.headers import redacted
 from aikit.runtime.parameters import require_text
 from aikit.types.wire import is_id
 
@@ -21,7 +22,9 @@ def require_id(name: str, value: Any) -> None:
     """
     require_text(name, value)
     if not is_id(value):
-        raise ValueError(f"{name} {value!r} cannot be an id: it has white space, control characters or dot segments")
+        raise ValueError(
+            f"{name} {redacted(value)!r} cannot be an id: it has white space, control characters or dot segments"
+        )
 
 
 def require_path(name: str, value: Any) -> str:

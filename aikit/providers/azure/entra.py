@@ -36,12 +36,15 @@ class EntraToken:
 
     Attributes:
         scope: What tokens are asked for.
+
+        need: Beginning of the sentence for users without the library: what there is not.
     """
 
     # https://learn.microsoft.com/python/api/azure-identity (1.27.0, read 2026-11-30)
     # `_lock` guards `_ask`; making it asks no network.
 
     scope: str
+    need: str = "there is neither a key (AZURE_OPENAI_API_KEY) nor a token"
     _ask: Callable[[], str] | None = None
     _lock: Any = attrs.field(factory=threading.Lock, repr=False)
 
@@ -54,19 +57,16 @@ class EntraToken:
         """
         with self._lock:
             if self._ask is None:
-                self._ask = _provider(self.scope)
+                self._ask = _provider(self.scope, self.need)
             ask = self._ask
         return ask()
 
 
-def _provider(scope: str) -> Callable[[], str]:
+def _provider(scope: str, need: str) -> Callable[[], str]:
     try:
         from azure.identity import DefaultAzureCredential, get_bearer_token_provider  # noqa: PLC0415  an extra
     except ModuleNotFoundError as error:
-        message = (
-            "there is neither a key (AZURE_OPENAI_API_KEY) nor a token; for the token of an identity, "
-            "pip install 'aikit-client[azure]'"
-        )
+        message = f"{need}; for the token of an identity, pip install 'aikit-client[azure]'"
         raise OpenAIError(message=message, code="token_unavailable") from error
     token: Callable[[], str] = get_bearer_token_provider(DefaultAzureCredential(), scope)
     return token

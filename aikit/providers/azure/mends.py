@@ -14,10 +14,16 @@ from aikit.types.errors import OpenAIError
 
 T = TypeVar("T")
 
+_UNREADABLE: Final = "reading blobs takes a SAS in blob_storage that is good now, or the role Storage Blob Data Reader"
 _BY_CODE: Final = {
     "quotaExceeded": FULL,
     "token_limit_exceeded": "the deployment's queue of tokens is full: create the batch when others have ended",
     "404": "is the endpoint that of a resource, and is its api-version one that there is?",
+    "AuthenticationFailed": _UNREADABLE,
+    "AuthorizationFailure": _UNREADABLE,
+    "AuthorizationPermissionMismatch": _UNREADABLE,
+    "NoAuthenticationInformation": _UNREADABLE,
+    "PublicAccessNotPermitted": _UNREADABLE,
 }
 _BY_WORDS: Final = {
     "invalid value for purpose": "an api-version may be too old for a purpose: leave it out, or take a newer one",

@@ -12,11 +12,13 @@ import attrs
 
 from aikit.http.bodies import json_body
 from aikit.http.flow import Flow, Pause, Work
-from aikit.http.messages import Transport
-from aikit.http.refusals import discreet, understood
+from aikit.http.messages import Request, Sink, Transport
+from aikit.http.refusals import discreet, raise_for_status, understood
+from aikit.http.sinks import ResumingSink
 from aikit.http.sources import Source, URLSource
 from aikit.providers.account import Account, key_of
 from aikit.providers.addresses import account_address
+from aikit.providers.azure.blobs import BlobStorage, blob_file, is_address
 from aikit.providers.azure.credentials import OneCredential, signed_headers
 from aikit.providers.azure.endpoint import Endpoint
 from aikit.providers.azure.entra import EntraToken, scope_of
@@ -33,9 +35,9 @@ from aikit.providers.azure.reading import (
 from aikit.providers.checks import Finding
 from aikit.providers.config import ProviderSettings
 from aikit.providers.openai import OpenAIProvider, with_query
-from aikit.providers.tokens import unsupported
+from aikit.providers.tokens import TokenTransport, unsupported
 from aikit.types.errors import CancelledError, OpenAIError
-from aikit.types.files import FileOrder, FilePage, OpenAIFile
+from aikit.types.files import FileOrder, FilePage, OpenAIFile, OpenAIFileDeleted
 from aikit.types.uploads import OpenAIUpload
 from aikit.validation.limits import Limits, limits_for
 
@@ -56,6 +58,8 @@ class AzureProvider(OpenAIProvider):
     Attributes:
         endpoint: Where the resource answers.
 
+        blobs: Where blobs are that stand for files of batches, if that is told.
+
         quota: When to count again the files that are kept without expiry.
     """
 
@@ -63,6 +67,7 @@ class AzureProvider(OpenAIProvider):
 
     kind: str = "azure"
     endpoint: Endpoint
+    blobs: BlobStorage | None = None
     quota: Quota = attrs.field(factory=Quota, eq=False, repr=False)
 
     @classmethod
@@ -71,7 +76,7 @@ class AzureProvider(OpenAIProvider):
         Return the provider that *settings* describe.
 
         Raises:
-            ValueError: There is no endpoint, or its version is none.
+            ValueError: There is no endpoint, or its version is none, or blobs are not where they may be.
         """
         settings.require_usable()
         endpoint = Endpoint.of(settings.base_url or "", settings.setting("api_version"))
@@ -79,7 +84,13 @@ class AzureProvider(OpenAIProvider):
         token = settings.token
         if token is None and settings.api_key is None:
             token = EntraToken(settings.setting("scope") or scope_of(endpoint.resource))
-        return cls(base_url=endpoint.base_url, headers=fields, endpoint=endpoint, token=None if is_signed else token)
+        return cls(
+            base_url=endpoint.base_url,
+            headers=fields,
+            endpoint=endpoint,
+            blobs=BlobStorage.from_settings(settings),
+            token=None if is_signed else token,
+        )
 
     @property
     def identity(self) -> str:
@@ -108,7 +119,9 @@ class AzureProvider(OpenAIProvider):
         Return what answers this provider's requests.
         """
         signed = super().make_transport(connections=connections, http_agent=http_agent)
-        return OneCredential(signed=signed, headers=self.headers, has_token=self.token is not None)
+        own = OneCredential(signed=signed, headers=self.headers, has_token=self.token is not None)
+        bare = signed.inner if isinstance(signed, TokenTransport) else signed
+        return own if self.blobs is None else self.blobs.transport(bare, own)
 
     def examine(self) -> Flow[Sequence[Finding]]:
         """
@@ -142,6 +155,29 @@ class AzureProvider(OpenAIProvider):
         response = yield self._request("POST", "/files/import", body=json_body(wire))
         return understood(discreet(response, source.url), self._read_file)
 
+    def retrieve_file(self, file_id: str) -> Flow[OpenAIFile]:
+        """
+        Ask what is known of a file, or of a blob.
+        """
+        if not is_address(file_id):
+            return (yield from super().retrieve_file(file_id))
+        response = yield self._blobs.request(file_id, method="HEAD")
+        return blob_file(file_id, raise_for_status(response))
+
+    def delete_file(self, file_id: str) -> Flow[OpenAIFileDeleted]:
+        """
+        Delete a file; blobs are the user's own to delete.
+        """
+        if is_address(file_id):
+            raise unsupported("blobs are not deleted; delete them where they are stored")
+        return (yield from super().delete_file(file_id))
+
+    def download_file(self, file_id: str, sink: ResumingSink) -> Flow[int | None]:
+        """
+        Fetch the content of a file, or of a blob, into *sink*; return the size that was told.
+        """
+        return mending(super().download_file(file_id, sink))
+
     def list_files(self, query: Mapping[str, Any]) -> Flow[FilePage]:
         """
         Ask for one page of files; the dated surface knows no pages, so that one is cut out of its whole list.
@@ -157,16 +193,18 @@ class AzureProvider(OpenAIProvider):
 
         Raises:
             OpenAIError: The file could not be processed (code ``"processing_failed"``), or not in time
-                (``"timeout"``), or lies in blob storage (``"unsupported"``): nothing was created. Or it was refused.
+                (``"timeout"``), or is a blob elsewhere than it may be: nothing was created. Or it was refused.
         """
         return (yield from mending(self._create_batch(order)))
 
     def _create_batch(self, order: BatchOrder) -> Flow[OpenAIBatch]:
-        if "://" in order.input_file_id:
-            raise unsupported("batches whose input lies in blob storage are not created; upload it with files.create")
-        yield from self._until_processed(order.input_file_id)
         endpoint = order.endpoint or _CHAT
         wire = order.to_wire() | {"endpoint": endpoint.removeprefix("/v1") if self.endpoint.is_dated else endpoint}
+        if is_address(order.input_file_id):
+            wire |= self._blobs.order(order.input_file_id)
+            del wire["metadata"]  # of batches of blobs none is kept
+        else:
+            yield from self._until_processed(order.input_file_id)
         response = yield self._request("POST", "/batches", body=json_body(wire), is_idempotent=False)
         batch = understood(response, self._read_batch)
         words = queue_of(response.headers)
@@ -221,6 +259,19 @@ class AzureProvider(OpenAIProvider):
         words = self.quota.count(page)
         if words is not None:
             yield Work(lambda context: context.note(words))
+
+    @property
+    def _blobs(self) -> BlobStorage:
+        if self.blobs is None:
+            raise unsupported(
+                "a blob can be read, and be the input of a batch, only where blob_storage names its account: in the "
+                "provider's settings, or in AZURE_STORAGE_BLOB_URL"
+            )
+        return self.blobs
+
+    def _content_request(self, file_id: str, sink: Sink) -> Request:
+        is_blob = is_address(file_id)
+        return self._blobs.request(file_id, sink=sink) if is_blob else super()._content_request(file_id, sink)
 
     def _url(self, path: str) -> str:
         return self.endpoint.url(path)

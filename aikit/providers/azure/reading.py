@@ -5,7 +5,7 @@ What Azure answers, as OpenAI would have answered.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import attrs
@@ -48,14 +48,29 @@ def as_openai_batch(data: Any) -> Any:
     """
     Return a Batch object with OpenAI's spellings, and with what is left out or null where it says nothing.
 
-    An input that lies in blob storage stands for the file; what is in blob storage is not among the files.
+    Blobs stand for the files of a batch whose input is one.
     """
     # https://learn.microsoft.com/azure/ai-services/openai/how-to/batch (read 2026-11-21)
     if not isinstance(data, dict):
         return data
     usual = {"endpoint": "", "completion_window": "24h", "input_file_id": data.get("input_blob") or ""}
     filled = {name: value for name, value in usual.items() if data.get(name) is None}
-    return {**data, **filled, "status": _batch_status(data.get("status"))}
+    batch = {**data, **filled, "status": _batch_status(data.get("status"))}
+    return batch | dict(_output_blobs(batch))
+
+
+def _output_blobs(batch: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """
+    Yield the blobs of an ended batch as its files; each has a name also where nothing is to be written, and it is not.
+    """
+    counts = batch.get("request_counts")
+    counted = counts if isinstance(counts, dict) else {}
+    for kind, count in (("output", "completed"), ("error", "failed")):
+        blob, number = batch.get(f"{kind}_blob"), counted.get(count)
+        is_none = number == 0 and (kind == "output" or batch["status"] == "completed")
+        is_unbegun = batch["status"] == "failed" and not number
+        if blob and not batch.get(f"{kind}_file_id") and not (is_none or is_unbegun):
+            yield f"{kind}_file_id", blob
 
 
 def _batch_status(said: Any) -> Any:

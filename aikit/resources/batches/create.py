@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 import os
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
 
 import attrs
 
@@ -53,6 +54,12 @@ def create_checked(
         Rejected: The provider would refuse it, or it may cost too much.
         OpenAIError: As `create_once` and `create_for_intent`.
     """
+    if "://" in order.input_file_id and (options.intent or options.metadata or options.output_expires_after):
+        message = (
+            "a batch whose input is a blob keeps no metadata, so no intent, and its output does not expire; leave out "
+            "metadata, intent and output_expires_after"
+        )
+        raise OpenAIError(message=message, code="unsupported")
     if options.validate:
         problems = check_batch(order.endpoint, order.completion_window, provider.limits)
         if problems:
@@ -289,7 +296,7 @@ class _Search:
         return False
 
     def _require_another(self, batch_id: str | None, metadata: Any, input_file_id: Any) -> None:
-        if not metadata and input_file_id == self.order.input_file_id:
+        if not metadata and _is_same(input_file_id, self.order.input_file_id):
             raise OpenAIError(message=f"batch {batch_id} may be it: it has the same input and no metadata")
 
     def _reaches_back(self, page: BatchPage) -> bool:
@@ -298,6 +305,13 @@ class _Search:
         """
         times = [batch.created_at for batch in page.batches]
         return bool(times) and times[0] > times[-1] and times[-1] < self.since
+
+
+def _is_same(told: Any, asked: str) -> bool:
+    """
+    Return whether an input is the one *asked* for; addresses may be told in another spelling.
+    """
+    return isinstance(told, str) and unquote(told).casefold() == unquote(asked).casefold()
 
 
 def _require_readable(page: BatchPage, intent: str) -> None:

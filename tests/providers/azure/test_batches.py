@@ -255,16 +255,6 @@ def test_a_batch_that_was_created_is_told_though_the_call_is_cancelled_then() ->
     assert stop.value.value.id == "batch_1"
 
 
-def test_input_in_blob_storage_is_refused_before_anything_is_sent() -> None:
-    """
-    No batch is found again there, for it has no metadata.
-    """
-    flow = _provider().create_batch(_order(input_file_id="https://acc.blob.core.windows.net/in/t.jsonl"))
-    with pytest.raises(OpenAIError, match=r"upload it with files\.create") as caught:
-        next(flow)
-    assert caught.value.code == "unsupported"
-
-
 def test_a_full_queue_says_what_to_do() -> None:
     """
     Some regions refuse at once.
@@ -324,11 +314,15 @@ def test_what_is_missing_or_null_is_read_leniently(errors: dict[str, Any]) -> No
 
 def test_a_batch_on_blob_storage_can_be_looked_at() -> None:
     """
-    Its addresses are kept as they came; it has no files.
+    Its addresses stand for files, and are kept as they came, too.
     """
     blobs = {"input_blob": "https://a/in.jsonl", "output_blob": "https://a/g/results.jsonl", "error_blob": ""}
     batch = OpenAIBatch.from_wire(as_openai_batch(_BATCH | {"input_file_id": None, **blobs}))
-    assert (batch.input_file_id, batch.output_file_id, dict(batch.extra)) == ("https://a/in.jsonl", None, blobs)
+    assert (batch.input_file_id, batch.output_file_id, dict(batch.extra)) == (
+        "https://a/in.jsonl",
+        blobs["output_blob"],
+        blobs,
+    )
 
 
 @pytest.mark.parametrize("odd", [None, [], "x", {"id": 1}])

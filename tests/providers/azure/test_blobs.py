@@ -1,0 +1,403 @@
+"""
+Blobs that are input and output of batches: who is asked for them, by what, and what is never told.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aikit import OpenAIClient, jsonl
+from aikit.providers.azure.blobs import BlobStorage
+from aikit.providers.azure.provider import AzureProvider
+from aikit.providers.azure.reading import as_openai_batch
+from aikit.providers.config import ProviderSettings
+from aikit.types.batches import BatchOrder
+from aikit.types.errors import OpenAIError
+from tests.azure_server import KEY, VERSION, Resource
+from tests.blob_server import SAS, SIGNATURE, TOKEN, Blobs, blobs_here
+
+_ACCOUNT = "https://acc.blob.core.windows.net"
+_PATH = "/v1/chat/completions"
+_ENDINGS = {"dated": f"?api-version={VERSION}", "v1": "/openai/v1"}
+_SPELLINGS = (SIGNATURE, "c2lnbmF0dXJl+of/a=", TOKEN)
+
+Connect = Callable[..., OpenAIClient]
+
+
+@pytest.fixture
+def blobs(resource: Resource) -> Iterator[Blobs]:
+    """Serve an account that the identity of the resource may use."""
+    with blobs_here() as blobs:
+        resource.get_blob, resource.put_blob = blobs.get, blobs.put
+        yield blobs
+
+
+@pytest.fixture
+def connect(resource: Resource, blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect]:
+    """Make clients of the resource by a provider file that names the account."""
+    made: list[OpenAIClient] = []
+
+    def client_of(surface: str = "v1", sas: str = f"?{SAS}", **options: Any) -> OpenAIClient:
+        entry = {
+            "type": "azure",
+            "baseURL": resource.url + _ENDINGS[surface],
+            "apiKey": KEY,
+            "blob_storage": blobs.url + sas,
+            **options,
+        }
+        (tmp_path / "providers.json").write_text(json.dumps({"providers": {"work": entry}}))
+        monkeypatch.setenv("AIKIT_PROVIDERS", str(tmp_path / "providers.json"))
+        made.append(OpenAIClient(provider="work"))
+        return made[-1]
+
+    yield client_of
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def identity(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stand in for the identity that the program runs as, and return the scopes that tokens were asked for."""
+    scopes: list[str] = []
+
+    def ask(scope: str, _: str) -> Callable[[], str]:
+        return lambda: (scopes.append(scope), TOKEN)[1]  # type: ignore[func-returns-value]  # said on the way
+
+    monkeypatch.setattr("aikit.providers.azure.entra._provider", ask)
+    return scopes
+
+
+def _lines(count: int = 3) -> bytes:
+    lines = (jsonl.chat_line(f"word {n}", model="mine", custom_id=f"q{n}") for n in range(count))
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+
+def _storage(address: str = _ACCOUNT, **given: Any) -> BlobStorage:
+    options = {"blob_storage": address, **given.pop("options", {})}
+    settings = ProviderSettings(kind="azure", base_url="https://res.example", options=options, **given)
+    storage = AzureProvider.from_settings(settings).blobs
+    assert storage is not None
+    return storage
+
+
+@pytest.mark.parametrize("surface", sorted(_ENDINGS))
+@pytest.mark.parametrize("signs", ["sas", "identity"])
+def test_a_batch_lives_in_blobs_from_its_input_to_its_answers(
+    surface: str, signs: str, connect: Connect, resource: Resource, blobs: Blobs, identity: list[str]
+) -> None:
+    """
+    It is created, waited for and joined like others; blob storage gets a SAS or a token of its own, and no key.
+    """
+    blobs.put(f"{blobs.url}/in/a b/my.jsonl", _lines())
+    client = connect(surface, "" if signs == "identity" else f"?{SAS}")
+    address = f"{blobs.url}/in/a%20b/my.jsonl"
+    created = client.batches.create(address, _PATH, {"extra_headers": {"X-Own": "secret-of-mine"}}).throw().batch
+    assert created is not None
+    assert (created.input_file_id, created.output_file_id, created.error_file_id) == (address, None, None)
+    ordered = resource.asked[-1][2]
+    assert ordered == {
+        "input_file_id": None,
+        "input_blob": address,
+        "output_folder": {"url": f"{blobs.url}/in/a%20b", "delimiter": "/"},
+        "endpoint": "/chat/completions" if surface == "dated" else _PATH,
+        "completion_window": "24h",
+    }
+    ended = client.batches.wait(created.id, {"poll_interval": 0.02}).throw().batch
+    assert ended is not None
+    with client.batches.results(ended, {"extra_headers": {"X-Own": "secret-of-mine"}}) as results:
+        rows = list(results)
+        assert results.problems == ()
+    assert [(row.custom_id, row.text) for row in rows] == [(f"q{n}", f"WORD {n}") for n in range(3)]
+    assert client.files.content(str(ended.output_file_id)).throw().text
+    assert {method for method, _, _ in blobs.asked} == {"GET"}
+    for _, target, headers in blobs.asked:
+        assert target.endswith(f"?{SAS}") is (signs == "sas")
+        assert headers.get("authorization") == (f"Bearer {TOKEN}" if signs == "identity" else None)
+        assert headers["x-ms-version"] == "2023-11-03"
+        assert not {"api-key", "x-own"} & headers.keys()
+    assert set(identity) == ({"https://storage.azure.com/.default"} if signs == "identity" else set())
+    assert all("/in/a" not in target for _, target, _ in resource.asked)
+
+
+def test_outputs_go_into_the_folder_that_is_named(connect: Connect, resource: Resource, blobs: Blobs) -> None:
+    """
+    Another container of the account, for example.
+    """
+    blobs.put(f"{blobs.url}/in/a.jsonl", _lines())
+    client = connect(output_folder=f"{blobs.url}/out/")
+    assert client.batches.create(f"{blobs.url}/in/a.jsonl", _PATH).success
+    assert resource.asked[-1][2]["output_folder"]["url"] == f"{blobs.url}/out"
+
+
+def test_a_blob_is_a_file_to_all_that_reads(connect: Connect, blobs: Blobs, tmp_path: Path) -> None:
+    """
+    Described, waited for, saved under its name, estimated within a bound of cost; but not deleted.
+    """
+    address = f"{blobs.url}/in/my%20lines.jsonl"
+    blobs.put(address, _lines(2))
+    client = connect()
+    file = client.files.wait(address).throw().file
+    assert file is not None
+    assert (file.id, file.filename, file.bytes, file.status) == (address, "my lines.jsonl", len(_lines(2)), "processed")
+    assert file.created_at == 1_796_039_364
+    saved = client.files.download(address, tmp_path).throw()
+    assert saved.path is not None
+    assert Path(saved.path).name == "my lines.jsonl"
+    assert Path(saved.path).read_bytes() == _lines(2)
+    (error,) = client.batches.create(address, _PATH, {"max_cost": 0.000_001}).errors
+    assert error.code == "unknown_cost"  # of a deployment there is no price
+    (refused,) = client.files.delete(address).errors
+    assert refused.code == "unsupported"
+    assert {method for method, _, _ in blobs.asked} == {"GET", "HEAD"}
+
+
+def test_a_break_is_gone_on_after(connect: Connect, blobs: Blobs) -> None:
+    """
+    Only what is missing is asked for again, by its range.
+    """
+    content = bytes(range(256)) * 4096
+    blobs.put(f"{blobs.url}/out/r.jsonl", content)
+    blobs.cuts = [300_000, 200_000]
+    result = connect().files.content(f"{blobs.url}/out/r.jsonl").throw()
+    assert result.content == content
+    ranges = [headers.get("range") for _, _, headers in blobs.asked]
+    assert ranges[0] is None
+    assert [value for value in ranges[1:] if value] == ["bytes=300000-", "bytes=500000-"]
+
+
+def test_an_empty_blob_is_empty(connect: Connect, blobs: Blobs) -> None:
+    """
+    Its size is told.
+    """
+    blobs.put(f"{blobs.url}/out/e.jsonl", b"")
+    assert connect().files.content(f"{blobs.url}/out/e.jsonl").throw().content == b""
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://evil.example/in/a.jsonl",
+        "https://acc.blob.core.windows.net.evil.example/in/a.jsonl",
+        "https://acc.blob.core.windows.net@evil.example/in/a.jsonl",
+        "https://evil@acc.blob.core.windows.net/in/a.jsonl",
+        "https://acc.blob.core.windows.net:8443/in/a.jsonl",
+        "http://acc.blob.core.windows.net/in/a.jsonl",
+        "https://other.blob.core.windows.net/in/a.jsonl",
+        "https://acc.blob.core.windows.net/elsewhere/a.jsonl",
+        "https://acc.blob.core.windows.net/in-evil/a.jsonl",
+        "https://acc.blob.core.windows.net/in/%2e%2e/elsewhere/a.jsonl",
+        "https://acc.blob.core.windows.net/in/..%2felsewhere/a.jsonl",
+        "https://acc.blob.core.windows.net/in/../elsewhere/a.jsonl",
+        "https://acc.blob.core.windows.net/in/%00",
+        "https://acc.blob.core.windows.net/in//a.jsonl",
+        "https://acc.blob.core.windows.net/in/..%5celsewhere",
+        "https://acc.blob.core.windows.net/in\\@evil.example/a",
+        "https://acc.blob.core.windows.net/in/a.jsonl#x",
+        "https://acc.blob.core.windows.net:x/in/a.jsonl",
+        "https://[::1/in/a.jsonl",
+        "gs://acc.blob.core.windows.net/in/a.jsonl",
+        f"https://acc.blob.core.windows.net/in/a.jsonl?{SAS}",
+        "https://acc.blob.core.windows.net/in/a.jsonl?comp=list",
+    ],
+)
+def test_what_is_not_in_the_storage_is_asked_of_no_one(address: str) -> None:
+    """
+    Neither as an input nor as what an answer names as output: no request is made, and no query is repeated.
+    """
+    settings = ProviderSettings(
+        kind="azure", api_key="k", base_url="https://res.example", options={"blob_storage": f"{_ACCOUNT}/in"}
+    )
+    provider = AzureProvider.from_settings(settings)
+    for flow in (
+        provider.create_batch(_order(address)),
+        provider.retrieve_file(address),
+        provider.file_content(address),
+    ):
+        with pytest.raises(OpenAIError, match="blob") as caught:
+            next(flow)
+        assert caught.value.code == "invalid_value"
+        assert "sig" not in str(caught.value)
+
+
+def _order(address: str) -> BatchOrder:
+    return BatchOrder(input_file_id=address, endpoint=_PATH, intent="i")
+
+
+def test_without_a_storage_no_blob_is_asked_for(resource: Resource) -> None:
+    """
+    One sentence says what to set; nothing is sent.
+    """
+    with OpenAIClient(KEY, provider="azure", base_url=resource.url) as client:
+        for result in (
+            client.batches.create(f"{_ACCOUNT}/in/a.jsonl", _PATH),
+            client.files.content(f"{_ACCOUNT}/in/a.jsonl"),
+            client.files.retrieve(f"{_ACCOUNT}/in/a.jsonl"),
+        ):
+            (error,) = result.errors
+            assert error.code == "unsupported"
+            assert "AZURE_STORAGE_BLOB_URL" in error.message
+    assert resource.asked == []
+
+
+@pytest.mark.parametrize("option", [{"metadata": {"a": "b"}}, {"intent": "once"}, {"output_expires_after": 1_209_600}])
+def test_what_no_batch_of_a_blob_keeps_is_refused(option: Any, connect: Connect, resource: Resource) -> None:
+    """
+    An intent that cannot be found again would be paid twice.
+    """
+    if "output_expires_after" in option:
+        option = {"output_expires_after": {"anchor": "created_at", "seconds": 1_209_600}}
+    (error,) = connect().batches.create(f"{_ACCOUNT}/in/a.jsonl", _PATH, option).errors
+    assert error.code == "unsupported"
+    assert resource.asked == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://acc.blob.core.windows.net",
+        "ftp://acc.blob.core.windows.net",
+        "acc.blob.core.windows.net",
+        f"https://u:p@acc.blob.core.windows.net?{SAS}",
+        f"{_ACCOUNT}?sp=r",
+        f"{_ACCOUNT}?{SAS}#x",
+        f"{_ACCOUNT}?{SAS} x",
+    ],
+)
+def test_a_storage_that_is_none_is_refused_without_its_sas(address: str) -> None:
+    """
+    Nor is one whose credential would go over an open line.
+    """
+    with pytest.raises(ValueError, match="blob_storage must be an account or a container") as caught:
+        _storage(address)
+    assert "sig" not in str(caught.value)
+
+
+def test_the_folder_of_outputs_is_in_the_storage() -> None:
+    """
+    The service would write it elsewhere, and nothing would read it.
+    """
+    assert _storage(options={"output_folder": f"{_ACCOUNT}/out/"}).folder == f"{_ACCOUNT}/out"
+    for folder in ("https://other.example/out", f"{_ACCOUNT}/out?{SAS}", "out"):
+        with pytest.raises(ValueError, match="output_folder must be"):
+            _storage(options={"output_folder": folder})
+
+
+@pytest.mark.parametrize(
+    ("address", "given", "has_identity"),
+    [
+        ("acc", {}, True),
+        (_ACCOUNT, {"api_key": "k"}, True),
+        ("https://acc.z05.blob.storage.azure.net/in", {}, True),
+        (_ACCOUNT, {"api_key": "", "token": lambda: "t"}, True),
+        (f"{_ACCOUNT}/?{SAS}", {}, False),
+        (_ACCOUNT, {"api_key": ""}, False),  # as those of the working folder are
+        ("https://storage.example", {}, False),
+        ("https://acc.blob.core.windows.net.evil.example", {}, False),
+        ("https://evil.example/.blob.core.windows.net", {}, False),
+        ("https://acc.blob.core.windows.net:444", {}, False),
+    ],
+)
+def test_an_identity_signs_for_hosts_of_azure_only(address: str, given: dict[str, Any], *, has_identity: bool) -> None:
+    """
+    Its token opens every account that it may use, so it goes to no host of anybody's.
+    """
+    assert _storage(address, **given).has_identity is has_identity
+
+
+def test_a_missing_library_is_one_sentence(connect: Connect, blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    It names the SAS and the extra; nothing is sent.
+    """
+    monkeypatch.setitem(sys.modules, "azure.identity", None)
+    (error,) = connect(sas="").files.content(f"{blobs.url}/in/a.jsonl").errors
+    assert error.code == "token_unavailable"
+    assert "SAS in blob_storage" in error.message
+    assert blobs.asked == []
+
+
+@pytest.mark.parametrize("signs", ["sas", "identity"])
+@pytest.mark.parametrize("what", ["denied", "gone", "redirected", "unreachable"])
+def test_neither_sas_nor_token_is_ever_told(
+    signs: str, what: str, connect: Connect, blobs: Blobs, identity: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    Not by a storage that repeats them, nor by errors, results, requests, logs, pickles or the identity.
+    """
+    caplog.set_level(logging.DEBUG)
+    address = f"{blobs.url}/in/a.jsonl"
+    client = connect(sas="" if signs == "identity" else f"?{SAS}")
+    blobs.denies = what == "denied"
+    blobs.redirect = f"https://evil.example/{SIGNATURE if signs == 'sas' else TOKEN}" if what == "redirected" else ""
+    if what == "unreachable":
+        blobs.cuts = [0] * 9
+        blobs.put(address, b"abc")
+    results: list[Any] = [client.files.content(address), client.files.retrieve(address)]
+    codes = {"denied": "AuthenticationFailed", "gone": "BlobNotFound", "redirected": "redirect_refused"}
+    errors = [error for result in results for error in result.errors]
+    assert errors
+    if what in codes:
+        assert {error.code for error in errors} == {codes[what]}
+    if what == "denied":
+        assert "Storage Blob Data Reader" in errors[0].message
+    provider = client.provider
+    told = "".join(repr((result, result.request, result.errors)) for result in results) + caplog.text
+    told += "".join(repr((str(error), error.body, dict(error.headers))) for error in errors)
+    told += repr(provider) + provider.identity + provider.account_key() + repr(provider.account()) + provider.address
+    told += repr(pickle.dumps(errors))
+    assert not [secret for secret in _SPELLINGS if secret in told]
+    assert len(blobs.asked) >= 2
+    assert identity or signs == "sas"
+
+
+def test_a_redirect_is_not_followed(connect: Connect, resource: Resource, blobs: Blobs) -> None:
+    """
+    Not even to the resource.
+    """
+    blobs.redirect = f"{resource.url}/openai/v1/files"
+    (error,) = connect().files.content(f"{blobs.url}/in/a.jsonl").errors
+    assert error.code == "redirect_refused"
+    assert resource.asked == []
+
+
+@pytest.mark.parametrize(
+    ("status", "counts", "files"),
+    [
+        ("completed", {"total": 2, "completed": 2, "failed": 0}, ("o", None)),
+        ("completed", {"total": 2, "completed": 0, "failed": 2}, (None, "e")),
+        ("completed", {"total": 2, "completed": 1, "failed": 1}, ("o", "e")),
+        ("completed", {"total": 2, "completed": None, "failed": None}, ("o", "e")),
+        ("completed", None, ("o", "e")),
+        ("failed", None, (None, None)),
+        ("failed", {"total": 0, "completed": 0, "failed": 0}, (None, None)),
+        ("expired", {"total": 2, "completed": 0, "failed": 0}, (None, "e")),
+        ("cancelled", {"total": 2, "completed": 1, "failed": 0}, ("o", "e")),
+    ],
+)
+def test_blobs_that_are_named_and_not_written_are_none(
+    status: str, counts: Any, files: tuple[str | None, str | None]
+) -> None:
+    """
+    Both have a name at the end, whatever came of the lines.
+    """
+    batch = as_openai_batch(
+        {"id": "batch_1", "status": status, "request_counts": counts, "output_blob": "o", "error_blob": "e"}
+    )
+    assert (batch.get("output_file_id"), batch.get("error_file_id")) == files
+
+
+def test_requests_of_the_resource_go_their_usual_way(connect: Connect, resource: Resource, blobs: Blobs) -> None:
+    """
+    With a storage beside it, and with a header like those of blobs.
+    """
+    client = connect(sas="")
+    assert client.files.list({"extra_headers": {"x-ms-version": "2023-11-03"}}).success
+    assert len(resource.asked) == 1
+    assert blobs.asked == []
