@@ -16,31 +16,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import attrs
 
+from tests.google_wire import Answer, Hangup, Refusal
 from tests.scripted_server import Exchange, Received, rendered, serving
 
 KEY: Final = "AIza-0123456789"
 _STATUSES: Final = {400: "INVALID_ARGUMENT", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 409: "ALREADY_EXISTS"}
 _NAME: Final = re.compile(r"files/[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _DAY_S: Final = 86_400
-
-Answer = tuple[int, dict[str, str], bytes]
-"""Status, headers and body."""
-
-
-class Hangup(Exception):  # noqa: N818  no fault, an act of the server
-    """
-    The connection is to be reset without an answer.
-    """
-
-
-@attrs.frozen
-class Refusal(Exception):  # noqa: N818  likewise
-    """
-    An answer in Google's shape of an error.
-    """
-
-    status: int
-    message: str
 
 
 @attrs.define

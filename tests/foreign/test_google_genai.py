@@ -5,10 +5,6 @@ The server that stands for the Gemini API is one to Google's own library too, an
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -16,48 +12,14 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from aikit import OpenAIClient
-from tests.foreign.aimock import CACHE, Missing
+from tests.foreign.libraries import GENAI, said_by
 from tests.gemini_server import KEY, serving_gemini
 
-GENAI: Final = "google-genai==3.6.1"
 MESSAGES: Final = "google-ai-generativelanguage==0.12.1"
 _BODY: Final = {"model": "gemini-2.5-flash", "messages": [{"role": "user", "content": "hi"}]}
 _LINE: Final = json.dumps({"custom_id": "c1", "method": "POST", "url": "/v1/chat/completions", "body": _BODY}) + "\n"
 
 pytestmark = [pytest.mark.foreign, pytest.mark.slow]
-
-
-def _installed(package: str) -> Path:
-    """
-    Return the folder with a library of Google's, installed by the first run that needs it.
-    """
-    folder = CACHE.with_name("pip") / f"{package}-{sys.version_info[0]}.{sys.version_info[1]}"
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix="new-") as new:
-            target = Path(new) / "packages"
-            pip = [sys.executable, "-m", "pip", "install", "-q", "--target", str(target), package]
-            done = subprocess.run(pip, capture_output=True, text=True, timeout=300, check=False)
-            if done.returncode != 0:
-                raise Missing(f"pip cannot install {package}: {done.stderr.strip()[-300:]}")
-            if not folder.exists():  # another run may have been quicker
-                target.rename(folder)
-    return folder
-
-
-def _said_by(package: str, program: str, *arguments: str, told: str = "") -> str:
-    """
-    Return what a program on a library of Google's prints.
-    """
-    try:
-        packages = _installed(package)
-    except (Missing, subprocess.TimeoutExpired) as reason:
-        pytest.skip(str(reason))
-    environ = {**os.environ, "PYTHONPATH": str(packages), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
-    command = [sys.executable, "-W", "ignore", str(Path(__file__).with_name(program)), *arguments]
-    done = subprocess.run(command, env=environ, input=told, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
 
 
 def test_what_one_stores_the_other_reads(tmp_path: Path) -> None:
@@ -72,7 +34,7 @@ def test_what_one_stores_the_other_reads(tmp_path: Path) -> None:
         our_batch = client.batches.create(ours.id, "/v1/chat/completions", {"throw": True}).batch
         assert our_batch is not None
         name = f"files/{ours.id.removeprefix('file-')}"
-        seen: dict[str, Any] = json.loads(_said_by(GENAI, "google_genai.py", server.url, KEY, str(path), name))
+        seen: dict[str, Any] = json.loads(said_by(GENAI, "google_genai.py", server.url, KEY, str(path), name))
         assert seen["found"] == ["in.jsonl [aikit:batch gemini-2.5-flash]", len(_LINE), "application/jsonl"]
         assert json.loads(seen["output"])["custom_id"] == "c1"
         assert {name for name, _ in seen["batches"]} == {"batches/b0x", seen["batch"]}
@@ -113,5 +75,5 @@ def test_files_are_googles_messages() -> None:
         ]
     names = [name for name, _ in values]
     assert names.count("ListFilesRequest") == 2
-    said = _said_by(MESSAGES, "google_files.py", told=json.dumps(values))
+    said = said_by(MESSAGES, "google_files.py", told=json.dumps(values))
     assert said.split() == names
