@@ -15,6 +15,8 @@ OPENAI: Final = "openai"
 LOCAL: Final = "local"
 AZURE: Final = "azure"
 
+_VERTEX: Final = ("location", "bucket", "prefix", "credentials", "quota_project", "storage_url")
+
 
 @attrs.frozen(kw_only=True)
 class Kind:
@@ -96,12 +98,13 @@ KINDS: Final[Mapping[str, Kind]] = {
             "location": ("GOOGLE_CLOUD_LOCATION", "VERTEXAI_LOCATION"),
             "bucket": ("GCS_BUCKET_NAME",),
             "credentials": ("GOOGLE_APPLICATION_CREDENTIALS", "VERTEXAI_CREDENTIALS"),
+            "quota_project": ("GOOGLE_CLOUD_QUOTA_PROJECT",),
             "storage_url": ("STORAGE_EMULATOR_HOST",),
         },
-        options=("location", "bucket", "prefix", "credentials", "storage_url"),
-        own_keys=("apiKey", "baseURL", "project", "location", "bucket", "prefix", "credentials", "storage_url"),
+        options=_VERTEX,
+        own_keys=("apiKey", "baseURL", "project", *_VERTEX),
         needs_key=False,
-        required=("project", "bucket"),
+        required=("bucket",),  # a project may be that of the credentials
     ),
 }
 """

@@ -121,7 +121,7 @@ class OpenAIProvider:
         from aikit.http.transport import http_transport  # noqa: PLC0415  requests is imported by the first call
 
         transport = http_transport(http_agent, connections=connections)
-        return with_tokens(transport, self.token, self.base_url)
+        return with_tokens(transport, self.token, *self._signed_urls)
 
     def examine(self) -> Flow[Sequence[Finding]]:
         """
@@ -278,6 +278,10 @@ class OpenAIProvider:
         return Request(method=method, url=self._url(path), headers=headers, **options)
 
     # What differs where another provider has the same operations.
+
+    @property
+    def _signed_urls(self) -> tuple[str, ...]:
+        return (self.base_url,)
 
     def _url(self, path: str) -> str:
         return self.base_url + path

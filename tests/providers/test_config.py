@@ -240,7 +240,7 @@ def test_every_kind_can_be_made(kind: str) -> None:
     """
     The registry names classes that exist and call themselves so.
     """
-    settings = ProviderSettings(kind=kind)
+    settings = ProviderSettings(kind=kind, project="my-project")
     for name in KINDS[kind].required:
         settings = settings.with_setting(name, "https://h.example" if name == "base_url" else "my-name")
     assert provider_from(settings).kind == kind

@@ -155,8 +155,14 @@ class ProviderSettings:
         require_kind(self.kind)
         name = self.missing
         if name is not None:
-            variables = " or ".join(KINDS[self.kind].variables.get(name, ()))
-            raise ValueError(f"provider {self.kind!r} has no {name}: set {variables}, or give it with the provider")
+            raise self.lacking(name)
+
+    def lacking(self, name: str) -> ValueError:
+        """
+        Return the error for a setting that is needed and not given.
+        """
+        variables = " or ".join(KINDS[self.kind].variables.get(name, ()))
+        return ValueError(f"provider {self.kind!r} has no {name}: set {variables}, or give it with the provider")
 
     def with_setting(self, name: str, value: Any) -> ProviderSettings:
         """

@@ -10,10 +10,9 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import attrs
 
-from aikit import __version__
 from aikit.http.headers import Headers
 from aikit.http.messages import Body, Request, Sink
-from aikit.providers.addresses import usable_url
+from aikit.providers.addresses import account_address, usable_url
 from aikit.providers.config import ProviderSettings
 
 _GOOGLES_STORAGE: Final = "https://storage.googleapis.com"
@@ -54,32 +53,31 @@ class Place:
     headers: Headers = attrs.field(factory=Headers)
 
     @classmethod
-    def from_settings(cls, settings: ProviderSettings) -> Place:
+    def from_settings(cls, settings: ProviderSettings, headers: Headers | None = None) -> Place:
         """
-        Return the place that *settings* describe.
+        Return the place that *settings* describe, where requests have *headers*.
 
         Raises:
             ValueError: Project or bucket is missing, or one of them cannot be the name of one.
         """
         settings.require_usable()
+        if not settings.project:
+            raise settings.lacking("project")
         bucket, _, behind = (settings.setting("bucket") or "").removeprefix("gs://").strip("/").partition("/")
         location = settings.setting("location") or _LOCATION
         names = {
-            "project": settings.project or "",
+            "project": settings.project,
             "location": location,
             "bucket": bucket,
             "prefix": behind or (settings.setting("prefix") or _PREFIX).strip("/"),
         }
         for name, value in names.items():
             _require_name(name, value)
-        headers = {"User-Agent": f"aikit/{__version__}", "Accept": "application/json"}
-        if settings.api_key:
-            headers["Authorization"] = f"Bearer {settings.api_key}"
         return cls(
             **names,
             api_url=settings.base_url or _api_url(location),
             storage_url=_storage_url(settings.setting("storage_url")),
-            headers=Headers(headers).merged(settings.custom_headers),
+            headers=Headers({"Accept": "application/json"}).merged(headers),
         )
 
     @property
@@ -92,6 +90,12 @@ class Place:
     def storage_headers(self) -> Headers:
         """Headers of requests for objects."""
         return self.headers if self.signs_storage else self.headers.without_secrets()
+
+    @property
+    def account_url(self) -> str:
+        """Address that stands for the project's account: one for all locations of Google's own."""
+        is_own = self.api_url == _api_url(self.location)
+        return _api_url("global") if is_own else account_address(self.api_url)
 
     @property
     def parent(self) -> str:

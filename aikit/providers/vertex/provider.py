@@ -14,11 +14,11 @@ from aikit.http.messages import Response, Transport
 from aikit.http.sinks import ResumingSink
 from aikit.http.sources import Source
 from aikit.providers.account import Account, key_of
-from aikit.providers.addresses import account_address
 from aikit.providers.config import ProviderSettings
 from aikit.providers.google.retry_info import RetryInfoTransport
 from aikit.providers.openai import OpenAIProvider
-from aikit.providers.tokens import unsupported, with_tokens
+from aikit.providers.tokens import unsupported
+from aikit.providers.vertex.access import Access
 from aikit.providers.vertex.names import FILES
 from aikit.providers.vertex.place import Place
 from aikit.validation.limits import Limits, limits_for
@@ -55,10 +55,13 @@ class VertexProvider(OpenAIProvider):
         Return the provider that *settings* describe.
 
         Raises:
-            ValueError: Project or bucket is missing, or cannot be the name of one.
+            ValueError: Project or bucket is missing, or cannot be the name of one; or credentials cannot be read.
         """
-        place = Place.from_settings(settings)
-        return cls(base_url=place.api_url, headers=place.headers, token=settings.token, place=place)
+        settings.require_usable()
+        access = Access.of(settings)
+        settings = attrs.evolve(settings, project=settings.project or access.project)
+        place = Place.from_settings(settings, access.headers)
+        return cls(base_url=place.api_url, headers=place.headers, token=access.token, place=place)
 
     @property
     def identity(self) -> str:
@@ -72,9 +75,9 @@ class VertexProvider(OpenAIProvider):
 
     def account(self, batch: OpenAIBatch | None = None) -> Account:  # noqa: ARG002  the same for all batches
         """
-        Return the account of all batches of the project.
+        Return the account of all batches of the project, wherever they run.
         """
-        return Account(self.kind, f"{account_address(self.base_url)}/v1/{self.place.parent}")
+        return Account(self.kind, f"{self.place.account_url}/v1/projects/{self.place.project}")
 
     def account_key(self, extra_headers: Mapping[str, str] | None = None) -> str:
         """
@@ -86,10 +89,7 @@ class VertexProvider(OpenAIProvider):
         """
         Return what answers requests to API and storage, signs them and heeds when Google says to ask again.
         """
-        transport = super().make_transport(connections=connections, http_agent=http_agent)
-        if self.place.signs_storage:
-            transport = with_tokens(transport, self.token, self.place.storage_url)
-        return RetryInfoTransport(transport)
+        return RetryInfoTransport(super().make_transport(connections=connections, http_agent=http_agent))
 
     def create_file(self, source: Source, order: FileOrder) -> Flow[OpenAIFile]:  # noqa: ARG002  whatever it is
         """
@@ -173,6 +173,10 @@ class VertexProvider(OpenAIProvider):
         Refuse likewise.
         """
         return _refusal(_NO_PARTS)
+
+    @property
+    def _signed_urls(self) -> tuple[str, ...]:
+        return (self.base_url, *((self.place.storage_url,) if self.place.signs_storage else ()))
 
 
 def _refusal(message: str) -> Flow[Any]:

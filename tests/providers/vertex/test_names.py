@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aikit.http.headers import Headers
 from aikit.providers.config import ProviderSettings
 from aikit.providers.vertex.names import (
     ERRORS,
@@ -266,14 +267,9 @@ def test_an_emulator_gets_no_credentials() -> None:
     """
     The token goes to Google's storage, and to no server that a variable names in its place.
     """
-    settings = _settings(storage_url="127.0.0.1:9023")
-    place = Place.from_settings(
-        ProviderSettings(kind="vertex", api_key="secret-token", project="my-project", options=settings.options)
-    )
+    headers = Headers({"Authorization": "Bearer secret-token"})
+    place = Place.from_settings(_settings(storage_url="127.0.0.1:9023"), headers)
     assert place.storage("GET", "files/a").url.startswith("http://127.0.0.1:9023/storage/v1/b/my-bucket/o/")
     assert "Authorization" not in place.storage("GET", "files/a").headers
     assert place.api("GET", "x").headers["Authorization"] == "Bearer secret-token"
-    signed = Place.from_settings(
-        ProviderSettings(kind="vertex", api_key="secret-token", project="my-project", options={"bucket": "my-bucket"})
-    )
-    assert signed.storage("GET", "files/a").headers["Authorization"] == "Bearer secret-token"
+    assert Place.from_settings(_settings(), headers).storage("GET", "files/a").headers["Authorization"]
