@@ -1,0 +1,59 @@
+"""
+Embeddings, of EmbedContent and of the older models, as OpenAI's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aikit.providers.vertex.answers.misfits import MisfitError, list_in, object_in
+from aikit.types.wire import whole_number
+
+_NUMBERS: Final = frozenset((float, int))
+
+
+def embedding_list(response: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """
+    Return the list of one embedding that *response* to an EmbedContentRequest is.
+
+    Raises:
+        MisfitError: It has no vector, or one with what is no finite number.
+    """
+    told = response.get("tokenCount")
+    usage = object_in(response, "usageMetadata")
+    tokens = whole_number(told if told is not None else usage.get("promptTokenCount"))
+    return _list([object_in(response, "embedding")], model, tokens)
+
+
+def embedding_list_of_predictions(predictions: list[Any], model: str) -> dict[str, Any]:
+    """
+    Return the list of embeddings that the predictions of an older model are.
+
+    Raises:
+        MisfitError: One has no vector, or one with what is no finite number.
+    """
+    if not all(isinstance(one, dict) for one in predictions):
+        raise MisfitError("a prediction is no object")
+    found = [object_in(one, "embeddings") for one in predictions]
+    counts = [whole_number(object_in(one, "statistics").get("token_count")) for one in found]
+    tokens = None if None in counts else sum(count or 0 for count in counts)
+    return _list(found, model, tokens)
+
+
+def _list(found: list[Mapping[str, Any]], model: str, tokens: int | None) -> dict[str, Any]:
+    data = [
+        {"object": "embedding", "index": index, "embedding": _vector(list_in(one, "values"))}
+        for index, one in enumerate(found)
+    ]
+    usage = None if tokens is None else {"prompt_tokens": tokens, "total_tokens": tokens}
+    return {"object": "list", "data": data, "model": model, "usage": usage}
+
+
+def _vector(values: list[Any]) -> list[Any]:
+    if not values:
+        raise MisfitError("it has no vector")
+    if not set(map(type, values)) <= _NUMBERS or not all(map(math.isfinite, values)):
+        raise MisfitError("its vector has what is no finite number")
+    return values

@@ -1,0 +1,3 @@
+"""
+The way back: rows of batch predictions as the lines of output and error files.
+"""
