@@ -55,11 +55,11 @@ class Kind:
 KINDS: Final[Mapping[str, Kind]] = {
     OPENAI: Kind(
         path="aikit.providers.openai:OpenAIProvider",
-        # the names of OpenAI's own libraries
+        # the names of OpenAI's own libraries, then those of LiteLLM
         variables={
             "api_key": ("OPENAI_API_KEY",),
-            "base_url": ("OPENAI_BASE_URL",),
-            "organization": ("OPENAI_ORG_ID",),
+            "base_url": ("OPENAI_BASE_URL", "OPENAI_API_BASE"),
+            "organization": ("OPENAI_ORG_ID", "OPENAI_ORGANIZATION"),
             "project": ("OPENAI_PROJECT_ID",),
         },
         own_keys=("apiKey", "organization", "project"),
@@ -85,8 +85,11 @@ KINDS: Final[Mapping[str, Kind]] = {
     "gemini": Kind(
         path="aikit.providers.gemini.provider:GeminiProvider",
         base_url="https://generativelanguage.googleapis.com",
-        # the names of Google's own library
-        variables={"api_key": ("GEMINI_API_KEY", "GOOGLE_API_KEY")},
+        # the names of Google's own library, in its order, then that of LiteLLM
+        variables={
+            "api_key": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
+            "base_url": ("GOOGLE_GEMINI_BASE_URL", "GEMINI_API_BASE"),
+        },
         own_keys=("apiKey", "baseURL"),
     ),
     "vertex": Kind(

@@ -109,11 +109,11 @@ def test_the_address_is_that_of_the_api_however_it_is_copied(base_url: str | Non
 
 def test_the_key_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Both names of Google's libraries count, Gemini's own before the other.
+    Both names of Google's library count, and of the two the one that it takes, so that both see the same files.
     """
-    monkeypatch.setenv("GOOGLE_API_KEY", "AIza-google")
+    monkeypatch.setenv("GEMINI_API_KEY", "AIza-gemini")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
-    for name, key in (("GOOGLE_API_KEY", "AIza-google"), ("GEMINI_API_KEY", "AIza-gemini")):
+    for name, key in (("GEMINI_API_KEY", "AIza-gemini"), ("GOOGLE_API_KEY", "AIza-google")):
         monkeypatch.setenv(name, key)
         settings = ProviderSettings(kind="gemini").or_environment()
         assert settings.api_key == key
