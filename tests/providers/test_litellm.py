@@ -52,8 +52,8 @@ model_list:
     litellm_params: {model: hosted_vllm/llama, api_base: "http://127.0.0.1:8000/v1", api_key: none}
   - model_name: plain
     litellm_params: {model: gpt-4o-mini}
-  - model_name: vertex
-    litellm_params: {model: vertex_ai/gemini-2.5-flash, vertex_project: p, vertex_location: us-central1}
+  - model_name: bedrock
+    litellm_params: {model: bedrock/anthropic.claude, aws_region_name: us-east-1}
   - model_name: claude
     litellm_params: {model: anthropic/claude, api_key: x}
   - model_name: adrift
@@ -96,13 +96,60 @@ def test_models_of_the_documentation_load_or_say_why_not(tmp_path: Path) -> None
     assert found.get("own") == ProviderSettings(base_url="http://127.0.0.1:8000/v1", api_key="none")
     assert found.get("plain") == ProviderSettings(api_key="of-the-environment")
     for name, line, said in (
-        ("vertex", 19, "vertex_ai is not supported yet"),
+        ("bedrock", 19, "'bedrock' is not supported"),
         ("claude", 21, "'anthropic' is not supported; supported before the model are openai"),
         ("adrift", 23, "hosted_vllm has no api_base, so its key would go to OpenAI"),
         ("unset", 25, "api_key is os.environ/NOT_SET_ANYWHERE, and that variable is not set; set it"),
     ):
         with pytest.raises(ValueError, match=rf"config\.yaml:{line}: provider '{name}': .*{said}"):
             found.get(name)
+
+
+def test_vertex_of_the_documentation_loads(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """
+    Credentials are a path, their text or a variable; what an entry leaves out is the environment's, as with LiteLLM.
+    """
+    text = """
+    model_list:
+    - model_name: gemini-batch
+      litellm_params:
+        model: vertex_ai/gemini-2.5-flash
+        vertex_project: my-project
+        vertex_location: europe-west4
+        vertex_credentials: /keys/account.json
+        gcs_bucket_name: my-bucket/team
+      model_info: {mode: batch}
+    - model_name: as-text
+      litellm_params:
+        model: vertex_ai/meta/llama-4-maverick
+        vertex_credentials: '{"type": "service_account", "private_key": "s3cret"}'
+        bucket_name: other-bucket
+    - model_name: by-variable
+      litellm_params: {model: gemini-2.5-pro, custom_llm_provider: vertex_ai, vertex_credentials: os.environ/MY_KEY}
+    - {model_name: bare, litellm_params: {model: vertex_ai/gemini-2.5-flash}}
+    - {model_name: unset, litellm_params: {model: vertex_ai/x, vertex_credentials: os.environ/NOT_SET_ANYWHERE}}
+    files_settings:
+    - {custom_llm_provider: vertex_ai, vertex_project: files-project}
+    """
+    environ = {"GCS_BUCKET_NAME": "b-of-env", "VERTEXAI_PROJECT": "p-of-env", "GOOGLE_APPLICATION_CREDENTIALS": "/adc"}
+    found = _load(tmp_path, text, MY_KEY="/keys/mine.json", **environ)
+    first = {"location": "europe-west4", "credentials": "/keys/account.json", "bucket": "my-bucket/team"}
+    assert found.get("gemini-batch") == ProviderSettings(kind="vertex", project="my-project", options=first)
+    assert found.models["as-text"] == {"provider": "as-text", "model": "meta/llama-4-maverick"}
+    as_text = found.get("as-text")
+    assert (as_text.project, as_text.setting("bucket")) == ("p-of-env", "other-bucket")
+    assert "s3cret" in as_text.setting("credentials")
+    assert "s3cret" not in repr(as_text) + repr(found)
+    variable = {"credentials": "/keys/mine.json", "bucket": "b-of-env"}
+    assert found.get("by-variable") == ProviderSettings(kind="vertex", project="p-of-env", options=variable)
+    bare = {"credentials": "/adc", "bucket": "b-of-env"}
+    assert found.get("bare") == ProviderSettings(kind="vertex", project="p-of-env", options=bare)
+    assert found.get("vertex_ai") == ProviderSettings(kind="vertex", project="files-project", options=bare)
+    with pytest.raises(
+        ValueError, match=r"config\.yaml:19: provider 'unset': vertex_credentials is os\.environ/NOT_SET"
+    ):
+        found.get("unset")
+    assert caplog.records == []
 
 
 def test_what_is_not_heeded_is_told_by_name_and_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -141,8 +188,8 @@ def test_files_that_are_included_are_read(tmp_path: Path) -> None:
     text = "include: [sub/more.yaml]\nmodel_list:\n- {model_name: one, litellm_params: {model: openai/x, api_key: k}}\n"
     found = _load(tmp_path, text, AZURE_BASE="https://res.example")
     assert (found.get("one").api_key, found.get("own").api_key) == ("k", "none")
-    with pytest.raises(ValueError, match=r"more\.yaml:19: provider 'vertex'"):
-        found.get("vertex")
+    with pytest.raises(ValueError, match=r"more\.yaml:19: provider 'bedrock'"):
+        found.get("bedrock")
     for odd, said in (
         ("include: [config.yaml]", r"config\.yaml:1: .*config\.yaml is included already"),
         ("include: [none.yaml]", r"config\.yaml:1: .*none\.yaml cannot be included: .*correct its path"),

@@ -11,6 +11,7 @@ from typing import Any, Final
 import attrs
 
 from aikit.providers.config.yaml_nodes import MAX_BYTES, Mapped, read_yaml
+from aikit.providers.kinds import KINDS
 from aikit.storage import is_file, shown
 
 # https://docs.litellm.ai/docs/proxy/config_settings and /docs/files_endpoints (1.109, read 2026-11-30)
@@ -23,10 +24,20 @@ _KINDS: Final = {
     "litellm_proxy": "openai",
     "azure": "azure",
     "gemini": "gemini",
+    "vertex_ai": "vertex",
+    "vertex_ai_beta": "vertex",
 }
 _NEED_ADDRESS: Final = frozenset(("custom_openai", "hosted_vllm", "litellm_proxy"))
 _KEYS: Final = {"api_key": "apiKey", "api_base": "baseURL", "base_url": "baseURL", "organization": "organization"}
-_AZURE_KEYS: Final = {"api_version": "api_version", "azure_ad_token": "ad_token", "azure_scope": "scope"}
+_KEYS_OF: Final[Mapping[str, Mapping[str, str]]] = {
+    "azure": {"api_version": "api_version", "azure_ad_token": "ad_token", "azure_scope": "scope"},
+    "vertex": {
+        **{f"vertex_{name}": name for name in ("project", "location", "credentials")},
+        "bucket_name": "bucket",
+        "gcs_bucket_name": "bucket",
+    },
+}
+_FROM_ENVIRONMENT: Final = ("project", "location", "bucket", "storage_url")
 _SECTIONS: Final = frozenset(
     (
         *("model_list", "files_settings", "include", "environment_variables", "general_settings", "litellm_settings"),
@@ -206,7 +217,7 @@ def _entry(found: LiteLLM, provider: str, given: Mapped, whose: str) -> tuple[An
     kind = _KINDS.get(provider)
     if kind is None:
         return _why_not(provider), {}
-    known = {**_KEYS, **(_AZURE_KEYS if kind == "azure" else {})}
+    known = {**_KEYS, **_KEYS_OF.get(kind, {})}
     _warn_unknown(found, given, known, whose)
     entry: dict[str, Any] = {"kind": kind}
     for key, name in known.items():
@@ -217,14 +228,17 @@ def _entry(found: LiteLLM, provider: str, given: Mapped, whose: str) -> tuple[An
             return f"{key} must be text", {}
         if value is not None:
             entry[name] = str(value)  # versions are dates to YAML
+    for name in _FROM_ENVIRONMENT if kind == "vertex" else ():  # also beside credentials of the entry
+        variables = KINDS[kind].variables[name]
+        held = next((found.environ[one].strip() for one in variables if found.environ.get(one, "").strip()), None)
+        if held is not None:
+            entry.setdefault(name, held)
     if provider in _NEED_ADDRESS and "baseURL" not in entry:
         return f"{provider} has no api_base, so its key would go to OpenAI; add one", {}
     return entry, {name: given.places[key] for key, name in known.items() if key in given}
 
 
 def _why_not(provider: str) -> str:
-    if provider.startswith("vertex_ai"):
-        return "vertex_ai is not supported yet"
     supported = ", ".join(_KINDS)
     return f"LiteLLM's provider {shown(provider)!r} is not supported; supported before the model are {supported}"
 
