@@ -160,7 +160,7 @@ def function_call(call: Any, param: str) -> tuple[str, str, dict[str, Any]]:
     try:
         arguments = parsed(expect(function.get("arguments") or "{}", str, place).encode())
     except ValueError as error:
-        refuse(place, f"is no JSON: {error}")
+        refuse(place, f"is no JSON: {str(error).removesuffix('.')}")
     return name, call_id, without_empty(expect(arguments, dict, place))
 
 

@@ -131,7 +131,7 @@ class _Translation:
             found: dict[str, Any] = {}
             for part in parts:
                 self._count(0)
-                whole, seen = self._whole(expect(part, dict, self.param), seen)
+                whole, seen = self._whole({} if part is True else expect(part, dict, self.param), seen)
                 found = self._merged(found, whole)
             schema = self._merged(found, schema)
         return schema, seen
