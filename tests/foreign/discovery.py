@@ -64,6 +64,15 @@ class Discovery:
             self._check(json.loads(answer), method["response"], f"answer of {method['id']}", is_request=False)
         return str(method["id"])
 
+    def require(self, value: Any, schema: str) -> None:
+        """
+        Check a value of the type called *schema*, as requests have it.
+
+        Raises:
+            AssertionError: It is none.
+        """
+        self._check(value, {"$ref": schema}, schema, is_request=True)
+
     def _methods(self, resource: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for method in resource.get("methods", {}).values():
             root = urlsplit(self.document["baseUrl"]).path

@@ -64,9 +64,9 @@ class _Translation:
         """
         Return a part of it, at a *level* of nesting; *seen* are the references that led there.
         """
+        self._count(level)
         if schema is True or schema == {}:
             return dict(_ANYTHING)
-        self._count(level)
         schema, seen = self._whole(expect(schema, dict, self.param), seen)
         if not _CHOICES.isdisjoint(schema) or type(schema.get("type")) is list:
             return self._any_of(schema, level, seen)

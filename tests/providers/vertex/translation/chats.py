@@ -8,8 +8,9 @@ import json
 from collections.abc import Callable
 from functools import partial
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+T = TypeVar("T")
 _TEXTS: Final = (
     *(
         "Hello",
@@ -48,6 +49,7 @@ def body(random: Random) -> dict[str, Any]:
 
 def _messages(random: Random) -> list[Any]:
     messages: list[Any] = []
+    content: Any
     for _ in range(random.choice((1, 1, 2, 4, 8))):
         match random.randrange(6):
             case 0:
@@ -160,8 +162,9 @@ def _text(random: Random) -> str:
     return random.choice(_TEXTS)
 
 
-def _odd(random: Random, usual: Callable[[], Any], *odd: Any, chance: float = 0.02) -> Any:
-    return random.choice(odd) if random.random() < chance else usual()
+def _odd(random: Random, usual: Callable[[], T], *odd: Any, chance: float = 0.02) -> T:
+    drawn: T = random.choice(odd) if random.random() < chance else usual()
+    return drawn
 
 
 _PARAMETERS: Final[dict[str, Callable[[Random], Any]]] = {
