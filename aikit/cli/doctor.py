@@ -28,8 +28,9 @@ def doctor(name: str | None) -> int:
     Try the provider NAME, or all that are configured.
 
     Looked at are settings, proxy, DNS, connection, TLS, the key (one page of files is asked for), this machine's clock,
-    what quotas have left where a provider tells it, and the folder of the embedded provider. Nothing is changed, and
-    each probe takes five seconds at most. The exit code is 1 when something is wrong; what to do stands beside it.
+    what quotas have left where a provider tells it, a bucket and its permissions, and the folder of the embedded
+    provider. Nothing is changed, and each probe takes five seconds at most. The exit code is 1 when something is wrong;
+    what to do stands beside it.
     """
     settings = settings_of_context()
     output = Output(settings)

@@ -19,11 +19,13 @@ from aikit.providers.google.retry_info import RetryInfoTransport
 from aikit.providers.openai import OpenAIProvider
 from aikit.providers.tokens import unsupported
 from aikit.providers.vertex.access import Access
+from aikit.providers.vertex.checks import findings_at
 from aikit.providers.vertex.names import FILES
 from aikit.providers.vertex.place import Place
 from aikit.validation.limits import Limits, limits_for
 
 if TYPE_CHECKING:
+    from aikit.providers.checks import Finding
     from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
     from aikit.types.files import FileOrder, FilePage, OpenAIFile, OpenAIFileDeleted
     from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart, UploadOrder
@@ -90,6 +92,12 @@ class VertexProvider(OpenAIProvider):
         Return what answers requests to API and storage, signs them and heeds when Google says to ask again.
         """
         return RetryInfoTransport(super().make_transport(connections=connections, http_agent=http_agent))
+
+    def examine(self) -> Flow[Sequence[Finding]]:
+        """
+        Look at the bucket, at what may be done in it, and at jobs.
+        """
+        return (yield from findings_at(self.place))
 
     def create_file(self, source: Source, order: FileOrder) -> Flow[OpenAIFile]:  # noqa: ARG002  whatever it is
         """
