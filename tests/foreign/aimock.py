@@ -5,12 +5,13 @@ A foreign server: installed once, started on a free port of the loopback, asked 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +28,7 @@ FILE_MAX_BYTES: Final = 10 * 1024 * 1024
 BODY_MAX_BYTES: Final = 2 * (6 * FILE_MAX_BYTES + 64 * 1024)
 """More than this it does not even read to its end."""
 
-_READY: Final = re.compile(r"listening on (http://127\.0\.0\.1:\d+)")
+_READY: Final = re.compile(r"listen(?:ing|s) on (http://127\.0\.0\.1:\d+)")
 _START_S: Final = 30.0
 _END_S: Final = 10.0
 
@@ -82,17 +83,29 @@ def running(folder: Path) -> Iterator[Aimock]:
     Raises:
         Missing: node or npm is not here, or the package cannot be installed.
     """
-    node, modules = _node(), _installed(PACKAGE, VERSION, "--ignore-scripts")
+    program, modules = node(), installed(PACKAGE, VERSION, "--ignore-scripts")
     config = folder / "aimock.json"
     fixtures = modules / PACKAGE / "fixtures" / "example-greeting.json"
     config.write_text(json.dumps({"llm": {"fixtures": str(fixtures)}}), "utf-8")
-    said = folder / "aimock.txt"
-    command = [node, str(modules / ".bin" / "aimock"), "-c", str(config), "-p", "0"]
-    with said.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT) as process:
-        try:
-            yield Aimock(_address(process, said))
-        finally:
-            _end(process)
+    command = [program, str(modules / ".bin" / "aimock"), "-c", str(config), "-p", "0"]
+    with started(command, folder / "aimock.txt") as address:
+        yield Aimock(address)
+
+
+@contextmanager
+def started(command: list[str], said: Path, environ: Mapping[str, str] | None = None) -> Iterator[str]:
+    """
+    Run a server that tells where it listens, and return that address; what it prints goes to *said*.
+    """
+    with said.open("wb") as out:
+        process = subprocess.Popen(
+            command, stdout=out, stderr=subprocess.STDOUT, env=environ and {**os.environ, **environ}
+        )
+        with process:
+            try:
+                yield _address(process, said)
+            finally:
+                _end(process)
 
 
 def _address(process: subprocess.Popen[bytes], said: Path) -> str:
@@ -102,7 +115,7 @@ def _address(process: subprocess.Popen[bytes], said: Path) -> str:
         if found is not None:
             return found[1]
         time.sleep(0.05)
-    raise RuntimeError(f"{PACKAGE} did not start: {said.read_text('utf-8', 'replace')[-2000:]}")
+    raise RuntimeError(f"the server did not start: {said.read_text('utf-8', 'replace')[-2000:]}")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -113,17 +126,17 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.kill()
 
 
-def _node() -> str:
+def node(oldest: tuple[int, int] = OLDEST_NODE) -> str:
     """
-    Return a node that is new enough: the machine's, or else one that npm installs.
+    Return a node that is not older than *oldest*: the machine's, or else one that npm installs.
     """
     path = _program("node")
     version = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout
     found = tuple(map(int, re.findall(r"\d+", version)[:2]))
-    return path if found >= OLDEST_NODE else str(_installed("node", NODE_VERSION) / ".bin" / "node")
+    return path if found >= oldest else str(installed("node", NODE_VERSION) / ".bin" / "node")
 
 
-def _installed(package: str, version: str, *options: str) -> Path:
+def installed(package: str, version: str, *options: str) -> Path:
     """
     Return the folder of modules with *package*, installed by the first run that needs it.
     """
