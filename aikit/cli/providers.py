@@ -16,7 +16,7 @@ import click
 from aikit.cli.options import Command, Group, ProviderName, Settings, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.safety import safe
-from aikit.http.headers import is_secret, redacted
+from aikit.http.headers import redacted
 from aikit.providers import provider_from
 from aikit.providers.config import Providers, ProviderSettings
 from aikit.providers.config.entries import Configured
@@ -180,7 +180,8 @@ def _address(known: ProviderSettings, settings: Settings) -> str:
 
 
 def _origin(found: Configured) -> str:
-    sources = {found.sources[name] for name in ("api_key", "base_url") if name in found.sources}
+    telling = ("api_key", "base_url", *KINDS[found.settings.kind].required)
+    sources = {found.sources[name] for name in telling if name in found.sources}
     return "keyring" if sources == {"keyring"} else "environment" if sources else _BUILT_IN
 
 
@@ -194,7 +195,7 @@ def _origins(found: Configured, address: str, settings: Settings) -> dict[str, d
     place = "home" if known.is_embedded else "base_url"
     values = {"kind": known.kind, place: address}
     for name in sources:
-        values.setdefault(name, _MASK if is_secret(name) else redacted(str(known.setting(name))))
+        values.setdefault(name, _MASK if known.is_secret(name) else redacted(str(known.setting(name))))
     return {name: {"value": value, "from": sources.get(name, _BUILT_IN)} for name, value in values.items()}
 
 

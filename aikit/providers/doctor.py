@@ -22,7 +22,6 @@ import attrs
 from aikit.http.cleaning import cleaned
 from aikit.http.context import CallContext
 from aikit.http.flow import Flow, Work
-from aikit.http.headers import is_secret
 from aikit.http.messages import Request, Response
 from aikit.http.proxies import Proxy, proxies_for, proxy_among
 from aikit.providers import Provider, provider_from
@@ -58,7 +57,8 @@ def examine(configured: Configured) -> Iterator[Finding]:
     Yield what is found about a provider; nothing is changed there, and each probe takes `PROBE_S` at most.
     """
     settings = configured.settings
-    secrets = [value or "" for name, value in settings.options.items() if is_secret(name)] + [settings.api_key or ""]
+    secrets = [value or "" for name, value in settings.options.items() if settings.is_secret(name)]
+    secrets.append(settings.api_key or "")
     for finding in _findings(configured):
         text, mend = (" ".join(cleaned(text or "", secrets).split())[:_LONG] for text in (finding.text, finding.mend))
         yield attrs.evolve(finding, text=text, mend=mend or None)
@@ -140,11 +140,14 @@ def _refusal(error: OpenAIError, configured: Configured) -> Finding:
 
 
 def _other_key(configured: Configured) -> str:
-    source = configured.sources.get("api_key")
+    source = configured.sources.get("api_key") or configured.sources.get("credentials")
     if source is not None:
         return f"correct the key of {source}"
-    variables = KINDS[configured.settings.kind].variables.get("api_key", ())
-    return f"set {' or '.join(variables)}, or apiKey in AIProviders.json, or use aikit providers login"
+    kind = KINDS[configured.settings.kind]
+    if "credentials" in kind.options:
+        return f"set {' or '.join(kind.variables['credentials'])}, or use gcloud auth application-default login"
+    variables = " or ".join(kind.variables.get("api_key", ()))
+    return f"set {variables}, or apiKey in AIProviders.json, or use aikit providers login"
 
 
 def _driven(provider: Provider, flow: Flow[T], most: int) -> tuple[Response | None, OpenAIError | None, T | None]:

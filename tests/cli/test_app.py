@@ -134,6 +134,29 @@ def test_providers_tell_where_each_setting_is_from(
     }
 
 
+def test_credentials_are_shown_by_their_path_and_never_by_their_text(
+    aikit: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    What cannot be read is named, too; a provider that the environment configures is from there.
+    """
+    path = tmp_path / "account.json"
+    path.write_text('{"type": "service_account", "private_key": "s3cret"}')
+    monkeypatch.setenv("GCS_BUCKET_NAME", "my-bucket")
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "my-project")
+    for text, shown in ((str(path), str(path)), (path.read_text(), "***")):
+        monkeypatch.setenv("VERTEXAI_CREDENTIALS", text)
+        ran = aikit("providers", "--json")
+        vertex = next(one for one in ran.json["data"] if one["name"] == "vertex")
+        assert vertex["from"] == "environment"
+        assert vertex["settings"]["credentials"] == {"value": shown, "from": "VERTEXAI_CREDENTIALS"}
+        assert "s3cret" not in ran.out + ran.err
+    path.unlink()
+    monkeypatch.setenv("VERTEXAI_CREDENTIALS", str(path))
+    for command in (("providers",), ("doctor", "vertex")):
+        assert f"credentials {path} cannot be read" in aikit(*command).out
+
+
 def test_one_bad_provider_hides_none_of_the_others(aikit: Here, tmp_path: Path) -> None:
     """
     An entry that cannot be used says so in its place, and shows no password even so.

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.http.headers import redacted
+from aikit.http.headers import is_secret, redacted
 from aikit.providers.addresses import QUOTES, usable_url
 from aikit.providers.kinds import KINDS, LOCAL, require_kind
 
@@ -138,6 +138,13 @@ class ProviderSettings:
         Return the setting called *name*, or the option; ``None`` if it is not given.
         """
         return getattr(self, name) if hasattr(self, name) else self.options.get(name)
+
+    def is_secret(self, name: str) -> bool:
+        """
+        Return whether the setting called *name* is a secret: keys and tokens are, of credentials not the path.
+        """
+        is_path = name == "credentials" and not str(self.setting(name)).lstrip().startswith("{")
+        return is_secret(name) and not is_path
 
     @property
     def missing(self) -> str | None:
