@@ -133,7 +133,7 @@ class GeminiServer:
         path, _, verb = path.partition(":")
         kept = self.files if path.startswith("files/") else self.batches
         if path not in kept:
-            raise Refusal(404, f"Requested entity was not found: {path}")
+            raise _missing(path)
         if method == "DELETE":
             del kept[path]
             return {}
@@ -228,7 +228,7 @@ class GeminiServer:
 
     def _download(self, name: str, headers: dict[str, str]) -> Answer:
         if name not in self.files:
-            raise Refusal(404, f"Requested entity was not found: {name}")
+            raise _missing(name)
         if self.files[name]["source"] == "UPLOADED" and not self.gives_uploads:
             raise Refusal(400, f"The file {name} cannot be downloaded.")
         content, asked = self.contents[name], re.fullmatch(r"bytes=(\d+)-(\d*)", headers.get("range", ""))
@@ -275,6 +275,16 @@ class GeminiServer:
         about |= {"state": "BATCH_STATE_SUCCEEDED", "endTime": _time(time.time() + 60)}
         about["output"] = {"responsesFile": name}
         batch |= {"done": True, "response": {"responsesFile": name}}
+
+
+def _missing(path: str) -> Refusal:
+    """
+    Return what is said of something that is not there, which of files is no 404.
+    """
+    collection, _, name = path.partition("/")
+    if collection == "files":
+        return Refusal(403, f"You do not have permission to access the File {name} or it may not exist.")
+    return Refusal(404, f"Requested entity was not found: {path}")
 
 
 def _answered(line: dict[str, Any]) -> dict[str, Any]:

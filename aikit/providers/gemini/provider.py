@@ -29,6 +29,7 @@ from aikit.providers.gemini.files import (
     require_empty,
 )
 from aikit.providers.gemini.lines import FirstLine, FirstLineReadError, model_in, model_of
+from aikit.providers.gemini.missing import MissingTransport
 from aikit.providers.gemini.names import BATCHES, FILES, FileLabel, batch_label, id_of, model_path, path_of
 from aikit.providers.gemini.upload import Upload
 from aikit.providers.google.retry_info import RetryInfoTransport
@@ -96,7 +97,8 @@ class GeminiProvider(OpenAIProvider):
         """
         Return what answers this provider's requests, and heeds when Google says to ask again.
         """
-        return RetryInfoTransport(super().make_transport(connections=connections, http_agent=http_agent))
+        usual = super().make_transport(connections=connections, http_agent=http_agent)
+        return RetryInfoTransport(MissingTransport(usual))
 
     def examine(self) -> Flow[Sequence[Finding]]:
         """

@@ -15,7 +15,7 @@ from aikit import OpenAIClient
 from aikit.providers.config import ProviderSettings
 from aikit.providers.gemini.provider import GeminiProvider
 from aikit.types.error_words import ErrorWords, read_error
-from tests.scripted_server import answer, serving
+from tests.scripted_server import answer, reset, serving
 
 _RPC = "type.googleapis.com/google.rpc"
 _BAD = {"@type": f"{_RPC}.BadRequest", "fieldViolations": [{"field": "batch.model", "description": "no such model"}]}
@@ -71,6 +71,26 @@ def test_a_delay_that_google_asks_for_is_heeded(
         result = client.files.retrieve("file-a")
         assert (len(server.received), result.success) == (requests, requests == 2)
     assert time.monotonic() - started < 20
+
+
+def test_a_file_that_is_not_there_is_not_found_though_google_says_403(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    So one that a lost answer deleted is deleted; a key that may not ask is refused.
+    """
+    monkeypatch.setattr("aikit.http.retry.RetryPolicy._backoff", lambda *_: 0.001)
+    words = "You do not have permission to access the File a or it may not exist."
+    gone, barred = (
+        answer(403, json.dumps({"error": {"code": 403, "message": said, "status": "PERMISSION_DENIED"}}).encode())
+        for said in (words, "Your project has been denied access.")
+    )
+    steps = gone, gone, reset(), gone, barred
+    with serving(*steps) as server, OpenAIClient("AIza-0", provider="gemini", base_url=server.url) as client:
+        missing = [*client.files.retrieve("file-a").errors, *client.files.content("file-a").errors]
+        assert [(error.status, error.is_not_found_error, error.message) for error in missing] == [
+            (404, True, words)
+        ] * 2
+        assert client.files.delete("file-a").success
+        assert [error.status for error in client.files.delete("file-a").errors] == [403]
 
 
 def test_an_error_about_the_key_does_not_show_it() -> None:
