@@ -71,7 +71,8 @@ class OpenAIClient:
 
             organization: Else ``OPENAI_ORG_ID``.
 
-            project: Else ``OPENAI_PROJECT_ID``.
+            project: Else ``OPENAI_PROJECT_ID``; with ``provider="vertex"`` the one of Google Cloud, else
+                ``GOOGLE_CLOUD_PROJECT``.
 
             timeout: Seconds without a byte after which an attempt fails.
 
