@@ -4,7 +4,9 @@ Bearer tokens: a transport that gives each request to a provider the token of th
 
 from __future__ import annotations
 
+import os
 import re
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -73,6 +75,24 @@ class TokenTransport:
         if not isinstance(token, str) or not token.strip() or not (token.isascii() and token.isprintable()):
             raise _unavailable("what came is no token")
         return token.strip()
+
+
+@attrs.define(eq=False)
+class TokenLock:
+    """
+    A lock for the making of tokens, which may take long: a fork amid that leaves the child one that is free.
+    """
+
+    _lock: Any = attrs.field(factory=threading.Lock, repr=False)
+    _pid: int = attrs.field(factory=os.getpid)
+
+    def here(self) -> Any:
+        """
+        Return the lock of this process.
+        """
+        if self._pid != os.getpid():
+            self._lock, self._pid = threading.Lock(), os.getpid()
+        return self._lock
 
 
 def with_tokens(transport: Transport, token: TokenCallable | None, *base_urls: str) -> Transport:

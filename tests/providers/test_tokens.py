@@ -5,6 +5,7 @@ Bearer tokens that are asked for before each request.
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from aikit import OpenAIClient
 from aikit.http.context import CallContext
 from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
+from aikit.providers.azure.entra import EntraToken
 from aikit.providers.tokens import TokenTransport
+from aikit.providers.vertex.credentials import GoogleToken
 from aikit.types.errors import OpenAIError
 from tests.scripted_server import FILE, answer, serving
 
@@ -152,3 +155,19 @@ def test_async_functions_give_no_token() -> None:
         transport.send(Request(method="GET", url=f"{_URL}/files"), CallContext())
     assert (caught.value.code, inner.sent) == ("token_unavailable", [])
     gc.collect()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
+@pytest.mark.parametrize("kind", [EntraToken, GoogleToken])
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_fork_amid_the_making_of_a_token_leaves_the_child_free(kind: Callable[[str], Any]) -> None:
+    """
+    What a thread of the parent holds is never let go in the child.
+    """
+    token = kind("of whatever")
+    with token._lock.here():
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if token._lock.here().acquire(timeout=5) else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert token._lock.here().locked()

@@ -4,13 +4,13 @@ Tokens of Microsoft Entra ID, for resources without a key.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import attrs
 
+from aikit.providers.tokens import TokenLock
 from aikit.types.errors import OpenAIError
 
 _SERVICE: Final = "https://cognitiveservices.azure"
@@ -46,7 +46,7 @@ class EntraToken:
     scope: str
     need: str = "there is neither a key (AZURE_OPENAI_API_KEY) nor a token"
     _ask: Callable[[], str] | None = None
-    _lock: Any = attrs.field(factory=threading.Lock, repr=False)
+    _lock: TokenLock = attrs.field(factory=TokenLock, repr=False)
 
     def __call__(self) -> str:
         """
@@ -55,7 +55,7 @@ class EntraToken:
         Raises:
             OpenAIError: The library is not installed (code ``"token_unavailable"``).
         """
-        with self._lock:
+        with self._lock.here():
             if self._ask is None:
                 self._ask = _provider(self.scope, self.need)
             ask = self._ask

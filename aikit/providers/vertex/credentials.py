@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
+from aikit.providers.tokens import TokenLock
 from aikit.storage import shown
 from aikit.types.errors import ExchangeError, OpenAIError
 
@@ -81,7 +81,7 @@ class GoogleToken:
 
     source: str | None = attrs.field(default=None, repr=False)
     _credentials: Any = attrs.field(default=None, repr=False)
-    _lock: Any = attrs.field(factory=threading.Lock, repr=False)
+    _lock: TokenLock = attrs.field(factory=TokenLock, repr=False)
 
     def __call__(self) -> str:
         """
@@ -92,7 +92,7 @@ class GoogleToken:
             OpenAIError: The library is not installed (code ``"token_unavailable"``).
             ValueError: The credentials are none.
         """
-        with self._lock:
+        with self._lock.here():
             try:
                 if self._credentials is None:
                     self._credentials = _loaded(self.source)
