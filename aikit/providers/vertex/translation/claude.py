@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from aikit.providers.vertex.translation.importing import MOST_LEVELS, Columns
+from aikit.providers.vertex.translation.importing import MOST_LEVELS
 from aikit.providers.vertex.translation.messages import Conversation
 from aikit.providers.vertex.translation.refusals import expect, expect_choice, expect_integer, expect_number, refuse
-from aikit.providers.vertex.translation.requests import LARGEST, leave_out, stops_of
+from aikit.providers.vertex.translation.requests import LARGEST, stops_of
 from aikit.providers.vertex.translation.schemas import gemini_schema
+from aikit.providers.vertex.translation.shared import Shared
 from aikit.providers.vertex.translation.tools import chosen_names, functions_of
 
 _VERSION: Final = "vertex-2023-10-16"
@@ -23,9 +24,9 @@ _DOCUMENT: Final = "application/pdf"
 # https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/batch (read 2026-11-30)
 
 
-def claude_request(body: Mapping[str, Any], columns: Columns, left_out: set[str]) -> dict[str, Any]:
+def claude_request(body: Mapping[str, Any], shared: Shared) -> dict[str, Any]:
     """
-    Translate *body*, and add to *left_out* the names of what has no meaning at Vertex AI.
+    Translate *body*, and note in *shared* what has no meaning at Vertex AI.
 
     Raises:
         RefusedError: There is something that changes the answer or its price, and cannot be translated.
@@ -35,12 +36,12 @@ def claude_request(body: Mapping[str, Any], columns: Columns, left_out: set[str]
         if value is None or name in {"model", "parallel_tool_calls"}:
             continue
         if name == "messages":
-            told |= _conversation(value, columns)
+            told |= _conversation(value, shared)
         elif name in _PARAMETERS:
             key, translate = _PARAMETERS[name]
-            told[key] = translate(value)
+            told[key] = shared.once(translate, value) if key == "tools" else translate(value)
         else:
-            leave_out(name, value, body, left_out, _PARAMETERS)
+            shared.leave_out(name, body, _PARAMETERS)
     if "max_tokens" not in told:
         refuse("max_completion_tokens", "is missing, and Claude demands a bound of its answer")
     if body.get("parallel_tool_calls") is False and told.get("tools"):
@@ -50,8 +51,8 @@ def claude_request(body: Mapping[str, Any], columns: Columns, left_out: set[str]
     return told
 
 
-def _conversation(value: Any, columns: Columns) -> dict[str, Any]:
-    conversation = Conversation(columns, has_objects=False)
+def _conversation(value: Any, shared: Shared) -> dict[str, Any]:
+    conversation = Conversation(shared.columns, has_objects=False)
     conversation.add(value)
     if conversation.details - {None}:
         refuse("messages", "has images with a detail, which Claude does not know; leave it out")

@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from aikit.providers.vertex.translation.refusals import expect, expect_choice, expect_integer, refuse
+from aikit.providers.vertex.translation.shared import Shared
 
 _MOST_DIMENSIONS: Final = 2**31 - 1
 _KNOWN: Final = frozenset(("model", "input", "dimensions", "encoding_format"))
 
 
-def embedding_request(body: Mapping[str, Any], left_out: set[str]) -> dict[str, Any]:
+def embedding_request(body: Mapping[str, Any], shared: Shared) -> dict[str, Any]:
     """
-    Translate *body*, and add to *left_out* the names of what has no meaning at Vertex AI.
+    Translate *body*, and note in *shared* what has no meaning at Vertex AI.
 
     Raises:
         RefusedError: It cannot be translated.
@@ -29,7 +30,7 @@ def embedding_request(body: Mapping[str, Any], left_out: set[str]) -> dict[str, 
     for name in given.keys() - _KNOWN:
         if name != "user":
             refuse(name[:60], "has no counterpart in embeddings of Vertex AI, or is unknown; leave it out")
-        left_out.add(name)
+        shared.left_out.add(name)
     return told
 
 

@@ -5,7 +5,6 @@ The messages of a chat as Gemini's system instruction and turns.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import attrs
@@ -20,6 +19,8 @@ _ARGUMENTS_LEVEL: Final = 8
 
 _UNSIGNED: Final = base64.b64encode(b"skip_thought_signature_validator").decode()
 """What Gemini 3 takes for the signature of a call that another model made."""
+
+_ROLES: Final = {"system": "system", "developer": "system", "user": "user", "assistant": "model", "tool": "tool"}
 
 # https://cloud.google.com/vertex-ai/generative-ai/docs/thought-signatures (read 2026-11-30)
 
@@ -60,53 +61,18 @@ class Conversation:
         """
         for number, message in enumerate(expect(messages, list, "messages")):
             param = f"messages[{number}]"
-            add = expect_choice(expect(message, dict, param).get("role"), _ROLES, f"{param}.role")
-            add(self, message, param)
+            role = expect_choice(expect(message, dict, param).get("role"), _ROLES, f"{param}.role")
+            if role == "system":  # wherever it stands
+                texts = texts_of(message.get("content"), f"{param}.content")
+                self.system += [{"text": text} for text in texts if text]
+            elif role == "user":
+                self._add("user", self._shown(message, param))
+            elif role == "model":
+                self._add("model", self._said(message, param))
+            else:
+                self._add("user", [{"functionResponse": self._result(message, param)}])
         if not self.contents:
             refuse("messages", "has no content beside system messages, which Vertex AI does not take")
-
-    def add_system(self, message: dict[str, Any], param: str) -> None:
-        """
-        Add a system message; wherever it stands, it goes to the system instruction.
-        """
-        self.system += [{"text": text} for text in texts_of(message.get("content"), f"{param}.content") if text]
-
-    def add_user(self, message: dict[str, Any], param: str) -> None:
-        """
-        Add what the user said or showed.
-        """
-        parts = parts_of(message.get("content"), f"{param}.content")
-        if not self.is_signed:
-            for part in parts:
-                if "text" not in part:
-                    self.details.add(part.pop("mediaResolution", {}).get("level"))
-        self._add("user", parts)
-
-    def add_assistant(self, message: dict[str, Any], param: str) -> None:
-        """
-        Add what the model said, and what it called.
-        """
-        for name in ("function_call", "audio"):
-            if message.get(name) is not None:
-                refuse(f"{param}.{name}", "cannot be translated; leave it out, or write calls as tool_calls")
-        parts = [{"text": text} for text in texts_of(message.get("content"), f"{param}.content")]
-        parts += [{"text": text} for text in texts_of(message.get("refusal"), f"{param}.refusal")]
-        is_first = True
-        for number, call in enumerate(expect(message.get("tool_calls") or [], list, f"{param}.tool_calls")):
-            parts.append(self._call(call, f"{param}.tool_calls[{number}]", is_first=is_first))
-            is_first = False
-        self._add("model", parts)
-
-    def add_result(self, message: dict[str, Any], param: str) -> None:
-        """
-        Add what a call gave.
-        """
-        call_id = expect(message.get("tool_call_id"), str, f"{param}.tool_call_id")
-        if call_id not in self._names:
-            refuse(f"{param}.tool_call_id", f'is "{call_id[:60]}", and no call before it has that id')
-        text = text_of(message.get("content") or "", f"{param}.content")
-        told = {"id": call_id, "name": self._names[call_id], "response": self._response(text)}
-        self._add("user", [{"functionResponse": told}])
 
     def _add(self, role: str, parts: list[dict[str, Any]]) -> None:
         if not parts:
@@ -116,8 +82,26 @@ class Conversation:
         else:
             self.contents.append({"role": role, "parts": parts})
 
+    def _shown(self, message: dict[str, Any], param: str) -> list[dict[str, Any]]:
+        parts = parts_of(message.get("content"), f"{param}.content")
+        if not self.is_signed:
+            for part in parts:
+                if "text" not in part:
+                    self.details.add(part.pop("mediaResolution", {}).get("level"))
+        return parts
+
+    def _said(self, message: dict[str, Any], param: str) -> list[dict[str, Any]]:
+        for name in ("function_call", "audio"):
+            if message.get(name) is not None:
+                refuse(f"{param}.{name}", "cannot be translated; leave it out, or write calls as tool_calls")
+        texts = [text for name in ("content", "refusal") for text in texts_of(message.get(name), f"{param}.{name}")]
+        parts: list[dict[str, Any]] = [{"text": text} for text in texts]
+        for number, call in enumerate(expect(message.get("tool_calls") or [], list, f"{param}.tool_calls")):
+            parts.append(self._call(call, f"{param}.tool_calls[{number}]", is_first=number == 0))
+        return parts
+
     def _call(self, call: Any, param: str, *, is_first: bool) -> dict[str, Any]:
-        name, call_id, arguments = function_call(call, param)
+        name, call_id, arguments = _function_call(call, param)
         self._names[call_id] = name
         told: dict[str, Any] = {"id": call_id, "name": name}
         if arguments:
@@ -126,10 +110,17 @@ class Conversation:
                 refuse(f"{param}.function.arguments", f"{problem}")
             told["args"] = arguments
         part: dict[str, Any] = {"functionCall": told}
-        signature = signature_of(call)
+        signature = _signature_of(call)
         if signature is not None or (self.is_signed and is_first):
             part["thoughtSignature"] = signature or _UNSIGNED
         return part
+
+    def _result(self, message: dict[str, Any], param: str) -> dict[str, Any]:
+        call_id = expect(message.get("tool_call_id"), str, f"{param}.tool_call_id")
+        if call_id not in self._names:
+            refuse(f"{param}.tool_call_id", f'is "{call_id[:60]}", and no call before it has that id')
+        text = text_of(message.get("content") or "", f"{param}.content")
+        return {"id": call_id, "name": self._names[call_id], "response": self._response(text)}
 
     def _response(self, text: str) -> dict[str, Any]:
         """
@@ -145,13 +136,7 @@ class Conversation:
         return {"output": text}
 
 
-def function_call(call: Any, param: str) -> tuple[str, str, dict[str, Any]]:
-    """
-    Return name, id and arguments of a *call* of an assistant's message; without nulls and empty objects.
-
-    Raises:
-        RefusedError: It is none of a function, or its arguments are no JSON object.
-    """
+def _function_call(call: Any, param: str) -> tuple[str, str, dict[str, Any]]:
     expect_choice(expect(call, dict, param).get("type", "function"), {"function": None}, f"{param}.type")
     function = expect(call.get("function"), dict, f"{param}.function")
     name = expect(function.get("name"), str, f"{param}.function.name")
@@ -164,20 +149,11 @@ def function_call(call: Any, param: str) -> tuple[str, str, dict[str, Any]]:
     return name, call_id, without_empty(expect(arguments, dict, place))
 
 
-def signature_of(call: dict[str, Any]) -> str | None:
+def _signature_of(call: dict[str, Any]) -> str | None:
     """
-    Return the signature that Google's answers put into a *call*; ``None`` without one.
+    Return the signature that a *call* has from an answer of Google's; ``None`` without one.
     """
     value: Any = call
     for name in ("extra_content", "google", "thought_signature"):
         value = value.get(name) if type(value) is dict else None
     return value if type(value) is str and value else None
-
-
-_ROLES: Final[Mapping[str, Callable[[Conversation, dict[str, Any], str], None]]] = {
-    "system": Conversation.add_system,
-    "developer": Conversation.add_system,
-    "user": Conversation.add_user,
-    "assistant": Conversation.add_assistant,
-    "tool": Conversation.add_result,
-}

@@ -35,6 +35,8 @@ _PUBLISHERS: Final = {
 """How a name without a publisher begins → the publisher."""
 
 _OLD_EMBEDDINGS: Final = ("text-embedding-", "text-multilingual-embedding-", "textembedding-gecko")
+_THINKS: Final = (2, 5)
+_HAS_LEVELS: Final = (3, 0)
 _VERSION: Final = re.compile(r"gemini-(\d{1,3})(?:\.(\d{1,3}))?")
 _SHOWN: Final = 80
 
@@ -58,6 +60,16 @@ class Model:
     shape: str
     endpoints: tuple[str, ...]
     version: tuple[int, int] | None = None
+
+    @property
+    def thinks(self) -> bool:
+        """Whether it thinks before it answers; a model that was tuned is taken for one that does."""
+        return self.version is None or self.version >= _THINKS
+
+    @property
+    def has_levels(self) -> bool:
+        """Whether it thinks on levels, and not within a budget of tokens."""
+        return self.version is not None and self.version >= _HAS_LEVELS
 
     def require(self, endpoint: str) -> None:
         """

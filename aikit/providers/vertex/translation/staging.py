@@ -16,10 +16,10 @@ from aikit.http.context import CallContext
 from aikit.http.sources import Source
 from aikit.providers.vertex.translation.claude import claude_request
 from aikit.providers.vertex.translation.embeddings import embedding_request
-from aikit.providers.vertex.translation.importing import Columns
 from aikit.providers.vertex.translation.models import ANTHROPIC, EMBEDDINGS, OPENAI, Model, model_named
 from aikit.providers.vertex.translation.refusals import RefusedError
-from aikit.providers.vertex.translation.requests import GeminiRequest
+from aikit.providers.vertex.translation.requests import gemini_request
+from aikit.providers.vertex.translation.shared import Shared, encode
 from aikit.storage.temporary import TemporaryFolder
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.types.interruptions import let_through
@@ -31,7 +31,6 @@ from aikit.validation.problems import Problems
 log: Final = logging.getLogger("aikit")
 
 _BUFFER: Final = 1024 * 1024
-_encode: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -129,15 +128,17 @@ def _staged(source: Source, context: CallContext, limits: Limits, folder: Tempor
             reader.close()
     if not objects.is_empty:
         rules.finish()
-    if problems.count or translation.model is None:
+    shared = translation.shared
+    if problems.count or shared is None:
         raise Rejected(problems.shown())
-    translation.tell_left_out(source.name)
+    if shared.left_out:
+        log.info("%s: Vertex AI has no %s, which was left out", source.name, ", ".join(sorted(shared.left_out)))
     return Staged(
         requests=requests,
         ids=ids,
-        model=translation.model.path,
+        model=shared.model.path,
         endpoint=translation.endpoint,
-        shape=translation.model.shape,
+        shape=shared.model.shape,
         lines=rules.lines,
         folder=folder,
     )
@@ -149,18 +150,16 @@ class _Translation:
     The translation of one file, line by line.
 
     Attributes:
-        model: That of its lines; ``None`` before the first.
+        endpoint: Of its lines.
 
-        endpoint: Likewise.
+        shared: What they have in common; ``None`` before the first.
     """
 
     _requests: BinaryIO
     _ids: BinaryIO
     _problems: Problems
-    model: Model | None = None
     endpoint: str = ""
-    _columns: Columns = attrs.field(factory=Columns)
-    _left_out: set[str] = attrs.field(factory=set)
+    shared: Shared | None = None
 
     def add(self, number: int, line: bytes, value: Mapping[str, Any]) -> None:
         """
@@ -169,11 +168,11 @@ class _Translation:
         Raises:
             OpenAIError: Its model is unknown, or does not take such lines.
         """
-        if self.model is None:
+        if self.shared is None:
             self.endpoint = value["url"]
-            self.model = self._model(value["body"]["model"], number)
+            self.shared = Shared(_model(value["body"]["model"], self.endpoint, number))
         try:
-            translated = line if self.model.shape == OPENAI else self._translated(self.model, value["body"], number)
+            translated = self._translated(value["body"], number, self.shared) or line
         except RefusedError as error:
             self._problems.add_line(number, error.code, error.message, f"body.{error.param}")
         except UnicodeEncodeError:
@@ -185,31 +184,26 @@ class _Translation:
             self._requests.write(translated + b"\n")
             self._ids.write(json.dumps(value["custom_id"]).encode() + b"\n")
 
-    def tell_left_out(self, name: str) -> None:
-        """
-        Log which parameters were left out, since they change neither answers nor prices.
-        """
-        if self._left_out:
-            log.info("%s: Vertex AI has no %s, which was left out", name, ", ".join(sorted(self._left_out)))
-
-    def _model(self, name: str, number: int) -> Model:
-        try:
-            model = model_named(name)
-            model.require(self.endpoint)
-        except OpenAIError as error:
-            raise attrs.evolve(error, line=number) from None
-        return model
-
-    def _translated(self, model: Model, body: Mapping[str, Any], number: int) -> bytes:
-        key = f"r-{number}"
-        if model.shape == ANTHROPIC:
-            request = claude_request(body, self._columns, self._left_out)
-            return _encode({"custom_id": key, "request": request}).encode()
-        if self.endpoint == EMBEDDINGS:
-            request = embedding_request(body, self._left_out)
+    def _translated(self, body: Mapping[str, Any], number: int, shared: Shared) -> bytes | None:
+        name = "key"
+        if shared.model.shape == OPENAI:
+            return None
+        if shared.model.shape == ANTHROPIC:
+            name, request = "custom_id", claude_request(body, shared)
+        elif self.endpoint == EMBEDDINGS:
+            request = embedding_request(body, shared)
         else:
-            request = GeminiRequest(model.version, model.path, self._columns).add_all(body, self._left_out)
-        return _encode({"key": key, "request": request}).encode()
+            request = gemini_request(body, shared)
+        return encode({name: f"r-{number}", "request": request}).encode()
+
+
+def _model(name: str, endpoint: str, number: int) -> Model:
+    try:
+        model = model_named(name)
+        model.require(endpoint)
+    except OpenAIError as error:
+        raise attrs.evolve(error, line=number) from None
+    return model
 
 
 def _no_room(folder: Path, error: OSError) -> OpenAIError:
