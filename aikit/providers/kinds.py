@@ -97,6 +97,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         base_url="https://us-central1-aiplatform.googleapis.com",
         # the names of Google's own libraries, then those of LiteLLM
         variables={
+            "base_url": ("GOOGLE_VERTEX_BASE_URL", "VERTEXAI_API_BASE"),
             "project": ("GOOGLE_CLOUD_PROJECT", "VERTEXAI_PROJECT"),
             "location": ("GOOGLE_CLOUD_LOCATION", "VERTEXAI_LOCATION"),
             "bucket": ("GCS_BUCKET_NAME",),

@@ -397,6 +397,7 @@ def test_a_key_of_a_file_wants_its_address_beside_it(house: Path) -> None:
         ("openai", "organization", ("OPENAI_ORG_ID", "OPENAI_ORGANIZATION")),
         ("azure", "base_url", ("AZURE_OPENAI_ENDPOINT", "AZURE_API_BASE")),
         ("gemini", "base_url", ("GOOGLE_GEMINI_BASE_URL", "GEMINI_API_BASE")),
+        ("vertex", "base_url", ("GOOGLE_VERTEX_BASE_URL", "VERTEXAI_API_BASE")),
     ],
 )
 def test_names_of_the_environment_are_those_of_each_cloud_and_of_litellm(

@@ -75,7 +75,7 @@ class Place:
             _require_name(name, value)
         return cls(
             **names,
-            api_url=settings.base_url or _api_url(location),
+            api_url=(settings.base_url or _api_url(location)).removesuffix("/v1"),
             storage_url=_storage_url(settings.setting("storage_url")),
             headers=Headers({"Accept": "application/json"}).merged(headers),
         )

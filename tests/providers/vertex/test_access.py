@@ -126,7 +126,8 @@ def test_costs_are_the_projects_wherever_its_jobs_run(tmp_path: Path) -> None:
     home, away = _made(), _made(GOOGLE_CLOUD_LOCATION="global")
     assert home.account() == away.account()
     assert home.account().address == "https://aiplatform.googleapis.com/v1/projects/my-project"
-    gate = _made(ProviderSettings(kind="vertex", base_url="https://gate.example", api_key="ya29.given"))
+    gate = _made(ProviderSettings(kind="vertex", base_url="https://gate.example/v1/", api_key="ya29.given"))
+    assert gate.place.api("GET", "x").url.startswith("https://gate.example/v1/projects/")
     assert gate.account().address == "https://gate.example/v1/projects/my-project"
     assert "ya29" not in gate.account_key() + gate.identity
     assert prices_for(gate.account().address, own=None, path=tmp_path / "p.json").list_name is None
