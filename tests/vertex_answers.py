@@ -5,20 +5,24 @@ Good answers of Vertex AI and its storage, for operations that take several requ
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Final
+from urllib.parse import unquote, urlsplit
 
 import attrs
 
+from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
 
-
-class Everything:
-    """
-    A set that has everything in it.
-    """
-
-    def __contains__(self, _: object) -> bool:
-        return True
+_FIRST: Final = {"create": "start", "delete": "DELETE requests/abc123.jsonl"}
+_LAST: Final = {"create": "PUT", "delete": "DELETE files/abc123"}
+_SAMPLES: Final = {"PUT": "object.json", "GET objects": "list.json", "GET files/abc123": "object.json"}
+_OBJECTS: Final = "/storage/v1/b/my-bucket/o"
+UNSUPPORTED: Final = frozenset(
+    (
+        *("uploads.create", "uploads.add_part", "uploads.complete", "uploads.cancel"),
+        *("batches.create", "batches.retrieve", "batches.wait", "batches.list", "batches.cancel"),
+    )
+)
 
 
 @attrs.frozen
@@ -36,16 +40,46 @@ class VertexAnswers:
 
     samples: Path
     is_first: bool
-    unsupported: Any = attrs.field(factory=Everything)
+    unsupported: frozenset[str] = UNSUPPORTED
 
     def is_beside(self, operation: str, request: Request) -> bool:
         """
         Return whether the contract is about another request of *operation* than this.
         """
-        return operation == request.method
+        wanted = (_FIRST if self.is_first else _LAST).get(operation)
+        return wanted is not None and _step(request) != wanted
 
     def __call__(self, request: Request) -> Response:
         """
-        Return the answer to *request*.
+        Return the answer to *request*; what succeeds goes into its sink if it has one.
         """
-        raise AssertionError(f"{request.url} was asked")
+        step, fields, body, status = _step(request), {}, b"", 200
+        if step == "start":
+            fields = {"Location": f"{request.url}&upload_id=secret-0"}
+        elif step == "query":
+            status = 308
+        elif step.startswith("DELETE"):
+            status = 404 if "requests/" in step else 204
+        elif step.startswith("GET files/") and step not in _SAMPLES:
+            status = 404  # what was just uploaded in vain
+        elif request.sink is not None:
+            body = (self.samples / "content.bin").read_bytes()
+        else:
+            body = (self.samples / _SAMPLES[step]).read_bytes()
+        headers = Headers({**fields, "content-length": str(len(body))})
+        if request.sink is None:
+            return Response(status=status, headers=headers, body=body, request=request)
+        request.sink.begin(status, headers)
+        request.sink.write(memoryview(body))
+        return Response(status=status, headers=headers, request=request)
+
+
+def _step(request: Request) -> str:
+    """
+    Return what is asked: a step of an upload, or the method and the object behind the prefix.
+    """
+    path = urlsplit(request.url).path
+    if path.startswith("/upload/"):
+        return {"POST": "start", "PUT": "query" if request.body is None else "PUT"}[request.method]
+    name = unquote(path.removeprefix(_OBJECTS)).removeprefix("/aikit/")
+    return f"{request.method} {name or 'objects'}"

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import attrs
 
@@ -64,7 +64,7 @@ def discreet(response: Response, url: str) -> Response:
     """
     Return *response* without *url* and the values in its query, which are secrets and which servers may repeat.
     """
-    values = [pair.partition("=")[2] for pair in urlsplit(url).query.split("&")]
+    values = [pair.partition("=")[2] for pair in url.partition("?")[2].split("&")]
     secrets = sorted({url, *values, *map(unquote, values)}, key=len, reverse=True)
     body, headers = response.body, dict(response.headers)
     for secret in secrets:

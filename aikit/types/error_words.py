@@ -173,6 +173,8 @@ class _Reader:
     def _parts(self, named: Mapping[str, Any], depth: int) -> Iterable[str]:
         for name in _PLACES:
             part = named.get(name)
+            if name == "reason" and "message" in named and isinstance(part, str) and " " not in part:
+                continue  # a name for programs, as Google Cloud Storage has it
             words = self.read(part, depth + 1) if part else ""
             yield words or (listed(part) if part and isinstance(part, dict | list) and name not in _WRAPPERS else "")
 
@@ -192,11 +194,16 @@ def _sentence(parts: Iterable[str], without: str) -> str:
 def _code(named: Mapping[str, Any]) -> Any:
     """
     Return the code; of Google's errors, which repeat the number of the HTTP status there, the name of their status.
+
+    Errors of Google Cloud Storage have none, but a reason in each of their own.
     """
     # https://google.aip.dev/193 (read 2026-11-30)
-    status = named.get("status")
-    is_googles = type(named.get("code")) is int and isinstance(status, str) and status.isupper()
-    return status if is_googles else named.get("code")
+    # https://docs.cloud.google.com/storage/docs/json_api/v1/status-codes (read 2026-11-21)
+    status, errors = named.get("status"), named.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else None
+    reason = first.get("reason") if isinstance(first, dict) else None
+    name = status if isinstance(status, str) and status.isupper() else reason
+    return name if type(named.get("code")) is int and isinstance(name, str) else named.get("code")
 
 
 def _field(details: Any) -> Any:

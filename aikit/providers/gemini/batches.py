@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from aikit.providers.gemini.files import files_in, position_after, unreadable
+from aikit.providers.gemini.files import files_in, unreadable
 from aikit.providers.gemini.names import BATCHES, FILES, id_of, read_batch_label
 from aikit.providers.google.batches import CHAT, EMBEDDINGS, ENDS, WINDOW, status_of
+from aikit.providers.google.paging import position_after
 from aikit.types.batches import BatchPage, OpenAIBatch
 
 METHODS: Final = {CHAT: "batchGenerateContent", EMBEDDINGS: "asyncBatchEmbedContent"}

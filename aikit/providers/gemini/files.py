@@ -4,19 +4,17 @@ Files of the Gemini API as `OpenAIFile`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
 from aikit.providers.checks import Finding
 from aikit.providers.gemini.names import FILES, FileLabel, id_of
 from aikit.types.error_words import read_error
-from aikit.types.errors import OpenAIError
-from aikit.types.files import FilePage, OpenAIFile, OpenAIFileDeleted
-from aikit.types.wire import UnreadableError, unix_time
+from aikit.types.files import OpenAIFile, OpenAIFileDeleted
+from aikit.types.wire import UnreadableError
 
 _STATUSES: Final = {"ACTIVE": "processed", "PROCESSING": "uploaded", "FAILED": "error"}
 _READ: Final = frozenset(("name", "displayName", "sizeBytes", "createTime", "expirationTime", "error"))
-_DEFAULT_LIMIT: Final = 10_000  # as OpenAI's
 _MOST_BYTES: Final = 20 * 2**30  # of a project: https://ai.google.dev/gemini-api/docs/files (read 2026-11-30)
 
 
@@ -38,7 +36,7 @@ def file_from_wire(data: Any) -> OpenAIFile:
     # https://ai.google.dev/api/files#File (read 2026-11-30)
     if not isinstance(data, dict) or id_of(data.get("name"), FILES) is None:
         raise unreadable("File", data)
-    return OpenAIFile.from_wire(_in_openai_names(data))
+    return OpenAIFile.from_wire(in_openai_names(data))
 
 
 def label_from_wire(data: Any) -> FileLabel:
@@ -61,26 +59,6 @@ def uploaded_from_wire(data: Any) -> OpenAIFile:
     return file_from_wire(data.get("file") if isinstance(data, dict) else data)
 
 
-def page_of(files: list[Any], query: Mapping[str, Any]) -> FilePage:
-    """
-    Return the page that *query* asks for of all *files*: of a purpose, in an order, after one of them.
-
-    Gemini gives its list in an order that it does not promise, and pages of it that begin nowhere else than after
-    another; so that a file is on one page only, the whole list is what a page is cut from.
-
-    Raises:
-        OpenAIError: What *after* names is not among them (code ``"invalid_value"``).
-    """
-    entries = sorted(map(_in_openai_names, files), key=_created_at, reverse=True)
-    if query.get("order") == "asc":
-        entries.reverse()
-    start = position_after(query.get("after"), entries)
-    wanted = query.get("purpose")
-    rest = [entry for entry in entries[start:] if wanted is None or entry.get("purpose") in {wanted, None}]
-    limit = int(query.get("limit", _DEFAULT_LIMIT))
-    return FilePage.from_wire({"data": rest[:limit], "has_more": len(rest) > limit})
-
-
 def quota_finding(files: Iterable[OpenAIFile]) -> Finding:
     """
     Return how near *files* are to what is kept of a project.
@@ -89,22 +67,6 @@ def quota_finding(files: Iterable[OpenAIFile]) -> Finding:
     text = f"{kept / 2**30:,.1f} of at most {_MOST_BYTES / 2**30:,.0f} GiB of files are kept"
     is_good = kept < 0.9 * _MOST_BYTES
     return Finding("quota", is_good=is_good, text=text, mend=None if is_good else "delete files, or wait 48 hours")
-
-
-def position_after(after: Any, entries: list[dict[str, Any]]) -> int:
-    """
-    Return where the entries begin that follow the one whose id is *after*; 0 without one.
-
-    Raises:
-        OpenAIError: There is none (code ``"invalid_value"``).
-    """
-    if after is None:
-        return 0
-    for number, entry in enumerate(entries, 1):
-        if entry.get("id") == after:
-            return number
-    message = f"after names {after[:60]!r}, which is not in the list; begin the list anew"
-    raise OpenAIError(message=message, code="invalid_value", param="after")
 
 
 def files_in(data: Any, name: str = "files") -> tuple[list[Any], str | None]:
@@ -145,7 +107,7 @@ def require_empty(data: Any) -> None:
         raise unreadable("empty answer", data)
 
 
-def _in_openai_names(data: Any) -> dict[str, Any]:
+def in_openai_names(data: Any) -> dict[str, Any]:
     """
     Return a File as OpenAI would write it; of what is none, as much as can be read.
     """
@@ -166,7 +128,3 @@ def _in_openai_names(data: Any) -> dict[str, Any]:
     }
     others = {name: value for name, value in data.items() if name not in _READ and name not in fields}
     return others | {name: value for name, value in fields.items() if value is not None or name == "bytes"}
-
-
-def _created_at(entry: Mapping[str, Any]) -> int:
-    return unix_time(entry.get("created_at")) or 0

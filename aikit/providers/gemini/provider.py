@@ -23,8 +23,8 @@ from aikit.providers.gemini.files import (
     deleted_from_wire,
     file_from_wire,
     files_in,
+    in_openai_names,
     label_from_wire,
-    page_of,
     quota_finding,
     require_empty,
 )
@@ -32,6 +32,7 @@ from aikit.providers.gemini.lines import FirstLine, FirstLineReadError, model_in
 from aikit.providers.gemini.missing import MissingTransport
 from aikit.providers.gemini.names import BATCHES, FILES, FileLabel, batch_label, id_of, model_path, path_of
 from aikit.providers.gemini.upload import Upload
+from aikit.providers.google.paging import MOST_PAGES, endless, page_of, whole_list
 from aikit.providers.google.retry_info import RetryInfoTransport
 from aikit.providers.kinds import KINDS
 from aikit.providers.openai import OpenAIProvider
@@ -52,7 +53,6 @@ _SURFACES: Final = ("/openai", _VERSION)
 _JSONL: Final = "application/jsonl"  # another type is refused for batches
 _LONGEST_MODEL: Final = 64  # that a display name has room for, beside the longest filename
 _FILES_ON_PAGE: Final = 100
-_MOST_PAGES: Final = 1_000
 _BATCHES_ON_PAGE: Final = 20
 _NO_PARTS: Final = "Gemini has no uploads in parts; files.create sends a file of any size that Gemini takes, in chunks"
 _NO_EXPIRY: Final = "Gemini keeps every file for 48 hours and no other time; leave expires_after out"
@@ -134,17 +134,10 @@ class GeminiProvider(OpenAIProvider):
         """
         if query.get("after"):
             query = {**query, "after": id_of(path_of(query["after"], FILES), FILES)}
-        files: list[Any] = []
-        tokens: set[str | None] = set()
-        token: str | None = None
-        while token not in tokens and len(tokens) < _MOST_PAGES:
-            tokens.add(token)
-            response = yield self._on("GET", FILES, pageSize=_FILES_ON_PAGE, pageToken=token)
-            some, token = understood(response, files_in)
-            files += some
-            if token is None:
-                return page_of(files, query)
-        raise _endless(FILES)
+        files = yield from whole_list(
+            lambda token: self._on("GET", FILES, pageSize=_FILES_ON_PAGE, pageToken=token), files_in, FILES
+        )
+        return page_of(map(in_openai_names, files), query)
 
     def delete_file(self, file_id: str) -> Flow[OpenAIFileDeleted]:
         """
@@ -188,7 +181,7 @@ class GeminiProvider(OpenAIProvider):
         after, token = token_in(query.get("after"))
         is_sought = after is not None and token is None
         size = query.get("limit", _BATCHES_ON_PAGE)
-        for _ in range(_MOST_PAGES):
+        for _ in range(MOST_PAGES):
             response = yield self._on("GET", BATCHES, pageSize=size, pageToken=token)
             page = understood(response, page_from_wire)
             if not is_sought:
@@ -198,7 +191,7 @@ class GeminiProvider(OpenAIProvider):
                 page, is_sought = understood(response, lambda data: page_from_wire(data, after)), False
                 if page.items or not page.has_more:
                     return page
-        raise _endless(BATCHES)
+        raise endless(BATCHES)
 
     def cancel_batch(self, batch_id: str) -> Flow[OpenAIBatch]:
         """
@@ -294,11 +287,6 @@ def _require_same(response: Response, asked: str, told: str, collection: str) ->
     own = path_of(asked, collection).rpartition("/")[2]
     if own != path_of(told, collection).rpartition("/")[2]:
         require_same_id(response, asked, told)
-
-
-def _endless(collection: str) -> OpenAIError:
-    message = f"a page of the list of {collection} came twice, or there are more than {_MOST_PAGES:,}; it has no end"
-    return OpenAIError(message=message, code="invalid_response")
 
 
 def _before_asking(error: OpenAIError) -> OpenAIError:

@@ -10,20 +10,19 @@ import os
 import re
 from collections.abc import Iterator
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import attrs
 
 from aikit.http.bodies import json_body
 from aikit.http.flow import Flow, Gather, Pause
 from aikit.http.headers import Headers
-from aikit.http.messages import Reader, Request, Response
+from aikit.http.messages import Request, Response
 from aikit.http.refusals import discreet, error_from, raise_for_status, understood
 from aikit.http.retry import may_have_been_done
 from aikit.http.slices import slice_of
 from aikit.http.sources import Source, has_slices
-from aikit.providers.addresses import origin
 from aikit.providers.gemini.files import file_from_wire, unreadable, uploaded_from_wire
+from aikit.providers.google.chunks import Chunk, is_at
 from aikit.types.errors import ExchangeError, OpenAIError
 from aikit.types.files import OpenAIFile
 
@@ -66,7 +65,7 @@ class Upload:
         session = yield from self._begin()
         size = self.source.size_bytes
         if size is None or not has_slices(self.source):
-            whole = _Chunk(self.source, self.mime_type, size, size, is_replayable=self.source.is_replayable)
+            whole = Chunk(self.source, self.mime_type, size, size, is_replayable=self.source.is_replayable)
             response: Response = yield session.request("upload, finalize", 0, whole)
             return understood(discreet(response, session.url), uploaded_from_wire)
         if size <= session.chunk_bytes:
@@ -91,7 +90,7 @@ class Upload:
         )
         headers = raise_for_status(response).headers
         url = headers.get("x-goog-upload-url", "")
-        if not _is_of(self.root, url):
+        if not is_at(self.root, url):
             why = "is at another place than the API" if url else "is missing"
             message = f"the address to upload to, which the answer must name, {why}; nothing was sent there"
             raise attrs.evolve(error_from(response), message=message, code="invalid_response", body=None)
@@ -157,9 +156,9 @@ class _Session:
         headers = self.upload.headers.without_secrets().merged(told)
         return Request(method="POST", url=self.url, headers=headers, body=body, is_idempotent=body is None)
 
-    def _body(self, done: int, end: int, count: int) -> _Chunk:
+    def _body(self, done: int, end: int, count: int) -> Chunk:
         rest = slice_of(self.upload.source, done, end - done)
-        return _Chunk(rest, self.upload.mime_type, end - done, count)
+        return Chunk(rest, self.upload.mime_type, end - done, count)
 
     def _end_of(self, response: Response, *, is_last: bool) -> OpenAIFile | None:
         if is_last:
@@ -199,38 +198,6 @@ class _Session:
         if response.status == 404:
             raise failure
         return understood(response, file_from_wire)
-
-
-@attrs.frozen
-class _Chunk:
-    """
-    The rest of a chunk, or all of a source that cannot be cut; its progress is that of the whole chunk.
-
-    Attributes:
-        size_bytes: ``None`` when only reading would tell, as of `payload_bytes`.
-
-        payload_bytes: Size of the chunk: what is less in `size_bytes` has arrived before.
-    """
-
-    source: Source
-    content_type: str
-    size_bytes: int | None
-    payload_bytes: int | None
-    is_replayable: bool = True
-
-    def open(self) -> Reader:
-        """
-        Start from its first byte.
-        """
-        return self.source.open()
-
-
-def _is_of(root: str, url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and "@" not in parts.netloc and origin(url) == origin(root)
-    except ValueError:
-        return False
 
 
 def _chunk_bytes(granularity: str | None) -> int:

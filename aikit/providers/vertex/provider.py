@@ -4,12 +4,14 @@ Vertex AI: a project, a bucket, files that are objects in it, batches that are j
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from aikit.http.flow import Flow
+from aikit.http.bodies import media_type
+from aikit.http.flow import Flow, Work
 from aikit.http.messages import Response, Transport
 from aikit.http.sinks import ResumingSink
 from aikit.http.sources import Source
@@ -20,8 +22,18 @@ from aikit.providers.openai import OpenAIProvider
 from aikit.providers.tokens import unsupported
 from aikit.providers.vertex.access import Access
 from aikit.providers.vertex.checks import findings_at
-from aikit.providers.vertex.names import FILES
+from aikit.providers.vertex.names import FILES, STORED, FileName, new_name, read_file_id
+from aikit.providers.vertex.objects import (
+    delete,
+    fetch,
+    file_from_wire,
+    list_files,
+    metadata_of,
+    require_there,
+    retrieve,
+)
 from aikit.providers.vertex.place import Place
+from aikit.providers.vertex.upload import store
 from aikit.validation.limits import Limits, limits_for
 
 if TYPE_CHECKING:
@@ -31,7 +43,7 @@ if TYPE_CHECKING:
     from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart, UploadOrder
 
 KIND: Final = "vertex"
-_NO_FILES: Final = "files of Vertex AI are not supported yet"
+_NO_OUTPUT: Final = "output of batches of Vertex AI is not supported yet"
 _NO_BATCHES: Final = "batches of Vertex AI are not supported yet"
 _NO_PARTS: Final = "Vertex AI has no uploads in parts; files.create sends a file of any size, in chunks"
 
@@ -99,35 +111,36 @@ class VertexProvider(OpenAIProvider):
         """
         return (yield from findings_at(self.place))
 
-    def create_file(self, source: Source, order: FileOrder) -> Flow[OpenAIFile]:  # noqa: ARG002  whatever it is
+    def create_file(self, source: Source, order: FileOrder) -> Flow[OpenAIFile]:
         """
-        Refuse: there are no files yet.
+        Upload *source* as the file that *order* describes.
         """
-        return _refusal(_NO_FILES)
+        about = yield Work(lambda _: metadata_of(source.name, order, time.time()))
+        name = FileName(STORED, new_name()).stored
+        stored = yield from store(self.place, source, name, content_type=media_type(source.name), **about)
+        return file_from_wire(stored, self.place)
 
-    def retrieve_file(self, file_id: str) -> Flow[OpenAIFile]:  # noqa: ARG002  likewise
+    def retrieve_file(self, file_id: str) -> Flow[OpenAIFile]:
         """
-        Refuse likewise.
+        Ask what is known of a file.
         """
-        return _refusal(_NO_FILES)
+        return (yield from retrieve(self.place, _stored(file_id)))
 
-    def list_files(self, query: Mapping[str, Any]) -> Flow[FilePage]:  # noqa: ARG002  likewise
+    def list_files(self, query: Mapping[str, Any]) -> Flow[FilePage]:
         """
-        Refuse likewise.
+        Ask for all files, in Google's pages, and return one of ours.
         """
-        return _refusal(_NO_FILES)
+        return list_files(self.place, query)
 
-    def delete_file(self, file_id: str) -> Flow[OpenAIFileDeleted]:  # noqa: ARG002  likewise
+    def delete_file(self, file_id: str) -> Flow[OpenAIFileDeleted]:
         """
-        Refuse likewise.
+        Delete a file, with what was made of it for jobs.
         """
-        return _refusal(_NO_FILES)
+        return (yield from delete(self.place, _stored(file_id)))
 
-    def _content(self, file_id: str, sink: ResumingSink) -> Flow[Response]:  # noqa: ARG002  likewise
-        """
-        Refuse likewise.
-        """
-        return _refusal(_NO_FILES)
+    def _content(self, file_id: str, sink: ResumingSink) -> Flow[Response]:
+        name = _stored(file_id)
+        return require_there((yield from fetch(self.place, name.stored, sink)), name)
 
     def create_batch(self, order: BatchOrder) -> Flow[OpenAIBatch]:  # noqa: ARG002  likewise
         """
@@ -185,6 +198,16 @@ class VertexProvider(OpenAIProvider):
     @property
     def _signed_urls(self) -> tuple[str, ...]:
         return (self.base_url, *((self.place.storage_url,) if self.place.signs_storage else ()))
+
+
+def _stored(file_id: str) -> FileName:
+    """
+    Return what *file_id* says, of a file that was stored.
+    """
+    name = read_file_id(file_id)
+    if name.kind != STORED:
+        raise unsupported(_NO_OUTPUT)
+    return name
 
 
 def _refusal(message: str) -> Flow[Any]:
