@@ -24,6 +24,7 @@ import attrs
 KEY: Final = "0123456789abcdef0123456789abcdef"
 TOKEN: Final = "header.payload.signature"
 VERSION: Final = "2025-04-01-preview"
+_NO_ROOM: Final = "The number of enqueued tokens has surpassed the configured limit of 30K for the deployment 'mine'."
 _ROUTE: Final = re.compile(r"/openai(?P<v1>/v1)?/(?P<kind>files|batches)(?:/(?P<id>[^/]+))?(?:/(?P<verb>\w+))?")
 
 
@@ -49,6 +50,8 @@ class Resource:
 
         put_blob: Writes one.
 
+        no_room: How the first batches are refused, as too many tokens are enqueued: ``"at once"``, or ``"late"``.
+
         asked: Method and target of each request, and its JSON if it has any.
 
         deletes_silently: Whether a deletion is answered with 204 and nothing.
@@ -63,6 +66,7 @@ class Resource:
     batches: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     get_blob: Callable[[str], bytes] | None = None
     put_blob: Callable[[str, bytes], object] | None = None
+    no_room: list[str] = attrs.field(factory=list)
     url: str = ""
     lock: Any = attrs.field(factory=threading.Lock)
     _left: dict[str, int] = attrs.field(factory=dict)
@@ -105,6 +109,14 @@ class Resource:
         """
         Create a batch, described as the REST page of the dated surface describes one.
         """
+        fate = self.no_room.pop(0) if self.no_room else ""
+        if fate == "at once":
+            raise Refusal(400, "token_limit_exceeded", _NO_ROOM)
+        batch = self._create(order, is_dated=is_dated)
+        batch["fate"] = fate
+        return batch
+
+    def _create(self, order: dict[str, Any], *, is_dated: bool) -> dict[str, Any]:
         if order.get("input_blob"):
             return self._begin_with_blob(order)
         file = self.files.get(order["input_file_id"])
@@ -170,6 +182,10 @@ class Resource:
             raise Refusal(404, "notFound", f"The requested resource '{batch_id}' does not exist.")
         if batch["status"].lower() != "validating":
             return batch
+        if batch["fate"] == "late":
+            error = {"code": "token_limit_exceeded", "message": _NO_ROOM, "param": None, "line": None}
+            self.batches[batch_id] = batch | {"status": "failed", "errors": {"object": "list", "data": [error]}}
+            return self.batches[batch_id]
         lines = [
             json.loads(line) for line in self.contents[batch.get("input_blob") or batch["input_file_id"]].splitlines()
         ]

@@ -70,6 +70,7 @@ def batches() -> None:
 @click.option(
     "--intent", metavar="KEY", help="Idempotency key: a batch created with it before is returned, not created again."
 )
+@click.option("--max-queue-wait", type=Duration(), help="While too many tokens are enqueued, try again for so long.")
 def create(source: str, endpoint: str | None, **asked: Any) -> int:
     """
     Create a batch, and print it.
@@ -101,11 +102,13 @@ def create_options(
     output_expires_after: int | None = None,
     max_cost: float | None = None,
     intent: str | None = None,
+    max_queue_wait: int | None = None,
 ) -> OpenAIBatchParameters:
     """
     Return the parameters for creating a batch; options that are not given keep their defaults.
     """
     said: dict[str, Any] = {"metadata": dict(metadata) or None, "max_cost": max_cost, "intent": intent}
+    said["max_queue_wait"] = max_queue_wait
     if output_expires_after is not None:
         said["output_expires_after"] = {"anchor": "created_at", "seconds": output_expires_after}
     return OpenAIBatchParameters(**{name: value for name, value in said.items() if value is not None})

@@ -124,6 +124,7 @@ _HERE: Final = {
     "temporary_storage": "The temporary folder cannot be used; free space, or set TMPDIR.",
     "timeout": "It took longer than timeout or max_wait; raise it, or try again.",
     "tls_error": "TLS did not come about: an untrusted certificate, an unusable CA bundle, or a server without TLS.",
+    "token_limit_exceeded": "Too many tokens are enqueued, nothing began; create it later, or with max_queue_wait.",
     "token_unavailable": "No bearer token could be had; sign in anew, or pass another token or key.",
     "unsupported": "The provider cannot do this, as the message says; nothing was sent.",
     "unexpected_error": "aikit met an error that it does not know; its cause is in __cause__, please report it.",

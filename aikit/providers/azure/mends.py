@@ -17,7 +17,7 @@ T = TypeVar("T")
 _UNREADABLE: Final = "reading blobs takes a SAS in blob_storage that is good now, or the role Storage Blob Data Reader"
 _BY_CODE: Final = {
     "quotaExceeded": FULL,
-    "token_limit_exceeded": "the deployment's queue of tokens is full: create the batch when others have ended",
+    "token_limit_exceeded": "the queue is full: create the batch when others have ended, or with max_queue_wait",
     "404": "is the endpoint that of a resource, and is its api-version one that there is?",
     "AuthenticationFailed": _UNREADABLE,
     "AuthorizationFailure": _UNREADABLE,

@@ -88,8 +88,8 @@ class BatchesAPI:
 
             endpoint: What each of its lines asks, for example ``"/v1/chat/completions"``.
 
-            parameters: *metadata*, *output_expires_after*, *completion_window*, *intent*; *validate* ``False`` leaves
-                judging *endpoint* and *completion_window* to the provider.
+            parameters: *metadata*, *output_expires_after*, *completion_window*, *intent*, *max_queue_wait*; *validate*
+                ``False`` leaves judging *endpoint* and *completion_window* to the provider.
 
         Returns:
             A result whose ``batch`` is the `OpenAIBatch`, or ``None`` while running and after errors. The provider

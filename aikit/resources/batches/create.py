@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
@@ -21,6 +22,7 @@ import attrs
 from aikit.http.flow import Flow, Pause
 from aikit.http.retry import RetryPolicy, asked_to_retry, may_have_been_applied
 from aikit.resources.batches.parameters import OpenAIBatchParameters
+from aikit.resources.batches.queue import create_when_there_is_room, found_no_room
 from aikit.resources.pages import one_page
 from aikit.resources.polling import looks_s
 from aikit.types.batches import INTENT_KEY, REFUSED_TO_STOP, BatchOrder, BatchPage, OpenAIBatch
@@ -69,8 +71,19 @@ def create_checked(
         if found is not None:  # nothing will be created, so nothing will cost
             return found
     yield from checking
-    create = create_once if options.intent is None else create_for_intent
-    return (yield from create(provider, order, policy))
+    return (yield from create_as_asked(provider, order, policy, options))
+
+
+def create_as_asked(
+    provider: Provider, order: BatchOrder, policy: RetryPolicy, options: OpenAIBatchParameters
+) -> Flow[OpenAIBatch]:
+    """
+    Create the batch of *order*, for the caller's intent if there is one, and when there is room if that is waited for.
+    """
+    create = partial(create_once if options.intent is None else create_for_intent, provider, order, policy)
+    if options.max_queue_wait is None:
+        return create()
+    return create_when_there_is_room(create, provider, options.max_queue_wait)
 
 
 def create_once(provider: Provider, order: BatchOrder, policy: RetryPolicy) -> Flow[OpenAIBatch]:
@@ -211,7 +224,8 @@ def find_all(provider: Provider, intent: str, since: float = float("-inf")) -> F
     for _ in range(_MAX_PAGES):
         page = yield from provider.list_batches(query)
         _require_readable(page, intent)
-        found += [batch for batch in page.batches if batch.metadata.get(INTENT_KEY) == intent]
+        having = (batch for batch in page.batches if batch.metadata.get(INTENT_KEY) == intent)
+        found += [batch for batch in having if not found_no_room(batch)]
         times = [batch.created_at for batch in page.batches]
         if not page.has_more or (times and times[-1] < since <= times[0]):
             break
@@ -278,7 +292,7 @@ class _Search:
             page = yield from one_page(self.provider.list_batches, query)
             _require_readable(page, self.order.intent)
             for batch in page.batches:
-                if self._is_it(batch):
+                if not found_no_room(batch) and self._is_it(batch):
                     return batch
             for unread in page.unread:
                 self._require_another(unread.id, unread.data.get("metadata"), unread.data.get("input_file_id"))

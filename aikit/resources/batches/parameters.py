@@ -48,6 +48,11 @@ def _is_intent(name: str, value: Any) -> None:
         raise ValueError(f"{name} has {len(value):,} characters; at most {MAX_METADATA_VALUE} are allowed")
 
 
+def _is_wait(name: str, value: Any) -> None:
+    if value is not None:
+        is_duration(name, value)
+
+
 def _is_path(name: str, value: Any) -> None:
     if value is None:
         return
@@ -120,7 +125,11 @@ class OpenAIBatchParameters(OpenAIParameters):
         validate: ``False`` sends it unchecked.
 
         intent: What the batch is for, in the caller's words, to 512 characters: if one of the newest 1,000 batches
-            carries it, whatever became of that, it is returned, and none is created.
+            carries it, whatever became of that, it is returned, and none is created. One that failed for want of room
+            before it began does not count.
+
+        max_queue_wait: Seconds for which a batch is asked for again, after a minute at first and after half an hour at
+            most, while too many tokens are enqueued; it is then waited for until it has begun. Without it, none.
 
         max_cost: US dollars. The input is fetched and estimated first, and nothing is created that may cost more, or
             whose cost is unknown: no price, or nothing that bounds prompts and answers.
@@ -136,6 +145,7 @@ class OpenAIBatchParameters(OpenAIParameters):
     )
     validate: bool = attrs.field(default=True, validator=by(is_flag))
     intent: str | None = attrs.field(default=None, validator=by(_is_intent))
+    max_queue_wait: float | None = attrs.field(default=None, validator=by(_is_wait))
     max_cost: Decimal | None = attrs.field(default=None, validator=by(_is_cost), converter=_dollars)
     max_cost_of: Literal["high", "low"] = attrs.field(default="high", validator=by(_is_end))
 

@@ -15,7 +15,7 @@ from aikit.http.flow import Flow
 from aikit.http.retry import RetryPolicy
 from aikit.http.sources import source_of
 from aikit.resources.batches.costs import check_affordable
-from aikit.resources.batches.create import create_for_intent, create_once, find_oldest, new_intent
+from aikit.resources.batches.create import create_as_asked, find_oldest, new_intent
 from aikit.resources.batches.fetch import fetch_and_join, output_missing
 from aikit.resources.batches.parameters import MAX_METADATA_PAIRS, OpenAIBatchResubmitParameters
 from aikit.resources.batches.rows.folder import telling_faults
@@ -89,8 +89,7 @@ def resubmit_lines(
     finally:
         rows.close()
     order = _order(rows.batch, file.id, metadata, options)
-    create = create_once if options.intent is None else create_for_intent
-    return (yield from create(provider, order, policy))
+    return (yield from create_as_asked(provider, order, policy, options))
 
 
 def _copy_lines(rows: BatchRows, statuses: Collection[str]) -> Path:

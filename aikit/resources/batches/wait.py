@@ -13,6 +13,7 @@ from aikit.http.context import CallContext
 from aikit.http.flow import Flow, Pause
 from aikit.http.retry import retry_after_s
 from aikit.resources.batches.parameters import OpenAIBatchWaitParameters
+from aikit.resources.batches.queue import found_no_room
 from aikit.resources.batches.rows.join import SETTLED_S, lacks_output
 from aikit.resources.polling import Absence, growing_pauses
 from aikit.runtime.parameters import OpenAIParameters
@@ -138,6 +139,9 @@ def _end_of(batch: OpenAIBatch) -> str:
         return f"batch {batch.id} {'was cancelled' if batch.status == 'cancelled' else 'expired'}{done}{told}"
     why = batch.errors[0].message if batch.errors else "the provider does not say why"
     begun = done if counts.completed + counts.failed else ""
+    if found_no_room(batch):
+        mend = "create it again when others have ended, or with max_queue_wait"
+        return f"batch {batch.id} did not begin: {why.rstrip('.')}; {mend}"
     return f"batch {batch.id} failed{begun}: {why.rstrip('.') + told if told else why}"
 
 

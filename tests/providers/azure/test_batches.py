@@ -332,3 +332,47 @@ def test_nonsense_stays_nonsense(odd: Any) -> None:
     """
     with pytest.raises(OpenAIError):
         OpenAIBatch.from_wire(as_openai_batch(odd))
+
+
+@pytest.mark.parametrize("options", [{}, {"intent": "once"}])
+def test_a_batch_waits_for_room_in_the_queue(
+    options: dict[str, Any], client: OpenAIClient, resource: Resource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Refused at once or by batches that fail, it is asked for until one begins, and that one is found by its intent.
+    """
+    monkeypatch.setattr("aikit.resources.batches.queue._FIRST_PAUSE_S", 0.02)
+    monkeypatch.setattr("aikit.resources.batches.queue._LOOK_S", 0.02)
+    resource.looks, resource.no_room = 0, ["late", "at once", "late"]
+    file = client.files.create(_lines(), "batch").throw().file
+    assert file is not None
+    result = client.batches.create(file.id, "/v1/chat/completions", {"max_queue_wait": 60, **options}).throw()
+    assert result.batch is not None
+    assert result.batch.status == "completed"
+    assert [batch["status"] for batch in resource.batches.values()] == ["failed", "failed", "completed"]
+    assert sum("asked for again" in note for note in result.notes) == 3
+    if options:
+        again = client.batches.create(file.id, "/v1/chat/completions", options).throw().batch
+        assert again is not None
+        assert again.id == result.batch.id
+        assert len(resource.batches) == 3
+
+
+def test_without_waiting_a_full_queue_is_told_clearly(client: OpenAIClient, resource: Resource) -> None:
+    """
+    By the creation or by waiting for the batch, with a mend; one with the same intent may be created then.
+    """
+    resource.looks, resource.no_room = 0, ["at once", "late"]
+    file = client.files.create(_lines(), "batch").throw().file
+    assert file is not None
+    (error,) = client.batches.create(file.id, "/v1/chat/completions", {"intent": "i"}).errors
+    assert error.code == "token_limit_exceeded"
+    assert "max_queue_wait" in error.message
+    batch = client.batches.create(file.id, "/v1/chat/completions", {"intent": "i"}).throw().batch
+    assert batch is not None
+    waited = client.batches.wait(batch.id, {"poll_interval": 0.02})
+    assert [one.code for one in waited.errors] == ["batch_failed", "token_limit_exceeded"]
+    assert "did not begin" in waited.errors[0].message
+    third = client.batches.create(file.id, "/v1/chat/completions", {"intent": "i"}).throw().batch
+    assert third is not None
+    assert (third.status, len(resource.batches)) == ("validating", 2)

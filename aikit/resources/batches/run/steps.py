@@ -15,6 +15,7 @@ import attrs
 from aikit.http.retry import may_have_been_applied
 from aikit.resources.batches.create import new_intent
 from aikit.resources.batches.fetch import output_missing
+from aikit.resources.batches.queue import FULL
 from aikit.resources.batches.rows.join import lacks_output, was_begun
 from aikit.resources.batches.run.state import Part, RunState
 from aikit.resources.call import wait_interruptibly
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 NOT_OK: Final = ("failed", "expired", "cancelled", "missing")
 """Statuses of lines that are sent again on request."""
 
-_CROWDED: Final = "token_limit_exceeded"
 _FILE_WAIT: Final[dict[str, Any]] = {"max_wait": 1800.0}
 
 OnUpload = Callable[[Part], "Callable[[Progress], object] | None"]
@@ -181,8 +181,7 @@ def has_gained_room(before: RunState, state: RunState) -> bool:
 
     As long as that is so, trying again gets ahead.
     """
-    # token_limit_exceeded: https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
-    crowded = [part for part in state.parts if part.is_refused and part.attempts[-1].code == _CROWDED]
+    crowded = [part for part in state.parts if part.is_refused and part.attempts[-1].code == FULL]
     begun = [part.number for part in before.parts if not part.is_ended]
     return bool(crowded) and any(part.number in begun and not part.is_refused for part in state.parts)
 
