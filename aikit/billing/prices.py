@@ -21,6 +21,7 @@ from aikit.storage.package_data import read_data
 
 _MOST_NAMED: Final = 10
 _LONGEST_NAMED: Final = 200
+_PATH: Final = re.compile(r"\A(?:vertex_ai/)?(?:(?:publishers/)?(?:anthropic|google)/)?(?:models/)?")
 _DATE: Final = re.compile(r"-20\d\d-[01]\d-[0-3]\d(?=$|:)")
 
 
@@ -55,14 +56,14 @@ class Prices:
         Return what *model* costs, ``None`` if that is unknown.
 
         A name with a date (``gpt-4o-mini-2024-07-18``) has the price that the user gave to the name without it, and one
-        with Google's ``models/`` before it that of the rest.
+        that is a path, as Google's are (``publishers/google/models/gemini-2.5-flash``), that of its end.
 
         Args:
             model: As requests or answers name it.
 
             at: Unix seconds; without it, now.
         """
-        bare = model.removeprefix("models/")
+        bare = _PATH.sub("", model, count=1)
         for name in (model, bare, _DATE.sub("", bare)):
             if name in self.own:
                 return self.own[name]

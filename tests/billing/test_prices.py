@@ -156,10 +156,19 @@ def test_batches_of_azure_cost_half_of_what_the_user_says(tmp_path: Path, host: 
     assert _batch(other.price_of("mine")) == Rates(input=Decimal(1), output=Decimal(2))
 
 
-@pytest.mark.parametrize("model", ["gemini-2.5-flash", "models/gemini-2.5-flash"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "gemini-2.5-flash",
+        "models/gemini-2.5-flash",
+        "google/gemini-2.5-flash",
+        "vertex_ai/gemini-2.5-flash",
+        "publishers/google/models/gemini-2.5-flash",
+    ],
+)
 def test_batches_of_gemini_cost_half_of_what_the_list_says(tmp_path: Path, model: str) -> None:
     """
-    Also under the name that Google writes.
+    Also under the names that Google and LiteLLM write.
     """
     prices = prices_for("https://generativelanguage.googleapis.com", own=None, path=tmp_path / "prices.json")
     price = prices.price_of(model)
