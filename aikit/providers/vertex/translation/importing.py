@@ -5,7 +5,7 @@ What the importer of batch jobs can read: one line that it cannot read ends the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 import attrs
@@ -24,13 +24,16 @@ class UnreadableByImporterError(Exception):
     """
 
 
-def name_problem(name: str) -> str | None:
+def names_problem(names: Collection[str]) -> str | None:
     """
-    Return what is wrong with *name* as that of a column; ``None`` if nothing is.
+    Return what is wrong with the *names* of an object as those of columns; ``None`` if nothing is.
     """
-    if _NAME.fullmatch(name):
-        return None
-    return f'has the name "{name[:_SHOWN]}"; batches on Vertex AI take names of letters, digits and _ only'
+    for name in names:
+        if not _NAME.fullmatch(name):
+            return f'has the name "{name[:_SHOWN]}"; batches on Vertex AI take names of letters, digits and _ only'
+    if len({name.lower() for name in names}) < len(names):
+        return "has names that differ in case only, which are the same to batches on Vertex AI"
+    return None
 
 
 def without_empty(value: Any) -> Any:
@@ -78,10 +81,10 @@ def _columns(value: Any, path: str, level: int) -> Iterator[tuple[str, str]]:
     if level > MOST_LEVELS:
         raise UnreadableByImporterError(f"is nested too deeply; batches on Vertex AI take {MOST_LEVELS} levels in all")
     if type(value) is dict:
+        problem = names_problem(value)
+        if problem is not None:
+            raise UnreadableByImporterError(problem)
         for name, member in value.items():
-            problem = name_problem(name)
-            if problem is not None:
-                raise UnreadableByImporterError(problem)
             yield from _column(member, f"{path}.{name.lower()}", level)
     else:
         for element in value:

@@ -62,6 +62,8 @@ class Conversation:
         for number, message in enumerate(expect(messages, list, "messages")):
             param = f"messages[{number}]"
             role = expect_choice(expect(message, dict, param).get("role"), _ROLES, f"{param}.role")
+            if message.get("name") and role != "tool":
+                refuse(f"{param}.name", "is nothing that Vertex AI can be told; write in the text who speaks")
             if role == "system":  # wherever it stands
                 texts = texts_of(message.get("content"), f"{param}.content")
                 self.system += [{"text": text} for text in texts if text]

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import attrs
 
-from aikit.providers.vertex.translation.importing import MOST_LEVELS, name_problem
+from aikit.providers.vertex.translation.importing import MOST_LEVELS, names_problem
 from aikit.providers.vertex.translation.refusals import expect, expect_number, refuse
 
 _MOST_NODES: Final = 5_000
@@ -217,14 +217,12 @@ def _type(place: _Place, value: Any) -> None:
 
 
 def _properties(place: _Place, value: Any) -> None:
-    translated = {}
-    for name, schema in expect(value, dict, place.param).items():
-        problem = name_problem(name)
-        if problem is not None:
-            place.translation.refuse(f"{problem}: rename the property")
-        translated[name] = place.below(schema, 2)
-    if translated:
-        place.found["properties"] = translated
+    properties = expect(value, dict, place.param)
+    problem = names_problem(properties)
+    if problem is not None:
+        place.translation.refuse(f"{problem}: rename the property")
+    if properties:
+        place.found["properties"] = {name: place.below(schema, 2) for name, schema in properties.items()}
 
 
 def _items(place: _Place, value: Any) -> None:

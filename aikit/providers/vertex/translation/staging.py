@@ -128,6 +128,11 @@ def _staged(source: Source, context: CallContext, limits: Limits, folder: Tempor
             reader.close()
     if not objects.is_empty:
         rules.finish()
+    if requests.stat().st_size > limits.batch_max_bytes:
+        message = (
+            f"the translated lines have more than {limits.batch_max_bytes:,} bytes, the limit of a job; split the file"
+        )
+        problems.add(OpenAIError(message=message, code="file_too_large", param="file"))
     shared = translation.shared
     if problems.count or shared is None:
         raise Rejected(problems.shown())

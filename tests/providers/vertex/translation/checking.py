@@ -58,6 +58,7 @@ def _columns(value: Any, path: str, level: int) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict | list):
         assert level <= 15, path
     if isinstance(value, dict):
+        assert len({name.lower() for name in value}) == len(value), path
         for name, member in value.items():
             assert re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII), path
             yield from _columns(member, f"{path}.{name.lower()}", level + 1)

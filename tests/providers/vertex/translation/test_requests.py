@@ -334,10 +334,16 @@ def test_what_changes_neither_answer_nor_price_is_left_out_and_logged(caplog: py
             "letters, digits and _",
         ),
         (
+            {"messages": [*HELLO, {"role": "assistant", "tool_calls": [_call("a", "f", '{"a": 1, "A": 1}')]}]},
+            "messages[1].tool_calls[0].function.arguments",
+            "differ in case only",
+        ),
+        (
             {"messages": [*HELLO, {"role": "assistant", "function_call": {"name": "f"}}]},
             "messages[1].function_call",
             "tool_calls",
         ),
+        ({"messages": [{**HELLO[0], "name": "Ada"}]}, "messages[0].name", "in the text who speaks"),
         ({"messages": "hi"}, "messages", "an array"),
         ({"messages": ["hi"]}, "messages[0]", "an object"),
         ({"temperature": "1"}, "temperature", "a number"),

@@ -134,6 +134,7 @@ def _bomb(levels: int) -> dict[str, Any]:
         (_bomb(5), "too large"),
         (_object(**{"first name": {"type": "string"}}), "rename the property"),
         (_object(ä={"type": "string"}), "rename the property"),
+        (_object(a={"type": "string"}, A={"type": "string"}), "rename the property"),
         ({"type": "text"}, "there are string"),
         ({"type": "array", "uniqueItems": True}, "'uniqueItems'"),
         ({"not": {"type": "string"}}, "'not'"),

@@ -177,6 +177,15 @@ def test_more_lines_than_a_job_takes_are_refused() -> None:
         stage(source_of(content_of([_BODY] * 3), filename="in.jsonl"), CallContext(), limits=limits)
 
 
+def test_translated_lines_that_are_more_than_a_job_takes_are_refused() -> None:
+    """
+    They may be longer than those that they were made of.
+    """
+    limits = attrs.evolve(limits_for("openai"), batch_max_bytes=100)
+    with pytest.raises(Exception, match="more than 100 bytes, the limit of a job; split the file"):
+        stage(source_of(content_of([_BODY] * 3), filename="in.jsonl"), CallContext(), limits=limits)
+
+
 def test_the_importer_sees_no_more_names_than_a_table_has_columns() -> None:
     """
     So memory is bounded, too.
