@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -23,9 +23,10 @@ from aikit.http.slices import slice_of
 from aikit.http.sources import Source, has_slices
 from aikit.providers.gemini.files import file_from_wire, unreadable, uploaded_from_wire
 from aikit.providers.google.chunks import Chunk, is_at
-from aikit.types.errors import ExchangeError, OpenAIError
+from aikit.types.errors import CancelledError, ExchangeError, OpenAIError
 from aikit.types.files import OpenAIFile
 
+T = TypeVar("T")
 _CHUNK_BYTES: Final = 32 * 1024 * 1024
 _MOST_CHUNK_BYTES: Final = 1024 * 1024 * 1024
 _MOST_BREAKS: Final = 2  # in a row, without a byte that got through
@@ -65,9 +66,7 @@ class Upload:
         session = yield from self._begin()
         size = self.source.size_bytes
         if size is None or not has_slices(self.source):
-            whole = Chunk(self.source, self.mime_type, size, size, is_replayable=self.source.is_replayable)
-            response: Response = yield session.request("upload, finalize", 0, whole)
-            return understood(discreet(response, session.url), uploaded_from_wire)
+            return (yield from session.send_once(size))
         if size <= session.chunk_bytes:
             return _require_file((yield from session.send_chunk(0, size, is_last=True)))
         *_, file = yield Gather(session.chunks(size), at_a_time=1, total_bytes=size)
@@ -141,12 +140,33 @@ class _Session:
             if breaks > _MOST_BREAKS:
                 raise failure
             yield Pause(_PAUSE_S * breaks)
-            received = yield from self._received(done, end, failure)
+            received = yield from _doubting(failure, self._received(done, end, failure))
             if received is None:
-                return (yield from self._stored(failure)) if is_last else None
+                return (yield from _doubting(failure, self._stored(failure))) if is_last else None
             breaks = 0 if received > done else breaks
             done = received
         return None
+
+    def send_once(self, size: int | None) -> Flow[OpenAIFile]:
+        """
+        Send a source that cannot be cut, as a whole; where the answer is lost, look whether it is stored.
+
+        Raises:
+            OpenAIError: It was refused, or did not arrive.
+        """
+        source = self.upload.source
+        whole = Chunk(source, self.upload.mime_type, size, size, is_replayable=source.is_replayable)
+        try:
+            response: Response = yield self.request("upload, finalize", 0, whole)
+            if not may_have_been_done(response.status):
+                return understood(discreet(response, self.url), uploaded_from_wire)
+            failure = error_from(discreet(response, self.url))
+        except ExchangeError as error:
+            if not error.is_ambiguous:
+                raise
+            failure = error
+        yield Pause(_PAUSE_S)
+        return (yield from _doubting(failure, self._stored(failure)))
 
     def request(self, command: str, offset: int | None = None, body: Any = None) -> Request:
         """
@@ -198,6 +218,18 @@ class _Session:
         if response.status == 404:
             raise failure
         return understood(response, file_from_wire)
+
+
+def _doubting(failure: OpenAIError, flow: Flow[T]) -> Flow[T]:
+    """
+    Drive *flow*, which looks what came of a request that ended with *failure*; if it cannot, that is not known.
+    """
+    try:
+        return (yield from flow)
+    except CancelledError:
+        raise
+    except OpenAIError as error:
+        raise attrs.evolve(error, is_ambiguous=error.is_ambiguous or failure.is_ambiguous) from error.__cause__
 
 
 def _chunk_bytes(granularity: str | None) -> int:

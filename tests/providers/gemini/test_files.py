@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from aikit import OpenAIClient, OpenAIResult
+from aikit import OpenAIClient, OpenAIFileResult, OpenAIResult
 from aikit.providers.gemini.names import FILES, FileLabel, path_of
 from aikit.types.errors import OpenAIError
 from tests.gemini_server import GeminiServer
+from tests.google_wire import Refusal
 
 _LINE = json.dumps(
     {
@@ -179,13 +180,49 @@ def test_a_stream_that_cannot_go_back_is_sent_at_once(client: OpenAIClient, gemi
     """
     Its size is not known, and a break ends it.
     """
+    file = _created_of_a_pipe(client).file
+    assert file is not None
+    assert (file.bytes, list(gemini.contents.values())) == (3, [b"abc"])
+
+
+@pytest.mark.parametrize(("fault", "stored"), [("lost", 1), ("cut", 0), ("503", 0)])
+def test_a_stream_whose_answer_is_lost_is_looked_for(
+    client: OpenAIClient, gemini: GeminiServer, fault: str, stored: int
+) -> None:
+    """
+    It cannot be sent again, and its name is known before it is sent.
+    """
+    gemini.faults[1] = fault
+    result = _created_of_a_pipe(client)
+    assert (result.success, len(gemini.files), gemini.asked[2][:4]) == (stored == 1, stored, "GET ")
+    assert [error.is_ambiguous for error in result.errors] == [True] * (1 - stored)
+
+
+def test_what_cannot_be_looked_at_may_be_there(
+    client: OpenAIClient, gemini: GeminiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A refusal to tell what has arrived says nothing about what was sent.
+    """
+    gemini.faults[1] = "lost"
+    write = GeminiServer._write
+
+    def refusing(self: GeminiServer, session_id: str, headers: dict[str, str], body: bytes) -> Any:
+        if headers["x-goog-upload-command"] == "query":
+            raise Refusal(403, "The key may not ask any more.")
+        return write(self, session_id, headers, body)
+
+    monkeypatch.setattr(GeminiServer, "_write", refusing)
+    (error,) = client.files.create(b"abc", "user_data", {"filename": "a.bin"}).errors
+    assert (error.status, error.is_ambiguous, len(gemini.files)) == (403, True, 1)
+
+
+def _created_of_a_pipe(client: OpenAIClient) -> OpenAIFileResult:
     reading, writing = os.pipe()
     with os.fdopen(writing, "wb") as stream:
         stream.write(b"abc")
     with os.fdopen(reading, "rb") as stream:
-        file = client.files.create(stream, "user_data", {"filename": "a.bin"}).file
-    assert file is not None
-    assert (file.bytes, list(gemini.contents.values())) == (3, [b"abc"])
+        return client.files.create(stream, "user_data", {"filename": "a.bin"})
 
 
 def test_the_key_is_in_a_header_and_the_session_in_no_message(client: OpenAIClient, gemini: GeminiServer) -> None:
@@ -239,6 +276,20 @@ def test_lists_have_openais_cursors(client: OpenAIClient, gemini: GeminiServer) 
     assert listed(limit=3, all_pages=True) == names[::-1]
     (error,) = client.files.list({"after": "file-gone"}).errors
     assert (error.code, error.param) == ("invalid_value", "after")
+
+
+def test_files_of_one_second_are_on_one_page_each(client: OpenAIClient, gemini: GeminiServer) -> None:
+    """
+    Google promises no order, and many files are made within a second.
+    """
+    for number in range(12):
+        gemini.store(f"files/f{number}", b"x", createTime="2026-11-30T08:00:00Z")
+    listed: list[str] = []
+    for _ in range(4):
+        page = client.files.list({"limit": 3} | ({"after": listed[-1]} if listed else {}))
+        listed += [file.id for file in page.files]
+        gemini.files = dict(reversed(gemini.files.items()))
+    assert len(set(listed)) == 12
 
 
 def test_a_list_without_an_end_ends(client: OpenAIClient, gemini: GeminiServer) -> None:
