@@ -32,6 +32,20 @@ def _own_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "PROBE_S", 1.0)
 
 
+@pytest.fixture
+def google_account(tmp_path: Path) -> Path:
+    """Return the file of a service account that there is not."""
+    rsa = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.rsa")
+    pytest.importorskip("google.auth")
+    forms = pytest.importorskip("cryptography.hazmat.primitives.serialization")
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(forms.Encoding.PEM, forms.PrivateFormat.PKCS8, forms.NoEncryption()).decode()
+    path = tmp_path / "account.json"
+    account = {"type": "service_account", "project_id": "my-project", "private_key": pem, "client_email": "a@p.example"}
+    path.write_text(json.dumps({**account, "token_uri": "http://127.0.0.1:1/token"}))
+    return path
+
+
 def _problems(aikit: Here, *words: str) -> dict[str, str]:
     """
     Return the check and the mend of each problem; the exit code agrees, and the key is not printed.
@@ -124,6 +138,58 @@ def test_bytes_are_counted_where_they_have_a_quota(gib: int, aikit: Here, *, is_
         ran = aikit("doctor", "gemini", "--base-url", server.url.removesuffix("/v1"), "--api-key", _KEY)
     assert list(found) == ([] if is_good else ["quota"])
     assert f"{gib}.0 of at most 20 GiB of files are kept" in ran.out
+
+
+_FORBIDDEN = json.dumps({"error": {"code": 403, "message": "Forbidden.", "errors": [{"reason": "forbidden"}]}}).encode()
+_MISSING = json.dumps({"error": {"code": 404, "message": "The specified bucket does not exist."}}).encode()
+_GRANTED = json.dumps({"permissions": [f"storage.objects.{verb}" for verb in ("create", "delete", "get", "list")]})
+
+
+@pytest.mark.parametrize(
+    ("answers", "problems", "mend"),
+    [
+        ({}, [], ""),
+        ({"/o": (404, _MISSING), "": (404, _MISSING)}, ["bucket"], "gcloud storage buckets create gs://my-bucket"),
+        ({"/o": (403, _FORBIDDEN), "/iam/testPermissions": (200, b"{}")}, ["permissions"], "roles/storage.objectUser"),
+        ({"jobs": (403, _FORBIDDEN)}, ["jobs"], "enable aiplatform.googleapis.com"),
+        (
+            {"/o": (401, _FORBIDDEN), "jobs": (401, _FORBIDDEN)},
+            ["key"],
+            "correct the key of GOOGLE_APPLICATION_CREDENTIALS",
+        ),
+        ({"/o": (503, b"")}, ["provider"], "try again later"),
+        ({"token": (400, b'{"error": "invalid_grant"}')}, ["key"], "correct the key of GOOGLE_APPLICATION_CREDENTIALS"),
+    ],
+)
+def test_a_bucket_and_what_may_be_done_in_it_is_told(
+    answers: dict[str, tuple[int, bytes]], problems: list[str], mend: str, aikit: Here, google_account: Path
+) -> None:
+    """
+    With a service account, whose token goes to the API; each fault is told once, at the best place.
+    """
+    good = {"token": b'{"access_token": "ya29.x", "expires_in": 3600}', "": b'{"location": "US"}', "/o": b"{}"}
+    good |= {"/iam/testPermissions": _GRANTED.encode(), "jobs": b"{}"}
+
+    def google(exchange: Exchange) -> None:
+        path = exchange.request_head()[1].partition("?")[0]
+        about = (
+            "jobs" if path.endswith("Jobs") else "token" if path.endswith("/token") else path.partition("my-bucket")[2]
+        )
+        status, body = answers.get(about, (200, good[about]))
+        answer(status, body, {"Content-Type": "application/json"})(exchange)
+
+    with serving(google) as server, pytest.MonkeyPatch.context() as patch:
+        account = json.loads(google_account.read_text())
+        google_account.write_text(json.dumps({**account, "token_uri": f"{server.url}/token"}))
+        patch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(google_account))
+        patch.setenv("GCS_BUCKET_NAME", "my-bucket")
+        patch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        found = _problems(aikit, "vertex", "--base-url", server.url)
+    assert list(found) == problems
+    assert mend in "".join(found.values())
+    signed = [one for one in server.received if one.path.endswith("pageSize=1")]
+    assert {one.headers["authorization"] for one in signed} <= {"Bearer ya29.x"}
+    assert {one.method for one in server.received if not one.path.endswith("/token")} <= {"GET"}
 
 
 @pytest.mark.parametrize(
