@@ -48,7 +48,7 @@ _FORWARDING: Final = frozenset(
         "from_json",
         "_rebuild",
         "_problems",
-        "_before_asking",
+        "before_asking",
     )
 )
 

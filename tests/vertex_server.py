@@ -45,6 +45,8 @@ class VertexServer:
 
         fails_with: Code and message of the error with which jobs fail.
 
+        refuses_lists: Status with which lists of jobs are refused.
+
         cancels_late: Whether a job that is cancelled is as quick as that and succeeds.
 
         page_size: The most jobs that one page has.
@@ -58,6 +60,7 @@ class VertexServer:
     loses_jobs: int = 0
     shards: int = 1
     fails_with: tuple[int, str] | None = None
+    refuses_lists: int | None = None
     cancels_late: bool = False
     page_size: int = 100
     url: str = ""
@@ -115,7 +118,7 @@ class VertexServer:
         except Refusal as refusal:
             if found is None:
                 return self.storage.refuse(refusal, asked.path)
-            error = {"code": refusal.status, "message": refusal.message, "status": _STATUSES[refusal.status]}
+            error = {"code": refusal.status, "message": refusal.message, "status": _STATUSES.get(refusal.status)}
             return refusal.status, {}, json.dumps({"error": error}).encode()
 
     def _on_jobs(self, asked: Received, found: re.Match[str]) -> Any:
@@ -163,6 +166,8 @@ class VertexServer:
         return job
 
     def _page(self, path: str) -> Any:
+        if self.refuses_lists is not None:
+            raise Refusal(self.refuses_lists, "Lists are refused.")
         query = {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()}
         jobs = list(reversed(self.jobs.values()))
         if "filter" in query:

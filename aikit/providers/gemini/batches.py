@@ -7,18 +7,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from aikit.providers.gemini.files import files_in, unreadable
 from aikit.providers.gemini.names import BATCHES, FILES, id_of, read_batch_label
 from aikit.providers.google.batches import CHAT, EMBEDDINGS, ENDS, WINDOW, status_of
-from aikit.providers.google.paging import position_after
-from aikit.types.batches import BatchPage, OpenAIBatch
+from aikit.providers.google.paging import unreadable
+from aikit.types.batches import OpenAIBatch
 
 METHODS: Final = {CHAT: "batchGenerateContent", EMBEDDINGS: "asyncBatchEmbedContent"}
 """Endpoint of the lines → method that a batch of such lines is created with."""
 
 _CANCELLED: Final = 1  # of google.rpc.Code
 _NO_FILE: Final = ""
-_BETWEEN: Final = "~"
 
 
 def batch_from_wire(data: Any) -> OpenAIBatch:
@@ -31,35 +29,10 @@ def batch_from_wire(data: Any) -> OpenAIBatch:
     # https://ai.google.dev/api/batch-api (read 2026-11-30)
     if not isinstance(data, dict) or id_of(data.get("name"), BATCHES) is None:
         raise unreadable("batch", data)
-    return OpenAIBatch.from_wire(_in_openai_names(data))
+    return OpenAIBatch.from_wire(batch_in_openai_names(data))
 
 
-def page_from_wire(data: Any, after: str | None = None) -> BatchPage:
-    """
-    Read one page of batches, or what of it follows the one whose id is *after*.
-
-    The cursor of the next page has the token in it by which Google finds it.
-
-    Raises:
-        OpenAIError: It is no such page (code ``"invalid_response"``), or does not have that one (``"invalid_value"``).
-    """
-    operations, token = files_in(data, "operations")
-    entries = list(map(_in_openai_names, operations))
-    last = next((str(entry["id"]) for entry in reversed(entries) if "id" in entry), "")
-    cursor = f"{last}{_BETWEEN}{token}" if token else None
-    entries = entries[position_after(after, entries) :]
-    return BatchPage.from_wire({"data": entries, "has_more": cursor is not None, "last_id": cursor})
-
-
-def token_in(cursor: str | None) -> tuple[str | None, str | None]:
-    """
-    Return the id and the token that *cursor* has, either or both.
-    """
-    batch_id, _, token = (cursor or "").partition(_BETWEEN)
-    return batch_id or None, token or None
-
-
-def _in_openai_names(data: Any) -> dict[str, Any]:
+def batch_in_openai_names(data: Any) -> dict[str, Any]:
     """
     Return an operation as OpenAI would write a batch; of what is none, as much as can be read.
     """

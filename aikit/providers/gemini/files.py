@@ -9,21 +9,13 @@ from typing import Any, Final
 
 from aikit.providers.checks import Finding
 from aikit.providers.gemini.names import FILES, FileLabel, id_of
+from aikit.providers.google.paging import require_empty, unreadable
 from aikit.types.error_words import read_error
 from aikit.types.files import OpenAIFile, OpenAIFileDeleted
-from aikit.types.wire import UnreadableError
 
 _STATUSES: Final = {"ACTIVE": "processed", "PROCESSING": "uploaded", "FAILED": "error"}
 _READ: Final = frozenset(("name", "displayName", "sizeBytes", "createTime", "expirationTime", "error"))
 _MOST_BYTES: Final = 20 * 2**30  # of a project: https://ai.google.dev/gemini-api/docs/files (read 2026-11-30)
-
-
-def unreadable(what: str, data: Any) -> UnreadableError:
-    """
-    Return the error for an answer that is no *what* of the Gemini API.
-    """
-    why = f"it is no {what} of the Gemini API"
-    return UnreadableError(message=f"the answer is not understood: {why}; is the base URL right?", body=data, why=why)
 
 
 def file_from_wire(data: Any) -> OpenAIFile:
@@ -69,22 +61,6 @@ def quota_finding(files: Iterable[OpenAIFile]) -> Finding:
     return Finding("quota", is_good=is_good, text=text, mend=None if is_good else "delete files, or wait 48 hours")
 
 
-def files_in(data: Any, name: str = "files") -> tuple[list[Any], str | None]:
-    """
-    Return what is listed under *name* in one page of a list, and the token of the next.
-
-    Raises:
-        OpenAIError: It is no such page (code ``"invalid_response"``).
-    """
-    # a list without entries is {}, as protocol buffers write it
-    if not isinstance(data, dict) or (data and name not in data and "nextPageToken" not in data):
-        raise unreadable(f"list of {name}", data)
-    entries, token = data.get(name, []), data.get("nextPageToken")
-    if not isinstance(entries, list) or not isinstance(token, str | None):
-        raise unreadable(f"list of {name}", data)
-    return entries, token or None
-
-
 def deleted_from_wire(data: Any, file_id: str) -> OpenAIFileDeleted:
     """
     Read the answer to a deletion, an empty object.
@@ -94,17 +70,6 @@ def deleted_from_wire(data: Any, file_id: str) -> OpenAIFileDeleted:
     """
     require_empty(data)
     return OpenAIFileDeleted(file_id, deleted=True)
-
-
-def require_empty(data: Any) -> None:
-    """
-    Check that an answer says that it is done, and nothing else.
-
-    Raises:
-        OpenAIError: It is not (code ``"invalid_response"``).
-    """
-    if data != {}:
-        raise unreadable("empty answer", data)
 
 
 def in_openai_names(data: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ The Gemini Developer API: a key, files that are kept for 48 hours, batches of li
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from urllib.parse import urlencode
 
@@ -18,26 +19,25 @@ from aikit.http.messages import Request, Response, Sink, Transport
 from aikit.http.refusals import raise_for_status, require_same_id, understood
 from aikit.http.sources import Source
 from aikit.providers.config import ProviderSettings
-from aikit.providers.gemini.batches import METHODS, batch_from_wire, page_from_wire, token_in
+from aikit.providers.gemini.batches import METHODS, batch_from_wire, batch_in_openai_names
 from aikit.providers.gemini.files import (
     deleted_from_wire,
     file_from_wire,
-    files_in,
     in_openai_names,
     label_from_wire,
     quota_finding,
-    require_empty,
 )
 from aikit.providers.gemini.lines import FirstLine, FirstLineReadError, model_in, model_of
 from aikit.providers.gemini.missing import MissingTransport
 from aikit.providers.gemini.names import BATCHES, FILES, FileLabel, batch_label, id_of, model_path, path_of
 from aikit.providers.gemini.upload import Upload
-from aikit.providers.google.paging import MOST_PAGES, endless, page_of, whole_list
+from aikit.providers.google import batches as google
+from aikit.providers.google.paging import entries_in, page_of, whole_list
 from aikit.providers.google.retry_info import RetryInfoTransport
 from aikit.providers.kinds import KINDS
 from aikit.providers.openai import OpenAIProvider
 from aikit.providers.tokens import unsupported
-from aikit.types.errors import CancelledError, ExchangeError, OpenAIError
+from aikit.types.errors import CancelledError, OpenAIError
 from aikit.validation.limits import Limits, limits_for
 
 if TYPE_CHECKING:
@@ -53,7 +53,6 @@ _SURFACES: Final = ("/openai", _VERSION)
 _JSONL: Final = "application/jsonl"  # another type is refused for batches
 _LONGEST_MODEL: Final = 64  # that a display name has room for, beside the longest filename
 _FILES_ON_PAGE: Final = 100
-_BATCHES_ON_PAGE: Final = 20
 _NO_PARTS: Final = "Gemini has no uploads in parts; files.create sends a file of any size that Gemini takes, in chunks"
 _NO_EXPIRY: Final = "Gemini keeps every file for 48 hours and no other time; leave expires_after out"
 
@@ -135,7 +134,9 @@ class GeminiProvider(OpenAIProvider):
         if query.get("after"):
             query = {**query, "after": id_of(path_of(query["after"], FILES), FILES)}
         files = yield from whole_list(
-            lambda token: self._on("GET", FILES, pageSize=_FILES_ON_PAGE, pageToken=token), files_in, FILES
+            lambda token: self._on("GET", FILES, pageSize=_FILES_ON_PAGE, pageToken=token),
+            partial(entries_in, name=FILES),
+            FILES,
         )
         return page_of(map(in_openai_names, files), query)
 
@@ -163,7 +164,7 @@ class GeminiProvider(OpenAIProvider):
         except CancelledError:
             raise
         except OpenAIError as error:  # whatever it was, no batch was asked for yet
-            raise _before_asking(error) from None
+            raise google.before_asking(error) from None
         body = json_body({"batch": {"displayName": label, "inputConfig": {"fileName": file}}})
         response = yield self._on("POST", f"{model}:{method}", body=body, is_idempotent=False)
         return understood(response, batch_from_wire)
@@ -178,28 +179,19 @@ class GeminiProvider(OpenAIProvider):
         """
         Ask for one page of batches, in Google's order; *after* is the page's cursor, or the id of any batch.
         """
-        after, token = token_in(query.get("after"))
-        is_sought = after is not None and token is None
-        size = query.get("limit", _BATCHES_ON_PAGE)
-        for _ in range(MOST_PAGES):
-            response = yield self._on("GET", BATCHES, pageSize=size, pageToken=token)
-            page = understood(response, page_from_wire)
-            if not is_sought:
-                return page
-            token = token_in(page.last_id)[1] if page.has_more else None
-            if token is None or after in {batch.id for batch in page.batches}:
-                page, is_sought = understood(response, lambda data: page_from_wire(data, after)), False
-                if page.items or not page.has_more:
-                    return page
-        raise endless(BATCHES)
+        return google.list_batches(
+            query,
+            "operations",
+            lambda size, token: self._on("GET", BATCHES, pageSize=size, pageToken=token),
+            batch_in_openai_names,
+        )
 
     def cancel_batch(self, batch_id: str) -> Flow[OpenAIBatch]:
         """
         Ask to stop working on a batch, and return what is known of it then.
         """
-        response: Response = yield self._on("POST", f"{path_of(batch_id, BATCHES)}:cancel")
-        understood(response, require_empty)
-        return (yield from self.retrieve_batch(batch_id))
+        request = self._on("POST", f"{path_of(batch_id, BATCHES)}:cancel")
+        return (yield from google.cancel_batch(request, lambda: self.retrieve_batch(batch_id)))
 
     def create_upload(self, order: UploadOrder) -> Flow[OpenAIUpload]:  # noqa: ARG002  whatever it is
         """
@@ -287,11 +279,6 @@ def _require_same(response: Response, asked: str, told: str, collection: str) ->
     own = path_of(asked, collection).rpartition("/")[2]
     if own != path_of(told, collection).rpartition("/")[2]:
         require_same_id(response, asked, told)
-
-
-def _before_asking(error: OpenAIError) -> OpenAIError:
-    fields = {field.name: getattr(error, field.name) for field in attrs.fields(OpenAIError)}
-    return ExchangeError(**{**fields, "is_ambiguous": False})
 
 
 def _refusal(message: str) -> Flow[Any]:

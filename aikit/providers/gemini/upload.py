@@ -21,8 +21,9 @@ from aikit.http.refusals import discreet, error_from, raise_for_status, understo
 from aikit.http.retry import may_have_been_done
 from aikit.http.slices import slice_of
 from aikit.http.sources import Source, has_slices
-from aikit.providers.gemini.files import file_from_wire, unreadable, uploaded_from_wire
+from aikit.providers.gemini.files import file_from_wire, uploaded_from_wire
 from aikit.providers.google.chunks import Chunk, is_at
+from aikit.providers.google.paging import unreadable
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError
 from aikit.types.files import OpenAIFile
 

@@ -12,7 +12,7 @@ from aikit.http.messages import Request
 from aikit.http.refusals import understood
 from aikit.types.errors import OpenAIError
 from aikit.types.files import FilePage
-from aikit.types.wire import unix_time
+from aikit.types.wire import UnreadableError, unix_time
 
 MOST_PAGES: Final = 1_000
 _DEFAULT_LIMIT: Final = 10_000  # as OpenAI's
@@ -93,3 +93,37 @@ def position_after(after: Any, entries: list[dict[str, Any]]) -> int:
 def _created_at(entry: Mapping[str, Any]) -> tuple[int, str]:
     told = entry.get("created_at")
     return unix_time(told) or 0, str(told)  # which has parts of the second
+
+
+def entries_in(data: Any, name: str) -> tuple[list[Any], str | None]:
+    """
+    Return what is listed under *name* in one page of a list, and the token of the next.
+
+    Raises:
+        OpenAIError: It is no such page (code ``"invalid_response"``).
+    """
+    # a list without entries is {}, as protocol buffers write it
+    is_page = isinstance(data, dict) and (not data or name in data or "nextPageToken" in data)
+    entries, token = (data.get(name, []), data.get("nextPageToken")) if is_page else (None, None)
+    if not isinstance(entries, list) or not isinstance(token, str | None):
+        raise unreadable(f"list of {name}", data)
+    return entries, token or None
+
+
+def require_empty(data: Any) -> None:
+    """
+    Check that an answer says that it is done, and nothing else.
+
+    Raises:
+        OpenAIError: It is not (code ``"invalid_response"``).
+    """
+    if data != {}:
+        raise unreadable("empty answer", data)
+
+
+def unreadable(what: str, data: Any) -> UnreadableError:
+    """
+    Return the error for an answer that is no *what* of Google's.
+    """
+    why = f"it is no {what} of Google's"
+    return UnreadableError(message=f"the answer is not understood: {why}; is the base URL right?", body=data, why=why)
