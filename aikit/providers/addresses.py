@@ -15,12 +15,14 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _LOOPBACK: Final = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
-def usable_url(base_url: str | None, *, with_query: bool = False) -> str | None:
+def usable_url(base_url: str | None, *, name: str = "base_url", with_query: bool = False) -> str | None:
     """
     Return *base_url* with scheme and host in lower case, an international host as DNS has it, and no slash at its end.
 
     Args:
         base_url: As it was given.
+
+        name: Of the setting, for messages.
 
         with_query: Whether it may have a query.
 
@@ -30,21 +32,21 @@ def usable_url(base_url: str | None, *, with_query: bool = False) -> str | None:
     if base_url is None:
         return None
     if not isinstance(base_url, str):
-        raise TypeError(f"base_url must be a string, not {type(base_url).__name__}")
+        raise TypeError(f"{name} must be a string, not {type(base_url).__name__}")
     base_url = base_url.strip()
     try:
         parts = urlsplit(base_url)
         has_port = parts.port != 0
     except ValueError:  # brackets or a port that are none: their message would repeat a password
         parts, has_port = None, False
-    shown = repr(redacted(base_url))
+    shown = f"{name} {redacted(base_url)!r}"
     if "@" in base_url and (parts is None or not has_port):
-        shown = f"{base_url.split(':', 1)[0]!r}…"
+        shown = f"{name} {base_url.split(':', 1)[0]!r}…"
     problem = _problem_of(base_url, parts, has_port=has_port)
     if problem or parts is None:
-        raise ValueError(f"base_url {shown} {problem}")
+        raise ValueError(f"{shown} {problem}")
     if parts.username is not None or (parts.query and not with_query) or parts.fragment:
-        raise ValueError(f"base_url {shown} must have no user, query or fragment; pass the key as api_key")
+        raise ValueError(f"{shown} must have no user, query or fragment; pass the key as api_key")
     netloc = _in_ascii(shown, parts)
     return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/"), parts.query, ""))
 
@@ -110,7 +112,7 @@ def _in_ascii(shown: str, parts: SplitResult) -> str:
         try:
             host = in_ascii(host)
         except ValueError as error:
-            raise ValueError(f"base_url {shown} names a host that DNS cannot have: {error}") from None
+            raise ValueError(f"{shown} names a host that DNS cannot have: {error}") from None
     if ":" in host:
         host = f"[{host}]"
     return host if parts.port is None else f"{host}:{parts.port}"

@@ -16,6 +16,7 @@ from aikit.http.headers import Headers
 from aikit.providers.config import ProviderSettings
 from aikit.providers.tokens import TokenCallable
 from aikit.providers.vertex.credentials import VARIABLE, GoogleToken, credentials_in
+from aikit.providers.vertex.place import require_name
 
 _BEARER: Final = "authorization"
 _QUOTA: Final = "x-goog-user-project"
@@ -61,6 +62,8 @@ class Access:
             (settings.setting("quota_project") or _text(info, "quota_project_id")),
             _text(info, "project_id"),
         )
+        if quota:
+            require_name("quota_project", quota)
         headers = {"User-Agent": f"aikit/{__version__}", **({_QUOTA: quota} if quota else {})}
         return cls(Headers(headers).merged(own), token, project or quota)
 

@@ -72,7 +72,7 @@ class Place:
             "prefix": behind or (settings.setting("prefix") or _PREFIX).strip("/"),
         }
         for name, value in names.items():
-            _require_name(name, value)
+            require_name(name, value)
         return cls(
             **names,
             api_url=(settings.base_url or _api_url(location)).removesuffix("/v1"),
@@ -179,8 +179,14 @@ class Place:
 _LEADS_AWAY: Final = re.compile(r"(?:^|/)\.{1,2}(?:/|$)|//|^/|[\x00-\x1f\x7f\\?#]")
 
 
-def _require_name(name: str, value: str) -> None:
-    form, hint = _FORMS[name]
+def require_name(name: str, value: str) -> None:
+    """
+    Check that *value* can be a project, location, bucket or prefix, as the setting *name* is one.
+
+    Raises:
+        ValueError: It cannot.
+    """
+    form, hint = _FORMS[name.removeprefix("quota_")]
     if form.fullmatch(value) is None:
         raise ValueError(f"{name} {value[:100]!r} cannot be the name of one, {hint}")
 
@@ -197,7 +203,7 @@ def _api_url(location: str) -> str:
 def _storage_url(given: str | None) -> str:
     if not given:
         return _GOOGLES_STORAGE
-    return usable_url(given if "://" in given else f"http://{given}") or _GOOGLES_STORAGE
+    return usable_url(given if "://" in given else f"http://{given}", name="storage_url") or _GOOGLES_STORAGE
 
 
 def _query(query: dict[str, Any]) -> str:

@@ -119,6 +119,24 @@ def test_the_project_may_be_that_of_the_credentials(tmp_path: Path) -> None:
         VertexProvider.from_settings(bare)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("quota_project", "a\nb", "quota_project 'a.*b' cannot be"),
+        ("quota_project", "\u00fcber", "quota_project .* cannot be"),
+        ("storage_url", "ftp://host", "storage_url 'ftp://host' must start with http"),
+        ("storage_url", "http://u:p4ssword@host", r"storage_url 'http://\*\*\*@host' must have no user"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named(name: str, value: str, said: str) -> None:
+    """
+    Before anything is sent, and without a password.
+    """
+    with pytest.raises(ValueError, match=said) as caught:
+        _made(ProviderSettings(kind="vertex", api_key="ya29.given", options={name: value}))
+    assert "p4ssword" not in str(caught.value)
+
+
 def test_costs_are_the_projects_wherever_its_jobs_run(tmp_path: Path) -> None:
     """
     One account for all locations of Google, another one for another project or address; no token is in its key.
