@@ -1,0 +1,144 @@
+"""
+Files of Vertex AI on emulators of Google Cloud Storage by others, and beside Google's own library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from subprocess import TimeoutExpired
+from typing import Any, Final
+
+import pytest
+
+from aikit import OpenAIClient
+from aikit.providers.vertex.names import STORED, FileName, read_file_id
+from tests.foreign.aimock import Missing
+from tests.foreign.libraries import said_by
+from tests.foreign.storage_servers import BUCKET, breaking_line, fake_gcs_server, gcp_storage_emulator
+from tests.storage_bucket import CHUNK
+
+LIBRARY: Final = "google-cloud-storage==3.17.1"
+_MANY_BYTES: Final = 200 * 1024 * 1024
+
+Server = Callable[[Path], AbstractContextManager[str]]
+SERVERS: Final[tuple[Server, ...]] = (fake_gcs_server, gcp_storage_emulator)
+
+pytestmark = [pytest.mark.foreign, pytest.mark.slow]
+
+
+@contextmanager
+def _served(server: Server, folder: Path) -> Iterator[str]:
+    try:
+        running = server(folder)
+        url = running.__enter__()
+    except (Missing, TimeoutExpired) as reason:
+        pytest.skip(str(reason))
+    try:
+        yield url
+    finally:
+        running.__exit__(None, None, None)
+
+
+@contextmanager
+def _client_of(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIClient]:
+    for name, value in (
+        ("GOOGLE_CLOUD_PROJECT", "my-project"),
+        ("GCS_BUCKET_NAME", BUCKET),
+        ("STORAGE_EMULATOR_HOST", url),
+        ("NO_PROXY", "127.0.0.1"),
+        ("no_proxy", "127.0.0.1"),
+    ):
+        monkeypatch.setenv(name, value)
+    with OpenAIClient("", provider="vertex", base_url=url, timeout=60) as client:
+        yield client
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_files_come_back_as_they_went_up(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """
+    Chunks, an empty file, a stream of unknown size, lists in pages, a download to disk, a deletion and what is gone.
+    """
+    monkeypatch.setattr("aikit.providers.vertex.upload._CHUNK_BYTES", 8 * CHUNK)
+    monkeypatch.setattr("aikit.providers.vertex.objects._ON_PAGE", 2)
+    content, path = os.urandom(20 * CHUNK + 17), tmp_path / "out.bin"
+    with _served(server, tmp_path) as url, _client_of(url, monkeypatch) as client:
+        options: dict[str, Any] = {"filename": "Übung #1?.bin", "throw": True, "validate": False}
+        large = client.files.create(content, "user_data", options).file
+        empty = client.files.create(b"", "user_data", options).file
+        reading, writing = os.pipe()
+        with os.fdopen(writing, "wb") as stream:
+            stream.write(b"stream" * 1000)
+        with os.fdopen(reading, "rb") as stream:
+            streamed = client.files.create(stream, "user_data", options).file
+        assert large is not None
+        assert empty is not None
+        assert streamed is not None
+        assert (large.filename, large.bytes, empty.bytes, streamed.bytes) == ("Übung #1?.bin", len(content), 0, 6000)
+        assert client.files.retrieve(large.id).file == large
+        first = client.files.list({"limit": 2, "throw": True})
+        second = client.files.list({"limit": 2, "after": first.last_id, "throw": True})
+        assert (first.has_more, second.has_more) == (True, False)
+        assert {file.id for file in (*first.files, *second.files)} == {large.id, empty.id, streamed.id}
+        assert client.files.download(large.id, path).success
+        assert path.read_bytes() == content
+        assert client.files.content(streamed.id).content == b"stream" * 1000
+        for file in (large, empty, streamed):
+            assert client.files.delete(file.id).success
+        assert client.files.list({"throw": True}).files == ()
+        for call in (client.files.retrieve, client.files.delete, client.files.content):
+            (error,) = call(large.id).errors
+            assert (error.status, error.message) == (404, f"No such File object: {large.id}")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_an_upload_goes_on_through_breaks_at_random(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seed: int) -> None:
+    """
+    The connection breaks again and again within 200 MB; the server is asked what has arrived, and the content is whole.
+    """
+    monkeypatch.setattr("aikit.providers.vertex.upload._PAUSE_S", 0.05)
+    path, whole = tmp_path / "in.bin", hashlib.sha256()
+    with path.open("wb") as file:
+        for _ in range(_MANY_BYTES // 2**20):
+            block = os.urandom(2**20)
+            whole.update(block)
+            file.write(block)
+    with (
+        _served(gcp_storage_emulator, tmp_path) as url,
+        breaking_line(url, seed, 1_000_000, 40_000_000) as line,
+        _client_of(line.url, monkeypatch) as client,
+    ):
+        made = client.files.create(path, "user_data", {"throw": True}).file
+        assert made is not None
+        assert line.breaks > 3
+        with _client_of(url, monkeypatch) as reader:
+            back = tmp_path / "out.bin"
+            assert reader.files.download(made.id, back).success
+        with back.open("rb") as file:
+            assert hashlib.file_digest(file, "sha256").hexdigest() == whole.hexdigest()
+        assert [one.bytes for one in client.files.list({"throw": True}).files] == [_MANY_BYTES]
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_what_one_stores_the_other_reads(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """
+    Google's library sees name, purpose and content of ours; what it stores under the prefix is a file with an id.
+    """
+    with _served(server, tmp_path) as url, _client_of(url, monkeypatch) as client:
+        ours = client.files.create(b"ours", "user_data", {"filename": "Übung.txt", "throw": True}).file
+        assert ours is not None
+        name, theirs = f"aikit/{read_file_id(ours.id).stored}", FileName(STORED, "team/their file+ü.txt")
+        seen = json.loads(said_by(LIBRARY, "google_storage.py", BUCKET, name, f"aikit/{theirs.stored}"))
+        assert seen["content"] == "ours"
+        assert seen["size"] == 4
+        assert seen["metadata"] == {"filename": "Übung.txt", "purpose": "user_data"}
+        assert seen["names"] == sorted([name, f"aikit/{theirs.stored}"])
+        found = client.files.retrieve(theirs.id, {"throw": True}).file
+        assert found is not None
+        assert (found.filename, found.purpose, found.bytes) == ("theirs.txt", "vision", 6000)
+        assert client.files.content(theirs.id).content == b"theirs" * 1000
+        assert {file.id for file in client.files.list({"throw": True}).files} == {ours.id, theirs.id}
