@@ -64,7 +64,7 @@ def page_of(entries: Iterable[dict[str, Any]], query: Mapping[str, Any]) -> File
     Raises:
         OpenAIError: What *after* names is not among them (code ``"invalid_value"``).
     """
-    ordered = sorted(entries, key=_created_at, reverse=True)
+    ordered = sorted(entries, key=_age, reverse=True)
     if query.get("order") == "asc":
         ordered.reverse()
     start = position_after(query.get("after"), ordered)
@@ -90,9 +90,9 @@ def position_after(after: Any, entries: list[dict[str, Any]]) -> int:
     raise OpenAIError(message=message, code="invalid_value", param="after")
 
 
-def _created_at(entry: Mapping[str, Any]) -> tuple[int, str]:
+def _age(entry: Mapping[str, Any]) -> tuple[int, str, str]:
     told = entry.get("created_at")
-    return unix_time(told) or 0, str(told)  # which has parts of the second
+    return unix_time(told) or 0, str(told), str(entry.get("id"))  # the text has parts of the second
 
 
 def entries_in(data: Any, name: str) -> tuple[list[Any], str | None]:
