@@ -13,16 +13,32 @@ import attrs
 from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
 
-_FIRST: Final = {"create": "start", "delete": "DELETE requests/abc123.jsonl"}
-_LAST: Final = {"create": "PUT", "delete": "DELETE files/abc123"}
-_SAMPLES: Final = {"PUT": "object.json", "GET objects": "list.json", "GET files/abc123": "object.json"}
+_FIRST: Final = {
+    "create": "start",
+    "delete": "DELETE requests/abc123.jsonl",
+    "batches.create": "GET jobs of an intent",
+    "batches.cancel": "POST jobs/123:cancel",
+}
+_LAST: Final = {
+    "create": "PUT",
+    "delete": "DELETE files/abc123",
+    "batches.create": "POST jobs",
+    "batches.cancel": "GET jobs/123",
+}
+_SAMPLES: Final = {
+    "PUT": "object.json",
+    "GET objects": "list.json",
+    "GET files/abc123": "object.json",
+    "GET requests/abc123.jsonl": "requests.json",
+    "GET jobs of an intent": "empty.json",
+    "GET jobs": "jobs.json",
+    "GET jobs/123": "job.json",
+    "POST jobs": "job.json",
+    "POST jobs/123:cancel": "empty.json",
+}
 _OBJECTS: Final = "/storage/v1/b/my-bucket/o"
-UNSUPPORTED: Final = frozenset(
-    (
-        *("uploads.create", "uploads.add_part", "uploads.complete", "uploads.cancel"),
-        *("batches.create", "batches.retrieve", "batches.wait", "batches.list", "batches.cancel"),
-    )
-)
+_JOBS: Final = "/v1/projects/my-project/locations/us-central1/batchPredictionJobs"
+UNSUPPORTED: Final = frozenset(("uploads.create", "uploads.add_part", "uploads.complete", "uploads.cancel"))
 
 
 @attrs.frozen
@@ -76,9 +92,12 @@ class VertexAnswers:
 
 def _step(request: Request) -> str:
     """
-    Return what is asked: a step of an upload, or the method and the object behind the prefix.
+    Return what is asked: a step of an upload, or the method and the job, or the object behind the prefix.
     """
     path = urlsplit(request.url).path
+    if path.startswith(_JOBS):
+        intent = " of an intent" if "filter=" in request.url else ""
+        return f"{request.method} jobs{path.removeprefix(_JOBS)}{intent}"
     if path.startswith("/upload/"):
         return {"POST": "start", "PUT": "query" if request.body is None else "PUT"}[request.method]
     name = unquote(path.removeprefix(_OBJECTS)).removeprefix("/aikit/")

@@ -84,7 +84,7 @@ def in_openai_names(data: Any, place: Place) -> dict[str, Any]:
         "id": own_id,
         "object": "batch",
         "endpoint": labels.endpoint or (EMBEDDINGS if "embed" in model else CHAT),
-        "input_file_id": _input(data, place),
+        "input_file_id": _NO_FILE if (file := input_name(data, place)) is None else file.id,
         "completion_window": WINDOW,
         "status": status,
         "created_at": _first_time(data, "createTime", "startTime", "updateTime", "endTime"),
@@ -113,15 +113,14 @@ def _first_time(data: Mapping[str, Any], *names: str) -> int | None:
     return next(filter(None, (unix_time(data.get(name)) for name in names)), None)
 
 
-def _input(data: Mapping[str, Any], place: Place) -> str:
+def input_name(data: Mapping[str, Any], place: Place) -> FileName | None:
     """
-    Return the id of the file that the lines of a job were translated from, or that another program named as its input.
+    Return the file that the lines of a job were translated from, or that another program named as its input.
     """
     uris = _object(_object(data, "inputConfig"), "gcsSource").get("uris")
     name = place.name_in(uris[0]) if isinstance(uris, list) and uris else None
     translated = _REQUESTS.fullmatch(name or "")
-    file = stored_in(FILES + translated[1] if translated else name)
-    return _NO_FILE if file is None else file.id
+    return stored_in(FILES + translated[1] if translated else name)
 
 
 def _metadata(data: Mapping[str, Any], labels: JobLabels) -> dict[str, str]:

@@ -20,6 +20,7 @@ from aikit.providers.config import ProviderSettings
 from aikit.providers.google.retry_info import RetryInfoTransport
 from aikit.providers.openai import OpenAIProvider
 from aikit.providers.tokens import unsupported
+from aikit.providers.vertex import batches
 from aikit.providers.vertex.access import Access
 from aikit.providers.vertex.checks import findings_at
 from aikit.providers.vertex.names import FILES, STORED, FileName, new_name, read_file_id
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
 KIND: Final = "vertex"
 _NO_OUTPUT: Final = "output of batches of Vertex AI is not supported yet"
-_NO_BATCHES: Final = "batches of Vertex AI are not supported yet"
 _NO_PARTS: Final = "Vertex AI has no uploads in parts; files.create sends a file of any size, in chunks"
 
 
@@ -142,29 +142,29 @@ class VertexProvider(OpenAIProvider):
         name = _stored(file_id)
         return require_there((yield from fetch(self.place, name.stored, sink)), name)
 
-    def create_batch(self, order: BatchOrder) -> Flow[OpenAIBatch]:  # noqa: ARG002  likewise
+    def create_batch(self, order: BatchOrder) -> Flow[OpenAIBatch]:
         """
-        Refuse: there are no batches yet.
+        Create the job for *order*, or return the one with its intent; never repeated by itself.
         """
-        return _refusal(_NO_BATCHES)
+        return batches.create_batch(self.place, order, self.limits)
 
-    def retrieve_batch(self, batch_id: str) -> Flow[OpenAIBatch]:  # noqa: ARG002  likewise
+    def retrieve_batch(self, batch_id: str) -> Flow[OpenAIBatch]:
         """
-        Refuse likewise.
+        Ask what is known of a batch.
         """
-        return _refusal(_NO_BATCHES)
+        return batches.retrieve_batch(self.place, batch_id)
 
-    def list_batches(self, query: Mapping[str, Any]) -> Flow[BatchPage]:  # noqa: ARG002  likewise
+    def list_batches(self, query: Mapping[str, Any]) -> Flow[BatchPage]:
         """
-        Refuse likewise.
+        Ask for one page of batches, in Google's order.
         """
-        return _refusal(_NO_BATCHES)
+        return batches.list_batches(self.place, query)
 
-    def cancel_batch(self, batch_id: str) -> Flow[OpenAIBatch]:  # noqa: ARG002  likewise
+    def cancel_batch(self, batch_id: str) -> Flow[OpenAIBatch]:
         """
-        Refuse likewise.
+        Ask to stop working on a batch.
         """
-        return _refusal(_NO_BATCHES)
+        return batches.cancel_batch(self.place, batch_id)
 
     def create_upload(self, order: UploadOrder) -> Flow[OpenAIUpload]:  # noqa: ARG002  likewise
         """

@@ -1,0 +1,102 @@
+"""
+The lines of a batch as objects of the bucket, translated before a job is created of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from aikit.http.flow import Flow, Work
+from aikit.http.refusals import raise_for_status
+from aikit.http.sinks import FileSink
+from aikit.http.sources import PathSource
+from aikit.providers.vertex.names import FileName
+from aikit.providers.vertex.objects import fetch, look_up, retrieve
+from aikit.providers.vertex.place import Place
+from aikit.providers.vertex.translation.staging import Staged, stage
+from aikit.providers.vertex.upload import store
+from aikit.storage.temporary import TemporaryFolder
+from aikit.types.wire import whole_number
+from aikit.validation.limits import Limits
+
+_JSONL = "application/jsonl"
+
+
+@attrs.frozen(kw_only=True)
+class Input:
+    """
+    Lines that a job can be created of.
+
+    Attributes:
+        model: Path of the model that all of them ask.
+
+        endpoint: OpenAI's, of all of them.
+
+        lines: Their number.
+    """
+
+    model: str
+    endpoint: str
+    lines: int
+
+    @classmethod
+    def from_wire(cls, data: Mapping[str, Any]) -> Input | None:
+        """
+        Read what is kept with the lines; ``None`` if another program put them there.
+        """
+        kept = data.get("metadata")
+        get = kept.get if isinstance(kept, dict) else {}.get
+        model, endpoint, lines = get("model"), get("endpoint"), whole_number(get("lines"))
+        if not isinstance(model, str) or not isinstance(endpoint, str) or lines is None:
+            return None
+        return cls(model=model, endpoint=endpoint, lines=lines)
+
+
+def input_of(place: Place, name: FileName, limits: Limits) -> Flow[Input]:
+    """
+    Return what is known of the lines of a file; they are translated now where that was not done when it was stored.
+
+    Raises:
+        Rejected: Lines cannot be translated, or would not be imported.
+        OpenAIError: There is no such file, or it cannot be had or stored.
+    """
+    found = yield from look_up(place, name.requests)
+    known = None if found is None else Input.from_wire(found)
+    if known is not None:
+        return known
+    staged = yield from _staged(place, name, limits)
+    try:
+        return (yield from store_lines(place, name, staged))
+    finally:
+        staged.discard()
+
+
+def store_lines(place: Place, name: FileName, staged: Staged) -> Flow[Input]:
+    """
+    Store translated lines beside their file; those of which there are ids are whole.
+    """
+    for path, stored_as, metadata in (
+        (staged.ids, name.ids, {}),
+        (staged.requests, name.requests, dict(staged.metadata)),
+    ):
+        source = PathSource(path=path, name=path.name).resolved()
+        yield from store(place, source, stored_as, content_type=_JSONL, metadata=metadata)
+    return Input(model=staged.model, endpoint=staged.endpoint, lines=staged.lines)
+
+
+def _staged(place: Place, name: FileName, limits: Limits) -> Flow[Staged]:
+    file = yield from retrieve(place, name)
+    folder: TemporaryFolder = yield Work(lambda _: TemporaryFolder.make())
+    try:
+        path = folder.path / "input.jsonl"
+        with FileSink(path=path) as sink:
+            raise_for_status((yield from fetch(place, name.stored, sink)))
+            sink.commit(file.bytes)
+        source = PathSource(path=path, name=file.filename).resolved()
+        staged: Staged = yield Work(lambda context: stage(source, context, limits=limits))
+        return staged
+    finally:
+        folder.remove()
