@@ -112,7 +112,7 @@ def _network(provider: Provider, configured: Configured, *, needs_list: bool) ->
     if fault is not None and (needs_list or fault.status in {None, 401, 403}):
         if all(one.is_good for one in own):  # otherwise it is told better there
             yield _refusal(fault, configured)
-    elif configured.settings.api_key:
+    elif configured.settings.api_key and all(one.is_good for one in own):
         yield Finding("key", is_good=True, text="it is accepted" if fault is None else "it is not refused")
     yield from own
 

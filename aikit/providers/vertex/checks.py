@@ -62,7 +62,10 @@ def _permissions(response: Response, place: Place) -> tuple[Finding, ...]:
 def _jobs(response: Response, place: Place) -> Finding:
     if response.is_success:
         return Finding("jobs", is_good=True, text=f"they can be listed in {place.project}, {place.location}")
+    text = f"status {response.status}: {error_from(response).message}"
+    if response.status == 401:
+        return Finding("key", is_good=False, text=text, mend="sign in anew, or give another token")
     mend = (
         "enable aiplatform.googleapis.com in the project, grant roles/aiplatform.user, and look at project and location"
     )
-    return Finding("jobs", is_good=False, text=f"status {response.status}: {error_from(response).message}", mend=mend)
+    return Finding("jobs", is_good=False, text=text, mend=mend)

@@ -63,6 +63,7 @@ def test_a_good_place_has_good_findings() -> None:
         ((_BUCKET, (200, {}), _JOBS), "permissions", f"not allowed: {', '.join(_ALL)}", "roles/storage.objectUser"),
         ((_BUCKET, (200, {"permissions": _ALL[1:]}), _JOBS), "permissions", f"not allowed: {_ALL[0]}", "grant roles"),
         ((_BUCKET, _GRANTED, (403, _OFF)), "jobs", "status 403: Vertex AI API has not been used", "enable aiplatform"),
+        ((_BUCKET, _GRANTED, (401, _OFF)), "key", "status 401: Vertex AI API", "give another token"),
         (((403, {}), _GRANTED, (404, {})), "jobs", "status 404", "look at project and location"),
     ],
 )
