@@ -299,6 +299,6 @@ class BatchInput:
 
 def _is_path(word: str) -> bool:
     """
-    Return whether *word* is a path: it exists, or has a dot or slash, which ids do not have.
+    Return whether *word* is a path: it exists, or has a dot or slash, which ids that are no addresses do not have.
     """
-    return word in {STDIN, ""} or any(mark in word for mark in _MARKS) or exists(word)
+    return word in {STDIN, ""} or ("://" not in word and any(mark in word for mark in _MARKS)) or exists(word)

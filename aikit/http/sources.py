@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import attrs
 
 from aikit.http.filenames import encodable, fitting_name, restore_letters
+from aikit.http.headers import redacted
 from aikit.http.messages import Reader
 from aikit.http.stream_layers import attribute
 from aikit.http.streams import StreamSource, changed, stream_source, unreadable
@@ -78,7 +79,8 @@ def source_of(file: Any, *, filename: str | None = None, purpose: str = "") -> S
     Return what *file* stands for; a file on disk is not touched yet, and a stream is held until `release`.
 
     Args:
-        file: Path, bytes-like, or binary stream. A file mapped into memory counts as bytes: all of it is sent.
+        file: Path, bytes-like, or binary stream. A file mapped into memory counts as bytes: all of it is sent. Or an
+            address, which only a provider reads.
 
         filename: Name to upload it under; without one a path's or stream's own, or one that fits the content.
 
@@ -86,13 +88,15 @@ def source_of(file: Any, *, filename: str | None = None, purpose: str = "") -> S
 
     Raises:
         TypeError: *file* is none of the three kinds, or a text stream or asynchronous.
-        ValueError: *file* is empty as a path, or closed as a stream or in use by another call; *filename* is no plain
-            name or is missing.
+        ValueError: *file* is empty as a path, closed as a stream or in use by another call, or no whole address;
+            *filename* is no plain name or is missing.
     """
     if isinstance(filename, str) and not filename.isascii():
         filename = restore_letters(filename)
     if filename is not None:
         require_plain_name(filename)
+    if isinstance(file, str) and _ADDRESS.match(file):
+        return _url_source(file, filename)
     if isinstance(file, str | os.PathLike):
         return _path_source(file, filename)
     if isinstance(file, bytes | bytearray | memoryview):
@@ -103,23 +107,6 @@ def source_of(file: Any, *, filename: str | None = None, purpose: str = "") -> S
     if callable(attribute(file, "read")):
         return stream_source(file, filename, purpose)
     raise TypeError(f"file must be a path, bytes or a binary stream, not {type(file).__name__}")
-
-
-def url_source(file: Any, *, filename: str | None = None) -> URLSource | None:
-    """
-    Return what the address *file* stands for; ``None`` if it is something else.
-
-    Raises:
-        ValueError: *filename* is no plain name, or the address names no host.
-    """
-    if not isinstance(file, str) or not _ADDRESS.match(file):
-        return None
-    parts = urlsplit(file)
-    if not parts.hostname or not (file.isascii() and file.isprintable()):
-        raise ValueError("file begins like an address and is none; copy it again, whole and percent-encoded")
-    name = filename or unquote(parts.path).rpartition("/")[2] or parts.hostname
-    require_plain_name(name)
-    return URLSource(url=file, name=name)
 
 
 def require_plain_name(filename: Any) -> None:
@@ -135,7 +122,8 @@ def require_plain_name(filename: Any) -> None:
     is_plain = not any(char in "/\\\x7f" or ord(char) < 32 or "\ud800" <= char <= "\udfff" for char in filename)
     if not filename or filename in {".", ".."} or not is_plain:
         raise ValueError(
-            f"filename {filename!r} is no plain name; allowed are names without folders and control characters"
+            f"filename {redacted(filename)!r} is no plain name; allowed are names without folders and control "
+            "characters"
         )
 
 
@@ -361,6 +349,15 @@ def _mapped_source(file: mmap, filename: str | None, purpose: str) -> BytesSourc
         if filename is None and "closed" not in str(error):
             raise
         raise ValueError("file is a closed map; leave it open until the call has terminated") from error
+
+
+def _url_source(address: str, filename: str | None) -> URLSource:
+    parts = urlsplit(address)
+    if not parts.hostname or not (address.isascii() and address.isprintable()):
+        raise ValueError("file begins like an address and is none; copy it again, whole and percent-encoded")
+    name = filename or unquote(parts.path).rpartition("/")[2] or parts.hostname
+    require_plain_name(name)
+    return URLSource(url=address, name=name)
 
 
 def _path_source(file: str | os.PathLike[str], filename: str | None) -> PathSource:

@@ -25,6 +25,11 @@ def require_id(name: str, value: Any) -> None:
         raise ValueError(
             f"{name} {redacted(value)!r} cannot be an id: it has white space, control characters or dot segments"
         )
+    if "://" in value and redacted(value) != value:
+        raise ValueError(
+            f"{name} {redacted(value)!r} is signed, and no id; leave out what is behind its question mark: the SAS of "
+            "blobs stands in the provider's blob_storage"
+        )
 
 
 def require_path(name: str, value: Any) -> str:

@@ -16,6 +16,7 @@ from aikit import storage
 from aikit.types.errors import OpenAIError
 
 _LISTS: Final = (list, tuple, set, frozenset)
+_ADDRESSES: Final = ("http://", "https://")
 
 
 @attrs.frozen
@@ -123,7 +124,8 @@ def walk(
         try:
             _require_path(one)
         except (TypeError, ValueError) as error:
-            yield FoundFile(str(one), OpenAIError(message=str(error), code="invalid_path", param="file"))
+            place = str(one).partition("?")[0] if _is_address(one) else str(one)
+            yield FoundFile(place, OpenAIError(message=str(error), code="invalid_path", param="file"))
             continue
         if is_folder(one):
             yield from _in_folder(os.fspath(one), links, recursive=recursive, but=but)
@@ -153,6 +155,15 @@ def _require_path(one: Any) -> None:
             raise TypeError("paths must be paths as str, not bytes; use os.fsdecode(path)")
         if not path or "\0" in path:
             raise ValueError("a path must not be empty, and have no NUL character")
+        if _is_address(path):
+            raise ValueError("an address is none of many files; give it to files.create alone")
+
+
+def _is_address(one: Any) -> bool:
+    """
+    Return whether *one* is an address, of which what follows a question mark may be a signature, and is not kept.
+    """
+    return isinstance(one, str) and one.lower().startswith(_ADDRESSES)
 
 
 def _in_folder(top: str, links: Links, *, recursive: bool, but: str | os.PathLike[str] | None) -> Iterator[FoundFile]:

@@ -27,6 +27,7 @@ from aikit.http.flow import Flow
 from aikit.http.messages import Request, Response
 from aikit.http.retry import intercept
 from aikit.http.sources import Source, source_of
+from aikit.resources.arguments import require_id
 from aikit.resources.batches.fetch import ask_for_answers, fetch_ended, output_missing
 from aikit.resources.batches.parameters import OpenAIBatchParameters
 from aikit.resources.batches.rows.join import BatchRows, lacks_output
@@ -56,7 +57,8 @@ def input_of(file: Any) -> Source | str:
         TypeError: *file* is no path, bytes, binary stream or id.
         ValueError: *file* is empty, or a closed stream.
     """
-    if isinstance(file, str) and _FILE_ID.fullmatch(file) and not exists(file):
+    if isinstance(file, str) and ("://" in file or _FILE_ID.fullmatch(file)) and not exists(file):
+        require_id("file", file)
         return file
     return source_of(file, filename="batch.jsonl")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from aikit.http.flow import Flow
-from aikit.http.sources import FileSource, source_of, url_source
+from aikit.http.sources import FileSource, source_of
 from aikit.resources.arguments import require_id, require_path
 from aikit.resources.call import start
 from aikit.resources.files.create import create_file
@@ -97,9 +97,7 @@ class FilesAPI:
         # https://developers.openai.com/api/reference/resources/files/methods/create (read 2026-11-21)
         options = OpenAIFileParameters.of(parameters)
         require_text("purpose", purpose)
-        source = url_source(file, filename=options.filename) or source_of(
-            file, filename=options.filename, purpose=purpose
-        )
+        source = source_of(file, filename=options.filename, purpose=purpose)
         return start(
             self._session,
             OpenAIFileResult,

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from aikit import OpenAIClient, jsonl
+from aikit.cli.batches import BatchInput
 from aikit.providers.azure.blobs import BlobStorage
 from aikit.providers.azure.provider import AzureProvider
 from aikit.providers.azure.reading import as_openai_batch
@@ -154,6 +155,10 @@ def test_a_blob_is_a_file_to_all_that_reads(connect: Connect, blobs: Blobs, tmp_
     assert Path(saved.path).read_bytes() == _lines(2)
     (error,) = client.batches.create(address, _PATH, {"max_cost": 0.000_001}).errors
     assert error.code == "unknown_cost"  # of a deployment there is no price
+    estimate = client.batches.estimate(address).throw().estimate
+    assert estimate is not None
+    assert estimate.requests == 2
+    assert BatchInput.of(address).here is None
     (refused,) = client.files.delete(address).errors
     assert refused.code == "unsupported"
     assert {method for method, _, _ in blobs.asked} == {"GET", "HEAD"}

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from aikit import OpenAIClient
-from aikit.http.sources import url_source
+from aikit import OpenAIClient, jsonl
+from aikit.http.sources import source_of
 from tests.azure_server import KEY, VERSION, Resource
 from tests.providers.azure.conftest import Make
 from tests.scripted_server import answer, serving
@@ -83,6 +84,45 @@ def test_a_signed_address_is_never_told(status: int, caplog: pytest.LogCaptureFi
             result: Any = client.files.create(address, "user_data")
             (error,) = result.errors
     told = repr((result, error, error.body, dict(error.headers), error.__dict__ if hasattr(error, "__dict__") else ""))
-    told += str(error) + caplog.text + repr(result.request) + repr(url_source(address))
+    told += str(error) + caplog.text + repr(result.request) + repr(source_of(address))
+    assert _SIGNATURE not in told
+    assert _PLAIN not in told
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client, address: client.files.create_many([address], "batch"),
+        lambda client, address: client.batches.estimate(address),
+        lambda client, address: client.batches.estimate(address + "\n"),
+        lambda client, address: client.batches.create(address, "/v1/chat/completions"),
+        lambda client, address: client.batches.create(address + "\n", "/v1/chat/completions"),
+        lambda client, address: client.batches.retrieve(address),
+        lambda client, address: client.files.retrieve(address),
+        lambda client, address: client.files.content(address),
+        lambda client, address: client.files.delete(address),
+        lambda client, address: client.uploads.add_part("upload_1", address),
+        lambda client, address: client.uploads.create(address, "batch", 3),
+        lambda client, address: client.files.create(b"abc", "batch", {"filename": address}),
+        lambda _, address: jsonl.check(address),
+    ],
+)
+@pytest.mark.parametrize("kind", ["azure", "openai", "local"])
+def test_a_signed_address_is_told_nowhere_else(kind: str, call: Any, tmp_path: Path) -> None:
+    """
+    Wherever it is given instead of a path or an id, it is refused without its signature, and nothing is sent.
+    """
+    address = f"https://acc.blob.core.windows.net/in/a.jsonl?{_SIGNED}"
+    options = {"home": tmp_path} if kind == "local" else {"base_url": "http://127.0.0.1:9"}
+    with OpenAIClient("" if kind == "local" else "k", provider=kind, **options) as client:
+        try:
+            result = call(client, address)
+        except ValueError as error:
+            told = str(error)
+        else:
+            problems = getattr(result, "errors", result)
+            assert [problem.code for problem in problems if problem.code == "connection_error"] == []
+            told = repr(problems) + repr(result) + repr(list(getattr(result, "items", ())))
+    assert told
     assert _SIGNATURE not in told
     assert _PLAIN not in told
