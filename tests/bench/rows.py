@@ -283,6 +283,23 @@ def _join(stage: Stage) -> Row:
     )
 
 
+def _answers(stage: Stage) -> Row:
+    rows, ids = stage.vertex_rows
+    return Row(
+        "50,000 answers of Vertex AI, 128 MB, made into lines of an output file",
+        {
+            "aikit": stage.program("aikit", "answer_with_aikit.py", rows, ids, 1),
+            "aikit, 200,000": stage.program("aikit", "answer_with_aikit.py", rows, ids, 4),
+            "litellm": stage.program("litellm", "answer_with_litellm.py", rows),
+        },
+        [
+            Line("translating", "call_s", "litellm", ratio=0.2),
+            Line("peak memory", "rss_mib", "litellm", limit=80),
+            Line("peak memory, of 200,000 answers", "rss_mib", limit=80, of="aikit, 200,000"),
+        ],
+    )
+
+
 def _executor(stage: Stage) -> Row:
     url = stage.chat_url
     ideal = _AT_A_TIME / DELAY_S
@@ -369,5 +386,6 @@ ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "split": _split,
     "cost": _cost,
     "join": _join,
+    "answers": _answers,
     "batches": _batches,
 }

@@ -175,6 +175,17 @@ class Stage:
         path.write_bytes(b"".join(lines))
         return path
 
+    @cached_property
+    def vertex_rows(self) -> tuple[Path, Path]:
+        """What Vertex AI has written of a batch of 50,000 requests, in another order; and their custom_ids."""
+        rows, ids = self.folder / "predictions.jsonl", self.folder / "ids.jsonl"
+        texts, numbers = _texts(97, 1_300), list(range(BATCH_LINES))
+        random.Random(_SEED).shuffle(numbers)  # noqa: S311  likewise
+        with rows.open("wb", buffering=1024 * 1024) as file:
+            file.writelines(_vertex_row(number, texts[number % len(texts)]) for number in numbers)
+        ids.write_text("".join(f'"request-{number:05d}"\n' for number in range(BATCH_LINES)))
+        return rows, ids
+
 
 @contextmanager
 def server() -> Iterator[tuple[int, int]]:
@@ -253,6 +264,36 @@ def _output_line(number: int, text: str) -> bytes:
         "error": None,
     }
     return json.dumps(line, ensure_ascii=False).encode() + b"\n"
+
+
+def _vertex_row(number: int, text: str) -> bytes:
+    asked, said, thought = 200 + number % 300, 200 + number % 177, number % 400
+    part = {"text": text[:600], "fileData": None, "functionCall": None, "inlineData": None}
+    response = {
+        "candidates": [
+            {"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": "STOP", "avgLogprobs": -0.1}
+        ],
+        "modelVersion": "gemini-2.5-flash",
+        "responseId": f"{number:022x}",
+        "createTime": "2026-11-01T18:13:16.826000Z",
+        "usageMetadata": {
+            "promptTokenCount": asked,
+            "candidatesTokenCount": said,
+            "thoughtsTokenCount": thought,
+            "totalTokenCount": asked + said + thought,
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": asked}],
+            "candidatesTokensDetails": [{"modality": "TEXT", "tokenCount": said}],
+            "trafficType": "ON_DEMAND",
+        },
+    }
+    row = {
+        "key": f"r-{number + 1}",
+        "status": "",
+        "processed_time": "2026-11-01T18:13:16.826+00:00",
+        "request": {"contents": [{"role": "user", "parts": [part]}], "generationConfig": {"maxOutputTokens": 256}},
+        "response": response,
+    }
+    return json.dumps(row, ensure_ascii=False).encode() + b"\n"
 
 
 def _texts(count: int, size: int) -> list[str]:

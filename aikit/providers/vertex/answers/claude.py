@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from aikit.providers.vertex.answers.misfits import MisfitError, compact_json, list_in, object_in, text_in
+from aikit.providers.vertex.answers.misfits import MisfitError, arguments_in, list_in, text_in
 from aikit.types.wire import unix_time
 
 # https://docs.claude.com/en/api/messages (read 2026-11-30)
@@ -96,5 +96,5 @@ def _call(block: Mapping[str, Any]) -> dict[str, Any]:
     name, call_id = text_in(block, "name"), text_in(block, "id")
     if not name or not call_id:
         raise MisfitError("a call of a tool has no name or no id")
-    arguments = compact_json(object_in(block, "input"))
+    arguments = arguments_in(block, "input")
     return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from aikit.providers.vertex.answers.misfits import MisfitError, compact_json, list_in, object_in, text_in
+from aikit.providers.vertex.answers.misfits import MisfitError, arguments_in, list_in, object_in, text_in
 from aikit.types.usage_names import in_openai_names
 from aikit.types.wire import unix_time
 
@@ -83,32 +83,31 @@ def usage_of(told: Any) -> dict[str, Any] | None:
     total = told.get("totalTokenCount")
     if total is None and not asked + answered:
         return None
+    of_prompt: dict[str, Any] = {"cached_tokens": cached}
+    of_answer: dict[str, Any] = {"reasoning_tokens": thought}
+    for name, details in (("promptTokensDetails", of_prompt), ("candidatesTokensDetails", of_answer)):
+        _add_kinds(details, told.get(name))
+    if tools:
+        _add_kinds(of_prompt, told.get("toolUsePromptTokensDetails"))
+    if cached and told.get("cacheTokensDetails"):
+        _add_kinds(of_prompt.setdefault("cached_tokens_details", {}), told["cacheTokensDetails"])
     return {
         "prompt_tokens": asked,
         "completion_tokens": answered,
         "total_tokens": asked + answered if total is None else total,
-        "prompt_tokens_details": {
-            "cached_tokens": cached,
-            **_kinds(told, "promptTokensDetails", "toolUsePromptTokensDetails"),
-            **({"cached_tokens_details": kinds} if cached and (kinds := _kinds(told, "cacheTokensDetails")) else {}),
-        },
-        "completion_tokens_details": {"reasoning_tokens": thought, **_kinds(told, "candidatesTokensDetails")},
+        "prompt_tokens_details": of_prompt,
+        "completion_tokens_details": of_answer,
     }
 
 
-def _kinds(told: Mapping[str, Any], *names: str) -> dict[str, int]:
+def _add_kinds(details: dict[str, Any], entries: Any) -> None:
     """
-    Return how many tokens are no text.
+    Add to *details* how many tokens are no text.
     """
-    found: dict[str, int] = {}
-    for name in names:
-        entries = told.get(name)
-        for entry in entries if isinstance(entries, list) else ():
-            kind, count = (entry.get("modality"), entry.get("tokenCount")) if isinstance(entry, dict) else (None, None)
-            if kind != "TEXT" and isinstance(kind, str) and type(count) is int and count:
-                member = f"{kind.lower()}_tokens"
-                found[member] = found.get(member, 0) + count
-    return found
+    for entry in entries if type(entries) is list else ():
+        kind = entry.get("modality") if isinstance(entry, dict) else None
+        if kind != "TEXT" and isinstance(kind, str) and type(count := entry.get("tokenCount")) is int and count:
+            details[f"{kind.lower()}_tokens"] = details.get(f"{kind.lower()}_tokens", 0) + count
 
 
 def _blocked(feedback: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,7 +181,7 @@ def _call(call: Mapping[str, Any], part: Mapping[str, Any], name: str) -> dict[s
     function = text_in(call, "name")
     if not function:
         raise MisfitError("a call of a function has no name")
-    arguments = compact_json(object_in(call, "args"))
+    arguments = arguments_in(call, "args")
     made = {
         "id": text_in(call, "id") or name,
         "type": "function",

@@ -4,15 +4,14 @@ The custom_ids of a batch, by the numbers of its rows: in a file on this machine
 
 from __future__ import annotations
 
-import json
 import re
 from array import array
-from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, Final
 
 import attrs
 
+from aikit.providers.vertex.answers.misfits import decoded
 from aikit.storage.spill import OffsetIndex
 from aikit.types.errors import OpenAIError
 
@@ -32,7 +31,8 @@ class RowIds:
         seen: For each row whether an answer has come.
     """
 
-    _file: IO[bytes]
+    _file: IO[bytes] | None
+    _content: bytes
     _starts: array[int]
     seen: bytearray = attrs.field(init=False)
     _numeric: OffsetIndex | None = None
@@ -49,8 +49,7 @@ class RowIds:
         Read where each custom_id stands in the file at *path*, a JSON string on each line.
         """
         starts, offset = array("q", [0]), 0
-        is_small = path.stat().st_size <= _HELD
-        file = BytesIO(path.read_bytes()) if is_small else path.open("rb", buffering=0)
+        file = path.open("rb", buffering=0)
         while block := file.read(_BLOCK):
             position = block.find(b"\n")
             while position >= 0:
@@ -59,13 +58,17 @@ class RowIds:
             offset += len(block)
         if starts[-1] != offset:
             starts.append(offset + 1)  # the last line may have no newline
-        return cls(file, starts)
+        if offset > _HELD:
+            return cls(file, b"", starts)
+        file.close()
+        return cls(None, path.read_bytes(), starts)
 
     def close(self) -> None:
         """
         Let go of the file.
         """
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def number_of(self, key: Any) -> int | None:
         """
@@ -88,16 +91,19 @@ class RowIds:
         Raises:
             OpenAIError: The file has no text there (code ``"invalid_response"``).
         """
-        start, end = self._starts[number], self._starts[number + 1]
+        start, end = self._starts[number], self._starts[number + 1] - 1
         try:
-            self._file.seek(start)
-            value = json.loads(self._file.read(min(end - start, _LONGEST)).decode())
+            value = decoded(self._content[start:end] if self._file is None else self._read(self._file, start, end))
         except ValueError:
             value = None
         if type(value) is not str:
             message = f"line {number + 1} of what keeps the custom_ids of the batch has none; was it changed?"
             raise OpenAIError(message=message, code="invalid_response")
         return value
+
+    def _read(self, file: IO[bytes], start: int, end: int) -> bytes:
+        file.seek(start)
+        return file.read(min(end - start, _LONGEST))
 
     def number_like(self, value: Any) -> int | None:
         """

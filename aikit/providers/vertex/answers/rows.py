@@ -5,8 +5,7 @@ One row that a batch prediction gives back, as a line of OpenAI's output or erro
 from __future__ import annotations
 
 import base64
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import attrs
@@ -15,7 +14,7 @@ from aikit.providers.vertex.answers import claude, gemini
 from aikit.providers.vertex.answers.embeddings import embedding_list, embedding_list_of_predictions
 from aikit.providers.vertex.answers.failures import failed_response, is_told, response_with_error
 from aikit.providers.vertex.answers.ids import RowIds
-from aikit.providers.vertex.answers.misfits import MisfitError, json_bytes
+from aikit.providers.vertex.answers.misfits import MisfitError, compact_json, decoded
 from aikit.types.batch_rows import status_of
 from aikit.types.interruptions import let_through
 from aikit.types.wire import NOTHING
@@ -140,9 +139,7 @@ def _response(row: Mapping[str, Any], name: str, model: str) -> tuple[bool, dict
     """
     response = row.get("response")
     answer: Mapping[str, Any] = response if isinstance(response, dict) else NOTHING
-    told = next((one for one in (row.get("status"), row.get("error")) if is_told(one)), None)
-    if told is None and answer.get("type") == "error":
-        told = answer
+    told = _told(row, answer)
     try:
         if told is not None:
             return False, _with_usage(failed_response(told, answer.get("responseId")), answer)
@@ -151,6 +148,16 @@ def _response(row: Mapping[str, Any], name: str, model: str) -> tuple[bool, dict
         message = f"the answer of Vertex AI is not understood: {error}"
         return False, _with_usage(response_with_error(_MISFIT, "invalid_response", message, None), answer)
     return True, {"status_code": 200, "request_id": body.get("id", name), "body": body}
+
+
+def _told(row: Mapping[str, Any], answer: Mapping[str, Any]) -> Any:
+    """
+    Return what says that a row failed; ``None`` if nothing does.
+    """
+    for name in ("status", "error"):
+        if row.get(name) and is_told(row[name]):
+            return row[name]
+    return answer if answer.get("type") == "error" else None
 
 
 def _body(row: Mapping[str, Any], answer: Mapping[str, Any], name: str, model: str) -> dict[str, Any]:
@@ -177,22 +184,10 @@ def _with_usage(response: dict[str, Any], answer: Mapping[str, Any]) -> dict[str
 
 
 def _read(raw: bytes | bytearray) -> dict[str, Any]:
-    text = raw.decode()
-    try:
-        value, end = _scan(text, 0)
-        if end != len(text):
-            value = _decode(text)
-    except (StopIteration, ValueError):
-        value = _decode(text)  # which says what is wrong
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+    value = decoded(raw)
     if type(value) is not dict:
         raise ValueError("it is no object")
     return value
-
-
-_decode: Final = json.JSONDecoder(parse_constant=lambda _: None).decode  # NaN, which is no JSON, tells nothing
-_scan: Final[Callable[[str, int], tuple[Any, int]]] = json.JSONDecoder(parse_constant=lambda _: None).scan_once  # type: ignore[attr-defined]  # the scanner itself, without what only makes messages of its errors
 
 
 def _is_openais(row: Mapping[str, Any]) -> bool:
@@ -245,4 +240,4 @@ def _error_line(line_id: str | None, custom_id: str | None, code: str, message: 
 
 
 def _encoded(line: Mapping[str, Any]) -> bytes:
-    return json_bytes(line) + b"\n"
+    return compact_json(line).encode() + b"\n"

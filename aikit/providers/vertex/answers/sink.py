@@ -114,13 +114,13 @@ class RowSink(ResumingSink):
         """
         self.require_room(len(chunk))
         self.done += len(chunk)
-        *rows, rest = bytes(chunk).split(b"\n")
-        lines = []
-        for row in rows:
-            self._append(row)
-            lines.append(self._end_row())
-        self._append(rest)
-        self.output.write(b"".join(lines))
+        first, *rows = bytes(chunk).split(b"\n")
+        self._append(first)
+        if rows:
+            rest = rows.pop()
+            lines = [self._end_row(), *map(self._line, rows)]
+            self._append(rest)
+            self.output.write(b"".join(lines))
 
     def finish(self, expected_bytes: int | None) -> None:
         """
@@ -141,12 +141,15 @@ class RowSink(ResumingSink):
         """
         Return the line for the row that has ended.
         """
-        self._number += 1
         row, self._row = self._row, bytearray()
         if self._is_skipping:
-            self._is_skipping = False
+            self._number, self._is_skipping = self._number + 1, False
             problem = f"line {self._number:,} of {self.name} has more than {LINE_MAX_BYTES:,} bytes and is not read"
             return self.rows.problem("line_too_long", problem)
+        return self._line(row)
+
+    def _line(self, row: bytes | bytearray) -> bytes:
+        self._number += 1
         if self._number == 1:
             row = row.removeprefix(_BOM)
         return b"" if row.isspace() or not row else self.rows.line(row, self._number, self.name)
