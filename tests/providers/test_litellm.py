@@ -129,7 +129,7 @@ def test_vertex_of_the_documentation_loads(tmp_path: Path, caplog: pytest.LogCap
     - {model_name: bare, litellm_params: {model: vertex_ai/gemini-2.5-flash}}
     - {model_name: unset, litellm_params: {model: vertex_ai/x, vertex_credentials: os.environ/NOT_SET_ANYWHERE}}
     files_settings:
-    - {custom_llm_provider: vertex_ai, vertex_project: files-project}
+    - {custom_llm_provider: vertex_ai, vertex_ai_project: files-project}
     """
     environ = {"GCS_BUCKET_NAME": "b-of-env", "VERTEXAI_PROJECT": "p-of-env", "GOOGLE_APPLICATION_CREDENTIALS": "/adc"}
     found = _load(tmp_path, text, MY_KEY="/keys/mine.json", **environ)

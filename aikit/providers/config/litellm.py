@@ -32,7 +32,7 @@ _KEYS: Final = {"api_key": "apiKey", "api_base": "baseURL", "base_url": "baseURL
 _KEYS_OF: Final[Mapping[str, Mapping[str, str]]] = {
     "azure": {"api_version": "api_version", "azure_ad_token": "ad_token", "azure_scope": "scope"},
     "vertex": {
-        **{f"vertex_{name}": name for name in ("project", "location", "credentials")},
+        **{f"vertex_{ai}{name}": name for ai in ("ai_", "") for name in ("project", "location", "credentials")},
         "bucket_name": "bucket",
         "gcs_bucket_name": "bucket",
     },

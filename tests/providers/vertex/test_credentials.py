@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -156,7 +159,9 @@ def test_a_user_of_gcloud_signs_and_pays_by_the_quota_project(tmp_path: Path, mo
         path.write_text(json.dumps(data))
         access = Access.of(_settings())
         assert (access.headers["x-goog-user-project"], access.project) == ("project-that-pays", "project-that-pays")
-        assert Access.of(_settings(options={"quota_project": "p2"})).headers["x-goog-user-project"] == "p2"
+        assert (
+            Access.of(_settings(options={"quota_project": "other-pays"})).headers["x-goog-user-project"] == "other-pays"
+        )
         given = Access.of(_settings(str(path)))
         assert given.token is not None
         assert given.token() == "ya29.user"
@@ -284,3 +289,18 @@ def test_a_server_of_tokens_that_says_nothing_is_not_waited_for_long(
     monkeypatch.setattr(credentials, "_PATIENCE_S", 0.2)
     with serving(silent()) as server, pytest.raises(ExchangeError, match="does not answer"):
         GoogleToken(json.dumps({**account, "token_uri": f"{server.url}/token"}))()
+
+
+def test_ctrl_c_ends_the_wait_for_a_token(account: dict[str, Any]) -> None:
+    """
+    At once, and the next call asks anew.
+    """
+    with serving(silent(), _token("ya29.later")) as server:
+        token = GoogleToken(json.dumps({**account, "token_uri": f"{server.url}/token"}))
+        timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        started = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            token()
+        assert time.monotonic() - started < 5
+        assert token() == "ya29.later"
