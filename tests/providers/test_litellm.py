@@ -179,6 +179,78 @@ def test_what_is_not_heeded_is_told_by_name_and_line(tmp_path: Path, caplog: pyt
     ]
 
 
+_CREDENTIALS = """
+model_list:
+  - model_name: named
+    litellm_params: {model: azure/gpt-4o, litellm_credential_name: eu, api_version: 2024-10-21}
+  - model_name: astray
+    litellm_params: {model: azure/gpt-4o, litellm_credential_name: us}
+credential_list:
+  - credential_name: eu
+    credential_values: {api_key: os.environ/EU_KEY, api_base: "https://eu.example", api_version: 2023-05-15}
+"""
+_IDENTITIES = """
+model_list:
+  - model_name: ours
+    litellm_params: &identity
+      model: azure/dep
+      api_base: https://res.example
+      tenant_id: os.environ/AZURE_TENANT_ID
+      client_id: os.environ/AZURE_CLIENT_ID
+      client_secret: os.environ/AZURE_CLIENT_SECRET
+  - model_name: keyed
+    litellm_params: {<<: *identity, client_secret: another-secret, api_key: sk-azure}
+  - model_name: theirs
+    litellm_params: {<<: *identity, client_secret: another-secret}
+  - model_name: person
+    litellm_params: {model: azure/dep, api_base: "https://res.example", azure_username: me, azure_password: secret}
+  - model_name: federated
+    litellm_params: {model: azure/dep, api_base: "https://res.example", azure_ad_token: oidc/google/https://a.example}
+"""
+
+
+def test_credentials_by_name_are_those_of_the_list(tmp_path: Path) -> None:
+    """
+    An entry that names one goes to no other account, and what it says itself counts.
+    """
+    environ = {"EU_KEY": "eu-secret", "AZURE_API_KEY": "env-secret", "AZURE_API_BASE": "https://env.example"}
+    found = _load(tmp_path, _CREDENTIALS, **environ)
+    assert found.get("named") == ProviderSettings(
+        kind="azure", base_url="https://eu.example", api_key="eu-secret", options={"api_version": "2024-10-21"}
+    )
+    assert found.look_up("named").sources["api_key"].endswith("config.yaml:9")
+    with pytest.raises(ValueError, match=r"config.yaml:5: provider 'astray': litellm_credential_name is 'us', which"):
+        found.get("astray")
+    assert found.own.warnings == ()
+
+
+def test_identities_are_those_of_the_environment_or_are_refused(tmp_path: Path) -> None:
+    """
+    Another identity than the file names would see other files; what Azure's library reads from there is the same one.
+    """
+    found = _load(tmp_path, _IDENTITIES)
+    assert (found.get("ours").api_key, found.get("keyed").api_key, found.own.warnings) == (None, "sk-azure", ())
+    for name, key in (("theirs", "client_secret"), ("person", "azure_username"), ("federated", "azure_ad_token")):
+        with pytest.raises(ValueError, match=f"provider '{name}': {key} is not supported"):
+            found.get(name)
+
+
+def test_variables_of_the_file_are_in_the_environment(tmp_path: Path) -> None:
+    """
+    As LiteLLM has it, they come before what was there, and may name it.
+    """
+    text = """
+model_list:
+  - {model_name: a, litellm_params: {model: azure/dep}}
+environment_variables:
+  {AZURE_API_BASE: "https://file.example", AZURE_API_KEY: os.environ/MINE, AZURE_SCOPE: os.environ/NO}
+"""
+    found = _load(tmp_path, text, AZURE_API_BASE="https://env.example", AZURE_API_KEY="env-secret", MINE="my-secret")
+    for name in ("a", "azure"):
+        assert found.get(name) == ProviderSettings(kind="azure", base_url="https://file.example", api_key="my-secret")
+    assert "secret" not in repr(found)
+
+
 def test_files_that_are_included_are_read(tmp_path: Path) -> None:
     """
     Beside the file that names them; lines are those of each file; one that includes itself is an error.

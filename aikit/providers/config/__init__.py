@@ -79,6 +79,7 @@ class Providers:
         added = {name: entry for name, entry in found.entries.items() if name not in known}
         for warning in (*own.warnings, *found.warnings):
             _tell_once(warning)
+        environ = {**environ, **own.variables} if own.variables else environ
         return cls(own, environ, attrs.evolve(found, entries=added), unheeded, home)
 
     @property

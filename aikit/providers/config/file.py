@@ -45,6 +45,8 @@ class ProviderFile:
         warnings: What of it is not heeded.
 
         is_litellm: Whether it is LiteLLM's, whose entries take keys of the environment.
+
+        variables: What it adds to the environment.
     """
 
     path: Path | None = None
@@ -55,6 +57,7 @@ class ProviderFile:
     places: Mapping[tuple[str, ...], str] = attrs.field(factory=dict, repr=False)
     warnings: tuple[str, ...] = ()
     is_litellm: bool = False
+    variables: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 
     def place(self, *keys: str) -> str:
         """
@@ -132,7 +135,13 @@ def _of_litellm(path: Path, environ: Mapping[str, str]) -> ProviderFile:
 
     read = read_litellm(path, environ)
     return ProviderFile(
-        path, read.entries, read.models, places=read.places, warnings=tuple(read.warnings), is_litellm=True
+        path,
+        read.entries,
+        read.models,
+        places=read.places,
+        warnings=tuple(read.warnings),
+        is_litellm=True,
+        variables=read.variables,
     )
 
 

@@ -53,6 +53,13 @@ _OF_CALLS: Final = frozenset(
     )
 )
 """Keys that are about calls and prices, and so mean nothing for how to reach a provider."""
+_IDENTITY: Final = {
+    **{name: f"AZURE_{name.upper()}" for name in ("tenant_id", "client_id", "client_secret")},
+    **{f"azure_{name}": f"AZURE_{name.upper()}" for name in ("username", "password")},
+}
+"""Keys of identities → the variable that Azure's library reads in their place."""
+_OIDC: Final = "oidc/"
+_CREDENTIAL: Final = "litellm_credential_name"
 _OPENAI_MODELS: Final = ("ft:gpt", "gpt", "chatgpt", "o1", "o3", "o4", "text-", "davinci", "babbage", "whisper", "tts")
 _VARIABLE: Final = "os.environ/"
 _MOST_FILES: Final = 20
@@ -72,6 +79,10 @@ class LiteLLM:
         places: Keys, from the outermost → file and line.
 
         warnings: What is not heeded, with file and line.
+
+        variables: What it adds to the environment.
+
+        credentials: Name → what entries that name it have, unless they say so themselves.
     """
 
     environ: Mapping[str, str] = attrs.field(repr=False)
@@ -79,6 +90,8 @@ class LiteLLM:
     models: dict[str, dict[str, str]] = attrs.field(factory=dict)
     places: dict[tuple[str, ...], str] = attrs.field(factory=dict, repr=False)
     warnings: list[str] = attrs.field(factory=list)
+    variables: dict[str, str] = attrs.field(factory=dict, repr=False)
+    credentials: dict[str, Mapped] = attrs.field(factory=dict, repr=False)
 
     def warn(self, place: str, text: str) -> None:
         """
@@ -103,7 +116,8 @@ class LiteLLM:
         Return *value*, or what the variable that it names holds; ``None`` if that is not set.
         """
         if isinstance(value, str) and value.startswith(_VARIABLE):
-            return self.environ.get(value.removeprefix(_VARIABLE).strip(), "").strip() or None
+            name = value.removeprefix(_VARIABLE).strip()
+            return {**self.environ, **self.variables}.get(name, "").strip() or None
         return value
 
 
@@ -117,8 +131,13 @@ def read_litellm(path: Path, environ: Mapping[str, str]) -> LiteLLM:
     """
     config = _whole(path)
     variables = config.get("environment_variables")
-    own = {name: str(value) for name, value in variables.items()} if isinstance(variables, Mapped) else {}
-    found = LiteLLM({**environ, **own})
+    found = LiteLLM(environ)
+    for name, value in variables.items() if isinstance(variables, Mapped) else ():
+        held = found.resolved(value)
+        found.variables |= {} if held is None else {name: str(held)}
+    for entry in _list(config, "credential_list"):
+        if isinstance(entry.get("credential_values"), Mapped):
+            found.credentials[str(entry.get("credential_name"))] = entry["credential_values"]
     for key in config:
         if key not in _SECTIONS:
             found.warn(config.places[key], f"unknown key {shown(key)!r}, which is ignored")
@@ -214,28 +233,53 @@ def _entry(found: LiteLLM, provider: str, given: Mapped, whose: str) -> tuple[An
     """
     Return the entry that *given* means for LiteLLM's *provider*, or why there is none; and the places of its keys.
     """
-    kind = _KINDS.get(provider)
+    kind, credential = _KINDS.get(provider), given.get(_CREDENTIAL)
+    given = given.over(found.credentials.get(str(credential)))
     if kind is None:
         return _why_not(provider), {}
     known = {**_KEYS, **_KEYS_OF.get(kind, {})}
-    _warn_unknown(found, given, known, whose)
-    entry: dict[str, Any] = {"kind": kind}
-    for key, name in known.items():
-        value = found.resolved(given.get(key))
-        if given.get(key) is not None and value is None:
-            return f"{key} is {shown(given[key])}, and that variable is not set; set it", {}
-        if isinstance(value, list | Mapped):
-            return f"{key} must be text", {}
-        if value is not None:
-            entry[name] = str(value)  # versions are dates to YAML
+    problem = (
+        f"{_CREDENTIAL} is {shown(credential)!r}, which is none of credential_list; add it there"
+        if credential is not None and str(credential) not in found.credentials
+        else _problem(found, kind, given, known)
+    )
+    if problem is not None:
+        return problem, {}
+    _warn_unknown(found, given, {*known, *(_IDENTITY if kind == "azure" else ()), _CREDENTIAL}, whose)
+    values = ((name, found.resolved(given.get(key))) for key, name in known.items())
+    entry = {"kind": kind} | {name: str(one) for name, one in values if one is not None}  # versions are dates to YAML
     for name in _FROM_ENVIRONMENT if kind == "vertex" else ():  # also beside credentials of the entry
-        variables = KINDS[kind].variables[name]
-        held = next((found.environ[one].strip() for one in variables if found.environ.get(one, "").strip()), None)
+        held = next(filter(None, (found.resolved(_VARIABLE + one) for one in KINDS[kind].variables[name])), None)
         if held is not None:
             entry.setdefault(name, held)
     if provider in _NEED_ADDRESS and "baseURL" not in entry:
         return f"{provider} has no api_base, so its key would go to OpenAI; add one", {}
     return entry, {name: given.places[key] for key, name in known.items() if key in given}
+
+
+def _problem(found: LiteLLM, kind: str, given: Mapped, known: Iterable[str]) -> str | None:
+    """
+    Return why what *given* says of a *kind* cannot be used.
+    """
+    for key in known:
+        value = found.resolved(given.get(key))
+        if given.get(key) is not None and value is None:
+            return f"{key} is {shown(given[key])}, and that variable is not set; set it"
+        if isinstance(value, list | Mapped):
+            return f"{key} must be text"
+    unused = _unused_identity(given) if kind == "azure" and not given.get("api_key") else None
+    why = "an identity of Azure is that of the environment, as AZURE_TENANT_ID, AZURE_CLIENT_ID, … name it"
+    return unused and f"{unused} is not supported: {why}; remove it, or give an api_key"
+
+
+def _unused_identity(given: Mapped) -> str | None:
+    """
+    Return the key by which *given* names another identity than the environment does.
+    """
+    token = given.get("azure_ad_token")
+    if token is not None:
+        return "azure_ad_token" if str(token).startswith(_OIDC) else None
+    return next((key for key, name in _IDENTITY.items() if given.get(key) not in {None, _VARIABLE + name}), None)
 
 
 def _why_not(provider: str) -> str:

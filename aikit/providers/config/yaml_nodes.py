@@ -29,6 +29,16 @@ class Mapped(dict[str, Any]):
         super().__init__()
         self.places: dict[str, str] = {}
 
+    def over(self, base: Mapped | None) -> Mapped:
+        """
+        Return what it and *base* say; where both do, what it says.
+        """
+        both = Mapped()
+        for one in (base, self) if base is not None else (self,):
+            both.update(one)
+            both.places |= one.places
+        return both
+
 
 def read_yaml(path: Path, content: bytes) -> Any:
     """
