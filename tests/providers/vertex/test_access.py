@@ -14,13 +14,14 @@ from typing import Any
 import attrs
 import pytest
 
+from aikit import OpenAIClient
 from aikit.billing.prices import prices_for
 from aikit.http.context import CallContext
 from aikit.http.messages import Request
 from aikit.providers.config import Providers, ProviderSettings
 from aikit.providers.vertex.credentials import VARIABLE, GoogleToken
 from aikit.providers.vertex.provider import VertexProvider
-from tests.scripted_server import answer, serving
+from tests.scripted_server import answer, cut, serving
 
 _NAMES = {"GOOGLE_CLOUD_PROJECT": "my-project", "GCS_BUCKET_NAME": "my-bucket"}
 
@@ -192,3 +193,23 @@ print([name for name in sys.modules if name.partition(".")[0] in ("google", "cry
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environ, check=False)
     assert done.stdout.split() == (["200", "[]"] if "ya29" in arguments else ["[]"]), done.stderr
     assert [one.headers["authorization"] for one in server.received] == ["Bearer ya29.given"] * ("ya29" in arguments)
+
+
+def test_a_server_of_tokens_that_breaks_off_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A call goes on after it as after a break of its own; nothing was sent before there was a token.
+    """
+    google = pytest.importorskip("google.oauth2.credentials")
+    monkeypatch.setattr("aikit.http.retry.RetryPolicy._backoff", lambda *_: 0.001)
+    path = tmp_path / "user.json"
+    user = {"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"}
+    path.write_text(json.dumps(user))
+    token = answer(200, b'{"access_token": "ya29.user", "expires_in": 3600}', {"Content-Type": "application/json"})
+    with serving(cut(), token) as tokens, serving(answer(200, b'{"batchPredictionJobs": []}')) as api:
+        monkeypatch.setattr(google, "_GOOGLE_OAUTH2_TOKEN_ENDPOINT", f"{tokens.url}/token")
+        for name, value in {**_NAMES, "VERTEXAI_CREDENTIALS": str(path), "STORAGE_EMULATOR_HOST": api.url}.items():
+            monkeypatch.setenv(name, value)
+        with OpenAIClient(provider="vertex", base_url=api.url, home=tmp_path) as client:
+            assert client.batches.list().throw().batches == ()
+    assert len(tokens.received) == 2
+    assert [one.headers["authorization"] for one in api.received] == ["Bearer ya29.user"]
