@@ -4,7 +4,6 @@ What the lines of one file have in common while they are translated.
 
 from __future__ import annotations
 
-import json
 import marshal
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
@@ -20,7 +19,6 @@ T = TypeVar("T")
 _PLAIN: Final = 2  # without references, which depend on more than the value
 _MOST_REMEMBERED: Final = 16
 _LONGEST_REMEMBERED: Final = 256 * 1024
-encode: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 _MEANINGLESS: Final = frozenset(
     (

@@ -19,7 +19,7 @@ from aikit.providers.vertex.translation.embeddings import embedding_request
 from aikit.providers.vertex.translation.models import ANTHROPIC, EMBEDDINGS, OPENAI, Model, model_named
 from aikit.providers.vertex.translation.refusals import RefusedError
 from aikit.providers.vertex.translation.requests import gemini_request
-from aikit.providers.vertex.translation.shared import Shared, encode
+from aikit.providers.vertex.translation.shared import Shared
 from aikit.storage.temporary import TemporaryFolder
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.types.interruptions import let_through
@@ -31,6 +31,10 @@ from aikit.validation.problems import Problems
 log: Final = logging.getLogger("aikit")
 
 _BUFFER: Final = 1024 * 1024
+_encode, _encode_ascii = (
+    json.JSONEncoder(ensure_ascii=is_ascii, check_circular=False, separators=(",", ":")).encode
+    for is_ascii in (False, True)
+)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -177,7 +181,7 @@ class _Translation:
             self.endpoint = value["url"]
             self.shared = Shared(_model(value["body"]["model"], self.endpoint, number))
         try:
-            translated = self._translated(value["body"], number, self.shared) or line
+            translated = self._translated(value["body"], number, line, self.shared)
         except RefusedError as error:
             self._problems.add_line(number, error.code, error.message, f"body.{error.param}")
         except UnicodeEncodeError:
@@ -189,16 +193,18 @@ class _Translation:
             self._requests.write(translated + b"\n")
             self._ids.write(json.dumps(value["custom_id"]).encode() + b"\n")
 
-    def _translated(self, body: Mapping[str, Any], number: int, shared: Shared) -> bytes | None:
+    def _translated(self, body: Mapping[str, Any], number: int, line: bytes, shared: Shared) -> bytes:
         name = "key"
         if shared.model.shape == OPENAI:
-            return None
+            return line
         if shared.model.shape == ANTHROPIC:
             name, request = "custom_id", claude_request(body, shared)
         elif self.endpoint == EMBEDDINGS:
             request = embedding_request(body, shared)
         else:
             request = gemini_request(body, shared)
+        is_plain = line.isascii() and b"\\u" not in line  # then the quicker way leads to the same
+        encode = _encode_ascii if is_plain else _encode
         return encode({name: f"r-{number}", "request": request}).encode()
 
 
