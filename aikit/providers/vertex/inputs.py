@@ -4,8 +4,9 @@ The lines of a batch as objects of the bucket, translated before a job is create
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -19,9 +20,11 @@ from aikit.providers.vertex.place import Place
 from aikit.providers.vertex.translation.staging import Staged, stage
 from aikit.providers.vertex.upload import store
 from aikit.storage.temporary import TemporaryFolder
+from aikit.types.errors import CancelledError, OpenAIError
 from aikit.types.wire import whole_number
 from aikit.validation.limits import Limits
 
+log: Final = logging.getLogger("aikit")
 _JSONL = "application/jsonl"
 
 
@@ -85,6 +88,20 @@ def store_lines(place: Place, name: FileName, staged: Staged) -> Flow[Input]:
         source = PathSource(path=path, name=path.name).resolved()
         yield from store(place, source, stored_as, content_type=_JSONL, metadata=metadata)
     return Input(model=staged.model, endpoint=staged.endpoint, lines=staged.lines)
+
+
+def store_lines_if_possible(place: Place, name: FileName, staged: Staged) -> Flow[None]:
+    """
+    Store translated lines, unless that fails: they are translated anew when a batch is created.
+    """
+    try:
+        yield from store_lines(place, name, staged)
+    except CancelledError:
+        raise
+    except OpenAIError as error:
+        log.warning(
+            "the translated lines of a file were not stored, which the next batch of it makes up for: %s", error
+        )
 
 
 def _staged(place: Place, name: FileName, limits: Limits) -> Flow[Staged]:

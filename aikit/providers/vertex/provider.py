@@ -23,6 +23,7 @@ from aikit.providers.tokens import unsupported
 from aikit.providers.vertex import batches
 from aikit.providers.vertex.access import Access
 from aikit.providers.vertex.checks import findings_at
+from aikit.providers.vertex.inputs import store_lines_if_possible
 from aikit.providers.vertex.names import FILES, STORED, FileName, new_name, read_file_id
 from aikit.providers.vertex.objects import (
     delete,
@@ -34,6 +35,7 @@ from aikit.providers.vertex.objects import (
     retrieve,
 )
 from aikit.providers.vertex.place import Place
+from aikit.providers.vertex.translation.staging import stage
 from aikit.providers.vertex.upload import store
 from aikit.validation.limits import Limits, limits_for
 
@@ -113,11 +115,24 @@ class VertexProvider(OpenAIProvider):
 
     def create_file(self, source: Source, order: FileOrder) -> Flow[OpenAIFile]:
         """
-        Upload *source* as the file that *order* describes.
+        Upload *source* as the file that *order* describes; of the input of a batch what its job will read, too.
+
+        Raises:
+            Rejected: Lines cannot be translated, or would not be imported; nothing was sent.
+            OpenAIError: It was refused, or did not arrive.
         """
         about = yield Work(lambda _: metadata_of(source.name, order, time.time()))
-        name = FileName(STORED, new_name()).stored
-        stored = yield from store(self.place, source, name, content_type=media_type(source.name), **about)
+        name, staged = FileName(STORED, new_name()), None
+        if order.purpose == "batch" and source.is_replayable:
+            staged = yield Work(lambda context: stage(source, context, limits=self.limits))
+        try:
+            content_type = media_type(source.name)
+            stored = yield from store(self.place, source, name.stored, content_type=content_type, **about)
+            if staged is not None:
+                yield from store_lines_if_possible(self.place, name, staged)
+        finally:
+            if staged is not None:
+                staged.discard()
         return file_from_wire(stored, self.place)
 
     def retrieve_file(self, file_id: str) -> Flow[OpenAIFile]:
