@@ -92,10 +92,11 @@ def run_all(client: Client, state: RunState, listener: Listener, wait: Mapping[s
     """
     while not state.is_ended:
         before, state = state, wait_until_ended(client, submit(client, state, listener), listener, wait)
-        if not has_gained_room(before, state):
+        if has_gained_room(before, state):
+            listener.on_room()
+            state = plan_again(state, is_free_only=True)
+        elif all(part.is_submitted for part in state.parts):
             break
-        listener.on_room()
-        state = plan_again(state, is_free_only=True)
     return state
 
 
@@ -103,7 +104,8 @@ def submit(client: Client, state: RunState, listener: Listener) -> RunState:
     """
     Upload each part that is not at the provider, and create each batch that is not there.
 
-    Before a batch is created its intent is kept, so that it is found when this program ends before it knows of it.
+    Before a batch is created its intent is kept, so that it is found when this program ends before it knows of it. One
+    that is refused because too many tokens are enqueued is left for later, as long as others are under way.
 
     Args:
         client: Whose provider gets them.
@@ -129,7 +131,7 @@ def wait_until_ended(client: Client, state: RunState, listener: Listener, wait: 
     Args:
         client: Whose provider has them.
 
-        state: With a batch for each part.
+        state: Parts without a batch are left for later.
 
         listener: Told how far they come.
 
@@ -141,7 +143,9 @@ def wait_until_ended(client: Client, state: RunState, listener: Listener, wait: 
     failures: list[OpenAIError] = []
     with listener.waiting(state) as on_wait:
         for number, result in [
-            _start_waiting(client, part, wait, on_wait) for part in state.parts if not part.is_ended
+            _start_waiting(client, part, wait, on_wait)
+            for part in state.parts
+            if part.is_submitted and not part.is_ended
         ]:
             wait_interruptibly(result)
             batch = result.batch
@@ -181,7 +185,8 @@ def has_gained_room(before: RunState, state: RunState) -> bool:
 
     As long as that is so, trying again gets ahead.
     """
-    crowded = [part for part in state.parts if part.is_refused and part.attempts[-1].code == FULL]
+    refused = [part for part in state.parts if part.is_refused and part.attempts[-1].code == FULL]
+    crowded = refused or [part for part in state.parts if not part.is_submitted]
     begun = [part.number for part in before.parts if not part.is_ended]
     return bool(crowded) and any(part.number in begun and not part.is_refused for part in state.parts)
 
@@ -238,9 +243,17 @@ def _create(client: Client, state: RunState, part: Part, listener: Listener) -> 
     if errors and errors[0].code == "nothing_to_resubmit":  # what was missing is there by now
         state = state.with_part(attrs.evolve(part, attempts=part.attempts[:-1]))
         listener.on_state(state)
-    elif errors:
+    elif errors and not _is_for_later(errors, state):
         raise Rejected(_of_part(part, errors, state), result.request)
     return state
+
+
+def _is_for_later(errors: tuple[OpenAIError, ...], state: RunState) -> bool:
+    """
+    Return whether *errors* refuse a batch because too many tokens are enqueued, and others of the run take up room.
+    """
+    is_under_way = any(part.is_submitted and not part.is_ended for part in state.parts)
+    return is_under_way and errors[0].code == FULL
 
 
 def _ask(client: Client, state: RunState, part: Part) -> OpenAIBatchResult:
