@@ -415,6 +415,30 @@ def test_key_is_never_printed(aikit: Here) -> None:
     assert "hint: set OPENAI_API_KEY" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("openai", "set OPENAI_API_KEY to a valid key"),
+        ("azure", "set AZURE_OPENAI_API_KEY or AZURE_API_KEY to a valid key"),
+        ("gemini", "set GOOGLE_API_KEY or GEMINI_API_KEY to a valid key"),
+        ("work", "aikit doctor tells which key to correct"),
+    ],
+)
+def test_a_refused_key_brings_a_hint_to_the_one_that_was_sent(
+    aikit: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, hint: str
+) -> None:
+    """
+    It is the variable of the provider that refused.
+    """
+    with serving({"error": {"message": "no", "code": "401"}}, 401) as server:
+        path = tmp_path / "providers.json"
+        path.write_text(json.dumps({"providers": {"work": {"baseURL": server.url, "apiKey": "sk-of-work"}}}))
+        monkeypatch.setenv("AIKIT_PROVIDERS", str(path))
+        address = () if name == "work" else ("--base-url", server.url, "--api-key", "sk-0123456")
+        ran = aikit("--provider", name, *address, "files", "list")
+    assert f"hint: {hint}, or use another provider" in ran.err
+
+
 def test_unreachable_server_has_exit_code_one(aikit: Here) -> None:
     """
     The network's refusal is one sentence.

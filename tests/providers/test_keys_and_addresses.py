@@ -15,6 +15,7 @@ import pytest
 from aikit import OpenAIClient
 from aikit.cli import main
 from aikit.providers.addresses import OPENAI_URL
+from aikit.providers.config import Providers
 from aikit.providers.config.file import FILE_NAME
 from aikit.providers.kinds import LOCAL, OPENAI
 from aikit.providers.openai import OpenAIProvider
@@ -268,3 +269,22 @@ def test_quotes_around_other_settings_are_told(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("OPENAI_BASE_URL", "'https://env.example/v1'")
     with pytest.raises(ValueError, match=r"OPENAI_BASE_URL: base_url .* has quotes around it"):
         OpenAIClient()
+
+
+def test_no_token_or_key_of_another_address_goes_to_one_of_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    What is given by hand is looked for among all that is held: keys and tokens, in variables and in the user's file.
+    """
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / FILE_NAME).write_text('{"providers": {"evil": {"type": "azure", "baseURL": "https://evil.example"}}}')
+    (tmp_path / "home").mkdir()
+    own = {"type": "azure", "baseURL": "https://own.example", "ad_token": "token-of-mine"}
+    (tmp_path / "home" / FILE_NAME).write_text(json.dumps({"providers": {"own": own}}))
+    held = {"AZURE_API_KEY": "key-one", "AZURE_AD_TOKEN": "token-two", "AZURE_API_BASE": "https://own.example"}
+    found = Providers.load({"AIKIT_HOME": str(tmp_path / "home")} | held)
+    for secret, holder in {"key-one": "AZURE_API_KEY", "token-two": "AZURE_AD_TOKEN", "token-of-mine": "'own'"}.items():
+        with pytest.raises(ValueError, match=f"the key given to it is that of .*{holder}"):
+            found.require_own_key("evil", found.get("evil", {"api_key": secret}))
+    found.require_own_key("evil", found.get("evil", {"api_key": "another-key"}))

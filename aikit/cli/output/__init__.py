@@ -19,6 +19,7 @@ import click
 from aikit.cli.options import Settings
 from aikit.cli.output.formats import shape_of
 from aikit.cli.safety import Styled, safe, safe_json, safe_lines, styled
+from aikit.providers.kinds import KINDS, OPENAI
 from aikit.types.errors import OpenAIError, error_to_json
 
 INVALID_ID: Final = "invalid_id"
@@ -212,7 +213,10 @@ class Output:
         about = f"{safe(subject)}: " if subject is not None and subject not in error.message else ""
         self.complain(f"{about}{error_text(error)}")
         if error.status == 401:
-            self.say("hint: set OPENAI_API_KEY to a valid key, or use another provider with --provider")
+            name = self.settings.provider_name or OPENAI
+            variables = " or ".join(KINDS[name].variables.get("api_key", ())) if name in KINDS else ""
+            key = f"set {variables} to a valid key" if variables else "aikit doctor tells which key to correct"
+            self.say(f"hint: {key}, or use another provider with --provider")
 
     def complain(self, text: str) -> None:
         """

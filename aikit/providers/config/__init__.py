@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import attrs
 
+from aikit.http.headers import is_secret
 from aikit.providers.addresses import origin
 from aikit.providers.config.entries import Configured, read_entry
 from aikit.providers.config.file import FILE_NAME, ProviderFile, own_file, working_file
@@ -213,13 +214,14 @@ class Providers:
         for kind in KINDS.values():
             elsewhere = "" if kind.required else kind.base_url
             address = next(self._set(kind.variables.get("base_url", ())), ("", elsewhere))[1].rstrip("/")
-            for variable, key in self._set(kind.variables.get("api_key", ())):
-                yield variable, key, address
+            for setting in filter(is_secret, kind.variables):
+                for variable, key in self._set(kind.variables[setting]):
+                    yield variable, key, address
         for name, entry in self.own.entries.items():
-            held = entry.get("apiKey") if isinstance(entry, dict) else None
-            if isinstance(held, str) and held.strip():
+            held = [entry[key] for key in entry if is_secret(key)] if isinstance(entry, dict) else ()
+            for key in (one.strip() for one in held if isinstance(one, str) and one.strip()):
                 kind = KINDS.get(str(entry.get("kind") or entry.get("type") or name), KINDS[OPENAI])
-                yield f"provider {name!r}", held.strip(), str(entry.get("baseURL") or kind.base_url).strip().rstrip("/")
+                yield f"provider {name!r}", key, str(entry.get("baseURL") or kind.base_url).strip().rstrip("/")
 
     def _is_elsewhere(self, settings: ProviderSettings) -> bool:
         """
