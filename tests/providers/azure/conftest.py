@@ -22,7 +22,14 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Start from an environment that says nothing of Azure."""
     for name in ("ENDPOINT", "API_KEY", "AD_TOKEN"):
         monkeypatch.delenv(f"AZURE_OPENAI_{name}", raising=False)
-    for name in ("AZURE_API_BASE", "AZURE_API_KEY", "AZURE_API_VERSION", "AZURE_AD_TOKEN", "OPENAI_API_VERSION"):
+    for name in (
+        "AZURE_API_BASE",
+        "AZURE_API_KEY",
+        "AZURE_API_VERSION",
+        "AZURE_AD_TOKEN",
+        "OPENAI_API_VERSION",
+        "AZURE_STORAGE_BLOB_URL",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AIKIT_HOME", str(tmp_path / "home"))
 

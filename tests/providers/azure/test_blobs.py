@@ -16,7 +16,7 @@ import pytest
 
 from aikit import OpenAIClient, jsonl
 from aikit.cli.batches import BatchInput
-from tests.azure_server import KEY, VERSION, Resource
+from tests.azure_server import KEY, VERSION, Refusal, Resource
 from tests.blob_server import SAS, SIGNATURE, TOKEN, Blobs, blobs_here
 
 _ACCOUNT = "https://acc.blob.core.windows.net"
@@ -263,3 +263,47 @@ def test_requests_of_the_resource_go_their_usual_way(connect: Connect, resource:
     assert client.files.list({"extra_headers": {"x-ms-version": "2023-11-03"}}).success
     assert len(resource.asked) == 1
     assert blobs.asked == []
+
+
+def test_what_is_left_of_a_batch_of_a_blob_is_sent_again_as_a_file(
+    connect: Connect, resource: Resource, blobs: Blobs
+) -> None:
+    """
+    Its lines are read from the blobs, and the next batch keeps metadata, so that both are joined.
+    """
+    resource.looks = 0
+    blobs.put(f"{blobs.url}/in/a.jsonl", _lines())
+    client = connect()
+    batch = client.batches.create(f"{blobs.url}/in/a.jsonl", _PATH).throw().batch
+    assert batch is not None
+    client.batches.wait(batch.id, {"poll_interval": 0.02}).throw()
+    again = client.batches.resubmit(batch.id, ["ok"]).throw().batch
+    assert again is not None
+    assert again.metadata["aikit_parent"] == batch.id
+    assert again.input_file_id.startswith("file-")
+    ended = client.batches.wait(again.id, {"poll_interval": 0.02}).throw().batch
+    assert ended is not None
+    with client.batches.results(ended, {"with_lineage": True}) as results:
+        assert [(row.custom_id, row.status) for row in results] == [(f"q{n}", "ok") for n in range(3)]
+
+
+def test_a_batch_whose_creation_is_not_answered_is_not_created_again(
+    connect: Connect, resource: Resource, blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    It keeps no pair by which it would be known, but its input is enough for a doubt, also in another spelling.
+    """
+    blobs.put(f"{blobs.url}/in/my lines.jsonl", _lines())
+    monkeypatch.setattr("aikit.resources.polling.LOOKS_S", (0.02, 0.02))
+    begin = Resource.begin
+
+    def lose(self: Resource, order: dict[str, Any], *, is_dated: bool) -> Any:
+        batch = begin(self, order, is_dated=is_dated)
+        batch["input_blob"] = batch["input_blob"].replace("%20", " ")
+        raise Refusal(500, "internalFailure", "Something broke.")
+
+    monkeypatch.setattr(Resource, "begin", lose)
+    (error,) = connect().batches.create(f"{blobs.url}/in/my%20lines.jsonl", _PATH).errors
+    assert "the batch may exist all the same" in error.message
+    assert error.is_ambiguous
+    assert len(resource.batches) == 1
