@@ -117,10 +117,20 @@ def input_name(data: Mapping[str, Any], place: Place) -> FileName | None:
     """
     Return the file that the lines of a job were translated from, or that another program named as its input.
     """
+    return translated_name(data, place) or stored_in(_input_object(data, place))
+
+
+def translated_name(data: Mapping[str, Any], place: Place) -> FileName | None:
+    """
+    Return the file that the lines of a job were translated from; ``None`` if another program wrote them.
+    """
+    found = _REQUESTS.fullmatch(_input_object(data, place) or "")
+    return stored_in(FILES + found[1]) if found else None
+
+
+def _input_object(data: Mapping[str, Any], place: Place) -> str | None:
     uris = _object(_object(data, "inputConfig"), "gcsSource").get("uris")
-    name = place.name_in(uris[0]) if isinstance(uris, list) and uris else None
-    translated = _REQUESTS.fullmatch(name or "")
-    return stored_in(FILES + translated[1] if translated else name)
+    return place.name_in(uris[0]) if isinstance(uris, list) and uris else None
 
 
 def _metadata(data: Mapping[str, Any], labels: JobLabels) -> dict[str, str]:

@@ -23,7 +23,7 @@ from aikit.types.page import Unread
 from aikit.types.wire import UnreadableError
 
 _ON_PAGE: Final = 1_000
-_FIELDS: Final = "kind,nextPageToken,items(name,size,timeCreated,contentType,metadata)"
+_FIELDS: Final = "kind,nextPageToken,items(name,size,generation,timeCreated,contentType,contentEncoding,metadata)"
 _JSONL: Final = frozenset(("application/jsonl", "application/x-ndjson", "jsonl"))
 _EMPTY: Final = frozenset((b"", b"null", b"{}"))
 
@@ -94,13 +94,14 @@ def look_up(place: Place, name: str) -> Flow[dict[str, Any] | None]:
     return None if response.status == 404 else understood(response, object_from_wire)
 
 
-def names_under(place: Place, start: str) -> Flow[list[str]]:
+def objects_under(place: Place, start: str) -> Flow[dict[str, dict[str, Any]]]:
     """
-    Return the names, without the prefix, of all objects whose names begin so, in the order of their names.
+    Return all objects whose names begin so, by these names without the prefix, in their order.
     """
     objects = yield from _all_under(place, start)
-    names = (place.own_name(each.get("name")) for each in objects if isinstance(each, dict))
-    return sorted(name for name in names if name is not None and name.startswith(start))
+    named = ((place.own_name(each.get("name")), each) for each in objects if isinstance(each, dict))
+    found = {name: each for name, each in named if name is not None and name.startswith(start)}
+    return {name: found[name] for name in sorted(found)}
 
 
 def list_files(place: Place, query: Mapping[str, Any]) -> Flow[FilePage]:
@@ -116,10 +117,11 @@ def list_files(place: Place, query: Mapping[str, Any]) -> Flow[FilePage]:
 
 def delete(place: Place, name: FileName) -> Flow[OpenAIFileDeleted]:
     """
-    Delete a file, and first what was made of it for jobs; what an earlier attempt may have deleted counts as deleted.
+    Delete a file, and first its lines translated for jobs; what an earlier attempt may have deleted counts as deleted.
+
+    The custom_ids of these lines stay: nothing else tells whose the answers of a batch are. They go with its output.
     """
-    for made in (name.requests, name.ids):
-        yield from delete_object(place, made)
+    yield from delete_object(place, name.requests)
     response: Response = yield place.storage("DELETE", name.stored)
     if response.status == 404 and not response.request.may_have_been_applied:
         require_there(response, name)
@@ -134,14 +136,17 @@ def delete_object(place: Place, name: str) -> Flow[None]:
     _require_deleted((yield place.storage("DELETE", name)))
 
 
-def fetch(place: Place, name: str, sink: ResumingSink) -> Flow[Response]:
+def fetch(place: Place, name: str, sink: ResumingSink, *, generation: Any = None) -> Flow[Response]:
     """
     Fetch the content of the object called *name* into *sink*, and return the last answer, whatever its status.
+
+    Of several contents that it had, the one of a *generation*.
     """
-    response: Response = yield place.storage("GET", name, sink=sink, alt="media")
+    request = place.storage("GET", name, sink=sink, alt="media", generation=generation)
+    response: Response = yield request
     if response.status == 416:  # the break came after the last byte, or the object is another one now
         sink.restart()
-        response = yield place.storage("GET", name, sink=sink, alt="media")
+        response = yield request
     return response
 
 

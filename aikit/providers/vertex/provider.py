@@ -22,6 +22,7 @@ from aikit.providers.openai import OpenAIProvider
 from aikit.providers.tokens import unsupported
 from aikit.providers.vertex import batches
 from aikit.providers.vertex.access import Access
+from aikit.providers.vertex.answers import files
 from aikit.providers.vertex.checks import findings_at
 from aikit.providers.vertex.inputs import store_lines_if_possible
 from aikit.providers.vertex.names import FILES, STORED, FileName, new_name, read_file_id
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart, UploadOrder
 
 KIND: Final = "vertex"
-_NO_OUTPUT: Final = "output of batches of Vertex AI is not supported yet"
 _NO_PARTS: Final = "Vertex AI has no uploads in parts; files.create sends a file of any size, in chunks"
 
 
@@ -139,7 +139,8 @@ class VertexProvider(OpenAIProvider):
         """
         Ask what is known of a file.
         """
-        return (yield from retrieve(self.place, _stored(file_id)))
+        name = read_file_id(file_id)
+        return (yield from (retrieve if name.kind == STORED else files.retrieve)(self.place, name))
 
     def list_files(self, query: Mapping[str, Any]) -> Flow[FilePage]:
         """
@@ -149,12 +150,22 @@ class VertexProvider(OpenAIProvider):
 
     def delete_file(self, file_id: str) -> Flow[OpenAIFileDeleted]:
         """
-        Delete a file, with what was made of it for jobs.
+        Delete a file, with what was made of it for jobs, or what a job has written.
         """
-        return (yield from delete(self.place, _stored(file_id)))
+        name = read_file_id(file_id)
+        return (yield from (delete if name.kind == STORED else files.delete)(self.place, name))
+
+    def download_file(self, file_id: str, sink: ResumingSink) -> Flow[int | None]:
+        """
+        Fetch a file's content into *sink*; that of an output or error file is made while it comes.
+        """
+        name = read_file_id(file_id)
+        if name.kind != STORED:
+            return (yield from files.download(self.place, name, sink))
+        return (yield from OpenAIProvider.download_file(self, file_id, sink))
 
     def _content(self, file_id: str, sink: ResumingSink) -> Flow[Response]:
-        name = _stored(file_id)
+        name = read_file_id(file_id)
         return require_there((yield from fetch(self.place, name.stored, sink)), name)
 
     def create_batch(self, order: BatchOrder) -> Flow[OpenAIBatch]:
@@ -213,16 +224,6 @@ class VertexProvider(OpenAIProvider):
     @property
     def _signed_urls(self) -> tuple[str, ...]:
         return (self.base_url, *((self.place.storage_url,) if self.place.signs_storage else ()))
-
-
-def _stored(file_id: str) -> FileName:
-    """
-    Return what *file_id* says, of a file that was stored.
-    """
-    name = read_file_id(file_id)
-    if name.kind != STORED:
-        raise unsupported(_NO_OUTPUT)
-    return name
 
 
 def _refusal(message: str) -> Flow[Any]:
