@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.http.flow import Flow, Work
+from aikit.http.flow import Flow, Gather, Work
 from aikit.http.refusals import raise_for_status
 from aikit.http.sinks import FileSink
 from aikit.http.sources import PathSource
@@ -81,12 +81,12 @@ def store_lines(place: Place, name: FileName, staged: Staged) -> Flow[Input]:
     """
     Store translated lines beside their file; those of which there are ids are whole.
     """
-    for path, stored_as, metadata in (
-        (staged.ids, name.ids, {}),
-        (staged.requests, name.requests, dict(staged.metadata)),
-    ):
-        source = PathSource(path=path, name=path.name).resolved()
-        yield from store(place, source, stored_as, content_type=_JSONL, metadata=metadata)
+    ids, requests = (PathSource(path=path, name=path.name).resolved() for path in (staged.ids, staged.requests))
+    flows = (
+        store(place, ids, name.ids, content_type=_JSONL),
+        store(place, requests, name.requests, content_type=_JSONL, metadata=staged.metadata),
+    )
+    yield Gather(flows, at_a_time=1, total_bytes=staged.size_bytes)
     return Input(model=staged.model, endpoint=staged.endpoint, lines=staged.lines)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from aikit.http.bodies import media_type
-from aikit.http.flow import Flow, Work
+from aikit.http.flow import Flow, Gather, Work
 from aikit.http.messages import Response, Transport
 from aikit.http.sinks import ResumingSink
 from aikit.http.sources import Source
@@ -125,14 +125,15 @@ class VertexProvider(OpenAIProvider):
         name, staged = FileName(STORED, new_name()), None
         if order.purpose == "batch" and source.is_replayable:
             staged = yield Work(lambda context: stage(source, context, limits=self.limits))
+        storing = store(self.place, source, name.stored, content_type=media_type(source.name), **about)
+        if staged is None:
+            return file_from_wire((yield from storing), self.place)
         try:
-            content_type = media_type(source.name)
-            stored = yield from store(self.place, source, name.stored, content_type=content_type, **about)
-            if staged is not None:
-                yield from store_lines_if_possible(self.place, name, staged)
+            flows = (storing, store_lines_if_possible(self.place, name, staged))
+            total = (source.size_bytes or 0) + staged.size_bytes
+            stored, _ = yield Gather(flows, at_a_time=1, total_bytes=total)
         finally:
-            if staged is not None:
-                staged.discard()
+            staged.discard()
         return file_from_wire(stored, self.place)
 
     def retrieve_file(self, file_id: str) -> Flow[OpenAIFile]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from aikit import OpenAIClient
+from aikit import OpenAIClient, Progress
 from tests.providers.vertex.translation.translating import CHAT, HELLO, content_of
 from tests.vertex_server import BUCKET, VertexServer
 
@@ -96,3 +96,18 @@ def test_translated_lines_that_cannot_be_stored_are_left_to_the_batch(
     assert "the next batch of it makes up for" in caplog.text
     vertex.storage.faults = {}
     assert client.batches.create(result.file.id, CHAT).success
+
+
+def test_progress_is_of_all_that_goes_up(client: OpenAIClient) -> None:
+    """
+    The file, its lines and their ids: it grows to its end, and ends once.
+    """
+    seen: list[Progress] = []
+    options = {"filename": "in.jsonl", "throw": True, "on_progress": seen.append}
+    content = content_of([_BODY] * 1000)
+    assert client.files.create(content, "batch", options).wait(10)
+    sent = [progress for progress in seen if progress.phase == "uploading"]
+    assert [progress.bytes for progress in sent] == sorted(progress.bytes for progress in sent)
+    (total,) = {progress.total for progress in sent}
+    assert total is not None
+    assert sent[-1].bytes == total > len(content)

@@ -81,6 +81,11 @@ class Staged:
         """What is to be known of the lines wherever they are stored."""
         return {"model": self.model, "endpoint": self.endpoint, "shape": self.shape, "lines": str(self.lines)}
 
+    @property
+    def size_bytes(self) -> int:
+        """Of both files."""
+        return self.requests.stat().st_size + self.ids.stat().st_size
+
     def discard(self) -> None:
         """
         Remove the files.
