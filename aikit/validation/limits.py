@@ -38,6 +38,8 @@ class Limits:
 
         checked_purposes: Purposes whose JSONL lines are checked.
 
+        translated_purposes: Those whose lines the provider translates, and thereby checks, before it sends any.
+
         removes_mark: Whether a byte order mark is taken off JSONL when it is sent, so that none is a problem.
 
         imports_files: Whether the provider fetches a file itself, from an address that it is given.
@@ -69,6 +71,7 @@ class Limits:
     output_purposes: tuple[str, ...] = attrs.field(converter=tuple)
     has_other_purposes: bool
     checked_purposes: tuple[str, ...] = attrs.field(converter=tuple)
+    translated_purposes: tuple[str, ...] = attrs.field(converter=tuple)
     removes_mark: bool
     imports_files: bool
     extensions: Mapping[str, tuple[str, ...]] = attrs.field(converter=_extensions, hash=False)

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 from aikit.http.flow import Flow
 from aikit.http.slices import without_mark
 from aikit.http.sources import URLSource
@@ -45,7 +47,8 @@ def create_file(
             message = f"{provider.kind} fetches no file from an address; fetch it first, and give its path"
             raise OpenAIError(message=message, code="unsupported", param="file")
         return (yield from provider.create_file(source, order))
-    problems = check_file(source, purpose, limits, context) if options.validate else ()
+    bounds = attrs.evolve(limits, checked_purposes=()) if purpose in limits.translated_purposes else limits
+    problems = check_file(source, purpose, bounds, context) if options.validate else ()
     if problems:
         raise Rejected(problems)
     if limits.removes_mark and source.name.lower().endswith(".jsonl"):
