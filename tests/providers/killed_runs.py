@@ -36,7 +36,8 @@ def run_killed(folder: Path, model: str, environment: Mapping[str, str], asked: 
     jsonl.write(
         folder / "in.jsonl", [jsonl.chat_line(f"word {n}", model=model, custom_id=f"q{n}") for n in range(_LINES)]
     )
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "OPENAI_", "GEMINI_"))}
+    others = ("AZURE_", "OPENAI_", "GEMINI_", "GOOGLE_", "VERTEX", "GCS_", "STORAGE_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     env = kept | {"AIKIT_HOME": str(folder / "home"), "NO_PROXY": "127.0.0.1"} | dict(environment)
     options = ["--output", str(folder / "out.jsonl"), "--yes", "--poll-interval", "0.3"]
     command = [sys.executable, "-m", "aikit", "batch", "run", str(folder / "in.jsonl"), *options]

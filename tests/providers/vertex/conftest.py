@@ -15,21 +15,21 @@ from tests.vertex_server import BUCKET, PROJECT, TOKEN, VertexServer, serving_ve
 @pytest.fixture
 def vertex(monkeypatch: pytest.MonkeyPatch) -> Iterator[VertexServer]:
     """
-    The server; breaks are gone on after without a pause.
+    The server, which the environment leads to; breaks are gone on after without a pause.
     """
     monkeypatch.setattr("aikit.providers.vertex.upload._PAUSE_S", 0.001)
     monkeypatch.setattr("aikit.http.retry.RetryPolicy._backoff", lambda *_: 0.001)
     with serving_vertex() as server:
+        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", PROJECT)
+        monkeypatch.setenv("GCS_BUCKET_NAME", BUCKET)
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
         yield server
 
 
 @pytest.fixture
-def client(vertex: VertexServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIClient]:
+def client(vertex: VertexServer) -> Iterator[OpenAIClient]:
     """
     The client.
     """
-    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", PROJECT)
-    monkeypatch.setenv("GCS_BUCKET_NAME", BUCKET)
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", vertex.url)
     with OpenAIClient(TOKEN, provider="vertex", base_url=vertex.url, timeout=10) as client:
         yield client
