@@ -88,7 +88,8 @@ class Conversation:
         parts = parts_of(message.get("content"), f"{param}.content")
         if not self.is_signed:
             for part in parts:
-                if "text" not in part:
+                data = part.get("inlineData") or part.get("fileData")
+                if data is not None and not data["mimeType"].startswith("audio/"):
                     self.details.add(part.pop("mediaResolution", {}).get("level"))
         return parts
 

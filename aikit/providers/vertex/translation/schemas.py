@@ -15,7 +15,7 @@ from aikit.providers.vertex.translation.refusals import expect, expect_number, r
 
 _MOST_NODES: Final = 5_000
 _CHOICES: Final = frozenset(("anyOf", "oneOf"))
-_NULL: Final = {"type": "null"}
+_NULLS: Final[tuple[Any, ...]] = ({"type": "null"}, {"const": None}, {"enum": [None]})
 _TYPES: Final = ("string", "number", "integer", "boolean", "array", "object", "null")
 _ANYTHING: Final[Mapping[str, Any]] = {"nullable": True}  # an empty object is nothing that the importer could read
 _NOTES: Final = frozenset(
@@ -68,6 +68,8 @@ class _Translation:
         if schema is True or schema == {}:
             return dict(_ANYTHING)
         schema, seen = self._whole(expect(schema, dict, self.param), seen)
+        if schema in _NULLS:
+            return {"type": "NULL"}
         if not _CHOICES.isdisjoint(schema) or type(schema.get("type")) is list:
             return self._any_of(schema, level, seen)
         found: dict[str, Any] = {}
@@ -92,7 +94,7 @@ class _Translation:
         if keyword == "type":
             given = [{"type": kind} for kind in given]
         beside = {name: value for name, value in schema.items() if name != keyword and name not in _NOTES}
-        real = [{} if one is True else expect(one, dict, self.param) for one in given if one != _NULL]
+        real = [{} if one is True else expect(one, dict, self.param) for one in given if one not in _NULLS]
         if len(real) < len(given):
             beside["nullable"] = True
         if not real:

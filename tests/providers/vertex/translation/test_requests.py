@@ -182,7 +182,10 @@ def test_the_detail_of_images_is_that_of_the_request_or_of_each_with_gemini_3() 
     It decides what images cost; different ones in one request are refused where they cannot be told.
     """
     low, high = (_image("data:image/png;base64,AAAA", detail=detail) for detail in ("low", "high"))
-    assert request_of(messages=_user(low, low))["generationConfig"] == {"mediaResolution": "MEDIA_RESOLUTION_LOW"}
+    sound = {"type": "input_audio", "input_audio": {"format": "wav", "data": "BBBB"}}
+    assert request_of(messages=_user(low, sound, low))["generationConfig"] == {
+        "mediaResolution": "MEDIA_RESOLUTION_LOW"
+    }
     parts = request_of(model="gemini-3-flash-preview", messages=_user(low, high))["contents"][0]["parts"]
     assert [part["mediaResolution"]["level"] for part in parts] == ["MEDIA_RESOLUTION_LOW", "MEDIA_RESOLUTION_HIGH"]
     assert "different detail" in refusal_of(messages=_user(low, high)).message

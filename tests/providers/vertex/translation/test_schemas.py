@@ -59,6 +59,11 @@ def _object(**properties: Any) -> dict[str, Any]:
         ({"type": "integer", "enum": [1, 2]}, {"type": "INTEGER", "format": "enum", "enum": ["1", "2"]}),
         ({"enum": [True, False]}, {"type": "BOOLEAN"}),
         ({"const": "a"}, {"type": "STRING", "enum": ["a"]}),
+        ({"const": None}, {"type": "NULL"}),
+        (
+            {"oneOf": [{"const": None}, {"enum": [1.5]}]},
+            {"type": "NUMBER", "format": "enum", "enum": ["1.5"], "nullable": True},
+        ),
         ({"type": "integer", "exclusiveMinimum": 0, "maximum": 9}, {"type": "INTEGER", "minimum": 1, "maximum": 9}),
         (
             {"type": "array", "items": {}, "minItems": 1, "default": []},
