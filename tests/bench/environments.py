@@ -19,6 +19,7 @@ PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "openai": ("openai", "pyinstaller"),
     "requests": ("requests",),
     "litellm": ("litellm",),
+    "google": ("google-cloud-storage",),
     "qt": ("PySide6-Essentials!=6.12.0",),
 }
 

@@ -64,6 +64,27 @@ def _upload(stage: Stage) -> Row:
     )
 
 
+def _objects(stage: Stage) -> Row:
+    url, path = stage.storage_url, stage.bulk_file
+    session = f"{url}/upload/storage/v1/b/my-bucket/o?uploadType=resumable&name=bulk"
+    begin = ["-X", "POST", "-d", "{}", "-o", "/dev/null", session]
+    content = ["-T", str(path), "-H", f"Content-Range: bytes 0-{BULK_BYTES - 1}/{BULK_BYTES}", "-H", "Expect:"]
+    return Row(
+        "upload of 512 MB to Google Cloud Storage, in a session, with its checksum",
+        {
+            "aikit": stage.program("aikit", "with_aikit.py", "object", url, path, BULK_BYTES),
+            "curl": [curl_path(), "-q", "-sSf", *begin, "--next", "-sSf", *content, "-o", "/dev/null", session],
+            "google-cloud-storage": stage.program("google", "with_google.py", url, path, BULK_BYTES),
+        },
+        [
+            Line("wall", "wall_s", "curl", ratio=2),
+            Line("wall", "wall_s", "google-cloud-storage", ratio=0.5),
+            Line("CPU", "cpu_s", "google-cloud-storage"),
+            Line("peak memory", "rss_mib", "google-cloud-storage"),
+        ],
+    )
+
+
 def _progress(stage: Stage) -> Row:
     arguments = (stage.url("ready"), stage.bulk_file)
     return Row(
@@ -367,6 +388,7 @@ def _frozen(stage: Stage) -> Row:
 ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "import": _import,
     "upload": _upload,
+    "objects": _objects,
     "progress": _progress,
     "heartbeat": _heartbeat,
     "parts": _parts,

@@ -4,7 +4,7 @@ The neutral server: knows just enough of the Files API to keep every peer conten
 It runs as a process of its own, one thread per connection. The first part of a base URL's path says how it behaves:
 ``/ready/v1`` answers at once, ``/slow/v1`` answers uploads after 20 ms, ``/waiting/v1`` has files that never leave
 ``"uploaded"``, and batches that are complete when they are asked for a second time. ``/parts/v1`` takes uploads in
-parts, and answers each part after 50 ms.
+parts, and answers each part after 50 ms. ``/upload/storage/v1`` takes resumable uploads as Google Cloud Storage does.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ PART_DELAY_S: Final = 0.050
 
 _BLOCK: Final = 4 * 1024 * 1024
 _READ: Final = 64 * 1024
+_CREATED: Final = "2026-11-30T11:00:00.123Z"
 _answered = itertools.count()
 _begun: set[str] = set()
 
@@ -39,6 +40,8 @@ class Head(NamedTuple):
     content_length: int
     boundary: bytes
     wants_continue: bool
+    content_range: bytes
+    google_hash: bytes
 
 
 def read_head(raw: bytes) -> Head:
@@ -51,7 +54,8 @@ def read_head(raw: bytes) -> Head:
     headers = dict(_header(field) for field in rest.split(b"\r\n") if field)
     _, _, boundary = headers.get(b"content-type", b"").partition(b"boundary=")
     length = int(headers.get(b"content-length", 0))
-    return Head(method, behaviour, path, length, boundary.strip(b'"'), b"expect" in headers)
+    told = headers.get(b"content-range", b""), headers.get(b"x-goog-hash", b"")
+    return Head(method, behaviour, path, length, boundary.strip(b'"'), b"expect" in headers, *told)
 
 
 def _header(field: bytes) -> tuple[bytes, bytes]:
@@ -83,7 +87,9 @@ class Connection:
                     return
 
     def _answer(self, head: Head) -> None:
-        if head.method == b"POST" and head.path.startswith(b"v1/uploads"):
+        if head.behaviour == b"upload":
+            self._client.sendall(self._stored(head))
+        elif head.method == b"POST" and head.path.startswith(b"v1/uploads"):
             self._client.sendall(_json_answer(self._uploaded(head)))
         elif head.method == b"POST":
             size = self._file_size(head)
@@ -121,6 +127,23 @@ class Connection:
         upload_id = head.path.split(b"/")[2].decode()
         size = sum(int(part_id.rpartition("_")[2]) for part_id in asked.get("part_ids", ()))
         return upload_object(upload_id, file_object("file-of-parts", size))
+
+    def _stored(self, head: Head) -> bytes:
+        """
+        Begin a resumable upload, or take a chunk of one; the object has the checksum that was announced with the last.
+        """
+        self._discard(head.content_length)
+        if head.method == b"POST":
+            host, port = self._client.getsockname()
+            place = f"http://{host}:{port}/upload/{head.path.decode()}&upload_id={next(_answered)}"
+            return f"HTTP/1.1 200 OK\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n".encode()
+        last, _, total = head.content_range.rpartition(b"-")[2].decode().partition("/")
+        if int(last) + 1 < int(total):
+            return f"HTTP/1.1 308 Resume Incomplete\r\nRange: bytes=0-{last}\r\nContent-Length: 0\r\n\r\n".encode()
+        kind, _, checksum = head.google_hash.decode().partition("=")
+        name = {"md5": "md5Hash"}.get(kind, kind)
+        told = {name: checksum} if name else {}
+        return _json_answer({"name": "aikit/files/bulk", "size": total, "timeCreated": _CREATED, **told})
 
     def _send_content(self) -> None:
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {BULK_BYTES}\r\n\r\n"

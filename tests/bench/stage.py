@@ -52,6 +52,11 @@ class Stage:
         """
         return f"http://127.0.0.1:{self.port}/{behaviour}/v1"
 
+    @property
+    def storage_url(self) -> str:
+        """Address under which the server takes objects as Google Cloud Storage does."""
+        return f"http://127.0.0.1:{self.port}"
+
     def program(self, peer: str, script: str, *arguments: object) -> list[str]:
         """
         Return the command that runs a script of *peers/* in the environment of *peer*.

@@ -34,6 +34,18 @@ def upload(url: str, path: str, size: str) -> None:
     assert file.bytes == int(size)
 
 
+def store_object(url: str, path: str, size: str) -> None:
+    """
+    Send a file from disk to Google Cloud Storage.
+    """
+    about = {"GOOGLE_CLOUD_PROJECT": "my-project", "GCS_BUCKET_NAME": "my-bucket", "STORAGE_EMULATOR_HOST": url}
+    os.environ.update(about)
+    with client_for(url, provider="vertex") as client:
+        file = client.files.create(path, "user_data").throw().file
+    assert file is not None
+    assert file.bytes == int(size)
+
+
 def upload_in_background(url: str, path: str, *, is_watched: bool = False) -> None:
     """
     Send a file from disk with callbacks, also for progress or not.
@@ -196,6 +208,7 @@ def answered(url: str) -> int:
 
 COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "upload": upload,
+    "object": store_object,
     "unwatched": upload_in_background,
     "watched": upload_watched,
     "parts": upload_in_parts,
