@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import attrs
+import google_crc32c
 
 from tests.google_wire import Answer, Hangup, Refusal, rfc3339
 from tests.scripted_server import Received
@@ -107,6 +108,7 @@ class Storage:
             "storageClass": "STANDARD",
             "size": str(len(content)),
             "md5Hash": _md5(content),
+            "crc32c": base64.b64encode(google_crc32c.Checksum(content).digest()).decode(),
             "timeCreated": now,
             "updated": now,
             **about,

@@ -42,6 +42,7 @@ _ONLY_THERE: Final[Mapping[str, tuple[str, ...]]] = {
     "genai_prices": ("billing",),
     "azure": ("providers",),
     "google": ("providers",),
+    "google_crc32c": ("providers",),
     "keyring": ("providers",),
     "yaml": ("providers",),
     "opentelemetry": ("billing",),

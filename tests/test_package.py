@@ -22,6 +22,7 @@ _BROUGHT_BY: Final = {
     "genai_prices": "genai-prices",
     "opentelemetry": "opentelemetry-api",
     "toktok": "toktok-rs",
+    "google_crc32c": "google-crc32c",
     "yaml": "pyyaml",
 }
 _NOT_OURS_TO_BRING: Final = {"PySide6", "PyQt6", "wx", "PyInstaller"}  # of programs with such a window, or so frozen

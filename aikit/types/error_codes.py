@@ -97,7 +97,7 @@ _HERE: Final = {
     "batch_failed": "The provider refused the whole batch; the errors that follow say which lines are at fault.",
     "batch_not_ended": "The batch is still worked on; use batches.wait, or come back later.",
     "cancelled": "The caller asked to stop.",
-    "checksum_mismatch": "The content has another MD5 than was announced or sent; send it again.",
+    "checksum_mismatch": "The content has another checksum than was announced or sent; send it again.",
     "connection_error": "The connection could not be made or broke; check the address and the network, and try again.",
     "created_twice": "Two batches were created for one intent at once; cancel the one that the message names.",
     "deadline_exceeded": "The call had all the time of its deadline; call again, with a longer one.",

@@ -6,30 +6,27 @@ An object is made only where there is none, so that one whose answer was lost is
 
 from __future__ import annotations
 
-import hashlib
 import re
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import attrs
 
 from aikit.http.bodies import json_body
-from aikit.http.context import CallContext
 from aikit.http.flow import Flow, Gather, Pause, Work
-from aikit.http.messages import Reader, Request, Response
+from aikit.http.messages import Request, Response
 from aikit.http.refusals import discreet, error_from, raise_for_status, understood
 from aikit.http.retry import may_have_been_done
 from aikit.http.slices import slice_of
 from aikit.http.sources import Source, has_slices
 from aikit.providers.google.chunks import Chunk, is_at
+from aikit.providers.vertex.checksum import Checksum, Summed
 from aikit.providers.vertex.objects import look_up, object_from_wire
 from aikit.providers.vertex.place import Place
 from aikit.types.errors import ExchangeError, OpenAIError
 from aikit.types.wire import NOTHING, whole_number
 
 _CHUNK_BYTES: Final = 32 * 1024 * 1024  # a multiple of 256 KiB, as each but the last must be
-_BLOCK: Final = 256 * 1024
 _MOST_BREAKS: Final = 2  # in a row, without a byte that got through
 _MOST_SESSIONS: Final = 3
 _PAUSE_S: Final = 0.5
@@ -76,7 +73,7 @@ def store(
     # https://docs.cloud.google.com/storage/docs/performing-resumable-uploads (read 2026-11-21)
     about = {"contentType": content_type, "metadata": dict(metadata), "customTime": custom_time}
     resource = {key: value for key, value in about.items() if value}
-    upload = _Upload(place=place, source=source, name=name, resource=resource, digest=_Digest())
+    upload = _Upload(place=place, source=source, name=name, resource=resource, checksum=Checksum())
     for attempt in range(1, _MOST_SESSIONS):
         try:
             return (yield from upload.send())
@@ -98,14 +95,14 @@ class _Upload:
     Attributes:
         resource: What is kept with it.
 
-        digest: MD5 of what was read of the source so far.
+        checksum: Of what was read of the source so far.
     """
 
     place: Place
     source: Source
     name: str
     resource: Mapping[str, Any]
-    digest: _Digest
+    checksum: Checksum
 
     def send(self) -> Flow[dict[str, Any]]:
         """
@@ -165,22 +162,18 @@ class _Upload:
 
     def _problem_with(self, stored: Mapping[str, Any]) -> Flow[OpenAIError | None]:
         """
-        Return what is wrong with an object: it has another size, or another MD5, than what was read here.
+        Return what is wrong with an object: it has another size, or checksum, than what was read here.
         """
         size = self.source.size_bytes
-        if self.source.is_replayable and self.digest.size_bytes < (size or 0):
-            yield Work(lambda context: self.digest.read_rest(self.source, context))
-        size = self.digest.size_bytes if size is None else size
-        told, md5 = whole_number(stored.get("size")), stored.get("md5Hash")
+        if self.source.is_replayable and self.checksum.size_bytes < (size or 0):
+            yield Work(lambda context: self.checksum.read_rest(self.source, context))
+        size = self.checksum.size_bytes if size is None else size
+        told = whole_number(stored.get("size"))
         if told != size:
-            message = (
-                f"{size:,} bytes were sent, and the object has {told:,}" if told is not None else "no size is told"
-            )
-            return OpenAIError(message=f"{message}; it was not taken as stored, try again", code="size_mismatch")
-        if md5 is not None and md5 != self.digest.base64:  # objects that were put together have none
-            message = (
-                f"the object {self.name} has another MD5 than what was sent; it was not taken as stored, try again"
-            )
+            message = f"{size} bytes were sent, and the object has {told}; it does not count as stored, try again"
+            return OpenAIError(message=message, code="size_mismatch")
+        if not self.checksum.is_of(stored):
+            message = "the object has another checksum than what was sent; it does not count as stored, try again"
             return OpenAIError(message=message, code="checksum_mismatch")
         return None
 
@@ -258,8 +251,8 @@ class _Session:
         source, content_type = self.upload.source, self.upload.resource["contentType"]
         size = None if end is None else end - start
         part = source if whole is None or size is None else slice_of(source, start, size)
-        hashed = _Hashed(part, start, self.upload.digest)
-        body = Chunk(hashed, content_type, size, whole or size, is_replayable=source.is_replayable)
+        summed = Summed(part, start, self.upload.checksum)
+        body = Chunk(summed, content_type, size, whole or size, is_replayable=source.is_replayable)
         return self._request(content_range, body)
 
     def _request(self, content_range: str | None, body: Chunk | None = None) -> Request:
@@ -295,79 +288,6 @@ class _Session:
         message = "the upload cannot go on, for the server does not tell what has arrived, or takes no more; try again"
         error = error_from(discreet(response, self.url))
         return attrs.evolve(error, message=message, code="invalid_response")
-
-
-@attrs.define
-class _Digest:
-    """
-    MD5 of the beginning of a source, read in whichever stretches.
-
-    Attributes:
-        size_bytes: Of the beginning.
-    """
-
-    size_bytes: int = 0
-    _md5: Any = attrs.field(factory=lambda: hashlib.md5(usedforsecurity=False))
-
-    @property
-    def base64(self) -> str:
-        """The digest as Google writes it."""
-        return b64encode(self._md5.digest()).decode()
-
-    def take(self, start: int, chunk: bytes) -> None:
-        """
-        Take what of *chunk*, which is at *start*, was not read before.
-        """
-        known = self.size_bytes - start
-        if 0 <= known < len(chunk):
-            self._md5.update(memoryview(chunk)[known:])
-            self.size_bytes = start + len(chunk)
-
-    def read_rest(self, source: Source, context: CallContext) -> None:
-        """
-        Take what of *source* was not read before.
-        """
-        reader = source.open(self.size_bytes)
-        try:
-            while chunk := reader.read(_BLOCK):
-                context.raise_if_cancelled()
-                self.take(self.size_bytes, chunk)
-        finally:
-            reader.close()
-
-
-@attrs.frozen
-class _Hashed:
-    """
-    A stretch of a source, from *start* on, that is hashed as it is read.
-    """
-
-    source: Source
-    start: int
-    digest: _Digest
-
-    def open(self) -> Reader:
-        return _HashingReader(self.source.open(), self.start, self.digest)
-
-
-@attrs.define
-class _HashingReader:
-    """
-    Reads, and hashes what it reads.
-    """
-
-    _reader: Reader
-    _position: int
-    _digest: _Digest
-
-    def read(self, size: int, /) -> bytes:
-        chunk = self._reader.read(size)
-        self._digest.take(self._position, chunk)
-        self._position += len(chunk)
-        return chunk
-
-    def close(self) -> None:
-        self._reader.close()
 
 
 def _range_of(start: int, end: int, total: int) -> str:

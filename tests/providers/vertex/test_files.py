@@ -167,17 +167,19 @@ def test_an_object_of_that_name_is_never_overwritten(
     assert _contents(vertex) == [there]
 
 
-@pytest.mark.parametrize(("field", "value"), [("md5Hash", "AAAA"), ("size", "2"), ("size", None)])
+@pytest.mark.parametrize(("field", "value"), [("crc32c", "AAAA"), ("md5Hash", "AAAA"), ("size", "2"), ("size", None)])
 def test_what_arrived_as_something_else_is_deleted(
     client: OpenAIClient, vertex: VertexServer, monkeypatch: pytest.MonkeyPatch, field: str, value: str | None
 ) -> None:
     """
-    Size and MD5 of the object are compared with what was read here; one that differs does not stay.
+    Size and checksum are compared with what was read here, MD5 where nothing takes CRC32C; one that differs is deleted.
     """
+    if field == "md5Hash":
+        monkeypatch.setattr("aikit.providers.vertex.checksum.google_crc32c", None)
     store = vertex.storage.store
     monkeypatch.setattr(type(vertex.storage), "store", lambda _, *about, **__: store(*about) | {field: value})
     (error,) = client.files.create(b"abc", "user_data", {"filename": "a.bin"}).errors
-    assert error.code == ("checksum_mismatch" if field == "md5Hash" else "size_mismatch")
+    assert error.code == ("size_mismatch" if field == "size" else "checksum_mismatch")
     assert vertex.storage.names(BUCKET) == []
     assert "ifGenerationMatch=1700" in vertex.received[-1].path
 
