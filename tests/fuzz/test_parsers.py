@@ -31,6 +31,7 @@ from requests.adapters import HTTPAdapter
 from aikit import OpenAIClient, OpenAIError, jsonl
 from aikit.billing.ledger import Ledger
 from aikit.billing.price_overrides import read_prices
+from aikit.http.context import CallContext
 from aikit.http.headers import Headers, is_secret, redacted
 from aikit.http.receiving import Decoder
 from aikit.http.retry import asked_to_retry, retry_after_s
@@ -38,6 +39,7 @@ from aikit.http.sinks import MemorySink
 from aikit.http.sources import source_of
 from aikit.providers.config import Providers
 from aikit.providers.local.batches.answerer import read_json
+from aikit.providers.vertex.translation.staging import stage
 from aikit.resources.batches.run.folder import RunFolder
 from aikit.resources.batches.run.state import Attempt, Part, RunOrder, RunState
 from aikit.storage.errors import StoreError
@@ -53,6 +55,8 @@ from aikit.validation import check_file
 from aikit.validation.limits import limits_for
 from tests.fuzz.mutations import fields, mutated, packed
 from tests.fuzz.samples import ANSWER, ANSWERS, INPUT, OUTPUT, REFUSED, TUNING, lines
+from tests.providers.vertex.translation.chats import body
+from tests.providers.vertex.translation.translating import content_of
 from tests.scripted_server import FILE, cut, rendered, serving
 
 _ALL_S: Final = float(os.environ.get("AIKIT_FUZZ_S", "60"))
@@ -341,6 +345,16 @@ def _jsonl(random: Random, folder: Path) -> None:
             jsonl.estimate_tokens(content.decode("utf-8", "replace"))
 
 
+def _vertex_lines(random: Random, _: Path) -> None:
+    model = random.choice(("gemini-2.5-flash", "gemini-3-pro", "claude-sonnet-4-5", "gpt-oss-20b-maas", "x"))
+    content = mutated(random, content_of([body(random) | {"model": model, "max_tokens": 9} for _ in range(3)]))
+    try:
+        stage(source_of(content, filename="a.jsonl"), CallContext(), limits=limits_for("vertex")).discard()
+    except (Rejected, OpenAIError) as error:
+        for one in error.errors if isinstance(error, Rejected) else (error,):
+            _require_sound(one)
+
+
 def _usage(random: Random, _: Path) -> None:
     with suppress(ValueError, RecursionError):
         told = json.loads(mutated(random, json.dumps(ANSWER["usage"]).encode()))
@@ -357,7 +371,7 @@ def _read_json(random: Random, _: Path) -> None:
 
 _PARSERS: Final[tuple[Callable[[Random, Path], None], ...]] = (
     *(_answers, _wire, _headers, _decoded, _provider_file, _price_file),
-    *(_manifest, _run_state, _databases, _jsonl, _usage, _read_json),
+    *(_manifest, _run_state, _databases, _jsonl, _vertex_lines, _usage, _read_json),
 )
 _WEIGHTS: Final[Mapping[Callable[[Random, Path], None], int]] = {_answers: 5, _wire: 2, _jsonl: 2}
 
