@@ -98,11 +98,14 @@ def filter_for(intent: str) -> str:
     """
     Return the filter of a list of jobs for those of an *intent*.
     """
-    return f'labels.{_INTENT}="{_digest(intent)}"'
+    return f"labels.{_INTENT}={_digest(intent)}"
 
 
 def _digest(intent: str) -> str:
-    return hashlib.sha256(intent.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
+    """
+    Return a word for *intent*: a filter takes it without quotation marks, and not for a number.
+    """
+    return f"i{hashlib.sha256(intent.encode('utf-8', 'surrogatepass')).hexdigest()[:_DIGEST]}"
 
 
 def _decoded(labels: Mapping[str, str]) -> dict[str, str] | None:

@@ -83,7 +83,7 @@ def test_the_filter_names_the_label_that_the_job_has() -> None:
     Whatever characters the intent has, the filter has none of them.
     """
     intent = 'a" OR state="x'
-    (name, value) = re.fullmatch(r'labels\.([a-z_]+)="([0-9a-f]+)"', filter_for(intent)).groups()  # type: ignore[union-attr]  # it is one
+    (name, value) = re.fullmatch(r"labels\.([a-z_]+)=([a-z][0-9a-f]+)", filter_for(intent)).groups()  # type: ignore[union-attr]  # it is one
     assert labels_for(_order({}, intent))[name] == value
 
 
