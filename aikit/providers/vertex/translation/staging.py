@@ -184,7 +184,7 @@ class _Translation:
         """
         if self.shared is None:
             self.endpoint = value["url"]
-            self.shared = Shared(_model(value["body"]["model"], self.endpoint, number))
+            self.shared = Shared(_model(value["body"].get("model"), self.endpoint, number))
         try:
             translated = self._translated(value["body"], number, line, self.shared)
         except RefusedError as error:
@@ -213,7 +213,10 @@ class _Translation:
         return encode({name: f"r-{number}", "request": request}).encode()
 
 
-def _model(name: str, endpoint: str, number: int) -> Model:
+def _model(name: str | None, endpoint: str, number: int) -> Model:
+    if not name:  # which chat completions and embeddings have, by the rules
+        message = f"Vertex AI takes no batch lines for {endpoint[:60]}"
+        raise OpenAIError(message=message, code="unsupported", param="url", line=number)
     try:
         model = model_named(name)
         model.require(endpoint)

@@ -451,6 +451,7 @@ def test_other_embeddings_are_refused(body: Any, said: str) -> None:
         ("publishers/../models/x", CHAT, "no model of Vertex AI"),
         ("projects/p/locations/l/models/1/x", CHAT, "no model of Vertex AI"),
         ("claude-sonnet-4-5", "/v1/responses", "none for /v1/responses"),
+        ("", "/v1/moderations", "no batch lines for /v1/moderations"),
     ],
 )
 def test_models_and_endpoints_that_do_not_go_together_are_refused(model: str, url: str, said: str) -> None:
