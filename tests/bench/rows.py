@@ -321,6 +321,23 @@ def _answers(stage: Stage) -> Row:
     )
 
 
+def _translate(stage: Stage) -> Row:
+    path = stage.vertex_file
+    return Row(
+        "translating 200 MB of lines for Vertex AI, and uploading them with what they were",
+        {
+            "aikit": stage.program("aikit", "translate_with_aikit.py", stage.storage_url, path),
+            "aikit, no upload": stage.program("aikit", "translate_with_aikit.py", "", path),
+            "litellm, no upload": stage.program("litellm", "translate_with_litellm.py", path),
+        },
+        [
+            Line("speed", "mb_per_s", "litellm, no upload", limit=40, at_least=True),
+            Line("peak memory", "rss_mib", "litellm, no upload", limit=80),
+            Line("translating alone", "call_s", "litellm, no upload", ratio=0.2, of="aikit, no upload"),
+        ],
+    )
+
+
 def _executor(stage: Stage) -> Row:
     url = stage.chat_url
     ideal = _AT_A_TIME / DELAY_S
@@ -409,5 +426,6 @@ ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "cost": _cost,
     "join": _join,
     "answers": _answers,
+    "translate": _translate,
     "batches": _batches,
 }

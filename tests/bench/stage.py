@@ -151,6 +151,15 @@ class Stage:
         return path
 
     @cached_property
+    def vertex_file(self) -> Path:
+        """As large a batch input for Gemini, where every tenth line has tools, a call of one and a schema."""
+        path = self.folder / "vertex.jsonl"
+        texts = _texts(97, BATCH_LINE_BYTES)
+        with path.open("wb", buffering=1024 * 1024) as file:
+            file.writelines(_vertex_line(number, texts[number % len(texts)]) for number in range(BATCH_LINES))
+        return path
+
+    @cached_property
     def mixed_file(self) -> Path:
         """A batch input of 1 GB and some 300,000 lines of 4 KB or less: three models, three urls."""
         path = self.folder / "mixed.jsonl"
@@ -220,6 +229,31 @@ def _batch_line(number: int, text: str) -> bytes:
             "max_tokens": 256,
         },
     }
+    return json.dumps(line, ensure_ascii=False).encode() + b"\n"
+
+
+def _vertex_line(number: int, text: str) -> bytes:
+    """
+    Return a chat line of as many bytes as those of a batch file have.
+    """
+    messages: list[dict[str, object]] = [{"role": "system", "content": "You answer in one sentence."}]
+    body: dict[str, object] = {"model": "gemini-2.5-flash", "messages": messages, "max_completion_tokens": 256}
+    if number % 10 == 0:
+        place = {"type": "object", "properties": {"city": {"type": "string"}, "country": {"type": ["string", "null"]}}}
+        wanted = {"type": "object", "properties": {"place": {"$ref": "#/$defs/place"}}, "$defs": {"place": place}}
+        call = {"name": "weather", "arguments": json.dumps({"place": {"city": f"City {number}"}})}
+        messages += [
+            {"role": "user", "content": "How is it there?"},
+            {"role": "assistant", "tool_calls": [{"id": f"call_{number}", "type": "function", "function": call}]},
+            {"role": "tool", "tool_call_id": f"call_{number}", "content": '{"celsius": 21.5, "sky": "clear"}'},
+        ]
+        function = {"name": "weather", "description": "Tells the weather at a place.", "parameters": wanted}
+        body["tools"] = [{"type": "function", "function": function}]
+        body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": wanted}}
+    messages.append({"role": "user", "content": ""})
+    line = {"custom_id": f"request-{number:05d}", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    room = BATCH_LINE_BYTES - len(json.dumps(line)) - 1
+    messages[-1]["content"] = _exactly(text, room)
     return json.dumps(line, ensure_ascii=False).encode() + b"\n"
 
 
