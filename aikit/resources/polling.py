@@ -63,6 +63,8 @@ class Absence:
     How long a provider has answered 404 in a row about something that was made, named or seen before.
     """
 
+    __slots__ = ("_longest_s", "_max_wait_s", "_since_s")  # ten thousand may wait
+
     def __init__(self, provider: Provider, max_wait_s: float) -> None:
         self._longest_s, self._max_wait_s = sum(looks_s(provider)), max_wait_s
         self._since_s: float | None = None
