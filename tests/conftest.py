@@ -8,11 +8,13 @@ import itertools
 import os
 import sys
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any, Final
 
 import pytest
 from hypothesis import settings
 
+from aikit.http.retry import RetryPolicy
 from aikit.jsonl.builder import UnfitError
 from aikit.providers.local.api.refusals import Refusal
 from aikit.storage.errors import StoreError
@@ -36,6 +38,12 @@ def _home_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
 def _short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test wait as long as it is looked for what a provider does not know yet."""
     monkeypatch.setattr("aikit.resources.polling.LOOKS_S", (0.01, 0.02, 0.03, 0.04, 0.05))
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test wait as long as a call does before it tries again; tests of these pauses make policies themselves."""
+    monkeypatch.setattr("aikit.resources.call.RetryPolicy", partial(RetryPolicy, first_delay_s=0.05))
 
 
 # Where an error is made of what somebody else said: an answer, a batch's own errors, what was kept of an error.
