@@ -103,7 +103,7 @@ _HERE: Final = {
     "deadline_exceeded": "The call had all the time of its deadline; call again, with a longer one.",
     "demo_failed": "A step of the demo did not come out as it must; report it.",
     "dependency_too_old": "An installed package is too old for aikit; upgrade it as the message says.",
-    "file_changed": "The file was changed while it was read; call again when it stays as it is.",
+    "file_changed": "The file was changed while it was read, or since its lines were; see the message, or call again.",
     "file_gone": "The provider does not have the file any more; pass input_file, or do without.",
     "in_use": "A batch that was made meanwhile names the file, so it was not deleted; look at it again later.",
     "input_changed": "The input of a run was changed meanwhile; put back what it was, and call again.",

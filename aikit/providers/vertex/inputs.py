@@ -11,11 +11,11 @@ from typing import Any, Final
 import attrs
 
 from aikit.http.flow import Flow, Gather, Work
-from aikit.http.refusals import raise_for_status
+from aikit.http.refusals import raise_for_status, understood
 from aikit.http.sinks import FileSink
 from aikit.http.sources import PathSource
 from aikit.providers.vertex.names import FileName
-from aikit.providers.vertex.objects import fetch, look_up, retrieve
+from aikit.providers.vertex.objects import fetch, file_from_wire, look_up, object_from_wire, require_there
 from aikit.providers.vertex.place import Place
 from aikit.providers.vertex.translation.staging import Staged, stage
 from aikit.providers.vertex.upload import store
@@ -39,11 +39,14 @@ class Input:
         endpoint: OpenAI's, of all of them.
 
         lines: Their number.
+
+        source: Generation of the file that they were translated from.
     """
 
     model: str
     endpoint: str
     lines: int
+    source: str
 
     @classmethod
     def from_wire(cls, data: Mapping[str, Any]) -> Input | None:
@@ -55,7 +58,7 @@ class Input:
         model, endpoint, lines = get("model"), get("endpoint"), whole_number(get("lines"))
         if not isinstance(model, str) or not isinstance(endpoint, str) or lines is None:
             return None
-        return cls(model=model, endpoint=endpoint, lines=lines)
+        return cls(model=model, endpoint=endpoint, lines=lines, source=str(get("source")))
 
 
 def input_of(place: Place, name: FileName, limits: Limits) -> Flow[Input]:
@@ -64,38 +67,56 @@ def input_of(place: Place, name: FileName, limits: Limits) -> Flow[Input]:
 
     Raises:
         Rejected: Lines cannot be translated, or would not be imported.
-        OpenAIError: There is no such file, or it cannot be had or stored.
+        OpenAIError: There is no such file, or it was changed since (code ``"file_changed"``), or it cannot be had or
+            stored.
     """
+    response = require_there((yield place.storage("GET", name.stored)), name)
+    file = understood(response, object_from_wire)
     found = yield from look_up(place, name.requests)
     known = None if found is None else Input.from_wire(found)
     if known is not None:
-        return known
-    staged = yield from _staged(place, name, limits)
+        return _require_current(known, file, place.uri(name.stored))
+    staged = yield from _staged(place, name, file, limits)
     try:
-        return (yield from store_lines(place, name, staged))
+        return (yield from store_lines(place, name, staged, file))
     finally:
         staged.discard()
 
 
-def store_lines(place: Place, name: FileName, staged: Staged) -> Flow[Input]:
+def _require_current(known: Input, file: Mapping[str, Any], uri: str) -> Input:
     """
-    Store translated lines beside their file; those of which there are ids are whole.
+    Check that a file is still the one that its lines were translated from.
+    """
+    if known.source == str(file.get("generation")):
+        return known
+    message = (
+        f"{uri} was replaced after its lines had been translated for a batch, whose answers need what was there then; "
+        "store it under another name, and create the batch of that file"
+    )
+    raise OpenAIError(message=message, code="file_changed", param="input_file_id")
+
+
+def store_lines(place: Place, name: FileName, staged: Staged, file: Mapping[str, Any]) -> Flow[Input]:
+    """
+    Store the translated lines of a stored *file* beside it; those of which there are ids are whole.
     """
     ids, requests = (PathSource(path=path, name=path.name).resolved() for path in (staged.ids, staged.requests))
+    source = str(file.get("generation"))
+    metadata = {**staged.metadata, "source": source}
     flows = (
         store(place, ids, name.ids, content_type=_JSONL),
-        store(place, requests, name.requests, content_type=_JSONL, metadata=staged.metadata),
+        store(place, requests, name.requests, content_type=_JSONL, metadata=metadata),
     )
     yield Gather(flows, at_a_time=1, total_bytes=staged.size_bytes)
-    return Input(model=staged.model, endpoint=staged.endpoint, lines=staged.lines)
+    return Input(model=staged.model, endpoint=staged.endpoint, lines=staged.lines, source=source)
 
 
-def store_lines_if_possible(place: Place, name: FileName, staged: Staged) -> Flow[None]:
+def store_lines_if_possible(place: Place, name: FileName, staged: Staged, file: Mapping[str, Any]) -> Flow[None]:
     """
     Store translated lines, unless that fails: they are translated anew when a batch is created.
     """
     try:
-        yield from store_lines(place, name, staged)
+        yield from store_lines(place, name, staged, file)
     except CancelledError:
         raise
     except OpenAIError as error:
@@ -104,13 +125,13 @@ def store_lines_if_possible(place: Place, name: FileName, staged: Staged) -> Flo
         )
 
 
-def _staged(place: Place, name: FileName, limits: Limits) -> Flow[Staged]:
-    file = yield from retrieve(place, name)
+def _staged(place: Place, name: FileName, about: Mapping[str, Any], limits: Limits) -> Flow[Staged]:
+    file = file_from_wire(about, place)
     folder: TemporaryFolder = yield Work(lambda _: TemporaryFolder.make())
     try:
         path = folder.path / "input.jsonl"
         with FileSink(path=path) as sink:
-            raise_for_status((yield from fetch(place, name.stored, sink)))
+            raise_for_status((yield from fetch(place, name.stored, sink, generation=about.get("generation"))))
             sink.commit(file.bytes)
         source = PathSource(path=path, name=file.filename).resolved()
         staged: Staged = yield Work(lambda context: stage(source, context, limits=limits))

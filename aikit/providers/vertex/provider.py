@@ -129,9 +129,11 @@ class VertexProvider(OpenAIProvider):
         if staged is None:
             return file_from_wire((yield from storing), self.place)
         try:
-            flows = (storing, store_lines_if_possible(self.place, name, staged))
-            total = (source.size_bytes or 0) + staged.size_bytes
-            stored, _ = yield Gather(flows, at_a_time=1, total_bytes=total)
+            size = source.size_bytes or 0
+            total = size + staged.size_bytes
+            (stored,) = yield Gather((storing,), total_bytes=total)
+            lines = store_lines_if_possible(self.place, name, staged, stored)
+            yield Gather((lines,), total_bytes=total, done_bytes=size)
         finally:
             staged.discard()
         return file_from_wire(stored, self.place)

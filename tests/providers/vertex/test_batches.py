@@ -101,7 +101,7 @@ def test_a_file_that_another_program_stored_is_translated_first(client: OpenAICl
     assert _batch(client, file.id).request_counts.total == 2
     vertex.start_anew()
     assert _batch(client, file.id).input_file_id == file.id
-    assert [step.split()[0] for step in vertex.asked] == ["GET", "GET", "POST"]
+    assert [step.split()[0] for step in vertex.asked] == ["GET", "GET", "GET", "POST"]
 
 
 @pytest.mark.parametrize(
@@ -322,3 +322,20 @@ def test_all_that_is_asked_of_the_api_is_signed_and_about_the_project(
         assert one.path.startswith(f"/v1/projects/{PROJECT}/")
         assert one.headers["authorization"] == f"Bearer {TOKEN}"
     assert all(TOKEN not in one.path for one in vertex.received)
+
+
+def test_a_file_that_was_replaced_since_its_lines_were_translated_is_told(
+    client: OpenAIClient, vertex: VertexServer
+) -> None:
+    """
+    A batch of it would ask the old lines; translating it anew would take the custom_ids from the batch of then.
+    """
+    name = "aikit/files/daily.jsonl"
+    vertex.storage.store(BUCKET, name, _line(1).encode())
+    (file,) = client.files.list({"throw": True}).files
+    batch = _batch(client, file.id)
+    vertex.storage.store(BUCKET, name, _line(2).encode())
+    (error,) = client.batches.create(file.id, _CHAT).errors
+    assert error.code == "file_changed"
+    assert f"gs://{BUCKET}/{name}" in error.message
+    assert list(vertex.jobs) == [batch.id.removeprefix("batch_")]
