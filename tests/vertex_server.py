@@ -47,6 +47,12 @@ class VertexServer:
 
         refuses_lists: Status with which lists of jobs are refused.
 
+        written: How many rows a job has when it is stopped; ``None``: it was not begun.
+
+        expires: Whether jobs are stopped because they take too long.
+
+        counts: Whether Google says how many rows there are.
+
         cancels_late: Whether a job that is cancelled is as quick as that and succeeds.
 
         page_size: The most jobs that one page has.
@@ -61,6 +67,9 @@ class VertexServer:
     shards: int = 1
     fails_with: tuple[int, str] | None = None
     refuses_lists: int | None = None
+    written: int | None = None
+    expires: bool = False
+    counts: bool = True
     cancels_late: bool = False
     page_size: int = 100
     url: str = ""
@@ -200,11 +209,18 @@ class VertexServer:
         if job["state"] in _OVER:
             return
         if job["state"] == "JOB_STATE_CANCELLING" and not self.cancels_late:
-            job |= {"state": "JOB_STATE_CANCELLED", "endTime": now, "error": {"code": 1, "message": "Cancelled."}}
+            job |= {"endTime": now, "error": {"code": 1, "message": "Cancelled."}, **self._stop(job, "CANCELLED")}
         elif self._asked[number] < self.polls:
             job |= {"state": "JOB_STATE_RUNNING", "startTime": job.get("startTime", now)}
         else:
-            job |= {"startTime": job.get("startTime", now), "endTime": now, **self._end(job)}
+            ended = self._stop(job, "EXPIRED") if self.expires else self._end(job)
+            job |= {"startTime": job.get("startTime", now), "endTime": now, **ended}
+
+    def _stop(self, job: dict[str, Any], state: str) -> dict[str, Any]:
+        if self.written is None:
+            return {"state": f"JOB_STATE_{state}"}
+        lines = [json.loads(line) for line in self._input_of(job).splitlines()][-self.written :]
+        return self._ended(job, lines) | {"state": f"JOB_STATE_{state}"}
 
     def _end(self, job: dict[str, Any]) -> dict[str, Any]:
         if self.fails_with is not None:
@@ -215,14 +231,15 @@ class VertexServer:
                 _require_importable(line)
         except ValueError as error:
             return {"state": "JOB_STATE_FAILED", "error": {"code": 3, "message": f"Failed to import data. {error}"}}
+        return self._ended(job, lines) | {"state": "JOB_STATE_SUCCEEDED"}
+
+    def _ended(self, job: dict[str, Any], lines: list[dict[str, Any]]) -> dict[str, Any]:
         rows = [answered(line, job["model"]) for line in reversed(lines)]
         failed = sum(bool(row.get("status")) or bool(row.get("error")) for row in rows)
-        stats = {"successfulCount": len(rows) - failed, "failedCount": failed}
-        return {
-            "state": "JOB_STATE_SUCCEEDED",
-            "completionStats": {name: str(count) for name, count in stats.items() if count},
-            "outputInfo": {"gcsOutputDirectory": self._write(job, rows)},
-        }
+        counts = {"successfulCount": len(rows) - failed, "failedCount": failed}
+        stats = {name: str(count) for name, count in counts.items() if count}
+        told = {"completionStats": stats} if self.counts else {}
+        return {"outputInfo": {"gcsOutputDirectory": self._write(job, rows)}, **told}
 
     def _input_of(self, job: dict[str, Any]) -> bytes:
         (uri,) = job["inputConfig"]["gcsSource"]["uris"]

@@ -85,6 +85,31 @@ def test_a_batch_goes_from_lines_to_rows_and_cost(
     assert cost.total == sum(Decimal(each) * 4 * count for each, count in zip(price, tokens, strict=True)) / 1_000_000
 
 
+@pytest.mark.parametrize("counts", [True, False])
+@pytest.mark.parametrize("written", [None, 3, 4])
+@pytest.mark.parametrize("status", ["cancelled", "expired"])
+def test_a_batch_that_was_stopped_has_what_was_done(
+    client: OpenAIClient, vertex: VertexServer, status: str, written: int | None, *, counts: bool
+) -> None:
+    """
+    Whether Google says how much that is, or not; the other lines have not been done, and say so.
+    """
+    vertex.written, vertex.counts, vertex.expires, vertex.polls = written, counts, status == "expired", 2
+    content = "".join(f"{line}\n" for line in _lines("gemini-2.5-flash", 5)).encode()
+    file = client.files.create(content, "batch", {"filename": "in.jsonl", "throw": True}).file
+    assert file is not None
+    batch = client.batches.create(file.id, _CHAT, {"throw": True}).batch
+    assert batch is not None
+    if status == "cancelled":
+        assert client.batches.cancel(batch.id).success
+    ended = client.batches.wait(batch.id, {"poll_interval": 0.01})
+    assert [error.code for error in ended.errors] == [f"batch_{status}"]
+    with client.batches.results(batch.id, {"throw": True}) as result:
+        told = [row.status for row in result]
+    answered = ["failed", "ok", "ok", "ok"][-(written or 0) :] if written else []
+    assert told == [status] * (5 - len(answered)) + answered
+
+
 def test_a_job_of_another_program_is_read(client: OpenAIClient, vertex: VertexServer) -> None:
     """
     Its keys are the custom_ids where no file of these is beside its input.
