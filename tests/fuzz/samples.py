@@ -93,6 +93,48 @@ ERRORS: Final = lines(
         "error": {"code": "c", "message": "m"},
     }
 )
+ROWS: Final = lines(
+    {
+        "key": "r-1",
+        "status": "",
+        "processed_time": "2026-11-01T18:13:16.826+00:00",
+        "request": {"contents": [], "labels": {"aikit_key": "r-1"}},
+        "response": {
+            "candidates": [
+                {
+                    "content": {
+                        "parts": [
+                            {"text": "hm", "thought": True},
+                            {"text": "yo"},
+                            {"functionCall": {"name": "f", "args": {"x": 1.5}, "id": "i"}, "thoughtSignature": "s"},
+                            {"inlineData": {"mimeType": "image/png", "data": "aW1n"}},
+                        ]
+                    },
+                    "finishReason": "STOP",
+                    "logprobsResult": {
+                        "chosenCandidates": [{"token": "yo", "logProbability": -0.5}],
+                        "topCandidates": [{"candidates": [{"token": "yo", "logProbability": -0.5}]}],
+                    },
+                }
+            ],
+            "promptFeedback": None,
+            "usageMetadata": {
+                "promptTokenCount": 9,
+                "candidatesTokenCount": 2,
+                "thoughtsTokenCount": 3,
+                "toolUsePromptTokenCount": 1,
+                "cachedContentTokenCount": 4,
+                "totalTokenCount": 15,
+                "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 2}],
+            },
+            "responseId": "abc",
+        },
+    },
+    {"key": 2, "status": 'Bad Request: {"error": {"code": 400, "message": "m", "status": "S"}}', "response": {}},
+    {"custom_id": 7, "response": {"type": "message", "content": [{"type": "text", "text": "x"}], "usage": {}}},
+    {"key": "r-1", "response": {"embedding": {"values": [0.5, 1]}, "tokenCount": "3"}},
+    {"custom_id": "c0", "response": {"status_code": 200, "body": {"choices": []}}, "error": None},
+)
 TUNING: Final = lines(
     {
         "messages": [

@@ -39,6 +39,7 @@ from aikit.http.sinks import MemorySink
 from aikit.http.sources import source_of
 from aikit.providers.config import Providers
 from aikit.providers.local.batches.answerer import read_json
+from aikit.providers.vertex.answers.ids import RowIds
 from aikit.providers.vertex.translation.staging import stage
 from aikit.resources.batches.run.folder import RunFolder
 from aikit.resources.batches.run.state import Attempt, Part, RunOrder, RunState
@@ -47,6 +48,7 @@ from aikit.storage.manifest import FileState, Manifest
 from aikit.storage.upload_entry import UploadKey
 from aikit.storage.upload_journal import Journal
 from aikit.storage.uploaded_files import Content, Uploaded
+from aikit.types.batch_rows import status_of
 from aikit.types.errors import UNEXPECTED, Rejected, error_to_json
 from aikit.types.files import OpenAIFile
 from aikit.types.rate_limit import rate_limit_of, seconds_until_reset
@@ -54,7 +56,8 @@ from aikit.types.usage import Usage
 from aikit.validation import check_file
 from aikit.validation.limits import limits_for
 from tests.fuzz.mutations import fields, mutated, packed
-from tests.fuzz.samples import ANSWER, ANSWERS, INPUT, OUTPUT, REFUSED, TUNING, lines
+from tests.fuzz.samples import ANSWER, ANSWERS, INPUT, OUTPUT, REFUSED, ROWS, TUNING, lines
+from tests.providers.vertex.answers import translated
 from tests.providers.vertex.translation.chats import body
 from tests.providers.vertex.translation.translating import content_of
 from tests.scripted_server import FILE, cut, rendered, serving
@@ -369,9 +372,25 @@ def _read_json(random: Random, _: Path) -> None:
     json.loads(line)
 
 
+def _vertex_rows(random: Random, folder: Path) -> None:
+    content, told = mutated(random, ROWS), folder / "ids.jsonl"
+    told.write_bytes(mutated(random, b'"c0"\n"c1"\n"0007"\n') if random.random() < 0.2 else b'"c0"\n"c1"\n"0007"\n')
+    ids, count = random.choice((RowIds.of(told), None)), 0
+    try:
+        for wants_errors in (False, True):
+            made = translated.content_of(content, ids, wants_errors=wants_errors)
+            statuses = [status_of(json.loads(line, parse_constant=pytest.fail)) for line in made.splitlines()]
+            assert all((status == "ok") != wants_errors for status in statuses)
+            count += len(statuses)
+    except OpenAIError as error:
+        _require_sound(error)
+    else:
+        assert count >= sum(not row.isspace() for row in content.split(b"\n") if row)
+
+
 _PARSERS: Final[tuple[Callable[[Random, Path], None], ...]] = (
     *(_answers, _wire, _headers, _decoded, _provider_file, _price_file),
-    *(_manifest, _run_state, _databases, _jsonl, _vertex_lines, _usage, _read_json),
+    *(_manifest, _run_state, _databases, _jsonl, _vertex_lines, _vertex_rows, _usage, _read_json),
 )
 _WEIGHTS: Final[Mapping[Callable[[Random, Path], None], int]] = {_answers: 5, _wire: 2, _jsonl: 2}
 

@@ -54,6 +54,10 @@ def _list(found: list[Mapping[str, Any]], model: str, tokens: int | None) -> dic
 def _vector(values: list[Any]) -> list[Any]:
     if not values:
         raise MisfitError("it has no vector")
-    if not set(map(type, values)) <= _NUMBERS or not all(map(math.isfinite, values)):
+    try:
+        is_vector = set(map(type, values)) <= _NUMBERS and all(map(math.isfinite, values))
+    except OverflowError:  # a whole number of hundreds of digits
+        is_vector = False
+    if not is_vector:
         raise MisfitError("its vector has what is no finite number")
     return values

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from aikit.types.wire import NOTHING
 
+_MOST_LEVELS: Final = 100  # of a value that cannot be written as it is
+
 
 class MisfitError(ValueError):
     """
@@ -64,12 +66,13 @@ def decoded(raw: bytes | bytearray) -> Any:
     Raises:
         ValueError: It is none.
     """
-    text = raw.decode()
+    text, value = raw.decode(), None
     try:
-        value, end = _scan(text, 0)
-        return value if end == len(text) else _DECODER.decode(text)
-    except StopIteration:
-        return _DECODER.decode(text)  # which says what is wrong
+        try:
+            value, end = _scan(text, 0)
+        except StopIteration:
+            end = -1
+        return value if end == len(text) else _DECODER.decode(text)  # which says what is wrong
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
@@ -80,11 +83,13 @@ _scan: Final[Callable[[str, int], tuple[Any, int]]] = _DECODER.scan_once  # type
 
 def compact_json(value: Any) -> str:
     """
-    Return *value* as JSON in ASCII; numbers that are not finite, which JSON does not have, are null in it.
+    Return *value* as JSON in ASCII.
+
+    Numbers that are not finite, which JSON does not have, are null in it, and so is what is nested too deeply.
     """
     try:
         return _encode(value)
-    except ValueError:
+    except (RecursionError, ValueError):
         return _encode(_finite(value))
 
 
@@ -98,7 +103,7 @@ def arguments_in(value: Mapping[str, Any], name: str) -> str:
     found = object_in(value, name)
     try:
         return _encode_letters(found)
-    except ValueError:
+    except (RecursionError, ValueError):
         return _encode_letters(_finite(found))
 
 
@@ -107,9 +112,9 @@ _encode_letters: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, s
 _encode: Final = json.JSONEncoder(check_circular=False, allow_nan=False, separators=(",", ":")).encode
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: Any, levels: int = _MOST_LEVELS) -> Any:
     if isinstance(value, dict):
-        return {name: _finite(each) for name, each in value.items()}
+        return {name: _finite(each, levels - 1) for name, each in value.items()} if levels else None
     if isinstance(value, list):
-        return list(map(_finite, value))
+        return [_finite(each, levels - 1) for each in value] if levels else None
     return None if isinstance(value, float) and not math.isfinite(value) else value

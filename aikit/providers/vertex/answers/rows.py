@@ -23,6 +23,7 @@ KEY_LABEL: Final = "aikit_key"
 _LITELLMS: Final = "litellm_custom_id_raw"
 _LITELLMS_MARK: Final = "b32_"
 _MISFIT: Final = 502
+_NOT_IN_LINES: Final = (b"NaN", b"Infinity", b"\r")
 _OBJECTS: Final = frozenset(("chat.completion", "list", "text_completion", "response"))
 
 
@@ -125,7 +126,7 @@ class Rows:
         row.setdefault("error", None)
         if (status_of(row) == "ok") == self.wants_errors:
             return b""
-        if type(custom_id) is str and not is_bare and b"NaN" not in raw and b"Infinity" not in raw:
+        if type(custom_id) is str and not is_bare and not any(odd in raw for odd in _NOT_IN_LINES):
             return bytes(raw) + b"\n"
         number = self.ids.number_like(custom_id) if self.ids is not None else None
         if self.ids is not None and number is not None:

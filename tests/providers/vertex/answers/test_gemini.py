@@ -5,6 +5,7 @@ Answers of Gemini come back as chat completions.
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -217,6 +218,19 @@ def test_numbers_that_json_does_not_have_are_null() -> None:
     output, _ = lines_of([raw.replace('"HUGE"', "1e999").replace('"NAN"', "NaN").encode()], ids_of(["one"]))
     call = output[0]["response"]["body"]["choices"][0]["message"]["tool_calls"][0]
     assert json.loads(call["function"]["arguments"]) == {"x": None, "y": None}
+
+
+def test_what_is_nested_too_deeply_is_cut() -> None:
+    """
+    It is read and cannot be written; the answer around it is kept, in one file.
+    """
+    deep: Any = "x"
+    for _ in range(sys.getrecursionlimit() - 150):
+        deep = [deep]
+    for part in ({"hologram": deep}, {"functionCall": {"name": "f", "args": {"x": deep}}}):
+        output, errors = lines_of([row({"candidates": [candidate("yo", part)]}, 1)], ids_of(["one"]))
+        assert output[0]["response"]["body"]["choices"][0]["message"]["content"] == "yo"
+        assert errors == []
 
 
 def test_halves_of_characters_do_not_break_a_line() -> None:
