@@ -314,7 +314,7 @@ def _answers(stage: Stage) -> Row:
             "litellm": stage.program("litellm", "answer_with_litellm.py", rows),
         },
         [
-            Line("translating", "call_s", "litellm", ratio=0.2),
+            Line("CPU of translating", "call_s", "litellm", ratio=0.2),
             Line("peak memory", "rss_mib", "litellm", limit=80),
             Line("peak memory, of 200,000 answers", "rss_mib", limit=80, of="aikit, 200,000"),
         ],
