@@ -47,22 +47,38 @@ Some operations of Google's take two requests: the contract is about the last of
 ANSWERS: Final[dict[str, Callable[[Path, bool], Any]]] = {"gemini": GeminiAnswers, "vertex": VertexAnswers}
 """Kind of provider that does not answer as OpenAI does → what answers for it."""
 
-IDS: Final = {"vertex": ("file-ZmFiYzEyMw", "batch_123")}
-"""Kind of provider whose ids have a form of their own → one of a file, and one of a batch."""
+_VERTEX_UPLOAD: Final = "abc123abc123abc123abc1"
+IDS: Final = {"vertex": ("file-ZmFiYzEyMw", "batch_123", f"upload_{_VERTEX_UPLOAD}", f"part_{_VERTEX_UPLOAD}")}
+"""Kind of provider whose ids have a form of their own → of a file, a batch, an upload and a part."""
+_OPENAIS: Final = ("file-abc123", "batch_abc123", "upload_abc123", "part_def456")
 
 
 def file_id(client: OpenAIClient) -> str:
     """
     Return the id of the file that the samples are about.
     """
-    return IDS.get(client.provider.kind, ("file-abc123", ""))[0]
+    return IDS.get(client.provider.kind, _OPENAIS)[0]
 
 
 def batch_id(client: OpenAIClient) -> str:
     """
     Return the id of the batch that they are about.
     """
-    return IDS.get(client.provider.kind, ("", "batch_abc123"))[1]
+    return IDS.get(client.provider.kind, _OPENAIS)[1]
+
+
+def upload_id(client: OpenAIClient) -> str:
+    """
+    Return the id of the upload that they are about.
+    """
+    return IDS.get(client.provider.kind, _OPENAIS)[2]
+
+
+def part_id(client: OpenAIClient) -> str:
+    """
+    Return the id of a part of it.
+    """
+    return IDS.get(client.provider.kind, _OPENAIS)[3]
 
 
 Operation = Callable[[OpenAIClient, dict[str, Any], Path], OpenAIResult[Any]]
@@ -80,13 +96,13 @@ OPERATIONS: Final[dict[str, tuple[str, Operation]]] = {
     ),
     "uploads.add_part": (
         "part.json",
-        lambda client, options, _: client.uploads.add_part("upload_abc123", b"a", options),
+        lambda client, options, _: client.uploads.add_part(upload_id(client), b"a", options),
     ),
     "uploads.complete": (
         "upload.json",
-        lambda client, options, _: client.uploads.complete("upload_abc123", ["part_def456"], options),
+        lambda client, options, _: client.uploads.complete(upload_id(client), [part_id(client)], options),
     ),
-    "uploads.cancel": ("upload.json", lambda client, options, _: client.uploads.cancel("upload_abc123", options)),
+    "uploads.cancel": ("upload.json", lambda client, options, _: client.uploads.cancel(upload_id(client), options)),
     "batches.create": (
         "batch.json",
         lambda client, options, _: client.batches.create(file_id(client), "/v1/chat/completions", options),
@@ -105,6 +121,7 @@ OTHERWISE: Final = {
     *(("batches.wait", scene) for scene in ("429", "5xx", "reset")),
 }
 """Operations that take a scene differently; how, is tested where they are."""
+_STORING: Final = ("create", "uploads.create", "uploads.add_part")
 THERE: Final[dict[tuple[str, str, str], tuple[int, list[tuple[int | None, str | None]]]]] = {
     # an id that cannot be and an object that there is not are told alike
     **{
@@ -115,11 +132,15 @@ THERE: Final[dict[tuple[str, str, str], tuple[int, list[tuple[int | None, str | 
     # what was made of a file for jobs need not be there
     ("vertex first", "delete", "404"): (1, []),
     # an upload that its server has forgotten begins anew
-    ("vertex", "create", "404"): (3, [(404, "notFound")]),
+    **{("vertex", operation, "404"): (3, [(404, "notFound")]) for operation in _STORING},
+    # an upload that there is not, and what is gone of one that is given up
+    **{("vertex first", f"uploads.{name}", "404"): (1, [(404, None)]) for name in ("add_part", "complete", "cancel")},
+    ("vertex", "uploads.cancel", "404"): (1, []),
 }
 """Surface, operation and scene → attempts and errors, where the kind has rules of its own for them."""
+DELETIONS: Final = frozenset((("vertex", "delete"), ("vertex first", "delete"), ("vertex", "uploads.cancel")))
 EMPTY: Final = frozenset((b"", b"null"))
-"""Answers to the deletion of an object that some servers give in place of status 204."""
+"""Answers to these that some servers give in place of status 204."""
 NO_WAIT: Final = Headers({"retry-after-ms": "1"})
 
 
@@ -314,7 +335,7 @@ def test_garbage_is_one_clear_error(
     if scripted.answers and operation in scripted.answers.unsupported:
         assert ([error.code for error in result.errors], transport.sent) == (["unsupported"], [])
         return
-    is_done = operation == "delete" and scripted.surface.startswith("vertex") and garbage in EMPTY
+    is_done = (scripted.surface, operation) in DELETIONS and garbage in EMPTY
     assert [error.code for error in result.errors] == ([] if is_done else ["invalid_response"])
     assert len(transport.sent) == 1
 

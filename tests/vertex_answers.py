@@ -4,6 +4,7 @@ Good answers of Vertex AI and its storage, for operations that take several requ
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -13,21 +14,32 @@ import attrs
 from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
 
+UPLOAD: Final = "abc123abc123abc123abc1"
 _FIRST: Final = {
     "create": "start",
+    "uploads.create": "start",
+    "uploads.add_part": f"GET uploads/{UPLOAD}/order",
+    "uploads.complete": f"GET uploads/{UPLOAD}/order",
+    "uploads.cancel": f"GET uploads/{UPLOAD}/order",
     "delete": "DELETE requests/abc123.jsonl",
     "batches.create": "GET jobs of an intent",
     "batches.cancel": "POST jobs/123:cancel",
 }
 _LAST: Final = {
     "create": "PUT",
+    "uploads.create": "PUT",
+    "uploads.add_part": "PUT",
+    "uploads.complete": f"POST files/{UPLOAD}/compose",
+    "uploads.cancel": f"DELETE uploads/{UPLOAD}/order",
     "delete": "DELETE files/abc123",
     "batches.create": "POST jobs",
     "batches.cancel": "GET jobs/123",
 }
 _SAMPLES: Final = {
-    "PUT": "object.json",
     "GET objects": "list.json",
+    "GET parts": "parts.json",
+    f"GET uploads/{UPLOAD}/order": "order.json",
+    f"POST files/{UPLOAD}/compose": "object.json",
     "GET files/abc123": "object.json",
     "GET requests/abc123.jsonl": "requests.json",
     "GET jobs of an intent": "empty.json",
@@ -38,7 +50,6 @@ _SAMPLES: Final = {
 }
 _OBJECTS: Final = "/storage/v1/b/my-bucket/o"
 _JOBS: Final = "/v1/projects/my-project/locations/us-central1/batchPredictionJobs"
-UNSUPPORTED: Final = frozenset(("uploads.create", "uploads.add_part", "uploads.complete", "uploads.cancel"))
 
 
 @attrs.frozen
@@ -56,7 +67,7 @@ class VertexAnswers:
 
     samples: Path
     is_first: bool
-    unsupported: frozenset[str] = UNSUPPORTED
+    unsupported: frozenset[str] = frozenset()
 
     def is_beside(self, operation: str, request: Request) -> bool:
         """
@@ -76,8 +87,10 @@ class VertexAnswers:
             status = 308
         elif step.startswith("DELETE"):
             status = 404 if "requests/" in step else 204
-        elif step.startswith("GET files/") and step not in _SAMPLES:
-            status = 404  # what was just uploaded in vain
+        elif step.startswith("GET") and request.sink is None and step not in _SAMPLES:
+            status = 404  # what was just uploaded in vain, or is not made yet
+        elif step == "PUT":
+            body = self._stored(request)
         elif request.sink is not None:
             body = (self.samples / "content.bin").read_bytes()
         else:
@@ -88,6 +101,15 @@ class VertexAnswers:
         request.sink.begin(status, headers)
         request.sink.write(memoryview(body))
         return Response(status=status, headers=headers, request=request)
+
+    def _stored(self, request: Request) -> bytes:
+        """
+        Return the object that was sent; only that of three bytes has the checksums of the sample.
+        """
+        stored = json.loads((self.samples / "object.json").read_bytes())
+        size = request.body.size_bytes if request.body is not None else None
+        told = stored if size == 3 else {"name": stored["name"], "timeCreated": stored["timeCreated"]}
+        return json.dumps({**told, "size": str(size), "metadata": stored["metadata"]}).encode()
 
 
 def _step(request: Request) -> str:
@@ -101,4 +123,5 @@ def _step(request: Request) -> str:
     if path.startswith("/upload/"):
         return {"POST": "start", "PUT": "query" if request.body is None else "PUT"}[request.method]
     name = unquote(path.removeprefix(_OBJECTS)).removeprefix("/aikit/")
-    return f"{request.method} {name or 'objects'}"
+    is_of_parts = not name and "prefix=aikit%2Fuploads" in request.url
+    return f"{request.method} {name or ('parts' if is_of_parts else 'objects')}"

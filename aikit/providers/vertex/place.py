@@ -118,6 +118,7 @@ class Place:
         method: str,
         name: str | None = None,
         *,
+        action: str = "",
         body: Body | None = None,
         sink: Sink | None = None,
         is_idempotent: bool = True,
@@ -125,9 +126,9 @@ class Place:
         **query: Any,
     ) -> Request:
         """
-        Return a request about the object called *name* behind the prefix, or about all.
+        Return a request about the object called *name* behind the prefix, or about all; *action* is ``"/compose"``.
         """
-        about = "" if name is None else f"/{quote(self.full_name(name), safe='')}"
+        about = "" if name is None else f"/{quote(self.full_name(name), safe='')}{action}"
         return Request(
             method=method,
             url=f"{self.storage_url}/storage/v1/b/{self.bucket}/o{about}{_query(query)}",

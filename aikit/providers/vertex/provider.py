@@ -20,7 +20,7 @@ from aikit.providers.config import ProviderSettings
 from aikit.providers.google.retry_info import RetryInfoTransport
 from aikit.providers.openai import OpenAIProvider
 from aikit.providers.tokens import unsupported
-from aikit.providers.vertex import batches
+from aikit.providers.vertex import batches, uploads
 from aikit.providers.vertex.access import Access
 from aikit.providers.vertex.answers import files
 from aikit.providers.vertex.checks import findings_at
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart, UploadOrder
 
 KIND: Final = "vertex"
-_NO_PARTS: Final = "Vertex AI has no uploads in parts; files.create sends a file of any size, in chunks"
 
 
 @attrs.frozen(kw_only=True)
@@ -195,34 +194,29 @@ class VertexProvider(OpenAIProvider):
         """
         return batches.cancel_batch(self.place, batch_id)
 
-    def create_upload(self, order: UploadOrder) -> Flow[OpenAIUpload]:  # noqa: ARG002  likewise
+    def create_upload(self, order: UploadOrder) -> Flow[OpenAIUpload]:
         """
-        Refuse: there are no uploads in parts.
+        Announce a file that will come in parts.
         """
-        return _refusal(_NO_PARTS)
+        return uploads.create_upload(self.place, order)
 
-    def add_upload_part(self, upload_id: str, source: Source) -> Flow[OpenAIUploadPart]:  # noqa: ARG002  likewise
+    def add_upload_part(self, upload_id: str, source: Source) -> Flow[OpenAIUploadPart]:
         """
-        Refuse likewise.
+        Send one part.
         """
-        return _refusal(_NO_PARTS)
+        return uploads.add_part(self.place, upload_id, source)
 
-    def complete_upload(
-        self,
-        upload_id: str,  # noqa: ARG002  likewise
-        part_ids: Sequence[str],  # noqa: ARG002  likewise
-        md5: str | None,  # noqa: ARG002  likewise
-    ) -> Flow[OpenAIUpload]:
+    def complete_upload(self, upload_id: str, part_ids: Sequence[str], md5: str | None) -> Flow[OpenAIUpload]:
         """
-        Refuse likewise.
+        Make the file of its parts.
         """
-        return _refusal(_NO_PARTS)
+        return uploads.complete(self.place, upload_id, part_ids, md5)
 
-    def cancel_upload(self, upload_id: str) -> Flow[OpenAIUpload]:  # noqa: ARG002  likewise
+    def cancel_upload(self, upload_id: str) -> Flow[OpenAIUpload]:
         """
-        Refuse likewise.
+        Give up an upload.
         """
-        return _refusal(_NO_PARTS)
+        return uploads.cancel(self.place, upload_id)
 
     @property
     def _signed_urls(self) -> tuple[str, ...]:
