@@ -109,13 +109,16 @@ def _fetch_input(provider: Provider, batch: OpenAIBatch, input_file: InputFile, 
     try:
         yield from _fetch(provider, batch.input_file_id, place)
     except OpenAIError as error:
-        if not error.is_not_found_error:
+        if error.status not in {400, 403, 404}:
             raise
+        is_gone = error.is_not_found_error
+        why = "is gone: providers delete files after some time" if is_gone else f"is not given out: {error.message}"
         message = (
-            f"the input of batch {batch.id}, file {batch.input_file_id}, is gone: providers delete files after some "
-            "time; if you have it on this machine, pass its path as input_file"
+            f"the input of batch {batch.id}, file {batch.input_file_id}, {why.rstrip('.')}; if you have it on this "
+            "machine, pass its path as input_file"
         )
-        raise attrs.evolve(error, message=message, code="file_gone", param="input_file") from error
+        code = "file_gone" if is_gone else error.code
+        raise attrs.evolve(error, message=message, code=code, param="input_file") from error
     return place
 
 

@@ -67,6 +67,20 @@ def test_a_batch_runs_from_lines_to_rows(client: OpenAIClient, gemini: GeminiSer
     assert [row.text for row in rows][:2] == ["yes, c1", "yes, c2"]
 
 
+def test_results_say_that_the_input_must_be_given(client: OpenAIClient) -> None:
+    """
+    Google gives out no uploads, so that only the caller's own file has the lines that were asked.
+    """
+    file_id = _input(client, _line(1))
+    made = client.batches.create(file_id, "/v1/chat/completions", {"throw": True}).batch
+    assert made is not None
+    client.batches.wait(made.id, {"poll_interval": 0.01, "throw": True})
+    for result in (client.batches.results(made.id), client.batches.resubmit(made.id)):
+        (error,) = result.errors
+        assert (error.status, error.code, error.param) == (400, "INVALID_ARGUMENT", "input_file")
+        assert "cannot be downloaded; if you have it on this machine, pass its path as input_file" in error.message
+
+
 def test_embeddings_have_a_method_of_their_own(client: OpenAIClient, gemini: GeminiServer) -> None:
     """
     Which endpoint a batch is for is told by what Google says that it is.
