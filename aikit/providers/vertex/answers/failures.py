@@ -69,7 +69,7 @@ def failed_response(told: Any, name: str | None) -> dict[str, Any]:
     words = read_error(error if isinstance(error, dict) and error else told)
     status = _http_status(error, words.code, words.type, told)
     message = words.message or "the row has failed, and Vertex AI does not say why"
-    return response_with_error(status, words.code or _phrase(status), message, name, param=words.param)
+    return response_with_error(status, words.code, message, name, param=words.param)
 
 
 def response_with_error(
@@ -79,7 +79,9 @@ def response_with_error(
     Return the response of a line with an error; tokens that were told all the same stand beside it.
     """
     kind = _TYPES.get(status, "invalid_request_error" if 400 <= status < 500 else "server_error")
-    body: dict[str, Any] = {"error": {"message": message, "type": kind, "param": param, "code": code}}
+    body: dict[str, Any] = {
+        "error": {"message": message, "type": kind, "param": param, "code": code or _phrase(status)}
+    }
     if usage is not None:
         body["usage"] = usage
     return {"status_code": status, "request_id": name, "body": body}

@@ -81,16 +81,16 @@ class Rows:
         """
         if not self.wants_errors or self.ids is None or not self._is_numbered:
             return
-        code, message = self.unanswered
+        error = dict(zip(("code", "message"), self.unanswered, strict=True))
         for number, is_seen in enumerate(self.ids.seen):
             if not is_seen:
-                yield _error_line(f"batch_req_{_name(number)}", self.ids.custom_id(number), code, message)
+                yield _error_line(f"batch_req_{_name(number)}", self.ids.custom_id(number), error)
 
     def problem(self, code: str, message: str) -> bytes:
         """
         Return the line of the error file for a row of which it is not known whose it is.
         """
-        return _error_line(None, None, code, message) if self.wants_errors else b""
+        return _error_line(None, None, {"code": code, "message": message}) if self.wants_errors else b""
 
     def _whose(self, row: Mapping[str, Any]) -> tuple[str | None, str]:
         """
@@ -235,8 +235,7 @@ def _name(number: int) -> str:
     return f"r-{number + 1:06d}"
 
 
-def _error_line(line_id: str | None, custom_id: str | None, code: str, message: str) -> bytes:
-    error = {"code": code, "message": message}
+def _error_line(line_id: str | None, custom_id: str | None, error: Mapping[str, str]) -> bytes:
     return _encoded({"id": line_id, "custom_id": custom_id, "response": None, "error": error})
 
 
