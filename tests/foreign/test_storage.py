@@ -14,6 +14,7 @@ from subprocess import TimeoutExpired
 from typing import Any, Final
 
 import pytest
+import requests
 
 from aikit import OpenAIClient
 from aikit.providers.vertex.names import STORED, FileName, read_file_id
@@ -93,6 +94,27 @@ def test_files_come_back_as_they_went_up(server: Server, monkeypatch: pytest.Mon
         for call in (client.files.retrieve, client.files.delete, client.files.content):
             (error,) = call(large.id).errors
             assert (error.status, error.message) == (404, f"No such File object: {large.id}")
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_parts_are_put_together(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """
+    More parts than one request takes become a file in the order that is named, and nothing else is left.
+    """
+    contents = [os.urandom(1000 + number) for number in range(40)]
+    whole = b"".join(contents)
+    with _served(server, tmp_path) as url, _client_of(url, monkeypatch) as client:
+        upload = client.uploads.create("a.bin", "user_data", len(whole), {"throw": True}).upload
+        assert upload is not None
+        parts = [client.uploads.add_part(upload.id, one, {"throw": True}).part for one in reversed(contents)]
+        names = [part.id for part in reversed(parts) if part is not None]
+        md5 = hashlib.md5(whole, usedforsecurity=False).hexdigest()
+        done = client.uploads.complete(upload.id, names, {"md5": md5, "throw": True}).upload
+        assert done is not None
+        assert done.file is not None
+        assert client.files.content(done.file.id).content == whole
+        left = requests.get(f"{url}/storage/v1/b/{BUCKET}/o", timeout=10).json()["items"]
+        assert [one["name"] for one in left] == [f"aikit/{read_file_id(done.file.id).stored}"]
 
 
 @pytest.mark.parametrize("seed", [1, 2])

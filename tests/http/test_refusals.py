@@ -51,6 +51,15 @@ def _said(body: bytes | str, status: int = 400) -> tuple[str, str | None, str | 
             '{"error": {"code": "429", "message": "slow", "target": "file", "innererror": {}}}',
             ("slow", "429", None, "file"),
         ),
+        (
+            '{"error": {"code": 412, "message": "no", "errors": [{"message": "no", "reason": "conditionNotMet"}]}}',
+            ("no", "conditionNotMet", None, None),
+        ),
+        (
+            '{"error": {"code": 404, "message": "gone", "status": "NOT_FOUND", "errors": [{"reason": "notFound"}]}}',
+            ("gone: notFound", "NOT_FOUND", None, None),
+        ),
+        ('{"message": "no", "reason": "it is too late"}', ("no: it is too late", None, None, None)),
         ('{"statusCode": 401, "message": "Unauthorized"}', ("Unauthorized", None, None, None)),
         ('{"detail": "Not Found"}', ("Not Found", None, None, None)),
         (

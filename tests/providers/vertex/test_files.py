@@ -5,6 +5,7 @@ Files of Vertex AI, which are objects of a bucket: stored in chunks, through bre
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -287,6 +288,15 @@ def test_ids_of_an_attacker_send_nothing(client: OpenAIClient, vertex: VertexSer
         vertex.storage.store(BUCKET, name, b"secret")
     vertex.storage.store("other-bucket", "aikit/files/x", b"secret")
     path = tmp_path / "out.bin"
+    others = [name for name in FOREIGN_IDS if name]
+    batch_ids = [f"batch_{name[5:]}" for name in others] + ["batch_1/../2", "batch_1%2f2", "batch_01", *others]
+    for batch_id in batch_ids if call == "retrieve" else ():
+        for ask in (client.batches.retrieve, client.batches.cancel):
+            with suppress(ValueError):  # no id of any provider
+                assert {error.status for error in ask(batch_id).errors} == {404}
+    for file_id in others if call == "content" else ():
+        with suppress(ValueError):
+            assert not client.batches.create(file_id, "/v1/chat/completions").success
     for file_id in FOREIGN_IDS:
         arguments = (file_id, path) if call == "download" else (file_id,)
         try:
