@@ -17,11 +17,13 @@ import pytest
 import requests
 
 from aikit import OpenAIClient
-from aikit.providers.vertex.names import STORED, FileName, read_file_id
+from aikit.providers.vertex.names import OUTPUT, STORED, FileName, read_file_id
 from tests.foreign.aimock import Missing
 from tests.foreign.libraries import said_by
 from tests.foreign.storage_servers import BUCKET, breaking_line, fake_gcs_server, gcp_storage_emulator
+from tests.providers.vertex.answers.translated import candidate, row, written
 from tests.storage_bucket import CHUNK
+from tests.vertex_server import PROJECT, TOKEN, serving_vertex
 
 LIBRARY: Final = "google-cloud-storage==3.17.1"
 _MANY_BYTES: Final = 200 * 1024 * 1024
@@ -164,3 +166,31 @@ def test_what_one_stores_the_other_reads(server: Server, monkeypatch: pytest.Mon
         assert (found.filename, found.purpose, found.bytes) == ("theirs.txt", "vision", 6000)
         assert client.files.content(theirs.id).content == b"theirs" * 1000
         assert {file.id for file in client.files.list({"throw": True}).files} == {ours.id, theirs.id}
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_rows_of_a_job_are_read_from_where_it_wrote_them(
+    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """
+    Their names have colons, there are several of them, and all are deleted.
+    """
+    folder = "aikit/outputs/x/prediction-model-2026-09-02T20:06:30.166279Z"
+    rows = [row({"candidates": [candidate("ü" * 90_000)]}, key=f"their-{number}") for number in range(20)]
+    with _served(server, tmp_path) as url, _client_of(url, monkeypatch) as client, serving_vertex() as vertex:
+        for shard in range(2):
+            about = {"uploadType": "media", "name": f"{folder}/predictions_{shard}.jsonl"}
+            content, kind = written(rows[shard::2]), {"Content-Type": "application/octet-stream"}
+            place = f"{url}/upload/storage/v1/b/{BUCKET}/o"
+            requests.post(place, params=about, data=content, headers=kind, timeout=10).raise_for_status()
+        output = {"gcsOutputDirectory": f"gs://{BUCKET}/{folder}"}
+        state = {"state": "JOB_STATE_SUCCEEDED", "completionStats": {"successfulCount": "20"}, "outputInfo": output}
+        file_id = FileName(OUTPUT, vertex.add(model="publishers/google/models/gemini-2.5-flash", **state)).id
+        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", PROJECT)
+        with OpenAIClient(TOKEN, provider="vertex", base_url=vertex.url) as other:
+            made = other.files.content(file_id, {"throw": True}).content or b""
+            assert other.files.delete(file_id).success
+            assert other.files.content(file_id).errors[0].status == 404
+        read = [json.loads(line)["custom_id"] for line in made.splitlines()]
+        assert read == [f"their-{number}" for number in (*range(0, 20, 2), *range(1, 20, 2))]
+        assert not client.files.list({"throw": True}).files
