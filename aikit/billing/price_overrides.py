@@ -9,7 +9,7 @@ The user's own prices: given to a client, or in ``prices.json`` in the home.
     }
 
 All prices are US dollars per million tokens. ``batch`` holds those of batches; without it they are the plain ones less
-``batch_discount`` (0 to 1), and without that, less what the provider is known to give: OpenAI a half, others nothing.
+``batch_discount`` (0 to 1), and without that, less what `batch_prices.json` says of the host.
 Without ``cached_input`` it costs as other input. Tokens that are no text, or are put into a cache, may have prices of
 their own: ``input_audio``, ``output_image``, ``cached_audio``, ``cache_write`` and the like. ``max_output_tokens``
 bounds estimates. ``read``, ``source`` and ``note`` are for the reader.
