@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from aikit.providers.vertex.answers.messages import Message
 from aikit.providers.vertex.answers.misfits import MisfitError, arguments_in, list_in, text_in
 from aikit.types.wire import unix_time
 
@@ -68,28 +69,20 @@ def usage_of(told: Any) -> dict[str, Any] | None:
 
 
 def _message(blocks: list[Any]) -> dict[str, Any]:
-    said: list[str] = []
-    thought: list[str] = []
-    calls: list[dict[str, Any]] = []
-    message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None}
+    message = Message()
     for block in blocks:
         if not isinstance(block, dict):
             raise MisfitError("a block of its content is no object")
         kind = block.get("type")
         if kind == "text":
-            said.append(text_in(block, "text") or "")
+            message.said.append(text_in(block, "text") or "")
         elif kind == "thinking":
-            thought.append(text_in(block, "thinking") or "")
+            message.thought.append(text_in(block, "thinking") or "")
         elif kind == "tool_use":
-            calls.append(_call(block))
+            message.calls.append(_call(block))
         else:
-            message.setdefault("native_parts", []).append(block)
-    message["content"] = "".join(said) if said or not calls else None
-    if thought:
-        message["reasoning_content"] = "".join(thought)
-    if calls:
-        message["tool_calls"] = calls
-    return message
+            message.others.setdefault("native_parts", []).append(block)
+    return message.to_wire()
 
 
 def _call(block: Mapping[str, Any]) -> dict[str, Any]:

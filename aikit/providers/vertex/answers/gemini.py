@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from aikit.providers.vertex.answers.messages import Message
 from aikit.providers.vertex.answers.misfits import MisfitError, arguments_in, list_in, object_in, text_in
 from aikit.types.usage_names import in_openai_names
 from aikit.types.wire import unix_time
@@ -144,37 +145,32 @@ def _choice(candidate: Any, index: int, name: str) -> dict[str, Any]:
 def _end(told: str | None, *, has_calls: bool) -> str:
     if told is not None and told.startswith("IMAGE_"):
         return "content_filter"
-    return _ENDS.get(told or "", "tool_calls" if has_calls else "stop")
+    return _ENDS.get(told or "", "tool_calls" if has_calls and told in _PLAIN_ENDS else "stop")
 
 
 def _message(parts: list[Any], name: str) -> dict[str, Any]:
     """
     Return what was said, called, drawn and thought; parts of kinds that are not known are kept as they are.
     """
-    said: list[str] = []
-    thought: list[str] = []
-    calls: list[dict[str, Any]] = []
-    message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None}
+    message = Message()
     for part in parts:
         if not isinstance(part, dict):
             raise MisfitError("a part of its content is no object")
         text = text_in(part, "text")
         if text is not None:
-            (thought if part.get("thought") is True else said).append(text)
+            (message.thought if part.get("thought") is True else message.said).append(text)
         elif part.get("functionCall") is not None:
-            calls.append(_call(object_in(part, "functionCall"), part, f"call_{name}_{len(calls)}"))
-        elif part.get("inlineData") is not None or part.get("fileData") is not None:
-            _add_media(message, part, name)
+            call = _call(object_in(part, "functionCall"), part, f"call_{name}_{len(message.calls)}")
+            message.calls.append(call)
+        elif part.get("thought") is not True and (
+            part.get("inlineData") is not None or part.get("fileData") is not None
+        ):
+            _add_media(message.others, part, name)
         elif (code := _code(part)) is not None:
-            said.append(code)
+            message.said.append(code)
         elif any(value is not None for key, value in part.items() if key not in {"thought", "thoughtSignature"}):
-            message.setdefault("native_parts", []).append(part)
-    message["content"] = "".join(said) if said or not calls else None
-    if thought:
-        message["reasoning_content"] = "".join(thought)
-    if calls:
-        message["tool_calls"] = calls
-    return message
+            message.others.setdefault("native_parts", []).append(part)
+    return message.to_wire()
 
 
 def _call(call: Mapping[str, Any], part: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -192,19 +188,19 @@ def _call(call: Mapping[str, Any], part: Mapping[str, Any], name: str) -> dict[s
     return made if signature is None else {**made, "extra_content": {"google": {"thought_signature": signature}}}
 
 
-def _add_media(message: dict[str, Any], part: Mapping[str, Any], name: str) -> None:
+def _add_media(others: dict[str, Any], part: Mapping[str, Any], name: str) -> None:
     """
     Add an image, or what else is no text, as others do it who speak OpenAI's format; speech goes where OpenAI has it.
     """
     data, file = object_in(part, "inlineData"), object_in(part, "fileData")
     kind, content = text_in(data, "mimeType") or "application/octet-stream", text_in(data, "data")
-    if content is not None and kind.startswith("audio/") and "audio" not in message:
-        message["audio"] = {"id": f"audio_{name}", "data": content, "expires_at": 0, "transcript": ""}
+    if content is not None and kind.startswith("audio/") and "audio" not in others:
+        others["audio"] = {"id": f"audio_{name}", "data": content, "expires_at": 0, "transcript": ""}
         return
     url = text_in(file, "fileUri") if content is None else f"data:{kind};base64,{content}"
     if url is None:
         raise MisfitError("a part with media has neither data nor an address")
-    message.setdefault("images", []).append({"type": "image_url", "image_url": {"url": url}})
+    others.setdefault("images", []).append({"type": "image_url", "image_url": {"url": url}})
 
 
 def _code(part: Mapping[str, Any]) -> str | None:

@@ -91,6 +91,8 @@ def test_calls_of_functions_have_arguments_in_json_and_the_same_ids_each_time() 
     assert made[0]["extra_content"] == {"google": {"thought_signature": "c2ln"}}
     assert made[1]["function"]["arguments"] == "{}"
     assert answered([candidate(*calls)]) == body
+    malformed = answered([candidate(*calls, finishReason="MALFORMED_FUNCTION_CALL")])["choices"][0]
+    assert (malformed["finish_reason"], malformed["native_finish_reason"]) == ("stop", "MALFORMED_FUNCTION_CALL")
     two = answered([candidate(calls[1]), candidate(calls[1])])["choices"]
     assert len({choice["message"]["tool_calls"][0]["id"] for choice in two}) == 2
 
@@ -106,7 +108,7 @@ def test_thoughts_are_no_content() -> None:
 
 def test_images_sound_and_code_are_kept() -> None:
     """
-    Images come as data URLs, sound as OpenAI has it, code as text, and a part of a kind not known as it is.
+    Images come as data URLs, sound as OpenAI has it, code as text; a sketch, and a part of a kind not known, as it is.
     """
     parts = (
         "see: ",
@@ -116,13 +118,14 @@ def test_images_sound_and_code_are_kept() -> None:
         {"executableCode": {"language": "PYTHON", "code": "1 + 1"}},
         {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "2"}},
         {"hologram": {"depth": 3}},
+        {"inlineData": {"mimeType": "image/png", "data": "c2tldGNo"}, "thought": True},
         {"thoughtSignature": "alone"},
     )
     message = answered([candidate(*parts)])["choices"][0]["message"]
     assert message["content"] == "see: \n```python\n1 + 1\n```\n\n```\n2\n```\n"
     assert [image["image_url"]["url"] for image in message["images"]] == ["data:image/png;base64,aW1n", "gs://b/o.png"]
     assert message["audio"]["data"] == "c25k"
-    assert message["native_parts"] == [{"hologram": {"depth": 3}}]
+    assert message["native_parts"] == list(parts[6:8])
 
 
 def test_probabilities_of_tokens_are_kept() -> None:
