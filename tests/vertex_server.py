@@ -41,6 +41,8 @@ class VertexServer:
 
         loses_jobs: How many creations of jobs come about without an answer.
 
+        loses_cancels: How many cancellations come about at once and without an answer.
+
         shards: In how many objects a job writes what came of it.
 
         fails_with: Code and message of the error with which jobs fail.
@@ -64,6 +66,7 @@ class VertexServer:
 
     polls: int = 1
     loses_jobs: int = 0
+    loses_cancels: int = 0
     shards: int = 1
     fails_with: tuple[int, str] | None = None
     refuses_lists: int | None = None
@@ -192,6 +195,10 @@ class VertexServer:
         if job["state"] in _OVER:
             raise Refusal(400, f"The job is in state {job['state']} and cannot be cancelled.")
         job["state"] = "JOB_STATE_CANCELLING"
+        if self.loses_cancels:
+            self.loses_cancels -= 1
+            job |= {"state": "JOB_STATE_CANCELLED", "endTime": job["updateTime"]}
+            raise Hangup
         return {}
 
     def _delete(self, job: dict[str, Any], number: str) -> Any:

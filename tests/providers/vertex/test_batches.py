@@ -240,6 +240,19 @@ def test_a_batch_is_cancelled_unless_it_is_done_first(
     assert (error.status, error.code) == (400, "FAILED_PRECONDITION")
 
 
+def test_a_lost_answer_to_cancelling_is_no_failure(client: OpenAIClient, vertex: VertexServer) -> None:
+    """
+    Asked again, Google refuses to stop what it has stopped.
+    """
+    batch = _batch(client, _input(client, _line(1)))
+    vertex.loses_cancels = 1
+    vertex.start_anew()
+    result = client.batches.cancel(batch.id, {"throw": True})
+    assert result.batch is not None
+    assert result.batch.status == "cancelled"
+    assert [step.split()[0] for step in vertex.asked] == ["POST", "POST", "GET"]
+
+
 def test_a_failed_job_says_why_and_what_to_do(client: OpenAIClient, vertex: VertexServer) -> None:
     """
     Whose service account lacks what is said by its name.
