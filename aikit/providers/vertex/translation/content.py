@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from aikit.http.bodies import media_type
-from aikit.providers.vertex.translation.refusals import expect, expect_choice, refuse
+from aikit.providers.vertex.translation.refusals import expect, expect_choice, expect_members, refuse
 
 _UNKNOWN: Final = "application/octet-stream"
 _SOUNDS: Final = {"wav": "audio/wav", "mp3": "audio/mp3"}
@@ -17,6 +17,9 @@ _DETAILS: Final = {
     "low": "MEDIA_RESOLUTION_LOW",
     "high": "MEDIA_RESOLUTION_HIGH",
 }
+_IMAGE, _SOUND, _FILE = (
+    frozenset(names) for names in (("url", "detail"), ("data", "format"), ("file_id", "file_data", "filename"))
+)
 _MENDS: Final = "give it as a data: URL, or put it into a bucket and give gs://BUCKET/NAME"
 
 
@@ -34,7 +37,9 @@ def parts_of(content: Any, param: str) -> list[dict[str, Any]]:
     parts = []
     for number, item in enumerate(expect(content, list, param)):
         place = f"{param}[{number}]"
-        part = expect_choice(expect(item, dict, place).get("type"), _KINDS, f"{place}.type")(item, place)
+        kind = expect(item, dict, place).get("type")
+        part = expect_choice(kind, _KINDS, f"{place}.type")(item, place)
+        expect_members(item, {"type", str(kind)}, place)
         if part != {"text": ""}:
             parts.append(part)
     return parts
@@ -74,6 +79,7 @@ def _refusal(item: dict[str, Any], place: str) -> dict[str, Any]:
 def _image(item: dict[str, Any], place: str) -> dict[str, Any]:
     place = f"{place}.image_url"
     image = expect(item.get("image_url"), dict, place)
+    expect_members(image, _IMAGE, place)
     part = _media(expect(image.get("url"), str, f"{place}.url"), f"{place}.url")
     level = expect_choice(image.get("detail") or "auto", _DETAILS, f"{place}.detail")
     return part if level is None else {**part, "mediaResolution": {"level": level}}
@@ -82,6 +88,7 @@ def _image(item: dict[str, Any], place: str) -> dict[str, Any]:
 def _sound(item: dict[str, Any], place: str) -> dict[str, Any]:
     place = f"{place}.input_audio"
     sound = expect(item.get("input_audio"), dict, place)
+    expect_members(sound, _SOUND, place)
     mime_type = expect_choice(sound.get("format"), _SOUNDS, f"{place}.format")
     return _inline(mime_type, expect(sound.get("data"), str, f"{place}.data"), f"{place}.data")
 
@@ -89,6 +96,7 @@ def _sound(item: dict[str, Any], place: str) -> dict[str, Any]:
 def _file(item: dict[str, Any], place: str) -> dict[str, Any]:
     place = f"{place}.file"
     file = expect(item.get("file"), dict, place)
+    expect_members(file, _FILE, place)
     if file.get("file_data") is None:
         return _media(expect(file.get("file_id"), str, f"{place}.file_id"), f"{place}.file_id")
     data, place = expect(file["file_data"], str, f"{place}.file_data"), f"{place}.file_data"

@@ -5,13 +5,14 @@ The messages of a chat as Gemini's system instruction and turns.
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 
 from aikit.providers.vertex.translation.content import parts_of, text_of, texts_of
 from aikit.providers.vertex.translation.importing import Columns, without_empty
-from aikit.providers.vertex.translation.refusals import expect, expect_choice, refuse
+from aikit.providers.vertex.translation.refusals import expect, expect_choice, expect_members, refuse
 from aikit.validation.lines import parsed
 
 _ARGUMENTS_LEVEL: Final = 8
@@ -20,6 +21,19 @@ _ARGUMENTS_LEVEL: Final = 8
 _UNSIGNED: Final = base64.b64encode(b"skip_thought_signature_validator").decode()
 """What Gemini 3 takes for the signature of a call that another model made."""
 
+_MEMBERS: Final[Mapping[str, frozenset[str]]] = {
+    "system": frozenset(("role", "content", "name")),
+    "user": frozenset(("role", "content", "name")),
+    "model": frozenset(
+        (
+            *("role", "content", "name", "refusal", "tool_calls", "function_call", "audio"),
+            *("annotations", "reasoning", "reasoning_content"),  # of answers, which no model is given back
+        )
+    ),
+    "tool": frozenset(("role", "content", "name", "tool_call_id")),
+}
+_CALL: Final = frozenset(("id", "type", "index", "function", "extra_content"))
+_FUNCTION: Final = frozenset(("name", "arguments"))
 _ROLES: Final = {"system": "system", "developer": "system", "user": "user", "assistant": "model", "tool": "tool"}
 
 # https://cloud.google.com/vertex-ai/generative-ai/docs/thought-signatures (read 2026-11-30)
@@ -62,6 +76,9 @@ class Conversation:
         for number, message in enumerate(expect(messages, list, "messages")):
             param = f"messages[{number}]"
             role = expect_choice(expect(message, dict, param).get("role"), _ROLES, f"{param}.role")
+            expect_members(message, _MEMBERS[role], param)
+            if role != "model" and message.get("content") is None:
+                refuse(f"{param}.content", "is missing")
             if message.get("name") and role != "tool":
                 refuse(f"{param}.name", "is nothing that Vertex AI can be told; write in the text who speaks")
             if role == "system":  # wherever it stands
@@ -122,7 +139,7 @@ class Conversation:
         call_id = expect(message.get("tool_call_id"), str, f"{param}.tool_call_id")
         if call_id not in self._names:
             refuse(f"{param}.tool_call_id", f'is "{call_id[:60]}", and no call before it has that id')
-        text = text_of(message.get("content") or "", f"{param}.content")
+        text = text_of(message["content"], f"{param}.content")
         return {"id": call_id, "name": self._names[call_id], "response": self._response(text)}
 
     def _response(self, text: str) -> dict[str, Any]:
@@ -141,7 +158,9 @@ class Conversation:
 
 def _function_call(call: Any, param: str) -> tuple[str, str, dict[str, Any]]:
     expect_choice(expect(call, dict, param).get("type", "function"), {"function": None}, f"{param}.type")
+    expect_members(call, _CALL, param)
     function = expect(call.get("function"), dict, f"{param}.function")
+    expect_members(function, _FUNCTION, f"{param}.function")
     name = expect(function.get("name"), str, f"{param}.function.name")
     call_id = expect(call.get("id"), str, f"{param}.id")
     place = f"{param}.function.arguments"

@@ -5,11 +5,14 @@ The refusal of a line that cannot be translated, and the checks of its values th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, NoReturn, TypeVar
 
+from aikit.types.suggestions import did_you_mean
 from aikit.validation.problems import kind_of
 
 T = TypeVar("T")
+_NOTHINGS: Any = (None, "", [], {}, False)
 
 
 class RefusedError(Exception):
@@ -49,6 +52,21 @@ def expect(value: Any, kind: type[T], param: str) -> T:
     if type(value) is kind:
         return value
     raise _wrong_type(value, kind_of(kind()), param)
+
+
+def expect_members(value: Mapping[str, Any], known: AbstractSet[str], param: str) -> None:
+    """
+    Check that *value*, an object at *param*, has only *known* members, and others only as far as they say nothing.
+
+    Raises:
+        RefusedError: It has another, which would be lost.
+    """
+    if value.keys() <= known:
+        return
+    for name, member in value.items():
+        if name not in known and member not in _NOTHINGS:
+            place, near = f"{param}.{name[:60]}", did_you_mean(name, known)
+            raise RefusedError(f"'{place}' is nothing that Vertex AI can be told; leave it out{near or '.'}", place)
 
 
 def expect_number(value: Any, param: str) -> float:

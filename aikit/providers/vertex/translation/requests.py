@@ -10,7 +10,14 @@ from typing import Any, Final
 import attrs
 
 from aikit.providers.vertex.translation.messages import Conversation
-from aikit.providers.vertex.translation.refusals import expect, expect_choice, expect_integer, expect_number, refuse
+from aikit.providers.vertex.translation.refusals import (
+    expect,
+    expect_choice,
+    expect_integer,
+    expect_members,
+    expect_number,
+    refuse,
+)
 from aikit.providers.vertex.translation.schemas import gemini_schema
 from aikit.providers.vertex.translation.shared import Shared
 from aikit.providers.vertex.translation.tools import gemini_choice, gemini_tools
@@ -20,6 +27,7 @@ _SMALLEST: Final = -(2**31)
 _SCHEMA_LEVEL: Final = 4
 _MOST_STOPS: Final = 5
 _FORMATS: Final = {"text": False, "json_object": True, "json_schema": True}
+_JSON_SCHEMA: Final = frozenset(("name", "description", "schema", "strict"))
 _BUDGETS: Final = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
 _LEVELS: Final = {"minimal": "MINIMAL", "low": "LOW", "medium": "MEDIUM", "high": "HIGH"}
 
@@ -111,12 +119,15 @@ def _response_format(request: _Request, value: Any) -> None:
 
 def _format(value: Any) -> dict[str, Any]:
     kind = expect(value, dict, "response_format").get("type")
-    if not expect_choice(kind, _FORMATS, "response_format.type"):
+    is_json = expect_choice(kind, _FORMATS, "response_format.type")
+    expect_members(value, {"type", "json_schema"}, "response_format")
+    if not is_json:
         return {}
     config: dict[str, Any] = {"responseMimeType": "application/json"}
     if kind == "json_schema":
         param = "response_format.json_schema"
         told = expect(value.get("json_schema"), dict, param)
+        expect_members(told, _JSON_SCHEMA, param)
         if told.get("schema") is not None:
             config["responseSchema"] = gemini_schema(told["schema"], f"{param}.schema", _SCHEMA_LEVEL)
             if told.get("description"):

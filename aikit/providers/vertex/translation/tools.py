@@ -8,13 +8,14 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from aikit.providers.vertex.translation.refusals import expect, expect_choice, refuse
+from aikit.providers.vertex.translation.refusals import expect, expect_choice, expect_members, refuse
 from aikit.providers.vertex.translation.schemas import gemini_schema
 
 _PARAMETERS_LEVEL: Final = 7
 """Of nesting, of the parameters of a function: below line, request, tools, tool, functionDeclarations and function."""
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}")
+_FUNCTION: Final = frozenset(("name", "description", "parameters", "strict"))
 MODES: Final = {"none": "NONE", "auto": "AUTO", "required": "ANY"}
 
 
@@ -28,7 +29,9 @@ def functions_of(tools: Any) -> Iterator[tuple[dict[str, Any], str]]:
     for number, tool in enumerate(expect(tools, list, "tools")):
         param = f"tools[{number}]"
         expect_choice(expect(tool, dict, param).get("type"), {"function": None}, f"{param}.type")
+        expect_members(tool, {"type", "function"}, param)
         function = expect(tool.get("function"), dict, f"{param}.function")
+        expect_members(function, _FUNCTION, f"{param}.function")
         expect(function.get("name"), str, f"{param}.function.name")
         yield function, f"{param}.function"
 

@@ -347,6 +347,41 @@ def test_what_changes_neither_answer_nor_price_is_left_out_and_logged(caplog: py
             "tool_calls",
         ),
         ({"messages": [{**HELLO[0], "name": "Ada"}]}, "messages[0].name", "in the text who speaks"),
+        ({"messages": [*HELLO, {"role": "user", "contents": "x"}]}, "messages[1].contents", 'did you mean "content"'),
+        ({"messages": [*HELLO, {"role": "user"}]}, "messages[1].content", "is missing"),
+        ({"messages": [*HELLO, {"role": "system", "content": None}]}, "messages[1].content", "is missing"),
+        (
+            {"messages": [*HELLO, {"role": "assistant", "content": "x", "images": [{"type": "image_url"}]}]},
+            "messages[1].images",
+            "leave it out",
+        ),
+        ({"messages": [{**HELLO[0], "tool_calls": [_call("a", "f", "{}")]}]}, "messages[0].tool_calls", "leave it out"),
+        (
+            {"messages": [*HELLO, {"role": "assistant", "tool_calls": [{**_call("a", "f", "{}"), "argument": 1}]}]},
+            "messages[1].tool_calls[0].argument",
+            "leave it out",
+        ),
+        (
+            {"messages": _user({"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}})},
+            "messages[0].content[0].cache_control",
+            "leave it out",
+        ),
+        (
+            {"messages": _user(_image("gs://bucket/a.png", format="image/webp"))},
+            "messages[0].content[0].image_url.format",
+            "leave it out",
+        ),
+        (
+            {"tools": [{"type": "function", "function": {"name": "f", "parameter": {"type": "object"}}}]},
+            "tools[0].function.parameter",
+            'did you mean "parameters"',
+        ),
+        ({"response_format": {"type": "json_object", "schema": {}, "x": 1}}, "response_format.x", "leave it out"),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"schemas": {"type": "object"}}}},
+            "response_format.json_schema.schemas",
+            'did you mean "schema"',
+        ),
         ({"messages": "hi"}, "messages", "an array"),
         ({"messages": ["hi"]}, "messages[0]", "an object"),
         ({"temperature": "1"}, "temperature", "a number"),
@@ -384,6 +419,22 @@ def test_what_cannot_be_translated_is_refused_with_its_line(body: Any, param: st
     assert (error.line, error.param) == (2, f"body.{param}")
     assert said in error.message
     assert error.code in {"unsupported", "invalid_type"}
+
+
+def test_what_an_answer_says_beside_its_content_may_stand_in_the_next_conversation() -> None:
+    """
+    As far as it says nothing, or is what no model is given back.
+    """
+    said: dict[str, Any] = {
+        "role": "assistant",
+        "content": "x",
+        "refusal": None,
+        "annotations": [],
+        "audio": None,
+        "images": [],
+    }
+    told = request_of(messages=[*HELLO, {**said, "reasoning_content": "hm"}])
+    assert told["contents"] == [_TURN, {"role": "model", "parts": [{"text": "x"}]}]
 
 
 def test_arguments_of_another_type_than_before_are_refused() -> None:
