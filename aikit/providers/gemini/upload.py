@@ -18,10 +18,11 @@ from aikit.http.flow import Flow, Gather, Pause
 from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
 from aikit.http.refusals import discreet, error_from, raise_for_status, understood
-from aikit.http.retry import may_have_been_done
+from aikit.http.retry import may_have_been_applied, may_have_been_done
 from aikit.http.slices import slice_of
 from aikit.http.sources import Source, has_slices
 from aikit.providers.gemini.files import file_from_wire, uploaded_from_wire
+from aikit.providers.google.batches import before_asking
 from aikit.providers.google.chunks import Chunk, is_at
 from aikit.providers.google.paging import unreadable
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError
@@ -64,7 +65,10 @@ class Upload:
         Raises:
             OpenAIError: It was refused, or did not arrive.
         """
-        session = yield from self._begin()
+        try:
+            session = yield from self._begin()
+        except OpenAIError as error:  # a session is no file
+            raise before_asking(error) if may_have_been_applied(error) else error from None
         size = self.source.size_bytes
         if size is None or not has_slices(self.source):
             return (yield from session.send_once(size))

@@ -93,6 +93,19 @@ def test_a_file_that_is_not_there_is_not_found_though_google_says_403(monkeypatc
         assert [error.status for error in client.files.delete("file-a").errors] == [403]
 
 
+@pytest.mark.parametrize("step", [reset(), answer(503), answer(200), answer(400)])
+def test_a_session_that_does_not_come_about_leaves_no_file(step: Any) -> None:
+    """
+    So nothing is in doubt when the answer to its beginning is lost, or no answer.
+    """
+    with (
+        serving(step) as server,
+        OpenAIClient("AIza-0", provider="gemini", base_url=server.url, max_retries=0) as client,
+    ):
+        (error,) = client.files.create(b"abc", "user_data", {"filename": "a.bin"}).errors
+    assert (error.is_ambiguous, len(server.received)) == (False, 1)
+
+
 def test_an_error_about_the_key_does_not_show_it() -> None:
     """
     Servers repeat what they were sent, also in details.
