@@ -25,6 +25,7 @@ STATUSES: Final = ("ok", "failed", "expired", "cancelled", "missing")
 _USUAL_ENDS: Final = frozenset(("stop", "end_turn", "eos", "eos_token", "stop_sequence"))
 _SAID: Final = ("message", "reasoning")  # no set: the value in an odd answer may have no hash
 _CALLS: Final = ("tool_calls", "function_call", "audio")
+_UNREAD: Final = frozenset(("invalid_response", "invalid_json_line", "line_too_long"))
 _NEVER_RAN: Final = {"batch_expired": "expired", "batch_cancelled": "cancelled"}
 
 
@@ -261,8 +262,13 @@ def is_unreadable(response: Mapping[str, Any]) -> bool:
 def says_nothing(answer: Mapping[str, Any]) -> bool:
     """
     Return whether a line tells neither what was answered nor why nothing was: it may be paid.
+
+    So may an answer of which the line says that it could not be read where the line was made.
     """
     response = _mapping(answer.get("response"))
+    for error in (answer.get("error"), _mapping(body_of(response)).get("error")):
+        if name_of(_mapping(error).get("code")) in _UNREAD:
+            return True
     reasons = (_told(answer.get("error")), response.get("body"), whole_number(response.get("status_code")))
     return is_unreadable(response) or not any(reason is not None for reason in reasons)
 

@@ -4,6 +4,7 @@ Messages of Claude as chat completions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ _ENDS: Final = {
     "refusal": "content_filter",
 }
 _PLAIN_ENDS: Final = frozenset((None, "end_turn", "max_tokens", "tool_use"))
+_PAID: Final = re.compile(r"_tokens$|^cache_creation$|^server_tool_use$")
 _COUNTS: Final = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 
 
@@ -53,8 +55,8 @@ def usage_of(told: Any) -> dict[str, Any] | None:
     if not isinstance(told, dict):
         return None
     counts = [told.get(name) or 0 for name in _COUNTS]
-    if any(type(count) is not int for count in counts) or not any(counts):
-        return told or None  # whose reader tells what cannot be read
+    if any(type(count) is not int for count in counts) or None in map(told.get, _COUNTS[:2]):
+        return told or None  # whose reader tells what cannot be read, or is not told
     fresh, answered, read, written = counts
     asked = fresh + read + written
     usage = {
@@ -64,7 +66,7 @@ def usage_of(told: Any) -> dict[str, Any] | None:
         "prompt_tokens_details": {"cached_tokens": read, **({"cache_creation_tokens": written} if written else {})},
         "completion_tokens_details": {"reasoning_tokens": 0},
     }
-    kept = {name: told[name] for name in ("cache_creation", "server_tool_use") if told.get(name)}
+    kept = {name: value for name, value in told.items() if value and name not in _COUNTS and _PAID.search(name)}
     return {**usage, **kept}
 
 

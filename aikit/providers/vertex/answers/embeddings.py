@@ -8,8 +8,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+from aikit.providers.vertex.answers.gemini import add_kinds
 from aikit.providers.vertex.answers.misfits import MisfitError, list_in, object_in
-from aikit.types.wire import whole_number
+from aikit.types.wire import NOTHING, whole_number
 
 _NUMBERS: Final = frozenset((float, int))
 
@@ -21,10 +22,23 @@ def embedding_list(response: Mapping[str, Any], model: str) -> dict[str, Any]:
     Raises:
         MisfitError: It has no vector, or one with what is no finite number.
     """
-    told = response.get("tokenCount")
-    usage = object_in(response, "usageMetadata")
-    tokens = whole_number(told if told is not None else usage.get("promptTokenCount"))
-    return _list([object_in(response, "embedding")], model, tokens)
+    return _list([object_in(response, "embedding")], model, usage_of(response))
+
+
+def usage_of(response: Mapping[str, Any]) -> dict[str, Any] | None:
+    """
+    Return the tokens of the text, or of what else was embedded, that *response* tells.
+    """
+    told, about = response.get("tokenCount"), response.get("usageMetadata")
+    about = about if isinstance(about, dict) else NOTHING
+    usage = _usage(whole_number(told if told is not None else about.get("promptTokenCount")))
+    kinds: dict[str, Any] = {}
+    add_kinds(kinds, about.get("promptTokensDetails"))
+    return {**usage, "prompt_tokens_details": kinds} if usage and kinds else usage
+
+
+def _usage(tokens: int | None) -> dict[str, Any] | None:
+    return None if tokens is None else {"prompt_tokens": tokens, "total_tokens": tokens}
 
 
 def embedding_list_of_predictions(predictions: list[Any], model: str) -> dict[str, Any]:
@@ -39,15 +53,14 @@ def embedding_list_of_predictions(predictions: list[Any], model: str) -> dict[st
     found = [object_in(one, "embeddings") for one in predictions]
     counts = [whole_number(object_in(one, "statistics").get("token_count")) for one in found]
     tokens = None if None in counts else sum(count or 0 for count in counts)
-    return _list(found, model, tokens)
+    return _list(found, model, _usage(tokens))
 
 
-def _list(found: list[Mapping[str, Any]], model: str, tokens: int | None) -> dict[str, Any]:
+def _list(found: list[Mapping[str, Any]], model: str, usage: dict[str, Any] | None) -> dict[str, Any]:
     data = [
         {"object": "embedding", "index": index, "embedding": _vector(list_in(one, "values"))}
         for index, one in enumerate(found)
     ]
-    usage = None if tokens is None else {"prompt_tokens": tokens, "total_tokens": tokens}
     return {"object": "list", "data": data, "model": model, "usage": usage}
 
 

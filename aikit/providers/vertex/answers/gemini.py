@@ -10,7 +10,7 @@ from typing import Any, Final
 from aikit.providers.vertex.answers.messages import Message
 from aikit.providers.vertex.answers.misfits import MisfitError, arguments_in, list_in, object_in, text_in
 from aikit.types.usage_names import in_openai_names
-from aikit.types.wire import unix_time
+from aikit.types.wire import unix_time, whole_number
 
 # https://cloud.google.com/vertex-ai/generative-ai/docs/reference/rest/v1/GenerateContentResponse (read 2026-11-30)
 _ENDS: Final = {
@@ -84,14 +84,16 @@ def usage_of(told: Any) -> dict[str, Any] | None:
     total = told.get("totalTokenCount")
     if total is None and not asked + answered:
         return None
+    if not asked or (total is None and not answered):
+        return dict(in_openai_names(told))  # likewise, and what is not told is no zero
     of_prompt: dict[str, Any] = {"cached_tokens": cached}
     of_answer: dict[str, Any] = {"reasoning_tokens": thought}
     for name, details in (("promptTokensDetails", of_prompt), ("candidatesTokensDetails", of_answer)):
-        _add_kinds(details, told.get(name))
+        add_kinds(details, told.get(name))
     if tools:
-        _add_kinds(of_prompt, told.get("toolUsePromptTokensDetails"))
+        add_kinds(of_prompt, told.get("toolUsePromptTokensDetails"))
     if cached and told.get("cacheTokensDetails"):
-        _add_kinds(of_prompt.setdefault("cached_tokens_details", {}), told["cacheTokensDetails"])
+        add_kinds(of_prompt.setdefault("cached_tokens_details", {}), told["cacheTokensDetails"])
     return {
         "prompt_tokens": asked,
         "completion_tokens": answered,
@@ -101,13 +103,13 @@ def usage_of(told: Any) -> dict[str, Any] | None:
     }
 
 
-def _add_kinds(details: dict[str, Any], entries: Any) -> None:
+def add_kinds(details: dict[str, Any], entries: Any) -> None:
     """
     Add to *details* how many tokens are no text.
     """
     for entry in entries if type(entries) is list else ():
         kind = entry.get("modality") if isinstance(entry, dict) else None
-        if kind != "TEXT" and isinstance(kind, str) and type(count := entry.get("tokenCount")) is int and count:
+        if kind != "TEXT" and isinstance(kind, str) and (count := whole_number(entry.get("tokenCount"))):
             details[f"{kind.lower()}_tokens"] = details.get(f"{kind.lower()}_tokens", 0) + count
 
 

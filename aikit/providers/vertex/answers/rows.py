@@ -10,8 +10,7 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.providers.vertex.answers import claude, gemini
-from aikit.providers.vertex.answers.embeddings import embedding_list, embedding_list_of_predictions
+from aikit.providers.vertex.answers import claude, embeddings, gemini
 from aikit.providers.vertex.answers.failures import failed_response, is_told, response_with_error
 from aikit.providers.vertex.answers.ids import RowIds
 from aikit.providers.vertex.answers.misfits import MisfitError, compact_json, decoded
@@ -164,11 +163,11 @@ def _told(row: Mapping[str, Any], answer: Mapping[str, Any]) -> Any:
 def _body(row: Mapping[str, Any], answer: Mapping[str, Any], name: str, model: str) -> dict[str, Any]:
     predictions = row.get("predictions")
     if isinstance(predictions, list) and predictions:
-        return embedding_list_of_predictions(predictions, model)
+        return embeddings.embedding_list_of_predictions(predictions, model)
     if not answer:
         raise MisfitError("there is none, and no status that says why")
     if answer.get("embedding") is not None:
-        return embedding_list(answer, model)
+        return embeddings.embedding_list(answer, model)
     if answer.get("type") == "message":
         return claude.chat_completion(answer, row, name, model)
     return gemini.chat_completion(answer, row, name, model)
@@ -178,7 +177,8 @@ def _with_usage(response: dict[str, Any], answer: Mapping[str, Any]) -> dict[str
     """
     Return *response* with the tokens that were told though it is an error: they may be paid.
     """
-    usage = gemini.usage_of(answer.get("usageMetadata")) or claude.usage_of(answer.get("usage"))
+    usage = embeddings.usage_of(answer) if "tokenCount" in answer else gemini.usage_of(answer.get("usageMetadata"))
+    usage = usage or claude.usage_of(answer.get("usage"))
     if usage is not None:
         response["body"] |= {"usage": usage, "model": answer.get("modelVersion") or answer.get("model")}
     return response
