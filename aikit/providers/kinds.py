@@ -40,6 +40,8 @@ class Kind:
         required: Settings without which it is of no use.
 
         takes_query: Whether its base URL may have a query.
+
+        forms: Option → pattern of its values, and what that is in words.
     """
 
     path: str
@@ -50,6 +52,7 @@ class Kind:
     needs_key: bool = True
     required: tuple[str, ...] = ()
     takes_query: bool = False
+    forms: Mapping[str, tuple[str, str]] = attrs.field(factory=dict)
 
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -81,6 +84,13 @@ KINDS: Final[Mapping[str, Kind]] = {
         needs_key=False,
         required=("base_url",),
         takes_query=True,
+        forms={
+            "api_version": (
+                r"(?i:v1|latest|preview)|20\d\d-\d\d-\d\d(-preview)?",
+                "one of v1, preview, or a date such as 2024-10-21",
+            ),
+            "ad_token": (r"[A-Za-z0-9._~+/=-]+", "a token alone, without Bearer or quotes; copy it again, whole"),
+        },
     ),
     "gemini": Kind(
         path="aikit.providers.gemini.provider:GeminiProvider",

@@ -388,27 +388,3 @@ def test_a_key_of_a_file_wants_its_address_beside_it(house: Path) -> None:
     with pytest.raises(ValueError, match=f"{path}:1: provider 'azure' has a key and no baseURL; add it there"):
         found.get("azure")
     assert found.get("azure", {"base_url": "https://mine.example"}).api_key == _KEY
-
-
-@pytest.mark.parametrize(
-    ("kind", "setting", "variables"),
-    [
-        ("openai", "base_url", ("OPENAI_BASE_URL", "OPENAI_API_BASE")),
-        ("openai", "organization", ("OPENAI_ORG_ID", "OPENAI_ORGANIZATION")),
-        ("azure", "base_url", ("AZURE_OPENAI_ENDPOINT", "AZURE_API_BASE")),
-        ("gemini", "base_url", ("GOOGLE_GEMINI_BASE_URL", "GEMINI_API_BASE")),
-        ("vertex", "base_url", ("GOOGLE_VERTEX_BASE_URL", "VERTEXAI_API_BASE")),
-    ],
-)
-def test_names_of_the_environment_are_those_of_each_cloud_and_of_litellm(
-    kind: str, setting: str, variables: tuple[str, str]
-) -> None:
-    """
-    A key that another program of the same environment sends to a gateway does not go past it; a cloud's own name wins.
-    """
-    clouds, litellms = (f"https://{number}.example" for number in (1, 2))
-    for environ, told in (
-        ({variables[1]: litellms}, litellms),
-        ({variables[1]: litellms, variables[0]: clouds}, clouds),
-    ):
-        assert ProviderSettings(kind=kind).or_environment(environ).setting(setting) == told
