@@ -209,8 +209,14 @@ class Run:
         with bars(self.output, [size]) as shown:
             bar = shown.file(path.name, size)
             try:
-                limits, folder = self.client.provider.limits, self.folder.parts_of(order.key)
-                parts = plan(path, limits, folder, lambda done: bar(Progress(done, size, "checking", 1)))
+                provider, folder = self.client.provider, self.folder.parts_of(order.key)
+                parts = plan(
+                    path,
+                    provider.limits,
+                    folder,
+                    lambda done: bar(Progress(done, size, "checking", 1)),
+                    provider.line_rules,
+                )
             except (Rejected, OpenAIError) as problem:
                 is_disk = getattr(problem, "code", None) == "unwritable_file"
                 raise Refused(_errors_of(problem), was_sent=is_disk) from problem

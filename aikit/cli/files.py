@@ -21,6 +21,7 @@ from aikit.cli.output.formats import counted
 from aikit.cli.output.progress import Bars, bars
 from aikit.cli.safety import Styled, safe, styled
 from aikit.http.context import CallContext
+from aikit.providers import Provider
 from aikit.resources.files.parameters import (
     MAX_LIST_LIMIT,
     MAX_RATE,
@@ -32,7 +33,6 @@ from aikit.storage.walk import Links
 from aikit.types.errors import OpenAIError, error_to_json
 from aikit.types.files import OpenAIFile
 from aikit.validation import check_file
-from aikit.validation.limits import Limits
 
 _paths: Final = click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=InputPath(allow_dash=True))
 _ids: Final = click.argument("file_ids", metavar="ID...", nargs=-1, required=True)
@@ -188,7 +188,7 @@ def check(paths: Sequence[str], purpose: str, filename: str | None, *, follow_li
     links = Links(follow_links)
     inputs = inputs_of(paths, filename=filename, purpose=purpose, links=links)
     with settings.connected() as client:
-        checked: list[Checked] = check_inputs(inputs, purpose, client.provider.limits, output)
+        checked: list[Checked] = check_inputs(inputs, purpose, client.provider, output)
     code = print_checked(checked, output, is_many=is_many(paths))
     links.tell(output.say)
     return code
@@ -242,12 +242,12 @@ class Checked:
         return {"path": self.name, "ok": not self.errors, "errors": [error_to_json(error) for error in self.errors]}
 
 
-def check_inputs(inputs: Sequence[Input], purpose: str, limits: Limits, output: Output) -> list[Checked]:
+def check_inputs(inputs: Sequence[Input], purpose: str, provider: Provider, output: Output) -> list[Checked]:
     """
     Check each of *inputs*, with a bar on a terminal.
     """
     with bars(output, [one.size_bytes for one in inputs]) as shown:
-        return [Checked(one.name, _problems(one, purpose, limits, shown)) for one in inputs]
+        return [Checked(one.name, _problems(one, purpose, provider, shown)) for one in inputs]
 
 
 def print_checked(checked: Sequence[Checked], output: Output, *, is_many: bool) -> int:
@@ -265,12 +265,13 @@ def print_checked(checked: Sequence[Checked], output: Output, *, is_many: bool) 
     return Exit.PROBLEMS if bad else Exit.DONE
 
 
-def _problems(one: Input, purpose: str, limits: Limits, shown: Bars) -> tuple[OpenAIError, ...]:
+def _problems(one: Input, purpose: str, provider: Provider, shown: Bars) -> tuple[OpenAIError, ...]:
     bar = shown.file(one.name, one.size_bytes)
     try:
         if one.source is None:
             return (one.error,) if one.error else ()
-        return tuple(check_file(one.source.resolved(), purpose, limits, CallContext(on_progress=bar)))
+        context = CallContext(on_progress=bar)
+        return tuple(check_file(one.source.resolved(), purpose, provider.limits, context, provider.line_rules))
     except OpenAIError as error:
         return (error,)
     finally:

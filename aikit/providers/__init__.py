@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from aikit.types.files import FileOrder, FilePage, OpenAIFile, OpenAIFileDeleted
     from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart, UploadOrder
     from aikit.validation.limits import Limits
+    from aikit.validation.lines import LineRules
+    from aikit.validation.problems import Problems
 
 
 class Provider(Protocol):
@@ -65,6 +67,10 @@ class Provider(Protocol):
     @property
     def limits(self) -> Limits:
         """Sizes, counts and purposes that the provider accepts."""
+        ...
+
+    def line_rules(self, problems: Problems) -> LineRules | None:
+        """Return its own rules for lines of batches, which add to *problems*; ``None`` where there are none."""
         ...
 
     def account(self, batch: OpenAIBatch | None = None) -> Account:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from aikit.providers.checks import Finding
     from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
+    from aikit.validation.lines import LineRules
+    from aikit.validation.problems import Problems
 
 T = TypeVar("T", OpenAIFile, OpenAIFileDeleted, OpenAIUpload, "OpenAIBatch")
 
@@ -101,6 +103,12 @@ class OpenAIProvider:
     def limits(self) -> Limits:
         """OpenAI's limits at its own address, hardly any elsewhere."""
         return limits_for("openai" if self.base_url == OPENAI_URL else "compatible")
+
+    def line_rules(self, problems: Problems) -> LineRules | None:  # noqa: ARG002  there are none
+        """
+        Return ``None``: the general rules for lines of batches are OpenAI's.
+        """
+        return None
 
     def account(self, batch: OpenAIBatch | None = None) -> Account:  # noqa: ARG002  the same for all batches
         """

@@ -4,7 +4,8 @@ The check of files, uploads and batches before the first byte is sent.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 from aikit.http.context import CallContext
 from aikit.http.sources import Source, has_slices
@@ -15,11 +16,30 @@ from aikit.types.uploads import UploadOrder
 from aikit.validation.limits import Limits
 from aikit.validation.problems import Problems
 
+if TYPE_CHECKING:
+    from aikit.validation.lines import LineRules
+
 _TEXT_EXTENSIONS: Final = ("", ".json", ".ndjson", ".txt")
 """Extensions that JSONL files often have by mistake; their lines are checked, too."""
 
 
-def check_file(source: Source, purpose: str, limits: Limits, context: CallContext | None = None) -> list[OpenAIError]:
+def no_line_rules(problems: Problems) -> None:
+    """
+    Return that there are no rules but the general ones.
+    """
+
+
+MakeLineRules = Callable[[Problems], "LineRules | None"]
+"""Makes a provider's own rules for lines of batches, which add to these problems; ``None`` where there are none."""
+
+
+def check_file(
+    source: Source,
+    purpose: str,
+    limits: Limits,
+    context: CallContext | None = None,
+    line_rules: MakeLineRules = no_line_rules,
+) -> list[OpenAIError]:
     """
     Return all problems for which a provider would refuse *source*; empty when there is none.
 
@@ -31,6 +51,8 @@ def check_file(source: Source, purpose: str, limits: Limits, context: CallContex
         limits: The limits of the provider.
 
         context: Gets the progress, in the phase ``"checking"``; its cancellation ends the check.
+
+        line_rules: Makes the provider's own rules for lines of batches, if it has some.
 
     Returns:
         Problems of the whole file, then those of its lines in their order; at most a hundred, the last of which
@@ -55,7 +77,8 @@ def check_file(source: Source, purpose: str, limits: Limits, context: CallContex
         if error is not None:
             problems.add(error)
     if source.is_replayable and source.size_bytes != 0 and _has_lines_to_check(source.name, purpose, limits):
-        read = _check_content(source, purpose, limits, context or CallContext(), problems)
+        own = line_rules(problems) if purpose == "batch" else None
+        read = _check_content(source, purpose, limits, context or CallContext(), problems, own=own)
         error = _size_problem(read, purpose, most) if read and source.size_bytes is None else None
         if error is not None:
             problems.add(error)
@@ -126,7 +149,9 @@ def _choice_problem(name: str, value: str, allowed: tuple[str, ...]) -> OpenAIEr
     return OpenAIError(message=message, code="invalid_value", param=name)
 
 
-def _check_content(source: Source, purpose: str, limits: Limits, context: CallContext, problems: Problems) -> int:
+def _check_content(
+    source: Source, purpose: str, limits: Limits, context: CallContext, problems: Problems, *, own: LineRules | None
+) -> int:
     """
     Add the problems of the lines to *problems*; return how many bytes were read.
     """
@@ -142,7 +167,7 @@ def _check_content(source: Source, purpose: str, limits: Limits, context: CallCo
     try:
         reader = source.open()
         try:
-            check_lines(purpose, reader, limits, problems, on_read)
+            check_lines(purpose, reader, limits, problems, on_read, own=own)
         finally:
             reader.close()
     except CancelledError:

@@ -45,6 +45,21 @@ class Rules(Protocol):
         ...
 
 
+class LineRules(Protocol):
+    """
+    A provider's own rules for lines of batches that obey the general ones.
+    """
+
+    @property
+    def decoder(self) -> json.JSONDecoder:
+        """What reads the lines."""
+        ...
+
+    def check(self, line: dict[str, Any], number: int) -> None:
+        """Check one line."""
+        ...
+
+
 def check_lines(
     purpose: str,
     reader: Reader,
@@ -53,6 +68,7 @@ def check_lines(
     on_read: Callable[[int], None] | None = None,
     *,
     rules: Rules | None = None,
+    own: LineRules | None = None,
 ) -> None:
     """
     Add all problems of the lines of *reader* to *problems*.
@@ -72,13 +88,19 @@ def check_lines(
 
         rules: Used instead of those of *purpose*; made with the same *problems*.
 
+        own: The provider's, for the lines that obey these; made with the same *problems*, too.
+
     Raises:
         OpenAIError: *reader* cannot be read to its end; *problems* has the problems found before.
     """
     rules = rules or _RULES[purpose](limits, problems)
-    objects = Objects(iter_lines(reader, limits.line_max_bytes, on_read), limits, problems)
+    decoder = None if own is None else own.decoder
+    objects = Objects(iter_lines(reader, limits.line_max_bytes, on_read), limits, problems, decoder=decoder)
     for number, _, value in objects:
+        known = problems.count
         rules.check(value, number)
+        if own is not None and problems.count == known:
+            own.check(value, number)
     if not objects.is_empty:
         rules.finish()
 

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
     from aikit.types.files import FileOrder, FilePage, OpenAIFile, OpenAIFileDeleted
     from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart, UploadOrder
+    from aikit.validation.lines import LineRules
+    from aikit.validation.problems import Problems
 
 KIND: Final = "vertex"
 
@@ -83,6 +85,12 @@ class VertexProvider(OpenAIProvider):
     def limits(self) -> Limits:
         """Limits of Vertex AI, and of its storage."""
         return limits_for(KIND)
+
+    def line_rules(self, problems: Problems) -> LineRules:
+        """
+        Return the rules that lines obey which can be translated and imported.
+        """
+        return vertex.staging.TranslationRules(problems)
 
     def account(self, batch: OpenAIBatch | None = None) -> Account:  # noqa: ARG002  the same for all batches
         """

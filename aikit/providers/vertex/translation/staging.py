@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -185,32 +186,72 @@ class _Translation:
         if self.shared is None:
             self.endpoint = value["url"]
             self.shared = Shared(_model(value["body"].get("model"), self.endpoint, number))
-        try:
-            translated = self._translated(value["body"], number, line, self.shared)
-        except RefusedError as error:
-            self._problems.add_line(number, error.code, error.message, f"body.{error.param}")
-        except UnicodeEncodeError:
-            message = "A text has half of a surrogate pair, which is no character; remove it."
-            self._problems.add_line(number, "invalid_value", message, "body")
-        except RecursionError:
-            self._problems.add_line(number, "unsupported", "The request is nested too deeply.", "body")
-        else:
+        with _refusals(self._problems, number):
+            if self.shared.model.shape == OPENAI:
+                translated = line
+            else:
+                is_plain = line.isascii() and b"\\u" not in line  # then the quicker way leads to the same
+                encode = _encode_ascii if is_plain else _encode
+                translated = encode(_translated(value["body"], number, self.endpoint, self.shared)).encode()
             self._requests.write(translated + b"\n")
             self._ids.write(json.dumps(value["custom_id"]).encode() + b"\n")
 
-    def _translated(self, body: Mapping[str, Any], number: int, line: bytes, shared: Shared) -> bytes:
-        name = "key"
-        if shared.model.shape == OPENAI:
-            return line
-        if shared.model.shape == ANTHROPIC:
-            name, request = "custom_id", claude_request(body, shared)
-        elif self.endpoint == EMBEDDINGS:
-            request = embedding_request(body, shared)
-        else:
-            request = gemini_request(body, shared)
-        is_plain = line.isascii() and b"\\u" not in line  # then the quicker way leads to the same
-        encode = _encode_ascii if is_plain else _encode
-        return encode({name: f"r-{number}", "request": request}).encode()
+
+@attrs.define
+class TranslationRules:
+    """
+    The rules that lines obey which can be translated; a file that is yet to be split may ask several models.
+
+    Attributes:
+        decoder: Reads the lines.
+    """
+
+    _problems: Problems
+    decoder: json.JSONDecoder = _DECODER
+    _shared: dict[tuple[str, str | None], Shared | None] = attrs.field(factory=dict)
+
+    def check(self, line: Mapping[str, Any], number: int) -> None:
+        """
+        Check a line that obeys the rules of batches; of a model that is unknown, the first.
+        """
+        body, asked = line["body"], (line["url"], line["body"].get("model"))
+        if asked not in self._shared:
+            self._shared[asked] = None
+            try:
+                self._shared[asked] = Shared(_model(asked[1], asked[0], number))
+            except OpenAIError as error:
+                self._problems.add_line(number, error.code or "", error.message, error.param)
+        shared = self._shared[asked]
+        if shared is not None and shared.model.shape != OPENAI:
+            with _refusals(self._problems, number):
+                _encode(_translated(body, number, asked[0], shared)).encode()
+
+
+@contextmanager
+def _refusals(problems: Problems, number: int) -> Iterator[None]:
+    """
+    Make a problem of line *number* of why it cannot be translated.
+    """
+    try:
+        yield
+    except RefusedError as error:
+        problems.add_line(number, error.code, error.message, f"body.{error.param}")
+    except UnicodeEncodeError:
+        message = "A text has half of a surrogate pair, which is no character; remove it."
+        problems.add_line(number, "invalid_value", message, "body")
+    except RecursionError:
+        problems.add_line(number, "unsupported", "The request is nested too deeply.", "body")
+
+
+def _translated(body: Mapping[str, Any], number: int, endpoint: str, shared: Shared) -> dict[str, Any]:
+    name = "key"
+    if shared.model.shape == ANTHROPIC:
+        name, request = "custom_id", claude_request(body, shared)
+    elif endpoint == EMBEDDINGS:
+        request = embedding_request(body, shared)
+    else:
+        request = gemini_request(body, shared)
+    return {name: f"r-{number}", "request": request}
 
 
 def _model(name: str | None, endpoint: str, number: int) -> Model:

@@ -21,7 +21,7 @@ from aikit.storage import sync
 from aikit.storage.private import restrict
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
 from aikit.types.interruptions import let_through
-from aikit.validation import check_file
+from aikit.validation import MakeLineRules, check_file, no_line_rules
 from aikit.validation.batch_lines import BatchRules
 from aikit.validation.limits import Limits, known_limits, limits_for
 from aikit.validation.lines import check_lines, iter_lines, parsed
@@ -96,7 +96,9 @@ def fingerprint(path: Path, on_read: OnRead) -> Fingerprint:
     return Fingerprint(sha256=digest.hexdigest(), size_bytes=done, modified_ns=status.st_mtime_ns)
 
 
-def plan(path: Path, limits: Limits, folder: Path, on_read: OnRead) -> tuple[Part, ...]:
+def plan(
+    path: Path, limits: Limits, folder: Path, on_read: OnRead, line_rules: MakeLineRules = no_line_rules
+) -> tuple[Part, ...]:
     """
     Check the input at *path*, and return its parts: mostly one, the input itself.
 
@@ -109,11 +111,13 @@ def plan(path: Path, limits: Limits, folder: Path, on_read: OnRead) -> tuple[Par
 
         on_read: Told how far the check has come.
 
+        line_rules: Makes the provider's own rules for lines.
+
     Raises:
         Rejected: All problems, each with its line.
     """
     source = source_of(path, purpose="batch").resolved()
-    lines, is_one = _check(source, limits, on_read)
+    lines, is_one = _check(source, limits, on_read, line_rules)
     if is_one:
         return (Part(number=1, path=str(path), endpoint=first_url(source) or "", lines=lines),)
     return _split(path, limits, folder, on_read)
@@ -164,7 +168,7 @@ class _Mendable(Problems):
             Problems.add_line(self, line, code, message, param)
 
 
-def _check(source: Source, limits: Limits, on_read: OnRead) -> tuple[int, bool]:
+def _check(source: Source, limits: Limits, on_read: OnRead, line_rules: MakeLineRules) -> tuple[int, bool]:
     """
     Return how many lines there are, and whether they are one batch.
     """
@@ -176,7 +180,7 @@ def _check(source: Source, limits: Limits, on_read: OnRead) -> tuple[int, bool]:
     if source.size_bytes:
         with closing(source.open()) as reader:
             try:
-                check_lines("batch", reader, unbounded, problems, on_read, rules=rules)
+                check_lines("batch", reader, unbounded, problems, on_read, rules=rules, own=line_rules(problems))
             except CancelledError:
                 raise
             except OpenAIError as error:

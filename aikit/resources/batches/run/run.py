@@ -81,7 +81,8 @@ def answer_file(
     with folder.lock(order.key):
         state = load_or_rebuild(client, order, folder)
         if state is None:
-            parts = plan(Path(order.input), client.provider.limits, folder.parts_of(order.key), _unheard)
+            place, provider = folder.parts_of(order.key), client.provider
+            parts = plan(Path(order.input), provider.limits, place, _unheard, provider.line_rules)
             state = RunState(order=order, created_at=time.time(), parts=parts)
         elif state.is_ended:
             state = plan_again(state, is_free_only=True)
