@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -30,7 +31,8 @@ from aikit.types.errors import OpenAIError
 from aikit.types.files import OpenAIFile, OpenAIFileDeleted
 from aikit.types.wire import whole_number
 
-_VERSION: Final = 1  # of the translation: another one makes other bytes
+_OF_OPENAI: Final = re.compile(r"\bpublishers/(?!google/|anthropic/)")  # models that take OpenAI's lines
+_VERSION: Final = 2  # of the translation: another one makes other bytes
 _UNANSWERED: Final = {
     "expired": ("batch_expired", "The batch ended before this request was answered."),
     "cancelled": ("batch_cancelled", "The batch was cancelled before this request was answered."),
@@ -148,6 +150,7 @@ def download(place: Place, file: FileName, sink: ResumingSink) -> Flow[int]:
             model=job.batch.model or "",
             wants_errors=file.kind == ERRORS,
             unanswered=_UNANSWERED.get(job.batch.status, _NO_ROW),
+            has_own_ids=_OF_OPENAI.search(str(job.data.get("model"))) is not None,
         )
         for name, about in job.shards:
             yield from _read(place, RowSink(name=name, rows=rows, output=output), about)

@@ -39,12 +39,15 @@ class Rows:
         wants_errors: Whether the lines of the error file are wanted, and not those of the output.
 
         unanswered: Code and message for requests without a row.
+
+        has_own_ids: Whether the requests went as they were, with their own custom_ids.
     """
 
     ids: RowIds | None
     model: str
     wants_errors: bool
     unanswered: tuple[str, str]
+    has_own_ids: bool = False
     _is_numbered: bool = True
 
     def line(self, raw: bytes | bytearray, number: int, name: str) -> bytes:
@@ -96,6 +99,10 @@ class Rows:
         Return the custom_id of a row, ``None`` if it is not known, and a name for what has none of its own.
         """
         key, labels = row.get("key"), _labels(row)
+        if self.has_own_ids:
+            self._is_numbered = False
+            own = _text(self._own_id(row))
+            return own, own or "row"
         if self.ids is None:
             others = (row.get("custom_id"), row.get("requestId"))
             told = next((text for one in (key, *others) if (text := _text(one)) is not None), _litellms(labels))
@@ -117,7 +124,7 @@ class Rows:
         Return the line for a row in OpenAI's format: unchanged, but for an answer that stands there bare.
         """
         self._is_numbered = False
-        response, custom_id = row.get("response"), row.get("custom_id")
+        response = row.get("response")
         is_bare = False
         if isinstance(response, dict) and "body" not in response and "status_code" not in response:
             is_bare = True
@@ -125,12 +132,18 @@ class Rows:
         row.setdefault("error", None)
         if (status_of(row) == "ok") == self.wants_errors:
             return b""
-        if type(custom_id) is str and not is_bare and not any(odd in raw for odd in _NOT_IN_LINES):
+        if type(row.get("custom_id")) is str and not is_bare and not any(odd in raw for odd in _NOT_IN_LINES):
             return bytes(raw) + b"\n"
-        number = self.ids.number_like(custom_id) if self.ids is not None else None
-        if self.ids is not None and number is not None:
-            row["custom_id"] = self.ids.custom_id(number)
+        row["custom_id"] = self._own_id(row)
         return _encoded(row)
+
+    def _own_id(self, row: Mapping[str, Any]) -> Any:
+        """
+        Return the custom_id in a row; where it became a number, what it was.
+        """
+        custom_id = row.get("custom_id")
+        number = self.ids.number_like(custom_id) if self.ids is not None else None
+        return custom_id if self.ids is None or number is None else self.ids.custom_id(number)
 
 
 def _response(row: Mapping[str, Any], name: str, model: str) -> tuple[bool, dict[str, Any]]:
@@ -198,7 +211,8 @@ def _is_openais(row: Mapping[str, Any]) -> bool:
             return False  # as most
         is_line = "body" in response or "status_code" in response
         return is_line or "choices" in response or response.get("object") in _OBJECTS
-    return "custom_id" in row and "status" not in row and isinstance(row.get("error"), dict)
+    is_translated = "status" in row or "request" in row
+    return "custom_id" in row and not is_translated and isinstance(row.get("error"), dict)
 
 
 def _labels(row: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -179,3 +179,42 @@ def test_many_ids_stay_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     ids = RowIds.of(path)
     assert [ids.custom_id(number) for number in (3, 2, 1, 0)] == texts[::-1]
     ids.close()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"request": {"messages": []}, "error": {"type": "api_error", "message": "m"}},
+        {"request": {"messages": []}, "error": {"code": 13, "message": "m"}, "response": None},
+        {"status": "", "error": {"code": 13, "message": "m"}},
+    ],
+)
+def test_a_failure_of_claude_is_that_of_its_line(told: Any) -> None:
+    """
+    It looks much as one in OpenAI's format does, whose custom_id would be the caller's.
+    """
+    output, errors = lines_of([{"custom_id": "r-2", **told}], ids_of(["a", "b"]))
+    assert output == []
+    assert [line["custom_id"] for line in errors] == ["b", "a"]
+    assert errors[0]["response"]["body"]["error"]["message"] == "m"
+
+
+@pytest.mark.parametrize(
+    ("told", "custom_id"),
+    [
+        ({"custom_id": "r-1", "status": "", "response": None, "error": {"code": 13, "message": "m"}}, "r-1"),
+        ({"custom_id": "b", "status": 'Bad Request: {"error": {"code": 400, "message": "m"}}', "response": {}}, "b"),
+        ({"custom_id": "b", "response": {"error": {"message": "m"}}}, "b"),
+        ({"custom_id": "b", "response": None, "error": "m"}, "b"),
+        ({"custom_id": 7, "status": "m", "response": {}}, "007"),
+        ({"key": "r-2", "status": "m"}, None),
+    ],
+)
+def test_lines_that_went_as_they_were_have_their_own_custom_ids(told: Any, custom_id: str | None) -> None:
+    """
+    Also in rows that are not in OpenAI's format; one that looks as a key of ours is none.
+    """
+    ids = ids_of(["a", "r-1", "b", "007"])
+    lines = content_of(written([told]), ids, wants_errors=True, has_own_ids=True).splitlines()
+    (line,) = map(json.loads, lines)
+    assert line["custom_id"] == custom_id

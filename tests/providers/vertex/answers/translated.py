@@ -36,13 +36,13 @@ def written(rows: Iterable[Any]) -> bytes:
     return b"".join((row if isinstance(row, bytes) else json.dumps(row).encode()) + b"\n" for row in rows)
 
 
-def content_of(content: bytes, ids: RowIds | None, *, wants_errors: bool) -> bytes:
+def content_of(content: bytes, ids: RowIds | None, *, wants_errors: bool, **about: Any) -> bytes:
     """
     Return the output or error file made of one file of rows.
     """
     sink = MemorySink()
     output = Output.begun(sink, '"tag"')
-    rows = Rows(ids=ids, model=MODEL, wants_errors=wants_errors, unanswered=UNANSWERED)
+    rows = Rows(ids=ids, model=MODEL, wants_errors=wants_errors, unanswered=UNANSWERED, **about)
     shard = RowSink(name="predictions.jsonl", rows=rows, output=output)
     shard.begin(200, {"content-length": str(len(content))})
     shard.write(memoryview(content))
