@@ -322,18 +322,21 @@ def _answers(stage: Stage) -> Row:
 
 
 def _translate(stage: Stage) -> Row:
-    path = stage.vertex_file
+    path, plain = stage.vertex_file, stage.plain_vertex_file
     return Row(
         "translating 200 MB of lines for Vertex AI, and uploading them with what they were",
         {
             "aikit": stage.program("aikit", "translate_with_aikit.py", stage.storage_url, path),
-            "aikit, no upload": stage.program("aikit", "translate_with_aikit.py", "", path),
-            "litellm, no upload": stage.program("litellm", "translate_with_litellm.py", path),
+            "aikit alone": stage.program("aikit", "translate_with_aikit.py", "", path),
+            "aikit alone, texts": stage.program("aikit", "translate_with_aikit.py", "", plain),
+            "litellm alone": stage.program("litellm", "translate_with_litellm.py", path),
+            "litellm alone, texts": stage.program("litellm", "translate_with_litellm.py", plain),
         },
         [
-            Line("speed", "mb_per_s", "litellm, no upload", limit=40, at_least=True),
-            Line("peak memory", "rss_mib", "litellm, no upload", limit=80),
-            Line("translating alone", "call_s", "litellm, no upload", ratio=0.2, of="aikit, no upload"),
+            Line("speed", "mb_per_s", limit=40, at_least=True),
+            Line("peak memory", "rss_mib", "litellm alone", limit=80),
+            Line("translating alone", "call_s", "litellm alone", ratio=0.2, of="aikit alone"),
+            Line("translating texts alone", "call_s", "litellm alone, texts", of="aikit alone, texts"),
         ],
     )
 

@@ -152,11 +152,19 @@ class Stage:
 
     @cached_property
     def vertex_file(self) -> Path:
-        """As large a batch input for Gemini, where every tenth line has tools, a call of one and a schema."""
+        """As large a batch input for Gemini, with schemas, tools, images and system messages in the middle."""
         path = self.folder / "vertex.jsonl"
         texts = _texts(97, BATCH_LINE_BYTES)
         with path.open("wb", buffering=1024 * 1024) as file:
             file.writelines(_vertex_line(number, texts[number % len(texts)]) for number in range(BATCH_LINES))
+        return path
+
+    @cached_property
+    def plain_vertex_file(self) -> Path:
+        """The batch file for a model of Gemini."""
+        path = self.folder / "plain.jsonl"
+        with path.open("wb") as file, self.batch_file.open("rb") as lines:
+            file.writelines(line.replace(b"gpt-4o-mini", b"gemini-2.5-flash") for line in lines)
         return path
 
     @cached_property
@@ -232,28 +240,52 @@ def _batch_line(number: int, text: str) -> bytes:
     return json.dumps(line, ensure_ascii=False).encode() + b"\n"
 
 
+def _invoice() -> dict[str, object]:
+    """
+    Return the schema of what is read from a letter, as a program would ask for it.
+    """
+    text_or_null = {"type": ["string", "null"], "description": "Null if it is not told."}
+    address = {"type": "object", "properties": {"city": {"type": "string"}, "country": text_or_null}}
+    item = {"type": "object", "properties": {"name": {"type": "string"}, "count": {"type": "integer", "minimum": 1}}}
+    properties = {
+        "place": {"$ref": "#/$defs/address"},
+        "items": {"type": "array", "items": {"$ref": "#/$defs/item"}},
+        "kind": {"enum": ["invoice", "reminder", "other"]},
+        "total": {"type": "number", "description": "With taxes."},
+        "currency": text_or_null,
+        "due": {"type": ["string", "null"], "format": "date"},
+    }
+    told = {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
+    return {**told, "$defs": {"address": address, "item": item}}
+
+
+_INVOICE: Final = _invoice()
+
+
 def _vertex_line(number: int, text: str) -> bytes:
     """
     Return a chat line of as many bytes as those of a batch file have.
     """
     messages: list[dict[str, object]] = [{"role": "system", "content": "You answer in one sentence."}]
     body: dict[str, object] = {"model": "gemini-2.5-flash", "messages": messages, "max_completion_tokens": 256}
-    if number % 10 == 0:
-        place = {"type": "object", "properties": {"city": {"type": "string"}, "country": {"type": ["string", "null"]}}}
-        wanted = {"type": "object", "properties": {"place": {"$ref": "#/$defs/place"}}, "$defs": {"place": place}}
-        call = {"name": "weather", "arguments": json.dumps({"place": {"city": f"City {number}"}})}
+    if number % 2 == 0:
+        body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": _INVOICE}}
+    if number % 3 == 0:
+        call = {"name": "keep", "arguments": json.dumps({"place": {"city": f"City {number}"}})}
         messages += [
-            {"role": "user", "content": "How is it there?"},
+            {"role": "user", "content": "What is in the letter from there?"},
             {"role": "assistant", "tool_calls": [{"id": f"call_{number}", "type": "function", "function": call}]},
-            {"role": "tool", "tool_call_id": f"call_{number}", "content": '{"celsius": 21.5, "sky": "clear"}'},
+            {"role": "tool", "tool_call_id": f"call_{number}", "content": '{"kept": true, "total": 21.5}'},
+            {"role": "system", "content": "The user is on a journey."},
         ]
-        function = {"name": "weather", "description": "Tells the weather at a place.", "parameters": wanted}
+        function = {"name": "keep", "description": "Keeps what is known of a letter.", "parameters": _INVOICE}
         body["tools"] = [{"type": "function", "function": function}]
-        body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": wanted}}
+    if number % 10 == 1:
+        image = {"url": f"data:image/png;base64,{'iVBORw0KGgoA' * 100}"}
+        messages.append({"role": "user", "content": [{"type": "image_url", "image_url": image}]})
     messages.append({"role": "user", "content": ""})
     line = {"custom_id": f"request-{number:05d}", "method": "POST", "url": "/v1/chat/completions", "body": body}
-    room = BATCH_LINE_BYTES - len(json.dumps(line)) - 1
-    messages[-1]["content"] = _exactly(text, room)
+    messages[-1]["content"] = _exactly(text, BATCH_LINE_BYTES - len(json.dumps(line)) - 1)
     return json.dumps(line, ensure_ascii=False).encode() + b"\n"
 
 

@@ -33,7 +33,7 @@ def claude_request(body: Mapping[str, Any], shared: Shared) -> dict[str, Any]:
     """
     told: dict[str, Any] = {"anthropic_version": _VERSION}
     for name, value in body.items():
-        if value is None or name in {"model", "parallel_tool_calls"}:
+        if value is None or value == [] or name in {"model", "parallel_tool_calls"}:
             continue
         if name == "messages":
             told |= _conversation(value, shared)

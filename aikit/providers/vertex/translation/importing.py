@@ -5,7 +5,7 @@ What the importer of batch jobs can read: one line that it cannot read ends the 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any, Final
 
 import attrs
@@ -16,12 +16,6 @@ MOST_LEVELS: Final = 15
 _MOST_COLUMNS: Final = 10_000
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}")
 _SHOWN: Final = 60
-
-
-class UnreadableByImporterError(Exception):
-    """
-    A value breaks a rule of the importer.
-    """
 
 
 def names_problem(names: Collection[str]) -> str | None:
@@ -64,42 +58,43 @@ class Columns:
             What the importer could not read of it, as the rest of a sentence, and nothing was added; or ``None``.
         """
         found: dict[str, str] = {}
-        try:
-            for path, kind in _columns(value, root, level):
-                known = self._kinds.get(path) or found.setdefault(path, kind)
-                if known != kind:
-                    return _mixed(path, known, kind)
-        except UnreadableByImporterError as error:
-            return str(error)
+        problem = self._look(value, root, level, found)
+        if problem is None:
+            self._kinds |= found
+        return problem
+
+    def _look(self, value: Any, path: str, level: int, found: dict[str, str]) -> str | None:
+        """
+        Add the columns below *path* to *found*; return what could not be read of them.
+        """
+        if level > MOST_LEVELS:
+            return f"is nested too deeply; batches on Vertex AI take {MOST_LEVELS} levels in all"
+        if type(value) is dict:
+            problem = names_problem(value)
+            columns = [(f"{path}.{name.lower()}", member) for name, member in value.items()]
+        else:
+            is_nested = any(type(element) is list for element in value)
+            problem = "has an array in an array, which batches on Vertex AI do not take" if is_nested else None
+            columns = [(f"{path}[]", element) for element in value]
+        for column, member in columns:
+            problem = problem or self._problem_with(column, member, found)
+            if problem is None and (type(member) is dict or type(member) is list):
+                problem = self._look(member, column, level + 1, found)
+            if problem is not None:
+                break
+        return problem
+
+    def _problem_with(self, column: str, value: Any, found: dict[str, str]) -> str | None:
+        if value is None or value == {}:
+            what = "null" if value is None else "an empty object"
+            return f"has {what} in it, which batches on Vertex AI do not take"
+        kind = "a number" if type(value) is int or type(value) is float else kind_of(value)
+        known = self._kinds.get(column) or found.setdefault(column, kind)
+        if known != kind:
+            return _mixed(column, known, kind)
         if len(self._kinds) + len(found) > _MOST_COLUMNS:
             return f"brings the file to more than {_MOST_COLUMNS:,} different names; a batch on Vertex AI has no more"
-        self._kinds |= found
         return None
-
-
-def _columns(value: Any, path: str, level: int) -> Iterator[tuple[str, str]]:
-    if level > MOST_LEVELS:
-        raise UnreadableByImporterError(f"is nested too deeply; batches on Vertex AI take {MOST_LEVELS} levels in all")
-    if type(value) is dict:
-        problem = names_problem(value)
-        if problem is not None:
-            raise UnreadableByImporterError(problem)
-        for name, member in value.items():
-            yield from _column(member, f"{path}.{name.lower()}", level)
-    else:
-        for element in value:
-            if type(element) is list:
-                raise UnreadableByImporterError("has an array in an array, which batches on Vertex AI do not take")
-            yield from _column(element, f"{path}[]", level)
-
-
-def _column(value: Any, path: str, level: int) -> Iterator[tuple[str, str]]:
-    if value is None or value == {}:
-        what = "null" if value is None else "an empty object"
-        raise UnreadableByImporterError(f"has {what} in it, which batches on Vertex AI do not take")
-    yield path, "a number" if type(value) in {int, float} else kind_of(value)
-    if type(value) is dict or type(value) is list:
-        yield from _columns(value, path, level + 1)
 
 
 def _mixed(path: str, known: str, kind: str) -> str:

@@ -26,6 +26,7 @@ LARGEST: Final = 2**31 - 1
 _SMALLEST: Final = -(2**31)
 _SCHEMA_LEVEL: Final = 4
 _MOST_STOPS: Final = 5
+_FORMAT: Final = "response_format.json_schema"
 _FORMATS: Final = {"text": False, "json_object": True, "json_schema": True}
 _JSON_SCHEMA: Final = frozenset(("name", "description", "schema", "strict"))
 _BUDGETS: Final = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
@@ -87,9 +88,8 @@ def _messages(request: _Request, value: Any) -> None:
 
 
 def _tools(request: _Request, value: Any) -> None:
-    tools = request.shared.once(gemini_tools, value)
-    if tools:
-        request.told["tools"] = tools
+    if value != []:
+        request.told["tools"] = request.shared.once(gemini_tools, value)
 
 
 def _tool_choice(request: _Request, value: Any) -> None:
@@ -114,26 +114,22 @@ def _logprobs(request: _Request, value: Any) -> None:
 
 
 def _response_format(request: _Request, value: Any) -> None:
-    request.config |= request.shared.once(_format, value)
-
-
-def _format(value: Any) -> dict[str, Any]:
     kind = expect(value, dict, "response_format").get("type")
     is_json = expect_choice(kind, _FORMATS, "response_format.type")
     expect_members(value, {"type", "json_schema"}, "response_format")
-    if not is_json:
-        return {}
-    config: dict[str, Any] = {"responseMimeType": "application/json"}
-    if kind == "json_schema":
-        param = "response_format.json_schema"
-        told = expect(value.get("json_schema"), dict, param)
-        expect_members(told, _JSON_SCHEMA, param)
-        if told.get("schema") is not None:
-            config["responseSchema"] = gemini_schema(told["schema"], f"{param}.schema", _SCHEMA_LEVEL)
-            if told.get("description"):
-                description = expect(told["description"], str, f"{param}.description")
-                config["responseSchema"].setdefault("description", description)
-    return config
+    if is_json:
+        request.config["responseMimeType"] = "application/json"
+    told = expect(value.get("json_schema"), dict, _FORMAT) if kind == "json_schema" else {}
+    expect_members(told, _JSON_SCHEMA, _FORMAT)
+    if told.get("schema") is not None:
+        request.config["responseSchema"] = request.shared.once(_schema, told)
+
+
+def _schema(told: dict[str, Any]) -> dict[str, Any]:
+    schema = gemini_schema(told["schema"], f"{_FORMAT}.schema", _SCHEMA_LEVEL)
+    if told.get("description"):
+        schema.setdefault("description", expect(told["description"], str, f"{_FORMAT}.description"))
+    return schema
 
 
 def _reasoning_effort(request: _Request, value: Any) -> None:

@@ -4,9 +4,12 @@ What the lines of one file have in common while they are translated.
 
 from __future__ import annotations
 
+import json
 import marshal
+import os
+import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import attrs
 
@@ -15,10 +18,14 @@ from aikit.providers.vertex.translation.models import Model
 from aikit.providers.vertex.translation.refusals import RefusedError, refuse
 from aikit.types.suggestions import did_you_mean
 
-T = TypeVar("T")
+_encode, _encode_ascii = (
+    json.JSONEncoder(ensure_ascii=is_ascii, check_circular=False, separators=(",", ":")).encode
+    for is_ascii in (False, True)
+)
+_SHARE: Final = 30
+_HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]").search  # four times as quick as a plain search for a shorter text
 _PLAIN: Final = 2  # without references, which depend on more than the value
 _MOST_REMEMBERED: Final = 16
-_LONGEST_REMEMBERED: Final = 256 * 1024
 
 _MEANINGLESS: Final = frozenset(
     (
@@ -60,24 +67,45 @@ class Shared:
     model: Model
     columns: Columns = attrs.field(factory=Columns)
     left_out: set[str] = attrs.field(factory=set)
-    _remembered: dict[tuple[Callable[[Any], Any], bytes], Any] = attrs.field(factory=dict)
+    _texts: dict[tuple[Callable[[Any], Any], bytes], str] = attrs.field(factory=dict)
+    _stand_ins: dict[str, str] = attrs.field(factory=dict)
+    _name: str = attrs.field(factory=lambda: os.urandom(12).hex())  # what stands for something is in no line by chance
 
-    def once(self, translate: Callable[[Any], T], value: Any) -> T:
+    def once(self, translate: Callable[[Any], Any], value: Any) -> str:
         """
-        Return what *translate* makes of *value*, which is the same on many lines as a rule; it must not be changed.
+        Return what stands for the translated *value* until the line is written: most are the same on many lines.
         """
         try:
             key = translate, marshal.dumps(value, _PLAIN)
         except ValueError as error:
             raise RecursionError from error  # it has only what JSON has: there is no other reason
-        if key in self._remembered:
-            return self._remembered[key]  # type: ignore[no-any-return]  # what was translated
-        translated = translate(value)
-        if len(key[1]) <= _LONGEST_REMEMBERED:
-            if len(self._remembered) >= _MOST_REMEMBERED:
-                self._remembered.clear()
-            self._remembered[key] = translated
-        return translated
+        if key not in self._texts:
+            text = _encode(translate(value))
+            if len(self._texts) >= _MOST_REMEMBERED:
+                self._texts.clear()
+            self._texts[key] = text
+        stand_in = f"{self._name}{len(self._stand_ins)}"
+        self._stand_ins[stand_in] = self._texts[key]
+        return stand_in
+
+    def written(self, request: Mapping[str, Any], *, is_plain: bool) -> bytes:
+        """
+        Return *request* as a line of JSON, in the quicker way if it was made of a plain line.
+
+        Raises:
+            UnicodeEncodeError: It has half of a surrogate pair.
+        """
+        text = (_encode_ascii if is_plain else _encode)(request)
+        while self._stand_ins:
+            stand_in, known = self._stand_ins.popitem()
+            text = text.replace(f'"{stand_in}"', known, 1)
+        return text.encode() + b"\n"
+
+    def begin(self) -> None:
+        """
+        Forget what a line that was refused has left.
+        """
+        self._stand_ins.clear()
 
     def leave_out(self, name: str, body: Mapping[str, Any], known: Mapping[str, Any]) -> None:
         """
@@ -96,3 +124,12 @@ class Shared:
             why = f"'{name[:60]}' has no counterpart at Vertex AI, or is unknown; leave it out"
             near = did_you_mean(name, (*known, *_MEANINGLESS, *_HARMLESS))
             raise RefusedError(f"{why}{near}", name[:60])
+
+
+def is_plain(line: bytes) -> bool:
+    """
+    Return whether *line* is nearly all ASCII, and has nothing escaped that could be half of a surrogate pair.
+
+    Such lines are written as ASCII, which takes half of the time and little more room.
+    """
+    return _HALF(line) is None and (line.isascii() or (len(line) - len(line.decode())) * _SHARE < len(line))

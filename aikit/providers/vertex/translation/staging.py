@@ -20,7 +20,7 @@ from aikit.providers.vertex.translation.embeddings import embedding_request
 from aikit.providers.vertex.translation.models import ANTHROPIC, EMBEDDINGS, OPENAI, Model, model_named
 from aikit.providers.vertex.translation.refusals import RefusedError
 from aikit.providers.vertex.translation.requests import gemini_request
-from aikit.providers.vertex.translation.shared import Shared
+from aikit.providers.vertex.translation.shared import Shared, is_plain
 from aikit.storage.temporary import TemporaryFolder
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.types.interruptions import let_through
@@ -32,10 +32,6 @@ from aikit.validation.problems import Problems
 log: Final = logging.getLogger("aikit")
 
 _BUFFER: Final = 1024 * 1024
-_encode, _encode_ascii = (
-    json.JSONEncoder(ensure_ascii=is_ascii, check_circular=False, separators=(",", ":")).encode
-    for is_ascii in (False, True)
-)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -188,12 +184,11 @@ class _Translation:
             self.shared = Shared(_model(value["body"].get("model"), self.endpoint, number))
         with _refusals(self._problems, number):
             if self.shared.model.shape == OPENAI:
-                translated = line
+                translated = line + b"\n"
             else:
-                is_plain = line.isascii() and b"\\u" not in line  # then the quicker way leads to the same
-                encode = _encode_ascii if is_plain else _encode
-                translated = encode(_translated(value["body"], number, self.endpoint, self.shared)).encode()
-            self._requests.write(translated + b"\n")
+                request = _translated(value["body"], number, self.endpoint, self.shared)
+                translated = self.shared.written(request, is_plain=is_plain(line))
+            self._requests.write(translated)
             self._ids.write(json.dumps(value["custom_id"]).encode() + b"\n")
 
 
@@ -224,7 +219,7 @@ class TranslationRules:
         shared = self._shared[asked]
         if shared is not None and shared.model.shape != OPENAI:
             with _refusals(self._problems, number):
-                _encode(_translated(body, number, asked[0], shared)).encode()
+                shared.written(_translated(body, number, asked[0], shared), is_plain=False)
 
 
 @contextmanager
@@ -245,6 +240,7 @@ def _refusals(problems: Problems, number: int) -> Iterator[None]:
 
 def _translated(body: Mapping[str, Any], number: int, endpoint: str, shared: Shared) -> dict[str, Any]:
     name = "key"
+    shared.begin()
     if shared.model.shape == ANTHROPIC:
         name, request = "custom_id", claude_request(body, shared)
     elif endpoint == EMBEDDINGS:

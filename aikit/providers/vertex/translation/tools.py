@@ -38,7 +38,7 @@ def functions_of(tools: Any) -> Iterator[tuple[dict[str, Any], str]]:
 
 def gemini_tools(tools: Any) -> list[dict[str, Any]]:
     """
-    Return *tools* as one tool of Gemini with all functions; empty without any.
+    Return *tools* as one tool of Gemini with all functions.
 
     Raises:
         RefusedError: One cannot be translated.
@@ -56,7 +56,7 @@ def gemini_tools(tools: Any) -> list[dict[str, Any]]:
         if function.get("parameters"):
             told["parameters"] = gemini_schema(function["parameters"], f"{param}.parameters", _PARAMETERS_LEVEL)
         declarations.append(told)
-    return [{"functionDeclarations": declarations}] if declarations else []
+    return [{"functionDeclarations": declarations}]
 
 
 def gemini_choice(choice: Any) -> dict[str, Any]:

@@ -206,6 +206,17 @@ def test_what_can_be_read_is_unicode_as_it_is() -> None:
     """
     body = {**_BODY, "messages": [{"role": "user", "content": "日本語 🎈 \u2028 \x00"}]}
     assert lines_of(content_of([body]))[0]["request"]["contents"][0]["parts"] == [{"text": "日本語 🎈 \u2028 \x00"}]
-    result = staged(content_of([body]))
-    assert "日本語 🎈" in result.requests.read_text("utf-8")
-    result.discard()
+    content = content_of([body]).replace(b"\\u65e5\\u672c", "日本".encode())
+    for one in (content, content.replace(b"\\ud83c\\udf88", "🎈".encode())):
+        result = staged(one)
+        assert "日本語 🎈" in result.requests.read_text("utf-8")
+        result.discard()
+
+
+@pytest.mark.parametrize("text", ["plain", "a" * 500 + "ü", "ü", '"\\\n', "\x7f\x00"])
+def test_what_is_written_in_ascii_is_the_same(text: str) -> None:
+    """
+    Lines of few other letters are written so, which is quicker.
+    """
+    body = json.dumps({**_BODY, "messages": [{"role": "user", "content": text}]}, ensure_ascii=False)
+    assert lines_of(_line(body))[0]["request"]["contents"][0]["parts"] == [{"text": text}]
