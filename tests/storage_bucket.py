@@ -20,6 +20,7 @@ from tests.google_wire import Answer, Hangup, Refusal, rfc3339
 from tests.scripted_server import Received
 
 CHUNK: Final = 256 * 1024
+_MOST_SOURCES: Final = 32
 _OBJECT: Final = re.compile(r"/(?:download/|upload/)?storage/v1/b/([^/]+)(?:/o(?:/([^/]+)(?:/(compose))?)?)?")
 _REASONS: Final = {400: "invalid", 401: "required", 404: "notFound", 410: "gone", 412: "conditionNotMet"}
 
@@ -229,6 +230,12 @@ class Storage:
 
     def _compose(self, bucket: str, name: str, query: dict[str, str], order: dict[str, Any]) -> dict[str, Any]:
         sources = [one["name"] for one in order["sourceObjects"]]
+        if not 1 <= len(sources) <= _MOST_SOURCES:
+            raise Refusal(400, "The number of source components provided does not lie between 1 and 32.")
+        for one in order["sourceObjects"]:
+            kept = self.buckets[bucket].get(one["name"])
+            if kept is not None and one.get("generation", kept["generation"]) != kept["generation"]:
+                raise Refusal(404, f"No such object: {bucket}/{one['name']}")
         missing = next((one for one in sources if one not in self.buckets[bucket]), None)
         if missing is not None:
             raise Refusal(404, f"No such object: {bucket}/{missing}")
@@ -237,7 +244,8 @@ class Storage:
             bucket, {**order.get("destination", {}), "name": name}, content, query.get("ifGenerationMatch")
         )
         del made["md5Hash"]
-        return made | {"componentCount": len(sources)}
+        made["componentCount"] = len(sources)
+        return made
 
 
 def _parts(asked: Received) -> tuple[dict[str, Any], bytes]:

@@ -48,7 +48,7 @@ ANSWERS: Final[dict[str, Callable[[Path, bool], Any]]] = {"gemini": GeminiAnswer
 """Kind of provider that does not answer as OpenAI does → what answers for it."""
 
 _VERTEX_UPLOAD: Final = "abc123abc123abc123abc1"
-IDS: Final = {"vertex": ("file-ZmFiYzEyMw", "batch_123", f"upload_{_VERTEX_UPLOAD}", f"part_{_VERTEX_UPLOAD}")}
+IDS: Final = {"vertex": ("file-ZmFiYzEyMw", "batch_123", f"upload_{_VERTEX_UPLOAD}", f"part_{_VERTEX_UPLOAD * 2}")}
 """Kind of provider whose ids have a form of their own → of a file, a batch, an upload and a part."""
 _OPENAIS: Final = ("file-abc123", "batch_abc123", "upload_abc123", "part_def456")
 

@@ -39,6 +39,7 @@ _SAMPLES: Final = {
     "GET objects": "list.json",
     "GET parts": "parts.json",
     f"GET uploads/{UPLOAD}/order": "order.json",
+    f"GET uploads/{UPLOAD}/order again": "order.json",
     f"POST files/{UPLOAD}/compose": "object.json",
     "GET files/abc123": "object.json",
     "GET requests/abc123.jsonl": "requests.json",
@@ -106,6 +107,8 @@ class VertexAnswers:
         """
         Return the object that was sent; only that of three bytes has the checksums of the sample.
         """
+        if "%2Forder&" in request.url:
+            return (self.samples / "order.json").read_bytes()
         stored = json.loads((self.samples / "object.json").read_bytes())
         size = request.body.size_bytes if request.body is not None else None
         told = stored if size == 3 else {"name": stored["name"], "timeCreated": stored["timeCreated"]}
@@ -123,5 +126,7 @@ def _step(request: Request) -> str:
     if path.startswith("/upload/"):
         return {"POST": "start", "PUT": "query" if request.body is None else "PUT"}[request.method]
     name = unquote(path.removeprefix(_OBJECTS)).removeprefix("/aikit/")
+    if name == f"uploads/{UPLOAD}/order" and "fields=" in request.url:
+        name += " again"
     is_of_parts = not name and "prefix=aikit%2Fuploads" in request.url
     return f"{request.method} {name or ('parts' if is_of_parts else 'objects')}"

@@ -5,8 +5,8 @@ The checksum of what is uploaded, taken while it is read.
 from __future__ import annotations
 
 import hashlib
-from base64 import b64encode
-from collections.abc import Mapping
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import attrs
@@ -21,6 +21,9 @@ except ImportError:  # it comes with the extra
     google_crc32c = None
 
 _BLOCK: Final = 256 * 1024
+_CASTAGNOLI: Final = 0x82F63B78  # the polynomial, its bits reversed as RFC 3720 has them
+_ONE: Final = 1 << 31
+_BYTE: Final = 1 << 23  # x to the eighth
 
 
 def _new_digest() -> tuple[str, Any]:
@@ -108,3 +111,37 @@ class _SummingReader:
 
     def close(self) -> None:
         self._reader.close()
+
+
+def joined_crc32c(parts: Iterable[tuple[str, int]]) -> str:
+    """
+    Return the CRC32C, as objects have it, of what *parts*, of each CRC32C and size, are together.
+
+    Raises:
+        ValueError: One is no CRC32C.
+    """
+    joined = 0
+    for crc32c, size in parts:
+        joined = _product(joined, _power(_BYTE, size)) ^ int.from_bytes(b64decode(crc32c), "big")
+    return b64encode(joined.to_bytes(4, "big")).decode()
+
+
+def _product(one: int, other: int) -> int:
+    """
+    Return the product of two polynomials of bits modulo that of CRC32C.
+    """
+    product = 0
+    for bit in range(31, -1, -1):
+        if one >> bit & 1:
+            product ^= other
+        other = other >> 1 ^ (_CASTAGNOLI if other & 1 else 0)
+    return product
+
+
+def _power(base: int, exponent: int) -> int:
+    power = _ONE
+    while exponent:
+        if exponent & 1:
+            power = _product(power, base)
+        base, exponent = _product(base, base), exponent >> 1
+    return power

@@ -22,9 +22,13 @@ OUTPUT: Final = "o"
 ERRORS: Final = "e"
 FILES: Final = "files/"
 OUTPUTS: Final = "outputs/"
+UPLOADS: Final = "uploads/"
 
 _LONGEST: Final = 900  # bytes; an object's name has 1,024 with the prefix and what is around it
 _FILE_ID: Final = re.compile(r"file-([A-Za-z0-9_-]{2,1202})", re.ASCII)
+_NAME: Final = r"([A-Za-z][A-Za-z0-9_-]{21})"  # as `new_name` makes them
+_UPLOAD_ID: Final = re.compile(f"upload_{_NAME}", re.ASCII)
+_PART_ID: Final = re.compile(f"part_{_NAME}{_NAME}", re.ASCII)
 _BATCH_ID: Final = re.compile(r"batch_([1-9][0-9]{0,19})", re.ASCII)
 _JOB: Final = re.compile(r"[1-9][0-9]{0,19}", re.ASCII)
 _JOB_NAME: Final = re.compile(r"projects/[^/]{1,100}/locations/[^/]{1,63}/batchPredictionJobs/([1-9][0-9]{0,19})")
@@ -134,6 +138,27 @@ def job_of(batch_id: str) -> str:
     if found is None:
         raise no_such("Batch", batch_id)
     return found[1]
+
+
+def upload_of(upload_id: str) -> str:
+    """
+    Return the name of an upload, which the file that it becomes has, too.
+
+    Raises:
+        OpenAIError: It is none of ours (status 404, as for one that there is not); nothing was sent.
+    """
+    found = _UPLOAD_ID.fullmatch(upload_id)
+    if found is None:
+        raise no_such("Upload", upload_id)
+    return found[1]
+
+
+def part_of(part_id: str, upload: str) -> str | None:
+    """
+    Return the name of a part of the upload of that name; ``None`` if it is none of its parts.
+    """
+    found = _PART_ID.fullmatch(part_id)
+    return found[2] if found is not None and found[1] == upload else None
 
 
 def no_such_file(file_id: str) -> OpenAIError:

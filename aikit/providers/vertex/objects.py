@@ -23,7 +23,9 @@ from aikit.types.page import Unread
 from aikit.types.wire import UnreadableError
 
 _ON_PAGE: Final = 1_000
-_FIELDS: Final = "kind,nextPageToken,items(name,size,generation,timeCreated,contentType,contentEncoding,metadata)"
+_FIELDS: Final = (
+    "kind,nextPageToken,items(name,size,generation,timeCreated,contentType,contentEncoding,crc32c,metadata)"
+)
 _JSONL: Final = frozenset(("application/jsonl", "application/x-ndjson", "jsonl"))
 _EMPTY: Final = frozenset((b"", b"null", b"{}"))
 
@@ -72,8 +74,14 @@ def metadata_of(filename: str, order: FileOrder, now: float) -> dict[str, Any]:
     if order.expires_after is None:
         return {"metadata": metadata}
     expires_at = int(now) + int(order.expires_after["seconds"])
-    custom_time = datetime.fromtimestamp(expires_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"metadata": {**metadata, "expires_at": str(expires_at)}, "custom_time": custom_time}
+    return {"metadata": {**metadata, "expires_at": str(expires_at)}, "custom_time": custom_time(expires_at)}
+
+
+def custom_time(seconds: float) -> str:
+    """
+    Return a moment as objects have it, which a rule of the bucket may delete them after.
+    """
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def retrieve(place: Place, name: FileName) -> Flow[OpenAIFile]:

@@ -1,251 +1,271 @@
 """
-Uploads in parts: each part is an object, and the file is put together of them where they lie.
+Uploads in parts: each part an object of its own, which Google Cloud Storage puts together when all of them are there.
+
+The order of an upload is an object, too, and goes last: while it is there, any process can go on with the upload.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
+import json
+import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import attrs
 
-from aikit.http.bodies import json_body
 from aikit.http.flow import Flow, Gather, Work
 from aikit.http.messages import Response
 from aikit.http.refusals import raise_for_status, understood
-from aikit.http.sinks import ResumingSink
 from aikit.http.sources import BytesSource, Source
-from aikit.providers.vertex.names import STORED, FileName, new_name, no_such
+from aikit.providers.vertex.composing import BYTES, Piece, compose, few_of, md5_of
+from aikit.providers.vertex.names import FILES, STORED, UPLOADS, FileName, new_name, no_such, part_of, upload_of
 from aikit.providers.vertex.objects import (
+    custom_time,
     delete_object,
-    fetch,
     file_from_wire,
     look_up,
     metadata_of,
     object_from_wire,
     objects_under,
+    unreadable,
 )
 from aikit.providers.vertex.place import Place
 from aikit.providers.vertex.upload import store
-from aikit.types.errors import OpenAIError
+from aikit.types.errors import CancelledError, OpenAIError
 from aikit.types.files import FileOrder
 from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart, UploadOrder
-from aikit.types.wire import whole_number
+from aikit.types.wire import NOTHING
 
-_UPLOAD_ID: Final = re.compile(r"upload_([A-Za-z][A-Za-z0-9_-]{21})", re.ASCII)
-_PART_ID: Final = re.compile(r"part_([A-Za-z][A-Za-z0-9_-]{21})", re.ASCII)
-_MOST_SOURCES: Final = 32  # that one request puts together
+log: Final = logging.getLogger("aikit")
+_LIFE_S: Final = 3_600
 _AT_A_TIME: Final = 8
-_KIND: Final = "application/octet-stream"
 
 
 @attrs.frozen
-class _Place:
+class _Upload:
     """
-    The objects of one upload; the file that it becomes is called as it is.
+    An upload that is not over.
+
+    Attributes:
+        name: Of the upload, and of the file that it becomes.
+
+        shown: What callers see of it.
+
+        order: What it is to be.
     """
 
     name: str
+    shown: OpenAIUpload
+    order: UploadOrder
 
     @classmethod
-    def of(cls, upload_id: str) -> _Place:
-        found = _UPLOAD_ID.fullmatch(upload_id)
-        if found is None:
-            raise no_such("Upload", upload_id)
-        return cls(found[1])
+    def from_wire(cls, data: Any, name: str) -> _Upload:
+        """
+        Read the object that keeps its order.
 
-    @property
-    def id(self) -> str:
-        return f"upload_{self.name}"
+        Raises:
+            OpenAIError: It keeps none (code ``"invalid_response"``).
+        """
+        try:
+            told = json.loads(object_from_wire(data)["metadata"]["order"])
+            order = UploadOrder(**told)
+        except (KeyError, TypeError, ValueError):
+            raise unreadable("order of an upload", data) from None
+        about = {**told, "id": f"upload_{name}", "created_at": data.get("timeCreated"), "status": "pending"}
+        shown = OpenAIUpload.from_wire(about)
+        return cls(name, attrs.evolve(shown, expires_at=shown.created_at + _LIFE_S, extra=NOTHING), order)
 
     @property
     def folder(self) -> str:
-        return f"uploads/{self.name}/"
-
-    @property
-    def order(self) -> str:
-        return f"{self.folder}order"
-
-    @property
-    def parts(self) -> str:
-        return f"{self.folder}parts/"
-
-    @property
-    def file(self) -> FileName:
-        return FileName(STORED, self.name)
+        """What the names of its objects begin with."""
+        return f"{UPLOADS}{self.name}/"
 
 
 def create_upload(place: Place, order: UploadOrder) -> Flow[OpenAIUpload]:
     """
-    Announce a file that will come in parts: what it is to be is kept with an empty object.
+    Keep what an upload is to be.
     """
-    upload, file_order = _Place(new_name()), FileOrder(purpose=order.purpose, expires_after=order.expires_after)
-    about = yield Work(lambda _: metadata_of(order.filename, file_order, time.time()))
-    about["metadata"] |= {"bytes": str(order.bytes), "mime_type": order.mime_type}
-    nothing = BytesSource(content=memoryview(b""), name="order")
-    stored = yield from store(place, nothing, upload.order, content_type=_KIND, **about)
-    return _pending(upload, stored)
+    name, now = new_name(), (yield Work(lambda _: time.time()))
+    stored = yield from store(
+        place,
+        BytesSource(content=memoryview(b""), name="order"),
+        _order_of(name),
+        content_type=BYTES,
+        metadata={"order": json.dumps(order.to_wire(), ensure_ascii=False)},
+        custom_time=custom_time(now + _LIFE_S),
+    )
+    return _Upload.from_wire(stored, name).shown
 
 
 def add_part(place: Place, upload_id: str, source: Source) -> Flow[OpenAIUploadPart]:
     """
-    Send one part; one that is sent again is another one, and goes with the upload.
+    Store one part.
+
+    Raises:
+        OpenAIError: The upload is over, or was when the part had arrived, or the part did not arrive.
     """
-    upload, name = _Place.of(upload_id), new_name()
-    yield from _order_of(place, upload)
-    stored = yield from store(place, source, upload.parts + name, content_type=_KIND)
-    return OpenAIUploadPart.from_wire(
-        {"id": f"part_{name}", "created_at": stored.get("timeCreated"), "upload_id": upload_id}
-    )
+    upload = yield from _pending(place, upload_id)
+    part = new_name()
+    expiry = custom_time(upload.shown.created_at + _LIFE_S)
+    stored = yield from store(place, source, upload.folder + part, content_type=BYTES, custom_time=expiry)
+    response: Response = yield place.storage("GET", _order_of(upload.name), fields="generation")
+    if response.status == 404:  # who ended the upload did not see this part
+        yield from delete_object(place, upload.folder + part)
+        raise (yield from _refusal(place, upload.name))
+    raise_for_status(response)
+    about = {"id": f"part_{upload.name}{part}", "upload_id": upload_id, "created_at": stored.get("timeCreated")}
+    return OpenAIUploadPart.from_wire(about)
 
 
 def complete(place: Place, upload_id: str, part_ids: Sequence[str], md5: str | None) -> Flow[OpenAIUpload]:
     """
-    Make the file of its parts; asked again, it is the one that was made.
+    Make the file of its parts; the same call again, after one that did not come to its end, finds the file.
 
     Raises:
-        OpenAIError: A part is not there (code ``"invalid_value"``), the whole has another size than was announced
-            (``"size_mismatch"``) or another MD5 (``"checksum_mismatch"``), which is read for that.
+        OpenAIError: The upload is over, or parts are missing or not all of it, or the content is another.
     """
-    upload = _Place.of(upload_id)
-    made = yield from look_up(place, upload.file.stored)
+    name = upload_of(upload_id)
+    parts = {part_id: part_of(part_id, name) for part_id in part_ids}
+    foreign = next((part_id for part_id, part in parts.items() if part is None), None)
+    if foreign is not None:
+        raise _no_such_part(upload_id, foreign)
+    upload = yield from _pending(place, upload_id)
+    there = yield from objects_under(place, upload.folder)
+    wanted = [(part_id, there.get(f"{upload.folder}{parts[part_id]}")) for part_id in part_ids]
+    missing = next((part_id for part_id, part in wanted if part is None), None)
+    mark = hashlib.sha256(json.dumps([*part_ids, (md5 or "").lower()]).encode()).hexdigest()
+    if missing is None:
+        pieces = [Piece.from_wire(part, place) for _, part in wanted]
+        _require_size(upload.shown, sum(piece.size for piece in pieces))
+        if md5 is not None:
+            yield from _require_md5(place, pieces, md5.lower())
+        made = yield from _put_together(place, upload, pieces, mark)
+    else:
+        made = yield from _made(place, name, mark)
     if made is None:
-        order = yield from _order_of(place, upload)
-        made = yield from _joined(place, upload, order, part_ids)
-        yield from _require_md5(place, upload, made, md5)
-    with suppress(OpenAIError):  # the file is there
-        yield from _remove(place, upload)
-    file = file_from_wire(made, place)
-    return attrs.evolve(_pending(upload, made), bytes=file.bytes or 0, status="completed", file=file)
+        raise _no_such_part(upload_id, missing) if missing is not None else (yield from _refusal(place, name))
+    try:
+        yield from _clear(place, upload)
+    except CancelledError:
+        raise
+    except OpenAIError as error:
+        log.warning("the parts of %s, which is stored as a file, were not all deleted: %s", upload_id, error)
+    return attrs.evolve(upload.shown, status="completed", file=file_from_wire(made, place))
 
 
 def cancel(place: Place, upload_id: str) -> Flow[OpenAIUpload]:
     """
-    Give up an upload; its parts are gone.
+    Delete what has arrived of an upload, also of one that has expired.
+
+    Raises:
+        OpenAIError: There is no such upload, or it is a file now.
     """
-    upload = _Place.of(upload_id)
-    order = yield from _order_of(place, upload)
-    yield from _remove(place, upload)
-    return attrs.evolve(_pending(upload, order), status="cancelled")
+    upload = yield from _pending(place, upload_id, is_expired_too=True)
+    made = yield from look_up(place, FILES + upload.name)
+    yield from _clear(place, upload)
+    if made is not None:
+        raise _over(upload.name, "completed")
+    return attrs.evolve(upload.shown, status="cancelled")
 
 
-def _order_of(place: Place, upload: _Place) -> Flow[dict[str, Any]]:
-    order = yield from look_up(place, upload.order)
-    if order is None:
-        raise no_such("Upload", upload.id)
-    return order
-
-
-def _pending(upload: _Place, data: Mapping[str, Any]) -> OpenAIUpload:
-    kept = data.get("metadata")
-    metadata = kept if isinstance(kept, dict) else {}
-    return OpenAIUpload.from_wire(
-        {
-            "id": upload.id,
-            "bytes": metadata.get("bytes", "0"),
-            "created_at": data.get("timeCreated"),
-            "filename": metadata.get("filename"),
-            "purpose": metadata.get("purpose"),
-            "status": "pending",
-        }
-    )
-
-
-def _joined(place: Place, upload: _Place, order: Mapping[str, Any], part_ids: Sequence[str]) -> Flow[dict[str, Any]]:
+def _pending(place: Place, upload_id: str, *, is_expired_too: bool = False) -> Flow[_Upload]:
     """
-    Return the object that is put together of parts, in several steps if there are many.
+    Return the upload of that id, if it is not over; how old it is, Google's clock tells.
     """
-    metadata = dict(order["metadata"])
-    size, kind = whole_number(metadata.pop("bytes", None)), metadata.pop("mime_type", _KIND)
-    names, level = (yield from _parts_of(place, upload, part_ids, size)), 0
-    while len(names) > _MOST_SOURCES:
-        groups = [names[start : start + _MOST_SOURCES] for start in range(0, len(names), _MOST_SOURCES)]
-        names = [f"{upload.folder}joined/{level}-{number}" for number in range(len(groups))]
-        flows = (_compose(place, name, group) for name, group in zip(names, groups, strict=True))
-        yield Gather(flows, at_a_time=_AT_A_TIME)
-        level += 1
-    about = {"contentType": kind, "metadata": metadata, "customTime": order.get("customTime")}
-    kept = {name: value for name, value in about.items() if value}
-    return (yield from _compose(place, upload.file.stored, names, kept, is_new=True))
+    name = upload_of(upload_id)
+    response: Response = yield place.storage("GET", _order_of(name))
+    if response.status == 404 and b"bucket does not exist" not in response.body:
+        raise (yield from _refusal(place, name))
+    upload: _Upload = understood(response, lambda data: _Upload.from_wire(data, name))
+    if not is_expired_too:
+        now = yield Work(lambda _: _moment_of(response))
+        if now >= upload.shown.created_at + _LIFE_S:
+            raise (yield from _refusal(place, name, "expired"))
+    return upload
 
 
-def _parts_of(place: Place, upload: _Place, part_ids: Sequence[str], size: int | None) -> Flow[list[str]]:
+def _moment_of(response: Response) -> float:
+    try:
+        return parsedate_to_datetime(response.headers.get("date", "")).timestamp()
+    except (TypeError, ValueError):
+        return time.time()
+
+
+def _put_together(place: Place, upload: _Upload, pieces: Sequence[Piece], mark: str) -> Flow[dict[str, Any] | None]:
     """
-    Return the names of parts, each of which must be there, and which must have the size that was announced together.
+    Return the file that is made of *pieces*; ``None`` if the upload has become another one before.
     """
-    found = [_PART_ID.fullmatch(part_id) for part_id in part_ids]
-    names = [upload.parts + one[1] if one else "" for one in found]
-    there = yield from objects_under(place, upload.parts)
-    missing = next((part_id for part_id, name in zip(part_ids, names, strict=True) if name not in there), None)
-    if missing is not None:
-        message = f"{missing[:100]!r} is no part of upload {upload.id}; name those that uploads.add_part returned"
-        raise OpenAIError(message=message, code="invalid_value", param="part_ids")
-    sent = sum(whole_number(there[name].get("size")) or 0 for name in names)
-    if sent != size:
-        message = f"the parts have {sent} bytes, and the upload was announced with {size}; name all of them"
-        raise OpenAIError(message=message, code="size_mismatch", param="part_ids")
-    return names
+    pieces = yield from few_of(place, upload.folder, pieces)
+    order = FileOrder(purpose=upload.order.purpose, expires_after=upload.order.expires_after)
+    about = yield Work(lambda _: metadata_of(upload.order.filename, order, time.time()))
+    resource = {
+        "contentType": upload.order.mime_type or BYTES,
+        "metadata": {**about["metadata"], "parts": mark},
+        **({"customTime": about["custom_time"]} if "custom_time" in about else {}),
+    }
+    made = yield from compose(place, FILES + upload.name, pieces, resource)
+    return made or (yield from _made(place, upload.name, mark))
 
 
-def _compose(
-    place: Place, name: str, names: Sequence[str], about: Mapping[str, Any] | None = None, *, is_new: bool = False
-) -> Flow[dict[str, Any]]:
+def _made(place: Place, name: str, mark: str) -> Flow[dict[str, Any] | None]:
     """
-    Put the objects called *names* together as another; a new one is made only where there is none.
+    Return the file that the upload has become by the same call; ``None`` if there is none.
     """
-    # https://docs.cloud.google.com/storage/docs/json_api/v1/objects/compose (read 2026-11-21)
-    sources = [{"name": place.full_name(one)} for one in names]
-    body = json_body({"sourceObjects": sources, "destination": about or {"contentType": _KIND}})
-    generation = 0 if is_new else None
-    response: Response = yield place.storage("POST", name, action="/compose", body=body, ifGenerationMatch=generation)
-    if response.status == 412 and (found := (yield from look_up(place, name))) is not None:
-        return found  # by an attempt whose answer was lost
-    return understood(response, object_from_wire)
+    made = yield from look_up(place, FILES + name)
+    return made if made is not None and (made.get("metadata") or {}).get("parts") == mark else None
 
 
-def _require_md5(place: Place, upload: _Place, made: Mapping[str, Any], md5: str | None) -> Flow[None]:
+def _require_md5(place: Place, pieces: Sequence[Piece], md5: str) -> Flow[None]:
     """
-    Check the MD5 of a file: Google tells none of what was put together, so all of it is read.
+    Check the MD5 of the whole before there is one.
     """
-    if md5 is None:
-        return
-    sink = _HashSink()
-    raise_for_status((yield from fetch(place, upload.file.stored, sink)))
-    if sink.md5.hexdigest() != md5.lower():
-        generation = made.get("generation")
-        yield place.storage("DELETE", upload.file.stored, ifGenerationMatch=generation, is_cleanup=True)
-        message = "the parts together have another MD5 than was told; send them again"
-        raise OpenAIError(message=message, code="checksum_mismatch", param="md5")
+    found = yield from md5_of(place, pieces)
+    if found != md5:
+        raise _refused(f"The MD5 of the content is {found}, not {md5}.", "checksum_mismatch", "md5")
 
 
-def _remove(place: Place, upload: _Place) -> Flow[None]:
+def _clear(place: Place, upload: _Upload) -> Flow[None]:
     """
-    Delete all objects of an upload but the file; the order goes last.
+    Delete the parts, then the order, then parts that came meanwhile: what comes later finds that the order is gone.
     """
-    names: Iterable[str] = yield from objects_under(place, upload.folder)
-    yield Gather((delete_object(place, name) for name in names if name != upload.order), at_a_time=_AT_A_TIME)
-    yield from delete_object(place, upload.order)
+    order = _order_of(upload.name)
+    for is_last in (False, True):
+        there = yield from objects_under(place, upload.folder)
+        yield Gather((delete_object(place, name) for name in there if name != order), at_a_time=_AT_A_TIME)
+        if not is_last:
+            yield from delete_object(place, order)
 
 
-@attrs.define(kw_only=True)
-class _HashSink(ResumingSink):
+def _order_of(name: str) -> str:
+    return f"{UPLOADS}{name}/order"
+
+
+def _refusal(place: Place, name: str, status: str | None = None) -> Flow[OpenAIError]:
     """
-    Takes the MD5 of a content; after a break it goes on.
+    Return the error for an upload that is over: it is a file, or has *status*, or there is none.
     """
+    made = yield from look_up(place, FILES + name)
+    status = status if made is None else "completed"
+    return no_such("Upload", f"upload_{name}") if status is None else _over(name, status)
 
-    md5: Any = attrs.field(factory=lambda: hashlib.md5(usedforsecurity=False))
 
-    def begin(self, status: int, headers: Mapping[str, str]) -> int:
-        start = super().begin(status, headers)
-        if not start:
-            self.md5 = hashlib.md5(usedforsecurity=False)
-        return start
+def _over(name: str, status: str) -> OpenAIError:
+    file = f" Its file is {FileName(STORED, name).id}." if status == "completed" else ""
+    return _refused(f"Upload upload_{name} has status '{status}'.{file}", "upload_not_pending")
 
-    def write(self, chunk: memoryview, /) -> None:
-        self.require_room(len(chunk))
-        self.md5.update(chunk)
-        self.done += len(chunk)
+
+def _require_size(upload: OpenAIUpload, size: int) -> None:
+    if size != upload.bytes:
+        message = f"The parts have {size} bytes in all, but the upload was created with {upload.bytes}."
+        raise _refused(message, "size_mismatch", "part_ids")
+
+
+def _no_such_part(upload_id: str, part_id: str) -> OpenAIError:
+    return _refused(f"Upload {upload_id} has no part '{part_id[:200]}'.", "invalid_value", "part_ids")
+
+
+def _refused(message: str, code: str, param: str | None = None) -> OpenAIError:
+    return OpenAIError(message=message, type="invalid_request_error", code=code, param=param, status=400)
