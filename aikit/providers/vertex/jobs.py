@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from aikit.providers.google.batches import CHAT, EMBEDDINGS, ENDS, WINDOW, status_of
 from aikit.providers.vertex.labels import JobLabels
-from aikit.providers.vertex.names import ERRORS, FILES, OUTPUT, FileName, batch_id, job_of, stored_in
+from aikit.providers.vertex.names import ERRORS, FILES, OUTPUT, OUTPUTS, FileName, batch_id, job_of, stored_in
 from aikit.providers.vertex.place import Place
 from aikit.types.batches import OpenAIBatch
 from aikit.types.wire import NOTHING, UnreadableError, unix_time, whole_number
 
 _REQUESTS: Final = re.compile(r"requests/(.+)\.jsonl")
+_OF_MANY: Final = frozenset((FILES, OUTPUTS, "requests/"))
 _MODELS: Final = "/models/"
 _NO_FILE: Final = ""
 _LONGEST_WORDS: Final = 1_000
@@ -65,10 +66,11 @@ def output_folder(data: Any, place: Place) -> str | None:
     Return what the names of the objects begin with that a job has written: ``"outputs/abc/prediction-model-…/"``.
 
     It is ``None`` where a job has written nothing, or elsewhere than below the prefix of *place*: the API says where,
-    and who created the job need not have been aikit.
+    and who created the job need not have been aikit. What all jobs have written, or all files, is not one job's.
     """
     uri = _object(data, "outputInfo").get("gcsOutputDirectory")
-    return place.name_in(f"{uri.rstrip('/')}/") if isinstance(uri, str) else None
+    name = place.name_in(f"{uri.rstrip('/')}/") if isinstance(uri, str) else None
+    return None if name in _OF_MANY else name
 
 
 def in_openai_names(data: Any, place: Place) -> dict[str, Any]:
