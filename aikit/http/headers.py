@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final
+from urllib.parse import unquote
 
 _MIN_SECRET: Final = 6
 """Shorter values of secret fields, such as the ``none`` that some local servers want, are words like others."""
@@ -23,7 +24,7 @@ _SECRET: Final = re.compile(
 _USERINFO: Final = re.compile(r"(?<=://)[^/?#]*@")
 # no delimiter within a name, so that each character is looked at from one start only
 _SECRET_QUERY: Final = re.compile(
-    r"([?&;][^=&;?]*(?:auth|key|token|secret|sig|signature|credential|password|pwd|code|upload_id|session(?:_id)?)=)[^&;#\s]*",
+    r"([?&;][^=&;?]*(?:auth|key|token|secret|sig|signature|credential|password|pwd|code|upload_id|session(?:_id)?)=)([^&;#\s]*)",
     re.IGNORECASE,
 )
 _SECRET_VALUE: Final = re.compile(r"\s*(?:(?:bearer|basic)\s|sk-)", re.IGNORECASE)
@@ -41,6 +42,24 @@ def redacted(url: str) -> str:
     Return *url* without user, password, and secrets in its query.
     """
     return _SECRET_QUERY.sub(r"\1***", _USERINFO.sub("***@", url))
+
+
+def hidden(text: str, secrets: Iterable[str]) -> str:
+    """
+    Return *text* with each of the *secrets* replaced by ``***``.
+    """
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
+def secrets_in(url: str) -> set[str]:
+    """
+    Return the secrets in the query of *url*, as they are there and as they are meant; tokens of pages are none.
+    """
+    found = _SECRET_QUERY.finditer(url) if "?" in url else ()
+    values = {one[2] for one in found if not one[1].lower().endswith("pagetoken=")}
+    return {one for value in values for one in (value, unquote(value)) if len(one) >= _MIN_SECRET}
 
 
 class Headers(Mapping[str, str]):
@@ -97,9 +116,7 @@ class Headers(Mapping[str, str]):
         """
         Return *text* with every secret of these fields replaced by ``***``.
         """
-        for secret in self.secrets:
-            text = text.replace(secret, "***")
-        return text
+        return hidden(text, self.secrets)
 
     @cached_property
     def secrets(self) -> list[str]:

@@ -13,7 +13,7 @@ import attrs
 
 from aikit.http.cleaning import cleaned
 from aikit.http.context import CallContext
-from aikit.http.headers import Headers, redacted
+from aikit.http.headers import Headers, hidden, redacted, secrets_in
 from aikit.types.errors import OpenAIError
 from aikit.types.interruptions import let_through
 
@@ -170,6 +170,18 @@ class Request:
         """Whether sending it again sends the same."""
         return self.body is None or self.body.is_replayable
 
+    @property
+    def secrets(self) -> list[str]:
+        """What must not be shown of headers and address, the longest first."""
+        more = secrets_in(self.url)
+        return sorted({*self.headers.secrets, *more}, key=len, reverse=True) if more else self.headers.secrets
+
+    def hide_in(self, text: str) -> str:
+        """
+        Return *text* with every secret of the request replaced by ``***``.
+        """
+        return hidden(text, self.secrets)
+
     def __getstate__(self) -> dict[str, Any]:
         return attrs.asdict(self, recurse=False) | {
             "url": redacted(self.url),
@@ -231,7 +243,7 @@ class Response:
         """
         Return it with the request's secrets hidden: there are servers that repeat what they were sent.
         """
-        hide = self.request.headers.hide_in
+        hide = self.request.hide_in
         return attrs.evolve(
             self,
             headers=Headers({name: hide(value) for name, value in self.headers.items()}),
@@ -247,7 +259,7 @@ class Response:
         """
         try:
             _require_readable(self.body)
-            value, secrets = json.loads(self.body), self.request.headers.secrets
+            value, secrets = json.loads(self.body), self.request.secrets
             is_odd = _is_odd(self.body) or any(one.encode("utf-8", "replace") in self.body for one in secrets)
             return cleaned(value, secrets) if is_odd else value
         except (ValueError, RecursionError) as error:

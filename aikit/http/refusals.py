@@ -56,7 +56,7 @@ def understood(response: Response, from_wire: Callable[[Any], T]) -> T:
             if isinstance(data, dict) and ("id" in data or "data" in data)
             else _words(refusal.body, response).message
         )
-        message = response.request.headers.hide_in(error.message) + (f"; it says: {said}" if said else "")
+        message = response.request.hide_in(error.message) + (f"; it says: {said}" if said else "")
         raise attrs.evolve(refusal, message=message, code=error.code, type=None, param=None) from None
 
 
@@ -126,8 +126,8 @@ def _decoded(text: str, response: Response) -> Any:
     try:
         value = json.loads(text)
         plain = json.dumps(value, ensure_ascii=False)  # where no secret hides behind an escape
-        hidden = response.request.headers.hide_in(plain)
-        return value if hidden == plain else json.loads(hidden)
+        discreetly = response.request.hide_in(plain)
+        return value if discreetly == plain else json.loads(discreetly)
     except (ValueError, RecursionError):
         return text
 

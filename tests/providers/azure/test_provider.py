@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -19,7 +20,7 @@ from aikit.providers.azure.provider import AzureProvider
 from aikit.providers.config import Providers, ProviderSettings
 from aikit.types.errors import OpenAIError
 from aikit.types.files import FileOrder
-from tests.scripted_server import answer, serving
+from tests.scripted_server import Exchange, answer, rendered, serving
 
 _HOST = "https://res.openai.azure.com"
 _KEY = "0123456789abcdef"
@@ -291,3 +292,22 @@ def test_the_tokens_of_a_callable_are_bearers() -> None:
                 assert client.files.retrieve("file-abc123").success
     assert [request.headers["authorization"] for request in server.received] == ["Bearer t1", "Bearer t2"]
     assert not any("api-key" in request.headers for request in server.received)
+
+
+def test_secrets_of_the_address_are_not_repeated() -> None:
+    """
+    Gateways take their keys in the query, and servers repeat what they were asked.
+    """
+
+    def echo(exchange: Exchange) -> None:
+        _, path, _ = exchange.request_head()
+        body = json.dumps({"error": {"code": "x", "message": f"no {path} and {unquote(path)}"}}).encode()
+        exchange.sock.sendall(rendered(400, body, {"X-Asked": path}))
+
+    with serving(*[echo] * 3) as server:
+        url = f"{server.url.removesuffix('/v1')}?subscription-key=secret-one&sig=secret%2Btwo&x=plain"
+        with OpenAIClient("sk-0123456", provider="azure", base_url=url) as client:
+            for result in (client.files.retrieve("file-a"), client.files.list(), client.files.content("file-a")):
+                (error,) = result.errors
+                shown = f"{error!r} {error} {error.body} {error.headers and dict(error.headers)} {result.response!r}"
+                assert ("secret" in shown, "x=plain" in shown) == (False, True)

@@ -231,7 +231,7 @@ def _unreadable(response: Response, content: bytes) -> Answer:
     """
     Return the failure of a success that is no JSON object.
     """
-    shown = response.request.headers.hide_in(content[:200].decode("utf-8", "replace"))
+    shown = response.request.hide_in(content[:200].decode("utf-8", "replace"))
     where = f"{redacted(response.request.url)} answered with status {response.status}"
     return failed_answer("invalid_response", f"{where}, but not with a JSON object: {shown}")
 
