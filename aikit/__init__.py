@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aikit import dispatch as dispatch
     from aikit import jsonl as jsonl
     from aikit.client import OpenAIClient as OpenAIClient
-    from aikit.providers.config import Providers as Providers
+    from aikit.providers.config.providers import Providers as Providers
     from aikit.resources.batches.parameters import OpenAIBatchListParameters as OpenAIBatchListParameters
     from aikit.resources.batches.parameters import OpenAIBatchParameters as OpenAIBatchParameters
     from aikit.resources.batches.parameters import OpenAIBatchResubmitParameters as OpenAIBatchResubmitParameters
@@ -123,7 +123,7 @@ _HOMES: Final = {
         "OpenAIFileWaitParameters",
     ),
     "aikit.runtime.parameters": ("OpenAIParameters",),
-    "aikit.providers.config": ("Providers",),
+    "aikit.providers.config.providers": ("Providers",),
     "aikit.types.rate_limit": ("RateLimit",),
     "aikit.resources.files.results": (
         "OpenAIFileContentResult",

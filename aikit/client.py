@@ -10,10 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from aikit.providers.config import Providers, ProviderSettings
+from aikit.providers.config import ProviderSettings
 from aikit.providers.kinds import KINDS, OPENAI
 from aikit.resources.session import Session
-from aikit.runtime.callbacks import require_plain
+from aikit.runtime.callback_checks import require_plain
 from aikit.runtime.parameters import OpenAIParameters
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from aikit.billing.recorder import Hook
     from aikit.dispatch import Dispatcher
     from aikit.providers import Provider
+    from aikit.providers.config.providers import Providers
     from aikit.resources.batches import BatchesAPI
     from aikit.resources.files import FilesAPI
     from aikit.resources.uploads import UploadsAPI

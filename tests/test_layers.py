@@ -245,6 +245,15 @@ def test_making_a_client_loads_no_network_and_no_database(arguments: str) -> Non
     assert loaded & (network | {"sqlite3", "aikit.validation"}) == set()
 
 
+def test_making_a_client_loads_no_more_than_its_arguments_need() -> None:
+    """
+    A client of no named provider reads no provider file, asks no keyring, logs nothing, and has no results yet.
+    """
+    loaded = _loaded_by("import aikit\naikit.OpenAIClient('sk-test')")
+    later = {"providers.config.providers", "providers.config.kept_keys", "runtime.result", "types.errors", "types.wire"}
+    assert loaded & ({f"aikit.{name}" for name in later} | {"logging", "traceback", "datetime"}) == set()
+
+
 def test_every_public_name_is_there() -> None:
     """
     Each name in ``__all__`` can be had, is listed by ``dir``, and an unknown one is an AttributeError.

@@ -16,7 +16,7 @@ from aikit.billing.ledger import Ledger
 from aikit.billing.price_overrides import FILE_NAME
 from aikit.billing.prices import Prices, prices_for
 from aikit.providers.account import Account
-from aikit.runtime.callbacks import discard
+from aikit.runtime.callbacks import finish_elsewhere
 from aikit.types.batches import OpenAIBatch
 from aikit.types.costs import OpenAIBatchCost
 from aikit.types.errors import OpenAIError
@@ -43,7 +43,7 @@ class BillingRecorder:
 
         hooks: Called with each event, by who booked it.
 
-        finish: Gets each hook and what it returned.
+        dispatcher: Goes on with what a hook returned, if it can await.
 
         clock: Unix seconds.
     """
@@ -52,7 +52,7 @@ class BillingRecorder:
     own_prices: Mapping[str, Any] | None = None
     is_kept: bool = True
     hooks: tuple[Hook, ...] = ()
-    finish: Callable[[Hook, object], None] = discard
+    dispatcher: Any = None
     clock: Callable[[], float] = time.time
     ledger: Ledger = attrs.field(init=False)
 
@@ -142,7 +142,7 @@ class BillingRecorder:
 
     def _call(self, hook: Hook, event: OpenAIBatchEvent) -> None:
         try:
-            self.finish(hook, hook(event))
+            finish_elsewhere(self.dispatcher, hook, hook(event))
         except (Exception, SystemExit) as error:
             let_through(error)
             log.exception("hook %r raised; the event stays booked", hook)

@@ -15,8 +15,8 @@ from aikit.cli.options import Command, ProviderName, Settings, settings_of_conte
 from aikit.cli.output import Exit, Output
 from aikit.cli.safety import safe
 from aikit.providers.checks import Finding
-from aikit.providers.config import Providers
 from aikit.providers.config.logins import is_signed
+from aikit.providers.config.providers import Providers
 from aikit.providers.doctor import examine
 from aikit.providers.kinds import KINDS, OPENAI
 

@@ -21,7 +21,7 @@ from click.shell_completion import CompletionItem
 
 from aikit.cli.safety import safe
 from aikit.client import OpenAIClient
-from aikit.providers.config import Providers
+from aikit.providers.config.providers import Providers
 from aikit.providers.kinds import LOCAL
 from aikit.validation.limits import limits_for
 

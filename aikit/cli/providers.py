@@ -18,9 +18,11 @@ from aikit.cli.output import Exit, Output
 from aikit.cli.safety import safe
 from aikit.http.headers import redacted
 from aikit.providers import provider_from
-from aikit.providers.config import Providers, ProviderSettings
+from aikit.providers.config import ProviderSettings
 from aikit.providers.config.entries import Configured
-from aikit.providers.config.logins import KeyringError, log_in, log_out, origin_for_key
+from aikit.providers.config.kept_keys import KeyringError, log_in, log_out
+from aikit.providers.config.logins import origin_for_key
+from aikit.providers.config.providers import Providers
 from aikit.providers.kinds import KINDS
 from aikit.storage import home_folder
 from aikit.types.errors import OpenAIError

@@ -17,7 +17,8 @@ from aikit.http.redirects import follow_redirects
 from aikit.http.retry import RetryPolicy, intercept, with_retries
 from aikit.http.sources import Source, release
 from aikit.http.streams import StreamSource
-from aikit.runtime.callbacks import Callback, CallbackQueue, require_plain, run_callbacks
+from aikit.runtime.callback_checks import Callback, require_plain
+from aikit.runtime.callbacks import CallbackQueue, run_callbacks
 from aikit.runtime.parameters import OpenAIParameters
 from aikit.runtime.result import CallState, OpenAIResult, Outcome
 from aikit.runtime.task import Task

@@ -8,7 +8,6 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
@@ -17,12 +16,11 @@ import attrs
 
 from aikit.http.bandwidth import Bandwidth
 from aikit.providers import provider_from
-from aikit.providers.config import Providers, ProviderSettings
-from aikit.providers.config.logins import is_signed, kept_key, logins_in
-from aikit.runtime.callbacks import checked_hooks, finish_elsewhere
+from aikit.providers.config import ProviderSettings
+from aikit.providers.config.logins import is_signed, logins_in
+from aikit.runtime.callback_checks import checked_hooks
 from aikit.runtime.parameters import OpenAIParameters, are_headers, is_flag, require_workers
 from aikit.storage import NO_HOME, NoHomeError, home_folder
-from aikit.types.errors import CancelledError
 
 if TYPE_CHECKING:
     from aikit.billing.ledger import Ledger
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from aikit.http.flow import Gather
     from aikit.http.messages import Transport
     from aikit.providers import Provider
+    from aikit.providers.config.providers import Providers
     from aikit.runtime.scheduler import Scheduler
     from aikit.runtime.task import Task
     from aikit.storage.upload_journal import Journal
@@ -120,7 +119,7 @@ class Connections:
     def providers(self) -> Providers:
         """The configured providers, read once."""
         if self._providers is None:
-            self._providers = Providers.load(home=self.given.home)
+            self._providers = _configuration().Providers.load(home=self.given.home)
         return self._providers
 
     def main(self, name: str | None) -> Connection:
@@ -174,7 +173,8 @@ class Connections:
     def _main_settings(self, name: str | None) -> ProviderSettings:
         if name is None:
             settings = self.given.or_environment()
-            key = kept_key(settings.kind, settings, {} if is_signed(settings) else logins_in(os.environ, settings.home))
+            known = {} if is_signed(settings) else logins_in(os.environ, settings.home)
+            key = _configuration().kept_key(settings.kind, settings, known) if settings.kind in known else None
             return settings if key is None else attrs.evolve(settings, api_key=key)
         said = attrs.asdict(
             self.given,
@@ -297,7 +297,7 @@ class Session:
                 own_prices=self._prices,
                 is_kept=self._is_kept,
                 hooks=self._hooks,
-                finish=partial(finish_elsewhere, self._dispatcher),
+                dispatcher=self._dispatcher,
             )
             with self._lock:
                 self._recorder = self._recorder or recorder
@@ -383,7 +383,7 @@ class Session:
     def _cancel_all(self, *, keep: bool = False) -> None:
         self._is_closed = self._is_cancelled = True
         for task in list(self._inline):
-            task.cancel(CancelledError(keeps=keep))
+            task.cancel(keep=keep)
         self._with_scheduler(lambda scheduler: scheduler.cancel_all(keep=keep))
 
     def _finish(self) -> None:
@@ -417,6 +417,12 @@ class Session:
 
 def _gather_beside(task: Task, step: Gather) -> None:
     _runtime().gather_beside(task, step)
+
+
+def _configuration() -> Any:
+    from aikit.providers.config import providers  # noqa: PLC0415  takes 6 ms, which a client of no named one saves
+
+    return providers
 
 
 def _runtime() -> ModuleType:

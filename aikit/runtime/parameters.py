@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 import attrs
 
 from aikit.http.headers import Headers
-from aikit.runtime.callbacks import Callback, require_callback
+from aikit.runtime.callback_checks import Callback, require_callback
 from aikit.types.suggestions import did_you_mean
 
 if TYPE_CHECKING:

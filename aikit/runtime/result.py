@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, Protocol, Self, TypeVar
 import attrs
 
 from aikit.http.messages import Request, Response
-from aikit.types.errors import CancelledError, OpenAIError
+from aikit.types.errors import OpenAIError
 from aikit.types.interruptions import suppress
 from aikit.types.page import Page
 from aikit.types.rate_limit import RateLimit, rate_limit_of
@@ -33,8 +33,8 @@ class Handle(Protocol):
     The hold a result has on its running call.
     """
 
-    def cancel(self, why: CancelledError | None = None) -> None:
-        """Ask the call to stop."""
+    def cancel(self, *, keep: bool = False) -> None:
+        """Ask the call to stop; with *keep*, what has arrived stays."""
         ...
 
     def pause(self, *, is_on: bool) -> None:
@@ -263,7 +263,7 @@ class OpenAIResult(Generic[T]):
         handle = self._state.handle
         if self.terminated or handle is None:
             return False
-        handle.cancel(CancelledError(keeps=keep))
+        handle.cancel(keep=keep)
         return True
 
     def pause(self) -> bool:

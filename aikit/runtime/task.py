@@ -136,10 +136,11 @@ class Task:
         """
         return Task(flow, self.transport, context, on_done, driver, self, self.is_long)
 
-    def cancel(self, why: CancelledError | None = None) -> None:
+    def cancel(self, why: CancelledError | None = None, *, keep: bool = False) -> None:
         """
-        Ask the task to stop, also while it is parked.
+        Ask the task to stop, also while it is parked; with *keep*, what has arrived stays.
         """
+        why = why or CancelledError(keeps=keep)
         if self.driver is not None:
             self.driver.cancel(self, why)
         else:

@@ -37,7 +37,7 @@ from aikit.http.receiving import Decoder
 from aikit.http.retry import asked_to_retry, retry_after_s
 from aikit.http.sinks import MemorySink
 from aikit.http.sources import source_of
-from aikit.providers.config import Providers
+from aikit.providers.config.providers import Providers
 from aikit.providers.local.batches.answerer import read_json
 from aikit.providers.vertex.answers.ids import RowIds
 from aikit.providers.vertex.translation.staging import stage

@@ -13,8 +13,9 @@ import attrs
 import pytest
 
 from aikit.providers import provider_from
-from aikit.providers.config import Providers, ProviderSettings
+from aikit.providers.config import ProviderSettings
 from aikit.providers.config.file import FILE_NAME
+from aikit.providers.config.providers import Providers
 from aikit.providers.kinds import KINDS, require_kind
 
 _KEY = "sk-proj-0123456789"

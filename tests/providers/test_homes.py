@@ -13,7 +13,7 @@ import pytest
 
 from aikit import OpenAIClient
 from aikit.cli import main
-from aikit.providers.config import Providers
+from aikit.providers.config.providers import Providers
 from aikit.providers.kinds import KINDS
 from aikit.storage import NoHomeError, home_folder
 from tests.scripted_server import answer, serving

@@ -15,8 +15,8 @@ import pytest
 from aikit import OpenAIClient
 from aikit.cli import main
 from aikit.providers.addresses import OPENAI_URL
-from aikit.providers.config import Providers
 from aikit.providers.config.file import FILE_NAME
+from aikit.providers.config.providers import Providers
 from aikit.providers.kinds import LOCAL, OPENAI
 from aikit.providers.openai import OpenAIProvider
 

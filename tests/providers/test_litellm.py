@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from aikit import OpenAIClient
-from aikit.providers.config import Providers, ProviderSettings
+from aikit.providers.config import ProviderSettings
+from aikit.providers.config.providers import Providers
 from aikit.providers.kinds import KINDS
 
 pytest.importorskip("yaml")

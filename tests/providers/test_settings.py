@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from aikit.providers.config import Providers, ProviderSettings
+from aikit.providers.config import ProviderSettings
 from aikit.providers.config.file import FILE_NAME
+from aikit.providers.config.providers import Providers
 
 
 @pytest.mark.parametrize(

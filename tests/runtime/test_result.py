@@ -28,7 +28,7 @@ from aikit.resources.files.results import (
 )
 from aikit.runtime.result import CallState, OpenAIListResult, OpenAIResult, Outcome
 from aikit.types.batches import BatchPage, OpenAIBatch
-from aikit.types.errors import CancelledError, OpenAIError
+from aikit.types.errors import OpenAIError
 from aikit.types.files import FilePage, OpenAIFile, OpenAIFileDeleted
 from aikit.types.rate_limit import RateLimit
 from tests.interrupting import interrupt_often, needs_signals
@@ -75,8 +75,8 @@ class _Hold:
     assisted: int = 0
     is_paused: bool = False
 
-    def cancel(self, why: CancelledError | None = None) -> None:
-        assert isinstance(why, CancelledError)
+    def cancel(self, *, keep: bool = False) -> None:
+        assert not keep
         self.cancelled += 1
 
     def pause(self, *, is_on: bool) -> None:

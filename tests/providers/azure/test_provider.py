@@ -17,7 +17,8 @@ from aikit.http.flow import Flow
 from aikit.http.messages import Request, Response
 from aikit.http.sources import source_of
 from aikit.providers.azure.provider import AzureProvider
-from aikit.providers.config import Providers, ProviderSettings
+from aikit.providers.config import ProviderSettings
+from aikit.providers.config.providers import Providers
 from aikit.types.errors import OpenAIError
 from aikit.types.files import FileOrder
 from tests.scripted_server import Exchange, answer, rendered, serving

@@ -18,7 +18,8 @@ from aikit import OpenAIClient
 from aikit.billing.prices import prices_for
 from aikit.http.context import CallContext
 from aikit.http.messages import Request
-from aikit.providers.config import Providers, ProviderSettings
+from aikit.providers.config import ProviderSettings
+from aikit.providers.config.providers import Providers
 from aikit.providers.vertex.credentials import VARIABLE, GoogleToken
 from aikit.providers.vertex.provider import VertexProvider
 from tests.scripted_server import answer, cut, serving
