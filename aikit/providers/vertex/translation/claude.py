@@ -11,9 +11,8 @@ from aikit.providers.vertex.translation.importing import MOST_LEVELS
 from aikit.providers.vertex.translation.messages import Conversation
 from aikit.providers.vertex.translation.refusals import expect, expect_choice, expect_integer, expect_number, refuse
 from aikit.providers.vertex.translation.requests import LARGEST, stops_of
-from aikit.providers.vertex.translation.schemas import gemini_schema
 from aikit.providers.vertex.translation.shared import Shared
-from aikit.providers.vertex.translation.tools import chosen_names, functions_of
+from aikit.providers.vertex.translation.tools import chosen_names, functions_of, parameters_of
 
 _VERSION: Final = "vertex-2023-10-16"
 _SCHEMA_LEVEL: Final = 5
@@ -97,10 +96,9 @@ def _tool(function: dict[str, Any], param: str) -> dict[str, Any]:
     told = {"name": function["name"]}
     if function.get("description"):
         told["description"] = expect(function["description"], str, f"{param}.description")
-    param = f"{param}.parameters"
-    schema = _json_schema(gemini_schema(function.get("parameters") or {"type": "object"}, param, _SCHEMA_LEVEL))
+    schema = _json_schema(parameters_of(function, param, _SCHEMA_LEVEL))
     if _SCHEMA_LEVEL - 1 + _levels(schema) > MOST_LEVELS:
-        refuse(param, f"is nested too deeply; batches on Vertex AI take {MOST_LEVELS} levels in all")
+        refuse(f"{param}.parameters", f"is nested too deeply; batches on Vertex AI take {MOST_LEVELS} levels in all")
     return {**told, "input_schema": schema}
 
 

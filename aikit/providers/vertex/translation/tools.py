@@ -15,6 +15,7 @@ _PARAMETERS_LEVEL: Final = 7
 """Of nesting, of the parameters of a function: below line, request, tools, tool, functionDeclarations and function."""
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}")
+_PARAMETERS: Final = frozenset(("properties", "additionalProperties", "anyOf"))
 _FUNCTION: Final = frozenset(("name", "description", "parameters", "strict"))
 MODES: Final = {"none": "NONE", "auto": "AUTO", "required": "ANY"}
 
@@ -36,6 +37,20 @@ def functions_of(tools: Any) -> Iterator[tuple[dict[str, Any], str]]:
         yield function, f"{param}.function"
 
 
+def parameters_of(function: dict[str, Any], param: str, level: int) -> dict[str, Any]:
+    """
+    Return the schema of the parameters of *function*, an object also where that is not said, at a *level* of nesting.
+
+    Raises:
+        RefusedError: It is of something else, or cannot be translated.
+    """
+    place = f"{param}.parameters"
+    schema = gemini_schema(function.get("parameters") or {"type": "object"}, place, level)
+    if "anyOf" not in schema and schema.setdefault("type", "OBJECT") != "OBJECT":
+        refuse(f"{place}.type", f'is "{schema["type"].lower()}"; the parameters of a function are an object')
+    return schema
+
+
 def gemini_tools(tools: Any) -> list[dict[str, Any]]:
     """
     Return *tools* as one tool of Gemini with all functions.
@@ -53,8 +68,11 @@ def gemini_tools(tools: Any) -> list[dict[str, Any]]:
         told = {"name": name}
         if function.get("description"):
             told["description"] = expect(function["description"], str, f"{param}.description")
-        if function.get("parameters"):
-            told["parameters"] = gemini_schema(function["parameters"], f"{param}.parameters", _PARAMETERS_LEVEL)
+        parameters = parameters_of(function, param, _PARAMETERS_LEVEL)
+        if not _PARAMETERS.isdisjoint(
+            parameters
+        ):  # else there are none, and models refuse an object without properties
+            told["parameters"] = parameters
         declarations.append(told)
     return [{"functionDeclarations": declarations}]
 

@@ -264,15 +264,17 @@ def test_json_is_asked_for_in_both_forms() -> None:
 )
 def test_tools_are_one_tool_and_the_choice_its_configuration(choice: Any, told: Any) -> None:
     """
-    A function without parameters has none at Vertex AI either.
+    A function without parameters has none at Vertex AI either; those of others are an object, said or not.
     """
+    one = {"type": "OBJECT", "properties": {"a": {"type": "STRING"}}}
     tools = [
         {"type": "function", "function": {"name": "f", "description": "d", "strict": True}},
         {"type": "function", "function": {"name": "g", "parameters": {"type": "object", "properties": {}}}},
+        {"type": "function", "function": {"name": "h", "parameters": {"properties": {"a": {"type": "string"}}}}},
     ]
     request = request_of(tools=tools, tool_choice=choice)
     assert request["tools"] == [
-        {"functionDeclarations": [{"name": "f", "description": "d"}, {"name": "g", "parameters": {"type": "OBJECT"}}]}
+        {"functionDeclarations": [{"name": "f", "description": "d"}, {"name": "g"}, {"name": "h", "parameters": one}]}
     ]
     assert request["toolConfig"] == {"functionCallingConfig": told}
 
@@ -402,6 +404,11 @@ def test_what_changes_neither_answer_nor_price_is_left_out_and_logged(caplog: py
         ({"reasoning_effort": "low", "model": "gemini-2.0-flash"}, "reasoning_effort", "does not think"),
         ({"response_format": {"type": "grammar"}}, "response_format.type", "json_schema"),
         ({"tools": [{"type": "web_search"}]}, "tools[0].type", "function"),
+        (
+            {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "array"}}}]},
+            "tools[0].function.parameters.type",
+            "are an object",
+        ),
         ({"tools": [{"type": "function", "function": {"name": "1f"}}]}, "tools[0].function.name", "after a letter"),
         (
             {"tools": [{"type": "function", "function": {"name": "f"}}], "parallel_tool_calls": False},
