@@ -133,9 +133,10 @@ THERE: Final[dict[tuple[str, str, str], tuple[int, list[tuple[int | None, str | 
     ("vertex first", "delete", "404"): (1, []),
     # an upload that its server has forgotten begins anew
     **{("vertex", operation, "404"): (3, [(404, "notFound")]) for operation in _STORING},
-    # an upload that there is not, and what is gone of one that is given up
+    # an upload that there is not, what is gone of one that is given up, and one whose parts are gone
     **{("vertex first", f"uploads.{name}", "404"): (1, [(404, None)]) for name in ("add_part", "complete", "cancel")},
     ("vertex", "uploads.cancel", "404"): (1, []),
+    ("vertex", "uploads.complete", "404"): (1, [(404, None)]),
 }
 """Surface, operation and scene → attempts and errors, where the kind has rules of its own for them."""
 DELETIONS: Final = frozenset((("vertex", "delete"), ("vertex first", "delete"), ("vertex", "uploads.cancel")))

@@ -4,6 +4,7 @@ The server that stands for Vertex AI is one to Google's own library and by Googl
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any, Final
@@ -107,3 +108,27 @@ def test_what_one_creates_the_other_reads(tmp_path: Path, monkeypatch: pytest.Mo
     called = _checked(server)
     assert called >= {f"batchPredictionJobs.{name}" for name in ("create", "get", "list", "cancel")}
     assert called >= {f"storage.objects.{name}" for name in ("insert", "get", "list", "delete")}
+
+
+def test_parts_are_sent_and_put_together_as_google_describes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Order, parts, what is put together in two steps, a part that is too late, and what is given up.
+    """
+    monkeypatch.setattr("aikit.providers.vertex.composing._AT_ONCE", 2)
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", PROJECT)
+    monkeypatch.setenv("GCS_BUCKET_NAME", BUCKET)
+    with serving_vertex() as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        with OpenAIClient(TOKEN, provider="vertex", base_url=server.url) as client:
+            options = {"throw": True, "expires_after": {"anchor": "created_at", "seconds": 3600}}
+            made, left = (client.uploads.create("ü.txt", "user_data", 3, options).upload for _ in range(2))
+            assert made is not None
+            assert left is not None
+            parts = [client.uploads.add_part(made.id, content, {"throw": True}).part for content in (b"a", b"b", b"c")]
+            ids = [part.id for part in parts if part is not None]
+            md5 = hashlib.md5(b"abc", usedforsecurity=False).hexdigest()
+            assert client.uploads.complete(made.id, ids, {"md5": md5}).success
+            assert not client.uploads.add_part(made.id, b"d").success
+            assert client.uploads.add_part(left.id, b"abc").success
+            assert client.uploads.cancel(left.id).success
+    assert _checked(server) == {f"storage.objects.{name}" for name in ("insert", "get", "list", "compose", "delete")}

@@ -198,7 +198,6 @@ def _put_together(place: Place, upload: _Upload, pieces: Sequence[Piece], mark: 
     """
     Return the file that is made of *pieces*; ``None`` if the upload has become another one before.
     """
-    pieces = yield from few_of(place, upload.folder, pieces)
     order = FileOrder(purpose=upload.order.purpose, expires_after=upload.order.expires_after)
     about = yield Work(lambda _: metadata_of(upload.order.filename, order, time.time()))
     resource = {
@@ -206,7 +205,13 @@ def _put_together(place: Place, upload: _Upload, pieces: Sequence[Piece], mark: 
         "metadata": {**about["metadata"], "parts": mark},
         **({"customTime": about["custom_time"]} if "custom_time" in about else {}),
     }
-    made = yield from compose(place, FILES + upload.name, pieces, resource)
+    try:
+        few = yield from few_of(place, upload.folder, pieces)
+        made = yield from compose(place, FILES + upload.name, few, resource)
+    except OpenAIError as error:
+        if error.status != 404:
+            raise
+        made = None  # a part is gone: another call ended the upload
     return made or (yield from _made(place, upload.name, mark))
 
 

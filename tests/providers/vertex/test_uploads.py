@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import time
+from contextlib import nullcontext
 from email.utils import formatdate
 from typing import Any
 from urllib.parse import unquote
@@ -252,6 +253,66 @@ def test_a_completion_that_did_not_come_to_its_end_is_found_by_the_next(
     again = client.uploads.complete(upload.id, ids, {"throw": True})
     assert again.upload == first.upload
     assert client.files.content(first.file.id).content == b"abc"
+    assert len(vertex.storage.names(BUCKET)) == 1
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+def test_a_completion_may_end_at_any_request(
+    client: OpenAIClient, vertex: VertexServer, monkeypatch: pytest.MonkeyPatch, *, is_done: bool
+) -> None:
+    """
+    Whether the last one was acted on or not: the same call then makes the file, or the file is there and is named.
+    """
+    monkeypatch.setattr("aikit.providers.vertex.composing._AT_ONCE", 2)
+    for most in range(12):
+        asked: list[Received] = []
+
+        def instead(one: Received, answer: Any, asked: list[Received] = asked, most: int = most) -> Any:
+            asked.append(one)
+            if len(asked) <= most or (len(asked) == most + 1 and is_done):
+                given = answer()
+                if len(asked) <= most:
+                    return given
+            raise Refusal(403, "stop")
+
+        upload, ids = _parts(client, b"a", b"b", b"c")
+        with monkeypatch.context() as patched:
+            _interposed(patched, instead)
+            first = client.uploads.complete(upload.id, ids, {"max_retries": 0})
+        again = client.uploads.complete(upload.id, ids)
+        if not again.success:
+            assert first.success
+            assert "has status 'completed'" in again.errors[0].message
+        file = again.file or first.file
+        assert file is not None
+        assert client.files.content(file.id).content == b"abc"
+        assert client.files.delete(file.id).success
+        assert vertex.storage.names(BUCKET) == []
+
+
+def test_of_two_completions_at_once_one_makes_the_file(
+    client: OpenAIClient, vertex: VertexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    In another order, it is the order of the one that was first; the other is told, and mixes nothing.
+    """
+    monkeypatch.setattr("aikit.providers.vertex.composing._AT_ONCE", 2)
+    upload, ids = _parts(client, b"a", b"b", b"c", b"d")
+    others: list[Any] = []
+
+    def instead(asked: Received, answer: Any) -> Any:
+        if _is_compose(asked) and "files%2F" in asked.path and not others:
+            others.append(None)
+            with OpenAIClient(TOKEN, provider="vertex", base_url=vertex.url) as other:
+                others[0] = other.uploads.complete(upload.id, ids[::-1])
+        return answer()
+
+    vertex._lock = nullcontext()
+    _interposed(monkeypatch, instead)
+    (error,) = client.uploads.complete(upload.id, ids).errors
+    assert (error.status, error.code) == (400, "upload_not_pending")
+    (other,) = others
+    assert client.files.content(other.file.id).content == b"dcba"
     assert len(vertex.storage.names(BUCKET)) == 1
 
 
