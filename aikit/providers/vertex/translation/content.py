@@ -4,6 +4,7 @@ The content of messages as Gemini's parts: texts, images, sound and documents.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -12,6 +13,9 @@ from aikit.providers.vertex.translation.refusals import expect, expect_choice, e
 
 _UNKNOWN: Final = "application/octet-stream"
 _SOUNDS: Final = {"wav": "audio/wav", "mp3": "audio/mp3"}
+_LETTERS: Final = (string.ascii_letters + string.digits + "+/-_").encode()
+"""Of base64, in both of its alphabets, which Google reads."""
+
 _DETAILS: Final = {
     "auto": None,
     "low": "MEDIA_RESOLUTION_LOW",
@@ -126,7 +130,17 @@ def _media(url: str, place: str) -> dict[str, Any]:
 def _inline(mime_type: str, data: str, place: str) -> dict[str, Any]:
     if not data:
         refuse(place, "has no data")
+    padding = _without_letters(data)
+    if padding.strip("="):  # white space, as electronic mail has it
+        data = "".join(data.split())
+        padding = _without_letters(data)
+    if padding not in {"", "=", "=="} or not data.endswith(padding) or (len(data) - len(padding)) % 4 == 1:
+        refuse(place, "is no base64")
     return {"inlineData": {"mimeType": mime_type, "data": data}}
+
+
+def _without_letters(data: str) -> str:
+    return data.encode("utf-8", "replace").translate(None, _LETTERS).decode()
 
 
 def _type_of(name: str, place: str) -> str:

@@ -119,7 +119,7 @@ def test_a_conversation_with_tools_and_images_is_translated() -> None:
         ({"reasoning_effort": "low"}, "leave it out"),
         ({"presence_penalty": 0.5}, "leave it out"),
         ({"messages": _user({"type": "image_url", "image_url": {"url": "gs://b/x.png"}})}, "data: URLs only"),
-        ({"messages": _user({"type": "input_audio", "input_audio": {"format": "mp3", "data": "A"}})}, "audio/mp3"),
+        ({"messages": _user({"type": "input_audio", "input_audio": {"format": "mp3", "data": "AAAA"}})}, "audio/mp3"),
         (
             {"messages": [*HELLO, {"role": "assistant", "tool_calls": [{**_CALL, "function": {"name": "f"}}]}]},
             "without arguments",

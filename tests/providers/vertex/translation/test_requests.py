@@ -177,6 +177,15 @@ def test_images_sound_and_documents_become_data_or_places_in_buckets() -> None:
     ]
 
 
+@pytest.mark.parametrize("data", ["AAAA\nAA==\n", "AAAAAA==", "AAAAAA", "--__"])
+def test_base64_is_what_google_reads(data: str) -> None:
+    """
+    Lines as of electronic mail are joined; padding and alphabet are as they came.
+    """
+    (turn,) = request_of(messages=_user(_image(f"data:image/png;base64,{data}")))["contents"]
+    assert turn["parts"][0]["inlineData"]["data"] == "".join(data.split())
+
+
 def test_the_detail_of_images_is_that_of_the_request_or_of_each_with_gemini_3() -> None:
     """
     It decides what images cost; different ones in one request are refused where they cannot be told.
@@ -318,6 +327,26 @@ def test_what_changes_neither_answer_nor_price_is_left_out_and_logged(caplog: py
         ({"messages": _user(_image("https://x.org/a.png"))}, "messages[0].content[0].image_url.url", "a web address"),
         ({"messages": _user(_image("data:image/png,AAAA"))}, "messages[0].content[0].image_url.url", "base64"),
         ({"messages": _user(_image("data:image/png;base64,"))}, "messages[0].content[0].image_url.url", "no data"),
+        (
+            {"messages": _user(_image("data:image/png;base64,AA%2BA"))},
+            "messages[0].content[0].image_url.url",
+            "no base64",
+        ),
+        (
+            {"messages": _user(_image("data:image/png;base64,AA=A"))},
+            "messages[0].content[0].image_url.url",
+            "no base64",
+        ),
+        (
+            {"messages": _user(_image("data:image/png;base64,AAAAA"))},
+            "messages[0].content[0].image_url.url",
+            "no base64",
+        ),
+        (
+            {"messages": _user({"type": "input_audio", "input_audio": {"format": "wav", "data": "é"}})},
+            "messages[0].content[0].input_audio.data",
+            "no base64",
+        ),
         ({"messages": _user(_image("gs://bucket/a"))}, "messages[0].content[0].image_url.url", "ending"),
         (
             {"messages": _user({"type": "file", "file": {"file_id": "file-1"}})},
