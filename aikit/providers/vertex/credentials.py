@@ -17,9 +17,7 @@ from aikit.storage import shown
 from aikit.types.errors import ExchangeError, OpenAIError
 
 VARIABLE: Final = "GOOGLE_APPLICATION_CREDENTIALS"
-_SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
 _MOST_BYTES: Final = 1024 * 1024
-_PATIENCE_S: Final = 10.0
 _LONG: Final = 300
 
 
@@ -93,80 +91,54 @@ class GoogleToken:
             ValueError: The credentials are none.
         """
         with self._lock.here():
+            library = _library()
             try:
                 if self._credentials is None:
-                    self._credentials = _loaded(self.source)
+                    self._credentials = self._loaded(library)
                 if not self._credentials.valid:
-                    self._credentials.refresh(_asking())
-            except ModuleNotFoundError as error:
-                raise _missing() from error
+                    self._credentials.refresh(library.Asking())
             except Exception as error:
-                if _is_passing(error):
+                if library.is_passing(error):
                     raise _unanswered(error) from error
                 raise
             token: str = self._credentials.token
             return token
 
+    def _loaded(self, library: Any) -> Any:
+        """
+        Return the credentials; those of Google's own variable, of whatever type, are its library's to read.
 
-def _loaded(source: str | None) -> Any:
+        Raises:
+            ValueError: They cannot be read, or may lead a token anywhere.
+        """
+        if self.source is None or self.source == os.environ.get(VARIABLE, "").strip():
+            return library.loaded(None)
+        info = credentials_in(self.source)
+        found = library.loaded(info)
+        if found is None:
+            kind = shown(info["type"])
+            raise ValueError(f"credentials of type {kind!r} are taken from {VARIABLE} alone; name their file there")
+        return found
+
+
+def _library() -> Any:
     """
-    Return the credentials of *source*; those of Google's own variable, of whatever type, are its library's to read.
+    Return what asks Google's library.
 
     Raises:
-        ValueError: They cannot be read, or may lead a token anywhere.
+        OpenAIError: It is not installed (code ``"token_unavailable"``).
     """
-    import google.auth  # noqa: PLC0415  an extra
-    from google.auth import identity_pool  # noqa: PLC0415  likewise
-    from google.oauth2 import credentials, service_account  # noqa: PLC0415  likewise
-
-    if source is None or source == os.environ.get(VARIABLE, "").strip():
-        return google.auth.default(scopes=[_SCOPE], request=_asking())[0]
-    info = credentials_in(source)
-    match info["type"]:
-        case "service_account":
-            return service_account.Credentials.from_service_account_info(info, scopes=[_SCOPE])
-        case "authorized_user":
-            return credentials.Credentials.from_authorized_user_info(info)
-        case "external_account" if "executable" not in (info.get("credential_source") or {}):
-            return identity_pool.Credentials.from_info(info, scopes=[_SCOPE])
-    raise ValueError(
-        f"credentials of type {shown(info['type'])!r} are taken from {VARIABLE} alone; name their file there"
-    )
-
-
-def _asking() -> Any:
-    """
-    Return what Google's library asks for tokens with, which waits ten seconds for an answer, not two minutes.
-    """
-    from google.auth.transport.requests import Request  # noqa: PLC0415  an extra
-
-    class Asking(Request):  # type: ignore[misc]  # of a library without types
-        def __call__(self, *args: Any, timeout: float | None = None, **others: Any) -> Any:
-            return super().__call__(*args, timeout=timeout or _PATIENCE_S, **others)
-
-    return Asking()
-
-
-def _is_passing(error: BaseException) -> bool:
-    """
-    Return whether Google's library failed because a server did not answer, or only for now.
-    """
-    from google.auth.exceptions import TransportError  # noqa: PLC0415  an extra
-
-    return (
-        isinstance(error, TransportError)
-        or isinstance(error.__cause__, TransportError)
-        or getattr(error, "retryable", False)
-    )
+    try:
+        from aikit.providers.vertex import google_library  # noqa: PLC0415  of an extra, which takes half a second
+    except ModuleNotFoundError as error:
+        message = (
+            "no token is given, and Google's library, which makes tokens, is not there: pip install "
+            "'aikit-client[vertex]'"
+        )
+        raise OpenAIError(message=message, code="token_unavailable") from error
+    return google_library
 
 
 def _unanswered(error: Exception) -> OpenAIError:
     message = f"the server of Google's tokens does not answer as it should ({str(error)[:_LONG]}); look at the network"
     return ExchangeError(message=message, code="token_unavailable", is_ambiguous=False)
-
-
-def _missing() -> OpenAIError:
-    message = (
-        "no token is given, and Google's library, which makes tokens, is not there: pip install 'aikit-client[vertex]'"
-    )
-    return OpenAIError(message=message, code="token_unavailable")

@@ -20,7 +20,6 @@ from aikit.providers.account import Account, key_of
 from aikit.providers.config import ProviderSettings
 from aikit.providers.google.retry_info import RetryInfoTransport
 from aikit.providers.openai import OpenAIProvider
-from aikit.providers.tokens import unsupported
 from aikit.providers.vertex.access import Access
 from aikit.providers.vertex.names import FILES, STORED, FileName, new_name, read_file_id
 from aikit.providers.vertex.objects import (
@@ -225,8 +224,3 @@ class VertexProvider(OpenAIProvider):
     @property
     def _signed_urls(self) -> tuple[str, ...]:
         return (self.base_url, *((self.place.storage_url,) if self.place.signs_storage else ()))
-
-
-def _refusal(message: str) -> Flow[Any]:
-    yield from ()
-    raise unsupported(message)

@@ -24,7 +24,6 @@ from aikit.http.context import CallContext
 from aikit.http.messages import Request, Response
 from aikit.providers.config import ProviderSettings
 from aikit.providers.tokens import TokenTransport
-from aikit.providers.vertex import credentials
 from aikit.providers.vertex.access import Access
 from aikit.providers.vertex.credentials import VARIABLE, GoogleToken
 from aikit.types.errors import ExchangeError, OpenAIError
@@ -275,6 +274,8 @@ def test_a_missing_library_is_one_sentence(account: dict[str, Any], monkeypatch:
     It names the extra.
     """
     monkeypatch.setitem(sys.modules, "google.auth", None)
+    monkeypatch.delitem(sys.modules, "aikit.providers.vertex.google_library", raising=False)
+    monkeypatch.delattr("aikit.providers.vertex.google_library", raising=False)
     with pytest.raises(OpenAIError, match=r"pip install 'aikit-client\[vertex\]'") as caught:
         GoogleToken(json.dumps(account))()
     assert caught.value.code == "token_unavailable"
@@ -286,7 +287,7 @@ def test_a_server_of_tokens_that_says_nothing_is_not_waited_for_long(
     """
     The wait for one answer is bounded.
     """
-    monkeypatch.setattr(credentials, "_PATIENCE_S", 0.2)
+    monkeypatch.setattr("aikit.providers.vertex.google_library._PATIENCE_S", 0.2)
     with serving(silent()) as server, pytest.raises(ExchangeError, match="does not answer"):
         GoogleToken(json.dumps({**account, "token_uri": f"{server.url}/token"}))()
 
