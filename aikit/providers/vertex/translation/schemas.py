@@ -11,9 +11,10 @@ from urllib.parse import unquote
 import attrs
 
 from aikit.providers.vertex.translation.importing import MOST_LEVELS, names_problem
-from aikit.providers.vertex.translation.refusals import expect, expect_number, refuse
+from aikit.providers.vertex.translation.refusals import expect, expect_integer, expect_number, refuse
 
 _MOST_NODES: Final = 5_000
+_LARGEST: Final = 2**63 - 1
 _CHOICES: Final = frozenset(("anyOf", "oneOf"))
 _NULLS: Final[tuple[Any, ...]] = ({"type": "null"}, {"const": None}, {"enum": [None]})
 _TYPES: Final = ("string", "number", "integer", "boolean", "array", "object", "null")
@@ -91,6 +92,8 @@ class _Translation:
         """
         keyword = next((name for name in ("anyOf", "oneOf") if name in schema), "type")
         given = expect(schema[keyword], list, self.param)
+        if not given:
+            self.refuse(f"has an empty {keyword}, which nothing fits")
         if keyword == "type":
             given = [{"type": kind} for kind in given]
         beside = {name: value for name, value in schema.items() if name != keyword and name not in _NOTES}
@@ -207,7 +210,9 @@ def _bound(name: str, step: int = 0) -> _Keyword:
 
 def _count_of(name: str) -> _Keyword:
     def keyword(place: _Place, value: Any) -> None:
-        place.found[name] = str(expect(value, int, place.param))  # an int64, of which protocol buffers make a string
+        place.found[name] = str(
+            expect_integer(value, 0, _LARGEST, place.param)
+        )  # an int64, of which protocol buffers make a string
 
     return keyword
 

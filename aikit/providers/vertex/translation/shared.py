@@ -50,6 +50,13 @@ _HARMLESS: Final[Mapping[str, tuple[Any, ...]]] = {
 }
 """Parameter → values that say what is so anyway."""
 
+_MENDS: Final[Mapping[str, str]] = {
+    "functions": "write them as tools",
+    "function_call": "write it as tool_choice",
+    "web_search_options": "leave it out",
+}
+"""OpenAI's own parameters, of which none is misspelled → what to do."""
+
 
 @attrs.define
 class Shared:
@@ -121,9 +128,10 @@ class Shared:
             if body[name] not in _HARMLESS[name] and not is_moot:
                 refuse(name, "is nothing that this model on Vertex AI can be told; leave it out")
         else:
-            why = f"'{name[:60]}' has no counterpart at Vertex AI, or is unknown; leave it out"
-            near = did_you_mean(name, (*known, *_MEANINGLESS, *_HARMLESS))
-            raise RefusedError(f"{why}{near}", name[:60])
+            mend = _MENDS.get(name, "leave it out")
+            near = "" if name in _MENDS else did_you_mean(name, (*known, *_HARMLESS))
+            why = f"'{name[:60]}' has no counterpart at Vertex AI, or is unknown; {mend}{near or '.'}"
+            raise RefusedError(why, name[:60])
 
 
 def is_plain(line: bytes) -> bool:

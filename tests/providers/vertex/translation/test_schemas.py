@@ -150,6 +150,10 @@ def _bomb(levels: int) -> dict[str, Any]:
         ({"type": "array", "items": [{"type": "string"}]}, "expected an object"),
         ({"type": "array", "items": False}, "expected an object"),
         ({"type": "string", "maxLength": "5"}, "expected an integer"),
+        ({"type": "string", "maxLength": -1}, "takes 0 to"),
+        ({"type": "array", "maxItems": 2**63}, "takes 0 to"),
+        ({"anyOf": []}, "empty anyOf"),
+        ({"type": []}, "empty type"),
         ("string", "expected an object"),
     ],
 )
