@@ -17,6 +17,8 @@ from aikit.types.wire import NOTHING, UnreadableError, unix_time, whole_number
 
 _REQUESTS: Final = re.compile(r"requests/(.+)\.jsonl")
 _OF_MANY: Final = frozenset((FILES, OUTPUTS, "requests/"))
+_OWN_FOLDER: Final = re.compile(rf"{OUTPUTS}[A-Za-z][\w-]{{21}}/", re.ASCII)
+_STOPPED: Final = frozenset(("cancelled", "expired"))
 _MODELS: Final = "/models/"
 _NO_FILE: Final = ""
 _LONGEST_WORDS: Final = 1_000
@@ -67,10 +69,21 @@ def output_folder(data: Any, place: Place) -> str | None:
 
     It is ``None`` where a job has written nothing, or elsewhere than below the prefix of *place*: the API says where,
     and who created the job need not have been aikit. What all jobs have written, or all files, is not one job's.
+    One that was stopped may have written and not say where.
     """
     uri = _object(data, "outputInfo").get("gcsOutputDirectory")
-    name = place.name_in(f"{uri.rstrip('/')}/") if isinstance(uri, str) else None
+    name = place.name_in(f"{uri.rstrip('/')}/") if isinstance(uri, str) else _own_folder(data, place)
     return None if name in _OF_MANY else name
+
+
+def _own_folder(data: Any, place: Place) -> str | None:
+    """
+    Return the folder that aikit gave to a job which was stopped after its start: it is that of no other job.
+    """
+    uri = _object(_object(data, "outputConfig"), "gcsDestination").get("outputUriPrefix")
+    is_stopped = status_of(data.get("state")) in _STOPPED and data.get("startTime")
+    name = place.name_in(f"{uri}/") if is_stopped else None
+    return name if name is not None and _OWN_FOLDER.fullmatch(name) else None
 
 
 def in_openai_names(data: Any, place: Place) -> dict[str, Any]:
@@ -96,7 +109,7 @@ def in_openai_names(data: Any, place: Place) -> dict[str, Any]:
         "metadata": _metadata(data, labels),
         "state": data.get("state"),
         "partial_failures": data.get("partialFailures"),
-        **_results(data, status, labels.lines, job_of(own_id)),
+        **_results(data, status, labels.lines, job_of(own_id), has_folder=_own_folder(data, place) is not None),
     }
     if status in ENDS:
         fields[ENDS[status]] = _first_time(data, "endTime", "updateTime")
@@ -145,33 +158,25 @@ def _metadata(data: Mapping[str, Any], labels: JobLabels) -> dict[str, str]:
     return dict(labels.metadata)
 
 
-def _results(data: Mapping[str, Any], status: str, lines: int | None, job: str) -> dict[str, Any]:
+def _results(data: Mapping[str, Any], status: str, lines: int | None, job: str, *, has_folder: bool) -> dict[str, Any]:
     """
     Return how many requests are where and, when a job is over, the files with what came of them.
 
-    Google leaves out counts of 0, those that it does not know yet, and all of them while a job waits.
+    Google leaves out counts of 0, those that it does not know yet, and all of them while a job waits: a file is named
+    unless the counts of all lines say that it has none. Of a job that failed one has all.
     """
     stats = _object(data, "completionStats")
     counts = (whole_number(stats.get(name)) for name in ("successfulCount", "failedCount", "incompleteCount"))
-    done, failed, left = (count if count is None or count >= 0 else None for count in counts)
-    total = max((done or 0) + (failed or 0) + (left or 0), lines or 0)
+    done, failed, left = (max(count or 0, 0) for count in counts)
+    total = max(done + failed + left, lines or 0)
     fields: dict[str, Any] = {"request_counts": {"total": total, "completed": done, "failed": failed}}
-    if status in ENDS and _object(data, "outputInfo"):
-        is_sure = status == "failed"  # of a job that failed what is not counted is not there
-        if _are_there(done, failed, lines) if not is_sure else done:
+    if status in ENDS and (has_folder or _object(data, "outputInfo")):
+        may_be_more = done + failed < max(lines or 0, 1)
+        if done or may_be_more:
             fields["output_file_id"] = FileName(OUTPUT, job).id
-        if _are_there(failed, done, lines) if not is_sure else failed:
+        if failed or (may_be_more and status != "failed"):
             fields["error_file_id"] = FileName(ERRORS, job).id
     return fields
-
-
-def _are_there(count: int | None, others: int | None, lines: int | None) -> bool:
-    """
-    Return whether there may be rows of one kind, of which *count* is told, when *others* are of the other kind.
-    """
-    if count is not None:
-        return count > 0
-    return others is None or others < (lines or 0)
 
 
 def _errors(data: Mapping[str, Any], status: str) -> list[dict[str, Any]]:

@@ -130,14 +130,60 @@ def test_counts_may_be_missing_or_unknown(stats: Any, counts: Any, files: Any, s
 
 def test_no_file_is_named_before_the_end_or_where_nothing_was_written() -> None:
     """
-    Rows are written while a job runs, and are not all of them; of a failed job only what is counted is there.
+    Rows are written while a job runs, and are not all of them; of a failed job one file has all that may be there.
     """
     stats = {"successfulCount": "3"}
     assert _batch(state="JOB_STATE_RUNNING", completionStats=stats).output_file_id is None
     assert _batch(outputInfo=None, completionStats=stats).output_file_id is None
     failed = _batch(state="JOB_STATE_FAILED")
+    assert (failed.output_file_id, failed.error_file_id) == (_OUTPUT, None)
+    failed = _batch(state="JOB_STATE_FAILED", outputInfo=None)
     assert (failed.output_file_id, failed.error_file_id) == (None, None)
     assert _batch(state="JOB_STATE_FAILED", completionStats=stats).output_file_id == _OUTPUT
+
+
+_OWN: Final = {"gcsDestination": {"outputUriPrefix": "gs://bkt/aikit/outputs/abcdefghij0123456789-_"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_named"),
+    [
+        ({}, True),
+        ({"state": "JOB_STATE_EXPIRED"}, True),
+        ({"startTime": None}, False),
+        ({"state": "JOB_STATE_SUCCEEDED"}, False),
+        ({"state": "JOB_STATE_FAILED"}, False),
+        ({"outputConfig": {"gcsDestination": {"outputUriPrefix": "gs://bkt/aikit/outputs/theirs"}}}, False),
+        (
+            {
+                "outputConfig": {
+                    "gcsDestination": {"outputUriPrefix": "gs://other/aikit/outputs/abcdefghij0123456789-_"}
+                }
+            },
+            False,
+        ),
+        ({"outputConfig": {"bigqueryDestination": {}}}, False),
+    ],
+)
+def test_a_job_that_was_stopped_after_its_start_may_have_written_into_its_own_folder(
+    changes: dict[str, Any], *, is_named: bool
+) -> None:
+    """
+    Google charges for these rows, whether or not it says where they are; others write into folders they share.
+    """
+    stopped = {"state": "JOB_STATE_CANCELLED", "outputInfo": None, "outputConfig": _OWN, **changes}
+    batch = _batch(**stopped)
+    assert (batch.output_file_id, batch.error_file_id) == ((_OUTPUT, _ERRORS) if is_named else (None, None))
+    job = {name: value for name, value in {**_JOB, **stopped}.items() if value is not None}
+    assert output_folder(job, _PLACE) == ("outputs/abcdefghij0123456789-_/" if is_named else None)
+
+
+def test_a_count_of_zero_is_believed_only_where_all_lines_are_counted() -> None:
+    """
+    A job that was stopped may tell counts of an earlier moment.
+    """
+    early = _batch(state="JOB_STATE_CANCELLED", completionStats={"successfulCount": "0", "incompleteCount": "-1"})
+    assert (early.output_file_id, early.error_file_id) == (_OUTPUT, _ERRORS)
 
 
 def test_times_that_are_missing_are_taken_from_others() -> None:

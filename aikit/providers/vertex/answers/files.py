@@ -65,6 +65,11 @@ class Job:
         """The objects with rows."""
         return [(name, about) for name, about in self.objects.items() if name.endswith(".jsonl")]
 
+    @property
+    def has_one_file(self) -> bool:
+        """Whether rows of both kinds are in one file: where counts say that there are none of a kind, and are wrong."""
+        return None in {self.batch.output_file_id, self.batch.error_file_id}
+
     @classmethod
     def of(cls, place: Place, file: FileName) -> Flow[Job]:
         """
@@ -81,7 +86,10 @@ class Job:
         data = response.json()
         folder = output_folder(data, place)
         objects = {} if folder is None else (yield from objects_under(place, folder))
-        if not objects or file.id != (batch.error_file_id if file.kind == ERRORS else batch.output_file_id):
+        named = batch.error_file_id if file.kind == ERRORS else batch.output_file_id
+        is_counted = batch.status != "failed" or batch.request_counts.completed + batch.request_counts.failed > 0
+        is_written = data.get("outputInfo") and is_counted  # else it may have come to nothing
+        if file.id != named or (is_written and not objects):
             raise no_such_file(file.id)
         return cls(place=place, file=file, batch=batch, data=data, objects=objects)
 
@@ -149,6 +157,7 @@ def download(place: Place, file: FileName, sink: ResumingSink) -> Flow[int]:
             ids=ids,
             model=job.batch.model or "",
             wants_errors=file.kind == ERRORS,
+            wants_all=job.has_one_file,
             unanswered=_UNANSWERED.get(job.batch.status, _NO_ROW),
             has_own_ids=_OF_OPENAI.search(str(job.data.get("model"))) is not None,
         )
@@ -197,5 +206,5 @@ def _tag(job: Job, version: str) -> str:
     Return a tag that all downloads of the same content have in common.
     """
     told = [(name, about.get("generation"), about.get("size")) for name, about in job.shards]
-    content = json.dumps([_VERSION, job.file.kind, version, told]).encode()
+    content = json.dumps([_VERSION, job.file.kind, job.has_one_file, version, told]).encode()
     return f'"{hashlib.sha256(content).hexdigest()[:32]}"'

@@ -38,6 +38,8 @@ class Rows:
 
         wants_errors: Whether the lines of the error file are wanted, and not those of the output.
 
+        wants_all: Whether lines of both are, for there is no other file.
+
         unanswered: Code and message for requests without a row.
 
         has_own_ids: Whether the requests went as they were, with their own custom_ids.
@@ -47,6 +49,7 @@ class Rows:
     model: str
     wants_errors: bool
     unanswered: tuple[str, str]
+    wants_all: bool = False
     has_own_ids: bool = False
     _is_numbered: bool = True
 
@@ -70,7 +73,7 @@ class Rows:
             return self._as_it_is(raw, row)
         custom_id, own_name = self._whose(row)
         is_ok, response = _response(row, own_name, self.model)
-        if is_ok == self.wants_errors:
+        if is_ok == self.wants_errors and not self.wants_all:
             return b""
         line = {"id": f"batch_req_{own_name}", "custom_id": custom_id, "response": response, "error": None}
         if custom_id is None:  # whoever reads it may know it by this
@@ -92,7 +95,8 @@ class Rows:
         """
         Return the line of the error file for a row of which it is not known whose it is.
         """
-        return _error_line(None, None, {"code": code, "message": message}) if self.wants_errors else b""
+        is_wanted = self.wants_errors or self.wants_all
+        return _error_line(None, None, {"code": code, "message": message}) if is_wanted else b""
 
     def _whose(self, row: Mapping[str, Any]) -> tuple[str | None, str]:
         """
@@ -130,7 +134,7 @@ class Rows:
             is_bare = True
             row["response"] = {"status_code": 200, "request_id": response.get("id"), "body": response}
         row.setdefault("error", None)
-        if (status_of(row) == "ok") == self.wants_errors:
+        if (status_of(row) == "ok") == self.wants_errors and not self.wants_all:
             return b""
         if type(row.get("custom_id")) is str and not is_bare and not any(odd in raw for odd in _NOT_IN_LINES):
             return bytes(raw) + b"\n"

@@ -296,3 +296,86 @@ def test_an_object_that_was_changed_while_it_was_read_is_not_believed(
     vertex.storage.contents[BUCKET, name] += b"{}\n"
     (error,) = client.files.content(batch.output_file_id, {"max_retries": 1}).errors
     assert error.code == "size_mismatch"
+
+
+def _rows(vertex: VertexServer, batch: OpenAIBatch, keep: int) -> None:
+    """
+    Leave the first rows of a job.
+    """
+    *_, name = (one for one in _shards(vertex, batch) if one.endswith(".jsonl"))
+    rows = vertex.storage.contents[BUCKET, name].splitlines(keepends=True)
+    vertex.storage.store(BUCKET, name, b"".join(rows[:keep]))
+
+
+def _ends(client: OpenAIClient, batch: OpenAIBatch) -> tuple[dict[str | None, str], int]:
+    """
+    Return the status of each row, and the tokens of all that were paid.
+    """
+    with client.batches.results(batch.id, {"throw": True}) as found:
+        told = {row.custom_id: row.status for row in found}
+    cost = client.batches.cost(batch.id, {"throw": True}).cost
+    assert cost is not None
+    return told, cost.usage.input_tokens
+
+
+@pytest.mark.parametrize(("state", "rest"), [("CANCELLED", "cancelled"), ("EXPIRED", "expired"), ("FAILED", "failed")])
+@pytest.mark.parametrize("changes", [{}, {"completionStats": {"successfulCount": "0", "incompleteCount": "-1"}}])
+def test_rows_of_a_job_that_came_to_no_good_end_are_read_and_paid(
+    client: OpenAIClient, vertex: VertexServer, state: str, rest: str, changes: dict[str, Any]
+) -> None:
+    """
+    Also where Google does not count them, and only the others are sent again.
+    """
+    batch = _ended(client, [_line(one, _GEMINI) for one in "abc"])
+    _rows(vertex, batch, 2)
+    job = _told(vertex, batch)
+    del job["completionStats"]
+    job |= {"state": f"JOB_STATE_{state}", **changes}
+    if state != "FAILED":
+        del job["outputInfo"]
+    assert _ends(client, batch) == ({"a": rest, "b": "ok", "c": "ok"}, 200)
+    again = client.batches.resubmit(batch.id, (rest,), {"throw": True}).batch
+    assert again is not None
+    assert again.request_counts.total == 1
+
+
+@pytest.mark.parametrize("state", ["CANCELLED", "FAILED"])
+def test_a_job_that_ended_before_its_first_row_has_none(client: OpenAIClient, vertex: VertexServer, state: str) -> None:
+    """
+    That is no file that is gone.
+    """
+    batch = _ended(client, [_line("a", _GEMINI)])
+    job = _told(vertex, batch)
+    for name in _shards(vertex, batch):
+        del vertex.storage.buckets[BUCKET][name]
+    del job["completionStats"]
+    job["state"] = f"JOB_STATE_{state}"
+    if state == "CANCELLED":
+        del job["outputInfo"]
+    assert _ends(client, batch) == ({"a": state.lower()}, 0)
+
+
+@pytest.mark.parametrize("stats", [{"successfulCount": "3"}, {"failedCount": "3"}])
+def test_rows_are_given_though_none_of_their_kind_is_counted(
+    client: OpenAIClient, vertex: VertexServer, stats: dict[str, str]
+) -> None:
+    """
+    What Google counts as failed may have an answer and its price, and the other way round: then one file has both.
+    """
+    batch = _ended(client, [_line("a", _GEMINI), _line("b", _GEMINI, text="trouble"), _line("c", _GEMINI)])
+    _told(vertex, batch)["completionStats"] = stats
+    assert _ends(client, batch) == ({"a": "ok", "b": "failed", "c": "ok"}, 200)
+
+
+def test_failures_of_open_models_have_their_words_and_custom_ids(client: OpenAIClient, vertex: VertexServer) -> None:
+    """
+    Where Google tells them as it does those of its own models.
+    """
+    batch = _ended(client, [_line("r-2", "meta/llama-3.3-70b-instruct-maas"), _line("b", "meta/llama-x")][:1])
+    *_, name = (one for one in _shards(vertex, batch) if one.endswith(".jsonl"))
+    failed = {"custom_id": "r-2", "status": 'Bad Request: {"error": {"code": 400, "message": "No."}}', "response": {}}
+    vertex.storage.store(BUCKET, name, json.dumps(failed).encode())
+    with client.batches.results(batch.id, {"throw": True}) as found:
+        (row,) = found
+    assert row.error is not None
+    assert (row.custom_id, row.status, row.error.message) == ("r-2", "failed", "No.")
