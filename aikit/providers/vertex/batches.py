@@ -12,13 +12,14 @@ from aikit.http.flow import Flow
 from aikit.http.messages import Request
 from aikit.http.refusals import require_same_id, understood
 from aikit.providers.google import batches as google
+from aikit.providers.google.paging import MOST_PAGES, endless
 from aikit.providers.tokens import unsupported
 from aikit.providers.vertex.inputs import Input, input_of
-from aikit.providers.vertex.jobs import batch_from_wire, in_openai_names
+from aikit.providers.vertex.jobs import OWN_NAME, batch_from_wire, in_openai_names
 from aikit.providers.vertex.labels import filter_for, labels_for, with_lines
 from aikit.providers.vertex.names import OUTPUTS, STORED, FileName, job_of, new_name, read_file_id
 from aikit.providers.vertex.place import Place
-from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
+from aikit.types.batches import INTENT_KEY, BatchOrder, BatchPage, OpenAIBatch
 from aikit.types.errors import CancelledError, OpenAIError
 from aikit.validation.limits import Limits
 
@@ -86,9 +87,28 @@ def _listed(place: Place, query: Mapping[str, Any], only: str | None = None) -> 
 def _created_before(place: Place, intent: str) -> Flow[OpenAIBatch | None]:
     """
     Return the oldest batch with this intent: its label is asked for, since who looks through lists may miss it there.
+
+    Raises:
+        OpenAIError: It cannot be known, since a job with the label cannot be read, or the list has no end.
     """
-    page = yield from _listed(place, {"limit": 100}, filter_for(intent))
-    return min(page.batches, key=lambda batch: batch.created_at, default=None)
+    query: dict[str, Any] = {"limit": 100}
+    for _ in range(MOST_PAGES):
+        page = yield from _listed(place, query, filter_for(intent))
+        if any(_has(intent, unread.data.get("metadata")) for unread in page.unread):
+            message = f"a job with this intent cannot be read, and there is to be no second one: {page.unread[0].why}"
+            raise OpenAIError(message=message, code="invalid_response")
+        found = [batch for batch in page.batches if _has(intent, batch.metadata)]
+        if found or not page.has_more:
+            return min(found, key=lambda batch: batch.created_at, default=None)
+        query["after"] = page.last_id  # Google's pages may be empty before the last
+    raise endless("batches")
+
+
+def _has(intent: str, metadata: Any) -> bool:
+    """
+    Return whether a job in the list of those of an *intent* is one, by its *metadata*; one without any may be.
+    """
+    return not metadata or metadata.get(INTENT_KEY) == intent
 
 
 def _require_possible(order: BatchOrder) -> None:
@@ -119,7 +139,7 @@ def _require_endpoint(lines: Input, endpoint: str) -> None:
 def _job_of(place: Place, name: FileName, lines: Input, labels: Mapping[str, str]) -> dict[str, Any]:
     own = new_name()
     return {
-        "displayName": f"aikit-{own}",
+        "displayName": f"{OWN_NAME}{own}",
         "model": lines.model,
         "labels": labels,
         "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": [place.uri(name.requests)]}},

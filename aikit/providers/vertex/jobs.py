@@ -18,6 +18,10 @@ from aikit.types.wire import NOTHING, UnreadableError, unix_time, whole_number
 _REQUESTS: Final = re.compile(r"requests/(.+)\.jsonl")
 _OF_MANY: Final = frozenset((FILES, OUTPUTS, "requests/"))
 _OWN_FOLDER: Final = re.compile(rf"{OUTPUTS}[A-Za-z][\w-]{{21}}/", re.ASCII)
+OWN_NAME: Final = "aikit-"
+"""What the names begin with by which the jobs of aikit are shown."""
+
+_OWN_SHOWN: Final = re.compile(rf"{OWN_NAME}[A-Za-z][\w-]{{21}}", re.ASCII)
 _STOPPED: Final = frozenset(("cancelled", "expired"))
 _MODELS: Final = "/models/"
 _NO_FILE: Final = ""
@@ -151,9 +155,11 @@ def _input_object(data: Mapping[str, Any], place: Place) -> str | None:
 def _metadata(data: Mapping[str, Any], labels: JobLabels) -> dict[str, str]:
     """
     Return the caller's pairs; of a job that another program created its labels and its name.
+
+    One that has a name of ours has no pair of its own where its labels are not told: it may be any of ours.
     """
     shown = data.get("displayName")
-    if labels.endpoint is None and isinstance(shown, str) and shown:
+    if labels.endpoint is None and isinstance(shown, str) and shown and not _OWN_SHOWN.fullmatch(shown):
         return {**labels.metadata, "display_name": shown}
     return dict(labels.metadata)
 

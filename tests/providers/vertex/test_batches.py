@@ -199,6 +199,82 @@ def test_one_intent_has_one_batch_wherever_it_is_in_the_list(client: OpenAIClien
     assert len(vertex.jobs) == 1_101
 
 
+def _without(name: str, page: Any) -> Any:
+    jobs = page.get("batchPredictionJobs", [])
+    return {**page, "batchPredictionJobs": [{key: job[key] for key in job if key != name} for job in jobs]}
+
+
+def test_a_job_that_is_listed_without_labels_is_not_taken_for_another(
+    client: OpenAIClient, vertex: VertexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    It has the same input and a name of ours: it may be the one whose creation was not answered.
+    """
+    list_jobs = VertexServer._page
+    monkeypatch.setattr(VertexServer, "_page", lambda self, path: _without("labels", list_jobs(self, path)))
+    file_id = _input(client, _line(1))
+    vertex.loses_jobs = 1
+    monkeypatch.setattr("aikit.providers.vertex.batches.filter_for", lambda _: "labels.unknown=x")
+    (error,) = client.batches.create(file_id, _CHAT).errors
+    assert error.is_ambiguous
+    assert "may exist all the same" in error.message
+    assert len(vertex.jobs) == 1
+
+
+def test_empty_pages_of_the_list_do_not_hide_the_batch_of_an_intent(
+    client: OpenAIClient, vertex: VertexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Google says that there is more; what is behind it counts.
+    """
+    file_id = _input(client, _line(1))
+    first = _batch(client, file_id, intent="x")
+    _add(vertex, 1_100)
+    list_jobs = VertexServer._page
+
+    def page(self: VertexServer, path: str) -> Any:
+        return list_jobs(self, path) if "pageToken" in path else {"nextPageToken": "0"}
+
+    monkeypatch.setattr(VertexServer, "_page", page)
+    assert _batch(client, file_id, intent="x").id == first.id
+    assert len(vertex.jobs) == 1_101
+
+
+def test_no_job_is_created_beside_one_of_the_same_intent_that_cannot_be_read(
+    client: OpenAIClient, vertex: VertexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Its label says whose it is.
+    """
+    file_id = _input(client, _line(1))
+    _batch(client, file_id, intent="x")
+    _add(vertex, 1_100)
+    list_jobs = VertexServer._page
+    monkeypatch.setattr(
+        VertexServer,
+        "_page",
+        lambda self, path: (
+            _without("createTime", _without("updateTime", list_jobs(self, path)))
+            if "filter" in path
+            else list_jobs(self, path)
+        ),
+    )
+    (error,) = client.batches.create(file_id, _CHAT, {"intent": "x", "max_retries": 0}).errors
+    assert (error.code, len(vertex.jobs)) == ("invalid_response", 1_101)
+
+
+def test_a_server_that_heeds_no_filter_gives_no_other_batch_for_that_of_an_intent(
+    client: OpenAIClient, vertex: VertexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A batch of an intent has it in its labels.
+    """
+    file_id = _input(client, _line(1))
+    others = [_batch(client, file_id, intent="y").id, *_add(vertex, 1)]
+    monkeypatch.setattr("tests.vertex_server.parse_qs", lambda _: {})
+    assert _batch(client, file_id, intent="x").id not in others
+
+
 @pytest.mark.parametrize("status", [403, 500])
 def test_trouble_before_the_job_is_asked_for_is_not_looked_after(
     client: OpenAIClient, vertex: VertexServer, status: int
