@@ -11,22 +11,29 @@ from typing import Any, Final
 from aikit.types.wire import NOTHING, whole_number
 
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_GEMINIS: Final = frozenset(("prompt_token_count", "total_token_count", "candidates_token_count"))
+_SINGULAR: Final = re.compile(r"_token_(count$|details$)")  # of Google and Amazon, and of OpenAI's audio
 
 
 def in_openai_names(usage: Mapping[str, Any]) -> Mapping[str, Any]:
     """
-    Return *usage* under OpenAI's names where it has Google's or Amazon's.
+    Return *usage* under the names of chats and responses where it has others of OpenAI, Google's or Amazon's.
     """
-    if not any(_CAMEL.search(name) for name in usage):
+    if not any(_CAMEL.search(name) or _SINGULAR.search(name) for name in usage):
         return usage
     named = {_CAMEL.sub("_", name).lower(): value for name, value in usage.items()}
-    if "prompt_token_count" in named or "total_token_count" in named or "candidates_token_count" in named:
+    if not named.keys().isdisjoint(_GEMINIS) and "input_token_count" not in named:
         return _from_gemini(named)
+    named = {_in_plural(name): value for name, value in named.items()}
     named.setdefault("cache_creation_input_tokens", named.pop("cache_write_input_tokens", None))
     for name, value in named.items():
         if name.endswith("_details") and isinstance(value, dict):
             named[name] = {_CAMEL.sub("_", key).lower(): count for key, count in value.items()}
     return named
+
+
+def _in_plural(name: str) -> str:
+    return _SINGULAR.sub(lambda found: "_tokens" if found[1] == "count" else "_tokens_details", name)
 
 
 def _from_gemini(named: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -60,7 +67,8 @@ def _sum(named: Mapping[str, Any], first: str, second: str) -> Any:
 def _by_modality(entries: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for entry in entries if isinstance(entries, list) else ():
-        kind, count = mapping(entry).get("modality"), whole_number(mapping(entry).get("tokenCount"))
+        told = {_CAMEL.sub("_", name).lower(): value for name, value in mapping(entry).items()}
+        kind, count = told.get("modality"), whole_number(told.get("token_count"))
         if isinstance(kind, str) and count:
             name = f"{kind.lower()}_tokens"
             found[name] = found.get(name, 0) + count

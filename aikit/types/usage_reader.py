@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from aikit.types.usage_names import in_openai_names, mapping
@@ -229,16 +229,18 @@ class _Reader:
         written = max(
             self._largest([self._usage], _WRITES),
             self._largest(details, _WRITES_IN_DETAILS),
-            sum(count for _, count in self._written_by_age()),
+            sum(self._written_by_age(self._usage, *details).values()),
         )
         return inside, self._largest([self._usage], (_CACHE_READ,)), written
 
-    def _written_by_age(self) -> Iterator[tuple[str, int]]:
-        ages = mapping(self._usage.get("cache_creation"))
-        for name in ages:
-            age = re.fullmatch(r"ephemeral_(\w{1,9})_input_tokens", str(name))
-            if age is not None:
-                yield age[1], self._count(ages, name) or 0
+    def _written_by_age(self, *sources: Mapping[str, Any]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for ages in (mapping(source.get("cache_creation")) for source in sources):
+            for name in ages:
+                age = re.fullmatch(r"ephemeral_(\w{1,9})_input_tokens", name)
+                if age is not None:
+                    found[age[1]] = max(found.get(age[1], 0), self._count(ages, name) or 0)
+        return found
 
     def _whole(
         self, asked: int | None, answered: int | None, total: int | None, *, cached: int, written: int, reasoned: int
@@ -302,7 +304,7 @@ class _Reader:
         Return whether the cache is told by Anthropic's names.
         """
         names = (_CACHE_READ, *_WRITES)
-        return any(self._usage.get(name) for name in names) or any(count for _, count in self._written_by_age())
+        return any(self._usage.get(name) for name in names) or any(self._written_by_age(self._usage).values())
 
     def _is_anthropics(self) -> bool:
         """
@@ -326,7 +328,8 @@ class _Reader:
         """
         Return the tokens that may have a price of their own, by their kinds.
         """
-        by_age = {f"cache_write_{age}": count for age, count in self._written_by_age() if age != "5m" and count}
+        ages = self._written_by_age(self._usage, *self._prompt_details())
+        by_age = {f"cache_write_{age}": count for age, count in ages.items() if age != "5m" and count}
         found = {"cache_write": max(written - sum(by_age.values()), 0), **by_age}
         found |= self._kinds("input", self._prompt_details(), asked)
         found |= self._kinds("output", self._answer_details(), answered)

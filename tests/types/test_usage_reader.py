@@ -271,6 +271,44 @@ _FORMS: dict[str, tuple[dict[str, Any], tuple[int, int, int, int, dict[str, int]
         {"input_tokens": 100, "output_tokens": 10, "total_tokens": 110, "cached_input_tokens": 50},
         (100, 50, 10, 0, {}, False),
     ),
+    "Gemini, its own in the names of its library": (
+        {
+            "prompt_token_count": 30,
+            "candidates_token_count": 2,
+            "thoughts_token_count": 20,
+            "total_token_count": 52,
+            "prompt_tokens_details": [{"modality": "AUDIO", "token_count": 10}],
+        },
+        (30, 0, 22, 20, {"input_audio": 10}, False),
+    ),
+    "Bedrock in its other names": (
+        {"inputTokenCount": 10, "outputTokenCount": 5, "cacheReadInputTokenCount": 90, "totalTokenCount": 105},
+        (100, 90, 5, 0, {}, False),
+    ),
+    "Bedrock in two kinds of names": (
+        {"inputTokens": 10, "outputTokens": 5, "cacheReadInputTokenCount": 90, "cacheWriteInputTokenCount": 7},
+        (107, 90, 5, 0, {"cache_write": 7}, False),
+    ),
+    "audio in details of the singular": (
+        {
+            "type": "tokens",
+            "input_tokens": 132,
+            "input_token_details": {"text_tokens": 119, "audio_tokens": 13, "cached_tokens": 64},
+            "output_tokens": 121,
+            "output_token_details": {"text_tokens": 30, "audio_tokens": 91},
+            "total_tokens": 253,
+        },
+        (132, 64, 121, 0, {"input_audio": 13, "output_audio": 91}, False),
+    ),
+    "a cache for an hour that only the details tell": (
+        {
+            "prompt_tokens": 3000,
+            "completion_tokens": 100,
+            "total_tokens": 3100,
+            "prompt_tokens_details": {"cached_tokens": 0, "cache_creation": {"ephemeral_1h_input_tokens": 1600}},
+        },
+        (3000, 0, 100, 0, {"cache_write_1h": 1600}, False),
+    ),
     "details that are a list": (
         {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15, "prompt_tokens_details": [1]},
         (10, 0, 5, 0, {}, True),
