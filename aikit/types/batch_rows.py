@@ -208,8 +208,9 @@ def status_of(answer: Mapping[str, Any]) -> str:
 
     Both files have the same lines: a *response* with an HTTP status and a body, which in the case of an error is that
     of the endpoint, or no response but an *error* of the batch. An answer that says of itself that it is an error, as
-    Responses do with status 200, is one; an error whose members are all null is none. A status may be a number in a
-    string, and where there is none, a body that is an object is an answer. What is counted as paid reads this too.
+    Responses do with status 200, is one; an error whose members are all null, empty or 0 is none. A status may be a
+    number in a string, and where there is none, a body that is an object is an answer, unless it is the words of an
+    error and tells no tokens. What is counted as paid reads this too.
     """
     error = _told(answer.get("error"))
     if error:
@@ -217,7 +218,8 @@ def status_of(answer: Mapping[str, Any]) -> str:
         return _NEVER_RAN.get(code, "failed") if isinstance(code, str) else "failed"
     response = _mapping(answer.get("response"))
     body, code = body_of(response), whole_number(response.get("status_code"))
-    if _told(answer_of(_mapping(body)).get("error")):
+    answered = answer_of(_mapping(body))
+    if _told(answered.get("error")) or _is_error(answered, code):
         return "failed"
     is_success = isinstance(body, dict) and (code is None or 200 <= code <= 299)
     return "ok" if is_success else "failed"
@@ -225,9 +227,9 @@ def status_of(answer: Mapping[str, Any]) -> str:
 
 def usage_of(body: Mapping[str, Any]) -> Any:
     """
-    Return what the *body* of an answer tells of its tokens, by OpenAI's name for that or by Gemini's.
+    Return what the *body* of an answer tells of its tokens, by OpenAI's name for that or by one of Gemini's.
     """
-    return body.get("usage") or body.get("usageMetadata")
+    return body.get("usage") or body.get("usageMetadata") or body.get("usage_metadata")
 
 
 def body_of(response: Mapping[str, Any]) -> Any:
@@ -329,9 +331,20 @@ def _joined(content: Any) -> str | None:
 
 def _told(error: Any) -> Any:
     """
-    Return *error*, or ``None`` if it says nothing: some servers send one with null members beside each answer.
+    Return *error*, or ``None`` if it says nothing: some servers send one with empty members beside each answer.
     """
-    return error if not isinstance(error, dict) or any(value is not None for value in error.values()) else None
+    is_told = any(error.values()) if isinstance(error, dict) else error
+    return error if is_told else None
+
+
+def _is_error(answered: Mapping[str, Any], code: int | None) -> bool:
+    """
+    Return whether what was *answered* is an error in a form of others than OpenAI: by its name, or without a status.
+    """
+    if usage_of(answered) is not None:
+        return False
+    words = answered.get("message") or answered.get("detail")  # an object may be what the model said
+    return answered.get("object") == "error" or (code is None and isinstance(words, str | list))
 
 
 def _list(value: Any) -> list[Any]:
