@@ -282,8 +282,9 @@ def _is_odd(body: bytes) -> bool:
     """
     Tell whether letters in JSON may be spelled in another way, so that no search finds a secret, or are halves.
     """
-    # one search for each: an expression of alternatives is tried at every byte
-    return b"\\u" in body or b"\\/" in body or b"\x00" in body[:4] or (b"\xed" in body and bool(_HALF.search(body)))
+    # one byte is found a hundred times as fast as two, and an expression of alternatives is tried at every byte
+    is_escaped = b"\\" in body and (b"\\u" in body or b"\\/" in body)
+    return is_escaped or b"\x00" in body[:4] or (b"\xed" in body and bool(_HALF.search(body)))
 
 
 def _require_readable(body: bytes) -> None:
