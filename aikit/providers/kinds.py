@@ -4,17 +4,21 @@ Kinds of providers: where the class of each is, and by what it is configured.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
 import attrs
 
+from aikit.http.headers import is_secret
 from aikit.providers.addresses import OPENAI_URL
 
 OPENAI: Final = "openai"
 LOCAL: Final = "local"
 AZURE: Final = "azure"
 
+_PROJECT: Final = (r"[a-z0-9][a-z0-9.:-]{1,98}[a-z0-9]", "the id of a project, such as my-project-123")
+_PREFIX: Final = r"(?=.{1,100}\Z)\w[\w.+=-]*(?:/\w[\w.+=-]*)*/*"
 _VERTEX: Final = ("location", "bucket", "prefix", "credentials", "quota_project", "storage_url")
 
 
@@ -41,7 +45,7 @@ class Kind:
 
         takes_query: Whether its base URL may have a query.
 
-        forms: Option → pattern of its values, and what that is in words.
+        forms: Setting → pattern of its values, and what that is in words.
     """
 
     path: str
@@ -53,6 +57,18 @@ class Kind:
     required: tuple[str, ...] = ()
     takes_query: bool = False
     forms: Mapping[str, tuple[str, str]] = attrs.field(factory=dict)
+
+    def require_form(self, name: str, value: str) -> None:
+        """
+        Check that *value* has the form of the setting *name*, if that has one.
+
+        Raises:
+            ValueError: It has another.
+        """
+        pattern, words = self.forms.get(name, ("", ""))
+        if pattern and not re.fullmatch(pattern, value, re.ASCII):
+            shown = "" if is_secret(name) else f" {value[:100]!r}"
+            raise ValueError(f"{name}{shown} is not {words}")
 
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -119,6 +135,16 @@ KINDS: Final[Mapping[str, Kind]] = {
         own_keys=("apiKey", "baseURL", "project", *_VERTEX),
         needs_key=False,
         required=("bucket",),  # a project may be that of the credentials
+        forms={
+            "project": _PROJECT,
+            "quota_project": _PROJECT,
+            "location": (r"[a-z][a-z0-9-]{1,62}", "a location, such as us-central1 or global"),
+            "bucket": (
+                rf"(?:gs://)?[a-z0-9][a-z0-9._-]{{1,220}}[a-z0-9](?:/*|/{_PREFIX})",
+                "a bucket, such as my-bucket or gs://my-bucket/prefix",
+            ),
+            "prefix": (f"/*{_PREFIX}", "a prefix, such as aikit or team/aikit"),
+        },
     ),
 }
 """

@@ -179,11 +179,9 @@ class ProviderSettings:
             TypeError: It is of another type.
             ValueError: It cannot be used.
         """
+        value = value.strip() if isinstance(value, str) else value
+        if value and self.kind in KINDS:
+            KINDS[self.kind].require_form(name, value)
         if hasattr(self, name):
             return attrs.evolve(self, **{name: value})
-        value = value.strip() if isinstance(value, str) else value
-        pattern, words = KINDS[self.kind].forms.get(name, ("", ""))
-        if value and pattern and not re.fullmatch(pattern, value, re.ASCII):
-            shown = "" if is_secret(name) else f" {value!r}"
-            raise ValueError(f"{name}{shown} is not {words}")
         return attrs.evolve(self, options={**self.options, name: value})

@@ -14,9 +14,9 @@ import attrs
 from aikit import __version__
 from aikit.http.headers import Headers
 from aikit.providers.config import ProviderSettings
+from aikit.providers.kinds import KINDS
 from aikit.providers.tokens import TokenCallable
 from aikit.providers.vertex.credentials import VARIABLE, GoogleToken, credentials_in
-from aikit.providers.vertex.place import require_name
 
 _BEARER: Final = "authorization"
 _QUOTA: Final = "x-goog-user-project"
@@ -63,7 +63,7 @@ class Access:
             _text(info, "project_id"),
         )
         if quota:
-            require_name("quota_project", quota)
+            KINDS[settings.kind].require_form("quota_project", quota)
         headers = {"User-Agent": f"aikit/{__version__}", **({_QUOTA: quota} if quota else {})}
         return cls(Headers(headers).merged(own), token, project or quota)
 

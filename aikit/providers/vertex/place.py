@@ -14,17 +14,12 @@ from aikit.http.headers import Headers
 from aikit.http.messages import Body, Request, Sink
 from aikit.providers.addresses import account_address, usable_url
 from aikit.providers.config import ProviderSettings
+from aikit.providers.kinds import KINDS
 
 _GOOGLES_STORAGE: Final = "https://storage.googleapis.com"
 _LOCATION: Final = "us-central1"
 _PREFIX: Final = "aikit"
 _MULTI_REGIONS: Final = frozenset(("us", "eu"))
-_FORMS: Final = {
-    "project": (re.compile(r"[a-z0-9][a-z0-9.:-]{1,98}[a-z0-9]", re.ASCII), "as my-project-123 is one"),
-    "location": (re.compile(r"[a-z][a-z0-9-]{1,62}", re.ASCII), "as us-central1 or global is one"),
-    "bucket": (re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", re.ASCII), "as my-bucket or gs://my-bucket/prefix"),
-    "prefix": (re.compile(r"(?=.{1,100}\Z)\w[\w.+=-]*(?:/\w[\w.+=-]*)*", re.ASCII), "as aikit or team/aikit is one"),
-}
 
 
 @attrs.frozen(kw_only=True)
@@ -72,7 +67,7 @@ class Place:
             "prefix": behind or (settings.setting("prefix") or _PREFIX).strip("/"),
         }
         for name, value in names.items():
-            require_name(name, value)
+            KINDS["vertex"].require_form(name, value)
         return cls(
             **names,
             api_url=(settings.base_url or _api_url(location)).removesuffix("/v1"),
@@ -178,18 +173,6 @@ class Place:
 
 
 _LEADS_AWAY: Final = re.compile(r"(?:^|/)\.{1,2}(?:/|$)|//|^/|[\x00-\x1f\x7f\\?#]")
-
-
-def require_name(name: str, value: str) -> None:
-    """
-    Check that *value* can be a project, location, bucket or prefix, as the setting *name* is one.
-
-    Raises:
-        ValueError: It cannot.
-    """
-    form, hint = _FORMS[name.removeprefix("quota_")]
-    if form.fullmatch(value) is None:
-        raise ValueError(f"{name} {value[:100]!r} cannot be the name of one, {hint}")
 
 
 def _api_url(location: str) -> str:

@@ -104,8 +104,34 @@ def test_an_entry_of_the_users_own_file_says_all_of_it(tmp_path: Path) -> None:
     assert provider.base_url == "https://europe-west4-aiplatform.googleapis.com"
     assert provider.place.uri("files/a") == "gs://my-bucket/team/files/a"
     assert provider.headers["x-goog-user-project"] == "pays"
-    with pytest.raises(ValueError, match=r"location 'evil.example/' cannot be"):
+    with pytest.raises(ValueError, match=r"AIProviders.json:1: provider 'other': location 'evil.example/' is not"):
         VertexProvider.from_settings(found.get("other"))
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "value"),
+    [
+        ("project", "GOOGLE_CLOUD_PROJECT", "My Project"),
+        ("location", "VERTEXAI_LOCATION", "mars/../x"),
+        ("bucket", "GCS_BUCKET_NAME", "gs://My_Bucket"),
+        ("bucket", "GCS_BUCKET_NAME", "gs://my-bucket/../x"),
+        ("prefix", "", "a//b"),
+        ("quota_project", "GOOGLE_CLOUD_QUOTA_PROJECT", "x y"),
+    ],
+)
+def test_a_name_that_cannot_be_is_told_with_its_line_or_variable(
+    tmp_path: Path, name: str, variable: str, value: str
+) -> None:
+    """
+    And what would do.
+    """
+    text = json.dumps({"providers": {"mine": {"type": "vertex", name: value}}}).replace(f'"{name}"', f'\n"{name}"')
+    (tmp_path / "AIProviders.json").write_text(text)
+    with pytest.raises(ValueError, match=rf"AIProviders.json:2: provider 'mine': {name} .* is not .*, such as "):
+        Providers.load({"AIKIT_HOME": str(tmp_path)}).get("mine")
+    if variable:
+        with pytest.raises(ValueError, match=f"^{variable}: {name} .* is not .*, such as "):
+            Providers.load({"AIKIT_HOME": str(tmp_path / "none"), variable: value}).get("vertex")
 
 
 def test_the_project_may_be_that_of_the_credentials(tmp_path: Path) -> None:
@@ -124,8 +150,8 @@ def test_the_project_may_be_that_of_the_credentials(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("quota_project", "a\nb", "quota_project 'a.*b' cannot be"),
-        ("quota_project", "\u00fcber", "quota_project .* cannot be"),
+        ("quota_project", "a\nb", "quota_project 'a.*b' is not the id"),
+        ("quota_project", "\u00fcber", "quota_project .* is not the id"),
         ("storage_url", "ftp://host", "storage_url 'ftp://host' must start with http"),
         ("storage_url", "http://u:p4ssword@host", r"storage_url 'http://\*\*\*@host' must have no user"),
     ],

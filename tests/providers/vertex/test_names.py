@@ -243,13 +243,16 @@ def test_addresses_of_ours_are_names() -> None:
         ("prefix", "../x"),
         ("prefix", "a//b"),
         ("prefix", "x" * 101),
+        ("prefix", "/"),
+        ("bucket", "gs://"),
+        ("bucket", "gs://my-bucket/" + "x" * 101),
     ],
 )
 def test_settings_that_lead_elsewhere_are_refused(setting: str, value: str) -> None:
     """
     Names become parts of addresses, so they have the forms that Google gives them.
     """
-    with pytest.raises(ValueError, match="cannot be the name of one"):
+    with pytest.raises(ValueError, match=f"^{setting} .* is not .*, such as "):
         _place(**{setting: value})
 
 
