@@ -85,7 +85,7 @@ class TemporaryFolder:
             return
         if os.name == "nt" and self._lock is not None:  # an open file cannot be removed there
             self._lock.close()
-        shutil.rmtree(self.path, ignore_errors=True)
+        _remove(self.path)
         if self._lock is not None:
             self._lock.close()
 
@@ -158,6 +158,20 @@ def _removed(path: Path) -> bool:
         return False
     if os.name == "nt":
         lock.close()
-    shutil.rmtree(path, ignore_errors=True)
+    _remove(path)
     lock.close()
     return True
+
+
+def _remove(path: Path) -> None:
+    """
+    Remove a folder, its lock at last: what is left when the process is killed meanwhile, the next one removes.
+    """
+    with suppress(OSError), os.scandir(path) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            elif entry.name != _LOCK:
+                with suppress(OSError):
+                    os.unlink(entry.path)  # noqa: PTH108  the entry has its path as text
+    shutil.rmtree(path, ignore_errors=True)

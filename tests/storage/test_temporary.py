@@ -108,6 +108,19 @@ def test_only_folders_with_a_free_lock_are_removed(root: Path) -> None:
     assert (outside / "kept").exists()
 
 
+def test_a_folder_keeps_its_lock_until_all_else_is_gone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Else a process that is killed while it removes one leaves what no other removes.
+    """
+    left: list[set[str]] = []
+    monkeypatch.setattr("shutil.rmtree", lambda path, **_: left.append({each.name for each in Path(path).iterdir()}))
+    with temporary_folder() as path:
+        for name in (".input.part", "a", "z"):
+            (Path(path) / name).touch()
+    sweep(root)
+    assert left == [{".lock"}] * 2
+
+
 def test_many_folders_are_removed_in_several_goes(root: Path) -> None:
     """
     A call that makes a folder does not clean up for long.
