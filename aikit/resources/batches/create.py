@@ -145,13 +145,16 @@ def _create_or_find(provider: Provider, order: BatchOrder, policy: RetryPolicy) 
         try:
             return _Made((yield from provider.create_batch(order)), attempt, is_answered=True)
         except OpenAIError as error:
-            if not may_have_been_applied(error):
+            is_refused = not may_have_been_applied(error)
+            if is_refused and attempt == 1:
                 raise
             failure = error
-        batch = yield from _look_until_known(search, failure, policy)
+        # what an earlier try has created may be the reason for a refusal, such as that of a full queue
+        doubt = attrs.evolve(failure, is_ambiguous=True)
+        batch = yield from _look_until_known(search, doubt, policy)
         if batch is not None:
-            return _Made(batch, attempt, is_answered=False)
-        if not _is_worth_a_retry(failure, policy, attempt):
+            return _Made(batch, attempt - is_refused, is_answered=False)
+        if is_refused or not _is_worth_a_retry(failure, policy, attempt):
             raise failure
     raise AssertionError  # pragma: no cover  counting has no end
 

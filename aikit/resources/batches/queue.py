@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -17,7 +18,7 @@ from aikit.http.context import CallContext
 from aikit.http.flow import Flow, Pause, Work
 from aikit.http.retry import may_have_been_applied, retry_after_s
 from aikit.resources.batches.rows.join import was_begun
-from aikit.resources.polling import growing_pauses
+from aikit.resources.polling import ask_until_known, growing_pauses
 from aikit.types.batches import OpenAIBatch
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
 
@@ -57,11 +58,11 @@ def create_when_there_is_room(
         OpenAIError: What *create* raises, also the refusal of a full queue when the time is over.
         Rejected: It failed for want of room when the time was over, or the call was cancelled; it comes along.
     """
-    until_s, pause_s = (yield Pause(0.0)) + longest_s, _FIRST_PAUSE_S
+    until_s, pause_s, find = (yield Pause(0.0)) + longest_s, _FIRST_PAUSE_S, create
     while True:
         batch = None
         try:
-            batch = yield from _until_begun(provider, (yield from create()), until_s)
+            batch = yield from _until_begun(provider, (yield from find()), until_s)
             if not found_no_room(batch):
                 return batch
             failure = OpenAIError(
@@ -81,6 +82,20 @@ def create_when_there_is_room(
         yield Work(_telling(f"too many tokens are enqueued; the batch is asked for again after {wait_s:.0f} s"))
         yield Pause(wait_s)
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        is_back = batch is not None and (yield from _has_begun_after_all(provider, batch))
+        find = partial(provider.retrieve_batch, batch.id) if batch is not None and is_back else create
+
+
+def _has_begun_after_all(provider: Provider, batch: OpenAIBatch) -> Flow[bool]:
+    """
+    Return whether *batch*, which failed for want of room, has not: another beside it would be paid as well.
+    """
+    try:
+        return not found_no_room((yield from provider.retrieve_batch(batch.id)))
+    except CancelledError:
+        raise
+    except OpenAIError:  # then it is as it was
+        return False
 
 
 def _telling(words: str) -> Callable[[CallContext], None]:
@@ -97,7 +112,7 @@ def _until_begun(provider: Provider, batch: OpenAIBatch, until_s: float) -> Flow
             if batch.status != "validating" or left_s <= 0:
                 break
             yield Pause(min(pause_s, left_s))
-            batch = yield from provider.retrieve_batch(batch.id)
+            batch = yield from ask_until_known(provider, partial(provider.retrieve_batch, batch.id))
     except CancelledError as error:
         message = f"{error.message}; batch {batch.id} was created"
         raise Rejected([attrs.evolve(error, message=message)], batch) from None

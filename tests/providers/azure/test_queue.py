@@ -13,7 +13,7 @@ import pytest
 from aikit import OpenAIClient, jsonl
 from aikit.resources.batches.run.run import answer_file
 from aikit.types.errors import Rejected
-from tests.azure_server import Resource
+from tests.azure_server import Refusal, Resource
 from tests.providers.azure.conftest import Make
 
 
@@ -44,6 +44,56 @@ def test_a_batch_waits_for_room_in_the_queue(
         assert again is not None
         assert again.id == result.batch.id
         assert len(resource.batches) == 3
+
+
+def test_what_was_created_before_a_full_queue_refused_it_is_found(
+    client: OpenAIClient, resource: Resource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    It was created and its answer lost, it takes the room itself, and is listed late: there is no second one.
+    """
+    monkeypatch.setattr("aikit.resources.batches.queue._FIRST_PAUSE_S", 0.02)
+    monkeypatch.setattr("aikit.resources.polling.LOOKS_S", (0.02, 0.02))
+    resource.looks, begin, hidden = 0, Resource.begin, {}
+
+    def begin_late(self: Resource, order: dict[str, Any], *, is_dated: bool) -> Any:
+        if not hidden:
+            batch = begin(self, order, is_dated=is_dated)
+            hidden[batch["id"]] = self.batches.pop(batch["id"])
+            raise Refusal(500, "internalFailure", "Something broke.")
+        self.batches.update(hidden)
+        raise Refusal(400, "token_limit_exceeded", "The number of enqueued tokens has surpassed the configured limit.")
+
+    monkeypatch.setattr(Resource, "begin", begin_late)
+    file = client.files.create(_lines(), "batch").throw().file
+    assert file is not None
+    batch = client.batches.create(file.id, "/v1/chat/completions", {"max_queue_wait": 60}).throw().batch
+    assert batch is not None
+    assert list(resource.batches) == [batch.id]
+
+
+def test_a_batch_that_found_no_room_and_runs_after_all_is_the_one(
+    client: OpenAIClient, resource: Resource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    It is looked at before another would be created beside it.
+    """
+    monkeypatch.setattr("aikit.resources.batches.queue._FIRST_PAUSE_S", 0.02)
+    monkeypatch.setattr("aikit.resources.batches.queue._LOOK_S", 0.02)
+    resource.looks, resource.no_room, complete = 0, ["late"], Resource.complete
+
+    def change_mind(self: Resource, batch_id: str) -> Any:
+        told = dict(complete(self, batch_id))
+        if told["status"] == "failed":
+            self.batches[batch_id] |= {"status": "validating", "errors": None, "fate": ""}
+        return told
+
+    monkeypatch.setattr(Resource, "complete", change_mind)
+    file = client.files.create(_lines(), "batch").throw().file
+    assert file is not None
+    batch = client.batches.create(file.id, "/v1/chat/completions", {"max_queue_wait": 60}).throw().batch
+    assert batch is not None
+    assert (batch.status, len(resource.batches)) == ("completed", 1)
 
 
 def test_without_waiting_a_full_queue_is_told_clearly(client: OpenAIClient, resource: Resource) -> None:

@@ -34,6 +34,7 @@ class _Queue:
     room_at_s: float
     validates_s: float = 0.0
     is_quick: bool = True
+    is_embedded: bool = False
     now: float = 0.0
     asked_at: list[float] = attrs.field(factory=list)
     batches: dict[str, tuple[float, bool]] = attrs.field(factory=dict)
@@ -141,6 +142,24 @@ def test_a_batch_whose_input_is_looked_at_for_long_is_returned_as_it_is() -> Non
     assert len(queue.batches) == 1
 
 
+def test_a_batch_that_is_not_known_at_once_is_asked_for_again() -> None:
+    """
+    A provider may know it late, and have no room for it after all.
+    """
+    queue = _Queue(room_at_s=30, validates_s=5, is_quick=False)
+    retrieve, unknown = queue.retrieve_batch, [1, 2]
+
+    def find(batch_id: str) -> Flow[OpenAIBatch]:
+        if unknown:
+            unknown.pop()
+            raise OpenAIError(message="no such batch", status=404)
+        return (yield from retrieve(batch_id))
+
+    provider: Any = type("Provider", (), {"retrieve_batch": staticmethod(find), "is_embedded": False})
+    batch = queue.run(create_when_there_is_room(queue.create, provider, 1_000))
+    assert (batch.id, batch.status) == ("batch_1", "in_progress")
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -177,7 +196,7 @@ def test_a_batch_that_cannot_be_looked_at_is_told_all_the_same(*, is_cancelled: 
         yield from ()
         raise CancelledError() if is_cancelled else ExchangeError(message="gone", code="timeout")
 
-    provider: Any = type("Provider", (), {"retrieve_batch": staticmethod(fail)})
+    provider: Any = type("Provider", (), {"retrieve_batch": staticmethod(fail), "is_embedded": False})
     flow = partial(create_when_there_is_room, queue.create, provider, 1_000)
     if is_cancelled:
         with pytest.raises(Rejected, match="batch batch_0 was created") as caught:
