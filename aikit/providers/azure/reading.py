@@ -54,7 +54,7 @@ def as_openai_batch(data: Any) -> Any:
     if not isinstance(data, dict):
         return data
     usual = {"endpoint": "", "completion_window": "24h", "input_file_id": data.get("input_blob") or ""}
-    filled = {name: value for name, value in usual.items() if data.get(name) is None}
+    filled = {name: value for name, value in usual.items() if not data.get(name)}
     batch = {**data, **filled, "status": _batch_status(data.get("status"))}
     return batch | dict(_output_blobs(batch))
 

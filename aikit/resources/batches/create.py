@@ -298,7 +298,7 @@ class _Search:
                 if not found_no_room(batch) and self._is_it(batch):
                     return batch
             for unread in page.unread:
-                self._require_another(unread.id, unread.data.get("metadata"), unread.data.get("input_file_id"))
+                self._require_another(unread.id, unread.data.get("metadata"), *unread.data.values())
             if not page.has_more or self._reaches_back(page):
                 return None
             query = {**query, "after": page.last_id}
@@ -312,8 +312,8 @@ class _Search:
             self._require_another(batch.id, batch.metadata, batch.input_file_id)
         return False
 
-    def _require_another(self, batch_id: str | None, metadata: Any, input_file_id: Any) -> None:
-        if not metadata and _is_same(input_file_id, self.order.input_file_id):
+    def _require_another(self, batch_id: str | None, metadata: Any, *inputs: Any) -> None:
+        if not metadata and any(_is_same(one, self.order.input_file_id) for one in inputs):
             raise OpenAIError(message=f"batch {batch_id} may be it: it has the same input and no metadata")
 
     def _reaches_back(self, page: BatchPage) -> bool:

@@ -287,11 +287,12 @@ def test_what_is_left_of_a_batch_of_a_blob_is_sent_again_as_a_file(
         assert [(row.custom_id, row.status) for row in results] == [(f"q{n}", "ok") for n in range(3)]
 
 
+@pytest.mark.parametrize("told", [{}, {"input_file_id": ""}, {"created_at": "soon"}])
 def test_a_batch_whose_creation_is_not_answered_is_not_created_again(
-    connect: Connect, resource: Resource, blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+    told: dict[str, Any], connect: Connect, resource: Resource, blobs: Blobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    It keeps no pair by which it would be known, but its input is enough for a doubt, also in another spelling.
+    It keeps no pair by which it would be known, but its input is enough for a doubt, however it is told.
     """
     blobs.put(f"{blobs.url}/in/my lines.jsonl", _lines())
     monkeypatch.setattr("aikit.resources.polling.LOOKS_S", (0.02, 0.02))
@@ -299,7 +300,7 @@ def test_a_batch_whose_creation_is_not_answered_is_not_created_again(
 
     def lose(self: Resource, order: dict[str, Any], *, is_dated: bool) -> Any:
         batch = begin(self, order, is_dated=is_dated)
-        batch["input_blob"] = batch["input_blob"].replace("%20", " ")
+        batch |= {"input_blob": batch["input_blob"].replace("%20", " "), **told}
         raise Refusal(500, "internalFailure", "Something broke.")
 
     monkeypatch.setattr(Resource, "begin", lose)

@@ -54,7 +54,8 @@ def test_what_was_created_before_a_full_queue_refused_it_is_found(
     """
     monkeypatch.setattr("aikit.resources.batches.queue._FIRST_PAUSE_S", 0.02)
     monkeypatch.setattr("aikit.resources.polling.LOOKS_S", (0.02, 0.02))
-    resource.looks, begin, hidden = 0, Resource.begin, {}
+    hidden: dict[str, Any] = {}
+    resource.looks, begin = 0, Resource.begin
 
     def begin_late(self: Resource, order: dict[str, Any], *, is_dated: bool) -> Any:
         if not hidden:
