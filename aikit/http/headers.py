@@ -57,8 +57,7 @@ def secrets_in(url: str) -> set[str]:
     """
     Return the secrets in the query of *url*, as they are there and as they are meant; tokens of pages are none.
     """
-    found = _SECRET_QUERY.finditer(url) if "?" in url else ()
-    values = {one[2] for one in found if not one[1].lower().endswith("pagetoken=")}
+    values = {one[2] for one in _SECRET_QUERY.finditer(url) if not one[1].lower().endswith("pagetoken=")}
     return {one for value in values for one in (value, unquote(value)) if len(one) >= _MIN_SECRET}
 
 
