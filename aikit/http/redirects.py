@@ -89,12 +89,12 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 
 def _refused(response: Response, why: str) -> OpenAIError:
     response = response.without_secrets()
-    target = redacted(response.headers.get("location", ""))[:_SHOWN]
+    location = redacted(response.headers.get("location", ""))
     return OpenAIError(
-        message=f"the redirect of {redacted(response.request.url)} to {target!r} was not followed: {why}; "
+        message=f"the redirect of {redacted(response.request.url)} to {location[:_SHOWN]!r} was not followed: {why}; "
         "correct the base URL",
         code="redirect_refused",
         status=response.status,
         request_id=response.request_id,
-        headers=response.headers,
+        headers=response.headers.merged({"Location": location}),
     )

@@ -174,3 +174,16 @@ def test_refused_redirect_does_not_repeat_the_key() -> None:
         flow.send(answer(next(flow), 302, location="ftp://x/sk-0123456789/?k=t0k3n-t0k3n"))
     assert "sk-0123456789" not in f"{caught.value} {dict(caught.value.headers)}"
     assert "t0k3n" not in f"{caught.value} {dict(caught.value.headers)}"
+
+
+def test_refused_redirect_does_not_show_the_secrets_of_its_address() -> None:
+    """
+    A session or a signed address is a credential of its own, that no request header has repeated.
+    """
+    flow = follow_redirects(attrs.evolve(_POST, method="PUT"))
+    with pytest.raises(OpenAIError) as caught:
+        flow.send(answer(next(flow), 307, location="https://other.example/o?upload_id=s3cr3t-s3cr3t&sig=s1gn"))
+    shown = f"{caught.value} {dict(caught.value.headers)}"
+    assert "other.example/o" in shown
+    assert "s3cr3t" not in shown
+    assert "s1gn" not in shown
