@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from aikit.providers.google.batches import CHAT, EMBEDDINGS, ENDS, WINDOW, status_of
 from aikit.providers.vertex.labels import JobLabels
-from aikit.providers.vertex.names import ERRORS, FILES, OUTPUT, OUTPUTS, FileName, batch_id, job_of, stored_in
+from aikit.providers.vertex.names import ERRORS, FILES, OUTPUT, OUTPUTS, UPLOADS, FileName, batch_id, job_of, stored_in
 from aikit.providers.vertex.place import Place
 from aikit.types.batches import OpenAIBatch
 from aikit.types.wire import NOTHING, UnreadableError, unix_time, whole_number
 
 _REQUESTS: Final = re.compile(r"requests/(.+)\.jsonl")
-_OF_MANY: Final = frozenset((FILES, OUTPUTS, "requests/"))
+_OF_MANY: Final = frozenset((FILES, OUTPUTS, UPLOADS, "requests/"))
 _OWN_FOLDER: Final = re.compile(rf"{OUTPUTS}[A-Za-z][\w-]{{21}}/", re.ASCII)
 OWN_NAME: Final = "aikit-"
 """What the names begin with by which the jobs of aikit are shown."""

@@ -320,6 +320,7 @@ def test_an_input_that_another_program_stored_has_its_id(name: str) -> None:
         ("gs://bkt/aikit/files", None),
         ("gs://bkt/aikit/requests/", None),
         ("gs://bkt/aikit/outputs", None),
+        ("gs://bkt/aikit/uploads", None),
         ("gs://other/aikit/outputs/b1", None),
         ("gs://bkt.evil/aikit/outputs/b1", None),
         ("gs://bkt/aikit/outputs/../../b1", None),
