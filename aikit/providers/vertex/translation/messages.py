@@ -118,6 +118,9 @@ class Conversation:
         parts: list[dict[str, Any]] = [{"text": text} for text in texts]
         for number, call in enumerate(expect(message.get("tool_calls") or [], list, f"{param}.tool_calls")):
             parts.append(self._call(call, f"{param}.tool_calls[{number}]", is_first=number == 0))
+        called = [part["functionCall"]["id"] for part in parts[len(texts) :]]
+        if len(set(called)) < len(called):
+            refuse(f"{param}.tool_calls", "has two calls of one id, so that no result says which it is of")
         return parts
 
     def _call(self, call: Any, param: str, *, is_first: bool) -> dict[str, Any]:

@@ -373,6 +373,11 @@ def test_what_changes_neither_answer_nor_price_is_left_out_and_logged(caplog: py
             "differ in case only",
         ),
         (
+            {"messages": [*HELLO, {"role": "assistant", "tool_calls": [_call("a", "f", "{}"), _call("a", "g", "{}")]}]},
+            "messages[1].tool_calls",
+            "two calls of one id",
+        ),
+        (
             {"messages": [*HELLO, {"role": "assistant", "function_call": {"name": "f"}}]},
             "messages[1].function_call",
             "tool_calls",
