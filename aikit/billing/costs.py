@@ -43,7 +43,7 @@ def _notes(cost: OpenAIBatchCost, counter: UsageCounter, prices: Prices) -> Iter
     if cost.untold:
         yield f"{cost.untold:,} answers do not tell their tokens"
     if cost.missing:
-        yield f"{cost.missing:,} answers that the provider counts are in neither file"
+        yield f"{cost.missing:,} answers that the provider counts, or does not count as failed, are in neither file"
     if cost.problem_count:
         yield f"{cost.problem_count:,} lines could not be read, see problems"
     if cost.is_lower_bound:

@@ -53,7 +53,7 @@ class OpenAIBatchCost:
 
         untold: Answered lines that do not tell their tokens; what they cost is missing here.
 
-        missing: Answers that the provider counts, and that are in neither file; what they cost is missing here.
+        missing: Answers that there are or may be, and that are in neither file; what they cost is missing here.
 
         problem_count: Lines that could not be read; what they cost is missing here.
 

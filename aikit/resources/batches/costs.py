@@ -32,7 +32,7 @@ from aikit.resources.batches.fetch import ask_for_answers, fetch_ended, output_m
 from aikit.resources.batches.parameters import OpenAIBatchParameters
 from aikit.resources.batches.rows.join import BatchRows, lacks_output
 from aikit.storage import exists
-from aikit.types.batches import OpenAIBatch, OpenAIBatchRequestCounts
+from aikit.types.batches import OpenAIBatch
 from aikit.types.costs import OpenAIBatchCost, OpenAIBatchEstimate
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
 from aikit.types.events import CREATED, OpenAIBatchEvent
@@ -261,7 +261,7 @@ def _count(
         if tokens is None or not (error.is_not_found_error or (is_unnamed and tokens.asked + tokens.answered)):
             raise
         return cost_of(_as_told(batch, tokens, prices), prices, (_UNNAMED if is_unnamed else _GONE,))
-    return cost_of(found, prices, notes, missing=_missing(batch.request_counts, found))
+    return cost_of(found, prices, notes, missing=_missing(batch, found))
 
 
 def _find_deployment(provider: Provider, batch: OpenAIBatch, prices: Prices) -> Flow[str | None]:
@@ -289,7 +289,7 @@ def _count_files(
     if lacks_output(batch):
         raise output_missing(batch)
     total = counter()
-    for file_id in (batch.output_file_id, batch.error_file_id):
+    for file_id in dict.fromkeys((batch.output_file_id, batch.error_file_id)):  # one may be both
         if file_id is not None and file_id in here:
             total.merge(_count_here(source_of(here[file_id]).resolved(), counter(), CallContext()))
         elif file_id is not None:
@@ -301,12 +301,16 @@ def _count_files(
     return total
 
 
-def _missing(told: OpenAIBatchRequestCounts, found: UsageCounter) -> int:
+def _missing(batch: OpenAIBatch, found: UsageCounter) -> int:
     """
     Return how many answers the provider counts that were not *found*; a line of whatever kind may be one of them.
+
+    In a batch that is completed, a request that is not counted as failed may have been answered.
     """
+    told = batch.request_counts
     lines = max(told.total, told.completed + told.failed) - found.lines
-    return max(min(told.completed - found.answered, lines), 0)
+    answered = told.total - max(told.failed, found.failed) if batch.status == "completed" else told.completed
+    return max(min(max(answered, told.completed) - found.answered, lines), 0)
 
 
 def _as_told(batch: OpenAIBatch, tokens: Tokens, prices: Prices) -> UsageCounter:

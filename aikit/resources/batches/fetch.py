@@ -128,7 +128,7 @@ def _fetch_answers(provider: Provider, batch: OpenAIBatch, folder: Path, number:
     """
     files: list[AnswerFile | Gone] = []
     for kind, file_id in (("output", batch.output_file_id), ("error", batch.error_file_id)):
-        if file_id is None:
+        if file_id is None or (kind == "error" and file_id == batch.output_file_id):  # one may be both
             if kind == "output" and lacks_output(batch):
                 files.append(Gone(kind=kind, batch_id=batch.id, message=output_missing(batch).message))
             continue

@@ -146,9 +146,11 @@ def test_garbage_and_silence_are_told(server: AccountServer, tmp_path: Path) -> 
     [
         (b"", {"total": 2, "completed": 2}, 2, None),
         (file_of(answer(told=usage(1_000_000, 0))), {"total": 3, "completed": 2, "failed": 1}, 1, Decimal(1)),
-        (file_of(answer(told=usage(1_000_000, 0))), {"total": 2, "completed": 1}, 0, Decimal(1)),
+        (file_of(answer(told=usage(1_000_000, 0))), {"total": 2, "completed": 1}, 1, Decimal(1)),
+        (file_of(answer(told=usage(1_000_000, 0))), {"total": 2, "completed": 1, "failed": 1}, 0, Decimal(1)),
+        (file_of(answer(told=usage(1_000_000, 0))), {"total": 1, "completed": 0}, 0, Decimal(1)),
         (file_of(answer(told=usage(1_000_000, 0)), answer(status=500)), {"total": 2, "completed": 2}, 0, Decimal(1)),
-        (file_of(answer()), {"total": 2, "completed": 1}, 0, None),
+        (file_of(answer()), {"total": 1, "completed": 1}, 0, None),
     ],
 )
 def test_answers_that_are_in_no_file_are_not_for_nothing(
@@ -157,13 +159,27 @@ def test_answers_that_are_in_no_file_are_not_for_nothing(
     """
     What the provider counts and its files lack makes the total a lower bound; where no token is told, it is unknown.
 
-    There are providers that count what failed as completed: an answer of whatever kind is enough.
+    There are providers that count what failed as completed: an answer of whatever kind is enough. What is counted as
+    neither may have been answered.
     """
     server.files["file-out"] = output
     server.batches["batch_1"] |= {"request_counts": counts, "error_file_id": None}
     cost = _cost(_client(server, tmp_path))
     assert (cost.missing, cost.total, cost.is_lower_bound) == (missing, total, bool(missing or cost.untold))
     assert len(cost.notes) == 2 * cost.is_lower_bound
+
+
+def test_one_file_for_answers_and_errors_is_counted_once(server: AccountServer, tmp_path: Path) -> None:
+    """
+    Where a server names the same file for both, its answers cost once, and none is there twice.
+    """
+    server.files["file-out"] = file_of(answer(told=usage(1_000_000, 0)))
+    server.files["file-in"] = file_of({"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {}})
+    server.batches["batch_1"] |= {"error_file_id": "file-out", "request_counts": {"total": 1, "completed": 1}}
+    client = _client(server, tmp_path)
+    assert _cost(client).total == 1
+    with client.batches.results("batch_1") as results:
+        assert results.problems == ()
 
 
 @pytest.mark.parametrize("cut", [1, 200, 500])
