@@ -13,12 +13,18 @@ import sys
 import termios
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
+import pytest
+
+from aikit.cli import main
 
 PROGRAM: Final = (sys.executable, "-m", "aikit")
+SHORT_LOOKS: Final = (sys.executable, str(Path(__file__).with_name("short_looks.py")))
 _ESCAPE_END: Final = frozenset("ABCDEFGHJKSTfhlmnu")
 
 
@@ -29,6 +35,56 @@ def run(
     Run the command line behind pipes, to its end.
     """
     return subprocess.run([*program, *argv], input=stdin, capture_output=True, timeout=60, check=False, **more)
+
+
+def seen_here(*argv: str, columns: int = 80) -> str:
+    """
+    Run the command line in this process, on a terminal that is stdin, stdout and stderr, and return what appeared.
+    """
+    ours, theirs = _opened(columns)
+    seen: list[bytes] = []
+    reader = threading.Thread(target=lambda: seen.extend(iter(lambda: _read(ours), b"")))
+    reader.start()
+    with _standing_at(theirs):
+        main(argv)
+    reader.join()
+    os.close(ours)
+    return b"".join(seen).decode("utf-8", "replace")
+
+
+@contextmanager
+def _standing_at(terminal: int) -> Iterator[None]:
+    """
+    Let the standard streams be *terminal*, and close it.
+    """
+    kept = [os.dup(number) for number in range(3)]
+    for number in range(3):
+        os.dup2(terminal, number)
+    os.close(terminal)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            for number, name in enumerate(("stdin", "stdout", "stderr")):
+                stream = os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False)
+                patch.setattr(sys, name, stream)
+            yield
+            sys.stdout.flush()
+            sys.stderr.flush()
+    finally:
+        for number, fd in enumerate(kept):
+            os.dup2(fd, number)
+            os.close(fd)
+
+
+def _opened(columns: int) -> tuple[int, int]:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    return ours, theirs
+
+
+def _read(fd: int) -> bytes:
+    with suppress(OSError):  # Linux: the other end is closed
+        return os.read(fd, 65536)
+    return b""
 
 
 @attrs.define
@@ -49,8 +105,7 @@ class Terminal:
         """
         Start the command line; with *stdout*, only stdin and stderr are the terminal.
         """
-        ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        ours, theirs = _opened(columns)
         output = theirs if stdout is None else stdout
         # readline, which pytest loads, puts COLUMNS into C's environment behind os.environ: so we pass our own
         env = dict(os.environ)
@@ -99,8 +154,6 @@ class Terminal:
         return "".join(shown).replace("\r\n", "\n")
 
     def _read(self) -> bool:
-        data = b""
-        with suppress(OSError):  # Linux: the other end is closed
-            data = os.read(self._fd, 65536)
+        data = _read(self._fd)
         self.seen += data.decode("utf-8", "replace")
         return bool(data)

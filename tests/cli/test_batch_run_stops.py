@@ -18,7 +18,7 @@ import pytest
 
 from tests.cli.batch_service import MOMENTS, Service, serving_batches
 from tests.cli.conftest import batch_lines
-from tests.cli.processes import PROGRAM, Terminal, run
+from tests.cli.processes import PROGRAM, SHORT_LOOKS, Terminal, run
 from tests.scripted_server import answer, serving
 
 pytestmark = pytest.mark.slow
@@ -48,7 +48,7 @@ def started() -> subprocess.Popen[bytes]:
     """
     Start the run.
     """
-    return subprocess.Popen([*PROGRAM, *ARGV], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen([*SHORT_LOOKS, *ARGV], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def statuses() -> list[str]:
@@ -90,13 +90,13 @@ def test_whenever_it_is_stopped_there_is_one_batch(
         assert "to resume: aikit batch run good.jsonl" in err.decode()
         assert "Traceback" not in err.decode()
     settled(service)
-    ran = run(*ARGV)
+    ran = run(*ARGV, program=SHORT_LOOKS)
     assert ran.returncode == 0, ran.stderr
     assert len(service.batches) == 1
     assert statuses() == ["ok"] * 5
 
 
-@pytest.mark.parametrize("fields", [{"unlisted_s": 2.0}, {"keeps_metadata": False}], ids=["late", "forgetful"])
+@pytest.mark.parametrize("fields", [{"unlisted_s": 1.2}, {"keeps_metadata": False}], ids=["late", "forgetful"])
 def test_killed_while_it_creates_there_is_one_batch_however_it_is_listed(
     good: Path, service: Service, fields: dict[str, Any]
 ) -> None:
@@ -112,7 +112,7 @@ def test_killed_while_it_creates_there_is_one_batch_however_it_is_listed(
     process.kill()
     process.communicate(timeout=20)
     service.go_on.set()
-    ran = run(*ARGV)
+    ran = run(*ARGV, program=SHORT_LOOKS)
     assert ran.returncode == 0, ran.stderr
     assert len(service.batches) == 1
     assert statuses() == ["ok"] * 5
@@ -217,7 +217,7 @@ def test_however_often_it_is_killed_each_part_has_one_batch(tmp_path: Path, serv
         process.communicate(timeout=20)
         settled(service)
     service.hold_at = ""
-    ran = run(*ARGV)
+    ran = run(*ARGV, program=SHORT_LOOKS)
     assert ran.returncode == 0, ran.stderr
     assert len(service.batches) == 4
     assert statuses() == ["ok"] * 12

@@ -18,7 +18,7 @@ import pytest
 
 from aikit.cli.app import app
 from tests.cli.conftest import Here, batch_lines
-from tests.cli.processes import Terminal
+from tests.cli.processes import seen_here
 
 HOSTILE: Final = "\x1b]0;title\x07\x1b[2Jx\x9b2Jy\u202ez\u2066\u200f\x7f\r\n\x08error: forged\u2028\x85[bold]b[/bold]"
 _LET_THROUGH: Final = re.compile(
@@ -171,13 +171,11 @@ def test_fields_and_json_are_harmless(
     assert not _LET_THROUGH.findall(ran.out + "\n" + ran.err)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("command", _ASKING, ids=" ".join)
 def test_nothing_reaches_a_terminal(command: tuple[str, ...], options: tuple[str, ...]) -> None:
     """
     Tables, cards, bars, questions, hints, rows and content: what is not printable is shown as an escape.
     """
-    terminal = Terminal.start(*command, *_WORDS[command], *options)
-    terminal.end()
-    assert terminal.seen
-    assert not _LET_THROUGH.findall(terminal.seen)
+    seen = seen_here(*command, *_WORDS[command], *options)
+    assert seen
+    assert not _LET_THROUGH.findall(seen)

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import batch_lines
-from tests.cli.processes import PROGRAM, Terminal, run
+from tests.cli.processes import PROGRAM, Terminal, run, seen_here
 from tests.cli.server import SMALL, file, serving
 
 pytestmark = pytest.mark.slow
@@ -281,20 +281,14 @@ def test_colors_can_be_refused(argv: tuple[str, ...], bad: Path, monkeypatch: py
     """
     NO_COLOR and --no-color leave no color or weight in what a terminal gets.
     """
-    colorful = Terminal.start("files", "check", bad.name, "-p", "batch", *argv[1:])
-    colorful.end()
-    assert "\x1b[1m" in colorful.seen
+    check = ("files", "check", bad.name, "-p", "batch")
+    assert "\x1b[1m" in seen_here(*check, *argv[1:])
     if not argv:
         monkeypatch.setenv("NO_COLOR", "1")
-    for command in (
-        ("files", "check", bad.name, "-p", "batch"),
-        ("files", "create", bad.name, "-p", "batch"),
-        ("demo",),
-    ):
-        plain = Terminal.start(*command, *argv)
-        plain.end()
-        assert "\x1b[1" not in plain.seen
-        assert "\x1b[3" not in plain.seen
+    for command in (check, ("files", "create", bad.name, "-p", "batch"), ("demo",)):
+        plain = seen_here(*command, *argv)
+        assert "\x1b[1" not in plain
+        assert "\x1b[3" not in plain
 
 
 def test_markup_in_names_is_not_read(tmp_path: Path) -> None:
