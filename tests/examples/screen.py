@@ -19,7 +19,6 @@ import attrs
 PROGRAMS: Final = ("Xvfb", "xdotool", "import")
 SIZE: Final = "860x580x24"
 _PATIENCE_S: Final = 30.0
-_COLOUR: Final = re.compile(r"#[0-9A-F]{6}\b")
 
 
 def missing() -> str:
@@ -87,8 +86,11 @@ class Screen:
         """
         Return the colours that a part of the screen shows, as ``#RRGGBB``.
         """
-        pixels = self._do("import", "-window", "root", "-crop", f"{width}x{height}+{x}+{y}", "-depth", "8", "txt:-")
-        return set(_COLOUR.findall(pixels))
+        crop = f"{width}x{height}+{x}+{y}"
+        content = self._do("import", "-window", "root", "-crop", crop, "-depth", "8", "rgb:-")
+        assert len(content) == 3 * width * height
+        pixels = set(zip(content[::3], content[1::3], content[2::3], strict=True))
+        return {f"#{bytes(pixel).hex().upper()}" for pixel in pixels}
 
     def until(self, is_so: Callable[[], bool], what: str) -> None:
         """
@@ -105,9 +107,8 @@ class Screen:
             command, env=self.environment, capture_output=True, text=True, timeout=30, check=False
         ).stdout.split()
 
-    def _do(self, *command: str) -> str:
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=30, check=True)
-        return done.stdout
+    def _do(self, *command: str) -> bytes:
+        return subprocess.run(command, env=self.environment, capture_output=True, timeout=30, check=True).stdout
 
 
 @contextmanager

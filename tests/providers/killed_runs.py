@@ -7,12 +7,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sized
 from pathlib import Path
 
 from aikit import jsonl
+from tests.cli.processes import SHORT_LOOKS
 
 _KILLS = 10
 _LINES = 20
@@ -40,7 +40,7 @@ def run_killed(folder: Path, model: str, environment: Mapping[str, str], asked: 
     kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     env = kept | {"AIKIT_HOME": str(folder / "home"), "NO_PROXY": "127.0.0.1"} | dict(environment)
     options = ["--output", str(folder / "out.jsonl"), "--yes", "--poll-interval", "0.3"]
-    command = [sys.executable, "-m", "aikit", "batch", "run", str(folder / "in.jsonl"), *options]
+    command = [*SHORT_LOOKS, "batch", "run", str(folder / "in.jsonl"), *options]
     for number in range(_KILLS):
         before = len(asked)
         with subprocess.Popen(

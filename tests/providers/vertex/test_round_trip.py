@@ -138,7 +138,7 @@ def _said(line: Any) -> str:
     return str(json.loads(calls[0]["function"]["arguments"])["said"] if calls else message["content"])
 
 
-@pytest.mark.parametrize("count", [2_000, pytest.param(50_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [2_000, pytest.param(50_000, marks=(pytest.mark.slow, pytest.mark.long))])
 def test_each_custom_id_comes_back_once_with_its_own_answer_and_its_tokens(count: int) -> None:
     """
     Tools, images, schemas, system messages in the middle, letters of all kinds: nothing is lost, doubled or mixed up.
