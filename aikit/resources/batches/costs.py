@@ -294,11 +294,34 @@ def _count_files(
             total.merge(_count_here(source_of(here[file_id]).resolved(), counter(), CallContext()))
         elif file_id is not None:
             ask = partial(_count_at_provider, provider, file_id, counter)
-            total.merge((yield from (ask_for_answers(provider, batch, ask) if is_patient else ask())))
+            try:
+                total.merge((yield from (ask_for_answers(provider, batch, ask) if is_patient else ask())))
+            except OpenAIError as error:
+                if not error.is_not_found_error or file_id == batch.output_file_id:
+                    raise
+                _do_without_errors(batch, total, error, is_final=is_patient or bool(here))
     told = batch.request_counts
     if batch.status == "completed" and not (told.completed + told.failed + total.lines):
         raise output_missing(batch)
     return total
+
+
+def _do_without_errors(batch: OpenAIBatch, found: UsageCounter, error: OpenAIError, *, is_final: bool) -> None:
+    """
+    Go on where the error file of *batch* is not there: failed lines have no answer that was paid for.
+
+    Some providers name one also if nothing failed, and then there is none.
+
+    Raises:
+        OpenAIError: Lines failed, and it may be there later, or no answers were *found* either: *error*.
+    """
+    if batch.request_counts.failed <= found.failed:
+        return
+    if not is_final or batch.output_file_id is None:
+        raise error
+    message = f"the error file of the batch, {batch.error_file_id}, is gone, and its lines are not counted"
+    found.problem_count += 1
+    found.problems.append(OpenAIError(message=message, code="file_gone"))
 
 
 def _missing(batch: OpenAIBatch, found: UsageCounter) -> int:

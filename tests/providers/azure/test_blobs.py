@@ -114,6 +114,26 @@ def test_a_batch_lives_in_blobs_from_its_input_to_its_answers(
     assert all("/in/a" not in target for _, target, _ in resource.asked)
 
 
+@pytest.mark.parametrize("status", ["cancelled", "completed", "expired"])
+@pytest.mark.parametrize("counts", [{"total": 3, "completed": 3, "failed": 0}, None])
+def test_an_error_blob_that_was_never_written_costs_nothing(
+    status: str, counts: Any, connect: Connect, resource: Resource, blobs: Blobs
+) -> None:
+    """
+    It has a name all the same; the end of the batch is booked, with the tokens of the output.
+    """
+    blobs.put(f"{blobs.url}/in/a.jsonl", _lines())
+    client = connect()
+    batch = client.batches.create(f"{blobs.url}/in/a.jsonl", _PATH).throw().batch
+    assert batch is not None
+    resource.complete(batch.id)
+    resource.batches[batch.id] |= {"status": status, "request_counts": counts}
+    assert client.batches.wait(batch.id, {"poll_interval": 0.02}).batch is not None
+    (event,) = client.ledger.events(kind="ended")
+    assert event.usage is not None
+    assert (event.usage.input_tokens, event.usage.output_tokens) == (9, 6)
+
+
 def test_outputs_go_into_the_folder_that_is_named(connect: Connect, resource: Resource, blobs: Blobs) -> None:
     """
     Another container of the account, for example.

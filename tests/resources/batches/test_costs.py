@@ -216,6 +216,33 @@ def test_when_the_files_are_gone_the_provider_is_asked(server: AccountServer, tm
     assert "files are gone" in cost.notes[0]
 
 
+def test_an_error_file_that_is_not_there_hides_no_cost(
+    server: AccountServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Where nothing failed it is none; where lines did, the rest is counted when they had time to come, and that is told.
+    """
+    monkeypatch.setattr("aikit.resources.polling.LOOKS_S", (0.01,))
+    del server.files["file-err"]
+    client = _client(server, tmp_path)
+    counts = {"total": 3, "completed": 2, "failed": 1}
+    server.batches["batch_1"] |= {"request_counts": counts}
+    assert client.batches.wait("batch_1", _QUICK).success
+    assert _ended(client) == []
+    cost = _cost(client)
+    assert (cost.total, cost.is_lower_bound, cost.problems[0].code) == (Decimal("3.8"), True, "file_gone")
+    assert [event.cost for event in _ended(client)] == [Decimal("3.8")]
+    server.batches["batch_2"] = server.batches["batch_1"] | {"id": "batch_2", "request_counts": counts | {"failed": 0}}
+    assert client.batches.wait("batch_2", _QUICK).success
+    assert [event.is_lower_bound for event in _ended(client)] == [True, False]
+    nothing = {"total": 3, "completed": 0, "failed": 0}
+    stopped = {"id": "batch_3", "status": "cancelled", "output_file_id": None, "request_counts": nothing}
+    server.batches["batch_3"] = server.batches["batch_1"] | stopped
+    assert _cost(client, "batch_3").total == Decimal(0)
+    server.batches["batch_3"] |= {"request_counts": counts | {"completed": 0}}
+    assert client.batches.cost("batch_3").errors[0].is_not_found_error
+
+
 def test_a_batch_is_booked_created_and_ended_once(server: AccountServer, tmp_path: Path) -> None:
     """
     However often it is looked at, by whichever call; its files are fetched for that once.
