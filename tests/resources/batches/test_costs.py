@@ -232,7 +232,8 @@ def test_an_error_file_that_is_not_there_hides_no_cost(
     cost = _cost(client)
     assert (cost.total, cost.is_lower_bound, cost.problems[0].code) == (Decimal("3.8"), True, "file_gone")
     assert [event.cost for event in _ended(client)] == [Decimal("3.8")]
-    server.batches["batch_2"] = server.batches["batch_1"] | {"id": "batch_2", "request_counts": counts | {"failed": 0}}
+    whole = {"id": "batch_2", "request_counts": {"total": 2, "completed": 2, "failed": 0}}
+    server.batches["batch_2"] = server.batches["batch_1"] | whole
     assert client.batches.wait("batch_2", _QUICK).success
     assert [event.is_lower_bound for event in _ended(client)] == [True, False]
     nothing = {"total": 3, "completed": 0, "failed": 0}
