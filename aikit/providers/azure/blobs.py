@@ -87,7 +87,7 @@ class BlobStorage:
             return None
         address, _, sas = given.strip().partition("?")
         url = _usable(f"https://{address}.blob.core.windows.net" if _ACCOUNT.fullmatch(address) else address)
-        if url is None or (sas and not _SAS.fullmatch(sas)):
+        if url is None or (sas and not _SAS.fullmatch(sas)) or "sig=" in unquote(url).lower():
             raise ValueError(
                 "blob_storage must be an account or a container, such as https://ACCOUNT.blob.core.windows.net, with "
                 "its SAS behind a question mark if there is one"

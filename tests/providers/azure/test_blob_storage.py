@@ -88,6 +88,9 @@ def _order(address: str) -> BatchOrder:
         f"{_ACCOUNT}?sp=r",
         f"{_ACCOUNT}?{SAS}#x",
         f"{_ACCOUNT}?{SAS} x",
+        f"{_ACCOUNT}/in;{SAS}",
+        f"{_ACCOUNT}/in%3F{SAS.replace('=', '%3D')}",
+        f"{_ACCOUNT}/{SAS}",
     ],
 )
 def test_a_storage_that_is_none_is_refused_without_its_sas(address: str) -> None:
