@@ -66,17 +66,23 @@ class Toolkit:
 
     def try_on(self, environment: Mapping[str, str]) -> None:
         """
-        Make an application on the screen that *environment* names.
+        Make an application on the screen that *environment* names; what once could is not asked again.
 
         Raises:
             Missing: It cannot: something of the system is missing.
         """
+        if self in _STARTED:
+            return
         command = [self.python, "-c", _TRIALS[self.name]]
         done = subprocess.run(
             command, env=self.environment(environment), capture_output=True, text=True, timeout=60, check=False
         )
         if done.returncode != 0:
             raise Missing(f"{self.name} is installed, but does not start: {' '.join(done.stderr.split())[-300:]}")
+        _STARTED.add(self)
+
+
+_STARTED: Final[set[Toolkit]] = set()
 
 
 @cache
