@@ -31,8 +31,9 @@ def claude_request(body: Mapping[str, Any], shared: Shared) -> dict[str, Any]:
         RefusedError: There is something that changes the answer or its price, and cannot be translated.
     """
     told: dict[str, Any] = {"anthropic_version": _VERSION}
+    apart = {"model", "parallel_tool_calls"} | ({"max_tokens"} if body.get("max_completion_tokens") else set())
     for name, value in body.items():
-        if value is None or value == [] or name in {"model", "parallel_tool_calls"}:
+        if value is None or value == [] or name in apart:
             continue
         if name == "messages":
             told |= _conversation(value, shared)

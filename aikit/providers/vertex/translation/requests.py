@@ -57,6 +57,8 @@ def gemini_request(body: Mapping[str, Any], shared: Shared) -> dict[str, Any]:
             _PARAMETERS[name](request, value)
         else:
             shared.leave_out(name, body, _PARAMETERS)
+    if "logprobs" in request.config and "responseLogprobs" not in request.config:
+        refuse("top_logprobs", "is given without logprobs: true, which it needs")
     if request.config:
         request.told["generationConfig"] = request.config
     return request.told

@@ -135,6 +135,15 @@ def test_what_claude_does_not_know_is_refused(body: Any, said: str) -> None:
     assert said in error.message
 
 
+@pytest.mark.parametrize("names", [("max_tokens", "max_completion_tokens"), ("max_completion_tokens", "max_tokens")])
+def test_the_newer_bound_counts_in_whichever_order_both_are_given(names: tuple[str, str]) -> None:
+    """
+    As with Gemini.
+    """
+    bounds: dict[str, Any] = {"max_tokens": 5, "max_completion_tokens": 9}
+    assert request_of(model=_MODEL, **{name: bounds[name] for name in names})["max_tokens"] == 9
+
+
 def test_values_that_say_what_is_so_anyway_are_left_out() -> None:
     """
     Programs that write all parameters need not be changed.

@@ -428,6 +428,8 @@ def test_what_changes_neither_answer_nor_price_is_left_out_and_logged(caplog: py
         ({"stop": list("abcdef")}, "stop", "takes 5"),
         ({"logit_bias": {"1": 5}}, "logit_bias", "leave it out"),
         ({"logprobs": 1}, "logprobs", "a boolean"),
+        ({"top_logprobs": 5}, "top_logprobs", "logprobs: true"),
+        ({"top_logprobs": 0, "logprobs": False}, "top_logprobs", "logprobs: true"),
         ({"verbosity": "low"}, "verbosity", "leave it out"),
         ({"service_tier": "flex"}, "service_tier", "leave it out"),
         ({"modalities": ["text", "audio"]}, "modalities", "leave it out"),
