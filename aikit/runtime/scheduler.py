@@ -109,8 +109,8 @@ class Scheduler:
         why = CancelledError(keeps=keep)  # one for all: there may be ten thousand
         with self._lock:
             self._why, tasks = why, list(self._pending)
-        for task in tasks:
-            self.cancel(task, why)
+        while tasks:  # one that is over is held no more, nor its error
+            self.cancel(tasks.pop(), why)
 
     def resume_all(self) -> None:
         """

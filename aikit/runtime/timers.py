@@ -85,7 +85,7 @@ class Timer:
         with self._lock:
             was_there = task.ticket is not None
             task.ticket, self._parked = None, self._parked - was_there
-            if len(self._heap) > _SPARE_TICKETS + 2 * self._parked:
+            if len(self._heap) > _SPARE_TICKETS + self._parked * 9 // 8:  # what is over is not held for long
                 self._heap = list(filter(_is_waiting, self._heap))  # no loop under a lock: see `CallState`
                 heapq.heapify(self._heap)
             if not self._parked:
