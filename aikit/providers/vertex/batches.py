@@ -47,7 +47,7 @@ def create_batch(place: Place, order: BatchOrder, limits: Limits) -> Flow[OpenAI
     except OpenAIError as error:
         raise google.before_asking(error) from None
     _require_endpoint(lines, order.endpoint)
-    body = json_body(_job_of(place, name, lines, with_lines(labels, lines.lines)))
+    body = json_body(_job_of(place, name, lines, with_lines(labels, lines.lines, lines.ids)))
     response = yield place.api("POST", _JOBS, body=body, is_idempotent=False)
     return understood(response, lambda data: batch_from_wire(data, place))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -24,6 +25,7 @@ _BLOCK: Final = 256 * 1024
 _CASTAGNOLI: Final = 0x82F63B78  # the polynomial, its bits reversed as RFC 3720 has them
 _ONE: Final = 1 << 31
 _BYTE: Final = 1 << 23  # x to the eighth
+_LETTERS: Final = 32
 
 
 def _new_digest() -> tuple[str, Any]:
@@ -145,3 +147,11 @@ def _power(base: int, exponent: int) -> int:
             power = _product(power, base)
         base, exponent = _product(base, base), exponent >> 1
     return power
+
+
+def digest_of(path: Path) -> str:
+    """
+    Return a digest of the file at *path* that fits into a label.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:_LETTERS]

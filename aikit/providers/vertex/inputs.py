@@ -40,12 +40,15 @@ class Input:
 
         lines: Their number.
 
+        ids: Digest of their custom_ids; empty where it was not kept.
+
         source: Generation of the file that they were translated from.
     """
 
     model: str
     endpoint: str
     lines: int
+    ids: str
     source: str
 
     @classmethod
@@ -58,7 +61,7 @@ class Input:
         model, endpoint, lines = get("model"), get("endpoint"), whole_number(get("lines"))
         if not isinstance(model, str) or not isinstance(endpoint, str) or lines is None:
             return None
-        return cls(model=model, endpoint=endpoint, lines=lines, source=str(get("source")))
+        return cls(model=model, endpoint=endpoint, lines=lines, ids=str(get("ids") or ""), source=str(get("source")))
 
 
 def input_of(place: Place, name: FileName, limits: Limits) -> Flow[Input]:
@@ -108,7 +111,7 @@ def store_lines(place: Place, name: FileName, staged: Staged, file: Mapping[str,
         store(place, requests, name.requests, content_type=_JSONL, metadata=metadata),
     )
     yield Gather(flows, at_a_time=1, total_bytes=staged.size_bytes)
-    return Input(model=staged.model, endpoint=staged.endpoint, lines=staged.lines, source=source)
+    return Input(model=staged.model, endpoint=staged.endpoint, lines=staged.lines, ids=staged.digest, source=source)
 
 
 def store_lines_if_possible(place: Place, name: FileName, staged: Staged, file: Mapping[str, Any]) -> Flow[None]:

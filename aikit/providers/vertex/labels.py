@@ -46,11 +46,14 @@ class JobLabels:
         endpoint: Of the lines, where aikit created the job.
 
         lines: Of the input, likewise.
+
+        ids: Digest of the custom_ids of these lines, likewise; empty where it is not told.
     """
 
     metadata: Mapping[str, str] = attrs.field(default=NOTHING, hash=False)
     endpoint: str | None = None
     lines: int | None = None
+    ids: str = ""
 
     @classmethod
     def from_wire(cls, data: Any) -> JobLabels:
@@ -64,7 +67,8 @@ class JobLabels:
         if metadata is None:
             return cls(labels)
         path = f"/v1/{endpoint.replace('-', '/')}" if endpoint else None
-        return cls(metadata, path, whole_number(labels.get(_LINES)))
+        lines, _, ids = labels.get(_LINES, "").partition("_")
+        return cls(metadata, path, whole_number(lines), ids)
 
 
 def labels_for(order: BatchOrder) -> dict[str, str]:
@@ -87,11 +91,11 @@ def labels_for(order: BatchOrder) -> dict[str, str]:
     }
 
 
-def with_lines(labels: Mapping[str, str], lines: int) -> dict[str, str]:
+def with_lines(labels: Mapping[str, str], lines: int, ids: str = "") -> dict[str, str]:
     """
-    Return *labels* with the number of *lines*, which Google does not tell while a job waits.
+    Return *labels* with the number of *lines*, which Google does not tell while a job waits, and the digest of *ids*.
     """
-    return {**labels, _LINES: str(lines)}
+    return {**labels, _LINES: f"{lines}_{ids}" if ids else str(lines)}
 
 
 def filter_for(intent: str) -> str:

@@ -20,6 +20,7 @@ from aikit.providers.tokens import unsupported
 from aikit.providers.vertex.answers.ids import RowIds
 from aikit.providers.vertex.answers.rows import Rows
 from aikit.providers.vertex.answers.sink import Output, RowSink
+from aikit.providers.vertex.checksum import digest_of
 from aikit.providers.vertex.jobs import batch_from_wire, output_folder, translated_name
 from aikit.providers.vertex.labels import JobLabels
 from aikit.providers.vertex.names import ERRORS, FileName, no_such_file
@@ -111,12 +112,13 @@ class Job:
         with FileSink(path=path) as sink:
             raise_for_status((yield from fetch(self.place, asked.ids, sink)))
             sink.commit(whole_number(found.get("size")))
+        labels = JobLabels.from_wire(self.data.get("labels"))
+        digest: str = yield Work(lambda _: digest_of(path) if labels.ids else "")
         ids: RowIds = yield Work(lambda _: RowIds.of(path))
-        lines = JobLabels.from_wire(self.data.get("labels")).lines
-        if lines not in {None, len(ids)}:
+        if labels.lines not in {None, len(ids)} or labels.ids != digest:
             ids.close()
             message = (
-                f"{self.place.uri(asked.ids)} has {len(ids):,} custom_ids, and the batch {lines:,} requests; "
+                f"{self.place.uri(asked.ids)} has no more the custom_ids of the batch, but {len(ids):,} others; "
                 "it was changed, and nothing else tells whose the answers are"
             )
             raise OpenAIError(message=message, code="file_changed")

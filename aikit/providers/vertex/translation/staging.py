@@ -15,6 +15,7 @@ import attrs
 
 from aikit.http.context import CallContext
 from aikit.http.sources import Source
+from aikit.providers.vertex.checksum import digest_of
 from aikit.providers.vertex.translation.claude import claude_request
 from aikit.providers.vertex.translation.embeddings import embedding_request
 from aikit.providers.vertex.translation.models import ANTHROPIC, EMBEDDINGS, OPENAI, Model, model_named
@@ -63,6 +64,8 @@ class Staged:
         shape: Of the lines: ``"gemini"``, ``"anthropic"`` or ``"openai"``.
 
         lines: Their number.
+
+        digest: Of the custom_ids.
     """
 
     requests: Path
@@ -71,12 +74,14 @@ class Staged:
     endpoint: str
     shape: str
     lines: int
+    digest: str
     _folder: TemporaryFolder
 
     @property
     def metadata(self) -> Mapping[str, str]:
         """What is to be known of the lines wherever they are stored."""
-        return {"model": self.model, "endpoint": self.endpoint, "shape": self.shape, "lines": str(self.lines)}
+        told = {"model": self.model, "endpoint": self.endpoint, "shape": self.shape}
+        return {**told, "lines": str(self.lines), "ids": self.digest}
 
     @property
     def size_bytes(self) -> int:
@@ -151,6 +156,7 @@ def _staged(source: Source, context: CallContext, limits: Limits, folder: Tempor
         endpoint=translation.endpoint,
         shape=shared.model.shape,
         lines=rules.lines,
+        digest=digest_of(ids),
         folder=folder,
     )
 

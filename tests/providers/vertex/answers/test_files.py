@@ -224,7 +224,15 @@ def test_files_that_a_job_does_not_have_are_unknown(
         assert not any("evil" in one.path or "/b/other" in one.path for one in vertex.received)
 
 
-@pytest.mark.parametrize(("content", "code"), [(None, "file_gone"), (b'"a"\n', "file_changed")])
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (None, "file_gone"),
+        (b'"a"\n', "file_changed"),
+        (b'"b"\n"a"\n', "file_changed"),
+        (b'"a"\n"c"\n', "file_changed"),
+    ],
+)
 def test_answers_without_their_custom_ids_are_not_guessed(
     client: OpenAIClient, vertex: VertexServer, content: bytes | None, code: str
 ) -> None:

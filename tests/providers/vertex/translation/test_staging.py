@@ -15,6 +15,7 @@ import pytest
 
 from aikit.http.context import CallContext
 from aikit.http.sources import source_of
+from aikit.providers.vertex.checksum import digest_of
 from aikit.providers.vertex.translation.staging import stage
 from aikit.types.errors import CancelledError, OpenAIError
 from aikit.validation.limits import limits_for
@@ -52,6 +53,7 @@ def test_two_files_and_what_is_to_be_known_of_them_are_staged() -> None:
         "endpoint": "/v1/chat/completions",
         "shape": "gemini",
         "lines": "3",
+        "ids": digest_of(result.ids),
     }
     result.discard()
 
