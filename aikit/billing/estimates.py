@@ -137,8 +137,9 @@ class Estimator:
         uncounted = sum(counts.uncounted for counts in self._by_model.values())
         if uncounted:
             notes.append(
-                f"{uncounted:,} parts (files, audio, what is stored at the provider) could not be counted: the highest "
-                "cost takes them for all that fits into the model's context, and is not known where that is not"
+                f"{uncounted:,} parts (files, audio, what is stored or searched at the provider) could not be counted: "
+                "the highest cost takes them for all that fits into the model's context, and is not known where that "
+                "is not"
             )
         if self._problem_count:
             notes.append(f"{self._problem_count:,} lines could not be read, see problems; they are not in it")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -25,11 +26,17 @@ _IMAGE_LOW_DETAIL: Final = (70.0, 85.0)
 _IMAGE_4O_MINI: Final = (2_833.0, 48_169.0)
 _TEXTS: Final = ("input", "prompt", "instructions", "suffix")
 _LISTS: Final = ("messages", "input")
-_SCHEMAS: Final = ("tools", "functions", "response_format", "text")
+_SCHEMAS: Final = ("tools", "functions", "response_format", "text", "documents")
+_SEARCHING: Final = ("web_search", "file_search", "code_interpreter", "mcp", "image_generation", "computer")
 _ELSEWHERE: Final = ("previous_response_id", "conversation")
-_INSIDE: Final = ("content", "text", "name", "arguments", "output", "refusal", "tool_calls", "function", "variables")
+_INSIDE: Final = (
+    *("content", "text", "name", "arguments", "output", "refusal", "tool_calls", "function", "variables"),
+    *("function_call", "custom", "summary", "audio"),
+)
+_FRAME: Final = ("type", "role", "id", "call_id", "tool_call_id", "status", "index", "cache_control")
+_KNOWN: Final = frozenset((*_FRAME, *_INSIDE))
 _IMAGES: Final = frozenset(("image_url", "input_image", "computer_screenshot"))
-_UNKNOWN: Final = frozenset(("input_audio", "file", "input_file", "item_reference", "video_url"))
+_UNKNOWN: Final = re.compile("audio|video|image|file|document|reference")
 _BOUNDS: Final = (
     ("/chat/completions", ("max_completion_tokens", "max_tokens")),
     ("/completions", ("max_tokens",)),
@@ -51,7 +58,8 @@ class TokenEstimate:
 
         high: The upper estimate, without the *uncounted* parts.
 
-        uncounted: The number of parts whose tokens cannot be estimated: files, audio, objects stored at the provider.
+        uncounted: The number of parts whose tokens cannot be estimated: files, audio, objects stored at the provider,
+            tools that search and run there.
 
         tokenizer: The model's own, where the extra ``tokens`` brought it and it counted the texts; else ``None``.
     """
@@ -83,7 +91,8 @@ def estimate_tokens(text_or_body: str | Mapping[str, Any]) -> TokenEstimate:
     which is the better one outside of English, 0.25 to 0.7. English takes 1.2 times *low*.
 
     Images count 70 to 3,779 tokens each (70 to 85 with low detail, 2,833 to 48,169 for gpt-4o-mini), since their
-    sizes are not read. Tools and schemas count by their JSON, *low* the half of it.
+    sizes are not read. Tools and schemas count by their JSON, *low* the half of it, and members of a message that are
+    not known by their JSON in *high* alone.
 
     Raises:
         TypeError: *text_or_body* is neither a string nor a mapping.
@@ -195,8 +204,11 @@ def _parts(body: Mapping[str, Any], reader: _Reader) -> Iterator[tuple[float, fl
     for name in _SCHEMAS:
         if isinstance(body.get(name), list | dict):
             yield _schema_tokens(body[name])
-    for name in _ELSEWHERE:
-        if body.get(name):
+    tools = body.get("tools")
+    kinds = [str(tool.get("type")) for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
+    is_searching = any(kind.startswith(_SEARCHING) for kind in kinds)
+    for is_elsewhere in (is_searching, isinstance(body.get("web_search_options"), dict), *map(body.get, _ELSEWHERE)):
+        if is_elsewhere:
             yield None
 
 
@@ -215,8 +227,10 @@ def _content(value: Any, reader: _Reader) -> Iterator[tuple[float, float] | None
             kind = value.get("type")
             if isinstance(kind, str) and kind in _IMAGES:
                 yield _image_tokens(value, is_4o_mini=reader.is_4o_mini)
-            elif (isinstance(kind, str) and kind in _UNKNOWN) or _is_stored_prompt(value):
+            elif (isinstance(kind, str) and _UNKNOWN.search(kind)) or _is_stored_prompt(value):
                 yield None
+            elif rest := [other for name in value.keys() - _KNOWN if (other := value[name])]:
+                yield _rest_tokens(rest)
             waiting += [value[name] for name in _INSIDE if name in value]
 
 
@@ -233,6 +247,14 @@ def _image_tokens(part: dict[str, Any], *, is_4o_mini: bool) -> tuple[float, flo
     image = part.get("image_url")
     detail = image.get("detail") if isinstance(image, dict) else part.get("detail")
     return _IMAGE_LOW_DETAIL if detail == "low" else _IMAGE
+
+
+def _rest_tokens(value: list[Any]) -> tuple[float, float] | None:
+    """
+    Return at most the tokens of what is in a message by names that are not known: it may be read by the model.
+    """
+    found = _schema_tokens(value)
+    return None if found is None else (0.0, found[1])
 
 
 def _schema_tokens(value: Any) -> tuple[float, float] | None:

@@ -15,6 +15,7 @@ from aikit.jsonl.tokens import TokenEstimate, estimate_body, estimate_tokens
 from tests.jsonl.errors import JSON
 
 _CHAT: Final = "/v1/chat/completions"
+_LONG: Final = "word " * 400
 _COUNTED: Final = {
     # text: tokens of o200k_base, tokens of cl100k_base, as tiktoken 0.14.0 counts them
     "The quick brown fox jumps over the lazy dog.": (10, 10),
@@ -176,6 +177,11 @@ def test_images_count_by_the_tiles_they_may_have(part: dict[str, Any], model: st
         {"input": "Hi", "previous_response_id": "resp_1"},
         {"input": "Hi", "conversation": {"id": "conv_1"}},
         {"prompt": {"id": "pmpt_1", "variables": {"city": "Rome"}}, "input": "Hi"},
+        {"input": "Hi", "tools": [{"type": "web_search_preview"}]},
+        {"input": "Hi", "tools": [{"type": "file_search", "vector_store_ids": ["vs_1"]}]},
+        {"messages": [{"role": "user", "content": "Hi"}], "web_search_options": {}},
+        {"messages": [{"role": "assistant", "audio": {"id": "audio_1"}}]},
+        {"messages": [{"role": "user", "content": [{"type": "image", "source": {"data": "AAAA"}}]}]},
     ],
 )
 def test_what_cannot_be_known_is_told(body: dict[str, Any]) -> None:
@@ -183,6 +189,29 @@ def test_what_cannot_be_known_is_told(body: dict[str, Any]) -> None:
     Files, audio and what is stored at the provider are counted as uncounted, not as nothing.
     """
     assert estimate_tokens(body).uncounted == 1
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"role": "assistant", "tool_calls": [{"type": "custom", "custom": {"name": "n", "input": _LONG}}]},
+        {"role": "assistant", "tool_calls": [{"function": {"name": "n", "arguments": {"x": _LONG}}}]},
+        {"role": "assistant", "function_call": {"name": "n", "arguments": _LONG}},
+        {"role": "assistant", "content": "x", "reasoning_content": _LONG},
+        {"type": "custom_tool_call", "call_id": "1", "name": "n", "input": _LONG},
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": _LONG}]},
+        {"type": "reasoning", "summary": [], "encrypted_content": _LONG},
+        {"type": "code_interpreter_call", "outputs": [{"type": "logs", "logs": _LONG}]},
+        {"type": "apply_patch_call", "operation": {"diff": _LONG}},
+        {"type": "mcp_list_tools", "tools": [{"name": "n", "description": _LONG}]},
+    ],
+)
+def test_a_text_in_a_member_that_is_not_known_counts_in_the_high_number(item: dict[str, Any]) -> None:
+    """
+    The model may read it, whatever its name, so that a bound of the cost holds.
+    """
+    name = "messages" if "role" in item else "input"
+    assert estimate_tokens({name: [item]}).high >= 400
 
 
 @pytest.mark.parametrize(
