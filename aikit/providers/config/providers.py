@@ -133,6 +133,10 @@ class Providers:
         if name in self.own.entries and found.settings.missing == "base_url" and is_signed(found.settings):
             place = self.own.place("providers", name)
             raise ValueError(f"{place}: provider {name!r} has a key and no baseURL; add it there, for no other counts")
+        file, missing = self.own if name in self.own.entries else self.found, found.settings.missing
+        if missing is not None and name in file.entries and name not in KINDS:
+            what = "baseURL" if missing == "base_url" else missing
+            raise ValueError(f"{file.place('providers', name)}: provider {name!r} has no {what}; add it there")
         known = {} if is_signed(found.settings) else logins_in(self._environ, self._home)
         key = kept_key(name, found.settings, known)
         if key is not None:

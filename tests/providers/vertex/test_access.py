@@ -134,6 +134,18 @@ def test_a_name_that_cannot_be_is_told_with_its_line_or_variable(
             Providers.load({"AIKIT_HOME": str(tmp_path / "none"), variable: value}).get("vertex")
 
 
+def test_what_an_entry_lacks_is_told_with_its_line(tmp_path: Path) -> None:
+    """
+    A variable is not named, for those are of the provider that is called as its kind.
+    """
+    (tmp_path / "AIProviders.json").write_text('{"providers": {\n"work": {"type": "vertex"}, "vertex": {}}}')
+    found = Providers.load({"AIKIT_HOME": str(tmp_path), "GCS_BUCKET_NAME": "my-bucket"})
+    with pytest.raises(ValueError, match=r"AIProviders.json:2: provider 'work' has no bucket; add it there$"):
+        found.get("work")
+    assert found.get("vertex").setting("bucket") == "my-bucket"
+    assert found.get("work", {"options": {"bucket": "my-other"}}).setting("bucket") == "my-other"
+
+
 def test_the_project_may_be_that_of_the_credentials(tmp_path: Path) -> None:
     """
     One that is given counts; without any, the sentence names the variable.
