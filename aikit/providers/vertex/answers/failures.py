@@ -43,7 +43,10 @@ _CLAUDES: Final = {
 }
 _BY_NUMBER: Final = dict(_GRPC.values())
 _BY_NAME: Final = {name: status for name, (_, status) in _GRPC.items()} | _CLAUDES
-_BY_PHRASE: Final = {status.phrase.lower(): status.value for status in HTTPStatus if status >= 400}
+_BY_PHRASE: Final = {
+    **{name.lower().replace("_", " "): status for name, (_, status) in _GRPC.items()},
+    **{status.phrase.lower(): status.value for status in HTTPStatus if status >= 400},
+}
 _TYPES: Final = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 _UNTOLD: Final = 500
 _DECODER: Final = json.JSONDecoder()
@@ -105,7 +108,7 @@ def _http_status(error: Any, code: str | None, kind: str | None, told: Any) -> i
         return number
     found = _BY_NUMBER.get(number) if number is not None else None
     by_name = found or _BY_NAME.get(code or "") or _BY_NAME.get(kind or "")
-    phrase = told.partition(":")[0].strip().lower() if isinstance(told, str) else ""
+    phrase = told.partition(":")[0].strip(" .").lower().replace("_", " ") if isinstance(told, str) else ""
     return by_name or _BY_PHRASE.get(phrase, _UNTOLD)
 
 

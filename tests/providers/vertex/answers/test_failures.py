@@ -37,6 +37,8 @@ def test_a_failure_is_told_as_openai_tells_it() -> None:
         ({"status": "INTERNAL", "message": "m", "code": 13}, 500, "INTERNAL"),
         ("Internal Server Error", 500, "internal_server_error"),
         ("Too Many Requests: slow down", 429, "too_many_requests"),
+        ("Deadline exceeded.", 504, "gateway_timeout"),
+        ("RESOURCE_EXHAUSTED: no quota", 429, "too_many_requests"),
         ("Bad Request: {cut", 400, "bad_request"),
         ("gone wrong", 500, "internal_server_error"),
         ('x {"error": "words"}', 500, "internal_server_error"),
