@@ -101,17 +101,18 @@ def _file(item: dict[str, Any], place: str) -> dict[str, Any]:
     place = f"{place}.file"
     file = expect(item.get("file"), dict, place)
     expect_members(file, _FILE, place)
+    filename = expect(file.get("filename") or "", str, f"{place}.filename")
     if file.get("file_data") is None:
-        return _media(expect(file.get("file_id"), str, f"{place}.file_id"), f"{place}.file_id")
+        return _media(expect(file.get("file_id"), str, f"{place}.file_id"), f"{place}.file_id", filename)
     data, place = expect(file["file_data"], str, f"{place}.file_data"), f"{place}.file_data"
     if data.startswith("data:"):
         return _media(data, place)
-    return _inline(_type_of(str(file.get("filename") or ""), place), data, place)
+    return _inline(_type_of(filename, place), data, place)
 
 
-def _media(url: str, place: str) -> dict[str, Any]:
+def _media(url: str, place: str, filename: str = "") -> dict[str, Any]:
     """
-    Return the part of what *url* has, or where it is.
+    Return the part of what *url* has, or where it is; in a bucket its name, or a *filename*, tells what it is.
     """
     scheme = url[:8].partition(":")[0].lower()
     if scheme == "data":
@@ -121,7 +122,7 @@ def _media(url: str, place: str) -> dict[str, Any]:
             refuse(place, "is a data: URL of another form; write it as data:image/png;base64,…")
         return _inline(mime_type.strip(), data, place)
     if scheme == "gs":
-        return {"fileData": {"mimeType": _type_of(url, place), "fileUri": url}}
+        return {"fileData": {"mimeType": _type_of(filename or url, place), "fileUri": url}}
     if scheme in {"http", "https"}:
         refuse(place, f"is a web address, which batches on Vertex AI do not fetch; {_MENDS}")
     return refuse(place, f"is no data: URL and not in a bucket; {_MENDS}")
@@ -146,7 +147,10 @@ def _without_letters(data: str) -> str:
 def _type_of(name: str, place: str) -> str:
     kind = media_type(name.rpartition("/")[2])
     if kind == _UNKNOWN:
-        refuse(place, "has a name whose ending does not tell what it is; give it one like .png or .pdf")
+        refuse(
+            place,
+            "has a name whose ending does not tell what it is; give it one like .png or .pdf, or a filename beside it",
+        )
     return kind
 
 

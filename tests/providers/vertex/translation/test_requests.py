@@ -177,6 +177,15 @@ def test_images_sound_and_documents_become_data_or_places_in_buckets() -> None:
     ]
 
 
+def test_an_object_without_an_ending_is_what_the_filename_beside_it_says() -> None:
+    """
+    As what files.create has stored, of which ``extra["uri"]`` tells where it is.
+    """
+    place = "gs://my-bucket/aikit/files/PRXniuJ-JIEL-xzLQElRgg"
+    (turn,) = request_of(messages=_user({"type": "file", "file": {"file_id": place, "filename": "a.PDF"}}))["contents"]
+    assert turn["parts"] == [{"fileData": {"mimeType": "application/pdf", "fileUri": place}}]
+
+
 @pytest.mark.parametrize("data", ["AAAA\nAA==\n", "AAAAAA==", "AAAAAA", "--__"])
 def test_base64_is_what_google_reads(data: str) -> None:
     """
