@@ -5,6 +5,7 @@ Batches, as frozen values: what is asked for, what a provider keeps of it, and h
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import attrs
@@ -31,6 +32,8 @@ _REQUIRED: Final = {
     "status": text,
     "created_at": unix_time,
 }
+_ALIKE: Final = ("endpoint", "completion_window", "status")
+_SHORT: Final = 64
 _TEXTS: Final = ("model", "output_file_id", "error_file_id")
 _TIMES: Final = (
     "in_progress_at",
@@ -208,6 +211,7 @@ class OpenAIBatch:
             OpenAIError: It is no Batch object (code ``"invalid_response"``).
         """
         fields = read_fields("Batch", data, _REQUIRED)
+        fields |= {name: _shared(fields[name]) for name in _ALIKE if len(fields[name]) <= _SHORT}
         get = data.get
         return cls(
             **fields,
@@ -274,6 +278,14 @@ class OpenAIBatchProgress:
 
 
 _KEYS: Final = frozenset(field.name for field in attrs.fields(OpenAIBatch)) - {"extra"}
+
+
+@lru_cache(maxsize=64)
+def _shared(value: str) -> str:
+    """
+    Return *value*, the same string for all batches that have it: thousands may be waited for.
+    """
+    return value
 
 
 def _optional(data: Mapping[str, Any]) -> dict[str, Any]:

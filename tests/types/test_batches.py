@@ -4,6 +4,7 @@ Batches: what providers say of them, read with care for what they leave out, lea
 
 from __future__ import annotations
 
+import json
 import pickle
 from typing import Any
 
@@ -59,6 +60,19 @@ def test_batch_is_read() -> None:
     """
     assert OpenAIBatch.from_wire(_WIRE) == _BATCH
     assert _BATCH.request_counts == OpenAIBatchRequestCounts(0, 0, 0)
+
+
+def test_what_is_alike_in_thousands_of_batches_is_held_once() -> None:
+    """
+    Status, endpoint and completion window of two answers are the same strings; what is overlong is not kept for others.
+    """
+    one, other = (OpenAIBatch.from_wire(json.loads(json.dumps(_WIRE))) for _ in range(2))
+    assert one.status is other.status
+    assert one.endpoint is other.endpoint
+    assert one.completion_window is other.completion_window
+    long, longer = (OpenAIBatch.from_wire(json.loads(json.dumps(_WIRE | {"status": "s" * 65}))) for _ in range(2))
+    assert long == longer
+    assert long.status is not longer.status
 
 
 def test_every_field_is_read() -> None:
