@@ -12,6 +12,7 @@ from aikit.types.wire import NOTHING, whole_number
 
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _GEMINIS: Final = frozenset(("prompt_token_count", "total_token_count", "candidates_token_count"))
+_OPENAIS: Final = ("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens")
 _SINGULAR: Final = re.compile(r"_token_(count$|details$)")  # of Google and Amazon, and of OpenAI's audio
 
 
@@ -23,7 +24,9 @@ def in_openai_names(usage: Mapping[str, Any]) -> Mapping[str, Any]:
         return usage
     named = {_CAMEL.sub("_", name).lower(): value for name, value in usage.items()}
     if not named.keys().isdisjoint(_GEMINIS) and "input_token_count" not in named:
-        return _from_gemini(named)
+        if not any(named.get(name) for name in _OPENAIS):
+            return _from_gemini(named)
+        named = {name: value for name, value in named.items() if name not in _GEMINIS}
     named = {_in_plural(name): value for name, value in named.items()}
     named.setdefault("cache_creation_input_tokens", named.pop("cache_write_input_tokens", None))
     for name, value in named.items():

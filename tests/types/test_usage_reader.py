@@ -281,6 +281,24 @@ _FORMS: dict[str, tuple[dict[str, Any], tuple[int, int, int, int, dict[str, int]
         },
         (30, 0, 22, 20, {"input_audio": 10}, False),
     ),
+    "OpenAI's names beside Gemini's, which are 0": (
+        {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15, "promptTokenCount": 0, "totalTokenCount": 0},
+        (10, 0, 5, 0, {}, False),
+    ),
+    "Gemini's names beside OpenAI's, which are 0": (
+        {"prompt_tokens": 0, "completion_tokens": 0, "promptTokenCount": 10, "candidatesTokenCount": 5},
+        (10, 0, 5, 0, {}, False),
+    ),
+    "thoughts by Gemini's name beside OpenAI's": (
+        {
+            "prompt_tokens": 10,
+            "completion_tokens": 5,
+            "total_tokens": 15,
+            "promptTokenCount": 10,
+            "thoughtsTokenCount": 9,
+        },
+        (10, 0, 5, 0, {}, True),
+    ),
     "Bedrock in its other names": (
         {"inputTokenCount": 10, "outputTokenCount": 5, "cacheReadInputTokenCount": 90, "totalTokenCount": 105},
         (100, 90, 5, 0, {}, False),
