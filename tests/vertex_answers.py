@@ -43,6 +43,7 @@ _SAMPLES: Final = {
     f"POST files/{UPLOAD}/compose": "object.json",
     "GET files/abc123": "object.json",
     "GET requests/abc123.jsonl": "requests.json",
+    "GET requests/abc123.ids.jsonl": "object.json",
     "GET jobs of an intent": "empty.json",
     "GET jobs": "jobs.json",
     "GET jobs/123": "job.json",

@@ -66,7 +66,7 @@ class Input:
 
 def input_of(place: Place, name: FileName, limits: Limits) -> Flow[Input]:
     """
-    Return what is known of the lines of a file; they are translated now where that was not done when it was stored.
+    Return what is known of the lines of a file; they are translated now where one of the two objects is not there.
 
     Raises:
         Rejected: Lines cannot be translated, or would not be imported.
@@ -78,7 +78,9 @@ def input_of(place: Place, name: FileName, limits: Limits) -> Flow[Input]:
     found = yield from look_up(place, name.requests)
     known = None if found is None else Input.from_wire(found)
     if known is not None:
-        return _require_current(known, file, place.uri(name.stored))
+        _require_current(known, file, place.uri(name.stored))
+        if (yield from look_up(place, name.ids)) is not None:  # else nothing tells whose the answers are
+            return known
     staged = yield from _staged(place, name, file, limits)
     try:
         return (yield from store_lines(place, name, staged, file))
@@ -86,12 +88,12 @@ def input_of(place: Place, name: FileName, limits: Limits) -> Flow[Input]:
         staged.discard()
 
 
-def _require_current(known: Input, file: Mapping[str, Any], uri: str) -> Input:
+def _require_current(known: Input, file: Mapping[str, Any], uri: str) -> None:
     """
     Check that a file is still the one that its lines were translated from.
     """
     if known.source == str(file.get("generation")):
-        return known
+        return
     message = (
         f"{uri} was replaced after its lines had been translated for a batch, whose answers need what was there then; "
         "store it under another name, and create the batch of that file"

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from aikit import OpenAIBatch, OpenAIClient
-from aikit.providers.vertex.names import OUTPUT, FileName
+from aikit.providers.vertex.names import OUTPUT, FileName, read_file_id
 from aikit.types.batches import INTENT_KEY
 from tests.vertex_server import BUCKET, PROJECT, TOKEN, VertexServer
 
@@ -101,7 +101,23 @@ def test_a_file_that_another_program_stored_is_translated_first(client: OpenAICl
     assert _batch(client, file.id).request_counts.total == 2
     vertex.start_anew()
     assert _batch(client, file.id).input_file_id == file.id
-    assert [step.split()[0] for step in vertex.asked] == ["GET", "GET", "GET", "POST"]
+    assert [step.split()[0] for step in vertex.asked] == ["GET", "GET", "GET", "GET", "POST"]
+
+
+@pytest.mark.parametrize("gone", ["ids", "requests"])
+def test_no_job_is_created_whose_answers_would_be_nobodys(
+    client: OpenAIClient, vertex: VertexServer, gone: str
+) -> None:
+    """
+    What a rule of the bucket has deleted of the translated lines is made again before, and the answers find theirs.
+    """
+    file_id = _input(client, _line(1), _line(2))
+    name = f"aikit/{getattr(read_file_id(file_id), gone)}"
+    del vertex.storage.buckets[BUCKET][name], vertex.storage.contents[BUCKET, name]
+    batch = client.batches.wait(_batch(client, file_id).id, {"poll_interval": 0.01, "throw": True}).batch
+    assert batch is not None
+    with client.batches.results(batch, {"throw": True}) as rows:
+        assert [(row.custom_id, row.status) for row in rows] == [("c1", "ok"), ("c2", "ok")]
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_the_lines_and_their_custom_ids_lie_beside_the_file(client: OpenAIClient
     assert [json.loads(line)["key"] for line in stored["requests.jsonl"].splitlines()] == ["r-1", "r-2"]
     vertex.start_anew()
     assert client.batches.create(result.file.id, CHAT).success
-    assert [step.split()[0] for step in vertex.asked] == ["GET", "GET", "GET", "POST"]
+    assert [step.split()[0] for step in vertex.asked] == ["GET", "GET", "GET", "GET", "POST"]
 
 
 def test_a_line_that_cannot_be_translated_is_told_and_nothing_is_sent(
