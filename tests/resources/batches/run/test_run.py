@@ -13,6 +13,7 @@ import pytest
 from aikit.client import OpenAIClient
 from aikit.resources.batches.run.folder import RunFolder
 from aikit.resources.batches.run.run import answer_file
+from aikit.testing import embedded_provider
 from aikit.types.errors import OpenAIError, Rejected
 from tests.resources.batches.run.test_plan import lines
 
@@ -51,9 +52,11 @@ def test_what_was_begun_is_gone_on_with(tmp_path: Path, path: Path) -> None:
     """
     After a wait that was given up the same batches are waited for.
     """
-    with OpenAIClient(provider="local", home=tmp_path) as client:
+    with embedded_provider(tmp_path) as provider, provider.client() as client:
+        provider.fail_lines(delay=1_000.0)  # slow ones, so that the wait is given up before they have ended
         with pytest.raises(Rejected, match="raise max_wait"):
             answer_file(client, path, tmp_path / "x", wait={"poll_interval": 1e-5, "max_wait": 1e-6}, home=tmp_path)
+        provider.clock.run_at(100_000.0)
         state = answer_file(client, path, tmp_path / "x.csv", wait=WAIT, home=tmp_path)
         assert {batch.id for batch in client.batches.list().batches} == set(state.batch_ids)
     assert len((tmp_path / "x.csv").read_text().splitlines()) == 4
