@@ -5,6 +5,7 @@ The programs that freeze others, in an environment of their own, kept in a cache
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -40,6 +41,7 @@ def environment() -> Path:
         _pip_install(path, *PACKAGES)
         complete.write_text("\n".join(PACKAGES))
     _pip_install(path, "--force-reinstall", "--no-deps", "--no-build-isolation", str(ROOT))
+    shutil.rmtree(path / "build", ignore_errors=True)
     return path
 
 
@@ -88,7 +90,8 @@ def modules_in(program: Path) -> set[str]:
 
 
 def _pyinstaller(program: Path, folder: Path, kind: str) -> Path:
-    places = ("--distpath", folder / "dist", "--workpath", folder / "build", "--specpath", folder)
+    build = environment() / "build"  # what it found out about a program holds for each kind
+    places = ("--distpath", folder / "dist", "--workpath", build, "--specpath", build)
     _run(environment() / "bin" / "pyinstaller", kind, "--log-level=WARN", *places, program, within=folder)
     return folder / "dist"
 
