@@ -43,7 +43,7 @@ def _short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test wait as long as a call does before it tries again; tests of these pauses make policies themselves."""
-    monkeypatch.setattr("aikit.resources.call.RetryPolicy", partial(RetryPolicy, first_delay_s=0.05))
+    monkeypatch.setattr("aikit.resources.call.RetryPolicy", partial(RetryPolicy, first_delay_s=0.01))
 
 
 # Where an error is made of what somebody else said: an answer, a batch's own errors, what was kept of an error.

@@ -281,6 +281,12 @@ def _input_file(samples: Path, operation: str) -> bytes | None:
     )
 
 
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aikit.http.retry.RetryPolicy._backoff", lambda *_: 0.001)
+    monkeypatch.setattr("aikit.resources.polling.LOOKS_S", (0.001,) * 5)
+
+
 @pytest.mark.parametrize("mode", ["inline", "pool"])
 @pytest.mark.parametrize(
     ("operation", "scene"), [pair for pair in itertools.product(OPERATIONS, SCENES) if pair not in OTHERWISE]
@@ -291,7 +297,6 @@ def test_every_operation_keeps_the_contract(
     """
     No exception; one outcome; the promised number of attempts; callbacks once; nothing left on disk.
     """
-    monkeypatch.setattr("aikit.http.retry.RetryPolicy._backoff", lambda *_: 0.001)
     for place in ("gemini", "vertex"):
         monkeypatch.setattr(f"aikit.providers.{place}.upload._PAUSE_S", 0.001)
     sample, call = OPERATIONS[operation]
@@ -323,13 +328,10 @@ def test_every_operation_keeps_the_contract(
 
 @pytest.mark.parametrize("garbage", [b"", b"{", b"[]", b'"x"', b"\xff", b"null", b'{"data": [5]}'])
 @pytest.mark.parametrize("operation", sorted(set(OPERATIONS) - {"content", "download"}))
-def test_garbage_is_one_clear_error(
-    scripted: Any, operation: str, garbage: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_garbage_is_one_clear_error(scripted: Any, operation: str, garbage: bytes, tmp_path: Path) -> None:
     """
     A success status with nonsense in it is an error with code invalid_response, tried once.
     """
-    monkeypatch.setattr("aikit.http.retry.RetryPolicy._backoff", lambda *_: 0.001)
     client, transport = scripted([answering(200, garbage)], operation)
     options = {"filename": "notes.txt"} if operation == "create" else {}
     result = OPERATIONS[operation][1](client, options, tmp_path / "out.bin")
