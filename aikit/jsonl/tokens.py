@@ -16,6 +16,7 @@ import attrs
 from aikit.jsonl.text_bounds import text_bounds
 from aikit.jsonl.tokenizers import count_tokens, tokenizer_of
 from aikit.types.interruptions import let_through
+from aikit.types.wire import whole_number
 
 _SHORT: Final = 8_192
 _PER_MESSAGE: Final = (4.0, 5.0)  # 3, and 1 for the role
@@ -123,6 +124,7 @@ def estimate_body(url: str, body: Mapping[str, Any]) -> tuple[TokenEstimate, int
 
 
 def _output_bound(url: str, body: Mapping[str, Any]) -> int | None:
+    url = url.partition("?")[0].rstrip("/")
     if url.endswith(_ANSWERED_WITHOUT_TOKENS):
         return 0
     names = next(names for end, names in _BOUNDS if url.endswith(end))
@@ -134,7 +136,7 @@ def answer_count(body: Mapping[str, Any]) -> int:
     """
     Return the largest number of answers that *body* asks for.
     """
-    answers: int = max((body[name] for name in ("n", "best_of") if _is_count(body.get(name))), default=1)
+    answers = max(whole_number(body.get(name)) or 1 for name in ("n", "best_of"))  # servers read "3", too
     return max(answers, 1) * prompt_count(body)
 
 
