@@ -17,13 +17,12 @@ from aikit.providers.tokens import unsupported
 from aikit.providers.vertex.inputs import Input, input_of
 from aikit.providers.vertex.jobs import OWN_NAME, batch_from_wire, in_openai_names
 from aikit.providers.vertex.labels import filter_for, labels_for, with_lines
-from aikit.providers.vertex.names import OUTPUTS, STORED, FileName, job_of, new_name, read_file_id
+from aikit.providers.vertex.names import JOBS, OUTPUTS, STORED, FileName, job_of, new_name, read_file_id
 from aikit.providers.vertex.place import Place
 from aikit.types.batches import INTENT_KEY, BatchOrder, BatchPage, OpenAIBatch
 from aikit.types.errors import CancelledError, OpenAIError
 from aikit.validation.limits import Limits
 
-_JOBS: Final = "batchPredictionJobs"
 _ENDPOINTS: Final = (google.CHAT, google.EMBEDDINGS)
 
 
@@ -48,7 +47,7 @@ def create_batch(place: Place, order: BatchOrder, limits: Limits) -> Flow[OpenAI
         raise google.before_asking(error) from None
     _require_endpoint(lines, order.endpoint)
     body = json_body(_job_of(place, name, lines, with_lines(labels, lines.lines, lines.ids)))
-    response = yield place.api("POST", _JOBS, body=body, is_idempotent=False)
+    response = yield place.api("POST", JOBS, body=body, is_idempotent=False)
     return understood(response, lambda data: batch_from_wire(data, place))
 
 
@@ -56,7 +55,7 @@ def retrieve_batch(place: Place, batch_id: str) -> Flow[OpenAIBatch]:
     """
     Ask what is known of a batch.
     """
-    response = yield place.api("GET", f"{_JOBS}/{job_of(batch_id)}")
+    response = yield place.api("GET", f"{JOBS}/{job_of(batch_id)}")
     batch = understood(response, lambda data: batch_from_wire(data, place))
     require_same_id(response, batch_id, batch.id)
     return batch
@@ -73,15 +72,15 @@ def cancel_batch(place: Place, batch_id: str) -> Flow[OpenAIBatch]:
     """
     Ask to stop working on a batch; one that is done first is completed all the same.
     """
-    request = place.api("POST", f"{_JOBS}/{job_of(batch_id)}:cancel", body=json_body({}))
+    request = place.api("POST", f"{JOBS}/{job_of(batch_id)}:cancel", body=json_body({}))
     return (yield from google.cancel_batch(request, lambda: retrieve_batch(place, batch_id)))
 
 
 def _listed(place: Place, query: Mapping[str, Any], only: str | None = None) -> Flow[BatchPage]:
     def ask(size: int, token: str | None) -> Request:
-        return place.api("GET", _JOBS, pageSize=size, pageToken=token, filter=only)
+        return place.api("GET", JOBS, pageSize=size, pageToken=token, filter=only)
 
-    return google.list_batches(query, _JOBS, ask, lambda data: in_openai_names(data, place))
+    return google.list_batches(query, JOBS, ask, lambda data: in_openai_names(data, place))
 
 
 def _created_before(place: Place, intent: str) -> Flow[OpenAIBatch | None]:

@@ -105,6 +105,14 @@ def filter_for(intent: str) -> str:
     return f"labels.{_INTENT}={_digest(intent)}"
 
 
+def filter_for_lines(labels: Any) -> str:
+    """
+    Return the filter of a list of jobs for those that have the custom_ids of the job with these *labels*.
+    """
+    told = labels.get(_LINES) if isinstance(labels, dict) else None
+    return f'labels.{_LINES}="{told if isinstance(told, str) else ""}"'
+
+
 def _digest(intent: str) -> str:
     """
     Return a word for *intent*: a filter takes it without quotation marks, and not for a number.

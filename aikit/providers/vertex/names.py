@@ -22,6 +22,7 @@ OUTPUT: Final = "o"
 ERRORS: Final = "e"
 FILES: Final = "files/"
 OUTPUTS: Final = "outputs/"
+JOBS: Final = "batchPredictionJobs"
 UPLOADS: Final = "uploads/"
 
 _LONGEST: Final = 900  # bytes; an object's name has 1,024 with the prefix and what is around it

@@ -16,14 +16,15 @@ from aikit.http.flow import Flow, Work
 from aikit.http.messages import Response
 from aikit.http.refusals import raise_for_status, require_same_id, understood
 from aikit.http.sinks import FileSink, ResumingSink
+from aikit.providers.google.paging import entries_in
 from aikit.providers.tokens import unsupported
 from aikit.providers.vertex.answers.ids import RowIds
 from aikit.providers.vertex.answers.rows import Rows
 from aikit.providers.vertex.answers.sink import Output, RowSink
 from aikit.providers.vertex.checksum import digest_of
 from aikit.providers.vertex.jobs import batch_from_wire, output_folder, translated_name
-from aikit.providers.vertex.labels import JobLabels
-from aikit.providers.vertex.names import ERRORS, FileName, no_such_file
+from aikit.providers.vertex.labels import JobLabels, filter_for_lines
+from aikit.providers.vertex.names import ERRORS, JOBS, FileName, no_such_file
 from aikit.providers.vertex.objects import delete_object, fetch, look_up, objects_under
 from aikit.providers.vertex.place import Place
 from aikit.storage.temporary import TemporaryFolder
@@ -79,7 +80,7 @@ class Job:
         Raises:
             OpenAIError: There is no such file (status 404), also when all of it was deleted.
         """
-        response: Response = yield place.api("GET", f"batchPredictionJobs/{file.text}")
+        response: Response = yield place.api("GET", f"{JOBS}/{file.text}")
         if response.status == 404:
             raise no_such_file(file.id)
         batch = understood(response, lambda data: batch_from_wire(data, place))
@@ -176,7 +177,7 @@ def download(place: Place, file: FileName, sink: ResumingSink) -> Flow[int]:
 
 def delete(place: Place, file: FileName) -> Flow[OpenAIFileDeleted]:
     """
-    Delete what a job has written, and its custom_ids where its input is gone already.
+    Delete what a job has written, and its custom_ids where its input is gone already and no other job has the same.
 
     Raises:
         OpenAIError: There is no such file, or it is that of the errors (code ``"unsupported"``).
@@ -184,12 +185,23 @@ def delete(place: Place, file: FileName) -> Flow[OpenAIFileDeleted]:
     if file.kind == ERRORS:
         raise unsupported(_SAME)
     job = yield from Job.of(place, file)
+    asked = translated_name(job.data, place)
+    is_gone = asked is not None and (yield from look_up(place, asked.stored)) is None
+    is_last = is_gone and (yield from _is_last(place, job.data))
     for name in job.objects:
         yield from delete_object(place, name)
-    asked = translated_name(job.data, place)
-    if asked is not None and (yield from look_up(place, asked.stored)) is None:
+    if asked is not None and is_last:
         yield from delete_object(place, asked.ids)
     return OpenAIFileDeleted(file.id, deleted=True)
+
+
+def _is_last(place: Place, job: Mapping[str, Any]) -> Flow[bool]:
+    """
+    Return whether it is certain that no other job than *job* has its custom_ids: its answers would be nobody's.
+    """
+    response = yield place.api("GET", JOBS, pageSize=2, filter=filter_for_lines(job.get("labels")))
+    jobs, token = understood(response, lambda data: entries_in(data, JOBS))
+    return token is None and [one.get("name") for one in jobs if isinstance(one, dict)] == [job["name"]]
 
 
 def _read(place: Place, sink: RowSink, about: Mapping[str, Any]) -> Flow[None]:

@@ -166,6 +166,19 @@ def test_the_custom_ids_outlive_the_input(client: OpenAIClient, vertex: VertexSe
         assert (error.status, error.message) == (404, f"No such File object: {batch.output_file_id}")
 
 
+def test_the_custom_ids_stay_as_long_as_another_batch_has_them(client: OpenAIClient, vertex: VertexServer) -> None:
+    """
+    Its answers are paid, too, and would be nobody's.
+    """
+    first = _ended(client, [_line("a", _GEMINI)])
+    second = client.batches.create(first.input_file_id, _CHAT, {"throw": True}).batch
+    assert second is not None
+    assert first.output_file_id is not None
+    client.files.delete(first.input_file_id, {"throw": True})
+    client.files.delete(first.output_file_id, {"throw": True})
+    assert f"aikit/{read_file_id(first.input_file_id).ids}" in vertex.storage.names(BUCKET)
+
+
 def test_an_output_is_deleted_without_its_input(client: OpenAIClient, vertex: VertexServer) -> None:
     """
     Another batch may be created of the same file, or have been.
