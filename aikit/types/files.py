@@ -11,7 +11,18 @@ from typing import Any, Final
 import attrs
 
 from aikit.types.page import Page
-from aikit.types.wire import MOST, NOTHING, is_id, others, read_fields, text, unix_time, unreadable, whole_number
+from aikit.types.wire import (
+    LAST_TIME,
+    MOST,
+    NOTHING,
+    is_id,
+    others,
+    read_fields,
+    text,
+    unix_time,
+    unreadable,
+    whole_number,
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -91,10 +102,10 @@ class OpenAIFile:
                 and (_PLAIN_ID(file_id) or is_id(file_id))
                 and type(filename) is str
                 and type(purpose) is str
-                and (type(created_at) is int and -MOST < created_at < MOST)  # so no bool
+                and (type(created_at) is int and -MOST < created_at < LAST_TIME)  # so no bool
                 and ((type(size) is int and size < MOST) or size is None)
                 and ((status := (get := data.get)("status")) is None or type(status) is str)
-                and ((expires_at := get("expires_at")) is None or (type(expires_at) is int and expires_at < MOST))
+                and ((expires_at := get("expires_at")) is None or (type(expires_at) is int and expires_at < LAST_TIME))
             ):
                 return cls(
                     file_id,

@@ -20,6 +20,9 @@ NOTHING: Final[Mapping[str, Any]] = {}
 MOST: Final = 2**63
 """No number that a provider sends is as large."""
 
+LAST_TIME: Final = 10**11
+"""No time is as late, in Unix seconds: the year 5138."""
+
 _MAX_DIGITS: Final = 18
 _LEAST_TIME: Final = 10**8  # 1973: what is less is a year, or a count of something
 _LONGEST_DATE: Final = 40
@@ -56,9 +59,13 @@ def whole_number(value: Any) -> int | None:
 def unix_time(value: Any) -> int | None:
     """
     Return *value* in whole Unix seconds: a number, one in a string, or an ISO date, which is UTC if it names no zone.
+
+    Numbers that would be thousands of years away are milliseconds, or thousandths of these.
     """
     number = int(value) if isinstance(value, float) and _LEAST_TIME <= value < MOST else whole_number(value)
     if not isinstance(value, str) or (number is not None and number >= _LEAST_TIME):
+        while number is not None and LAST_TIME <= number < MOST:
+            number //= 1000
         return number
     try:
         moment = datetime.fromisoformat(value.strip().upper()) if len(value) <= _LONGEST_DATE else None

@@ -89,7 +89,10 @@ def test_no_value_crashes_the_readers(value: Any) -> None:
 
 
 @pytest.mark.parametrize(("kind", "wire"), _KINDS)
-@pytest.mark.parametrize("created_at", [1_700_000_000.0, "1700000000", "2023-11-14T22:13:20Z"])
+@pytest.mark.parametrize(
+    "created_at",
+    [1_700_000_000.0, "1700000000", "2023-11-14T22:13:20Z", 1_700_000_000_999, 1.700000000999e12, "1700000000000000"],
+)
 def test_every_object_reads_the_same_times(kind: Any, wire: dict[str, Any], created_at: Any) -> None:
     """
     Files, batches, uploads and parts have one reader.

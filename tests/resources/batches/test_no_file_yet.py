@@ -227,6 +227,21 @@ def test_what_a_file_lacks_just_after_the_end_is_not_resubmitted(
         assert client.batches.resubmit("batch_1", parameters={"validate": False}).success
 
 
+@pytest.mark.parametrize("field", ["finalizing_at", "created_at"])
+def test_the_end_that_is_not_told_is_not_before_what_is(
+    server: AccountServer, late: _Late, tmp_path: Path, field: str
+) -> None:
+    """
+    A batch that has just begun has just ended: what its files lack may be on its way. Times may be milliseconds.
+    """
+    late["batch_1"] |= {"completed_at": None, field: int(time.time() * 1000)}
+    server.files["file-out"] = file_of(answer("m", usage(1_000_000, 0)))
+    with _client(server, tmp_path) as client:
+        assert [error.code for error in client.batches.resubmit("batch_1").errors] == ["output_missing"]
+        late["batch_1"][field] -= 130_000
+        assert client.batches.resubmit("batch_1", parameters={"validate": False}).success
+
+
 def test_files_without_a_line_of_a_batch_that_counts_nothing_tell_no_cost(
     server: AccountServer, late: _Late, tmp_path: Path
 ) -> None:
