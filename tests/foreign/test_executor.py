@@ -44,7 +44,7 @@ def talker(aimock: Aimock) -> Aimock:
 def embedded(tmp_path: Path) -> Iterator[EmbeddedProvider]:
     """Give an embedded provider whose pauses are short."""
     with embedded_provider(tmp_path / "home") as provider:
-        provider.clock.run_at(20.0)
+        provider.clock.run_at(200.0)
         yield provider
 
 
