@@ -29,6 +29,8 @@ class AnsweringServer:
     Attributes:
         batches: The oldest first.
 
+        lost: How many bytes of each upload are not stored, as its answer tells.
+
         cuts: How many answers with a content break off in the middle.
 
         asked: Method and path of each request, with what a range begins at.
@@ -38,6 +40,7 @@ class AnsweringServer:
 
     files: dict[str, bytes] = attrs.field(factory=dict)
     names: dict[str, str] = attrs.field(factory=dict)
+    lost: int = 0
     batches: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     cuts: int = 0
     asked: list[str] = attrs.field(factory=list)
@@ -101,10 +104,17 @@ class AnsweringServer:
         assert found is not None
         file_id = f"file-new{len(self.files)}"
         self.files[file_id], self.names[file_id] = found[2], found[1].decode()
+        size = len(found[2]) - self.lost
         _say(
             exchange,
             200,
-            {"id": file_id, "bytes": len(found[2]), "created_at": 1, "filename": "x.jsonl", "purpose": "batch"},
+            {
+                "id": file_id,
+                "bytes": size,
+                "created_at": 1,
+                "filename": "x.jsonl",
+                "purpose": "batch",
+            },
         )
 
     def _tell(self, exchange: Exchange, path: list[str], query: dict[str, list[str]]) -> None:

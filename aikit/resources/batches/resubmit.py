@@ -20,6 +20,7 @@ from aikit.resources.batches.fetch import fetch_and_join, output_missing
 from aikit.resources.batches.parameters import MAX_METADATA_PAIRS, OpenAIBatchResubmitParameters
 from aikit.resources.batches.rows.folder import telling_faults
 from aikit.resources.batches.rows.join import BatchRows, lacks_answers
+from aikit.resources.files.create import problem_of_size
 from aikit.resources.files.parameters import OpenAIFileWaitParameters
 from aikit.resources.files.wait import UNREADY, wait_until_processed
 from aikit.types.batch_rows import STATUSES
@@ -115,6 +116,9 @@ def _upload(
         if problems:
             raise Rejected(problems)
     file = yield from provider.create_file(source, FileOrder(purpose="batch"))
+    problem = problem_of_size(file, source.size_bytes)
+    if problem is not None:
+        raise problem
     if file.status not in UNREADY:
         return file
     return (yield from wait_until_processed(provider, file.id, OpenAIFileWaitParameters()))

@@ -60,15 +60,18 @@ def create_file(
         if goes_in_parts(source, purpose, limits):
             flow = create_in_parts(provider, source, purpose, options, journal=session.journal, context=context)
     file = yield from flow or provider.create_file(source, order)
-    if file.bytes and source.size_bytes not in {file.bytes, None} and not is_encoded_id(file.id):
-        raise Rejected([_other_size(file, source.size_bytes)], file)
+    problem = problem_of_size(file, source.size_bytes)
+    if problem is not None:
+        raise Rejected([problem], file)
     return file
 
 
-def _other_size(file: OpenAIFile, size_bytes: int | None) -> OpenAIError:
+def problem_of_size(file: OpenAIFile, size_bytes: int | None) -> OpenAIError | None:
     """
-    Return the error for a file of another size than was sent; 0 is what servers may tell at first.
+    Return the error for a *file* of another size than was sent, if it is one; 0 is what servers may tell at first.
     """
+    if not file.bytes or size_bytes in {file.bytes, None} or is_encoded_id(file.id):
+        return None
     message = (
         f"{size_bytes:,} bytes were sent, and the provider says that file {file.id} has {file.bytes:,}; it is stored "
         "there all the same: compare its content, or delete it and upload again"

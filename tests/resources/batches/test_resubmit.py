@@ -127,6 +127,15 @@ def test_answers_that_are_not_there_yet_are_not_paid_for_again(server: Answering
     assert client.batches.resubmit("batch_1", ("failed",)).success
 
 
+def test_no_batch_is_made_of_lines_that_were_stored_short(server: AnsweringServer, client: OpenAIClient) -> None:
+    """
+    Where the provider tells another size than was sent, nothing is asked and paid for.
+    """
+    server.lost = 7
+    assert [error.code for error in client.batches.resubmit("batch_1").errors] == ["size_mismatch"]
+    assert list(server.batches) == ["batch_1"]
+
+
 @pytest.mark.parametrize(("count", "is_room"), [(14, True), (15, False)])
 def test_room_for_the_lineage_is_checked(
     server: AnsweringServer,
