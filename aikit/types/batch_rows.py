@@ -22,7 +22,7 @@ LINE_MAX_BYTES: Final = 256 * 1024 * 1024
 STATUSES: Final = ("ok", "failed", "expired", "cancelled", "missing")
 """What can have become of a line."""
 
-_USUAL_ENDS: Final = frozenset(("stop", "end_turn", "eos", "eos_token", "stop_sequence"))
+_USUAL_ENDS: Final = frozenset(("stop", "end_turn", "eos", "eos_token", "stop_sequence", "complete", "completed"))
 _SAID: Final = ("message", "reasoning")  # no set: the value in an odd answer may have no hash
 _CALLS: Final = ("tool_calls", "function_call", "audio")
 _UNREAD: Final = frozenset(("invalid_response", "invalid_json_line", "line_too_long"))
@@ -279,8 +279,8 @@ def text_of(body: Mapping[str, Any]) -> str | None:
     """
     Return what the model said, in the body of a chat completion, a completion or a response.
     """
-    choices = body.get("choices")
-    if isinstance(choices, list) and choices:
+    choices = _choices(body)
+    if choices:
         choice = _mapping(choices[0])
         return _joined(_mapping(choice.get("message")).get("content", choice.get("text")))
     output = body.get("output")
@@ -297,14 +297,15 @@ def note_of(body: Mapping[str, Any]) -> str | None:
     A refusal in its own words; an end that is none of the usual, by its name, such as ``content_filter``, ``length`` or
     ``tool_calls``; what there is instead of a text. ``None`` if there is nothing to say.
     """
-    choices, output = body.get("choices"), body.get("output")
-    if isinstance(choices, list):
+    choices, output = _choices(body), body.get("output")
+    if choices is not None:
         choice = _mapping(choices[0] if choices else None)
         said, end = _mapping(choice.get("message")), choice.get("finish_reason")
         parts = [{**said, "type": "refusal"}, *_list(said.get("content"))]
         found = [name for name in _CALLS if said.get(name)]
     elif isinstance(output, list):
         items, end = list(map(_mapping, output)), _mapping(body.get("incomplete_details")).get("reason")
+        end = end or body.get("status")
         parts = [part for item in items for part in _list(item.get("content"))]
         found = [str(item.get("type")) for item in items if item.get("type") not in (*_SAID, "")]
     else:
@@ -316,6 +317,18 @@ def note_of(body: Mapping[str, Any]) -> str | None:
     if not notes and not text_of(body):
         notes = list(dict.fromkeys(found)) or ["no text"]
     return "; ".join(notes) or None
+
+
+def _choices(body: Mapping[str, Any]) -> list[Any] | None:
+    """
+    Return the choices of a chat; the one of Ollama, Cohere or Anthropic is the *body*. ``None`` if it is no chat.
+    """
+    choices, message = body.get("choices"), body.get("message")
+    if isinstance(choices, list):
+        return choices
+    end = body.get("finish_reason") or body.get("done_reason") or body.get("stop_reason")
+    message = body if isinstance(body.get("content"), list) else message
+    return [{"message": message, "finish_reason": end}] if isinstance(message, dict) else None
 
 
 def _joined(content: Any) -> str | None:
