@@ -53,6 +53,7 @@ def test_what_was_created_before_a_full_queue_refused_it_is_found(
     It was created and its answer lost, it takes the room itself, and is listed late: there is no second one.
     """
     monkeypatch.setattr("aikit.resources.batches.queue._FIRST_PAUSE_S", 0.02)
+    monkeypatch.setattr("aikit.resources.batches.queue._LOOK_S", 0.02)
     monkeypatch.setattr("aikit.resources.polling.LOOKS_S", (0.02, 0.02))
     hidden: dict[str, Any] = {}
     resource.looks, begin = 0, Resource.begin
