@@ -22,6 +22,7 @@ from aikit.types.batch_rows import (
     status_of,
 )
 from aikit.types.interruptions import let_through
+from aikit.types.wire import MOST
 
 SHOWN_MAX: Final = 100
 """How many problems are told."""
@@ -258,6 +259,8 @@ class Index:
             self._add(line, "invalid_json_line", f"the line cannot be read: {error}{cut}")
             return None, {}
         custom_id = value.get("custom_id")
+        if type(custom_id) is int and abs(custom_id) < MOST and self._file != "input":  # some servers make one of "1"
+            custom_id = str(custom_id) if self._asked_with(str(custom_id).encode()) else None
         if not isinstance(custom_id, str):
             self._add(line, "missing_custom_id", "the line has no custom_id that is a string; nothing can be joined")
             return None, value

@@ -157,6 +157,16 @@ def test_nothing_is_lost_and_nothing_raises() -> None:
         assert {problem.batch_id for problem in rows.problems} == {"batch_1"}
 
 
+def test_an_answer_whose_id_became_a_number_is_that_of_its_line() -> None:
+    """
+    It is paid for, and would be sent again if it were missing.
+    """
+    answer = told("1").replace(b'"custom_id": "1"', b'"custom_id": 1')
+    with joined(asked("1") + asked("b"), answer + told("b")) as rows:
+        assert _statuses(rows) == [(1, "1", "ok"), (2, "b", "ok")]
+        assert _problems(rows) == []
+
+
 def test_lines_of_the_input_that_cannot_be_joined_have_rows_too() -> None:
     """
     What is no JSON or has no id is missing; blank lines have no row, but a number.
