@@ -79,6 +79,7 @@ def create_when_there_is_room(
             )
             raise told if batch is None else Rejected([told], batch)
         wait_s = min(max(pause_s, retry_after_s(failure.headers, time.time()) or 0.0), left_s)
+        del failure  # of the ten thousand that may wait, none holds what led to it
         yield Work(_telling(f"too many tokens are enqueued; the batch is asked for again after {wait_s:.0f} s"))
         yield Pause(wait_s)
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)

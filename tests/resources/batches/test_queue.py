@@ -4,6 +4,8 @@ Batches for which there is no room: when they are asked for again, and that no s
 
 from __future__ import annotations
 
+import gc
+import weakref
 from functools import partial
 from typing import Any
 
@@ -93,6 +95,28 @@ def test_it_is_asked_for_again_after_growing_pauses() -> None:
     assert queue.asked_at == [0, 60, 180, 420, 900, 1860, 3660, 5460, 7260, 9060, 10_860]
     assert queue.context.notes[0] == "too many tokens are enqueued; the batch is asked for again after 60 s"
     assert len(queue.context.notes) == 10
+
+
+def test_who_waits_holds_no_refusal() -> None:
+    """
+    Ten thousand may wait, and each refusal holds what led to it: the request, the answer, and frames.
+    """
+    queue, refusals = _Queue(room_at_s=0), list[Any]()
+
+    def refuse() -> Flow[OpenAIBatch]:
+        yield from ()
+        error = attrs.evolve(_FULL)
+        refusals.append(weakref.ref(error))
+        raise error
+
+    provider: Any = queue
+    flow = create_when_there_is_room(refuse, provider, 1_000)
+    step = next(flow)
+    while not (isinstance(step, Pause) and step.seconds):
+        step = flow.send(0.0)
+    gc.collect()
+    assert [refusal() for refusal in refusals] == [None]
+    flow.close()
 
 
 @given(
