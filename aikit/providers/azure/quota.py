@@ -12,6 +12,7 @@ import attrs
 
 from aikit.providers.checks import Finding
 from aikit.types.files import FilePage
+from aikit.types.wire import whole_number
 
 # https://learn.microsoft.com/azure/ai-services/openai/quotas-limits (read 2026-11-21)
 _MOST: Final = 500
@@ -70,7 +71,7 @@ def queue_of(headers: Mapping[str, str]) -> str | None:
     """
     Return a sentence about the tokens that wait for the deployment, as its answer tells.
     """
-    told = [headers.get(f"deployment-{name}enqueued-tokens", "") for name in ("", "maximum-")]
-    if not all(number.isdecimal() for number in told):
+    told = [whole_number(headers.get(f"deployment-{name}enqueued-tokens")) for name in ("", "maximum-")]
+    if None in told:
         return None
-    return "{:,} of at most {:,} tokens are enqueued for the deployment".format(*map(int, told))
+    return "{:,} of at most {:,} tokens are enqueued for the deployment".format(*told)

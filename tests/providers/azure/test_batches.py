@@ -16,6 +16,7 @@ from aikit.http.flow import Flow, Pause, Work
 from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
 from aikit.providers.azure.provider import AzureProvider
+from aikit.providers.azure.quota import queue_of
 from aikit.providers.azure.reading import as_openai_batch
 from aikit.providers.config import ProviderSettings
 from aikit.resources.batches.run.run import answer_file
@@ -332,3 +333,11 @@ def test_nonsense_stays_nonsense(odd: Any) -> None:
     """
     with pytest.raises(OpenAIError):
         OpenAIBatch.from_wire(as_openai_batch(odd))
+
+
+@pytest.mark.parametrize("told", ["9" * 5_000, "²", "", "-", "7;8"])
+def test_words_about_the_queue_that_are_no_number_lose_no_batch(told: str) -> None:
+    """
+    The batch is there and costs, whatever else its answer tells.
+    """
+    assert queue_of(Headers({"deployment-enqueued-tokens": told, "deployment-maximum-enqueued-tokens": "9"})) is None
