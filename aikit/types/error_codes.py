@@ -130,6 +130,7 @@ _HERE: Final = {
     "unexpected_error": "aikit met an error that it does not know; its cause is in __cause__, please report it.",
     "unknown_custom_id": "A line of a batch's files has a custom_id that its input has not; it is ignored.",
     "unwritable_file": "The file cannot be written; check the folder, its permissions and the space.",
+    "upload_not_pending": "The upload is completed, cancelled or expired; create another.",
     "insufficient_storage": "The disk is full; free some space.",
     "storage_busy": "Another program has held the store for long; try again when it has ended.",
     "storage_damaged": "A file in the home is damaged; move away what the message names.",
@@ -159,7 +160,6 @@ _PROVIDER: Final = {
     "unknown_url": "The API has no such address; correct the base URL.",
     "unsupported_endpoint": "The built-in model does not answer this endpoint; name an upstream server.",
     "unsupported_parameter": "The built-in model cannot do this; leave the parameter out.",
-    "upload_not_pending": "The upload is completed, cancelled or expired; create another.",
 }
 
 ERROR_CODES: Final[Mapping[str, ErrorCode]] = {

@@ -221,7 +221,7 @@ class TranslationRules:
             try:
                 self._shared[asked] = Shared(_model(asked[1], asked[0], number))
             except OpenAIError as error:
-                self._problems.add_line(number, error.code or "", error.message, error.param)
+                self._problems.add_line(number, error.code or "unsupported", error.message, error.param)
         shared = self._shared[asked]
         if shared is not None and shared.model.shape != OPENAI:
             with _refusals(self._problems, number):
