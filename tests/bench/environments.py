@@ -16,6 +16,7 @@ from typing import Final
 
 PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "aikit": ("attrs", "certifi", "requests", "urllib3", "pyinstaller"),
+    "vertex": ("attrs", "certifi", "requests", "urllib3", "google-auth", "google-crc32c"),
     "openai": ("openai", "pyinstaller"),
     "requests": ("requests",),
     "litellm": ("litellm",),
@@ -40,10 +41,11 @@ def prepare(cache: Path, package: Path, *, fresh: bool) -> dict[str, str]:
         if fresh or not _is_made(cache / name, packages):
             print(f"preparing the environment of {name} ...", file=sys.stderr)
             _make(cache / name, packages)
-    installed = _site_packages(cache / "aikit") / package.name
-    shutil.rmtree(installed, ignore_errors=True)
-    shutil.copytree(package, installed, ignore=shutil.ignore_patterns("__pycache__"))
-    compileall.compile_dir(installed, quiet=2)
+    for name in ("aikit", "vertex"):
+        installed = _site_packages(cache / name) / package.name
+        shutil.rmtree(installed, ignore_errors=True)
+        shutil.copytree(package, installed, ignore=shutil.ignore_patterns("__pycache__"))
+        compileall.compile_dir(installed, quiet=2)
     return {name: str(cache / name / "bin" / "python") for name in PACKAGES}
 
 

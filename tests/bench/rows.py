@@ -72,7 +72,7 @@ def _objects(stage: Stage) -> Row:
     return Row(
         "upload of 512 MB to Google Cloud Storage, in a session, with its checksum",
         {
-            "aikit": stage.program("aikit", "with_aikit.py", "object", url, path, BULK_BYTES),
+            "aikit": stage.program("vertex", "with_aikit.py", "object", url, path, BULK_BYTES),
             "curl": [curl_path(), "-q", "-sSf", *begin, "--next", "-sSf", *content, "-o", "/dev/null", session],
             "google-cloud-storage": stage.program("google", "with_google.py", url, path, BULK_BYTES),
         },
