@@ -98,10 +98,11 @@ def _targets(node: ast.AST) -> list[str]:
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom):
         module = node.module or ""
+        inner = [f"{module}.{alias.name}" for alias in node.names]
         return [
-            f"{module}.{alias.name}" if f"{module}.{alias.name}".removeprefix("aikit.") in _MODULES else module
-            for alias in node.names
-        ]
+            module,
+            *(name for name in inner if name.removeprefix("aikit.") in _MODULES),
+        ]  # with a package
     if isinstance(node, ast.Call) and ast.unparse(node.func) in {"import_module", "importlib.import_module"}:
         return [str(argument.value) for argument in node.args if isinstance(argument, ast.Constant)]
     return []
@@ -204,6 +205,7 @@ def late():
         _Import("x", "typing"),
         _Import("x", "aikit.client", True),  # noqa: FBT003  a field
         _Import("x", "requests.adapters"),
+        _Import("x", "aikit.types"),
         _Import("x", "aikit.types.errors"),
         _Import("x", "aikit.cli"),
     }

@@ -15,11 +15,11 @@ from aikit.http.flow import Flow, Gather, Work
 from aikit.http.messages import Response, Transport
 from aikit.http.sinks import ResumingSink
 from aikit.http.sources import Source
-from aikit.providers import vertex
 from aikit.providers.account import Account, key_of
 from aikit.providers.config import ProviderSettings
 from aikit.providers.google.retry_info import RetryInfoTransport
 from aikit.providers.openai import OpenAIProvider
+from aikit.providers.vertex import later
 from aikit.providers.vertex.access import Access
 from aikit.providers.vertex.names import FILES, STORED, FileName, new_name, read_file_id
 from aikit.providers.vertex.objects import (
@@ -89,7 +89,7 @@ class VertexProvider(OpenAIProvider):
         """
         Return the rules that lines obey which can be translated and imported.
         """
-        return vertex.staging.TranslationRules(problems)
+        return later.staging.TranslationRules(problems)
 
     def account(self, batch: OpenAIBatch | None = None) -> Account:  # noqa: ARG002  the same for all batches
         """
@@ -113,7 +113,7 @@ class VertexProvider(OpenAIProvider):
         """
         Look at the bucket, at what may be done in it, and at jobs.
         """
-        return (yield from vertex.checks.findings_at(self.place))
+        return (yield from later.checks.findings_at(self.place))
 
     def create_file(self, source: Source, order: FileOrder) -> Flow[OpenAIFile]:
         """
@@ -126,7 +126,7 @@ class VertexProvider(OpenAIProvider):
         about = yield Work(lambda _: metadata_of(source.name, order, time.time()))
         name, staged = FileName(STORED, new_name()), None
         if order.purpose == "batch" and source.is_replayable:
-            staged = yield Work(lambda context: vertex.staging.stage(source, context, limits=self.limits))
+            staged = yield Work(lambda context: later.staging.stage(source, context, limits=self.limits))
         storing = store(self.place, source, name.stored, content_type=media_type(source.name), **about)
         if staged is None:
             return file_from_wire((yield from storing), self.place)
@@ -134,7 +134,7 @@ class VertexProvider(OpenAIProvider):
             size = source.size_bytes or 0
             total = size + staged.size_bytes
             (stored,) = yield Gather((storing,), total_bytes=total)
-            lines = vertex.inputs.store_lines_if_possible(self.place, name, staged, stored)
+            lines = later.inputs.store_lines_if_possible(self.place, name, staged, stored)
             yield Gather((lines,), total_bytes=total, done_bytes=size)
         finally:
             staged.discard()
@@ -145,7 +145,7 @@ class VertexProvider(OpenAIProvider):
         Ask what is known of a file.
         """
         name = read_file_id(file_id)
-        return (yield from (retrieve if name.kind == STORED else vertex.files.retrieve)(self.place, name))
+        return (yield from (retrieve if name.kind == STORED else later.files.retrieve)(self.place, name))
 
     def list_files(self, query: Mapping[str, Any]) -> Flow[FilePage]:
         """
@@ -158,7 +158,7 @@ class VertexProvider(OpenAIProvider):
         Delete a file, with what was made of it for jobs, or what a job has written.
         """
         name = read_file_id(file_id)
-        return (yield from (delete if name.kind == STORED else vertex.files.delete)(self.place, name))
+        return (yield from (delete if name.kind == STORED else later.files.delete)(self.place, name))
 
     def download_file(self, file_id: str, sink: ResumingSink) -> Flow[int | None]:
         """
@@ -166,7 +166,7 @@ class VertexProvider(OpenAIProvider):
         """
         name = read_file_id(file_id)
         if name.kind != STORED:
-            return (yield from vertex.files.download(self.place, name, sink))
+            return (yield from later.files.download(self.place, name, sink))
         return (yield from OpenAIProvider.download_file(self, file_id, sink))
 
     def _content(self, file_id: str, sink: ResumingSink) -> Flow[Response]:
@@ -177,49 +177,49 @@ class VertexProvider(OpenAIProvider):
         """
         Create the job for *order*, or return the one with its intent; never repeated by itself.
         """
-        return vertex.batches.create_batch(self.place, order, self.limits)
+        return later.batches.create_batch(self.place, order, self.limits)
 
     def retrieve_batch(self, batch_id: str) -> Flow[OpenAIBatch]:
         """
         Ask what is known of a batch.
         """
-        return vertex.batches.retrieve_batch(self.place, batch_id)
+        return later.batches.retrieve_batch(self.place, batch_id)
 
     def list_batches(self, query: Mapping[str, Any]) -> Flow[BatchPage]:
         """
         Ask for one page of batches, in Google's order.
         """
-        return vertex.batches.list_batches(self.place, query)
+        return later.batches.list_batches(self.place, query)
 
     def cancel_batch(self, batch_id: str) -> Flow[OpenAIBatch]:
         """
         Ask to stop working on a batch.
         """
-        return vertex.batches.cancel_batch(self.place, batch_id)
+        return later.batches.cancel_batch(self.place, batch_id)
 
     def create_upload(self, order: UploadOrder) -> Flow[OpenAIUpload]:
         """
         Announce a file that will come in parts.
         """
-        return vertex.uploads.create_upload(self.place, order)
+        return later.uploads.create_upload(self.place, order)
 
     def add_upload_part(self, upload_id: str, source: Source) -> Flow[OpenAIUploadPart]:
         """
         Send one part.
         """
-        return vertex.uploads.add_part(self.place, upload_id, source)
+        return later.uploads.add_part(self.place, upload_id, source)
 
     def complete_upload(self, upload_id: str, part_ids: Sequence[str], md5: str | None) -> Flow[OpenAIUpload]:
         """
         Make the file of its parts.
         """
-        return vertex.uploads.complete(self.place, upload_id, part_ids, md5)
+        return later.uploads.complete(self.place, upload_id, part_ids, md5)
 
     def cancel_upload(self, upload_id: str) -> Flow[OpenAIUpload]:
         """
         Give up an upload.
         """
-        return vertex.uploads.cancel(self.place, upload_id)
+        return later.uploads.cancel(self.place, upload_id)
 
     @property
     def _signed_urls(self) -> tuple[str, ...]:
