@@ -65,7 +65,8 @@ class OpenAIClient:
             api_key: Without it, that of the named provider, or ``OPENAI_API_KEY``; ``""`` sends none. A callable that
                 returns one is asked before each request, in the thread that sends it: tokens of an identity end.
 
-            provider: Name from the provider file, ``"azure"``, or ``"local"`` for the embedded one.
+            provider: Name from the provider file, ``"azure"``, ``"vertex"``, ``"gemini"``, or ``"local"`` for the
+                embedded one.
 
             base_url: Address of an OpenAI-format API; else ``OPENAI_BASE_URL``, else OpenAI's. With
                 ``provider="azure"`` the endpoint of the resource; else ``AZURE_OPENAI_ENDPOINT``.

@@ -119,26 +119,9 @@ def stage(source: Source, context: CallContext, *, limits: Limits) -> Staged:
 def _staged(source: Source, context: CallContext, limits: Limits, folder: TemporaryFolder) -> Staged:
     requests, ids = folder.path / "requests.jsonl", folder.path / "ids.jsonl"
     problems = Problems()
-    rules = BatchRules(attrs.evolve(limits, batch_endpoints=()), problems)  # which ones, the model says
-
-    def on_read(done: int) -> None:
-        context.report("checking", done, source.size_bytes)
-
     with requests.open("wb", _BUFFER) as file, ids.open("wb", _BUFFER) as names:
         translation = _Translation(file, names, problems)
-        reader = source.open()
-        try:
-            lines = iter_lines(reader, limits.line_max_bytes, on_read)
-            objects = Objects(lines, limits, problems, decoder=_DECODER)
-            for number, line, value in objects:
-                before = problems.count
-                rules.check(value, number)
-                if problems.count == before:
-                    translation.add(number, line, value)
-        finally:
-            reader.close()
-    if not objects.is_empty:
-        rules.finish()
+        lines = _translate_all(source, context, limits, translation)
     if requests.stat().st_size > limits.batch_max_bytes:
         message = (
             f"the translated lines have more than {limits.batch_max_bytes:,} bytes, the limit of a job; split the file"
@@ -155,10 +138,35 @@ def _staged(source: Source, context: CallContext, limits: Limits, folder: Tempor
         model=shared.model.path,
         endpoint=translation.endpoint,
         shape=shared.model.shape,
-        lines=rules.lines,
+        lines=lines,
         digest=digest_of(ids),
         folder=folder,
     )
+
+
+def _translate_all(source: Source, context: CallContext, limits: Limits, translation: _Translation) -> int:
+    """
+    Translate each line that obeys the rules of batches; return how many lines there are.
+    """
+    problems = translation.problems
+    rules = BatchRules(attrs.evolve(limits, batch_endpoints=()), problems)  # which ones, the model says
+
+    def on_read(done: int) -> None:
+        context.report("checking", done, source.size_bytes)
+
+    reader = source.open()
+    try:
+        objects = Objects(iter_lines(reader, limits.line_max_bytes, on_read), limits, problems, decoder=_DECODER)
+        for number, line, value in objects:
+            before = problems.count
+            rules.check(value, number)
+            if problems.count == before:
+                translation.add(number, line, value)
+    finally:
+        reader.close()
+    if not objects.is_empty:
+        rules.finish()
+    return rules.lines
 
 
 @attrs.define
@@ -167,6 +175,8 @@ class _Translation:
     The translation of one file, line by line.
 
     Attributes:
+        problems: What is wrong with them.
+
         endpoint: Of its lines.
 
         shared: What they have in common; ``None`` before the first.
@@ -174,7 +184,7 @@ class _Translation:
 
     _requests: BinaryIO
     _ids: BinaryIO
-    _problems: Problems
+    problems: Problems
     endpoint: str = ""
     shared: Shared | None = None
 
@@ -188,7 +198,7 @@ class _Translation:
         if self.shared is None:
             self.endpoint = value["url"]
             self.shared = Shared(_model(value["body"].get("model"), self.endpoint, number))
-        with _refusals(self._problems, number):
+        with _refusals(self.problems, number):
             if self.shared.model.shape == OPENAI:
                 translated = line + b"\n"
             else:
