@@ -11,6 +11,11 @@ from functools import cached_property
 from typing import Any, Final
 from urllib.parse import unquote
 
+from aikit import __version__
+
+USER_AGENT: Final = f"aikit/{__version__}"
+"""What requests say that they come from."""
+
 _MIN_SECRET: Final = 6
 """Shorter values of secret fields, such as the ``none`` that some local servers want, are words like others."""
 _COOKIE_VALUE: Final = re.compile(r"=([^;]+)")

@@ -11,10 +11,9 @@ from urllib.parse import quote, urlencode
 
 import attrs
 
-from aikit import __version__
 from aikit.http.bodies import MultipartBody, json_body
 from aikit.http.flow import Flow
-from aikit.http.headers import Headers, redacted
+from aikit.http.headers import USER_AGENT, Headers, redacted
 from aikit.http.messages import Request, Response, Sink, Transport
 from aikit.http.refusals import error_from, raise_for_status, require_same_id, understood
 from aikit.http.sinks import MemorySink, ResumingSink, SizeUnknownError
@@ -74,7 +73,7 @@ class OpenAIProvider:
         """
         Return the provider that *settings* describe.
         """
-        headers = {"User-Agent": f"aikit/{__version__}"}
+        headers = {"User-Agent": USER_AGENT}
         if settings.api_key:
             headers["Authorization"] = f"Bearer {settings.api_key}"
         if settings.organization:

@@ -11,9 +11,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 import attrs
 
-from aikit import __version__
 from aikit.http.context import CallContext
-from aikit.http.headers import Headers
+from aikit.http.headers import USER_AGENT, Headers
 from aikit.http.messages import Request, Response, Sink, Transport
 from aikit.http.redirects import REDIRECTS
 from aikit.http.refusals import discreet, error_from
@@ -27,7 +26,7 @@ from aikit.types.wire import is_id, unix_time, whole_number
 
 _SCOPE: Final = "https://storage.azure.com/.default"
 _MARK: Final = "x-ms-version"
-_HEADERS: Final = Headers({"User-Agent": f"aikit/{__version__}", "Accept": "*/*", _MARK: "2023-11-03"})
+_HEADERS: Final = Headers({"User-Agent": USER_AGENT, "Accept": "*/*", _MARK: "2023-11-03"})
 _SENT: Final = frozenset(name.lower() for name in _HEADERS)
 _ACCOUNT: Final = re.compile(r"[a-z0-9]{3,24}")
 _SAS: Final = re.compile(r"(?=.*\bsig=)[\w%.~&=:+/,-]+", re.ASCII)

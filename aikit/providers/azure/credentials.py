@@ -8,9 +8,8 @@ from typing import Final
 
 import attrs
 
-from aikit import __version__
 from aikit.http.context import CallContext
-from aikit.http.headers import Headers
+from aikit.http.headers import USER_AGENT, Headers
 from aikit.http.messages import Request, Response, Transport
 from aikit.providers.config import ProviderSettings
 from aikit.providers.tokens import TokenTransport
@@ -26,7 +25,7 @@ def signed_headers(settings: ProviderSettings) -> tuple[Headers, bool]:
     The caller's own headers count, then a callable that gives tokens, then the key, then a token that is given.
     """
     own = Headers(settings.custom_headers)
-    agent = Headers({"User-Agent": f"aikit/{__version__}"})
+    agent = Headers({"User-Agent": USER_AGENT})
     if any(own.get(name) for name in (_KEY, _BEARER)):
         return agent.merged(own), True
     ad_token = settings.setting("ad_token")

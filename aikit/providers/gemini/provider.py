@@ -11,10 +11,9 @@ from urllib.parse import urlencode
 
 import attrs
 
-from aikit import __version__
 from aikit.http.bodies import json_body, media_type
 from aikit.http.flow import Flow, Work
-from aikit.http.headers import Headers
+from aikit.http.headers import USER_AGENT, Headers
 from aikit.http.messages import Request, Response, Sink, Transport
 from aikit.http.refusals import raise_for_status, require_same_id, understood
 from aikit.http.sources import Source
@@ -82,7 +81,7 @@ class GeminiProvider(OpenAIProvider):
         root = settings.base_url or KINDS[KIND].base_url
         for surface in _SURFACES:
             root = root.removesuffix(surface)
-        headers = {"User-Agent": f"aikit/{__version__}"}
+        headers = {"User-Agent": USER_AGENT}
         if settings.api_key:
             headers["x-goog-api-key"] = settings.api_key
         return cls(base_url=root, headers=Headers(headers).merged(settings.custom_headers), token=settings.token)

@@ -11,8 +11,7 @@ from typing import Any, Final
 
 import attrs
 
-from aikit import __version__
-from aikit.http.headers import Headers
+from aikit.http.headers import USER_AGENT, Headers
 from aikit.providers.config import ProviderSettings
 from aikit.providers.kinds import KINDS
 from aikit.providers.tokens import TokenCallable
@@ -64,7 +63,7 @@ class Access:
         )
         if quota:
             KINDS[settings.kind].require_form("quota_project", quota)
-        headers = {"User-Agent": f"aikit/{__version__}", **({_QUOTA: quota} if quota else {})}
+        headers = {"User-Agent": USER_AGENT, **({_QUOTA: quota} if quota else {})}
         return cls(Headers(headers).merged(own), token, project or quota)
 
 

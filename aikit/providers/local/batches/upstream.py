@@ -12,10 +12,9 @@ from typing import Any, Final
 
 import attrs
 
-from aikit import __version__
 from aikit.http.bodies import BytesBody
 from aikit.http.context import CallContext
-from aikit.http.headers import Headers, redacted
+from aikit.http.headers import USER_AGENT, Headers, redacted
 from aikit.http.messages import Request, Response, Transport
 from aikit.http.refusals import error_from
 from aikit.http.retry import RetryPolicy, is_out_of_money, retry_after_s
@@ -179,7 +178,7 @@ def upstream_headers(api_key: str | None, custom_headers: Mapping[str, str] | No
     """
     Return the headers of every request; *custom_headers* win.
     """
-    fields = {"User-Agent": f"aikit/{__version__}", "Accept": "application/json"}
+    fields = {"User-Agent": USER_AGENT, "Accept": "application/json"}
     if api_key:
         fields["Authorization"] = f"Bearer {api_key}"
     return Headers(fields).merged(custom_headers)
