@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import io
 import json
-import tracemalloc
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +22,7 @@ from aikit.jsonl import Part, check, estimate_tokens, split
 from aikit.jsonl import splitter as splitting
 from aikit.types.errors import CancelledError
 from aikit.validation.limits import limits_for
+from tests.alone import peak_bytes
 from tests.jsonl.split_cases import CHAT, EMBEDDINGS, jsonl_of, names_in, refused_split, request_line
 
 
@@ -242,38 +243,36 @@ class _Lines(io.BytesIO):
         return False
 
 
-def test_large_inputs_need_little_memory(tmp_path: Path) -> None:
+def test_large_inputs_need_little_memory() -> None:
     """
     A stream of 60 MB is read once and never held.
     """
+    assert peak_bytes(_split_very_much) < 12_000_000
+
+
+def _split_very_much() -> None:
     lines = (request_line(number, model=f"m{number % 7}", user="x" * 20_000) for number in range(3_000))
-    tracemalloc.start()
-    try:
-        found = split(_Lines(lines), tmp_path, max_bytes=1_000_000)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    with tempfile.TemporaryDirectory() as folder:
+        found = split(_Lines(lines), folder, max_bytes=1_000_000)
     assert sum(part.lines for part in found) == 3_000
-    assert peak < 12_000_000
 
 
-def test_a_line_beyond_the_bound_is_not_held(tmp_path: Path) -> None:
+def test_a_line_beyond_the_bound_is_not_held() -> None:
     """
     A line of 70 MB is told without taking its memory.
     """
+    assert peak_bytes(_split_one_long_line) < 20_000_000
+
+
+def _split_one_long_line() -> None:
     blocks = iter([b"x" * 1_000_000] * 70)
 
     class _Endless(_Lines):
         def read(self, _size: int | None = -1, /) -> bytes:
             return next(blocks, b"")
 
-    tracemalloc.start()
-    try:
-        assert refused_split(_Endless(blocks), tmp_path, max_bytes=5_000_000) == [(1, "line_too_long")]
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 20_000_000
+    with tempfile.TemporaryDirectory() as folder:
+        assert refused_split(_Endless(blocks), Path(folder), max_bytes=5_000_000) == [(1, "line_too_long")]
 
 
 def test_splitting_can_be_watched_and_stopped(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ Batch lines, written to a file.
 from __future__ import annotations
 
 import json
-import tracemalloc
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aikit.jsonl import Rejected, Written, chat_line, check, stable_id, write
+from tests.alone import peak_bytes
 from tests.jsonl.errors import JSON
 
 
@@ -228,17 +229,16 @@ def test_wrong_arguments_are_refused_at_once(path: Any, lines: Any, error: type[
         write(path, lines)
 
 
-def test_many_lines_need_little_memory(tmp_path: Path) -> None:
+def test_many_lines_need_little_memory() -> None:
     """
     A generator of 40 MB is never held.
     """
-    tracemalloc.start()
-    try:
-        write(tmp_path / "in.jsonl", (_request(str(number), input="x" * 40_000) for number in range(1_000)))
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 6_000_000
+    assert peak_bytes(_write_very_much) < 6_000_000
+
+
+def _write_very_much() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder, "in.jsonl"), (_request(str(number), input="x" * 40_000) for number in range(1_000)))
 
 
 @pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="needs POSIX")

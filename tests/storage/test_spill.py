@@ -7,7 +7,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-import tracemalloc
 from collections import Counter
 from typing import Any
 
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 
 from aikit.storage.spill import DiskCounter, OffsetIndex, Spool
 from aikit.types.errors import OpenAIError
+from tests.alone import peak_bytes
 
 _VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5)
 
@@ -40,13 +40,13 @@ def test_a_hundred_thousand_take_no_memory() -> None:
     """
     Eight bytes for each beyond the first MiB.
     """
+    assert peak_bytes(_put_very_many) < 4 * 1024 * 1024
+
+
+def _put_very_many() -> None:
     spool = Spool()
-    tracemalloc.start()
     for number in range(100_000):
         spool.put(number, "x" * 200)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 4 * 1024 * 1024
     assert spool.get(99_999) == "x" * 200
 
 
@@ -106,19 +106,13 @@ def test_what_goes_to_disk_takes_no_memory() -> None:
     """
     Beyond those that are held, memory does not grow with the number of texts.
     """
-    program = """
-import tracemalloc
-from aikit.storage.spill import DiskCounter
+    assert peak_bytes(_count_very_many) < 1_000_000
 
-seen = DiskCounter(held_max=1_000)
-tracemalloc.start()
-assert {seen.count(f"request-{number}") for number in range(20_000)} == {1}
-print(tracemalloc.get_traced_memory()[1])
-assert seen.count("request-19999") == 2
-"""
-    # a program of its own: threads that other tests left have buffers as well
-    ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    assert int(ran.stdout) < 1_000_000
+
+def _count_very_many() -> None:
+    seen = DiskCounter(held_max=1_000)
+    assert {seen.count(f"request-{number}") for number in range(20_000)} == {1}
+    assert seen.count("request-19999") == 2
 
 
 def test_few_texts_need_no_database() -> None:
