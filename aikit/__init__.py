@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aikit.providers.config.providers import Providers as Providers
     from aikit.resources.batches.parameters import OpenAIBatchListParameters as OpenAIBatchListParameters
     from aikit.resources.batches.parameters import OpenAIBatchParameters as OpenAIBatchParameters
+    from aikit.resources.batches.parameters import OpenAIBatchPricesParameters as OpenAIBatchPricesParameters
     from aikit.resources.batches.parameters import OpenAIBatchResubmitParameters as OpenAIBatchResubmitParameters
     from aikit.resources.batches.parameters import OpenAIBatchRowsParameters as OpenAIBatchRowsParameters
     from aikit.resources.batches.parameters import OpenAIBatchWaitParameters as OpenAIBatchWaitParameters
@@ -86,6 +87,7 @@ _HOMES: Final = {
     "aikit.resources.batches.parameters": (
         "OpenAIBatchListParameters",
         "OpenAIBatchParameters",
+        "OpenAIBatchPricesParameters",
         "OpenAIBatchResubmitParameters",
         "OpenAIBatchRowsParameters",
         "OpenAIBatchWaitParameters",

@@ -59,15 +59,16 @@ class BillingRecorder:
     def __attrs_post_init__(self) -> None:
         self.ledger = Ledger(self.home)
 
-    def prices(self, account: Account) -> Prices:
+    def prices(self, account: Account, own: Mapping[str, Any] | None = None) -> Prices:
         """
-        Return the prices at *account*.
+        Return the prices at *account*; what a call gives as its *own* wins over what the client was given.
 
         Raises:
             OpenAIError: The user's file of prices cannot be used (code ``"unusable_prices"``).
         """
         try:
-            return prices_for(account.address, own=self.own_prices, path=self.home / FILE_NAME, is_free=account.is_free)
+            given = {**(self.own_prices or {}), **(own or {})}
+            return prices_for(account.address, own=given, path=self.home / FILE_NAME, is_free=account.is_free)
         except (TypeError, ValueError) as error:
             raise OpenAIError(message=str(error), code="unusable_prices") from error
 

@@ -25,6 +25,7 @@ from aikit.resources.batches.fetch import fetch_and_join
 from aikit.resources.batches.parameters import (
     OpenAIBatchListParameters,
     OpenAIBatchParameters,
+    OpenAIBatchPricesParameters,
     OpenAIBatchResubmitParameters,
     OpenAIBatchRowsParameters,
     OpenAIBatchWaitParameters,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     BatchListOptions = OpenAIBatchListParameters | OpenAIParameters | Mapping[str, Any]
     BatchWaitOptions = OpenAIBatchWaitParameters | OpenAIParameters | Mapping[str, Any]
     BatchRowsOptions = OpenAIBatchRowsParameters | OpenAIParameters | Mapping[str, Any]
+    BatchPricesOptions = OpenAIBatchPricesParameters | OpenAIParameters | Mapping[str, Any]
     BatchResubmitOptions = OpenAIBatchResubmitParameters | OpenAIParameters | Mapping[str, Any]
     Options = OpenAIParameters | Mapping[str, Any]
 
@@ -307,7 +309,7 @@ class BatchesAPI:
             is_long=True,
         )
 
-    def estimate(self, file: FileSource, parameters: Options | None = None) -> OpenAIBatchEstimateResult:
+    def estimate(self, file: FileSource, parameters: BatchPricesOptions | None = None) -> OpenAIBatchEstimateResult:
         """
         Estimate what a batch will take, in tokens and US dollars, from its input.
 
@@ -315,7 +317,7 @@ class BatchesAPI:
             file: Path, bytes or binary stream of the input; or, if there is no file of that name, the id of an uploaded
                 one, which is fetched and not kept.
 
-            parameters: Options of this call.
+            parameters: *prices*.
 
         Returns:
             A result whose ``estimate`` is the `OpenAIBatchEstimate`, low and high, for each model and in all. A price
@@ -325,18 +327,18 @@ class BatchesAPI:
             TypeError: *file* is nothing of that kind. Nothing was sent.
             ValueError: *file* is empty, or a stream that is closed or that another call is reading. Nothing was sent.
         """
-        options = OpenAIParameters.of(parameters)
+        options = OpenAIBatchPricesParameters.of(parameters)
         source = input_of(file)
         return start(
             self._session,
             OpenAIBatchEstimateResult,
-            lambda provider, context: estimate(provider, source, self._session.recorder, context),
+            lambda provider, context: estimate(provider, source, self._session.recorder, context, options.prices),
             options,
             is_long=True,
             source=source,
         )
 
-    def cost(self, batch: OpenAIBatch | str, parameters: Options | None = None) -> OpenAIBatchCostResult:
+    def cost(self, batch: OpenAIBatch | str, parameters: BatchPricesOptions | None = None) -> OpenAIBatchCostResult:
         """
         Count what a batch that has ended cost, in tokens and US dollars, from the usage in both its files.
 
@@ -345,7 +347,7 @@ class BatchesAPI:
         Args:
             batch: The batch, or its id; one that was not over when it was asked for is asked for anew.
 
-            parameters: Options of this call.
+            parameters: *prices*.
 
         Returns:
             A result whose ``cost`` is the `OpenAIBatchCost`, for each model and in all. What is not known is ``None``
@@ -359,11 +361,12 @@ class BatchesAPI:
         # GET {base}/batches/{batch_id}, then {base}/files/{file_id}/content of its output and error file
         # https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
         _require_batch(batch)
+        options = OpenAIBatchPricesParameters.of(parameters)
         return start(
             self._session,
             OpenAIBatchCostResult,
-            lambda provider, _: count_cost(provider, batch, self._session.recorder),
-            OpenAIParameters.of(parameters),
+            lambda provider, _: count_cost(provider, batch, self._session.recorder, options.prices),
+            options,
             is_long=True,
         )
 

@@ -64,7 +64,11 @@ def input_of(file: Any) -> Source | str:
 
 
 def estimate(
-    provider: Provider, file: Source | str, recorder: BillingRecorder, context: CallContext
+    provider: Provider,
+    file: Source | str,
+    recorder: BillingRecorder,
+    context: CallContext,
+    own_prices: Mapping[str, Any] | None = None,
 ) -> Flow[OpenAIBatchEstimate]:
     """
     Estimate what the lines of *file* will cost: something on this machine, or the id of an uploaded file.
@@ -72,7 +76,7 @@ def estimate(
     Raises:
         OpenAIError: It cannot be read or fetched, or the user's prices cannot be used.
     """
-    prices = recorder.prices(provider.account())
+    prices = recorder.prices(provider.account(), own_prices)
     if isinstance(file, str):
         estimator: Estimator = yield from _count_at_provider(provider, file, lambda: Estimator(prices))
     else:
@@ -100,7 +104,12 @@ def check_affordable(
         raise Rejected([problem])
 
 
-def count_cost(provider: Provider, batch: OpenAIBatch | str, recorder: BillingRecorder) -> Flow[OpenAIBatchCost]:
+def count_cost(
+    provider: Provider,
+    batch: OpenAIBatch | str,
+    recorder: BillingRecorder,
+    own_prices: Mapping[str, Any] | None = None,
+) -> Flow[OpenAIBatchCost]:
     """
     Count what *batch* cost, and record in the ledger what of that is not there yet.
 
@@ -110,7 +119,7 @@ def count_cost(provider: Provider, batch: OpenAIBatch | str, recorder: BillingRe
     """
     over = yield from fetch_ended(provider, batch)
     account = provider.account(over)
-    cost = yield from _count(provider, over, recorder.prices(account), is_patient=True)
+    cost = yield from _count(provider, over, recorder.prices(account, own_prices), is_patient=True)
     if recorder.is_kept and not lacks_output(over):
         with _logging_trouble(f"that batch {over.id} has ended", recorder):
             recorder.record_end(account, over, cost)

@@ -80,7 +80,8 @@ def create_as_asked(
     """
     Create the batch of *order*, for the caller's intent if there is one, and when there is room if that is waited for.
     """
-    create = partial(create_once if options.intent is None else create_for_intent, provider, order, policy)
+    is_new = options.intent is None or options.intent_is_new
+    create = partial(create_once if is_new else create_for_intent, provider, order, policy)
     if options.max_queue_wait is None:
         return create()
     return create_when_there_is_room(create, provider, options.max_queue_wait)

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 import attrs
 
+from aikit.billing.price_overrides import checked_prices
 from aikit.runtime.parameters import OpenAIParameters, by, copied, is_duration, is_expiry, is_flag, is_text, within
 from aikit.types.batches import INTENT_KEY
 
@@ -90,6 +91,11 @@ def _is_cost(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be a number of US dollars from 0, not {str(value)!r}")
 
 
+def _are_prices(name: str, value: Any) -> None:
+    if value is not None:
+        checked_prices(name, value)
+
+
 def _is_end(name: str, value: Any) -> None:
     if value not in ("high", "low"):
         raise ValueError(f'{name} must be "high" or "low", not {value!r}')
@@ -128,6 +134,9 @@ class OpenAIBatchParameters(OpenAIParameters):
             carries it, whatever became of that, it is returned, and none is created. One that failed for want of room
             before it began does not count.
 
+        intent_is_new: Whether *intent* was never used before, and no other process uses it: it is not looked for before
+            the batch is created, and after it only where the answer was lost.
+
         max_queue_wait: Seconds for which a batch is asked for again, after a minute at first and after half an hour at
             most, while too many tokens are enqueued; it is then waited for until it has begun. Without it, none.
 
@@ -145,9 +154,22 @@ class OpenAIBatchParameters(OpenAIParameters):
     )
     validate: bool = attrs.field(default=True, validator=by(is_flag))
     intent: str | None = attrs.field(default=None, validator=by(_is_intent))
+    intent_is_new: bool = attrs.field(default=False, validator=by(is_flag))
     max_queue_wait: float | None = attrs.field(default=None, validator=by(_is_wait))
     max_cost: Decimal | None = attrs.field(default=None, validator=by(_is_cost), converter=_dollars)
     max_cost_of: Literal["high", "low"] = attrs.field(default="high", validator=by(_is_end))
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIBatchPricesParameters(OpenAIParameters):
+    """
+    Options of ``batches.estimate`` and ``batches.cost``.
+
+    Attributes:
+        prices: As those of `OpenAIClient`, which they win over.
+    """
+
+    prices: Mapping[str, Any] | None = attrs.field(default=None, validator=by(_are_prices), converter=copied)
 
 
 @attrs.frozen(kw_only=True)

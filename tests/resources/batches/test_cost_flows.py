@@ -56,7 +56,7 @@ class _Recorder(BillingRecorder):
 
     price: Price
 
-    def prices(self, _: Any) -> Prices:
+    def prices(self, *_: Any) -> Prices:
         """Return that price."""
         return Prices(own={"m": self.price}, path=self.home / "prices.json")
 

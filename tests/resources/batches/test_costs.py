@@ -460,6 +460,27 @@ def test_an_estimate_has_a_low_and_a_high_end(server: AccountServer, tmp_path: P
     assert 0 < estimate.cost_low < estimate.cost_high
 
 
+def test_prices_of_a_call_win_over_those_of_the_client(server: AccountServer, tmp_path: Path) -> None:
+    """
+    Of several accounts of one client each may have its own; models that the call does not name keep theirs.
+    """
+    client = _client(server, tmp_path)
+    dearer = {"prices": {"gpt-4o-mini": {"batch": {"input": 10, "cached_input": 5, "output": 40}}}}
+    plain, own = (client.batches.cost("batch_1", options).throw().cost for options in ({}, dearer))
+    assert plain is not None
+    assert own is not None
+    assert plain.total is not None
+    assert own.total == 10 * plain.total
+    assert client.batches.cost("batch_1", {"prices": {"other": {"input": 1, "output": 1}}}).cost == plain
+    low, high = (client.batches.estimate(_input(max_tokens=1), options).throw().estimate for options in ({}, dearer))
+    assert low is not None
+    assert high is not None
+    assert low.cost_high is not None
+    assert high.cost_high == 10 * low.cost_high
+    with pytest.raises(ValueError, match="prices"):
+        client.batches.cost("batch_1", {"prices": {"gpt-4o-mini": {}}})
+
+
 def test_a_name_without_dot_and_slash_is_an_id_unless_there_is_such_a_file(
     server: AccountServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

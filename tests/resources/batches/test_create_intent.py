@@ -55,6 +55,19 @@ def test_second_run_finds_the_batch_of_the_first(server: AnsweringServer) -> Non
     assert (second.id, second.status, third.id) == (first.id, "failed", "batch_new1")
 
 
+def test_a_new_intent_is_not_looked_for(server: AnsweringServer) -> None:
+    """
+    It is one request, and the batch is found later by the intent that the caller has noted.
+    """
+    with OpenAIClient("k", base_url=server.url) as client:
+        options = {**_INTENT, "intent_is_new": True}
+        first = client.batches.create("file-1", _ENDPOINT, options).throw().batch
+        asked = list(server.asked)
+        again = client.batches.create("file-1", _ENDPOINT, _INTENT).throw().batch
+    assert first == again
+    assert len(asked) == 1
+
+
 def test_two_processes_at_once_have_the_same_batch(server: AnsweringServer) -> None:
     """
     Both look before either creates: the younger batch is cancelled by its creator, and both return the older one.
