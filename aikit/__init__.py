@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aikit import dispatch as dispatch
     from aikit import jsonl as jsonl
     from aikit.client import OpenAIClient as OpenAIClient
+    from aikit.http.checked_file import CheckedFile as CheckedFile
     from aikit.providers.config.providers import Providers as Providers
     from aikit.resources.batches.parameters import OpenAIBatchListParameters as OpenAIBatchListParameters
     from aikit.resources.batches.parameters import OpenAIBatchParameters as OpenAIBatchParameters
@@ -101,6 +102,7 @@ _HOMES: Final = {
     ),
     "aikit.types.batch_rows": ("OpenAIBatchProblem", "OpenAIBatchRow"),
     "aikit.client": ("OpenAIClient",),
+    "aikit.http.checked_file": ("CheckedFile",),
     "aikit.types.errors": ("CancelledError", "ExchangeError", "OpenAIError"),
     "aikit.types.bulk_files": (
         "OpenAIFileHousekeepingProgress",

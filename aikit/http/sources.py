@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import attrs
 
+from aikit.http.checked_file import CheckedFile
 from aikit.http.filenames import encodable, fitting_name, restore_letters
 from aikit.http.headers import redacted
 from aikit.http.messages import Reader
@@ -25,7 +26,7 @@ from aikit.types.interruptions import let_through
 if TYPE_CHECKING:
     from mmap import mmap
 
-FileSource: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | mmap | BinaryIO"
+FileSource: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | mmap | BinaryIO | CheckedFile"
 """What may be uploaded: a path, bytes-like, or a binary stream read from where it stands to its end."""
 
 
@@ -97,6 +98,13 @@ def source_of(file: Any, *, filename: str | None = None, purpose: str = "") -> S
         require_plain_name(filename)
     if isinstance(file, str) and _ADDRESS.match(file):
         return _url_source(file, filename)
+    if isinstance(file, CheckedFile):
+        return attrs.evolve(
+            _path_source(file.path, filename),
+            size_bytes=file.size_bytes,
+            modified_ns=file.modified_ns,
+            checked_for=file.purpose,
+        )
     if isinstance(file, str | os.PathLike):
         return _path_source(file, filename)
     if isinstance(file, bytes | bytearray | memoryview):
@@ -139,6 +147,9 @@ def release(source: object) -> None:
 class PathSource:
     """
     A file on disk.
+
+    Attributes:
+        checked_for: The purpose that its content is known to be right for.
     """
 
     path: Path
@@ -146,6 +157,7 @@ class PathSource:
     size_bytes: int | None = None
     modified_ns: int | None = None
     is_replayable: bool = True
+    checked_for: str | None = None
 
     def resolved(self) -> Source:
         """

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from aikit.http.context import CallContext
-from aikit.http.sources import Source, has_slices
+from aikit.http.sources import PathSource, Source, has_slices
 from aikit.types.errors import CancelledError, OpenAIError
 from aikit.types.interruptions import let_through
 from aikit.types.suggestions import did_you_mean
@@ -44,7 +44,7 @@ def check_file(
     Return all problems for which a provider would refuse *source*; empty when there is none.
 
     Args:
-        source: Already resolved; the content of one that is not replayable is not checked.
+        source: Already resolved; the content of one that is not replayable, or was checked before, is not checked.
 
         purpose: The purpose of the upload.
 
@@ -76,7 +76,9 @@ def check_file(
     for error in found:
         if error is not None:
             problems.add(error)
-    if source.is_replayable and source.size_bytes != 0 and _has_lines_to_check(source.name, purpose, limits):
+    is_known = isinstance(source, PathSource) and source.checked_for == purpose
+    has_lines = source.is_replayable and source.size_bytes != 0 and _has_lines_to_check(source.name, purpose, limits)
+    if has_lines and not is_known:
         own = line_rules(problems) if purpose == "batch" else None
         read = _check_content(source, purpose, limits, context or CallContext(), problems, own=own)
         error = _size_problem(read, purpose, most) if read and source.size_bytes is None else None
