@@ -117,6 +117,7 @@ _HERE: Final = {
     "output_missing": "The batch has answers and the provider names no file with them yet; ask again later.",
     "processing_failed": "The provider could not process the file; see the message and upload a better one.",
     "proxy_error": "The proxy of the environment cannot be used or failed; correct the variable that is named.",
+    "rate_limit_exceeded": "The key of a gateway made too many requests; wait as retry-after says, or send less.",
     "redirect_refused": "The server redirects to where requests must not follow; correct the base URL.",
     "run_damaged": "What was kept of the run cannot be used; see the message for how to go on.",
     "run_in_progress": "Another process works on this run; let it end, or stop it first.",

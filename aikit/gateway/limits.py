@@ -1,0 +1,258 @@
+"""
+What a key may do in a minute: requests, lines and tokens of batches, downloads, and requests in flight.
+
+The counts are kept in this process, so that a request costs no statement of SQL: behind a load balancer each of N
+gateways lets a key do its share, N times. What counts by the day is counted in the registry.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import attrs
+
+from aikit.gateway.values import Principal
+from aikit.types.errors import OpenAIError
+
+_MINUTE_S: Final = 60
+_MOST_IN_FLIGHT: Final = 512
+_SWEEP_EVERY_S: Final = 600
+
+
+@attrs.define(eq=False)
+class Window:
+    """
+    Amounts of the last minute, to the second: never less than what the last 60 seconds had.
+
+    Attributes:
+        total: Sum of what is still counted.
+    """
+
+    total: int = 0
+    _seconds: deque[list[int]] = attrs.field(factory=deque, init=False)
+
+    def used(self, now: float) -> int:
+        """
+        Return the sum of the last minute, and forget what is older.
+        """
+        while self._seconds and self._seconds[0][0] + 1 + _MINUTE_S <= now:
+            self.total -= self._seconds.popleft()[1]
+        return self.total
+
+    def add(self, now: float, amount: int) -> int:
+        """
+        Count *amount*, and return the second that has it.
+        """
+        second = int(now)
+        if not self._seconds or self._seconds[-1][0] < second:
+            self._seconds.append([second, 0])
+        self._seconds[-1][1] += amount
+        self.total += amount
+        return self._seconds[-1][0]
+
+    def give_back(self, second: int, amount: int) -> None:
+        """
+        Take *amount* out of the second that has it, if that is still counted.
+        """
+        for entry in self._seconds:
+            if entry[0] == second:
+                entry[1] -= amount
+                self.total -= amount
+
+    def wait_s(self, now: float, amount: int, limit: int) -> int:
+        """
+        Return the whole seconds, at least one, after which *amount* fits into *limit*; a minute if it never does.
+        """
+        excess = self.used(now) + amount - limit
+        for second, counted in self._seconds:
+            excess -= counted
+            if excess <= 0:
+                return max(1, math.ceil(second + 1 + _MINUTE_S - now))
+        return _MINUTE_S
+
+
+@attrs.define(eq=False)
+class _Counts:
+    """
+    What one key did in the last minute, and does now.
+    """
+
+    requests: Window = attrs.field(factory=Window)
+    lines: Window = attrs.field(factory=Window)
+    tokens: Window = attrs.field(factory=Window)
+    downloads: Window = attrs.field(factory=Window)
+    in_flight: int = 0
+
+    def is_idle(self, now: float) -> bool:
+        windows = (self.requests, self.lines, self.tokens, self.downloads)
+        return not self.in_flight and not any(window.used(now) for window in windows)
+
+
+@attrs.define(eq=False)
+class Limits:
+    """
+    Counts what keys do, and refuses what is too much; the master key is not limited.
+
+    The lock guards all counts; nothing foreign runs under it.
+
+    Attributes:
+        clock: Seconds that never go back.
+
+        most_in_flight: Requests at a time of a key whose metadata has no ``max_parallel_requests``.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    most_in_flight: int = _MOST_IN_FLIGHT
+    _counts: dict[str, _Counts] = attrs.field(factory=dict, init=False)
+    _swept_at: float = attrs.field(default=0.0, init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+
+    @contextmanager
+    def request(self, principal: Principal) -> Iterator[None]:
+        """
+        Count one request, which is in flight until the block ends.
+
+        Raises:
+            OpenAIError: The key has too many in flight, or made too many in the last minute: status 429.
+        """
+        if principal.token is None:
+            yield
+            return
+        counts = self._begin(principal.token, principal)
+        try:
+            yield
+        finally:
+            with self._lock:
+                counts.in_flight -= 1
+
+    def _begin(self, token: str, principal: Principal) -> _Counts:
+        most = _own_limit(principal, "max_parallel_requests")
+        most = self.most_in_flight if most is None else most
+        with self._lock:
+            now = self.clock()
+            counts = self._of(token, now)
+            if counts.in_flight >= most:
+                raise refusal(
+                    f"Rate limit exceeded: this key may have {most} requests at a time (max_parallel_requests)", 1
+                )
+            limit = principal.rpm_limit
+            if limit is not None and counts.requests.used(now) >= limit:
+                wait_s = counts.requests.wait_s(now, 1, limit)
+                raise refusal(f"Rate limit exceeded: this key may make {limit} requests a minute (rpm)", wait_s)
+            counts.requests.add(now, 1)
+            counts.in_flight += 1
+            return counts
+
+    def batch(self, principal: Principal, *, requests: int, tokens: int) -> Callable[[], None]:
+        """
+        Count the lines of a batch that is about to be created, and about how many tokens they send.
+
+        Requests of HTTP are counted apart from lines: they reach no model.
+
+        Returns:
+            What gives them back, to be called if the batch was not created.
+
+        Raises:
+            OpenAIError: They are more than the key has left of a minute: status 429. Nothing was counted.
+        """
+        if principal.token is None:
+            return _nothing
+        with self._lock:
+            now = self.clock()
+            counts = self._of(principal.token, now)
+            for window, amount, limit, unit in (
+                (counts.lines, requests, principal.rpm_limit, "requests a minute (rpm)"),
+                (counts.tokens, tokens, principal.tpm_limit, "tokens a minute (tpm)"),
+            ):
+                if limit is not None and window.used(now) + amount > limit:
+                    size = f"{requests} requests, {tokens} tokens"
+                    raise _batch_refusal(window, now, amount, limit=limit, may=f"{limit} {unit}", size=size)
+            second = counts.lines.add(now, requests)
+            counts.tokens.add(now, tokens)
+        return lambda: self._give_back(counts, second, requests, tokens)
+
+    def _give_back(self, counts: _Counts, second: int, requests: int, tokens: int) -> None:
+        with self._lock:
+            counts.lines.give_back(second, requests)
+            counts.tokens.give_back(second, tokens)
+
+    def download(self, principal: Principal, most: int | None) -> None:
+        """
+        Count one download; *most* a minute, unless the key's metadata says otherwise.
+
+        Raises:
+            OpenAIError: The key made as many in the last minute: status 429.
+        """
+        own = _own_limit(principal, "max_file_downloads_per_minute")
+        limit = most if own is None else own
+        if principal.token is None or limit is None:
+            return
+        with self._lock:
+            now = self.clock()
+            downloads = self._of(principal.token, now).downloads
+            if downloads.used(now) >= limit:
+                may = f"this key may download {limit} files a minute (max_file_downloads_per_minute)"
+                raise refusal(f"Rate limit exceeded: {may}", downloads.wait_s(now, 1, limit))
+            downloads.add(now, 1)
+
+    def _of(self, token: str, now: float) -> _Counts:
+        if now - self._swept_at >= _SWEEP_EVERY_S:
+            self._swept_at = now
+            self._counts = {name: counts for name, counts in self._counts.items() if not counts.is_idle(now)}
+        return self._counts.setdefault(token, _Counts())
+
+
+def uploads_a_day(principal: Principal, most: int | None) -> int | None:
+    """
+    Return how many files of batches the key may upload in a day; ``None`` for any number.
+    """
+    own = _own_limit(principal, "max_batch_file_uploads_per_day")
+    return None if principal.is_admin else most if own is None else own
+
+
+def refusal(message: str, wait_s: int, *, is_final: bool = False) -> OpenAIError:
+    """
+    Return the error for what is too much now, with what clients go by: status, type, ``retry-after``.
+
+    Args:
+        message: What is too much, and what is allowed.
+
+        wait_s: Whole seconds after which another try has a chance.
+
+        is_final: Whether it has none at all, so that SDKs do not try again by themselves.
+    """
+    advice = "it never fits: send less at a time, or have the limit raised" if is_final else f"wait {wait_s} s"
+    headers = {"retry-after": str(wait_s)} | ({"x-should-retry": "false"} if is_final else {})
+    return OpenAIError(
+        message=f"{message}; {advice}.",
+        code="rate_limit_exceeded",
+        type="rate_limit_error",
+        status=429,
+        headers=headers,
+    )
+
+
+def _batch_refusal(window: Window, now: float, amount: int, *, limit: int, may: str, size: str) -> OpenAIError:
+    left = max(0, limit - window.used(now))
+    message = f"batch rate limit exceeded: the batch has {size}, and this key may send {may}, {left} are left"
+    return refusal(message, window.wait_s(now, amount, limit), is_final=amount > limit)
+
+
+def _own_limit(principal: Principal, name: str) -> int | None:
+    """
+    Return a limit of the key's metadata, where LiteLLM keeps those; ``None`` if there is none that is usable.
+    """
+    value = principal.metadata.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _nothing() -> None:
+    """
+    Give nothing back.
+    """
