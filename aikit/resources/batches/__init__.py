@@ -47,6 +47,7 @@ from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from aikit.billing.prices import Prices
     from aikit.http.context import CallContext
     from aikit.http.sources import FileSource
     from aikit.providers import Provider
@@ -369,6 +370,23 @@ class BatchesAPI:
             options,
             is_long=True,
         )
+
+    def prices(self, parameters: BatchPricesOptions | None = None) -> Prices:
+        """
+        Return what models cost at the provider; nothing is sent.
+
+        Args:
+            parameters: *provider* and *prices*.
+
+        Returns:
+            An object whose ``price_of(model)`` is ``None`` where the price is not known.
+
+        Raises:
+            OpenAIError: The user's file of prices cannot be used (code ``"unusable_prices"``).
+        """
+        options = OpenAIBatchPricesParameters.of(parameters)
+        account = self._session.connection_for(options).provider.account()
+        return self._session.recorder.prices(account, options.prices)
 
     def _recorded(self, flow: Flow[OpenAIBatch], provider: Provider, *, only_own: bool = False) -> Flow[OpenAIBatch]:
         return record_end(flow, provider, self._session.recorder, only_own=only_own)

@@ -163,7 +163,7 @@ class OpenAIBatchParameters(OpenAIParameters):
 @attrs.frozen(kw_only=True)
 class OpenAIBatchPricesParameters(OpenAIParameters):
     """
-    Options of ``batches.estimate`` and ``batches.cost``.
+    Options of ``batches.estimate``, ``batches.cost`` and ``batches.prices``.
 
     Attributes:
         prices: As those of `OpenAIClient`, which they win over.

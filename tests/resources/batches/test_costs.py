@@ -479,6 +479,10 @@ def test_prices_of_a_call_win_over_those_of_the_client(server: AccountServer, tm
     assert high.cost_high == 10 * low.cost_high
     with pytest.raises(ValueError, match="prices"):
         client.batches.cost("batch_1", {"prices": {"gpt-4o-mini": {}}})
+    assert client.batches.prices().price_of("gpt-4o-mini-2024-07-18") == client.batches.prices().own["gpt-4o-mini"]
+    price = client.batches.prices(dearer).price_of("gpt-4o-mini")
+    assert price is not None
+    assert (price.batch.output, client.batches.prices().price_of("other")) == (Decimal(40), None)
 
 
 def test_a_name_without_dot_and_slash_is_an_id_unless_there_is_such_a_file(

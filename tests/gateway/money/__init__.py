@@ -1,0 +1,3 @@
+"""
+Tests of what batches cost at the gateway.
+"""
