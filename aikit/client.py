@@ -57,6 +57,7 @@ class OpenAIClient:
         ledger: bool = True,
         hooks: Iterable[Hook] = (),
         bandwidth: float | None = None,
+        providers: Providers | None = None,
     ) -> None:
         """
         Make a client; nothing is sent and nothing is opened yet.
@@ -108,6 +109,9 @@ class OpenAIClient:
             bandwidth: Bytes a second that all calls together may send, and as many that they may fetch; at least
                 1,024. Without it, as many as the line takes.
 
+            providers: The configured providers, where a program has them from elsewhere than a provider file; a home
+                that one of them has is its own.
+
         Raises:
             TypeError: An argument has the wrong type.
             ValueError: An argument cannot be used, or no such provider is configured.
@@ -138,6 +142,7 @@ class OpenAIClient:
             ledger=ledger,
             hooks=hooks,
             bandwidth=bandwidth,
+            providers=providers,
         )
         self._files: FilesAPI | None = None
         self._uploads: UploadsAPI | None = None

@@ -18,6 +18,8 @@ import pytest
 
 from aikit import OpenAIClient, OpenAIError, OpenAIParameters, OpenAIResult, Progress
 from aikit.http.context import CallContext
+from aikit.providers.config.file import ProviderFile
+from aikit.providers.config.providers import Providers
 from aikit.runtime.result import Outcome
 from aikit.runtime.task import Task
 from tests.scripted_server import FILE, Exchange, ScriptedServer, answer, serving, silent
@@ -602,3 +604,19 @@ def test_waiting_in_ten_threads_for_one_result(client: OpenAIClient) -> None:
     for thread in threads:
         thread.join()
     assert seen == [True] * 10
+
+
+def test_providers_of_a_program_stand_for_those_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    They are all that is configured; the home of one is its own, the client's is that of the others.
+    """
+    monkeypatch.setenv("AIKIT_PROVIDERS", str(tmp_path / "is-not-there"))
+    entries = {"own": {"kind": "local", "home": str(tmp_path / "own")}, "other": {"kind": "local"}}
+    providers = Providers(ProviderFile(entries=entries), {})
+    with OpenAIClient(provider="own", providers=providers, home=tmp_path / "client") as client:
+        assert client.provider.address == str(tmp_path / "own")
+        assert client.home == tmp_path / "client"
+        for name in ("own", "other"):
+            assert client.files.list({"provider": name}).files == ()
+    assert (tmp_path / "own").is_dir()
+    assert (tmp_path / "client").is_dir()

@@ -39,6 +39,21 @@ class Deployment:
     prices: Mapping[str, Any] = attrs.field(factory=dict)
     runs_lines: bool = False
 
+    def model_for(self, model_name: str) -> str | None:
+        """
+        Return the provider's name of the model that is called *model_name* here; ``None`` if it is not served.
+
+        A ``*`` in the name of a model stands for any text, and in the provider's name for the same text.
+        """
+        if model_name in self.models:
+            return self.models[model_name]
+        for pattern, model in self.models.items():
+            start, star, end = pattern.partition("*")
+            is_long = len(model_name) >= len(start) + len(end)
+            if star and is_long and model_name.startswith(start) and model_name.endswith(end):
+                return model.replace("*", model_name[len(start) : len(model_name) - len(end)])
+        return None
+
 
 @attrs.frozen(kw_only=True)
 class Principal:

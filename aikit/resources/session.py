@@ -106,13 +106,16 @@ class Connections:
         size: Exchanges that can be under way at once on each.
 
         http_agent: A ``requests`` adapter of the caller's.
+
+        own_providers: The configured providers, if the caller has them; their homes count.
     """
 
     given: ProviderSettings
     size: int
     http_agent: Any = None
+    own_providers: Providers | None = None
     _made: dict[str | None, Connection] = attrs.field(factory=dict, init=False)
-    _providers: Providers | None = attrs.field(default=None, init=False)
+    _providers: Providers | None = attrs.Factory(lambda self: self.own_providers, takes_self=True)
     _lock: Any = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     @property
@@ -146,8 +149,7 @@ class Connections:
         """
         with self._lock:
             if name not in self._made:
-                home, settings = self.given.home, self.providers.get(name)
-                self._made[name] = self._to(attrs.evolve(settings, home=home) if home else settings)
+                self._made[name] = self._to(self._at_home(self.providers.get(name)))
             return self._made[name]
 
     def close(self) -> None:
@@ -170,6 +172,10 @@ class Connections:
     def _to(self, settings: ProviderSettings) -> Connection:
         return Connection(settings, self.size, self.http_agent)
 
+    def _at_home(self, settings: ProviderSettings) -> ProviderSettings:
+        own = settings.home if self.own_providers is not None else None
+        return attrs.evolve(settings, home=own or self.given.home or settings.home)
+
     def _main_settings(self, name: str | None) -> ProviderSettings:
         if name is None:
             settings = self.given.or_environment()
@@ -179,9 +185,9 @@ class Connections:
         said = attrs.asdict(
             self.given,
             recurse=False,
-            filter=lambda field, value: value is not None and field.name not in {"kind", "options"},
+            filter=lambda field, value: value is not None and field.name not in {"kind", "options", "home"},
         )
-        settings = self.providers.get(name, said)
+        settings = self._at_home(self.providers.get(name, said))
         self.providers.require_own_key(name, settings)
         return settings
 
@@ -215,6 +221,7 @@ class Session:
         ledger: bool,
         hooks: Iterable[Hook],
         bandwidth: float | None,
+        providers: Providers | None,
     ) -> None:
         require_workers(max_workers)
         are_headers("custom_headers", given.custom_headers)
@@ -234,7 +241,7 @@ class Session:
         self._recorder: BillingRecorder | None = None
         self._journal: Journal | None = None
         _sessions.add(self)
-        self._connections = Connections(given, self.max_connections, http_agent)
+        self._connections = Connections(given, self.max_connections, http_agent, providers)
         self._main = self._connections.main(provider)
 
     @property

@@ -172,9 +172,9 @@ def test_what_is_not_heeded_is_told_by_name_and_line(tmp_path: Path, caplog: pyt
     path = tmp_path / "config.yaml"
     assert [record.getMessage() for record in caplog.records] == [
         f"{path}:5: unknown key 'general_setings', which is ignored",
-        f"{path}:7: an entry of files_settings has no custom_llm_provider, and is ignored",
         f"{path}:2: model 'a' has the unknown key 'odd', which is ignored",
         f"{path}:2: model 'a' has the unknown key 'api_bas', which is ignored",
+        f"{path}:7: an entry of files_settings has no custom_llm_provider, and is ignored",
         f"{path}:3: there is another 'a' before, which counts",
         f"{path}:4: an entry of model_list lacks model_name, or a model in litellm_params, and is ignored",
     ]

@@ -131,14 +131,17 @@ def file_at(path: Path, environ: Mapping[str, str] | None = None) -> ProviderFil
 
 
 def _of_litellm(path: Path, environ: Mapping[str, str]) -> ProviderFile:
-    from aikit.providers.config.litellm import read_litellm  # noqa: PLC0415  few have one, and all make clients
+    from aikit.providers.config.litellm import places_of, read_litellm  # noqa: PLC0415  few have one, and all make clients
 
     read = read_litellm(path, environ)
+    if read.problems:
+        raise ValueError(read.problems[0])
+    chosen = read.by_name()
     return ProviderFile(
         path,
-        read.entries,
-        read.models,
-        places=read.places,
+        {name: entry.settings for name, entry in chosen.items()},
+        {name: {"provider": name, "model": entry.model} for name, entry in chosen.items() if entry.is_model},
+        places=places_of(chosen),
         warnings=tuple(read.warnings),
         is_litellm=True,
         variables=read.variables,

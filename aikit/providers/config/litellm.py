@@ -4,7 +4,7 @@ LiteLLM's ``config.yaml``: what of it says how to reach providers, as entries of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,8 +26,15 @@ _KINDS: Final = {
     "gemini": "gemini",
     "vertex_ai": "vertex",
     "vertex_ai_beta": "vertex",
+    "local": "local",
+    **dict.fromkeys(("ollama", "ollama_chat", "llamafile", "lm_studio", "openai_like"), "openai"),
 }
-_NEED_ADDRESS: Final = frozenset(("custom_openai", "hosted_vllm", "litellm_proxy"))
+_NEED_ADDRESS: Final = frozenset(
+    (
+        *("custom_openai", "hosted_vllm", "litellm_proxy"),
+        *("ollama", "ollama_chat", "llamafile", "lm_studio", "openai_like"),
+    )
+)
 _KEYS: Final = {"api_key": "apiKey", "api_base": "baseURL", "base_url": "baseURL", "organization": "organization"}
 _KEYS_OF: Final[Mapping[str, Mapping[str, str]]] = {
     "azure": {"api_version": "api_version", "azure_ad_token": "ad_token", "azure_scope": "scope"},
@@ -66,30 +73,77 @@ _MOST_FILES: Final = 20
 _MOST_WARNINGS: Final = 50
 
 
+@attrs.frozen(kw_only=True)
+class LiteLLMEntry:
+    """
+    An entry of ``files_settings`` or ``model_list``.
+
+    Attributes:
+        name: The ``model_name``; of ``files_settings``, the ``custom_llm_provider``; ``""`` if there is none.
+
+        provider: LiteLLM's name of the provider.
+
+        model: The provider's name of the model; ``""`` in ``files_settings``.
+
+        settings: An entry as in ``AIProviders.json``, or why there is none.
+
+        is_supported: Whether aikit has such a provider.
+
+        place: File and line.
+
+        places: Key of *settings* → file and line.
+
+        given: What says how to reach the provider, as it is written.
+
+        info: The ``model_info``.
+    """
+
+    name: str
+    provider: str = ""
+    model: str = ""
+    settings: Mapping[str, str] | str = attrs.field(repr=False)
+    is_supported: bool = True
+    place: str
+    places: Mapping[str, str] = attrs.field(factory=dict)
+    given: Mapped = attrs.field(factory=Mapped, repr=False)
+    info: Mapped = attrs.field(factory=Mapped)
+
+    @property
+    def is_model(self) -> bool:
+        """Whether it is one of ``model_list``."""
+        return bool(self.model)
+
+    @property
+    def own_name(self) -> str:
+        """The name that it is called by, which is that of a kind for none but the kind itself."""
+        is_moved = not self.is_model and self.name == "openai" and "baseURL" in self.settings
+        return "files-openai" if is_moved and not isinstance(self.settings, str) else self.name
+
+
 @attrs.define
 class LiteLLM:
     """
-    What a configuration says, entry by entry.
+    What a configuration says.
 
     Attributes:
-        entries: Name → an entry as in ``AIProviders.json``, or why there is none.
-
-        models: ``model_name`` → provider and model.
-
-        places: Keys, from the outermost → file and line.
+        entries: Those of ``files_settings``, then those of ``model_list``.
 
         warnings: What is not heeded, with file and line.
+
+        problems: What has another shape than it must have, likewise.
 
         variables: What it adds to the environment.
 
         credentials: Name → what entries that name it have, unless they say so themselves.
+
+        config: All of it, with what it includes.
     """
 
     environ: Mapping[str, str] = attrs.field(repr=False)
-    entries: dict[str, Any] = attrs.field(factory=dict, repr=False)
-    models: dict[str, dict[str, str]] = attrs.field(factory=dict)
-    places: dict[tuple[str, ...], str] = attrs.field(factory=dict, repr=False)
+    config: Mapped = attrs.field(repr=False)
+    entries: list[LiteLLMEntry] = attrs.field(factory=list)
     warnings: list[str] = attrs.field(factory=list)
+    problems: list[str] = attrs.field(factory=list)
     variables: dict[str, str] = attrs.field(factory=dict, repr=False)
     credentials: dict[str, Mapped] = attrs.field(factory=dict, repr=False)
 
@@ -100,17 +154,6 @@ class LiteLLM:
         if len(self.warnings) < _MOST_WARNINGS:
             self.warnings.append(f"{place}: {text}")
 
-    def add(self, name: str, place: str, entry: Any, places: Mapping[str, str]) -> None:
-        """
-        Add an entry, unless there is one of that name.
-        """
-        if name in self.entries:
-            self.warn(place, f"there is another {name!r} before, which counts")
-            return
-        self.entries[name], self.places["providers", name] = entry, place
-        for key, at in places.items():
-            self.places["providers", name, key] = at
-
     def resolved(self, value: Any) -> Any:
         """
         Return *value*, or what the variable that it names holds; ``None`` if that is not set.
@@ -120,31 +163,61 @@ class LiteLLM:
             return {**self.environ, **self.variables}.get(name, "").strip() or None
         return value
 
+    def unset(self, key: str, value: Any) -> str | None:
+        """
+        Return what to do about the *value* of *key* if it names a variable that is not set.
+        """
+        if value is None or self.resolved(value) is not None:
+            return None
+        return f"{key} is {shown(value)}, and that variable is not set; set it"
+
+    def by_name(self) -> dict[str, LiteLLMEntry]:
+        """
+        Return the entries by their names; of those with one name, the first counts, and a warning says so.
+        """
+        chosen: dict[str, LiteLLMEntry] = {}
+        for entry in self.entries:
+            name = entry.own_name
+            if not name:
+                self.warn(entry.place, f"{entry.settings}, and is ignored")
+            elif chosen.setdefault(name, entry) is not entry:
+                self.warn(entry.place, f"there is another {name!r} before, which counts")
+        return chosen
+
 
 def read_litellm(path: Path, environ: Mapping[str, str]) -> LiteLLM:
     """
     Return what the configuration at *path* says, and the files that it includes.
 
     Raises:
-        ValueError: It, or what it includes, cannot be understood, or is not of that shape.
+        ValueError: It, or what it includes, cannot be understood.
         OSError: It cannot be read.
     """
     config = _whole(path)
+    found = LiteLLM(environ, config)
     variables = config.get("environment_variables")
-    found = LiteLLM(environ)
     for name, value in variables.items() if isinstance(variables, Mapped) else ():
         held = found.resolved(value)
         found.variables |= {} if held is None else {name: str(held)}
-    for entry in _list(config, "credential_list"):
+    for entry in _list(found, "credential_list"):
         if isinstance(entry.get("credential_values"), Mapped):
             found.credentials[str(entry.get("credential_name"))] = entry["credential_values"]
     for key in config:
         if key not in _SECTIONS:
             found.warn(config.places[key], f"unknown key {shown(key)!r}, which is ignored")
-    for entry in _list(config, "files_settings"):
-        _add_files_settings(found, entry)
-    for entry in _list(config, "model_list"):
-        _add_model(found, entry)
+    found.entries += [_of_files_settings(found, entry) for entry in _list(found, "files_settings")]
+    found.entries += [_of_model_list(found, entry) for entry in _list(found, "model_list")]
+    return found
+
+
+def places_of(entries: Mapping[str, LiteLLMEntry]) -> dict[tuple[str, ...], str]:
+    """
+    Return where *entries*, by their names, and their keys stand.
+    """
+    found: dict[tuple[str, ...], str] = {}
+    for name, entry in entries.items():
+        found["providers", name] = entry.place
+        found |= {("providers", name, key): place for key, place in entry.places.items()}
     return found
 
 
@@ -191,31 +264,35 @@ def _included(path: Path, config: Mapped) -> list[tuple[str, Path]]:
     return [(place, path.parent / name) for name in names]
 
 
-def _list(config: Mapped, key: str) -> Iterator[Mapped]:
-    entries = config.get(key) or []
-    if not isinstance(entries, list) or not all(isinstance(entry, Mapped) for entry in entries):
-        raise ValueError(f"{config.places[key]}: {key} must be a list of mappings")
-    yield from entries
+def _list(found: LiteLLM, key: str) -> list[Mapped]:
+    entries = found.config.get(key) or []
+    if isinstance(entries, list) and all(isinstance(entry, Mapped) for entry in entries):
+        return entries
+    found.problems.append(f"{found.config.places[key]}: {key} must be a list of mappings")
+    return []
 
 
-def _add_files_settings(found: LiteLLM, entry: Mapped) -> None:
+def _of_files_settings(found: LiteLLM, entry: Mapped) -> LiteLLMEntry:
     place = _place_of(entry, "custom_llm_provider")
     provider = found.resolved(entry.get("custom_llm_provider"))
     if not isinstance(provider, str) or not provider:
-        found.warn(place, "an entry of files_settings has no custom_llm_provider, and is ignored")
-        return
-    settings, places = _entry(found, provider, entry, f"files_settings of {provider!r}")
-    is_moved = provider == "openai" and isinstance(settings, dict) and "baseURL" in settings
-    found.add("files-openai" if is_moved else provider, place, settings, places)
+        why = "an entry of files_settings has no custom_llm_provider"
+        return LiteLLMEntry(name="", settings=why, place=place)
+    return _entry(
+        found,
+        entry,
+        f"files_settings of {provider!r}",
+        LiteLLMEntry(name=provider, provider=provider, settings="", place=place),
+    )
 
 
-def _add_model(found: LiteLLM, entry: Mapped) -> None:
+def _of_model_list(found: LiteLLM, entry: Mapped) -> LiteLLMEntry:
     place = _place_of(entry, "model_name")
-    name, params = entry.get("model_name"), entry.get("litellm_params")
+    name, params, info = entry.get("model_name"), entry.get("litellm_params"), entry.get("model_info")
     model = found.resolved(params.get("model")) if isinstance(params, Mapped) else None
-    if not isinstance(name, str) or not isinstance(params, Mapped) or not isinstance(model, str):
-        found.warn(place, "an entry of model_list lacks model_name, or a model in litellm_params, and is ignored")
-        return
+    if not isinstance(name, str) or not name or not isinstance(params, Mapped) or not isinstance(model, str):
+        why = "an entry of model_list lacks model_name, or a model in litellm_params"
+        return LiteLLMEntry(name="", settings=why, place=place)
     _warn_unknown(found, entry, ("model_name", "litellm_params", "model_info"), f"model {name!r}")
     provider, slash, rest = model.partition("/")
     if params.get("custom_llm_provider"):
@@ -223,20 +300,25 @@ def _add_model(found: LiteLLM, entry: Mapped) -> None:
         rest = model.removeprefix(f"{provider}/")
     elif not slash:
         provider, rest = "openai" if model.lower().startswith(_OPENAI_MODELS) else "", model
-    settings, places = _entry(found, provider, params, f"model {name!r}")
-    if name not in found.entries:
-        found.models[name] = {"provider": name, "model": rest}
-    found.add(name, place, settings, places)
+    described = LiteLLMEntry(
+        name=name,
+        provider=provider,
+        model=rest or model,
+        settings="",
+        place=place,
+        info=info if isinstance(info, Mapped) else Mapped(),
+    )
+    return _entry(found, params, f"model {name!r}", described)
 
 
-def _entry(found: LiteLLM, provider: str, given: Mapped, whose: str) -> tuple[Any, dict[str, str]]:
+def _entry(found: LiteLLM, given: Mapped, whose: str, entry: LiteLLMEntry) -> LiteLLMEntry:
     """
-    Return the entry that *given* means for LiteLLM's *provider*, or why there is none; and the places of its keys.
+    Return *entry* with what *given* means for its provider, or why that is nothing.
     """
-    kind, credential = _KINDS.get(provider), given.get(_CREDENTIAL)
+    kind, credential = _KINDS.get(entry.provider), given.get(_CREDENTIAL)
     given = given.over(found.credentials.get(str(credential)))
     if kind is None:
-        return _why_not(provider), {}
+        return attrs.evolve(entry, settings=_why_not(entry.provider), given=given, is_supported=False)
     known = {**_KEYS, **_KEYS_OF.get(kind, {})}
     problem = (
         f"{_CREDENTIAL} is {shown(credential)!r}, which is none of credential_list; add it there"
@@ -244,17 +326,21 @@ def _entry(found: LiteLLM, provider: str, given: Mapped, whose: str) -> tuple[An
         else _problem(found, kind, given, known)
     )
     if problem is not None:
-        return problem, {}
+        return attrs.evolve(entry, settings=problem, given=given)
     _warn_unknown(found, given, {*known, *(_IDENTITY if kind == "azure" else ()), _CREDENTIAL}, whose)
     values = ((name, found.resolved(given.get(key))) for key, name in known.items())
-    entry = {"kind": kind} | {name: str(one) for name, one in values if one is not None}  # versions are dates to YAML
+    settings = {"kind": kind} | {
+        name: str(one) for name, one in values if one is not None
+    }  # versions are dates to YAML
     for name in _FROM_ENVIRONMENT if kind == "vertex" else ():  # also beside credentials of the entry
         held = next(filter(None, (found.resolved(_VARIABLE + one) for one in KINDS[kind].variables[name])), None)
         if held is not None:
-            entry.setdefault(name, held)
-    if provider in _NEED_ADDRESS and "baseURL" not in entry:
-        return f"{provider} has no api_base, so its key would go to OpenAI; add one", {}
-    return entry, {name: given.places[key] for key, name in known.items() if key in given}
+            settings.setdefault(name, held)
+    if entry.provider in _NEED_ADDRESS and "baseURL" not in settings:
+        why = f"{entry.provider} has no api_base, so its key would go to OpenAI; add one"
+        return attrs.evolve(entry, settings=why, given=given)
+    places = {name: given.places[key] for key, name in known.items() if key in given}
+    return attrs.evolve(entry, settings=settings, places=places, given=given)
 
 
 def _problem(found: LiteLLM, kind: str, given: Mapped, known: Iterable[str]) -> str | None:
@@ -262,10 +348,10 @@ def _problem(found: LiteLLM, kind: str, given: Mapped, known: Iterable[str]) -> 
     Return why what *given* says of a *kind* cannot be used.
     """
     for key in known:
-        value = found.resolved(given.get(key))
-        if given.get(key) is not None and value is None:
-            return f"{key} is {shown(given[key])}, and that variable is not set; set it"
-        if isinstance(value, list | Mapped):
+        unset = found.unset(key, given.get(key))
+        if unset is not None:
+            return unset
+        if isinstance(given.get(key), list | Mapped):
             return f"{key} must be text"
     unused = _unused_identity(given) if kind == "azure" and not given.get("api_key") else None
     why = "an identity of Azure is that of the environment, as AZURE_TENANT_ID, AZURE_CLIENT_ID, … name it"
