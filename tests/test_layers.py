@@ -48,6 +48,8 @@ _ONLY_THERE: Final[Mapping[str, tuple[str, ...]]] = {
     "opentelemetry": ("billing",),
     "click": ("cli",),
     "rich": ("cli",),
+    "sqlalchemy": ("gateway",),
+    "alembic": ("gateway",),
 }
 
 

@@ -1,0 +1,80 @@
+"""
+A PostgreSQL server of Debian's for tests: in a temporary folder, behind a socket there, without a port.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import attrs
+import pytest
+
+_USER: Final = "postgres"
+_FAST: Final = "-c fsync=off -c full_page_writes=off -c max_connections=300 -c shared_buffers=16MB -c listen_addresses="
+
+
+@attrs.frozen
+class Postgres:
+    """
+    A server that runs.
+    """
+
+    socket: Path
+    binaries: Path
+
+    def database(self) -> str:
+        """
+        Make an empty database, and return its address.
+        """
+        name = f"d{uuid.uuid4().hex}"
+        _run(self.binaries, "createdb", "--host", str(self.socket), "--username", _USER, name)
+        return f"postgresql://{_USER}@/{name}?host={self.socket}"
+
+    def ask(self, url: str, query: str) -> str:
+        """
+        Return what *query* answers in the database at *url*.
+        """
+        name = url.partition("@/")[2].partition("?")[0]
+        return _run(self.binaries, "psql", "-h", str(self.socket), "-U", _USER, "-At", "-c", query, name)
+
+
+@contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    """
+    Start a server for the block, as the user ``postgres`` where the tests run as root; skip where there is none.
+    """
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.skip("no PostgreSQL server: apt-get install postgresql")
+    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as folder:
+        home, binaries = Path(folder), found[-1].parent
+        if os.geteuid() == 0:
+            shutil.chown(home, _USER)
+        data = str(home / "data")
+        _run(binaries, "initdb", "-D", data, "-A", "trust", "-U", _USER, "-E", "UTF8", "--no-sync", as_owner=True)
+        options = f"{_FAST} -k {home}"
+        log = str(home / "log")
+        _run(binaries, "pg_ctl", "-D", data, "-o", options, "-l", log, "-w", "start", as_owner=True)
+        try:
+            yield Postgres(home, binaries)
+        finally:
+            _run(binaries, "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop", as_owner=True)
+
+
+def _run(binaries: Path, program: str, *arguments: str, as_owner: bool = False) -> str:
+    is_root = os.geteuid() == 0 and as_owner
+    command = [*(["runuser", "-u", _USER, "--"] if is_root else []), str(binaries / program), *arguments]
+    with tempfile.TemporaryFile("w+") as output:  # a pipe would stay open in the server
+        done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, cwd="/", check=False)
+        output.seek(0)
+        text = output.read()
+    assert done.returncode == 0, text
+    return text.strip()

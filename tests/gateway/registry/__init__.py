@@ -1,0 +1,3 @@
+"""
+Tests of the registry, each on SQLite and on PostgreSQL.
+"""
