@@ -1,0 +1,3 @@
+"""
+What the gateway knows, in SQL: files, uploads, batches, keys and money, on SQLite or PostgreSQL.
+"""

@@ -1,0 +1,223 @@
+"""
+The database: its connections, transactions and versions; SQLite or PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import attrs
+from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from aikit.gateway.registry.errors import UnfitValueError
+from aikit.gateway.registry.schema import HEAD, SCHEMA, VERSIONS
+from aikit.storage.errors import StoreError, telling_faults
+from aikit.storage.locks import locked
+from aikit.storage.private import create_private, make_private
+
+_PATIENCE_S: Final = 30
+_CONNECTIONS: Final = 8
+_MORE: Final = 24  # while many threads are busy at once
+_LOCK: Final = 0x61696B6974  # "aikit", among PostgreSQL's advisory locks
+_PRAGMAS: Final = (f"busy_timeout = {_PATIENCE_S * 1000}", "foreign_keys = ON", "cache_size = -512")
+# What Prisma, and so LiteLLM, writes into the address of a database, and psycopg does not know.
+_PRISMAS: Final = frozenset(
+    ("schema", "connection_limit", "pool_timeout", "pgbouncer", "socket_timeout", "statement_cache_size")
+)
+
+
+@attrs.define(eq=False)
+class Database:
+    """
+    A database that several threads and processes share.
+
+    On SQLite one thread of this process writes at a time, behind ``_writing``; for other processes SQLite waits.
+    No code of a caller runs under it.
+    """
+
+    engine: Engine
+    path: Path | None
+    _writer: Engine = attrs.field(init=False)
+    _writing: Any = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._writer = self.engine.execution_options(is_write=True)
+        self._writing = nullcontext() if self.path is None else threading.Lock()
+
+    @classmethod
+    def open(cls, url: str) -> Database:
+        """
+        Open the database at *url*, and bring it to the schema of this version; it is made where there is none.
+
+        Raises:
+            ValueError: *url* is no address of a database of these two kinds, or needs a library that is not there.
+            StoreError: It cannot be reached or read, or a newer aikit wrote it.
+        """
+        database = _opened(url)
+        try:
+            database.migrate()
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """
+        Lend a connection for queries that see one state.
+        """
+        with self._telling_faults(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """
+        Lend a connection inside a transaction; it is undone when an error leaves the block.
+        """
+        with self._telling_faults(), self._writing, self._writer.begin() as connection:
+            yield connection
+
+    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """
+        Return an insert that knows ``ON CONFLICT``.
+        """
+        return sqlite.insert(table) if self.path is not None else postgresql.insert(table)
+
+    def migrate(self) -> None:
+        """
+        Bring the schema to `HEAD`; of several processes that start at once, one does it and the others wait.
+        """
+        with self._telling_faults():
+            if self.path is None:
+                if _version(self.engine) != HEAD:
+                    self._upgrade()
+                return
+            make_private(self.path.parent)
+            create_private(self.path)  # what SQLite makes beside it, it makes with the same mode
+            with locked(self.path.with_name(f"{self.path.name}.lock")):
+                with self.engine.connect() as connection:
+                    connection.connection.driver_connection.execute("PRAGMA journal_mode = WAL").fetchall()  # type: ignore[union-attr]  # it is there
+                if _version(self.engine) != HEAD:
+                    self._upgrade()
+
+    def close(self) -> None:
+        """
+        Close all connections that rest.
+        """
+        self.engine.dispose()
+
+    def _upgrade(self) -> None:
+        upgrade = import_module("aikit.gateway.registry.upgrade")  # loads Alembic, which few starts need
+        with self._writer.begin() as connection:
+            if self.path is None:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+                connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+                connection.execute(text(f"SET LOCAL search_path TO {SCHEMA}"))
+            upgrade.upgrade(connection, str(self.path or self.engine.url.render_as_string()))
+
+    @contextmanager
+    def _telling_faults(self) -> Iterator[None]:
+        """
+        Turn errors of the database into a `StoreError` that says what to do; refusals and conflicts go through.
+        """
+        try:
+            yield
+        except IntegrityError:
+            raise
+        except PoolTimeoutError as error:
+            raise StoreError(
+                message="all connections to the database are in use; try again", code="storage_busy"
+            ) from error
+        except StatementError as error:
+            if isinstance(error.orig, UnfitValueError):
+                raise error.orig from None
+            self._tell(error)
+        except SQLAlchemyError as error:
+            self._tell(error)
+
+    def _tell(self, error: SQLAlchemyError) -> NoReturn:
+        cause = error.orig if isinstance(error, DBAPIError) else None
+        if self.path is not None and cause is not None:
+            with telling_faults(self.path.parent):
+                raise cause from error
+        where = self.engine.url.render_as_string(hide_password=True)
+        reason = " ".join(str(cause or error).split())
+        raise StoreError(
+            message=f"the database {where} cannot be used: {reason}; check that it runs, and its address",
+            code="storage_unavailable",
+        ) from error
+
+
+def _opened(url: str) -> Database:
+    try:
+        address = make_url(url)
+        backend = address.get_backend_name()
+    except (SQLAlchemyError, ValueError) as error:
+        raise ValueError(f"the address of the database cannot be read: {type(error).__name__}") from None
+    if backend == "sqlite":
+        if not address.database or address.database == ":memory:":
+            raise ValueError("the gateway needs an SQLite file: sqlite:////path/to/gateway.db")
+        return _sqlite(Path(address.database))
+    if backend in {"postgresql", "postgres"}:
+        query = {name: value for name, value in address.query.items() if name not in _PRISMAS}
+        return _postgresql(address.set(drivername="postgresql+psycopg", query=query))
+    raise ValueError(f"databases are sqlite:///PATH and postgresql://USER:PASSWORD@HOST/NAME, not {backend}")
+
+
+def _sqlite(path: Path) -> Database:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        connect_args={"timeout": _PATIENCE_S, "check_same_thread": False, "isolation_level": None},
+        pool_size=_CONNECTIONS,
+        max_overflow=_MORE,
+        hide_parameters=True,
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return Database(engine=engine, path=path)
+
+
+def _postgresql(address: Any) -> Database:
+    options: Mapping[str, Any] = {"connect_timeout": 10, "prepare_threshold": None, "client_encoding": "utf8"}
+    try:
+        engine = create_engine(
+            address,
+            connect_args=dict(options),
+            pool_size=_CONNECTIONS,
+            max_overflow=_MORE,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            execution_options={"schema_translate_map": {None: SCHEMA}},
+        )
+    except ModuleNotFoundError as error:
+        raise ValueError("PostgreSQL needs psycopg: pip install 'aikit-client[gateway,postgres]'") from error
+    return Database(engine=engine, path=None)
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin(connection: Connection) -> None:
+    """
+    Begin a transaction that writes by taking the lock at once: one that reads first could not wait for it later.
+    """
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("is_write") else "BEGIN")
+
+
+def _version(engine: Engine) -> str | None:
+    schema = None if engine.dialect.name == "sqlite" else SCHEMA
+    with engine.connect() as connection:
+        if not inspect(connection).has_table(VERSIONS, schema=schema):
+            return None
+        table = VERSIONS if schema is None else f"{schema}.{VERSIONS}"
+        return connection.execute(text(f"SELECT version_num FROM {table}")).scalar()  # noqa: S608  constants

@@ -1,0 +1,3 @@
+"""
+The versions of the schema, for Alembic.
+"""

@@ -1,0 +1,3 @@
+"""
+One module for each version; a released one is never changed.
+"""
