@@ -19,6 +19,7 @@ import pytest
 from tests.cli.conftest import batch_lines
 from tests.cli.processes import PROGRAM, Terminal, run, seen_here
 from tests.cli.server import SMALL, file, serving
+from tests.stopwatch import Stopwatch
 
 pytestmark = pytest.mark.slow
 
@@ -145,10 +146,10 @@ def test_interrupt_during_uploads_tells_what_was_done(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline().startswith(b"file-1\t")
         assert server.has_big.wait(20)
-        pressed = time.monotonic()
+        watch = Stopwatch()
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
-        assert time.monotonic() - pressed < 2
+        assert watch.stop() < 2
     assert process.returncode == 130
     assert err.decode() == "stopped by Ctrl-C: 1 uploaded (small.bin), 1 not (big.bin)\n"
 
@@ -172,10 +173,10 @@ def test_interrupt_while_nobody_answers_the_door(argv: tuple[str, ...], good: Pa
         command = [*PROGRAM, "--base-url", url, "--provider", "openai", "files", *argv, *files]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         time.sleep(1)
-        pressed = time.monotonic()
+        watch = Stopwatch()
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
-        assert time.monotonic() - pressed < 2
+        assert watch.stop() < 2
     assert process.returncode == 130
     assert err.decode().strip().startswith("stopped by Ctrl-C")
 

@@ -58,7 +58,7 @@ def test_immediate_runs_callbacks_on_the_pools_thread() -> None:
         result = client.files.retrieve(
             "file-1", {"on_terminate": lambda _: names.append(threading.current_thread().name)}
         )
-        assert result.wait(5)
+        assert result.wait(20)
         assert len(names) == 1
         assert names[0].startswith("aikit")
 
@@ -122,7 +122,7 @@ def test_tk_runs_callbacks_in_the_main_loop_also_when_it_starts_later() -> None:
         OpenAIClient("k", base_url=server.url, dispatcher=dispatch.tk(widget)) as client,
     ):
         result = client.files.retrieve("file-1", {"on_terminate": lambda _: seen.append(threading.get_ident())})
-        assert result.wait(5)
+        assert result.wait(20)
         assert seen == []
         widget.turn()
         assert seen == [threading.get_ident()]
@@ -224,7 +224,7 @@ def test_a_dispatcher_of_ones_own_needs_deliver_only() -> None:
     with serving(answer(200, FILE)) as server:
         client = OpenAIClient("k", base_url=server.url, dispatcher=Own())
         result = client.files.retrieve("file-1", {"on_terminate": seen.append})
-        assert result.wait(5)
+        assert result.wait(20)
         client.close()
         time.sleep(0)
     assert seen == [result]

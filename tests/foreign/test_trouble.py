@@ -12,6 +12,7 @@ import pytest
 from aikit import OpenAIClient
 from tests.foreign.aimock import BODY_MAX_BYTES, Aimock
 from tests.foreign.conftest import Manner, noise
+from tests.stopwatch import Stopwatch
 
 pytestmark = pytest.mark.foreign
 
@@ -72,24 +73,24 @@ def test_a_server_that_hangs_up_is_a_connection_error(client: OpenAIClient, mann
 
 def test_a_server_that_hangs_is_a_timeout(client: OpenAIClient, manner: Manner) -> None:
     """An answer that does not come in time ends the call when *timeout* says."""
-    started = time.monotonic()
+    watch = Stopwatch()
 
     result = manner(client.files.content, "file-x", extra_headers=HANGS, timeout=0.3, max_retries=0)
 
     assert [error.code for error in result.errors] == ["timeout"]
-    assert time.monotonic() - started < 2
+    assert watch.stop() < 2
 
 
 def test_a_call_on_a_server_that_hangs_can_be_cancelled(client: OpenAIClient, tmp_path: Path) -> None:
     """Cancelling cuts a blocked exchange off at once, and nothing is left on disk."""
     result = client.files.download("file-x", tmp_path / "x.bin", {"extra_headers": HANGS, "background": True})
     time.sleep(0.3)
-    started = time.monotonic()
+    watch = Stopwatch()
 
     assert result.cancel()
-    assert result.wait(2)
+    assert result.wait(20)
 
-    assert time.monotonic() - started < 1
+    assert watch.stop() < 1
     assert [error.code for error in result.errors] == ["cancelled"]
     assert list(tmp_path.iterdir()) == []
 

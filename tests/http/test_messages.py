@@ -142,9 +142,9 @@ def test_hiding_secrets_of_long_addresses_takes_no_time(piece: str) -> None:
     """
     64 KiB of any delimiter or name are gone through once.
     """
-    started = time.process_time()
+    started = time.thread_time()
     redacted("https://h/" + piece * (65_536 // len(piece)))
-    assert time.process_time() - started < 1
+    assert time.thread_time() - started < 1
 
 
 def test_request_is_pickled_without_body_and_secrets() -> None:

@@ -170,9 +170,9 @@ def test_large_and_deep_bodies_are_read_in_part(body: str) -> None:
     """
     Depth, number and length of what is looked at are bounded, whatever the body is made of.
     """
-    started = time.process_time()
+    started = time.thread_time()
     error = error_from(_answer(body, 400))
-    assert time.process_time() - started < 2
+    assert time.thread_time() - started < 2
     assert 0 < len(error.message) < 2_100
 
 
@@ -270,9 +270,9 @@ def test_broken_pages_take_no_time(piece: str) -> None:
     """
     A megabyte of tags that never end is gone through once.
     """
-    started = time.process_time()
+    started = time.thread_time()
     error_from(_answer(piece * (1_000_000 // len(piece)), 500))
-    assert time.process_time() - started < 2
+    assert time.thread_time() - started < 2
 
 
 @pytest.mark.parametrize(

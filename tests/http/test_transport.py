@@ -43,6 +43,7 @@ from tests.scripted_server import (
     tunnelling,
     without_reading_body,
 )
+from tests.stopwatch import Stopwatch
 
 CONTENT = b"x" * 300_000
 ERROR = b'{"error":{"message":"no","type":"t","param":null,"code":"c"}}'
@@ -139,9 +140,9 @@ def test_rate_limit_waits_as_long_as_the_provider_asks(
     Each form of Retry-After is obeyed: not before it, and not by our own longer backoff.
     """
     with serving(answer(429, ERROR, headers), answer(200, FILE)) as server:
-        started = time.monotonic()
+        watch = Stopwatch()
         assert client(server).files.retrieve("file-1").success
-        assert time.monotonic() - started < 2
+        assert watch.stop() < 2
 
 
 def test_retry_after_beyond_two_minutes_is_told_at_once(client: Callable[..., OpenAIClient]) -> None:
@@ -252,10 +253,10 @@ def test_silent_server_is_a_timeout(client: Callable[..., OpenAIClient]) -> None
     A server that sends nothing for *timeout* seconds ends the attempt.
     """
     with serving(silent()) as server:
-        started = time.monotonic()
+        watch = Stopwatch()
         result = client(server).files.retrieve("file-1", {"timeout": 0.3, "max_retries": 0})
         assert [error.code for error in result.errors] == ["timeout"]
-        assert time.monotonic() - started < 2
+        assert watch.stop() < 2
 
 
 def test_slow_answer_within_the_timeout_is_read(client: Callable[..., OpenAIClient]) -> None:
@@ -410,10 +411,10 @@ def test_cancel_cuts_a_blocked_exchange_off(client: Callable[..., OpenAIClient])
     with serving(silent()) as server:
         result = client(server).files.retrieve("file-1", {"background": True, "timeout": 30})
         time.sleep(0.3)
-        started = time.monotonic()
+        watch = Stopwatch()
         assert result.cancel()
-        assert result.wait(5)
-        assert time.monotonic() - started < 1
+        assert result.wait(20)
+        assert watch.stop() < 1
         assert [error.code for error in result.errors] == ["cancelled"]
 
 
@@ -427,10 +428,10 @@ def test_cancel_in_the_middle_of_a_body_stops_sending(client: Callable[..., Open
     with serving(without_reading_body(silent())) as server:
         result = client(server).files.create(path, "user_data", {"background": True, "timeout": 30})
         time.sleep(0.3)
-        started = time.monotonic()
+        watch = Stopwatch()
         result.cancel()
-        assert result.wait(5)
-        assert time.monotonic() - started < 1
+        assert result.wait(20)
+        assert watch.stop() < 1
     assert [error.code for error in result.errors] == ["cancelled"]
 
 
@@ -568,10 +569,10 @@ def test_cancel_cuts_an_exchange_over_tls_off(
         result = client(server).files.retrieve("file-1", {"background": True, "timeout": 30})
         while not server.received:
             time.sleep(0.01)
-        started = time.monotonic()
+        watch = Stopwatch()
         result.cancel()
-        assert result.wait(5)
-        assert time.monotonic() - started < 1
+        assert result.wait(20)
+        assert watch.stop() < 1
         assert [error.code for error in result.errors] == ["cancelled"]
 
 
@@ -675,7 +676,7 @@ def test_cancel_at_any_moment_is_never_lost(client: Callable[..., OpenAIClient])
             result = made.files.retrieve("file-1", {"background": True, "max_retries": 0})
             time.sleep(moment / 10_000)
             result.cancel()
-            assert result.wait(1)
+            assert result.wait(20)
             assert [error.code for error in result.errors] == ["cancelled"]
 
 
@@ -694,7 +695,7 @@ def test_cancel_while_connecting_is_quick() -> None:
             result = made.files.retrieve("file-1", {"background": True})
             time.sleep(0.3)
             result.cancel()
-            assert result.wait(2)
+            assert result.wait(20)
             assert [error.code for error in result.errors] == ["cancelled"]
         for filler in fillers:
             filler.close()
@@ -720,7 +721,7 @@ def test_cancelling_never_hits_the_connection_of_another_call(
 
         download = made.files.download("file-1", tmp_path / "out.bin", {"background": True, "on_progress": slow})
         started.set()
-        assert download.wait(5)
+        assert download.wait(20)
         assert others[0].wait(5)
         assert others[0].success, others[0].errors
         assert server.connections == 1
@@ -760,10 +761,10 @@ def test_cancel_in_the_tls_handshake_is_quick() -> None:
     ):
         result = made.files.retrieve("file-1", {"background": True})
         time.sleep(0.5)
-        started = time.monotonic()
+        watch = Stopwatch()
         result.cancel()
-        assert result.wait(5)
-        assert time.monotonic() - started < 1
+        assert result.wait(20)
+        assert watch.stop() < 1
 
 
 def test_stream_through_a_proxy_stays_in_its_tunnel(
@@ -910,10 +911,10 @@ def test_a_body_without_a_length_that_was_cut_off_is_not_taken_for_whole() -> No
     context = CallContext()
     with serving(endless) as server:
         threading.Timer(0.2, context.cancel).start()
-        started = time.monotonic()
+        watch = Stopwatch()
         with pytest.raises(CancelledError):
             http_transport().send(Request(method="GET", url=f"{server.url}/files"), context)
-        assert time.monotonic() - started < 1
+        assert watch.stop() < 1
 
 
 @pytest.mark.parametrize(("answered_s", "is_answered"), [(0.3, True), (3, False)])
@@ -924,11 +925,11 @@ def test_a_cancelled_call_waits_a_moment_for_what_is_to_be_undone(answered_s: fl
     context = CallContext()
     with serving(answer(200, FILE, after_s=answered_s)) as server:
         threading.Timer(0.1, context.cancel).start()
-        started = time.monotonic()
+        watch = Stopwatch()
         request = Request(method="POST", url=f"{server.url}/uploads", cancel_grace_s=0.6)
         if is_answered:
             assert http_transport().send(request, context).body == FILE
         else:
             with pytest.raises(CancelledError):
                 http_transport().send(request, context)
-        assert time.monotonic() - started < 1
+        assert watch.stop() < 1

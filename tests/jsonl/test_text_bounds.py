@@ -176,7 +176,7 @@ def test_a_long_text_takes_time_in_step_with_its_length(piece: str) -> None:
     text_bounds("a")
     took = []
     for size in (100_000, 1_000_000):
-        start = time.process_time()
+        start = time.thread_time()
         text_bounds(piece * (size // len(piece)))
-        took.append(time.process_time() - start)
+        took.append(time.thread_time() - start)
     assert took[1] < 30 * took[0] + 0.1

@@ -26,6 +26,8 @@ from aikit.runtime.scheduler import Scheduler, gather_beside
 from aikit.runtime.task import Task
 from aikit.types.errors import CancelledError, OpenAIError
 from aikit.types.progress import Progress
+from tests.stopwatch import Stopwatch
+from tests.threads import Threads
 
 REQUEST = Request(method="GET", url="http://here/")
 Drive = Callable[[Task], Outcome]
@@ -249,13 +251,13 @@ def test_who_makes_flows_may_ask_its_thread_to_end(threads: int, wish: BaseExcep
         yield asking(0)
         raise wish
 
-    call, started = call_of(together(flows(), 2), Busy()), time.monotonic()
+    call, watch = call_of(together(flows(), 2), Busy()), Stopwatch()
     if threads:
         assert [error.code for error in on_pool(threads)(call).errors] == ["unexpected_error"]
     else:
         with pytest.raises(type(wish)):
             call.run_here(gather_beside)
-    assert time.monotonic() - started < 5
+    assert watch.stop() < 5
     assert [error.keeps for error in told] == [True]
 
 
@@ -321,10 +323,10 @@ def test_cancelling_reaches_all(threads: int, pause_s: float) -> None:
     call.on_done = lambda _: over.set()
     pool.submit(call)
     time.sleep(0.1)
-    started = time.monotonic()
+    watch = Stopwatch()
     call.cancel()
-    assert over.wait(2)
-    assert time.monotonic() - started < 1
+    assert over.wait(20)
+    assert watch.stop() < 1
     assert call.outcome is not None
     assert isinstance(call.outcome.errors[0], CancelledError)
     pool.close()
@@ -349,9 +351,9 @@ def test_work_is_answered_with_what_it_gives_and_can_be_stopped(drive: str) -> N
 
     run = inline if drive == "inline" else on_pool(3)
     assert run(call_of(together([adding(1), adding(2)]), Busy(0.0))).value == [2, 3]
-    started = time.monotonic()
+    watch = Stopwatch()
     outcome = run(call_of(together([working(), asking(7)]), Busy(0.05, iter([500]))))
-    assert time.monotonic() - started < 1
+    assert watch.stop() < 1
     assert [error.message for error in outcome.errors] == ["flow 7 got 500"]
 
 
@@ -399,12 +401,12 @@ def test_cancelling_waits_for_no_slow_maker_of_flows() -> None:
     call = call_of(together(flows()), Busy())
     call.on_done = lambda _: over.set()
     pool.submit(call)
-    assert is_slow.wait(5)
-    started = time.monotonic()
+    assert is_slow.wait(20)
+    watch = Stopwatch()
     call.cancel()
-    assert time.monotonic() - started < 1
+    assert watch.stop() < 1
     may_go_on.set()
-    assert over.wait(5)
+    assert over.wait(20)
     pool.close()
 
 
@@ -442,7 +444,7 @@ def test_ctrl_c_gives_nothing_up() -> None:
 
     def flows() -> Iterator[Flow[None]]:
         yield interrupted()
-        assert is_begun.wait(5)
+        assert is_begun.wait(20)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -472,10 +474,10 @@ def test_ctrl_c_waits_for_no_stuck_maker_of_flows() -> None:
 
     presser = threading.Thread(target=press)
     presser.start()
-    began = time.monotonic()
+    watch = Stopwatch()
     with pytest.raises(KeyboardInterrupt):
         call_of(together(flows(), 1), Busy(0.0)).run_here(gather_beside)
-    assert time.monotonic() - began < 2
+    assert watch.stop() < 2
     presser.join()
     (left,) = set(threading.enumerate()) - before
     assert left.daemon  # so that it does not hold up the end of the program either
@@ -513,13 +515,13 @@ def test_who_waits_holds_no_thread() -> None:
     """
     On a pool of two, three hundred groups wait with two threads and the timer.
     """
-    before = threading.active_count()
+    threads = Threads()
     pool, left = Scheduler(2, lambda: 0), threading.Semaphore(0)
     for _ in range(300):
         call = call_of(together([asking(number, 0.2) for number in range(3)]), Busy(0.0))
         call.on_done = lambda _: left.release()
         pool.submit(call)
-    assert threading.active_count() - before <= 3
+    assert len(threads.now()) <= 3
     for _ in range(300):
         assert left.acquire(timeout=10)
     pool.close()

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.scripted_server import FILE, ScriptedServer, answer, serving, silent
+from tests.stopwatch import Stopwatch
 
 pytestmark = pytest.mark.slow
 
@@ -85,10 +86,10 @@ def interrupted(program: subprocess.Popen[str], after: str) -> tuple[int, str, s
         while (line := program.stdout.readline()).strip() != after:
             assert line, "the program ended early"
         time.sleep(0.3)
-        before = time.monotonic()
+        watch = Stopwatch()
         program.send_signal(signal.SIGINT)
         code, out, err = ended(program)
-        return code, out, err, time.monotonic() - before
+        return code, out, err, watch.stop()
 
 
 def test_program_that_does_not_end_leaves_nothing_to_later_tests(slow: ScriptedServer) -> None:

@@ -76,6 +76,6 @@ def test_a_long_reset_takes_no_time(piece: str) -> None:
     """
     Only so much of it is read.
     """
-    began = time.perf_counter()
+    began = time.thread_time()
     _told(piece * 65_536)
-    assert time.perf_counter() - began < 0.1
+    assert time.thread_time() - began < 0.1

@@ -238,7 +238,7 @@ def test_waiting_for_a_file_ends_with_its_call(make: Make, resource: Resource) -
     result = client.batches.create(file.id, "/v1/chat/completions", {"background": True})
     assert not result.wait(0.3)
     result.cancel()
-    assert result.wait(5)
+    assert result.wait(20)
     assert [error.code for error in result.errors] == ["cancelled"]
     assert not [method for method, path, _ in resource.asked if method == "POST" and "batches" in path]
 

@@ -5,7 +5,6 @@ Errors in Google's shape.
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from aikit.providers.config import ProviderSettings
 from aikit.providers.gemini.provider import GeminiProvider
 from aikit.types.error_words import ErrorWords, read_error
 from tests.scripted_server import answer, reset, serving
+from tests.stopwatch import Stopwatch
 
 _RPC = "type.googleapis.com/google.rpc"
 _BAD = {"@type": f"{_RPC}.BadRequest", "fieldViolations": [{"field": "batch.model", "description": "no such model"}]}
@@ -67,10 +67,10 @@ def test_a_delay_that_google_asks_for_is_heeded(
     file = {"name": "files/a", "createTime": "2026-11-30T08:00:00Z", "sizeBytes": "1"}
     steps = answer(status, body), answer(200, json.dumps(file).encode())
     with serving(*steps) as server, OpenAIClient("AIza-0", provider="gemini", base_url=server.url) as client:
-        started = time.monotonic()
+        watch = Stopwatch()
         result = client.files.retrieve("file-a")
         assert (len(server.received), result.success) == (requests, requests == 2)
-    assert time.monotonic() - started < 20
+    assert watch.stop() < 20
 
 
 def test_a_file_that_is_not_there_is_not_found_though_google_says_403(monkeypatch: pytest.MonkeyPatch) -> None:

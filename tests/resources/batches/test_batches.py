@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from aikit import (
 )
 from tests.batch_server import batch_server
 from tests.scripted_server import Step, answer, reset, serving
+from tests.threads import Threads
 
 WIRE: dict[str, Any] = {
     "id": "batch_1",
@@ -78,7 +78,7 @@ def test_what_openai_would_refuse_is_not_sent() -> None:
     """
     with OpenAIClient("k", base_url="https://api.openai.com/v1") as client:
         result = client.batches.create("file-1", "/chat/completions", {"completion_window": "1h", "background": True})
-        assert result.wait(5)
+        assert result.wait(20)
     assert [(error.code, error.param) for error in result.errors] == [
         ("invalid_value", "endpoint"),
         ("invalid_value", "completion_window"),
@@ -277,8 +277,9 @@ def test_many_batches_are_waited_for_with_few_threads() -> None:
     """
     Hundreds of waiting calls are parked: they hold no thread.
     """
+    threads = Threads()
     with serving(said(status="in_progress")) as server, OpenAIClient("k", base_url=server.url) as client:
         results = [client.batches.wait("batch_1", {"background": True}) for _ in range(300)]
-        assert sum(thread.name.startswith("aikit") for thread in threading.enumerate()) <= 7
+        assert len(threads.now()) <= 7
         client.close(cancel=True)
     assert {error.code for result in results for error in result.errors} == {"cancelled"}

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
-import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +18,8 @@ from aikit.types.costs import OpenAIBatchCost
 from aikit.types.usage import Usage
 from tests.billing.account_server import SILENT, AccountServer, account_server, ended_batch
 from tests.billing.lines import answer, file_of, never_asked, usage
+from tests.stopwatch import Stopwatch
+from tests.threads import Threads
 
 _PRICES = {"gpt-4o-mini": {"batch": {"input": "1", "cached_input": "0.5", "output": "4"}}}
 _QUICK = {"poll_interval": 0.01}
@@ -341,9 +341,9 @@ def test_silence_about_the_files_is_not_waited_out(
     """
     monkeypatch.setattr("aikit.resources.call._SHORT_S", 0.1)
     server.files["file-out"] = SILENT
-    began = time.monotonic()
+    watch = Stopwatch()
     assert _client(server, tmp_path).batches.wait("batch_1", _QUICK).success
-    assert time.monotonic() - began < 0.45
+    assert watch.stop() < 0.45
     assert server.contents == ["file-out"]
 
 
@@ -415,10 +415,10 @@ def test_many_batches_waited_for_at_once_are_all_booked(server: AccountServer, t
     for batch_id in ids:
         server.batches[batch_id] = ended_batch(batch_id, output_file_id="file-out")
     seen: list[OpenAIBatchEvent] = []
-    before = threading.active_count()
+    threads = Threads()
     with _client(server, tmp_path, hooks=[seen.append]) as client:
         waits = [client.batches.wait(batch_id, _QUICK | {"background": True}) for batch_id in ids]
-        assert threading.active_count() - before <= 7 + 17  # the pool's and the timer's; the server has one each
+        assert len(threads.now()) <= 7 + 17  # the pool's and the timer's; the server has one each
     assert all(wait.success for wait in waits)
     assert sorted(event.batch_id for event in seen if event.kind == "ended") == sorted(ids)
     assert len(seen) == 600

@@ -18,6 +18,7 @@ import pytest
 
 from aikit import OpenAIClient, OpenAIFileManyParameters, OpenAIFileManyProgress
 from tests.files_server import FilesServer, files_server
+from tests.stopwatch import Stopwatch
 
 
 @pytest.fixture(autouse=True)
@@ -277,9 +278,9 @@ def test_cancelling_keeps_what_is_done_and_tells_the_rest(
         while len(server.contents) < 5:
             time.sleep(0.005)
         result.cancel()
-        began = time.monotonic()
+        watch = Stopwatch()
         result.wait(10)
-        assert time.monotonic() - began < 1
+        assert watch.stop() < 1
     else:
         threading.Timer(0.4, lambda: client.close(cancel=True)).start()
         result = client.files.create_many(folder, "user_data", options)
@@ -332,7 +333,7 @@ def test_turns_that_are_far_hold_no_thread(client: OpenAIClient, server: FilesSe
     assert client.files.list().success
     time.sleep(0.1)
     result.cancel()
-    assert result.wait(1)
+    assert result.wait(20)
     assert sorted(statuses(result)) == ["cancelled", "cancelled", "cancelled", "uploaded"]  # whoever came first
     assert len(server.uploads) == 1
 
@@ -367,11 +368,11 @@ def test_who_is_held_back_can_be_stopped(client: OpenAIClient, server: FilesServ
     while not server.uploads:
         time.sleep(0.005)
     time.sleep(0.1)
-    began = time.monotonic()
+    watch = Stopwatch()
     if how == "cancel":
         result.cancel()
-    assert result.wait(5)
-    assert time.monotonic() - began < 1.5
+    assert result.wait(20)
+    assert watch.stop() < 1.5
     assert set(statuses(result)) == {"cancelled"}
     assert len(server.uploads) <= 2
 
@@ -475,7 +476,7 @@ def test_cancelling_while_the_list_is_read_ends_the_call(
     result = client.files.create_many(folder, "user_data", {**options, "background": True})
     assert not result.wait(0.2)
     result.cancel()
-    assert result.wait(5)
+    assert result.wait(20)
     assert (result.counts.cancelled, len(server.uploads)) == (130, 130)
 
 

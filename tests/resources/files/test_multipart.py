@@ -17,6 +17,7 @@ import pytest
 from aikit import OpenAIClient, Progress
 from aikit.validation.limits import limits_for
 from tests.scripted_server import Exchange
+from tests.stopwatch import Stopwatch
 from tests.upload_server import UploadServer, answer_lost, failed, refused, slow, upload_server
 
 PART: Final = 100_000
@@ -146,9 +147,9 @@ def test_who_cancels_a_call_that_gives_its_upload_up_does_not_stop_that(monkeypa
     with upload_server(part_2=refused) as server, client_of(server.url) as client:
         options = {"background": True, "filename": "a.bin"}
         result = client.files.create(content_of(950_000), "user_data", options)
-        assert held.wait(5)
+        assert held.wait(20)
         assert result.cancel()
-        assert result.wait(2)
+        assert result.wait(20)
         assert [error.code for error in result.errors] == ["no"]
         assert server.open_uploads == []
 
@@ -170,7 +171,7 @@ def test_a_cancelled_call_says_so_again_when_it_was_not_heard(monkeypatch: pytes
         result = client.files.create(content_of(900_000), "user_data", {"filename": "a.bin", "background": True})
         time.sleep(0.3)
         result.cancel()
-        assert result.wait(2)
+        assert result.wait(20)
         assert [error.code for error in result.errors] == ["cancelled"]
         assert (server.open_uploads, faults) == ([], [])
 
@@ -182,10 +183,10 @@ def test_a_cancelled_call_gives_the_upload_up() -> None:
     with upload_server(part_2=slow, part_3=slow) as server, client_of(server.url) as client:
         result = client.files.create(content_of(900_000), "user_data", {"filename": "a.bin", "background": True})
         time.sleep(0.3)
-        started = time.monotonic()
+        watch = Stopwatch()
         result.cancel()
-        assert result.wait(2)
-        assert time.monotonic() - started < 1
+        assert result.wait(20)
+        assert watch.stop() < 1
         assert [error.code for error in result.errors] == ["cancelled"]
         assert server.open_uploads == []
     assert "complete" not in server.asked

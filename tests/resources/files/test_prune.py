@@ -208,7 +208,7 @@ def test_cancelling_tells_what_is_still_there(client: OpenAIClient, server: File
         time.sleep(0.005)
     time.sleep(0.05)
     result.cancel()
-    assert result.wait(1)
+    assert result.wait(20)
     assert (result.counts.deleted, result.counts.cancelled) == (1, 3)
     assert [error.code for error in result.errors] == ["cancelled"]
 
@@ -275,7 +275,7 @@ def test_a_running_prune_tells_what_is_gone(client: OpenAIClient) -> None:
     assert not result.terminated
     assert (result.progress.phase, result.progress.files, result.progress.files_total) == ("deleting", 1, 4)
     result.cancel()
-    assert result.wait(1)
+    assert result.wait(20)
     assert (result.progress.files, result.counts.cancelled) == (4, 3)
 
 

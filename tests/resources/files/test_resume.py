@@ -25,6 +25,7 @@ from aikit.storage.upload_entry import UploadRecord
 from aikit.storage.upload_journal import Journal
 from aikit.validation.limits import limits_for
 from tests.scripted_server import Exchange
+from tests.stopwatch import Stopwatch
 from tests.upload_server import UploadServer, answer_lost, refused, say, slow, upload_server
 
 PART: Final = 100_000
@@ -296,12 +297,12 @@ def test_an_explicit_cancel_gives_up_unless_told_to_keep(keep: bool, server: Upl
     server.faults = dict.fromkeys(range(5, 100), slow)
     with OpenAIClient("k", base_url=server.url) as client:
         result = client.files.create(path, "user_data", {"background": True})
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 20
         while len(server.parts) < 4 and time.monotonic() < deadline:
             time.sleep(0.02)
         time.sleep(0.1)
         assert result.cancel(keep=keep)
-        assert result.wait(2)
+        assert result.wait(20)
     assert result.errors[0].code == "cancelled"
     assert len(server.open_uploads) == keep
     mended(server)
@@ -437,9 +438,9 @@ def test_cancelling_while_the_upload_is_announced_leaves_none_open(is_background
         else:
             threading.Timer(0.15, lambda: client.close(cancel=True)).start()
             result = client.files.create(path, "user_data")
-        started = time.monotonic()
-        assert result.wait(2)
-        assert time.monotonic() - started < 1
+        watch = Stopwatch()
+        assert result.wait(20)
+        assert watch.stop() < 1
         assert result.errors[0].code == "cancelled"
         assert (len(server.uploads), server.open_uploads) == (1, [])
         client.close()
@@ -449,7 +450,7 @@ def close_after(client: OpenAIClient, server: UploadServer, seconds: float) -> N
     """
     Close the client so long after its first request.
     """
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while not server.asked and time.monotonic() < deadline:
         time.sleep(0.005)
     time.sleep(seconds)
@@ -465,16 +466,16 @@ def test_cancelling_at_any_moment_leaves_none_open(is_background: bool, path: Pa
         with upload_server() as server:
             server.announce_s = server.part_s = server.complete_s = 0.06
             client = OpenAIClient("k", base_url=server.url)
-            started = time.monotonic()
+            watch = Stopwatch()
             if is_background:
                 result = client.files.create(path, "user_data", {"background": True})
                 time.sleep(moment_s)
                 result.cancel()
-                assert result.wait(3)
+                assert result.wait(20)
             else:
                 threading.Thread(target=close_after, args=(client, server, moment_s)).start()
                 result = client.files.create(path, "user_data")
-            assert time.monotonic() - started < moment_s + 1.2
+            assert watch.stop() < moment_s + 1.2
             time.sleep(0.1)
             assert server.open_uploads == []
             assert len(server.files) == result.success
@@ -490,10 +491,10 @@ def test_a_provider_that_does_not_answer_a_cancel_holds_nobody_up(path: Path) ->
         with OpenAIClient("k", base_url=server.url) as client:
             result = client.files.create(path, "user_data", {"background": True})
             time.sleep(0.3)
-            started = time.monotonic()
+            watch = Stopwatch()
             result.cancel()
-            assert result.wait(3)
-            assert time.monotonic() - started < 1.5
+            assert result.wait(20)
+            assert watch.stop() < 1.5
 
 
 def test_without_checksum_nothing_is_hashed_and_nothing_kept(server: UploadServer, path: Path) -> None:
@@ -518,9 +519,9 @@ def test_the_first_failure_stops_the_hash_too(tmp_path: Path) -> None:
     limits = attrs.evolve(LIMITS, upload_max_bytes=8 << 30)
     with pytest.MonkeyPatch.context() as patched, upload_server(part_1=refused) as server:
         patched.setattr("aikit.providers.openai.limits_for", lambda _: limits)
-        started = time.monotonic()
+        watch = Stopwatch()
         result = created(server, path)
-        assert time.monotonic() - started < 2
+        assert watch.stop() < 2
         assert result.errors[0].code == "no"
         assert server.open_uploads == []
 

@@ -24,6 +24,8 @@ from aikit.types.errors import CancelledError
 from tests.providers.local.answerers import Gate, answers_of
 from tests.providers.local.conftest import API
 from tests.providers.local.embedded_batches import ended, input_of, require_tidy, require_whole, until
+from tests.stopwatch import Stopwatch
+from tests.threads import Threads
 
 pytestmark = pytest.mark.slow
 
@@ -31,31 +33,33 @@ Serve = Callable[..., API]
 Start = Callable[..., subprocess.Popen[str]]
 
 
-def _threads() -> set[str]:
-    return {thread.name for thread in threading.enumerate() if thread.name.startswith("aikit-batch")}
+@pytest.fixture
+def threads() -> Threads:
+    """Tell which threads of batches are there, but for those that other tests left."""
+    return Threads("aikit-batch")
 
 
-def test_files_alone_start_no_thread(served: Serve) -> None:
+def test_files_alone_start_no_thread(served: Serve, threads: Threads) -> None:
     """Only batches need some, and only while there is something to do."""
     api = served(Gate(free=10))
     api.stored_id(input_of(1))
     api.call("GET", "/batches")
-    assert _threads() == set()
+    assert threads.now() == []
     ended(api, api.batch(api.stored_id(input_of(1)))["id"])
     api.transport.close()
-    assert _threads() == set()
+    assert threads.now() == []
 
 
-def test_closing_stops_soon_and_the_next_goes_on(served: Serve) -> None:
+def test_closing_stops_soon_and_the_next_goes_on(served: Serve, threads: Threads) -> None:
     """Lines that were under way are asked again, those that were done are not."""
     gate = Gate(free=5)
     first = served(gate)
     batch_id = first.batch(first.stored_id(input_of(20)))["id"]
     until(first, batch_id, lambda batch: batch["request_counts"]["completed"] == 5)
-    done, started = set(gate.asked[:5]), time.monotonic()
+    done, watch = set(gate.asked[:5]), Stopwatch()
     first.transport.close()
-    assert time.monotonic() - started < 4
-    assert _threads() == set()
+    assert watch.stop() < 4
+    assert threads.now() == []
     again = Gate(free=100)
     second = served(again)
     assert ended(second, batch_id)["request_counts"] == {"total": 20, "completed": 20, "failed": 0}
@@ -63,14 +67,14 @@ def test_closing_stops_soon_and_the_next_goes_on(served: Serve) -> None:
 
 
 @pytest.mark.parametrize("before", ["/files", "/batches"])
-def test_a_call_that_comes_after_closing_begins_no_work(served: Serve, before: str) -> None:
+def test_a_call_that_comes_after_closing_begins_no_work(served: Serve, threads: Threads, before: str) -> None:
     """Nobody could stop it; the batch is there for the next who looks."""
     api = served(Gate())
     input_id = api.stored_id(input_of(1))
     api.call("GET", before)
     api.transport.close()
     batch_id = api.batch(input_id)["id"]
-    assert _threads() == set()
+    assert threads.now() == []
     require_whole(api, ended(served(Gate(free=1)), batch_id), 1)
 
 
@@ -191,9 +195,9 @@ def test_ctrl_c_ends_a_program_whose_lines_take_long(home: Path, started: Start)
     process = started("leaving.py", home, "interrupt")
     assert process.stdout is not None
     batch_id = process.stdout.readline().strip()
-    asked_at = time.monotonic()
+    watch = Stopwatch()
     _, words = process.communicate(timeout=20)
-    assert time.monotonic() - asked_at < 5  # of which the first lines are some
+    assert watch.stop() < 5  # of which the first lines are some
     assert words.rstrip().endswith("KeyboardInterrupt")
     assert words.count("Traceback") == 1
     api = API(LocalTransport(home))
