@@ -15,6 +15,7 @@ import attrs
 CHECK: Final = "before sending"
 HERE: Final = "here"
 PROVIDER: Final = "embedded provider"
+GATEWAY: Final = "gateway"
 
 
 @attrs.frozen
@@ -24,7 +25,7 @@ class ErrorCode:
 
     Attributes:
         raised_by: ``"before sending"``: nothing of this was sent; ``"here"``: by aikit while it works on a call;
-            ``"embedded provider"``: in its answers, and in those of OpenAI.
+            ``"embedded provider"``: in its answers, and in those of OpenAI; ``"gateway"``: in its answers only.
 
         text: One sentence: what is wrong, and what to do.
     """
@@ -117,7 +118,6 @@ _HERE: Final = {
     "output_missing": "The batch has answers and the provider names no file with them yet; ask again later.",
     "processing_failed": "The provider could not process the file; see the message and upload a better one.",
     "proxy_error": "The proxy of the environment cannot be used or failed; correct the variable that is named.",
-    "rate_limit_exceeded": "The key of a gateway made too many requests; wait as retry-after says, or send less.",
     "redirect_refused": "The server redirects to where requests must not follow; correct the base URL.",
     "run_damaged": "What was kept of the run cannot be used; see the message for how to go on.",
     "run_in_progress": "Another process works on this run; let it end, or stop it first.",
@@ -163,9 +163,22 @@ _PROVIDER: Final = {
     "unsupported_parameter": "The built-in model cannot do this; leave the parameter out.",
 }
 
+_GATEWAY: Final = {
+    "expired_key": "The key is past its expiry; ask for another.",
+    "invalid_api_key": "There is no key in the request, or an unknown one; send it as Authorization: Bearer KEY.",
+    "key_blocked": "The key is blocked; ask the people who run the gateway.",
+    "key_model_access_denied": "The key may not use this model; name one of GET /v1/models.",
+    "key_provider_access_denied": "The key may not use this provider; name one that the message lists.",
+    "key_purpose_access_denied": "The key may not upload for this purpose; take one that the message lists.",
+    "master_key_missing": "A gateway without a master key takes requests of this machine only; set one.",
+    "model_not_found": "The gateway has no model of this name; name one of GET /v1/models.",
+    "rate_limit_exceeded": "The key of a gateway made too many requests; wait as retry-after says, or send less.",
+    "unknown_provider": "The gateway has no account of this name; name one that the message lists.",
+}
+
 ERROR_CODES: Final[Mapping[str, ErrorCode]] = {
     code: ErrorCode(raised_by, lines[code])
-    for raised_by, lines in ((CHECK, _CHECK), (HERE, _HERE), (PROVIDER, _PROVIDER))
+    for raised_by, lines in ((CHECK, _CHECK), (HERE, _HERE), (PROVIDER, _PROVIDER), (GATEWAY, _GATEWAY))
     for code in sorted(lines)
 }
 """Code → what it means; first those of checks before sending, then aikit's own, then the provider's."""

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from aikit.types.error_codes import CHECK, ERROR_CODES, HERE, PROVIDER, as_markdown
+from aikit.types.error_codes import CHECK, ERROR_CODES, GATEWAY, HERE, PROVIDER, as_markdown
 from tests.types.code_scanner import Named, Scanner, package_scanner
 
 README: Final = Path(__file__).parents[2] / "README.md"
@@ -41,12 +41,13 @@ def test_every_line_of_the_table_is_raised() -> None:
 @pytest.mark.parametrize("code", ERROR_CODES)
 def test_the_table_tells_who_raises_a_code(code: str) -> None:
     """
-    What only the embedded provider raises is its own, and what checks of files raise is raised before sending.
+    What only the embedded provider or the gateway raises is its own, and checks of files raise before sending.
     """
     places = [named.where for named in NAMED if code in meant_by(named)]
     is_checked = any(place.startswith("validation/") for place in places)
-    is_elsewhere = any(not place.startswith("providers/local/") for place in places)
-    expected = {CHECK} if is_checked else {CHECK, HERE} if is_elsewhere else {PROVIDER}
+    is_elsewhere = any(not place.startswith(("providers/local/", "gateway/")) for place in places)
+    is_provider = any(place.startswith("providers/local/") for place in places)
+    expected = {CHECK} if is_checked else {CHECK, HERE} if is_elsewhere else {PROVIDER} if is_provider else {GATEWAY}
     assert ERROR_CODES[code].raised_by in expected
 
 

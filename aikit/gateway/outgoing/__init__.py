@@ -1,0 +1,3 @@
+"""
+What leaves the gateway: objects with its own ids, errors, headers.
+"""

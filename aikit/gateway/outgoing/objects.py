@@ -1,0 +1,42 @@
+"""
+Objects of the API as the gateway gives them: what the provider said, with the gateway's own ids.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+
+def json_answer(value: Any, status: int = 200) -> Response:
+    """
+    Return *value* as an answer.
+    """
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return Response(body, status, media_type="application/json")
+
+
+def file_object(own_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the File object *body* under the gateway's id.
+    """
+    return {**body, "object": "file", "id": own_id}
+
+
+def deleted_object(own_id: str) -> dict[str, Any]:
+    """
+    Return the confirmation that a file is gone.
+    """
+    return {"id": own_id, "object": "file", "deleted": True}
+
+
+def list_object(items: Iterable[Mapping[str, Any]], *, has_more: bool) -> dict[str, Any]:
+    """
+    Return one page of *items*, with the ids of its first and last.
+    """
+    data = list(items)
+    first_id, last_id = (data[0]["id"], data[-1]["id"]) if data else (None, None)
+    return {"object": "list", "data": data, "first_id": first_id, "last_id": last_id, "has_more": has_more}

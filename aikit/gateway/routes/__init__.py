@@ -1,0 +1,3 @@
+"""
+What the gateway serves: one function for each method of an address.
+"""

@@ -1,0 +1,79 @@
+"""
+What one gateway has: its settings, one client for all accounts, the registry, and threads for what waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Final, ParamSpec, Self, TypeVar
+
+import attrs
+
+from aikit.client import OpenAIClient
+from aikit.gateway.limits import Limits
+from aikit.gateway.registry.registry import Registry
+from aikit.gateway.settings import GatewaySettings, client_of
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_DATABASE_THREADS: Final = 4
+_WORKERS: Final = 32  # calls to providers that are under way at once
+
+
+@attrs.define(eq=False, kw_only=True)
+class Gateway:
+    """
+    A gateway that is open.
+
+    Attributes:
+        limits: What keys do in this minute.
+
+        clock: Seconds since 1970.
+    """
+
+    settings: GatewaySettings
+    client: OpenAIClient
+    registry: Registry
+    limits: Limits = attrs.field(factory=Limits)
+    clock: Callable[[], float] = time.time
+    _threads: ThreadPoolExecutor = attrs.field(
+        factory=partial(ThreadPoolExecutor, _DATABASE_THREADS, "aikit-gateway"), init=False
+    )
+
+    @classmethod
+    def open(cls, settings: GatewaySettings, **options: Any) -> Self:
+        """
+        Open the registry, whose tables are brought up to date, and make the client.
+
+        Args:
+            settings: What the configuration says.
+
+            options: Of the client, such as *timeout*.
+        """
+        registry = Registry.open(settings.database_url)
+        try:
+            client = client_of(settings, **({"max_workers": _WORKERS} | options))
+        except BaseException:
+            registry.close()
+            raise
+        return cls(settings=settings, client=client, registry=registry)
+
+    def close(self) -> None:
+        """
+        Let calls under way end, and close what `open` opened.
+        """
+        self.client.close()
+        self._threads.shutdown()
+        self.registry.close()
+
+    async def in_thread(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """
+        Call what waits, such as the registry, in a thread; not for calls of the client, which wait in their own.
+        """
+        call = partial(function, *arguments, **named) if named else partial(function, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
