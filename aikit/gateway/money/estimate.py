@@ -18,7 +18,7 @@ from aikit.types.costs import OpenAIBatchEstimate
 from aikit.types.usage import Usage
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Asked:
     """
     The lines that ask one model.
@@ -71,25 +71,19 @@ def asked_in(facts: Mapping[str, Any]) -> dict[str, Asked]:
     """
     Return what the *facts* of a file, as the registry keeps them, say of its lines.
     """
-    names = [field.name for field in attrs.fields(Asked)]
-    return {
-        model: Asked(**{name: int(told.get(name) or 0) for name in names}) for model, told in facts["models"].items()
-    }
+    tokens = facts["tokens"]
+    return {model: Asked(requests, *tokens.get(model, (0, 0))) for model, requests in facts["models"].items()}
 
 
 def facts_of(estimate: OpenAIBatchEstimate) -> dict[str, Any]:
     """
     Return the facts of a file that did not come through the gateway in one piece, and so was read at the provider.
     """
-    models = {
-        one.model: {
-            "requests": one.requests,
-            "input_tokens": one.input_tokens_low,
-            "output_tokens": one.output_tokens_high or 0,
-        }
-        for one in estimate.models
+    return {
+        "lines": estimate.requests,
+        "models": {one.model: one.requests for one in estimate.models},
+        "tokens": {one.model: (one.input_tokens_low, one.output_tokens_high or 0) for one in estimate.models},
     }
-    return {"lines": estimate.requests, "models": models}
 
 
 def estimated(models: Mapping[str, Asked], prices: Prices) -> Estimate:

@@ -5,19 +5,20 @@ Batches: where they run, what became of them, who looks after them, and that eac
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import ColumnElement, Connection, Row, insert, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, not_, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from aikit.gateway.registry.cache import Cache
 from aikit.gateway.registry.columns import cleaned_money, is_fit
 from aikit.gateway.registry.database import Database
-from aikit.gateway.registry.keys import Keys, charge
+from aikit.gateway.registry.keys import Keys, budget_left, charge
 from aikit.gateway.registry.paging import Order, owned, read_page, values_of
-from aikit.gateway.registry.rows import BatchRow, Page, SpendRow
+from aikit.gateway.registry.rows import BatchRow, Held, Page, SpendRow
 from aikit.gateway.registry.schema import BATCHES
 from aikit.gateway.registry.spend import insert_correction, insert_spend
 from aikit.gateway.values import Principal
@@ -52,6 +53,50 @@ class Batches:
         with self.database.writing() as connection:
             connection.execute(insert(BATCHES), attrs.asdict(row, recurse=False))
 
+    def hold(self, row: BatchRow) -> Held:
+        """
+        Store *row* if the budget of its owner's key has room for its estimate beside those of all that is not booked.
+
+        Of two batches with the same intent, the second is not stored.
+
+        Raises:
+            UnfitValueError: A value that cannot be stored.
+        """
+        try:
+            with self.database.writing() as connection:
+                return self._hold(connection, row)
+        except IntegrityError:  # on PostgreSQL another process was as quick
+            with self.database.writing() as connection:
+                return self._hold(connection, row)
+
+    def remove(self, batch_id: str) -> bool:
+        """
+        Forget a batch that the provider never created; return whether there was one.
+        """
+        with self.database.writing() as connection:
+            query = delete(BATCHES).where(BATCHES.c.id == batch_id, BATCHES.c.upstream_id.is_(None))
+            removed = connection.execute(query).rowcount
+        self._cache.forget(batch_id)
+        return bool(removed)
+
+    def take_back(self, by: str, deployments: Iterable[str]) -> None:
+        """
+        End the leases of a process that was killed and begins again as *by*, and make due what runs at *deployments*.
+        """
+        with self.database.writing() as connection:
+            connection.execute(update(BATCHES).where(BATCHES.c.leased_by == by).values(leased_until=None))
+            here = BATCHES.c.deployment.in_(list(deployments))
+            runs = update(BATCHES).where(BATCHES.c.next_poll_at.is_not(None), here)
+            connection.execute(runs.values(next_poll_at=self.clock()))
+
+    def hurry(self, ids: Iterable[str], now: float) -> None:
+        """
+        Make batches due that would be later.
+        """
+        query = update(BATCHES).where(BATCHES.c.id.in_(list(ids)), BATCHES.c.next_poll_at > now)
+        with self.database.writing() as connection:
+            connection.execute(query.values(next_poll_at=now))
+
     def get(self, batch_id: str, principal: Principal) -> BatchRow | None:
         """
         Return the batch with that id; ``None`` where there is none, or it belongs to another key.
@@ -69,12 +114,13 @@ class Batches:
         deployment: str | None = None,
     ) -> Page[BatchRow]:
         """
-        Return a part of the batches of *principal*, by the time of their creation.
+        Return a part of the batches of *principal* that are known to exist, by the time of their creation.
 
         Raises:
             UnknownCursorError: *after* is no id of a batch of *principal*.
         """
-        wanted = [] if deployment is None else [BATCHES.c.deployment == deployment]
+        wanted: list[ColumnElement[bool]] = [BATCHES.c.upstream_id.is_not(None)]
+        wanted += [] if deployment is None else [BATCHES.c.deployment == deployment]
         with self.database.reading() as connection:
             rows, has_more = read_page(
                 connection, owned(BATCHES, principal), *wanted, after=after, limit=limit, order=order
@@ -208,6 +254,20 @@ class Batches:
         with self.database.reading() as connection:
             return _open_estimates(connection, token)
 
+    def _hold(self, connection: Connection, row: BatchRow) -> Held:
+        # the key's row is locked first, so that of two that are held at once one waits for the other
+        left = budget_left(connection, row.owner, self.clock())
+        same = select(BATCHES).where(BATCHES.c.intent == row.intent, BATCHES.c.intent.is_not(None))
+        known = connection.execute(same).first()
+        if known is not None:
+            return Held(row=_batch(known))
+        if left is not None:
+            left -= _open_estimates(connection, row.owner)
+            if left <= 0 or (row.estimate or 0) > left:
+                return Held(row=row, left=left)
+        connection.execute(insert(BATCHES), attrs.asdict(row, recurse=False))
+        return Held(row=row)
+
     def _is_over(self, row: BatchRow) -> bool:
         return row.leased_until is None or row.leased_until <= self.clock()
 
@@ -237,7 +297,8 @@ def _changed(row: BatchRow, changes: Mapping[str, Any], fence: int | None) -> di
         for name in ("status", "body"):
             values.pop(name, None)
     if row.is_booked:
-        values.pop("next_poll_at", None)
+        for name in ("status", "body", "next_poll_at"):
+            values.pop(name, None)
     if fence is not None and "next_poll_at" in values:
         values["leased_until"] = None
     return values

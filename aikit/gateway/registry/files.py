@@ -116,6 +116,12 @@ class Files:
         """
         self._change(file_id, body=body)
 
+    def set_facts(self, file_id: str, facts: Mapping[str, Any]) -> None:
+        """
+        Keep what a look at its lines told.
+        """
+        self._change(file_id, facts=facts)
+
     def remove(self, file_id: str) -> bool:
         """
         Delete the file; return whether this call did.

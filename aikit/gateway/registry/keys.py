@@ -204,6 +204,17 @@ def begun_anew(row: KeyRow, now: float) -> KeyRow:
     return attrs.evolve(row, spend=Decimal(0), budget_reset_at=reset)
 
 
+def budget_left(connection: Connection, token: str | None, now: float) -> Decimal | None:
+    """
+    Return what a key may still spend in its present period, and lock its row; ``None`` where it has no budget.
+    """
+    row = connection.execute(select(KEYS).where(KEYS.c.token == token).with_for_update()).first()
+    if row is None:
+        return None
+    key = begun_anew(KeyRow(**values_of(row)), now)
+    return None if key.max_budget is None else key.max_budget - key.spend
+
+
 def charge(connection: Connection, token: str | None, cost: Decimal | None, now: float) -> None:
     """
     Add *cost* to what the key has spent in its present period, which begins anew if it is over.

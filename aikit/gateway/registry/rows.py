@@ -133,6 +133,21 @@ class BatchRow:
 
 
 @attrs.frozen(kw_only=True)
+class Held:
+    """
+    What came of holding back the estimate of a batch.
+
+    Attributes:
+        row: As it is stored; another than the one that was given where that one's intent is there already.
+
+        left: US dollars that the key has left, where it was not stored since they are too few.
+    """
+
+    row: BatchRow
+    left: Decimal | None = None
+
+
+@attrs.frozen(kw_only=True)
 class KeyRow:
     """
     A key, of which only the hash is kept.

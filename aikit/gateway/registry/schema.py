@@ -101,6 +101,7 @@ BATCHES: Final = _table(
 Index("batches_of_owner", BATCHES.c.owner, BATCHES.c.created_at, BATCHES.c.seq)
 Index("batches_by_age", BATCHES.c.created_at, BATCHES.c.seq)
 Index("batches_upstream", BATCHES.c.upstream_id, BATCHES.c.deployment)
+Index("batches_intent", BATCHES.c.intent, unique=True)
 _DUE: Final = text("next_poll_at IS NOT NULL")
 Index("batches_due", BATCHES.c.next_poll_at, sqlite_where=_DUE, postgresql_where=_DUE)
 _OPEN: Final = text("NOT is_booked")

@@ -113,6 +113,7 @@ def _batches() -> None:
     op.create_index("batches_by_age", "batches", ["created_at", "seq"])
     op.create_index("batches_upstream", "batches", ["upstream_id", "deployment"])
     due, still = sa.text("next_poll_at IS NOT NULL"), sa.text("NOT is_booked")
+    op.create_index("batches_intent", "batches", ["intent"], unique=True)
     op.create_index("batches_due", "batches", ["next_poll_at"], sqlite_where=due, postgresql_where=due)
     op.create_index("batches_open", "batches", ["owner"], sqlite_where=still, postgresql_where=still)
 
