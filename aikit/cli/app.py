@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # what commands are loaded from by name: programs that freeze
     from aikit.cli.doctor import doctor  # noqa: F401
     from aikit.cli.files import files  # noqa: F401
     from aikit.cli.files_prune import prune  # noqa: F401
+    from aikit.cli.gateway import gateway  # noqa: F401
     from aikit.cli.providers import providers  # noqa: F401
 
 _EPILOG: Final = """
@@ -56,6 +57,7 @@ _COMMANDS: Final = {
     "batch": "aikit.cli.batch_run:batch",
     "providers": "aikit.cli.providers:providers",
     "doctor": "aikit.cli.doctor:doctor",
+    "gateway": "aikit.cli.gateway:gateway",
     "completion": "aikit.cli.app:completion",
 }
 PROGRAM: Final = "aikit"

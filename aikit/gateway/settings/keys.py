@@ -15,7 +15,6 @@ _KNOWN: Final = frozenset(
     )
 )
 """Keys of guides and example configurations."""
-_SHORTEST: Final = 8
 
 
 def key_problem(master_key: str | None, host: str, *, may_be_open: bool) -> str | None:
@@ -28,8 +27,6 @@ def key_problem(master_key: str | None, host: str, *, may_be_open: bool) -> str 
         why = "there is no master key"
     elif master_key.lower() in _KNOWN:
         why = "the master key is one that is publicly known"
-    elif len(master_key) < _SHORTEST:
-        why = f"the master key has fewer than {_SHORTEST} characters"
     else:
         return None
     return (

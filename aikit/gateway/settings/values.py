@@ -83,6 +83,12 @@ class GatewaySettings:
         named = {one.name: one for one in self.deployments}
         return {alias: named[name] for alias, name in self.aliases.items()} | named
 
+    @property
+    def database_kind(self) -> str:
+        """Where things are remembered, without passwords."""
+        kind, _, rest = self.database_url.partition("://")
+        return f"sqlite {rest[1:]}" if kind == "sqlite" else f"postgresql {rest.partition('?')[0].rpartition('@')[2]}"
+
     def deployment(self, name: str) -> Deployment:
         """
         Return the deployment called *name*, be it by a name that it had when there were fewer or more of them.
