@@ -371,3 +371,26 @@ def test_a_client_is_made_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with OpenAIClient(provider="own") as client:
         provider: Any = client.provider
         assert provider.base_url == "http://127.0.0.1:8000/v1"
+
+
+def test_servers_without_accounts_are_found_where_litellm_finds_them(tmp_path: Path) -> None:
+    """
+    Their address and key are those of the entry, or both the environment's; Ollama has its usual address.
+    """
+    text = """
+    model_list:
+    - {model_name: told, litellm_params: {model: hosted_vllm/a, api_base: "http://127.0.0.1:1/v1"}}
+    - {model_name: untold, litellm_params: {model: hosted_vllm/a}}
+    - {model_name: ollama, litellm_params: {model: ollama_chat/a}}
+    - {model_name: remote, litellm_params: {model: ollama/a, api_base: "http://box.example:11434/"}}
+    - {model_name: llamafile, litellm_params: {model: llamafile/a, api_base: "http://127.0.0.1:8080/v1"}}
+    - {model_name: studio, litellm_params: {model: lm_studio/a}}
+    """
+    found = _load(tmp_path, text, HOSTED_VLLM_API_BASE="http://127.0.0.1:2/v1", HOSTED_VLLM_API_KEY="k")
+    assert found.get("told") == ProviderSettings(base_url="http://127.0.0.1:1/v1")
+    assert found.get("untold") == ProviderSettings(base_url="http://127.0.0.1:2/v1", api_key="k")
+    assert found.get("ollama") == ProviderSettings(base_url="http://localhost:11434/v1")
+    assert found.get("remote") == ProviderSettings(base_url="http://box.example:11434/v1")
+    assert found.get("llamafile") == ProviderSettings(base_url="http://127.0.0.1:8080/v1")
+    with pytest.raises(ValueError, match="lm_studio has no api_base"):
+        found.get("studio")

@@ -17,8 +17,8 @@ import attrs
 from aikit.gateway.settings.prices import prices_of
 from aikit.gateway.values import Deployment
 from aikit.http.headers import is_secret, redacted
-from aikit.providers.config.file import ProviderFile
-from aikit.providers.config.litellm import LiteLLM, LiteLLMEntry, places_of
+from aikit.providers.config.file import ProviderFile, file_of
+from aikit.providers.config.litellm_entries import LiteLLM, LiteLLMEntry
 from aikit.providers.config.logins import is_signed
 from aikit.providers.config.providers import Providers
 from aikit.providers.config.settings import ProviderSettings
@@ -80,13 +80,7 @@ def accounts_of(path: Path, found: LiteLLM, home: Path) -> Accounts:
     named, aliases = _named([entry for entry in found.entries if not isinstance(entry.settings, str)])
     stable = {name: own for own, name in aliases.items()}
     chosen = {name: _where_it_runs(entry, home / _HOMES / _as_folder(stable[name])) for name, entry in named.items()}
-    file = ProviderFile(
-        path,
-        {name: entry.settings for name, entry in chosen.items()},
-        places=places_of(chosen),
-        is_litellm=True,
-        variables=found.variables,
-    )
+    file = file_of(path, found, chosen)
     providers = Providers(file, {**found.environ, **found.variables}, home=home)
     deployments: list[Deployment] = []
     warnings, problems = _left_out(found)

@@ -13,7 +13,7 @@ from typing import Any, Final
 import attrs
 
 from aikit.gateway.settings.database_url import sqlalchemy_url
-from aikit.providers.config.litellm import LiteLLM
+from aikit.providers.config.litellm_entries import LiteLLM
 from aikit.providers.config.yaml_nodes import Mapped
 from aikit.storage import shown
 

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from aikit.billing.price_overrides import checked_prices
-from aikit.providers.config.litellm import LiteLLMEntry
+from aikit.providers.config.litellm_entries import LiteLLMEntry
 
 # https://docs.litellm.ai/docs/proxy/custom_pricing (1.109, read 2026-11-30); batches cost half of what is said, unless
 # they have prices of their own

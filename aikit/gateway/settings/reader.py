@@ -13,7 +13,8 @@ from aikit.gateway.settings.deployments import accounts_of, embedded
 from aikit.gateway.settings.general import read_general
 from aikit.gateway.settings.keys import key_problem
 from aikit.gateway.settings.values import GatewaySettings, SettingsError
-from aikit.providers.config.litellm import LiteLLM, read_litellm
+from aikit.providers.config.litellm import read_litellm
+from aikit.providers.config.litellm_entries import LiteLLM
 from aikit.providers.config.yaml_nodes import Mapped
 from aikit.storage import home_folder, shown
 

@@ -10,11 +10,14 @@ import stat
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import attrs
 
 from aikit.storage import NoHomeError, exists, home_folder, shown
+
+if TYPE_CHECKING:
+    from aikit.providers.config.litellm_entries import LiteLLM, LiteLLMEntry
 
 FILE_NAME: Final = "AIProviders.json"
 _LITELLM: Final = "config.yaml"
@@ -131,17 +134,27 @@ def file_at(path: Path, environ: Mapping[str, str] | None = None) -> ProviderFil
 
 
 def _of_litellm(path: Path, environ: Mapping[str, str]) -> ProviderFile:
-    from aikit.providers.config.litellm import places_of, read_litellm  # noqa: PLC0415  few have one, and all make clients
+    from aikit.providers.config.litellm import read_litellm  # noqa: PLC0415  few have one, and all make clients
 
     read = read_litellm(path, environ)
     if read.problems:
         raise ValueError(read.problems[0])
-    chosen = read.by_name()
+    return file_of(path, read, read.by_name())
+
+
+def file_of(path: Path, read: LiteLLM, chosen: Mapping[str, LiteLLMEntry]) -> ProviderFile:
+    """
+    Return the provider file that has *chosen*, by these names, of *read*, the configuration at *path*.
+    """
+    places: dict[tuple[str, ...], str] = {}
+    for name, entry in chosen.items():
+        places["providers", name] = entry.place
+        places |= {("providers", name, key): place for key, place in entry.places.items()}
     return ProviderFile(
         path,
         {name: entry.settings for name, entry in chosen.items()},
         {name: {"provider": name, "model": entry.model} for name, entry in chosen.items() if entry.is_model},
-        places=places_of(chosen),
+        places=places,
         warnings=tuple(read.warnings),
         is_litellm=True,
         variables=read.variables,
