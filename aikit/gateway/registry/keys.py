@@ -27,7 +27,7 @@ from aikit.gateway.registry.rows import KeyRow, Page
 from aikit.gateway.registry.schema import KEYS
 
 _HASH: Final = re.compile("[0-9a-f]{64}", re.ASCII)
-_FIXED: Final = frozenset(("token", "hash", "key_name", "created_at"))
+_CHANGING: Final = {field.name for field in attrs.fields(KeyRow)} - {"token", "hash", "key_name", "created_at"}
 
 
 def hash_of(presented: str) -> str:
@@ -109,8 +109,7 @@ class Keys:
             TypeError: A field that is none, or does not change.
             ValueError: *budget_duration* is no period.
         """
-        fixed = _FIXED & set(changes) or set(changes) - {field.name for field in attrs.fields(KeyRow)}
-        if fixed:
+        if fixed := set(changes) - _CHANGING:
             raise TypeError(f"a key's {', '.join(sorted(fixed))} cannot be changed")
         if "budget_duration" in changes and "budget_reset_at" not in changes:
             duration = changes["budget_duration"]

@@ -1,0 +1,171 @@
+"""
+The database of the registry: its versions, who brings it up to date, and what is told of faults.
+"""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Column, MetaData, Table, Text, delete, event, text, update
+
+from aikit.gateway.registry.database import Database, _opened
+from aikit.gateway.registry.registry import Registry
+from aikit.gateway.registry.schema import FILES, HEAD, METADATA, SCHEMA, VERSIONS
+from aikit.gateway.registry.upgrade import configuration
+from aikit.gateway.values import Principal
+from aikit.storage.errors import StoreError
+from tests.gateway.registry.rows import ANA, MASTER, file
+
+
+def _differences(database: Database) -> list[Any]:
+    with database.reading() as connection:
+        if database.path is None:
+            connection.execute(text(f"SET LOCAL search_path TO {SCHEMA}"))
+        options = {"version_table": VERSIONS, "compare_type": True, "compare_server_default": False}
+        return list(compare_metadata(MigrationContext.configure(connection, opts=options), METADATA))
+
+
+def test_the_versions_make_the_tables(registry: Registry) -> None:
+    """What the migrations make is what the code reads and writes, and the newest of them is named."""
+    assert _differences(registry.database) == []
+    with registry.database.reading() as connection:
+        assert ScriptDirectory.from_config(configuration(connection)).get_heads() == [HEAD]
+
+
+def test_a_database_is_used_again(url: str) -> None:
+    """What one opening stored, the next one has; where nothing is to be done, Alembic is not loaded."""
+    first = Registry.open(url)
+    row = first.files.add(file())
+    first.close()
+    program = (
+        "import sys\nfrom aikit.gateway.registry.registry import Registry\nfrom aikit.gateway.values import Principal\n"
+        "found = Registry.open(sys.argv[1]).files.get(sys.argv[2], Principal())\n"
+        "print(found.id, 'alembic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, url, row.id], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [row.id, "False"]
+
+
+@pytest.mark.slow
+def test_many_gateways_start_at_once(url: str) -> None:
+    """One of them makes the tables, the others wait for it; all can work."""
+    program = (
+        "import sys\nfrom aikit.gateway.registry.registry import Registry\n"
+        "registry = Registry.open(sys.argv[1])\nprint(registry.counts.add('starts', None, 1))"
+    )
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(6)
+    ]
+    ends = [(process.communicate(), process.returncode) for process in running]
+    assert sorted(output for (output, _), _ in ends) == [f"{number}\n" for number in range(1, 7)], ends
+
+
+def test_a_newer_database_is_left_alone(url: str) -> None:
+    """A gateway that does not know the version says so, and changes nothing."""
+    registry = Registry.open(url)
+    with registry.database.writing() as connection:
+        connection.execute(update(Table(VERSIONS, MetaData(), Column("version_num", Text))).values(version_num="9999"))
+    registry.close()
+    with pytest.raises(StoreError, match="a newer aikit wrote the database") as caught:
+        Registry.open(url)
+    assert caught.value.code == "storage_too_new"
+
+
+def test_what_an_error_leaves_is_undone(registry: Registry) -> None:
+    """A transaction that an error ends has changed nothing, and the connection is good for the next."""
+    row = file()
+    registry.files.add(row)
+    with pytest.raises(StoreError), registry.database.writing() as connection:  # noqa: PT012  one transaction
+        connection.execute(delete(FILES))
+        connection.execute(text("no SQL"))
+    assert registry.files.page(MASTER).rows == (row,)
+
+
+def test_a_new_file_is_its_owners_only(tmp_path: Path) -> None:
+    """The database, and what SQLite keeps beside it, no other user can read; nor can the folder be entered."""
+    registry = Registry.open(f"sqlite:///{tmp_path}/home/g%w.db")
+    registry.files.add(file())
+    kept = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "home").iterdir()}
+    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
+    assert set(kept) == {"g%w.db", "g%w.db-wal", "g%w.db-shm", "g%w.db.lock"}
+    assert set(kept.values()) == {0o600}
+    registry.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("mysql://root@localhost/x", "not mysql"),
+        ("sqlite://", "needs an SQLite file"),
+        ("sqlite:///:memory:", "needs an SQLite file"),
+        ("postgresql://secret@host:port/x", "cannot be read"),
+        ("nothing", "cannot be read"),
+    ],
+)
+def test_an_address_that_is_none_is_refused(url: str, words: str) -> None:
+    """It says what an address looks like, and repeats no password."""
+    with pytest.raises(ValueError, match=words) as caught:
+        Registry.open(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_server_that_is_not_there_is_told() -> None:
+    """The error names the server but not the password."""
+    with pytest.raises(StoreError, match=r"cannot be used: .*check that it runs") as caught:
+        Registry.open("postgresql://user:hush-hush@127.0.0.1:1/x")
+    assert (caught.value.code, "hush-hush" in str(caught.value)) == ("storage_unavailable", False)
+
+
+def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    """It is neither used nor overwritten."""
+    path = tmp_path / "gateway.db"
+    path.write_bytes(b"not a database, but long enough to be looked at" * 40)
+    before = path.read_bytes()
+    with pytest.raises(StoreError) as caught:
+        Registry.open(f"sqlite:///{path}")
+    assert caught.value.code == "storage_damaged"
+    assert path.read_bytes() == before
+
+
+def test_an_address_of_litellms_is_understood() -> None:
+    """What Prisma reads from an address is left out, and the rest is kept."""
+    database = _opened("postgres://u:p@h:5433/litellm?schema=public&connection_limit=10&pgbouncer=true&sslmode=require")
+    assert database.engine.url.render_as_string(hide_password=False) == (
+        "postgresql+psycopg://u:p@h:5433/litellm?sslmode=require"
+    )
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("principal", "purpose", "after"),
+    [(MASTER, None, None), (MASTER, "batch", "x"), (ANA, None, "x"), (ANA, None, None)],
+)
+def test_pages_use_an_index(registry: Registry, principal: Principal, purpose: str | None, after: str | None) -> None:
+    """No page sorts or reads the whole table."""
+    registry.files.add(file(id="x"))
+    asked: list[tuple[str, Any]] = []
+    event.listen(registry.database.engine, "before_cursor_execute", lambda *seen: asked.append(seen[2:4]))
+    registry.files.page(principal, after=after, limit=3, purpose=purpose)
+    plan = _plan(registry.database, *next(found for found in asked if "ORDER BY" in found[0]))
+    assert "index" in plan.lower()
+    assert not [word for word in ("TEMP B-TREE", "SCAN files\n", "Sort", "Seq Scan") if word in plan]
+
+
+def _plan(database: Database, statement: str, parameters: Any) -> str:
+    with database.reading() as connection:
+        if database.path is None:
+            connection.execute(text("SET LOCAL enable_seqscan = off"))  # it reads a small table whole
+            return "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters))
+        found = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        return "\n".join(row[3] for row in found) + "\n"
