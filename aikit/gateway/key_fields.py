@@ -4,28 +4,28 @@ Keys of the gateway: how they are made, and what requests may say of them, in Li
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-import attrs
-
+from aikit.gateway.registry.keys import hash_of
+from aikit.gateway.registry.periods import seconds_of
+from aikit.gateway.registry.rows import KeyRow
 from aikit.types.suggestions import did_you_mean
 
 _PREFIX: Final = "sk-"
 _KEY: Final = re.compile(r"sk-[!-~]{13,253}")
 _TOKEN: Final = re.compile(r"[0-9a-f]{64}")
-_DURATION: Final = re.compile(r"([1-9]\d{0,6})(mo|[smhdw])")
-_UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "mo": 2_592_000}
 _LONGEST_S: Final = 100 * 365 * 86_400
 _MOST_COUNT: Final = 2**31 - 1
 _MOST_DOLLARS: Final = 9_000_000
 _MOST_NAMES: Final = 1000
 _LONGEST_TEXT: Final = 256
+_SHOWN: Final = 40
 _LONGEST_METADATA: Final = 16 * 1024
 _ALL_MODELS: Final = ("all-proxy-models", "*")
 NEVER: Final = "-1"
@@ -57,40 +57,11 @@ class KeyFieldsError(ValueError):
         self.problems = dict(problems)
 
 
-@attrs.frozen
-class NewKey:
+def new_key() -> str:
     """
-    A key that is shown once.
-
-    Attributes:
-        key: The secret.
-
-        token: Its SHA-256 in hexadecimal digits, under which it is kept.
-
-        name: What may be shown of it later.
+    Return a key of 256 random bits.
     """
-
-    key: str = attrs.field(repr=False)
-    token: str = attrs.field(init=False)
-    name: str = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "token", hash_of(self.key))
-        object.__setattr__(self, "name", f"{_PREFIX}...{self.key[-4:]}")
-
-    @classmethod
-    def random(cls) -> NewKey:
-        """
-        Return a key of 256 random bits.
-        """
-        return cls(_PREFIX + secrets.token_urlsafe(32))
-
-
-def hash_of(key: str) -> str:
-    """
-    Return the SHA-256 of *key*, as LiteLLM keeps keys too.
-    """
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    return _PREFIX + secrets.token_urlsafe(32)
 
 
 def token_of(text: str) -> str:
@@ -98,20 +69,6 @@ def token_of(text: str) -> str:
     Return the token that a key, or a token itself, stands for.
     """
     return text if _TOKEN.fullmatch(text) else hash_of(text)
-
-
-def duration_s(text: str) -> int:
-    """
-    Return a duration such as ``"30d"`` in seconds; a month is 30 days.
-
-    Raises:
-        ValueError: It is none.
-    """
-    found = _DURATION.fullmatch(text)
-    seconds = int(found[1]) * _UNIT_S[found[2]] if found else 0
-    if not 0 < seconds <= _LONGEST_S:
-        raise ValueError(f"{text[:40]!r} is no duration; write a number with s, m, h, d, w or mo, such as 30d")
-    return seconds
 
 
 def read_fields(fields: Mapping[str, Any], *, now: float, metadata: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -147,7 +104,7 @@ def read_fields(fields: Mapping[str, Any], *, now: float, metadata: Mapping[str,
     return changes
 
 
-def read_key(value: Any) -> NewKey:
+def read_key(value: Any) -> str:
     """
     Return the key that a request names to be made; a random one if it names none.
 
@@ -155,12 +112,47 @@ def read_key(value: Any) -> NewKey:
         KeyFieldsError: It cannot be a key, or it is easily guessed.
     """
     if value is None:
-        return NewKey.random()
+        return new_key()
     if not isinstance(value, str) or not _KEY.fullmatch(value) or len(set(value)) < 8:
         raise KeyFieldsError(
             {"key": "key: a key is sk- and 13 to 253 printable ASCII characters that are hard to guess"}
         )
-    return NewKey(value)
+    return value
+
+
+def key_object(row: KeyRow) -> dict[str, Any]:
+    """
+    Return all that may be shown of a key, by LiteLLM's names.
+    """
+    return {
+        "token": row.token,
+        "key_name": row.key_name,
+        "key_alias": row.alias,
+        "spend": float(row.spend),
+        "expires": when(row.expires_at),
+        "models": list(row.models),
+        "providers": list(row.providers),
+        "purposes": list(row.purposes),
+        "user_id": row.user_id,
+        "team_id": row.team_id,
+        "max_parallel_requests": row.metadata.get("max_parallel_requests"),
+        "metadata": dict(row.metadata),
+        "tags": row.metadata.get("tags"),
+        "tpm_limit": row.tpm_limit,
+        "rpm_limit": row.rpm_limit,
+        "max_budget": None if row.max_budget is None else float(row.max_budget),
+        "budget_duration": row.budget_duration,
+        "budget_reset_at": when(row.budget_reset_at),
+        "blocked": row.blocked,
+        "created_at": when(row.created_at),
+    }
+
+
+def when(seconds: float | None) -> str | None:
+    """
+    Return a moment as LiteLLM writes it.
+    """
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
 def _fold(changes: dict[str, Any], now: float, metadata: Mapping[str, Any]) -> None:
@@ -174,9 +166,6 @@ def _fold(changes: dict[str, Any], now: float, metadata: Mapping[str, Any]) -> N
     if "duration" in changes:
         seconds = changes.pop("duration")
         changes["expires_at"] = None if seconds is None else now + seconds
-    if "budget_duration" in changes:
-        period = changes["budget_duration"]
-        changes["budget_reset_at"] = None if period is None else now + duration_s(period)
 
 
 def _unknown(name: str, value: Any) -> str | None:
@@ -250,14 +239,21 @@ def _spend(value: Any) -> Decimal:
 
 def _seconds(value: Any) -> int | None:
     text = _text(value)
-    return None if text in {None, NEVER} else duration_s(str(text))
+    return None if text is None or text == NEVER else _length_s(text)
 
 
 def _period(value: Any) -> str | None:
     text = _text(value)
     if text is not None:
-        duration_s(text)
+        _length_s(text)
     return text
+
+
+def _length_s(text: str) -> int:
+    seconds = seconds_of(text[:_SHOWN])
+    if seconds > _LONGEST_S:
+        raise ValueError("must be at most a hundred years")
+    return seconds
 
 
 def _flag(value: Any) -> bool:

@@ -26,54 +26,68 @@ _SWEEP_EVERY_S: Final = 600
 
 
 @attrs.define(eq=False)
+class _Second:
+    """
+    What was counted in one second, the last of it at *last*.
+    """
+
+    number: int
+    amount: int = 0
+    last: float = 0.0
+
+
+@attrs.define(eq=False)
 class Window:
     """
-    Amounts of the last minute, to the second: never less than what the last 60 seconds had.
+    Amounts of the last minute: never less than what the last 60 seconds had.
+
+    Those of one second are counted together, and leave it a minute after the last of them.
 
     Attributes:
         total: Sum of what is still counted.
     """
 
     total: int = 0
-    _seconds: deque[list[int]] = attrs.field(factory=deque, init=False)
+    _seconds: deque[_Second] = attrs.field(factory=deque, init=False)
 
     def used(self, now: float) -> int:
         """
         Return the sum of the last minute, and forget what is older.
         """
-        while self._seconds and self._seconds[0][0] + 1 + _MINUTE_S <= now:
-            self.total -= self._seconds.popleft()[1]
+        while self._seconds and self._seconds[0].last + _MINUTE_S <= now:
+            self.total -= self._seconds.popleft().amount
         return self.total
 
     def add(self, now: float, amount: int) -> int:
         """
         Count *amount*, and return the second that has it.
         """
-        second = int(now)
-        if not self._seconds or self._seconds[-1][0] < second:
-            self._seconds.append([second, 0])
-        self._seconds[-1][1] += amount
+        if not self._seconds or self._seconds[-1].number < int(now):
+            self._seconds.append(_Second(int(now)))
+        second = self._seconds[-1]
+        second.last = max(second.last, now)
+        second.amount += amount
         self.total += amount
-        return self._seconds[-1][0]
+        return second.number
 
-    def give_back(self, second: int, amount: int) -> None:
+    def give_back(self, number: int, amount: int) -> None:
         """
         Take *amount* out of the second that has it, if that is still counted.
         """
-        for entry in self._seconds:
-            if entry[0] == second:
-                entry[1] -= amount
+        for second in self._seconds:
+            if second.number == number:
+                second.amount -= amount
                 self.total -= amount
 
     def wait_s(self, now: float, amount: int, limit: int) -> int:
         """
-        Return the whole seconds, at least one, after which *amount* fits into *limit*; a minute if it never does.
+        Return the whole seconds, 1 to 60, after which *amount* fits into *limit*; 60 if it never does.
         """
         excess = self.used(now) + amount - limit
-        for second, counted in self._seconds:
-            excess -= counted
+        for second in self._seconds:
+            excess -= second.amount
             if excess <= 0:
-                return max(1, math.ceil(second + 1 + _MINUTE_S - now))
+                return max(1, min(math.ceil(second.last + _MINUTE_S - now), _MINUTE_S))  # floats may make it 60.0000001
         return _MINUTE_S
 
 

@@ -65,7 +65,7 @@ def refused(call: Callable[[], Any]) -> OpenAIError:
     error = caught.value
     assert (error.status, error.type, error.code) == (429, "rate_limit_error", "rate_limit_exceeded")
     assert error.headers["retry-after"].isdecimal()
-    assert int(error.headers["retry-after"]) >= 1
+    assert 1 <= int(error.headers["retry-after"]) <= 60  # OpenAI's SDKs heed no longer one
     return error
 
 
@@ -300,7 +300,7 @@ def test_no_minute_has_more_than_the_limit(steps: list[tuple[float, int]], limit
             taken.append((now, amount))
         elif amount <= limit:
             wait_s = window.wait_s(now, amount, limit)
-            assert 1 <= wait_s <= 62
+            assert 1 <= wait_s <= 60
             now += wait_s
             assert window.used(now) + amount <= limit
-        assert sum(counted for when, counted in taken if when > now - 60) <= limit
+        assert sum(counted for when, counted in taken if when > now - 59.999) <= limit

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from aikit.gateway.registry.cache import Cache
@@ -109,18 +109,27 @@ class Keys:
             TypeError: A field that is none, or does not change.
             ValueError: *budget_duration* is no period.
         """
+        return self.edit(token, lambda _: changes)
+
+    def edit(self, token: str, changes_of: Callable[[KeyRow], Mapping[str, Any]]) -> KeyRow | None:
+        """
+        Do as `update` with what *changes_of* returns for the key as it is now; meanwhile no one else changes it.
+        """
+        return self._change(token, lambda row: self._checked(changes_of(row)))
+
+    def _checked(self, changes: Mapping[str, Any]) -> Mapping[str, Any]:
         if fixed := set(changes) - _CHANGING:
             raise TypeError(f"a key's {', '.join(sorted(fixed))} cannot be changed")
         if "budget_duration" in changes and "budget_reset_at" not in changes:
             duration = changes["budget_duration"]
-            changes["budget_reset_at"] = None if duration is None else self._reset(duration)
-        return self._change(token, changes)
+            return {**changes, "budget_reset_at": None if duration is None else self._reset(duration)}
+        return changes
 
     def block(self, token: str, *, blocked: bool = True) -> KeyRow | None:
         """
         Let the key open nothing any more, or let it open again.
         """
-        return self._change(token, {"blocked": blocked})
+        return self._change(token, lambda _: {"blocked": blocked})
 
     def regenerate(self, token: str, *, key: str, **changes: Any) -> KeyRow | None:
         """
@@ -129,7 +138,7 @@ class Keys:
         Raises:
             DuplicateError: That key is there already.
         """
-        return self._change(token, {**changes, "hash": hash_of(key), "key_name": masked(key)})
+        return self._change(token, lambda _: {**changes, "hash": hash_of(key), "key_name": masked(key)})
 
     @contextmanager
     def _refusing_twins(self) -> Iterator[None]:
@@ -161,6 +170,26 @@ class Keys:
             rows, has_more = read_page(connection, keys, after=after, limit=limit, order=order, name="token")
         return Page(rows=tuple(self._fresh(row) for row in rows), has_more=has_more)
 
+    def listed(self, *, limit: int, offset: int = 0, **wanted: str | None) -> tuple[tuple[KeyRow, ...], int]:
+        """
+        Return some keys, the newest first, and how many there are in all.
+
+        Args:
+            limit: How many.
+
+            offset: How many are left out before them.
+
+            wanted: Column → the value that it must have; ``None`` for any.
+        """
+        if not all(is_fit(value) for value in wanted.values() if value is not None):
+            return (), 0
+        conditions = [KEYS.c[name] == value for name, value in wanted.items() if value is not None]
+        query = select(KEYS).where(*conditions).order_by(KEYS.c.created_at.desc(), KEYS.c.seq.desc())
+        with self.database.reading() as connection:
+            total = connection.execute(select(func.count()).select_from(KEYS).where(*conditions)).scalar_one()
+            rows = connection.execute(query.limit(limit).offset(offset)).all()
+        return tuple(self._fresh(row) for row in rows), total
+
     def _read(self, digest: str) -> KeyRow | None:
         return self._first(KEYS.c.hash == digest)
 
@@ -172,13 +201,17 @@ class Keys:
     def _fresh(self, row: Row[Any]) -> KeyRow:
         return begun_anew(KeyRow(**values_of(row)), self.clock())
 
-    def _change(self, token: str, changes: Mapping[str, Any]) -> KeyRow | None:
+    def _change(self, token: str, changes_of: Callable[[KeyRow], Mapping[str, Any]]) -> KeyRow | None:
         if not is_fit(token):
             return None
+        query = select(KEYS).where(KEYS.c.token == token)
         with self._refusing_twins(), self.database.writing() as connection:
-            if changes:
-                connection.execute(update(KEYS).where(KEYS.c.token == token).values(**changes))
-            row = connection.execute(select(KEYS).where(KEYS.c.token == token)).first()
+            row = connection.execute(query.with_for_update()).first()
+            if row is not None:
+                now = self._fresh(row)
+                values = {"spend": now.spend, "budget_reset_at": now.budget_reset_at, **changes_of(now)}
+                connection.execute(update(KEYS).where(KEYS.c.token == token).values(**values))
+                row = connection.execute(query).one()
         self._cache.clear()
         return None if row is None else self._fresh(row)
 

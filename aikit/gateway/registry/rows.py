@@ -279,11 +279,14 @@ class Total:
 
         cost: US dollars of what has a price; ``None`` where nothing has.
 
+        bookings: How many batches it is the sum of.
+
         unpriced: How many of the bookings have none, so far.
     """
 
     name: str | None
     cost: Decimal | None
+    bookings: int = 0
     unpriced: int
     requests: int
     prompt_tokens: int

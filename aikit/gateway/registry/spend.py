@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Final, Literal
 
 import attrs
-from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Select, func, insert, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Select, case, func, insert, select, type_coerce
 
 from aikit.gateway.registry.columns import cleaned_money, cleaned_text, cleaned_whole, dollars, is_fit
 from aikit.gateway.registry.database import Database
@@ -62,17 +62,24 @@ class Spend:
 
             offset: How many are left out before them.
         """
-        if not all(is_fit(value) for value in (request_id, token, user_id) if value is not None):
+        conditions = _wanted(request_id=request_id, token=token, user_id=user_id, start=start, end=end)
+        if conditions is None:
             return ()
-        conditions = _between(start, end)
-        conditions += [] if request_id is None else [SPEND.c.request_id == request_id]
-        conditions += [] if token is None else [SPEND.c.token == token]
-        conditions += [] if user_id is None else [(SPEND.c.user_id == user_id) | (SPEND.c.end_user == user_id)]
         query = select(SPEND).where(*conditions).order_by(SPEND.c.seq.desc()).limit(limit).offset(offset)
         with self.database.reading() as connection:
             rows = connection.execute(query).all()
             models = _models(connection, [row.seq for row in rows])
         return tuple(SpendRow(**values_of(row), models=models.get(row.seq, ())) for row in rows)
+
+    def count(self, **wanted: Any) -> int:
+        """
+        Return how many bookings and corrections `logs` would return without a limit.
+        """
+        conditions = _wanted(**wanted)
+        if conditions is None:
+            return 0
+        with self.database.reading() as connection:
+            return int(connection.execute(select(func.count()).select_from(SPEND).where(*conditions)).scalar_one())
 
     def totals(
         self, by: By, *, start: float | None = None, end: float | None = None, limit: int = _MOST
@@ -171,6 +178,26 @@ def _cleaned_model(model: ModelSpend) -> ModelSpend:
     return attrs.evolve(model, model=cleaned_text(model.model) or "", cost=cleaned_money(model.cost), **counts)
 
 
+def _wanted(
+    *,
+    request_id: str | None = None,
+    token: str | None = None,
+    user_id: str | None = None,
+    start: float | None = None,
+    end: float | None = None,
+) -> list[ColumnElement[bool]] | None:
+    """
+    Return the conditions of a query; ``None`` where nothing can meet them.
+    """
+    if not all(is_fit(value) for value in (request_id, token, user_id) if value is not None):
+        return None
+    conditions = _between(start, end)
+    conditions += [] if request_id is None else [SPEND.c.request_id == request_id]
+    conditions += [] if token is None else [SPEND.c.token == token]
+    conditions += [] if user_id is None else [(SPEND.c.user_id == user_id) | (SPEND.c.end_user == user_id)]
+    return conditions
+
+
 def _between(start: float | None, end: float | None) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     conditions += [] if start is None else [SPEND.c.booked_at >= start]
@@ -181,14 +208,16 @@ def _between(start: float | None, end: float | None) -> list[ColumnElement[bool]
 def _sums(table: Any) -> list[ColumnElement[Any]]:
     cost = type_coerce(table.c.cost, BigInteger)
     counts = [func.sum(type_coerce(table.c[name], BigInteger)) for name in _SUMMED]
-    return [func.sum(cost // _SPLIT), func.sum(cost % _SPLIT), *counts]
+    bookings = func.sum(case((SPEND.c.number == 0, 1), else_=0))
+    return [func.sum(cost // _SPLIT), func.sum(cost % _SPLIT), bookings, *counts]
 
 
 def _total(row: Row[Any]) -> Total:
-    name, high, low, *counts = tuple(row)
+    name, high, low, bookings, *counts = tuple(row)
     return Total(
         name=name,
         cost=None if high is None else dollars(int(high) * _SPLIT + int(low)),
+        bookings=int(bookings or 0),
         **{count: int(value or 0) for count, value in zip(_SUMMED, counts, strict=True)},
     )
 
