@@ -25,10 +25,22 @@ from aikit.providers.config.settings import ProviderSettings
 from aikit.providers.kinds import KINDS, LOCAL, OPENAI
 
 _WITHOUT_BATCHES: Final = frozenset(("hosted_vllm", "ollama", "ollama_chat", "llamafile", "lm_studio"))
-"""LiteLLM's providers that answer single requests alone, unless an entry says that its mode is batch."""
+"""LiteLLM's providers that mostly answer single requests alone."""
+_WITH_BATCHES: Final = frozenset(("openai", "custom_openai", "openai_like", "text-completion-openai"))
+"""LiteLLM's providers that mostly have batches, at other addresses than OpenAI's maybe not."""
+_HAVE_BATCHES: Final = ("api.openai.com", ".azure.com")
+_LINES: Final = "+lines"
+_NATIVE: Final = "+native"
 _HOMES: Final = "gateway-runs"
 _VARIABLE: Final = "os.environ/"
-_OF_CALLS: Final = frozenset(("model", "api_version", "rpm", "tpm", "weight", "order", "timeout", "max_retries"))
+_TELLING: Final = frozenset(
+    (
+        *("api_key", "api_base", "base_url", "organization", "azure_ad_token", "litellm_credential_name", "home"),
+        *(f"vertex_{ai}{name}" for ai in ("ai_", "") for name in ("project", "location", "credentials")),
+        *("gcs_bucket_name", "bucket_name"),
+    )
+)
+"""Keys that tell one account from another."""
 _SHORT: Final = 8
 
 
@@ -38,6 +50,9 @@ class Accounts:
     The deployments, how the client reaches them, and what is wrong with them.
 
     Attributes:
+        others: Name of a deployment → the same account in its other form, with batches of its own or lines that are
+            run here.
+
         aliases: Name that a deployment has beside others of its kind → the name that it has now.
 
         warnings: What is not heeded, with file and line.
@@ -47,6 +62,7 @@ class Accounts:
 
     deployments: tuple[Deployment, ...]
     providers: Providers
+    others: Mapping[str, Deployment] = attrs.field(factory=dict)
     aliases: Mapping[str, str] = attrs.field(factory=dict)
     warnings: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
@@ -77,29 +93,31 @@ def accounts_of(path: Path, found: LiteLLM, home: Path) -> Accounts:
 
         home: Folder under which each deployment that runs lines has its own.
     """
-    named, aliases = _named([entry for entry in found.entries if not isinstance(entry.settings, str)])
-    stable = {name: own for own, name in aliases.items()}
-    chosen = {name: _where_it_runs(entry, home / _HOMES / _as_folder(stable[name])) for name, entry in named.items()}
-    file = file_of(path, found, chosen)
-    providers = Providers(file, {**found.environ, **found.variables}, home=home)
-    deployments: list[Deployment] = []
+    named = _named([entry for entry in found.entries if not isinstance(entry.settings, str)])
+    chosen: dict[str, LiteLLMEntry] = {}
+    for one in named:
+        chosen |= _forms(one, home / _HOMES / _as_folder(one.own))
+    providers = Providers(file_of(path, found, chosen), {**found.environ, **found.variables}, home=home)
+    made: dict[str, Deployment] = {}
     warnings, problems = _left_out(found)
     for name, entry in chosen.items():
         try:
             configured = providers.look_up(name)
-            deployments.append(_deployment(name, entry, configured.settings))
+            made[name] = _deployment(name, entry, configured.settings)
         except ValueError as error:
-            problems.append(str(error))
+            problems += [] if name.endswith((_LINES, _NATIVE)) else [str(error)]
         else:
             warnings += [*configured.warnings, *_keyless(entry, configured.settings)]
-    if not deployments and not problems:
+    if not made and not problems:
         problems.append(f"{path} has no account of a provider that aikit knows, so there is nothing to serve; add one")
+    second = {one.name: made[name] for one in named for name in (one.name + _LINES, one.name + _NATIVE) if name in made}
     return Accounts(
-        deployments=tuple(deployments),
+        deployments=tuple(made[one.name] for one in named if one.name in made),
         providers=providers,
-        aliases=aliases,
-        warnings=tuple(warnings),
-        problems=tuple(problems),
+        others=second,
+        aliases={one.called: one.name for one in reversed(named)} | {one.own: one.name for one in named},
+        warnings=tuple(dict.fromkeys(warnings)),
+        problems=tuple(dict.fromkeys(problems)),
     )
 
 
@@ -119,34 +137,35 @@ def _left_out(found: LiteLLM) -> tuple[list[str], list[str]]:
     return warnings, problems
 
 
-def _named(entries: list[LiteLLMEntry]) -> tuple[dict[str, LiteLLMEntry], dict[str, str]]:
+@attrs.frozen
+class _Named:
     """
-    Return *entries* by unique names, and other names that stand for these.
+    An entry, the names by which it is called, and one that stays when other entries come, go or change places.
+    """
 
-    An entry is called as LiteLLM calls it. Several that are called alike have a text behind it that stays the same
-    when entries come, go or change places: files and batches are remembered by these names.
+    entry: LiteLLMEntry
+    called: str
+    own: str
+    name: str
+
+
+def _named(entries: list[LiteLLMEntry]) -> list[_Named]:
+    """
+    Return *entries* with unique names.
+
+    An entry is called as LiteLLM calls it. Several that are called alike go by their own names: files and batches are
+    remembered by these.
     """
     called = [_called(entry) for entry in entries]
-    alike, shared = Counter(called), Counter(map(_identity, called, entries))
-    named: dict[str, LiteLLMEntry] = {}
-    aliases: dict[str, str] = {}
+    alike, shared, taken = Counter(called), Counter(map(_identity, called, entries)), Counter[str]()
+    named = []
     for base, entry in zip(called, entries, strict=True):
         own = _identity(base, entry)
-        if shared[own] > 1:
-            own = _identity(base, entry, is_by_secret=True)
-        shared[own] += shared[own] <= 1
-        name = base if alike[base] == 1 else _free(own, named)
-        named[name] = entry
-        aliases.setdefault(base, name)
-        aliases[own if alike[base] == 1 else name] = name
-    return named, aliases
-
-
-def _free(name: str, taken: Mapping[str, Any]) -> str:
-    number = 1
-    while (free := name if number == 1 else f"{name}-{number}") in taken:
-        number += 1
-    return free
+        own = own if shared[own] == 1 else _identity(base, entry, is_by_secret=True)
+        taken[own] += 1
+        own = own if taken[own] == 1 else f"{own}-{taken[own]}"
+        named.append(_Named(entry, base, own, base if alike[base] == 1 else own))
+    return named
 
 
 def _called(entry: LiteLLMEntry) -> str:
@@ -162,7 +181,7 @@ def _identity(name: str, entry: LiteLLMEntry, *, is_by_secret: bool = False) -> 
     """
     Return *name* and a text that tells the entry's account from others; of secrets their variables count.
     """
-    given = {key: str(value) for key, value in entry.given.items() if key not in _OF_CALLS}
+    given = {key: str(value) for key, value in entry.given.items() if key in _TELLING}
     told = entry.info.get("id") or {
         key: value for key, value in given.items() if is_by_secret or not _is_secret(key, value)
     }
@@ -181,14 +200,21 @@ def _as_folder(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9@_-]", "_", name)[-64:]
 
 
-def _where_it_runs(entry: LiteLLMEntry, home: Path) -> LiteLLMEntry:
+def _forms(one: _Named, home: Path) -> dict[str, LiteLLMEntry]:
     """
-    Return *entry* as one of the embedded provider with *home*, if its server has no batches of its own.
+    Return the entry as it is probably meant, and in its other form where only the server knows whether it has batches.
+
+    One whose lines are run here is of the embedded provider, with *home*.
     """
-    has_none = entry.is_model and entry.provider in _WITHOUT_BATCHES and entry.info.get("mode") != "batch"
-    if not has_none or isinstance(entry.settings, str):
-        return entry
-    return attrs.evolve(entry, settings={**entry.settings, "kind": LOCAL, "home": str(home)})
+    entry, settings = one.entry, one.entry.settings
+    is_sure = not entry.is_model or entry.info.get("mode") == "batch" or isinstance(settings, str)
+    if isinstance(settings, str) or is_sure or entry.provider not in _WITHOUT_BATCHES | _WITH_BATCHES:
+        return {one.name: entry}
+    lines = attrs.evolve(entry, settings={**settings, "kind": LOCAL, "home": str(home)})
+    if entry.provider in _WITHOUT_BATCHES:
+        return {one.name: lines, one.name + _NATIVE: entry}
+    is_known = "baseURL" not in settings or any(host in settings["baseURL"] for host in _HAVE_BATCHES)
+    return {one.name: entry} if is_known else {one.name: entry, one.name + _LINES: lines}
 
 
 def _deployment(name: str, entry: LiteLLMEntry, settings: ProviderSettings) -> Deployment:

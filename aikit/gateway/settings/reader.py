@@ -63,6 +63,7 @@ def read_settings(
         deployments=accounts.deployments,
         providers=accounts.providers,
         default=accounts.default,
+        others=accounts.others,
         aliases=accounts.aliases,
         home=home,
         spool=spool or home / _SPOOL,

@@ -46,6 +46,9 @@ class GatewaySettings:
 
         spool: Folder for bodies on their way.
 
+        others: Name of a deployment → the same account in its other form, with batches of its own or lines that are
+            run here. Which is right only the server knows.
+
         aliases: Name that a deployment had, or may have → the name that it has.
 
         max_file_size_bytes: ``None`` sets no limit; the same is true of the other limits.
@@ -64,6 +67,7 @@ class GatewaySettings:
     database_url: str = attrs.field(repr=False)
     home: Path
     spool: Path
+    others: Mapping[str, Deployment] = attrs.field(factory=dict)
     aliases: Mapping[str, str] = attrs.field(factory=dict)
     max_file_size_bytes: int | None = None
     max_request_size_bytes: int | None = None
@@ -80,7 +84,7 @@ class GatewaySettings:
 
     @_by_name.default
     def _by_name_of_all(self) -> Mapping[str, Deployment]:
-        named = {one.name: one for one in self.deployments}
+        named = {one.name: one for one in (*self.others.values(), *self.deployments)}
         return {alias: named[name] for alias, name in self.aliases.items()} | named
 
     @property
