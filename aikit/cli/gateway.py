@@ -26,7 +26,7 @@ _LIMITS: Final = (
 _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104  to tell what would be refused
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, on_demand={"keys": "aikit.cli.gateway_keys:keys"})
 def gateway() -> None:
     """
     Serve files, uploads and batches of all configured providers in OpenAI's format.

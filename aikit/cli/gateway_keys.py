@@ -1,0 +1,218 @@
+"""
+``aikit gateway keys``: the gateway's keys, in its registry itself; a gateway that runs heeds changes within a second.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from aikit.cli.options import Command, Dollars, Group, Pairs, settings_of_context
+from aikit.cli.output import Exit, Output
+from aikit.cli.safety import safe
+from aikit.gateway.key_fields import KeyFieldsError, key_object, read_fields, read_key
+from aikit.gateway.registry.errors import DuplicateError
+from aikit.gateway.registry.keys import hash_of, masked
+from aikit.gateway.registry.registry import Registry
+from aikit.gateway.registry.rows import KeyRow
+from aikit.gateway.settings import SettingsError, read_settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_TITLES: Final = ("ALIAS", "KEY", "STATE", "SPENT", "BUDGET", "EXPIRES", "TOKEN")
+_PAGE: Final = 500
+_NONE: Final = "none"
+
+
+def _names(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:  # noqa: ARG001  click's
+    return None if value is None else [] if value == _NONE else [name.strip() for name in value.split(",")]
+
+
+def _number(ctx: click.Context, param: click.Parameter, value: str | None) -> int | str | None:  # noqa: ARG001  click's
+    if value in {None, _NONE}:
+        return value
+    if not str(value).isdecimal() or not str(value).isascii():
+        raise click.BadParameter(f"{value!r} is no whole number; write one, or none for no limit")
+    return int(str(value))
+
+
+_FIELDS: Final = (
+    click.option("--alias", "key_alias", help="Name of the key, which names it from then on."),
+    click.option("--models", callback=_names, metavar="A,B", help="Models that it may use; none for all."),
+    click.option("--providers", callback=_names, metavar="A,B", help="Providers that it may use; none for all."),
+    click.option("--purposes", callback=_names, metavar="A,B", help="Purposes that it may upload for; none for all."),
+    click.option("--expires", "duration", metavar="30d", help="How long it is good; none for ever."),
+    click.option("--rpm", "rpm_limit", callback=_number, metavar="N", help="Requests a minute, and lines of batches."),
+    click.option("--tpm", "tpm_limit", callback=_number, metavar="N", help="Tokens a minute that batches send."),
+    click.option("--max-budget", type=Dollars(), help="US dollars that it may spend."),
+    click.option("--budget-duration", metavar="30d", help="After which the budget begins anew; none for never."),
+    click.option("--user-id", help="User that it is of."),
+    click.option("--team-id", help="Team that it is of."),
+    click.option("--tag", "tags", multiple=True, help="Booked with all that it spends; more than once for several."),
+    click.option("--metadata", type=Pairs(), multiple=True, help="key=value; more than once for several."),
+)
+
+
+def _key_options(function: F) -> F:
+    for option in reversed(_FIELDS):
+        function = option(function)
+    return function
+
+
+@click.group(cls=Group)
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="config.yaml of the gateway.")
+def keys(config: Path | None) -> None:
+    """
+    Make, list, change and revoke keys of the gateway.
+
+    KEY is a key, its token or its alias. A gateway that runs heeds each change within a second.
+    """
+
+
+@keys.command(cls=Command)
+@_key_options
+def create(**options: Any) -> int:
+    """
+    Make a key and print it; it is shown this once, as only its hash is kept.
+    """
+    output = Output(settings_of_context())
+    with _registry() as registry:
+        key = read_key(None)
+        fields = read_fields(_given(options), now=time.time())
+        row = registry.keys.add(KeyRow(token=hash_of(key), hash=hash_of(key), key_name=masked(key), **fields))
+    if output.settings.json:
+        output.document({"key": key, **key_object(row)})
+    else:
+        output.line(key)
+        output.say("keep it now: only its hash is stored, and it is not shown again")
+    return Exit.DONE
+
+
+@keys.command("list", cls=Command)
+def list_keys() -> int:
+    """
+    List all keys, the newest first.
+
+    Lines have alias, masked key, state, US dollars spent, budget, end and token.
+    """
+    output = Output(settings_of_context())
+    with _registry() as registry:
+        rows = list(_all(registry))
+    if output.settings.json:
+        output.document({"object": "list", "data": [key_object(row) for row in rows]})
+    elif output.is_plain:
+        for row in rows:
+            output.line(row.token if output.settings.quiet else "\t".join(safe(field) for field in _columns(row)))
+    else:
+        output.columns(_TITLES, [_columns(row) for row in rows], flexible="TOKEN")
+    return Exit.DONE
+
+
+@keys.command(cls=Command)
+@click.argument("key")
+@_key_options
+def update(key: str, **options: Any) -> int:
+    """
+    Change of KEY what the options name; none as a value takes a restriction away.
+    """
+    with _registry() as registry:
+        row, given = _required(registry, key), _given(options)
+        changed = registry.keys.edit(
+            row.token, lambda found: read_fields(given, now=time.time(), metadata=found.metadata)
+        )
+        return _tell(changed or row, "changed")
+
+
+@keys.command(cls=Command)
+@click.argument("key")
+@click.option("--undo", is_flag=True, help="Unblock it.")
+def block(key: str, *, undo: bool) -> int:
+    """
+    Let KEY open nothing, until it is unblocked.
+    """
+    with _registry() as registry:
+        row = _required(registry, key)
+        return _tell(registry.keys.block(row.token, blocked=not undo) or row, "unblocked" if undo else "blocked")
+
+
+@keys.command(cls=Command)
+@click.argument("key")
+def revoke(key: str) -> int:
+    """
+    Delete KEY; files and batches that it made stay, for the master key to see.
+    """
+    with _registry() as registry:
+        row = _required(registry, key)
+        registry.keys.remove(row.token)
+        return _tell(row, "revoked")
+
+
+@contextmanager
+def _registry() -> Iterator[Registry]:
+    """
+    Open the registry of the gateway; what is said of keys and cannot be is an error of usage.
+    """
+    ctx = click.get_current_context()
+    parents = [ctx, *([ctx.parent, ctx.parent.parent] if ctx.parent is not None else [])]
+    config = next((found for each in parents if each is not None and (found := each.params.get("config"))), None)
+    try:
+        settings = read_settings(config, os.environ, home=settings_of_context().home)
+        registry = Registry.open(settings.database_url)
+        try:
+            yield registry
+        finally:
+            registry.close()
+    except (SettingsError, KeyFieldsError, DuplicateError) as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return the options that were given as fields of a request.
+    """
+    fields: dict[str, Any] = {
+        name: None if value == _NONE else value for name, value in options.items() if value not in (None, ())
+    }
+    for name, kind in (("tags", list), ("metadata", dict)):
+        if name in fields:
+            fields[name] = kind(fields[name])
+    return fields
+
+
+def _required(registry: Registry, name: str) -> KeyRow:
+    row: KeyRow | None = registry.keys.find(name)
+    if row is None:
+        raise click.UsageError("there is no such key; see: aikit gateway keys list")
+    return row
+
+
+def _all(registry: Registry) -> Iterator[KeyRow]:
+    after, has_more = None, True
+    while has_more:
+        page = registry.keys.page(after=after, limit=_PAGE)
+        yield from page.rows
+        has_more, after = page.has_more, page.rows[-1].token if page.rows else None
+
+
+def _columns(row: KeyRow) -> list[str]:
+    told = key_object(row)
+    state = "blocked" if row.blocked else "expired" if row.is_expired(time.time()) else "good"
+    budget = "-" if row.max_budget is None else f"{row.max_budget:f}"
+    period = f"{budget}/{row.budget_duration}" if row.budget_duration else budget
+    return [row.alias or "-", row.key_name or "-", state, f"{row.spend:f}", period, told["expires"] or "-", row.token]
+
+
+def _tell(row: KeyRow, what: str) -> int:
+    output = Output(settings_of_context())
+    if output.settings.json:
+        output.document(key_object(row))
+    else:
+        output.line(row.token if output.settings.quiet else "\t".join(safe(field) for field in _columns(row)))
+        output.say(safe(f"{what}: {row.alias or row.key_name}"))
+    return Exit.DONE
