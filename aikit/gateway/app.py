@@ -22,17 +22,17 @@ from aikit.gateway.call import Call
 from aikit.gateway.choice import Said, choose, said_in, said_in_headers
 from aikit.gateway.outgoing.errors import error_answer, errors_of, status_of
 from aikit.gateway.outgoing.headers import headers_of
-from aikit.gateway.routes import models
+from aikit.gateway.routes import models, spend
 from aikit.gateway.routing import Endpoint, Found, RouteTable
 from aikit.gateway.state import Gateway
 from aikit.gateway.values import Principal
-from aikit.gateway.who import identify
+from aikit.gateway.who import identify, without_keys
 from aikit.types.errors import OpenAIError, Rejected
 
 log: Final = logging.getLogger("aikit.gateway")
 access_log: Final = logging.getLogger("aikit.gateway.access")
 
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (*models.ENDPOINTS,)
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (*models.ENDPOINTS, *spend.ENDPOINTS)
 """All that the gateway serves."""
 
 _GIVEN_CALL_ID: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
@@ -152,7 +152,7 @@ class _Exchange:
         return {
             "call_id": self.call_id,
             "method": scope["method"],
-            "path": scope["raw_path"].decode("latin-1")[:512],
+            "path": without_keys(scope["raw_path"].decode("latin-1"))[:512],
             "status": status,
             "duration_ms": round((time.perf_counter() - self.started) * 1000, 3),
             "key": (call.principal.alias or call.principal.token or "master") if call is not None and known else None,

@@ -5,11 +5,13 @@ Who calls: the key of a request, and whether it is good.
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final
 from urllib.parse import urlsplit
 
+from aikit.gateway.outgoing.errors import shown
 from aikit.gateway.state import Gateway
 from aikit.gateway.values import Principal
 from aikit.types.errors import OpenAIError
@@ -21,6 +23,7 @@ _MAX_KEY: Final = 4_096
 _MASTER: Final = Principal()
 _MISSING: Final = "Send a key in the header Authorization: Bearer KEY."
 _WRONG: Final = "Incorrect API key provided."
+_KEY_IN_PATH: Final = re.compile(r"sk(?:-|%2d)[^/]*", re.IGNORECASE)
 _LOOPBACK: Final = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
@@ -52,6 +55,25 @@ async def identify(gateway: Gateway, headers: Iterable[tuple[bytes, bytes]]) -> 
     if row.is_expired(gateway.clock()):
         raise _refused("The API key has expired.", "expired_key")
     return row.principal()
+
+
+def require_admin(principal: Principal, path: str) -> None:
+    """
+    Refuse who does not have the master key.
+
+    Raises:
+        OpenAIError: Status 401, as LiteLLM answers.
+    """
+    if not principal.is_admin:
+        message = "Authentication Error, Only proxy admin can be used to generate, delete, update info for new "
+        raise OpenAIError(message=f"{message}keys/users/teams. Route={shown(path)}", status=401, type="auth_error")
+
+
+def without_keys(path: str) -> str:
+    """
+    Return *path* as it may be logged: LiteLLM's clients put keys into it.
+    """
+    return _KEY_IN_PATH.sub("sk-***", path)
 
 
 def presented_key(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
