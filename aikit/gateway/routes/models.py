@@ -13,6 +13,7 @@ from aikit.gateway.choice import is_allowed_model, may_use
 from aikit.gateway.outgoing.errors import shown
 from aikit.gateway.outgoing.objects import json_answer
 from aikit.gateway.routing import Endpoint
+from aikit.gateway.values import Deployment
 from aikit.types.errors import OpenAIError
 
 _CREATED: Final = 1_677_610_602  # nobody tells when a model was made; LiteLLM gives them all this
@@ -37,6 +38,30 @@ async def retrieve_model(call: Call) -> Response:
     return json_answer(model)
 
 
+async def describe_models(call: Call) -> Response:
+    """
+    Answer with the models that the key may use and where they are, as LiteLLM's ``/model/info`` does.
+    """
+    # https://docs.litellm.ai/docs/proxy/model_management (read 2026-11-30)
+    wanted = call.request.query_params.get("litellm_model_id")
+    told = [
+        _described(call, deployment, name, model)
+        for deployment in call.gateway.settings.deployments
+        if may_use(call.principal, deployment) and wanted in {None, deployment.model_id}
+        for name, model in deployment.models.items()
+        if is_allowed_model(call.principal, name)
+    ]
+    return json_answer({"data": told})
+
+
+def _described(call: Call, deployment: Deployment, name: str, model: str) -> dict[str, Any]:
+    params = {"model": f"{deployment.provider}/{model}", "custom_llm_provider": deployment.provider}
+    if call.principal.is_admin:  # addresses inside a network are nothing for tenants
+        params["api_base"] = deployment.api_base
+    info = {"id": deployment.model_id, "db_model": False, "mode": "batch"}
+    return {"model_name": name, "litellm_params": params, "model_info": info}
+
+
 def _models(call: Call) -> dict[str, dict[str, Any]]:
     names = {
         name: deployment.provider
@@ -51,4 +76,8 @@ def _models(call: Call) -> dict[str, dict[str, Any]]:
     }
 
 
-ENDPOINTS: Final = (Endpoint("GET", "/models", list_models), Endpoint("GET", "/models/{model}", retrieve_model))
+ENDPOINTS: Final = (
+    Endpoint("GET", "/models", list_models),
+    Endpoint("GET", "/models/{model}", retrieve_model),
+    Endpoint("GET", "/model/info", describe_models),
+)
