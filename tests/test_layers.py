@@ -50,6 +50,8 @@ _ONLY_THERE: Final[Mapping[str, tuple[str, ...]]] = {
     "rich": ("cli",),
     "sqlalchemy": ("gateway",),
     "alembic": ("gateway",),
+    "multipart": ("gateway",),
+    "starlette": ("gateway",),
 }
 
 

@@ -120,10 +120,13 @@ def estimate_body(url: str, body: Mapping[str, Any]) -> tuple[TokenEstimate, int
     Returns:
         The estimate, and the most tokens that all answers to it together can have; ``None`` when *body* sets no bound.
     """
-    return _input_estimate(url, body), _output_bound(url, body)
+    return _input_estimate(url, body), output_bound(url, body)
 
 
-def _output_bound(url: str, body: Mapping[str, Any]) -> int | None:
+def output_bound(url: str, body: Mapping[str, Any]) -> int | None:
+    """
+    Return the most tokens that all answers to a request can have; ``None`` when *body* sets no bound.
+    """
     url = url.partition("?")[0].rstrip("/")
     if url.endswith(_ANSWERED_WITHOUT_TOKENS):
         return 0

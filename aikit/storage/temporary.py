@@ -57,16 +57,19 @@ class TemporaryFolder:
     _pid: int = attrs.field(factory=os.getpid, init=False)
 
     @classmethod
-    def make(cls) -> TemporaryFolder:
+    def make(cls, root: Path | None = None) -> TemporaryFolder:
         """
-        Make a folder, and remove those whose processes are gone.
+        Make a folder in *root*, or in the system's temporary folder, and remove those whose processes are gone.
 
         Raises:
             OpenAIError: There is no place for one (code ``"storage_unavailable"``).
-            OSError: That place is full.
+            OSError: That place is full, or *root* is none.
         """
-        _sweep_sometimes(temporary_root())
-        path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        if root is None:
+            _sweep_sometimes(temporary_root())
+        else:
+            sweep(root)
+        path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
         try:
             lock = take(path / _LOCK)
         except FileNotFoundError:
@@ -75,7 +78,7 @@ class TemporaryFolder:
             with suppress(OSError):
                 (path / _LOCK).unlink(missing_ok=True)
             return cls(path, None)
-        return cls.make() if lock is None else cls(path, lock)  # another process found it without a holder
+        return cls.make(root) if lock is None else cls(path, lock)  # another process found it without a holder
 
     def remove(self) -> None:
         """

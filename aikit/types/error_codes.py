@@ -166,6 +166,8 @@ _PROVIDER: Final = {
 _GATEWAY: Final = {
     "expired_key": "The key is past its expiry; ask for another.",
     "invalid_api_key": "There is no key in the request, or an unknown one; send it as Authorization: Bearer KEY.",
+    "invalid_json": "The body of the request is not the JSON that it must be; see the message.",
+    "invalid_multipart": "The body of the request is no whole multipart/form-data; see the message.",
     "key_blocked": "The key is blocked; ask the people who run the gateway.",
     "key_model_access_denied": "The key may not use this model; name one of GET /v1/models.",
     "key_provider_access_denied": "The key may not use this provider; name one that the message lists.",
@@ -173,6 +175,7 @@ _GATEWAY: Final = {
     "master_key_missing": "A gateway without a master key takes requests of this machine only; set one.",
     "model_not_found": "The gateway has no model of this name; name one of GET /v1/models.",
     "rate_limit_exceeded": "The key of a gateway made too many requests; wait as retry-after says, or send less.",
+    "request_too_large": "The body of the request is larger than it takes; send less at once.",
     "unknown_provider": "The gateway has no account of this name; name one that the message lists.",
 }
 

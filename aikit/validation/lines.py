@@ -5,7 +5,7 @@ The check of JSONL files of known purposes, line by line, in one pass and bounde
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import Any, Final, NoReturn, Protocol
 
@@ -118,26 +118,34 @@ class Objects:
         is_empty: Whether no line had content.
     """
 
-    _lines: Iterator[bytes | None]
+    _lines: Iterable[bytes | None]
     _limits: Limits
     _problems: Problems
     decoder: json.JSONDecoder | None = None
+    _head: list[bytes | None] = attrs.field(factory=list)
     _number: int = 0
     _blanks: int = 0
+    _is_begun: bool = False
+    _is_over: bool = False
     is_empty: bool = True
 
     def __iter__(self) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
-        start = list(islice(self._lines, 1))
-        if start and start[0] and goes_on(start[0]):
-            start += islice(self._lines, 1)
-        if start and start[0] and self._is_foreign(start[0], start[1:]):
-            return
-        if start and start[0] and start[0].startswith(_BOM):
-            message = "the file begins with a UTF-8 byte order mark (BOM), which providers take for a part of the JSON"
-            if not self._limits.removes_mark:
-                self._problems.add_line(1, "bom", f"{message}; save it as UTF-8 without a BOM")
-            start[0] = start[0][len(_BOM) :]
-        for line in chain(start, self._lines):
+        yield from self.feed(self._lines)
+        yield from self.finish()
+
+    def feed(self, lines: Iterable[bytes | None]) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
+        """
+        Yield the objects on the next *lines*, for files that come in pieces; the first may wait for more lines.
+        """
+        lines = iter(lines)
+        if not self._is_begun:
+            self._head += islice(lines, 1 - len(self._head))
+            if self._head and self._head[0] and goes_on(self._head[0]):
+                self._head += islice(lines, 1)
+                if len(self._head) == 1:
+                    return
+            lines = chain(self._begun(), lines)
+        for line in () if self._is_over else lines:
             self._number += 1
             if line is not None and (not line or line.isspace()):
                 self._blanks += 1
@@ -147,8 +155,32 @@ class Objects:
             self.is_empty = False
             if (value := self._object(line)) is not None:
                 yield self._number, line or b"", value
-        if self.is_empty:
+
+    def finish(self) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
+        """
+        Yield the object that waited for more lines; tell whether no line had content.
+        """
+        if not self._is_begun:
+            yield from self.feed(self._begun())
+        if self.is_empty and not self._is_over:
             self._add_file("empty_file", "the file has no line with content; put one JSON object on each line")
+
+    def _begun(self) -> list[bytes | None]:
+        """
+        Return the first lines without a mark of their encoding; note when they are no JSONL at all.
+        """
+        start, self._head, self._is_begun = self._head, [], bool(self._head)
+        if start and start[0]:
+            self._is_over = self._is_foreign(start[0], start[1:])
+            if start[0].startswith(_BOM) and not self._is_over:
+                start[0] = self._without_mark(start[0])
+        return start
+
+    def _without_mark(self, line: bytes) -> bytes:
+        if not self._limits.removes_mark:
+            message = "the file begins with a UTF-8 byte order mark (BOM), which providers take for a part of the JSON"
+            self._problems.add_line(1, "bom", f"{message}; save it as UTF-8 without a BOM")
+        return line[len(_BOM) :]
 
     def _is_foreign(self, first: bytes, following: list[bytes | None]) -> bool:
         """

@@ -1,0 +1,228 @@
+"""
+The lines of a batch file, checked while they come, and what they ask for.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import IO, Any, Final
+
+import attrs
+
+from aikit.gateway.incoming.line_facts import FactsCounter, LineFacts
+from aikit.gateway.incoming.refusals import too_many_records
+from aikit.gateway.incoming.spool import Spool
+from aikit.gateway.values import Deployment
+from aikit.validation import MakeLineRules, no_line_rules
+from aikit.validation.batch_lines import BatchRules
+from aikit.validation.limits import Limits, limits_for
+from aikit.validation.lines import Objects, parsed
+from aikit.validation.problems import Problems
+
+_HELD_MAX_BYTES: Final = 512 * 1024
+_LARGE_BYTES: Final = 4 * 1024 * 1024
+_NAMES_MAX: Final = 1_000
+_one_large_line: Final = threading.Lock()
+"""What a line says can take twenty times its bytes of memory, so that of the very long ones one is read at a time."""
+
+
+def _unknown_limits() -> Limits:
+    return limits_for("compatible")
+
+
+@attrs.frozen(kw_only=True)
+class FileRules:
+    """
+    What a file must obey, which depends on where it goes and who sends it.
+
+    Attributes:
+        limits: The provider's.
+
+        line_rules: The provider's own rules for lines of batches.
+
+        deployment: The account: names of models in lines become those that it has for them.
+
+        max_records: The most lines of a batch file, and where that is set, in LiteLLM's words.
+    """
+
+    limits: Limits = attrs.field(factory=_unknown_limits)
+    line_rules: MakeLineRules = no_line_rules
+    deployment: Deployment | None = None
+    max_records: int | None = None
+    max_records_source: str = "in general_settings"
+
+    @property
+    def is_renaming(self) -> bool:
+        """Whether there is a model that has another name at the provider."""
+        models = {} if self.deployment is None else self.deployment.models
+        return any(name != model for name, model in models.items())
+
+
+class LineCheck:
+    """
+    The check of a batch file that comes in blocks, in memory that the length of its lines does not determine.
+
+    Attributes:
+        problems: What was found.
+
+        renamed: The file with other names of models, if there are other names.
+    """
+
+    def __init__(self, rules: FileRules, spool: Spool) -> None:
+        self.rules = rules
+        self.problems = Problems()
+        self.renamed = spool.new_file() if rules.is_renaming else None
+        self._names: dict[str, str | None] = {}
+        self._batch = BatchRules(rules.limits, self.problems)
+        self._own = rules.line_rules(self.problems)
+        decoder = None if self._own is None else self._own.decoder
+        self._objects = Objects((), rules.limits, self.problems, decoder=decoder)
+        self._held = _Held(rules.limits.line_max_bytes, spool.folder)
+        self._facts = FactsCounter()
+
+    def feed(self, block: bytes) -> None:
+        """
+        Check the lines that end in *block*.
+
+        Raises:
+            OpenAIError: There are more lines than are allowed; or the disk is full.
+        """
+        start, newline, rest = block.rpartition(b"\n")
+        if newline:
+            self._check(self._held.lines_before(start))
+        self._held.add(rest)
+
+    def finish(self) -> None:
+        """
+        Check the last line, and the file as a whole.
+
+        Raises:
+            OpenAIError: There are more lines than are allowed; or the disk is full.
+        """
+        if self._held.size_bytes:
+            self._check(self._held.lines_before(b""))
+        self._take(self._objects.finish())
+        if not self._objects.is_empty:
+            self._batch.finish()
+
+    def close(self) -> None:
+        """
+        Leave nothing of it.
+        """
+        self._held.close()
+        if self.renamed is not None:
+            self.renamed.remove()
+
+    @property
+    def facts(self) -> LineFacts:
+        """What the lines so far ask for."""
+        return self._facts.facts
+
+    def _check(self, lines: list[bytes | None]) -> None:
+        is_large = len(lines[0] or b"") > _LARGE_BYTES
+        with _one_large_line if is_large else nullcontext():
+            self._take(self._objects.feed(lines))
+
+    def _take(self, objects: Iterable[tuple[int, bytes, dict[str, Any]]]) -> None:
+        renamed: list[bytes] = []
+        most, is_renaming = self.rules.max_records, self.renamed is not None
+        for number, line, value in objects:
+            if most is not None and self._facts.lines >= most:
+                raise too_many_records(most, self.rules.max_records_source)
+            known = self.problems.count
+            self._batch.check(value, number)
+            if self._own is not None and self.problems.count == known:
+                self._own.check(value, number)
+            model = self._facts.add(value, len(line), is_good=self.problems.count == known)
+            if is_renaming:
+                renamed += (self._renamed(line, model), b"\n")
+        if self.renamed is not None and not self.problems.count:
+            self.renamed.write(b"".join(renamed))
+
+    def _renamed(self, line: bytes, name: str) -> bytes:
+        if name not in self._names and self.rules.deployment is not None:
+            if len(self._names) > _NAMES_MAX:
+                self._names.clear()
+            self._names[name] = self.rules.deployment.model_for(name)
+        model = self._names[name]
+        return line if model in {None, name} else with_model(line, name, model or "")
+
+
+@attrs.define
+class _Held:
+    """
+    The beginning of a line whose end has not come: in memory, or in a file that has no name when it is long.
+    """
+
+    _max_bytes: int
+    _folder: Path
+    _file: IO[bytes] | None = None
+    size_bytes: int = 0
+
+    def add(self, piece: bytes) -> None:
+        """
+        Hold *piece*, too.
+        """
+        self.size_bytes += len(piece)
+        if self.size_bytes <= self._max_bytes and piece:
+            if self._file is None:
+                self._file = tempfile.SpooledTemporaryFile(_HELD_MAX_BYTES, dir=str(self._folder))  # noqa: SIM115  held on
+            self._file.write(piece)
+
+    def lines_before(self, piece: bytes) -> list[bytes | None]:
+        """
+        Return the lines of what is held and of *piece*, which ends one, ``None`` for those that are too long.
+        """
+        first, *others = piece.split(b"\n")
+        lines: list[bytes | None] = [None]
+        if self.size_bytes + len(first) <= self._max_bytes:
+            lines = [self._taken() + first]
+        lines += [line if len(line) <= self._max_bytes else None for line in others]
+        self.close()
+        return lines
+
+    def close(self) -> None:
+        """
+        Forget all of it.
+        """
+        if self._file is not None:
+            self._file.close()
+        self._file, self.size_bytes = None, 0
+
+    def _taken(self) -> bytes:
+        if self._file is None:
+            return b""
+        self._file.seek(0)
+        return self._file.read()
+
+
+def with_model(line: bytes, name: str, model: str) -> bytes:
+    """
+    Return *line*, whose ``body.model`` is *name*, with *model* instead, and with nothing else changed.
+    """
+    replacements = _replacements(line, name, model)
+    if line.count(b'"model"') == 1 and b"\\u00" not in line:  # the only key of that name
+        return next(replacements)
+    wanted = parsed(line)
+    wanted["body"]["model"] = model
+    for changed in replacements:
+        if parsed(changed) == wanted:
+            return changed
+    return json.dumps(wanted, separators=(",", ":")).encode()
+
+
+def _replacements(line: bytes, name: str, model: str) -> Iterator[bytes]:
+    """
+    Yield *line* with one of the places replaced where *name* is the value of a ``model``.
+    """
+    new = json.dumps(model).encode()
+    spellings = {json.dumps(name), json.dumps(name, ensure_ascii=False)}
+    old = b"|".join(re.escape(spelling.encode()) for spelling in spellings)
+    for found in re.finditer(rb'"model"\s*:\s*(' + old + rb")", line):
+        yield line[: found.start(1)] + new + line[found.end(1) :]
