@@ -394,3 +394,18 @@ def test_servers_without_accounts_are_found_where_litellm_finds_them(tmp_path: P
     assert found.get("llamafile") == ProviderSettings(base_url="http://127.0.0.1:8080/v1")
     with pytest.raises(ValueError, match="lm_studio has no api_base"):
         found.get("studio")
+
+
+def test_a_key_said_twice_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """
+    What is said last counts, as with other readers of YAML, and the line is told; a key must be text.
+    """
+    path = tmp_path / "config.yaml"
+    with caplog.at_level(logging.WARNING):
+        found = _load(tmp_path, "files_settings:\n- {custom_llm_provider: openai, api_key: sk-a,\n   api_key: sk-b}\n")
+    assert found.get("openai").api_key == "sk-b"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path}:3: 'api_key' is said twice, and what is said last counts"
+    ]
+    with pytest.raises(ValueError, match=r"config\.yaml:2: a key must be text"):
+        _load(tmp_path, "a: b\n? [sk-secret]\n: c\n")

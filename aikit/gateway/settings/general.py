@@ -115,6 +115,15 @@ class _Reading:
         self.values.setdefault("database_url", f"sqlite:///{(home / _DATABASE).absolute().as_posix()}")
 
 
+def told(value: Any) -> str:
+    """
+    Return *value* for a message: a number as it is, and a text, which may be a secret in the wrong line, as a text.
+    """
+    if isinstance(value, int | float):
+        return str(value) if abs(value) < _MOST else "such a number"
+    return "text" if isinstance(value, str) else "a list or mapping"
+
+
 def _text(value: Any) -> str:
     if isinstance(value, bool | list | Mapped):
         raise ValueError("must be text")  # noqa: TRY004  a wrong file, not a wrong argument
@@ -124,7 +133,7 @@ def _text(value: Any) -> str:
 def _flag(value: Any) -> bool:
     known = _YES.get(str(value).strip().lower())
     if known is None:
-        raise ValueError(f"must be true or false, not {shown(value)!r}")
+        raise ValueError(f"must be true or false, not {told(value)}")
     return known
 
 
@@ -135,7 +144,7 @@ def _number(words: str, factor: int, value: Any) -> int:
         number = math.nan
     is_whole = factor > 1 or number.is_integer()
     if not 0 < number <= _MOST or not is_whole:
-        raise ValueError(f"must be {words}, not {shown(value)!r}; leave it out for no limit")
+        raise ValueError(f"must be {words}, not {told(value)}; leave it out for no limit")
     return max(1, int(number * factor))
 
 

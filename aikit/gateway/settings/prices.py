@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from aikit.billing.price_overrides import checked_prices
+from aikit.gateway.settings.general import told
 from aikit.providers.config.litellm_entries import LiteLLMEntry
 
 # https://docs.litellm.ai/docs/proxy/custom_pricing (1.109, read 2026-11-30); batches cost half of what is said, unless
@@ -58,6 +59,6 @@ def _number(entry: LiteLLMEntry, said: Any, name: str) -> Decimal:
     if isinstance(said[name], bool) or not number.is_finite() or not 0 <= number <= 1:
         raise ValueError(
             f"{said.places[name]}: {entry.name!r}: {name} must be US dollars per token, a number from 0 to 1 such as "
-            f"1.5e-07, not {said[name]!r}"[:300]
+            f"1.5e-07, not {told(said[name])}"
         )
     return (number * _MILLION).normalize()

@@ -22,6 +22,7 @@ _SECTIONS: Final = frozenset(
     )
 )
 _MOST_FILES: Final = 20
+_MOST_REPEATED: Final = 10
 
 
 def read_litellm(path: Path, environ: Mapping[str, str]) -> LiteLLM:
@@ -32,8 +33,9 @@ def read_litellm(path: Path, environ: Mapping[str, str]) -> LiteLLM:
         ValueError: It, or what it includes, cannot be understood.
         OSError: It cannot be read.
     """
-    config = _whole(path)
-    found = LiteLLM(environ, config)
+    repeated: list[str] = []
+    config = _whole(path, repeated)
+    found = LiteLLM(environ, config, warnings=repeated[:_MOST_REPEATED])
     variables = config.get("environment_variables")
     for name, value in variables.items() if isinstance(variables, Mapped) else ():
         held = found.resolved(value)
@@ -49,11 +51,11 @@ def read_litellm(path: Path, environ: Mapping[str, str]) -> LiteLLM:
     return found
 
 
-def _whole(path: Path) -> Mapped:
+def _whole(path: Path, repeated: list[str]) -> Mapped:
     """
     Return the configuration with what it includes: lists become longer, other keys are replaced.
     """
-    config = _mapping(path)
+    config = _mapping(path, repeated)
     waiting, seen = _included(path, config), {path.resolve()}
     while waiting:
         place, file = waiting.pop(0)
@@ -63,7 +65,7 @@ def _whole(path: Path) -> Mapped:
             raise ValueError(f"{place}: {shown(file)} cannot be included: it is not a file; correct its path")
         seen.add(file.resolve())
         try:
-            more = _mapping(file)
+            more = _mapping(file, repeated)
         except OSError as error:
             raise ValueError(f"{place}: {shown(file)} cannot be included: {error.strerror}; correct its path") from None
         waiting += _included(file, more)
@@ -74,9 +76,9 @@ def _whole(path: Path) -> Mapped:
     return config
 
 
-def _mapping(path: Path) -> Mapped:
+def _mapping(path: Path, repeated: list[str]) -> Mapped:
     with path.open("rb") as file:
-        found = read_yaml(path, file.read(MAX_BYTES + 1))
+        found = read_yaml(path, file.read(MAX_BYTES + 1), repeated)
     if not isinstance(found, Mapped):
         raise ValueError(  # noqa: TRY004  a wrong file, not a wrong argument
             f"{path} must hold a mapping with model_list or files_settings, as LiteLLM's config.yaml"
@@ -87,7 +89,7 @@ def _mapping(path: Path) -> Mapped:
 def _included(path: Path, config: Mapped) -> list[tuple[str, Path]]:
     names = config.pop("include", None) or []
     place = config.places.get("include", str(path))
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, list) or not all(isinstance(name, str) and "\0" not in name for name in names):
         raise ValueError(f"{place}: include must be a list of paths")
     return [(place, path.parent / name) for name in names]
 

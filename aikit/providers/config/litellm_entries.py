@@ -296,4 +296,4 @@ def _warn_unknown(found: LiteLLM, given: Mapped, known: Iterable[str], whose: st
 
 
 def _place_of(entry: Mapped, key: str) -> str:
-    return entry.places.get(key) or next(iter(entry.places.values()), "an empty entry")
+    return entry.places.get(key) or next(iter(entry.places.values()), entry.place)

@@ -22,27 +22,30 @@ class Mapped(dict[str, Any]):
     A mapping that knows where its keys stand.
 
     Attributes:
+        place: File and line where it begins.
+
         places: Key → file and line.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, place: str = "") -> None:
         super().__init__()
+        self.place = place
         self.places: dict[str, str] = {}
 
     def over(self, base: Mapped | None) -> Mapped:
         """
         Return what it and *base* say; where both do, what it says.
         """
-        both = Mapped()
+        both = Mapped(self.place)
         for one in (base, self) if base is not None else (self,):
             both.update(one)
             both.places |= one.places
         return both
 
 
-def read_yaml(path: Path, content: bytes) -> Any:
+def read_yaml(path: Path, content: bytes, repeated: list[str]) -> Any:
     """
-    Return what *content*, of the file at *path*, says; each mapping of it is a `Mapped`.
+    Return what *content*, of the file at *path*, says, each mapping as a `Mapped`; keys said twice are *repeated*.
 
     Raises:
         ValueError: It is no YAML, or goes beyond a bound, or the library is not installed.
@@ -59,7 +62,7 @@ def read_yaml(path: Path, content: bytes) -> Any:
         loader = yaml.SafeLoader(text)
         try:
             node = loader.get_single_node()
-            return None if node is None else _Reading(path, loader).value(node, 0)
+            return None if node is None else _Reading(path, loader, repeated).value(node, 0)
         finally:
             loader.dispose()
     except yaml.YAMLError as error:  # whose text may quote a key
@@ -98,6 +101,7 @@ class _Reading:
 
     path: Path
     loader: Any
+    repeated: list[str]
     count: int = 0
 
     def value(self, node: Any, depth: int) -> Any:
@@ -114,15 +118,20 @@ class _Reading:
             return str(node.value)
 
     def mapping(self, node: Any, depth: int) -> Mapped:
-        found, merged = Mapped(), Mapped()
+        found, merged = Mapped(f"{self.path}:{node.start_mark.line + 1}"), Mapped()
         for key, one in node.value:
+            place = f"{self.path}:{key.start_mark.line + 1}"
+            if key.id != "scalar":
+                raise ValueError(f"{place}: a key must be text; put quotes around it")
             value = self.value(one, depth + 1)
             if key.tag == _MERGE:
                 for base in value if isinstance(value, list) else [value]:
                     self.merge(merged, base)
                 continue
             name = str(key.value)
-            found[name], found.places[name] = value, f"{self.path}:{key.start_mark.line + 1}"
+            if name in found:
+                self.repeated.append(f"{place}: {shown(name)!r} is said twice, and what is said last counts")
+            found[name], found.places[name] = value, place
         self.merge(found, merged)
         return found
 
