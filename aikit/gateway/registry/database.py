@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import attrs
-from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -157,19 +157,36 @@ class Database:
 
 
 def _opened(url: str) -> Database:
+    address = _address(url)
+    if address.get_backend_name() != "sqlite":
+        return _postgresql(postgres_address(url))
+    if not address.database or address.database == ":memory:":
+        raise ValueError("the gateway needs an SQLite file: sqlite:////path/to/gateway.db")
+    return _sqlite(Path(address.database))
+
+
+def _address(url: str) -> URL:
     try:
         address = make_url(url)
-        backend = address.get_backend_name()
     except (SQLAlchemyError, ValueError) as error:
         raise ValueError(f"the address of the database cannot be read: {type(error).__name__}") from None
-    if backend == "sqlite":
-        if not address.database or address.database == ":memory:":
-            raise ValueError("the gateway needs an SQLite file: sqlite:////path/to/gateway.db")
-        return _sqlite(Path(address.database))
-    if backend in {"postgresql", "postgres"}:
-        query = {name: value for name, value in address.query.items() if name not in _PRISMAS}
-        return _postgresql(address.set(drivername="postgresql+psycopg", query=query))
-    raise ValueError(f"databases are sqlite:///PATH and postgresql://USER:PASSWORD@HOST/NAME, not {backend}")
+    if address.drivername.partition("+")[0] not in {"sqlite", "postgresql", "postgres"}:
+        raise ValueError("databases are sqlite:///PATH and postgresql://USER:PASSWORD@HOST/NAME")
+    return address
+
+
+def postgres_address(url: str) -> URL:
+    """
+    Return *url* as psycopg understands it.
+
+    Raises:
+        ValueError: It is no address of a PostgreSQL database.
+    """
+    address = _address(url)
+    if address.drivername.startswith("sqlite"):
+        raise ValueError("an address such as postgresql://USER:PASSWORD@HOST/NAME is needed")
+    query = {name: value for name, value in address.query.items() if name not in _PRISMAS}
+    return address.set(drivername="postgresql+psycopg", query=query)
 
 
 def _sqlite(path: Path) -> Database:
@@ -185,7 +202,7 @@ def _sqlite(path: Path) -> Database:
     return Database(engine=engine, path=path)
 
 
-def _postgresql(address: Any) -> Database:
+def _postgresql(address: URL) -> Database:
     options: Mapping[str, Any] = {"connect_timeout": 10, "prepare_threshold": None, "client_encoding": "utf8"}
     try:
         engine = create_engine(

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 import attrs
 from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Select, case, func, insert, select, type_coerce
+from sqlalchemy.exc import IntegrityError
 
 from aikit.gateway.registry.columns import cleaned_money, cleaned_text, cleaned_whole, dollars, is_fit
 from aikit.gateway.registry.database import Database
@@ -80,6 +81,17 @@ class Spend:
             return 0
         with self.database.reading() as connection:
             return int(connection.execute(select(func.count()).select_from(SPEND).where(*conditions)).scalar_one())
+
+    def add(self, row: SpendRow) -> bool:
+        """
+        Write a row that is of no batch, unless there is one with its *request_id*; return whether it was written.
+        """
+        try:
+            with self.database.writing() as connection:
+                insert_spend(connection, row)
+        except IntegrityError:
+            return False
+        return True
 
     def totals(
         self, by: By, *, start: float | None = None, end: float | None = None, limit: int = _MOST

@@ -106,7 +106,7 @@ def test_a_new_file_is_its_owners_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("mysql://root@localhost/x", "not mysql"),
+        ("mysql://root@localhost/x", "databases are sqlite"),
         ("sqlite://", "needs an SQLite file"),
         ("sqlite:///:memory:", "needs an SQLite file"),
         ("postgresql://secret@host:port/x", "cannot be read"),
