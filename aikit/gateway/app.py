@@ -22,7 +22,7 @@ from aikit.gateway.call import Call
 from aikit.gateway.choice import Said, choose, said_in, said_in_headers
 from aikit.gateway.outgoing.errors import error_answer, errors_of, status_of
 from aikit.gateway.outgoing.headers import headers_of
-from aikit.gateway.routes import absent, models, spend
+from aikit.gateway.routes import absent, keys, models, spend
 from aikit.gateway.routing import Endpoint, Found, RouteTable
 from aikit.gateway.state import Gateway
 from aikit.gateway.values import Principal
@@ -32,7 +32,7 @@ from aikit.types.errors import OpenAIError, Rejected
 log: Final = logging.getLogger("aikit.gateway")
 access_log: Final = logging.getLogger("aikit.gateway.access")
 
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (*models.ENDPOINTS, *spend.ENDPOINTS, *absent.ENDPOINTS)
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (*models.ENDPOINTS, *spend.ENDPOINTS, *keys.ENDPOINTS, *absent.ENDPOINTS)
 """All that the gateway serves."""
 
 _GIVEN_CALL_ID: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
