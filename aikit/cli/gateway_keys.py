@@ -6,22 +6,24 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import attrs
 import click
 
 from aikit.cli.options import Command, Dollars, Group, Pairs, settings_of_context
 from aikit.cli.output import Exit, Output
 from aikit.cli.safety import safe
-from aikit.gateway.key_fields import KeyFieldsError, key_object, read_fields, read_key
-from aikit.gateway.registry.errors import DuplicateError
+from aikit.gateway.key_fields import key_object, read_fields, read_key
 from aikit.gateway.registry.keys import hash_of, masked
 from aikit.gateway.registry.registry import Registry
 from aikit.gateway.registry.rows import KeyRow
-from aikit.gateway.settings import SettingsError, read_settings
+from aikit.gateway.registry.takeover import Row, take_keys, take_spend
+from aikit.gateway.registry.takeover_sources import litellm_database, rows_of_dump
+from aikit.gateway.settings import GatewaySettings, read_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -153,23 +155,69 @@ def revoke(key: str) -> int:
         return _tell(row, "revoked")
 
 
+@keys.command("import", cls=Command)
+@click.argument("source", required=False)
+@click.option("--spend", type=click.Path(path_type=Path, dir_okay=False), help="Dump of LiteLLM_SpendLogs.")
+@click.option("--dry-run", is_flag=True, help="Only tell what would come of it.")
+def import_keys(source: str | None, spend: Path | None, *, dry_run: bool) -> int:
+    """
+    Take over LiteLLM's keys, which go on working, and sums of what they spent.
+
+    SOURCE is a dump of LiteLLM_VerificationToken (CSV with a line of names, JSON, or an object a line), or the address
+    of LiteLLM's PostgreSQL database; without it, the database_url of the configuration is read. LiteLLM's tables are
+    not changed; keys that are there already stay as they are.
+    """
+    output = Output(settings_of_context())
+    with _registry() as registry, _litellm(source) as (rows, spent):
+        taken = take_keys(registry, rows, is_trial=dry_run)
+        logs = rows_of_dump(spend) if spend is not None else spent
+        sums = 0 if dry_run else take_spend(registry, logs)
+    for text in (*taken.left, *taken.notes):
+        output.say(safe(f"note: {text}"))
+    if output.settings.json:
+        output.document({**attrs.asdict(taken), "spend": sums, "dry_run": dry_run})
+    else:
+        fields = {"added": taken.added, "known": taken.known, "left out": len(taken.left), "spend of": sums}
+        output.line("\t".join(f"{name} {count}" for name, count in fields.items()))
+    return Exit.SOME_NOT_OK if taken.left else Exit.DONE
+
+
+@contextmanager
+def _litellm(source: str | None) -> Iterator[tuple[Iterable[Row], Iterable[Row]]]:
+    """
+    Yield LiteLLM's keys, and what they spent.
+    """
+    url = _settings().database_url if source is None else source
+    if source is not None and "://" not in source:
+        yield rows_of_dump(Path(source)), ()
+    elif url.startswith("sqlite"):
+        raise ValueError("name a dump or a database of LiteLLM's: the gateway's own database is SQLite")
+    else:
+        with litellm_database(url) as found:
+            yield found.keys(), found.spend()
+
+
 @contextmanager
 def _registry() -> Iterator[Registry]:
     """
     Open the registry of the gateway; what is said of keys and cannot be is an error of usage.
     """
-    ctx = click.get_current_context()
-    parents = [ctx, *([ctx.parent, ctx.parent.parent] if ctx.parent is not None else [])]
-    config = next((found for each in parents if each is not None and (found := each.params.get("config"))), None)
     try:
-        settings = read_settings(config, os.environ, home=settings_of_context().home)
-        registry = Registry.open(settings.database_url)
+        registry = Registry.open(_settings().database_url)
         try:
             yield registry
         finally:
             registry.close()
-    except (SettingsError, KeyFieldsError, DuplicateError) as error:
+    except ValueError as error:  # of the settings, of fields, of an alias that is taken, of a dump
         raise click.UsageError(str(error)) from None
+
+
+def _settings() -> GatewaySettings:
+    ctx: click.Context | None = click.get_current_context()
+    config = None
+    while ctx is not None and config is None:
+        config, ctx = ctx.params.get("config"), ctx.parent
+    return read_settings(config, os.environ, home=settings_of_context().home)
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

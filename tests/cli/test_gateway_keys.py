@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Here
+from tests.gateway.postgres import running_postgres
 
 registry = pytest.importorskip("aikit.gateway.registry.registry")
 
@@ -79,7 +82,7 @@ def test_all_that_is_wrong_is_told(aikit: Here) -> None:
     """
     Values that cannot be are errors of usage, with what is allowed.
     """
-    ran = aikit("gateway", "keys", "create", "--expires", "soon", "--alias", "a\nb", "--rpm", "99999999999")
+    ran = aikit("gateway", "keys", "create", "--expires", "soon", "--alias", "a\nb", "--rpm", "9" * 20)
     assert ran.code == 2
     assert all(name in ran.err for name in ("duration", "key_alias", "rpm_limit"))
     assert aikit("gateway", "keys", "create", "--rpm", "many").code == 2
@@ -112,3 +115,55 @@ def test_many_keys_are_listed(aikit: Here, home: Path) -> None:
         found.keys.add(KeyRow(token=f"{number}", hash=f"{number}", created_at=float(number + 1)))
     found.close()
     assert [fields[-1] for fields in aikit("gateway", "keys", "list").fields] == [str(n) for n in range(500, -1, -1)]
+
+
+def test_litellms_keys_go_on_working(aikit: Here, home: Path, tmp_path: Path) -> None:
+    """
+    A dump is taken over once; what is left out is told, and makes the exit code.
+    """
+    digest = hashlib.sha256(b"sk-of-litellm-1").hexdigest()
+    rows = [{"token": digest, "key_alias": "old", "spend": 0.5, "max_budget": 2}, {"token": "x", "key_alias": "odd"}]
+    dump = tmp_path / "keys.jsonl"
+    dump.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    spend = tmp_path / "spend.jsonl"
+    spend.write_text(json.dumps({"api_key": digest, "model": "m", "spend": 0.5, "endTime": "2026-11-01 00:00:00"}))
+    tried = aikit("gateway", "keys", "import", dump, "--dry-run")
+    assert tried.fields == [["added 1", "known 0", "left out 1", "spend of 0"]]
+    assert aikit("gateway", "keys", "list").out == ""
+    ran = aikit("gateway", "keys", "import", dump, "--spend", spend)
+    assert (ran.code, ran.fields) == (4, [["added 1", "known 0", "left out 1", "spend of 1"]])
+    assert "odd: its token is no SHA-256" in ran.err
+    again = aikit("gateway", "keys", "import", dump, "--json").json
+    assert (again["added"], again["known"]) == (0, 1)
+    found = opened(home)
+    assert found.keys.by_key("sk-of-litellm-1").alias == "old"
+    assert float(found.spend.total().cost) == 0.5
+    found.close()
+
+
+def test_a_source_that_is_none_is_refused(aikit: Here, tmp_path: Path) -> None:
+    """
+    Without a source the configuration has to name LiteLLM's database.
+    """
+    (tmp_path / "odd.csv").write_text("a,b\n1,2\n")
+    assert "SQLite" in aikit("gateway", "keys", "import").err
+    assert "column names" in aikit("gateway", "keys", "import", tmp_path / "odd.csv").err
+    missing = aikit("gateway", "keys", "import", tmp_path / "missing")
+    assert missing.code == 1
+    assert "missing" in missing.err
+
+
+@pytest.mark.foreign
+def test_keys_come_from_the_database_of_the_configuration(aikit: Here, tmp_path: Path) -> None:
+    """
+    The same configuration is all that is needed: the gateway's tables stand beside LiteLLM's.
+    """
+    with running_postgres() as server:
+        url = server.database()
+        server.ask(url, 'CREATE TABLE "LiteLLM_VerificationToken" (token TEXT PRIMARY KEY, key_alias TEXT)')
+        server.ask(url, """INSERT INTO "LiteLLM_VerificationToken" VALUES (repeat('ab', 32), 'old')""")
+        config = tmp_path / "config.yaml"
+        config.write_text(f"general_settings: {{database_url: '{url}', master_key: sk-1}}")
+        ran = aikit("gateway", "keys", "--config", config, "import")
+        assert ran.fields == [["added 1", "known 0", "left out 0", "spend of 0"]], ran.err
+        assert aikit("gateway", "keys", "--config", config, "list").fields[0][0] == "old"

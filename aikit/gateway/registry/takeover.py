@@ -120,7 +120,7 @@ def key_of(row: Row) -> KeyRow:
         spend=_amount(row.get("spend")) or Decimal(0),
         budget_duration=duration,
         budget_reset_at=_moment(row.get("budget_reset_at")) if duration else None,
-        metadata=_object(row.get("metadata")),
+        metadata=_metadata(row),
         expires_at=_moment(row.get("expires")),
         blocked=_is_true(row.get("blocked")) or _is_true(row.get("team_blocked")),
         created_at=_moment(row.get("created_at")) or 0.0,
@@ -180,8 +180,6 @@ def _notes(row: Row) -> list[str]:
         notes.append("its budget is in LiteLLM's table of budgets, which is not here; it has none")
     if _ALL_OF_TEAM in _texts(row.get("models")) and row.get("team_models") is None:
         notes.append("it may use its team's models, which are not told here; so it may use none until it is updated")
-    if row.get("max_parallel_requests") not in {None, ""}:
-        notes.append("how many requests it may make at once is not limited here")
     return notes
 
 
@@ -211,6 +209,11 @@ def _object(value: Any) -> Mapping[str, Any]:
     if found is not None and not isinstance(found, Mapping):
         raise ValueError("its metadata are no object")
     return dict(found or {})
+
+
+def _metadata(row: Row) -> Mapping[str, Any]:
+    at_once = _whole(row.get("max_parallel_requests"))
+    return {**_object(row.get("metadata")), **({} if at_once is None else {"max_parallel_requests": at_once})}
 
 
 def _amount(value: Any) -> Decimal | None:

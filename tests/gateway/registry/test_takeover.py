@@ -124,6 +124,9 @@ def _check(registry: Registry, taken: Taken) -> None:
         "sk-all": (),
     }
     assert _of(registry, "sk-blocked")[1]
+    blocked = registry.keys.by_key("sk-blocked")
+    assert blocked is not None
+    assert blocked.metadata == {"max_parallel_requests": 3}
     assert registry.keys.by_key("sk-session") is None
 
 
@@ -139,9 +142,7 @@ def test_keys_come_from_the_database(registry: Registry, litellm: str) -> None:
     with litellm_database(litellm) as source:
         taken = take_keys(registry, source.keys())
     _check(registry, taken)
-    assert [note.partition(": ")[2] for note in taken.notes] == [
-        "how many requests it may make at once is not limited here"
-    ]
+    assert taken.notes == []
     assert _of(registry, "sk-budget") == ((), False, Decimal("7.5"))
     assert _of(registry, "sk-team") == _of(registry, "sk-of-team") == (("m1", "m 2"), False, None)
     assert _of(registry, "sk-blocked-team") == ((), True, None)
@@ -164,7 +165,6 @@ def test_keys_come_from_a_dump(registry: Registry, litellm: str, postgres: Postg
     taken = take_keys(registry, rows_of_dump(dump))
     _check(registry, taken)
     assert sorted(note.partition(": ")[2] for note in taken.notes) == [
-        "how many requests it may make at once is not limited here",
         "it may use its team's models, which are not told here; so it may use none until it is updated",
         "its budget is in LiteLLM's table of budgets, which is not here; it has none",
     ]
