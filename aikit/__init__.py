@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from aikit.resources.files.parameters import OpenAIFileManyParameters as OpenAIFileManyParameters
     from aikit.resources.files.parameters import OpenAIFileParameters as OpenAIFileParameters
     from aikit.resources.files.parameters import OpenAIFilePruneParameters as OpenAIFilePruneParameters
+    from aikit.resources.files.parameters import OpenAIFileStreamParameters as OpenAIFileStreamParameters
     from aikit.resources.files.parameters import OpenAIFileUsageParameters as OpenAIFileUsageParameters
     from aikit.resources.files.parameters import OpenAIFileWaitParameters as OpenAIFileWaitParameters
     from aikit.resources.files.results import OpenAIFileContentResult as OpenAIFileContentResult
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from aikit.resources.files.results import OpenAIFilePruneResult as OpenAIFilePruneResult
     from aikit.resources.files.results import OpenAIFileResult as OpenAIFileResult
     from aikit.resources.files.results import OpenAIFileUsageResult as OpenAIFileUsageResult
+    from aikit.resources.files.stream import OpenAIFileStreamResult as OpenAIFileStreamResult
     from aikit.resources.uploads.parameters import OpenAIUploadCompleteParameters as OpenAIUploadCompleteParameters
     from aikit.resources.uploads.parameters import OpenAIUploadParameters as OpenAIUploadParameters
     from aikit.resources.uploads.results import OpenAIUploadPartResult as OpenAIUploadPartResult
@@ -122,6 +124,7 @@ _HOMES: Final = {
         "OpenAIFileListParameters",
         "OpenAIFileManyParameters",
         "OpenAIFileParameters",
+        "OpenAIFileStreamParameters",
         "OpenAIFilePruneParameters",
         "OpenAIFileUsageParameters",
         "OpenAIFileWaitParameters",
@@ -139,6 +142,7 @@ _HOMES: Final = {
         "OpenAIFileResult",
         "OpenAIFileUsageResult",
     ),
+    "aikit.resources.files.stream": ("OpenAIFileStreamResult",),
     "aikit.runtime.result": ("OpenAIResult",),
     "aikit.types.uploads": ("OpenAIUpload", "OpenAIUploadPart"),
     "aikit.resources.uploads.parameters": ("OpenAIUploadCompleteParameters", "OpenAIUploadParameters"),

@@ -44,6 +44,8 @@ class Exchange:
 
         is_cut: Whether it was cut off.
 
+        is_held: Whether it is left half read, to be gone on with by another thread.
+
         answer: The response, once its headers are there; ``None`` over connections that are not ours.
 
         is_unsent: Whether no byte of the request was sent; ``None`` until a connection of ours is there to say so.
@@ -54,6 +56,7 @@ class Exchange:
     needs_fresh: bool
     cancel_grace_s: float = 0.0
     is_cut: bool = False
+    is_held: bool = False
     is_unsent: bool | None = None
     sock: socket.socket | None = None
     answer: Answer | None = None
@@ -72,7 +75,10 @@ class Exchange:
                 yield
         finally:
             _local.exchange = outer
-            self.detach()
+            if self.is_held:
+                self.context.abort_with(self.abort)
+            else:
+                self.detach()
 
     def attach(self, sock: socket.socket | None, *, is_own: bool = False) -> None:
         """

@@ -159,6 +159,12 @@ class CallContext:
         finally:
             self._abort = None
 
+    def abort_with(self, abort: Callable[[], None]) -> None:
+        """
+        Have `cancel` call *abort* also outside of `aborting`, until the call goes on: what is held is cut off at once.
+        """
+        self._abort = abort
+
     @contextmanager
     def without_progress(self) -> Iterator[None]:
         """

@@ -4,13 +4,14 @@ Flows: operations as generators that yield steps and return an object.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterable
 from typing import Any, TypeAlias, TypeVar
 
 import attrs
 
 from aikit.http.context import CallContext
-from aikit.http.messages import Request
+from aikit.http.messages import Request, Reservoir
 
 T = TypeVar("T")
 
@@ -68,7 +69,21 @@ class Gather:
     on_progress: Callable[[int, Any], None] | None = None
 
 
-Step: TypeAlias = Request | Pause | Work | Gather
+@attrs.frozen
+class Room:
+    """
+    A step that asks to continue when the reader of *sink* has taken enough, answered with the seconds of `Pause`.
+    """
+
+    sink: Reservoir
+
+    @property
+    def seconds(self) -> float:
+        """No time is known."""
+        return math.inf
+
+
+Step: TypeAlias = Request | Pause | Work | Gather | Room
 """What a flow yields."""
 
 Flow: TypeAlias = Generator[Step, Any, T]

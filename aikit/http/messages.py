@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 import attrs
@@ -88,6 +88,46 @@ class Sink(Protocol):
 
     def write(self, chunk: memoryview, /) -> object:
         """Take one chunk; it is only valid during the call."""
+        ...
+
+
+class Reservoir(Protocol):
+    """
+    A sink from which a reader takes what comes, at its own pace.
+    """
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more is to be written before the reader has taken something."""
+        ...
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the reader has taken enough to go on."""
+        ...
+
+    def when_room(self, call: Callable[[], object], /) -> None:
+        """Call *call* once, as soon as there is room; at once if there is."""
+        ...
+
+
+class Rest(Protocol):
+    """
+    The rest of an exchange whose sink is full, with its connection.
+
+    Attributes:
+        sink: What is full.
+    """
+
+    @property
+    def sink(self) -> Reservoir: ...  # noqa: D102  told above
+
+    def resume(self) -> Response:
+        """Go on, in whatever thread; see `Transport.send`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection."""
         ...
 
 
@@ -204,6 +244,8 @@ class Response:
         body: Content; empty when the request's sink took it.
 
         elapsed_s: Seconds from sending to the last byte.
+
+        rest: What is still to come of the body; it comes when the request's sink has room.
     """
 
     status: int
@@ -211,13 +253,14 @@ class Response:
     body: bytes = b""
     request: Request
     elapsed_s: float = 0.0
+    rest: Rest | None = attrs.field(default=None, eq=False)
 
     def __repr__(self) -> str:
         headers = self.without_secrets().headers
         return f"Response(status={self.status}, headers={headers!r}, {len(self.body)} bytes, request={self.request!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return attrs.asdict(self.without_secrets(), recurse=False)
+        return attrs.asdict(self.without_secrets(), recurse=False) | {"rest": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():

@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, Final
 
 import attrs
@@ -17,7 +17,7 @@ from aikit.http.bandwidth import DOWN
 from aikit.http.connections import BLOCK_BYTES, Answer, Exchange
 from aikit.http.headers import Headers, redacted
 from aikit.http.messages import Request, Sink
-from aikit.http.sinks import content_of
+from aikit.http.sinks import ResumingSink, content_of
 from aikit.types.errors import OpenAIError
 
 MOST_BYTES: Final = 64 * 1024 * 1024
@@ -128,16 +128,16 @@ class Receiver:
     raw: Any
     exchange: Exchange
 
-    def receive(self) -> bytes:
+    def receive(self) -> Generator[None, None, bytes]:
         """
-        Read the body; return what is kept in memory of it.
+        Read the body; return what is kept in memory of it. Whenever the sink is full, yield.
 
         Raises:
             OpenAIError: It is encoded in a way that was not asked for, or too large (code ``"invalid_response"``).
             HTTPError: It broke off.
         """
         if self.request.sink is not None and self.status in {200, 206}:
-            self._into_sink(self.request.sink)
+            yield from self._into_sink(self.request.sink)
             return content_of(self.request.sink)
         if not 200 <= self.status <= 299:
             return self._refusal()
@@ -151,15 +151,20 @@ class Receiver:
             raise urllib3.exceptions.ProtocolError("the answer ended within its headers")
         return body.getvalue()  # shared, no second copy
 
-    def _into_sink(self, sink: Sink) -> None:
+    def _into_sink(self, sink: Sink) -> Generator[None, None, None]:
         decoder, context = self._decoder(), self.exchange.context
         done = sink.begin(self.status, self.headers)
+        reservoir = sink if isinstance(sink, ResumingSink) else None
+        if reservoir is not None and reservoir.is_full:
+            yield
         length = self.headers.get("content-length", "")
         total = done + int(length) if _LENGTH.fullmatch(length) and decoder is None else None
         for block in self._blocks(decoder):
             sink.write(memoryview(block))
             done += len(block)
             context.report("downloading", done, total, self.request.attempt)
+            if reservoir is not None and reservoir.is_full:
+                yield
 
     def _refusal(self) -> bytes:
         """

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 import attrs
 
-from aikit.http.flow import Flow, Gather, Pause, Work
+from aikit.http.flow import Flow, Gather, Pause, Room, Work
 from aikit.http.messages import Limiter, Request, Response
 from aikit.http.redirects import REDIRECTS, follow
 from aikit.types.errors import ExchangeError, OpenAIError
@@ -140,7 +140,9 @@ def intercept(flow: Flow[T], send: Callable[[Request], Flow[Response]]) -> Flow[
         flow.close()
 
 
-def _each(step: Pause | Work | Gather, send: Callable[[Request], Flow[Response]]) -> Pause | Work | Gather:
+def _each(
+    step: Pause | Work | Gather | Room, send: Callable[[Request], Flow[Response]]
+) -> Pause | Work | Gather | Room:
     """
     Return *step*; the requests of flows side by side are sent like all others.
     """

@@ -9,7 +9,7 @@ import io
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -96,6 +96,22 @@ class ResumingSink:
         Take one chunk.
         """
         raise NotImplementedError
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more is to be written before a reader has taken something: never, unless there is one."""
+        return False
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the reader has taken enough to go on."""
+        return True
+
+    def when_room(self, call: Callable[[], object], /) -> None:
+        """
+        Call *call* once, as soon as there is room.
+        """
+        call()
 
     def expect(self, size_bytes: int | None) -> None:
         """

@@ -11,7 +11,7 @@ import http.client
 import re
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, cast
 
@@ -26,7 +26,7 @@ from aikit.http.bodies import BytesBody
 from aikit.http.connections import BLOCK_BYTES, Adapter, Exchange, origin_of
 from aikit.http.context import CallContext
 from aikit.http.headers import Headers, redacted
-from aikit.http.messages import Body, Reader, Request, Response
+from aikit.http.messages import Body, Reader, Request, Reservoir, Response
 from aikit.http.proxies import Proxy, proxies_for, proxy_among
 from aikit.http.receiving import Receiver
 from aikit.http.trust import untrusted
@@ -65,13 +65,10 @@ class HTTPTransport:
             with self._errors_translated(request, exchange, reader), exchange.active():
                 answer = self._answer(request, reader)
                 exchange.is_unsent = False
-                response = _read(request, answer, exchange, started)
-                if exchange.is_cut:  # what ends with the connection would pass for whole
-                    raise context.stopped()
+                return _Reading.of(self, request, answer, exchange, started).read()
         finally:
             if reader is not None:
                 reader.close()
-        return response
 
     def close(self) -> None:
         """
@@ -183,19 +180,88 @@ class _Metered:
         self._reader.close()
 
 
-def _read(request: Request, answer: requests.Response, exchange: Exchange, started: float) -> Response:
+@attrs.define(eq=False)
+class _Reading:
     """
-    Read the body into the request's sink or into memory, and give the connection back to the pool.
+    An answer while its body goes into the request's sink or into memory, whatever number of threads that takes.
+
+    Attributes:
+        pieces: Reads on, and yields when the sink is full.
     """
-    raw, status = answer.raw, answer.status_code
-    headers = Headers(raw.headers)
-    try:
-        receiver = Receiver(request=request, status=status, headers=headers, raw=raw, exchange=exchange)
-        body = receiver.receive()
-    finally:
-        _release(raw)
-    elapsed_s = time.monotonic() - started
-    return Response(status=status, headers=headers, body=body, request=request, elapsed_s=elapsed_s)
+
+    transport: HTTPTransport
+    receiver: Receiver
+    pieces: Generator[None, None, bytes]
+    started: float
+
+    @classmethod
+    def of(
+        cls,
+        transport: HTTPTransport,
+        request: Request,
+        answer: requests.Response,
+        exchange: Exchange,
+        started: float,
+    ) -> _Reading:
+        """
+        Return the reading of *answer*.
+        """
+        headers = Headers(answer.raw.headers)
+        receiver = Receiver(
+            request=request, status=answer.status_code, headers=headers, raw=answer.raw, exchange=exchange
+        )
+        return cls(transport, receiver, receiver.receive(), started)
+
+    @property
+    def sink(self) -> Reservoir:
+        """The request's sink, which alone can be full."""
+        return cast("Reservoir", self.receiver.request.sink)
+
+    def read(self) -> Response:
+        """
+        Read to the end, and give the connection back to the pool; or until the sink is full, and keep it.
+        """
+        receiver, exchange, body, is_over = self.receiver, self.receiver.exchange, b"", True
+        try:
+            next(self.pieces)
+            is_over = exchange.is_cut
+        except StopIteration as stop:
+            body = stop.value
+        finally:
+            exchange.is_held = not is_over
+            if is_over:
+                _release(receiver.raw)
+        if exchange.is_cut:  # what ends with the connection would pass for whole
+            raise exchange.context.stopped()
+        return Response(
+            status=receiver.status,
+            headers=receiver.headers,
+            body=body,
+            request=receiver.request,
+            elapsed_s=time.monotonic() - self.started,
+            rest=None if is_over else self,
+        )
+
+    def resume(self) -> Response:
+        """
+        Read on; see `aikit.http.messages.Rest.resume`.
+        """
+        exchange = self.receiver.exchange
+        exchange.is_held = False
+        try:
+            with self.transport._errors_translated(self.receiver.request, exchange, None), exchange.active():  # noqa: SLF001  its own part
+                return self.read()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """
+        Let go of the connection.
+        """
+        self.pieces.close()
+        _release(self.receiver.raw)
+        self.receiver.exchange.detach()
 
 
 def _release(raw: Any) -> None:

@@ -45,6 +45,7 @@ def start(
     *,
     is_long: bool = False,
     source: Source | str | None = None,
+    on_task: Callable[[Task], object] | None = None,
 ) -> R:
     """
     Run *operation* as *parameters* ask: here and now, or in the background.
@@ -62,6 +63,8 @@ def start(
 
         source: Stream or file that the call reads, released when it is over, before its callbacks run.
 
+        on_task: Gets the task before it runs; one that waits for its reader is run on with it.
+
     Returns:
         The result, terminated unless the call runs in the background.
 
@@ -77,6 +80,8 @@ def start(
         task = call.task(operation, is_long=is_long)
         if parameters.deadline is not None:
             call.begin_deadline(task, parameters.deadline)
+        if on_task is not None:
+            on_task(task)
         if parameters.is_background:
             state.handle = task
             session.scheduler.submit(task)

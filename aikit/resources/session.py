@@ -237,7 +237,7 @@ class Session:
         self._lock = threading.Lock()
         self._scheduler: Scheduler | None = None
         self._is_closed = self._is_cancelled = False
-        self._inline: set[Task] = set()
+        self._inline: weakref.WeakSet[Task] = weakref.WeakSet()  # those that wait for their reader are his
         self._recorder: BillingRecorder | None = None
         self._journal: Journal | None = None
         _sessions.add(self)
@@ -356,7 +356,8 @@ class Session:
                 task.cancel()
             task.run_here(_gather_beside)
         finally:
-            self._inline.discard(task)
+            if task.full is None:
+                self._inline.discard(task)
 
     def pump(self) -> int:
         """
@@ -395,8 +396,11 @@ class Session:
 
     def _finish(self) -> None:
         """
-        Wait until no call is pending and no callback waits: callbacks may make further calls.
+        Wait until no call is pending and no callback waits: callbacks may make further calls. Open streams end.
         """
+        for task in list(self._inline):
+            if task.full is not None:
+                task.cancel()
         while True:
             self._with_scheduler(lambda scheduler: scheduler.resume_all())
             self._with_scheduler(lambda scheduler: scheduler.wait())
@@ -414,7 +418,7 @@ class Session:
         In a child made by fork, leave the parent's threads, sockets and files to the parent.
         """
         self._lock, self._scheduler, self._recorder, self._journal = threading.Lock(), None, None, None
-        self._inline = set()  # to cancel one would cut off the parent's connection
+        self._inline = weakref.WeakSet()  # to cancel one would cut off the parent's connection
         if self._dispatcher is not None and hasattr(self._dispatcher, "start_over"):
             self._dispatcher.start_over()
         if self.bandwidth is not None:
@@ -423,7 +427,9 @@ class Session:
 
 
 def _gather_beside(task: Task, step: Gather) -> None:
-    _runtime().gather_beside(task, step)
+    from aikit.runtime.beside import gather_beside  # noqa: PLC0415  likewise, of those without flows side by side
+
+    gather_beside(task, step)
 
 
 def _configuration() -> Any:

@@ -292,7 +292,7 @@ class OpenAIResult(Generic[T]):
 
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
-        self._state.notify(partial(_wake, loop, future))
+        self._state.notify(partial(wake, loop, future))
         try:
             yield from future
         except asyncio.CancelledError:
@@ -351,7 +351,10 @@ class OpenAIListResult(OpenAIResult[Page[T]]):
         return following
 
 
-def _wake(loop: Any, future: Any) -> None:
+def wake(loop: Any, future: Any) -> None:
+    """
+    Have *loop* go on with what awaits *future*.
+    """
     with suppress(RuntimeError):  # the loop was closed meanwhile
         loop.call_soon_threadsafe(lambda: future.done() or future.set_result(None))
 

@@ -14,8 +14,9 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.http.flow import Gather, Pause
-from aikit.runtime.task import ReadyQueue, Task
+from aikit.http.flow import Gather, Pause, Room
+from aikit.runtime.ready_queue import ReadyQueue
+from aikit.runtime.task import Task
 from aikit.runtime.task_group import TaskGroup
 from aikit.runtime.timers import Timer
 from aikit.types.errors import CancelledError
@@ -23,7 +24,6 @@ from aikit.types.errors import CancelledError
 log: Final = logging.getLogger("aikit")
 _LOOK_S: Final = 0.1  # how often a callback that waits for all calls looks whether one is ready
 _LINGER_S: Final = 2.0  # for which a thread without work waits for some
-_GRACE_S: Final = 0.5  # after Ctrl-C, for flows side by side to notice
 
 _here: Final = threading.local()
 """What this thread is running: ``tasks``, the outermost first."""
@@ -97,6 +97,12 @@ class Scheduler:
         Ask *task* to stop, also while it is parked.
         """
         task.stop(why)
+        self.wake(task)
+
+    def wake(self, task: Task) -> None:
+        """
+        Have *task* run, if it is parked.
+        """
         if self._timer.unpark(task):
             self.enqueue(task)
 
@@ -115,11 +121,16 @@ class Scheduler:
     def resume_all(self) -> None:
         """
         Let the bytes of paused calls move again, and pause no call from now on: a wait for all would never end.
+
+        What waits for a reader is cancelled.
         """
         with self._lock:
             self._can_pause = False
             for task in self._pending:
                 task.context.is_paused = False
+            unread = [task for task in self._pending if task.full is not None]
+        for task in unread:
+            self.cancel(task)
 
     def pause(self, task: Task, *, is_on: bool) -> None:
         """
@@ -316,7 +327,7 @@ class Scheduler:
         if not task.try_lock():
             return
         self._timer.unpark(task)
-        if task.context.is_cancelled or task.due <= time.monotonic():
+        if task.is_due:
             self._run(task)
         else:
             task.unlock()
@@ -332,7 +343,7 @@ class Scheduler:
             step = self._step(task)
         finally:
             tasks.remove(task)
-        if isinstance(step, Pause):
+        if isinstance(step, Pause | Room):
             task.park(step.seconds)
             task.unlock()
             self._park(task)
@@ -341,7 +352,7 @@ class Scheduler:
             task.adopt(group)
             group.start(step)
 
-    def _step(self, task: Task) -> Pause | Gather | None:
+    def _step(self, task: Task) -> Pause | Gather | Room | None:
         wish = None
         try:
             if (step := task.step()) is not None:
@@ -360,8 +371,17 @@ class Scheduler:
         if self._is_late or not self._timer.park(task):
             task.sleep_until_due()
             self.enqueue(task)
-        elif task.context.is_cancelled and self._timer.unpark(task):
-            self.enqueue(task)
+        elif task.is_due or not self._can_pause:
+            self._hurry(task)
+
+    def _hurry(self, task: Task) -> None:
+        """
+        Run on what needs to wait no more; what waits for a reader while all calls are to end is cancelled.
+        """
+        if task.full is not None and not task.full.has_room and not self._can_pause:
+            self.cancel(task)
+        elif task.is_due:
+            self.wake(task)
 
     def _finish(self, task: Task, wish: BaseException | None) -> None:
         try:
@@ -376,24 +396,3 @@ class Scheduler:
                 self._changed.notify_all()
         if wish is not None and threading.current_thread() is threading.main_thread():
             raise wish
-
-
-def gather_beside(task: Task, step: Gather) -> None:
-    """
-    Run the flows of *step* on threads beside this one, as many as it asks for, while this one waits for them.
-    """
-    # This thread only waits. If it ran flows too, Ctrl-C and what signal handlers raise would end up in one of them.
-    # The others are daemons: one that is stuck where nothing reaches it, in the caller's own iterable or on a disk that
-    # hangs, holds up neither the caller nor the interpreter's end.
-    beside, is_over = Scheduler(max(step.at_a_time, 1), is_awaited=False), threading.Event()
-    group = TaskGroup(task, beside, is_over.set)
-    task.adopt(group)
-    try:
-        group.start(step)
-        is_over.wait()
-    except BaseException:
-        task.stop(CancelledError(keeps=True))
-        is_over.wait(_GRACE_S)
-        raise
-    finally:
-        beside.dismiss()

@@ -1,22 +1,22 @@
 """
-Tasks: flows under way, the queue of those that wait for a thread, and what they need of their scheduler.
+Tasks: flows under way.
 """
 
 from __future__ import annotations
 
-import itertools
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, Final, Protocol
+from functools import partial
+from typing import Any, Final
 
 import attrs
 
 from aikit.http.context import CallContext
-from aikit.http.flow import Flow, Gather, Pause, Step, Work
-from aikit.http.messages import Request, Response, Transport
+from aikit.http.flow import Flow, Gather, Pause, Room, Step, Work
+from aikit.http.messages import Request, Reservoir, Response, Rest, Transport
+from aikit.runtime.driver import Driver, Group
 from aikit.runtime.result import Outcome
 from aikit.types.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected, strip
 from aikit.types.interruptions import let_through, suppress
@@ -25,50 +25,6 @@ log: Final = logging.getLogger("aikit")
 _CLEANUP_S: Final = 0.9  # for all clean-up requests of a cancelled call together
 _SHORTEST_S: Final = 0.01  # a time-out of none at all would be an endless one
 _LOOK_S: Final = 0.1  # how often a thread that sleeps looks whether its task was cancelled
-
-
-class Driver(Protocol):
-    """
-    As much of a scheduler as a task and its group need.
-    """
-
-    def enqueue(self, task: Task, /) -> None:
-        """Have *task* run by a thread, as soon as there is one."""
-        ...
-
-    def cancel(self, task: Task, why: CancelledError | None = None, /) -> None:
-        """Ask *task* to stop, also while it is parked."""
-        ...
-
-    def pause(self, task: Task, /, *, is_on: bool) -> None:
-        """Let no bytes of *task* move, or let them move again."""
-        ...
-
-    def run_if_idle(self, task: Task, until: float | None, /) -> bool:
-        """In a worker thread, run *task* here if no other thread does; return whether this is a worker thread."""
-        ...
-
-    def is_driving(self, task: Task, /) -> bool:
-        """Return whether this thread is running *task*, or a flow that it waits for."""
-        ...
-
-
-class Group(Protocol):
-    """
-    As much of a task group as the task that waits for it needs.
-
-    Attributes:
-        results: What each flow returned, in their order.
-
-        error: What the first that failed raised.
-    """
-
-    results: list[Any]
-    error: BaseException | None
-
-    def cancel(self) -> None:
-        """Ask the flows under way to stop."""
-        ...
 
 
 @attrs.define(eq=False)
@@ -93,11 +49,13 @@ class Task:
 
         group: The flows side by side that it waits for.
 
+        full: The sink whose reader it waits for.
+
         outcome: How it ended; ``None`` before.
     """
 
     # One thread at a time runs a task: the one that holds `_run_lock`, which is tried and never waited for. While flows
-    # side by side run, their group holds it. `due`, `group`, `outcome` and the private fields belong to the holder;
+    # side by side run, their group holds it. `due`, `group`, `full`, `outcome` and private fields belong to the holder;
     # others read them. `ticket` belongs to the timer's lock, being ready or pending to the scheduler's, and the list of
     # children to the group's. No thread holds one of those three while it takes another, and no user code runs under
     # any of them; flows and callbacks run under `_run_lock`.
@@ -106,18 +64,20 @@ class Task:
     transport: Callable[[], Transport]
     context: CallContext
     on_done: Callable[[Outcome], None]
-    driver: Driver | None = None
+    driver: Driver[Task] | None = None
     parent: Task | None = None
     is_long: bool = False
     due: float = 0.0
     ticket: int | None = None
     group: Group | None = None
+    full: Reservoir | None = None
     outcome: Outcome | None = None
     _began: float = attrs.field(factory=time.monotonic)
     _cleanup_until: float = 0.0
     _is_waiting: bool = False
     _request: Request | None = None
     _response: Response | None = None
+    _rest: Rest | None = None
     _run_lock: Any = attrs.field(factory=threading.Lock)
 
     @property
@@ -129,7 +89,7 @@ class Task:
             one = one.parent
 
     def child(
-        self, flow: Flow[Any], context: CallContext, on_done: Callable[[Outcome], None], driver: Driver | None
+        self, flow: Flow[Any], context: CallContext, on_done: Callable[[Outcome], None], driver: Driver[Task] | None
     ) -> Task:
         """
         Return a task for one of the flows that this one waits for.
@@ -176,6 +136,12 @@ class Task:
         """
         return self.driver is not None and self.driver.is_driving(self)
 
+    @property
+    def is_due(self) -> bool:
+        """Whether a parked task may continue, or is to stop."""
+        has_room = self.full is not None and self.full.has_room
+        return has_room or self.context.is_cancelled or self.due <= time.monotonic()
+
     def try_lock(self) -> bool:
         """
         Take the run lock; return whether no other thread had it.
@@ -211,34 +177,38 @@ class Task:
         """
         Sleep in this thread until the task is due or cancelled; return false if *until* came first.
         """
-        while not self.context.is_cancelled and (left_s := self.due - time.monotonic()) > 0:
+        while not self.is_due:
             if until is not None and time.monotonic() >= until:
                 return False
-            time.sleep(min(left_s, _LOOK_S))
+            time.sleep(min(max(self.due - time.monotonic(), 0.0), _LOOK_S))
         return True
 
     def run_here(self, gather: Callable[[Task, Gather], None]) -> None:
         """
-        Run the task in this thread to its end; *gather* runs the flows that it waits for.
+        Run the task in this thread to its end, or until its reader is to take something, after which it may be run on.
+
+        *gather* runs the flows that it waits for.
         """
         try:
             while (step := self.step()) is not None:
+                if isinstance(step, Room):
+                    return
                 if isinstance(step, Pause):
                     self.park(step.seconds)
                     self.sleep_until_due()
                 else:
                     gather(self, step)
         except BaseException:
-            self.flow.close()  # Ctrl-C: let go of files before the caller's frames unwind
+            self.let_go()  # Ctrl-C: let go of files before the caller's frames unwind
             raise
         self.finish()
 
-    def step(self) -> Pause | Gather | None:
+    def step(self) -> Pause | Gather | Room | None:
         """
         Run the flow until it has to wait; return what for, ``None`` when it is over.
         """
         try:
-            step = self.flow.throw(self.context.stopped()) if self.context.is_cancelled else self._started_or_resumed()
+            step = self._stopped() if self.context.is_cancelled else self._started_or_resumed()
             while isinstance(step, Request | Work):
                 step = self._exchange(step) if isinstance(step, Request) else self._work(step)
         except StopIteration as stop:
@@ -250,14 +220,42 @@ class Task:
             value = error.value if isinstance(error, Rejected) else None
             self._end(value, _errors_of(error))
         else:
-            self._is_waiting, self._request, self._response = True, None, None  # waiting tasks hold no answers
+            self._is_waiting = True
+            if isinstance(step, Room):
+                self._wait_for(step.sink)
+            else:
+                self._request = self._response = None  # waiting tasks hold no answers
             return step
         finally:
             if self.outcome is not None:
-                self.flow.close()
+                self.let_go()
         return None
 
+    def _wait_for(self, sink: Reservoir) -> None:
+        self.full = sink
+        if self.driver is not None:
+            sink.when_room(partial(self.driver.wake, self))
+
+    def let_go(self) -> None:
+        """
+        Let go of files and connections; the task is not run any more.
+        """
+        self._drop_rest()
+        self.flow.close()
+
+    def _drop_rest(self) -> None:
+        rest, self._rest, self.full = self._rest, None, None
+        if rest is not None:
+            rest.close()
+
+    def _stopped(self) -> Step:
+        self._drop_rest()
+        return self.flow.throw(self.context.stopped())
+
     def _started_or_resumed(self) -> Step:
+        rest, self._rest, self.full = self._rest, None, None
+        if rest is not None:
+            return self._answered(lambda: self._resumed(rest))
         if not self._is_waiting:
             return next(self.flow)
         group, self.group = self.group, None
@@ -276,19 +274,33 @@ class Task:
         End the task although its thread is asked to end: its parent or a caller waits for it.
         """
         try:
-            self.flow.close()
+            self.let_go()
         except Exception:
             log.exception("a call could not let go of all that it held")
         is_ctrl_c = isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread()
         self._end(None, (CancelledError(keeps=True) if is_ctrl_c else _unexpected(error),))
 
     def _exchange(self, request: Request) -> Step:
+        return self._answered(lambda: self._answer(request))
+
+    def _answered(self, answer: Callable[[], Response]) -> Step:
+        """
+        Run the flow on with an answer, or wait for room for the rest of that.
+        """
         try:
-            response = self._answer(request)
+            response = answer()
         except Exception as error:  # noqa: BLE001  for the flow, which may hold a file open, or try again
             let_through(error)
             return self.flow.throw(error)
+        self._rest = response.rest
+        if self._rest is not None:
+            self._response = attrs.evolve(response, rest=None)
+            return Room(self._rest.sink)
         return self.flow.send(response)
+
+    def _resumed(self, rest: Rest) -> Response:
+        response = self._response = rest.resume()
+        return response
 
     def _answer(self, request: Request) -> Response:
         if not request.is_cleanup:
@@ -357,43 +369,3 @@ def _unexpected(error: BaseException) -> OpenAIError:
     wrapped = OpenAIError(message=f"{type(error).__name__}: {error}", code=UNEXPECTED)
     wrapped.__cause__ = error
     return wrapped
-
-
-_Queue = deque[tuple[int, Task]]
-
-
-@attrs.define(eq=False)
-class ReadyQueue:
-    """
-    Tasks that wait for a thread, in the order they came in; guarded by the lock of its scheduler.
-    """
-
-    _long: _Queue = attrs.field(factory=deque)
-    _short: _Queue = attrs.field(factory=deque)
-    _number: itertools.count[int] = attrs.field(factory=itertools.count)
-
-    def __len__(self) -> int:
-        return len(self._long) + len(self._short)
-
-    def append(self, task: Task) -> None:
-        """
-        Put *task* behind all others.
-        """
-        (self._long if task.is_long else self._short).append((next(self._number), task))
-
-    def pop(self) -> Task | None:
-        """
-        Take the task that waits longest; ``None`` if there is none.
-        """
-        is_long = self._long and not (self._short and self._short[0] < self._long[0])
-        return _pop(self._long if is_long else self._short)
-
-    def pop_short(self) -> Task | None:
-        """
-        Take the task that waits longest of those that move no content; ``None`` if there is none.
-        """
-        return _pop(self._short)
-
-
-def _pop(queue: _Queue) -> Task | None:
-    return queue.popleft()[1] if queue else None

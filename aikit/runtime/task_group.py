@@ -12,8 +12,9 @@ from typing import Any
 import attrs
 
 from aikit.http.flow import Flow, Gather
+from aikit.runtime.driver import Driver
 from aikit.runtime.result import Outcome
-from aikit.runtime.task import Driver, Task
+from aikit.runtime.task import Task
 from aikit.types.errors import CancelledError, Rejected
 from aikit.types.interruptions import interruption_in
 from aikit.types.progress import Progress
@@ -41,7 +42,7 @@ class TaskGroup:
     # one thread that has set `_is_taking`, for the caller's own iterable may be slow, or cancel the call.
 
     parent: Task
-    driver: Driver
+    driver: Driver[Task]
     on_over: Callable[[], None]
     results: list[Any] = attrs.field(factory=list, init=False)
     error: BaseException | None = attrs.field(default=None, init=False)

@@ -10,7 +10,7 @@ import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aikit.runtime.task import ReadyQueue
+from aikit.runtime.ready_queue import ReadyQueue
 
 
 @attrs.frozen

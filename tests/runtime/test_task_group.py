@@ -21,8 +21,9 @@ from aikit.http.context import CallContext
 from aikit.http.flow import Flow, Gather, Pause, Work
 from aikit.http.messages import Request, Response
 from aikit.http.retry import RetryPolicy, intercept, with_retries
+from aikit.runtime.beside import gather_beside
 from aikit.runtime.result import OpenAIResult, Outcome
-from aikit.runtime.scheduler import Scheduler, gather_beside
+from aikit.runtime.scheduler import Scheduler
 from aikit.runtime.task import Task
 from aikit.types.errors import CancelledError, OpenAIError
 from aikit.types.progress import Progress

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Self, TypeAlias, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import attrs
@@ -19,8 +19,8 @@ from aikit.http.bandwidth import DOWN, UP
 from aikit.http.bodies import MultipartBody
 from aikit.http.context import CallContext
 from aikit.http.headers import Headers
-from aikit.http.messages import Request, Response
-from aikit.http.sinks import content_of
+from aikit.http.messages import Request, Reservoir, Response, Rest, Sink
+from aikit.http.sinks import ResumingSink, content_of
 from aikit.http.sources import Source
 from aikit.providers.local import BASE_URL
 from aikit.providers.local.api.files import FilesService
@@ -83,14 +83,8 @@ class LocalTransport:
         with giving_up(context.raise_if_cancelled):
             reply = self._reply(request, context)
         headers = Headers(reply.headers)
-        body = _deliver(reply, headers, request, context)
-        return Response(
-            status=reply.status,
-            headers=headers,
-            body=body,
-            request=request,
-            elapsed_s=time.perf_counter() - started,
-        )
+        response = Response(status=reply.status, headers=headers, request=request)
+        return _Delivery(response, _delivered(reply, headers, request, context), started).resume()
 
     def close(self) -> None:
         """
@@ -239,9 +233,43 @@ def _asked_headers(request: Request) -> dict[str, str]:
     return {name.lower(): value for name, value in wanted.items()}
 
 
-def _deliver(reply: Reply, headers: Headers, request: Request, context: CallContext) -> bytes:
+@attrs.define(eq=False)
+class _Delivery:
     """
-    Write the body to the request's sink, or return it.
+    An answer while its body goes into the request's sink or into memory.
+    """
+
+    response: Response
+    pieces: Generator[None, None, bytes]
+    started: float
+
+    @property
+    def sink(self) -> Reservoir:
+        """The request's sink, which alone can be full."""
+        return cast("Reservoir", self.response.request.sink)
+
+    def resume(self) -> Response:
+        """
+        Go on to the end, or until the sink is full.
+        """
+        body = b""
+        rest: Rest | None = self
+        try:
+            next(self.pieces)
+        except StopIteration as stop:
+            body, rest = stop.value, None
+        return attrs.evolve(self.response, body=body, rest=rest, elapsed_s=time.perf_counter() - self.started)
+
+    def close(self) -> None:
+        """
+        Close the file.
+        """
+        self.pieces.close()
+
+
+def _delivered(reply: Reply, headers: Headers, request: Request, context: CallContext) -> Generator[None, None, bytes]:
+    """
+    Write the body to the request's sink, or return it; whenever the sink is full, yield.
     """
     if reply.content is None:
         if request.sink is None or reply.status not in {200, 206}:
@@ -252,40 +280,34 @@ def _deliver(reply: Reply, headers: Headers, request: Request, context: CallCont
     try:
         with reply.content as content:
             if request.sink is not None:
-                _stream(content, request, reply.status, headers, context)
+                done = request.sink.begin(reply.status, headers)
+                yield from _stream(content, request.sink, done, context, request.attempt)
                 return content_of(request.sink)
             return _collect(content, context)
     except StoreError as error:
         raise OpenAIError(message=error.message, code=error.code, type="server_error") from error
 
 
-def _stream(content: Content, request: Request, status: int, headers: Headers, context: CallContext) -> None:
-    sink = request.sink
-    if sink is None:
-        return
-    done = sink.begin(status, headers)
-    total = done + content.size_bytes
-
-    def write(chunk: memoryview) -> None:
-        nonlocal done
+def _stream(content: Content, sink: Sink, done: int, context: CallContext, attempt: int) -> Generator[None, None, None]:
+    total, reservoir = done + content.size_bytes, sink if isinstance(sink, ResumingSink) else None
+    if reservoir is not None and reservoir.is_full:
+        yield
+    context.report("downloading", done, total, attempt)
+    for chunk in content.chunks():
         for block in _throttled(chunk, context):
             sink.write(block)
             done += len(block)
-            context.report("downloading", done, total, request.attempt)
-
-    context.report("downloading", done, total, request.attempt)
-    content.copy_to(write)
+            context.report("downloading", done, total, attempt)
+            if reservoir is not None and reservoir.is_full:
+                yield
 
 
 def _collect(content: Content, context: CallContext) -> bytes:
     collected = io.BytesIO()
-
-    def write(chunk: memoryview) -> None:
+    for chunk in content.chunks():
         for block in _throttled(chunk, context):
             context.raise_if_cancelled()
             collected.write(block)
-
-    content.copy_to(write)
     return collected.getvalue()  # the one copy there is
 
 

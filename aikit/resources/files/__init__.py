@@ -12,6 +12,7 @@ import attrs
 
 from aikit.http.flow import Flow
 from aikit.http.sources import FileSource, source_of
+from aikit.http.stream_sink import QUEUE_BYTES, StreamSink
 from aikit.resources.arguments import require_id, require_path
 from aikit.resources.call import start
 from aikit.resources.files.create import create_file
@@ -20,6 +21,7 @@ from aikit.resources.files.parameters import (
     OpenAIFileDownloadParameters,
     OpenAIFileListParameters,
     OpenAIFileParameters,
+    OpenAIFileStreamParameters,
     OpenAIFileWaitParameters,
 )
 from aikit.resources.files.results import (
@@ -29,6 +31,7 @@ from aikit.resources.files.results import (
     OpenAIFileListResult,
     OpenAIFileResult,
 )
+from aikit.resources.files.stream import OpenAIFileStreamResult, Pull, stream_file
 from aikit.resources.files.wait import wait_until_processed
 from aikit.resources.pages import all_pages, one_page
 from aikit.runtime.parameters import OpenAIParameters, require_text
@@ -48,11 +51,13 @@ if TYPE_CHECKING:
     )
     from aikit.resources.files.results import OpenAIFileManyResult, OpenAIFilePruneResult, OpenAIFileUsageResult
     from aikit.resources.session import Session
+    from aikit.runtime.result import CallState
 
     FileSources = FileSource | Iterable[FileSource]
     FileOptions = OpenAIFileParameters | OpenAIParameters | Mapping[str, Any]
     FileListOptions = OpenAIFileListParameters | OpenAIParameters | Mapping[str, Any]
     FileDownloadOptions = OpenAIFileDownloadParameters | OpenAIParameters | Mapping[str, Any]
+    FileStreamOptions = OpenAIFileStreamParameters | OpenAIParameters | Mapping[str, Any]
     FileWaitOptions = OpenAIFileWaitParameters | OpenAIParameters | Mapping[str, Any]
     FileManyOptions = OpenAIFileManyParameters | OpenAIFileParameters | OpenAIParameters | Mapping[str, Any]
     FileUsageOptions = OpenAIFileUsageParameters | OpenAIParameters | Mapping[str, Any]
@@ -259,6 +264,43 @@ class FilesAPI:
             is_long=True,
         )
 
+    def stream(self, file_id: str, parameters: FileStreamOptions | None = None) -> OpenAIFileStreamResult:
+        """
+        Fetch a file's content, or a range of it, as chunks of bytes, in constant memory.
+
+        No more than half a megabyte waits for the reader. Then the connection rests, and no thread with it: with
+        ``{"background": True}`` any number of streams may be open, for ``async for`` or for other threads; otherwise
+        the thread that iterates reads from the connection itself. After a break the missing rest is asked for. `close`
+        of the client ends streams that are open.
+
+        Args:
+            file_id: The file.
+
+            parameters: Options of this call; *start* and *end* as of a slice.
+
+        Returns:
+            A result with ``headers``, ``start``, ``size`` and ``total`` as soon as the answer has begun, to iterate
+            over; best in a ``with`` block, which ends the transfer.
+
+        Raises:
+            TypeError: *file_id* is no string. Nothing was sent.
+            ValueError: *file_id* is empty or cannot be an id, or *end* is not after *start*. Nothing was sent.
+        """
+        # GET {base}/files/{file_id}/content, Range
+        # https://developers.openai.com/api/reference/resources/files/methods/content (read 2026-11-21)
+        require_id("file_id", file_id)
+        options = OpenAIFileStreamParameters.of(parameters)
+        queue_bytes = QUEUE_BYTES if options.is_background else 0
+        sink, pull = StreamSink(start=options.start, end=options.end, queue_bytes=queue_bytes), Pull(self._session)
+        return start(
+            self._session,
+            partial(_stream_result, sink=sink, pull=pull),
+            lambda provider, _: stream_file(provider, file_id, sink),
+            options,
+            is_long=True,
+            on_task=pull.take,
+        )
+
     def download(
         self, file_id: str, path: str | os.PathLike[str], parameters: FileDownloadOptions | None = None
     ) -> OpenAIFileDownloadResult:
@@ -322,6 +364,11 @@ class FilesAPI:
             lambda provider, _: wait_until_processed(provider, file_id, options),
             options,
         )
+
+
+def _stream_result(state: CallState, *, sink: StreamSink, pull: Pull) -> OpenAIFileStreamResult:
+    state.notify(sink.tell)
+    return OpenAIFileStreamResult(state, sink=sink, pull=pull)
 
 
 def _list(provider: Provider, options: OpenAIFileListParameters, context: CallContext) -> Flow[FilePage]:

@@ -11,7 +11,17 @@ from typing import Any, Final
 import attrs
 
 from aikit.resources.arguments import require_path
-from aikit.runtime.parameters import OpenAIParameters, by, copied, is_duration, is_expiry, is_flag, is_text, within
+from aikit.runtime.parameters import (
+    OpenAIParameters,
+    by,
+    copied,
+    is_count,
+    is_duration,
+    is_expiry,
+    is_flag,
+    is_text,
+    within,
+)
 
 MAX_LIST_LIMIT: Final = 10_000
 MAX_AT_A_TIME: Final = 1_000
@@ -112,6 +122,33 @@ class OpenAIFileDownloadParameters(OpenAIParameters):
     """
 
     replace: bool = attrs.field(default=False, validator=by(is_flag))
+
+
+def _is_position(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
+
+
+@attrs.frozen(kw_only=True)
+class OpenAIFileStreamParameters(OpenAIParameters):
+    """
+    Options of ``files.stream``: of the content, *start* to *end* comes, as of a slice ``content[start:end]``.
+
+    Attributes:
+        start: Number of the first byte, from 0 on; below zero it counts from the end of the file.
+
+        end: Number of the byte after the last one; ``None`` for all to the end of the file.
+    """
+
+    start: int = attrs.field(default=0, validator=by(_is_position))
+    end: int | None = attrs.field(default=None, validator=by(is_count))
+
+    @end.validator
+    def _fits(self, _: attrs.Attribute[Any], end: int | None) -> None:
+        if end is not None and not 0 <= self.start < end:
+            raise ValueError(
+                f"end must be more than start, which must be 0 or more with it, not {self.start} and {end}"
+            )
 
 
 @attrs.frozen(kw_only=True)

@@ -8,7 +8,7 @@ import hashlib
 import os
 import secrets
 import string
-from collections.abc import Callable
+from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -156,9 +156,9 @@ class Content:
     ) -> None:
         self.file.close()
 
-    def copy_to(self, write: Callable[[memoryview], object]) -> None:
+    def chunks(self) -> Iterator[memoryview]:
         """
-        Call *write* with chunks, each valid only during the call.
+        Yield chunks, each valid only until the next one.
 
         Raises:
             StoreError: The disk has less than was stored (code ``"storage_damaged"``).
@@ -168,7 +168,7 @@ class Content:
         with memoryview(bytearray(min(CHUNK_BYTES, left))) as buffer:
             while left:
                 count = self._filled(buffer[: min(len(buffer), left)])
-                write(buffer[:count])
+                yield buffer[:count]
                 left -= count
 
     def _filled(self, buffer: memoryview) -> int:

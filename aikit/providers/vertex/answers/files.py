@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.http.flow import Flow, Work
+from aikit.http.flow import Flow, Room, Work
 from aikit.http.messages import Response
 from aikit.http.refusals import raise_for_status, require_same_id, understood
 from aikit.http.sinks import FileSink, ResumingSink
@@ -168,6 +168,8 @@ def download(place: Place, file: FileName, sink: ResumingSink) -> Flow[int]:
             yield from _read(place, RowSink(name=name, rows=rows, output=output), about)
         for line in rows.rest():
             output.write(line)
+            if sink.is_full:
+                yield Room(sink)
         return output.finish()
     finally:
         if ids is not None:

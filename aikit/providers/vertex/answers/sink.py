@@ -5,7 +5,7 @@ Where the rows of a batch prediction go: through the translation into the file t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import attrs
@@ -89,6 +89,22 @@ class RowSink(ResumingSink):
 
     def __attrs_post_init__(self) -> None:
         self._start = self.output.position
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the caller's sink is."""
+        return self.output.sink.is_full
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the caller's sink has."""
+        return self.output.sink.has_room
+
+    def when_room(self, call: Callable[[], object], /) -> None:
+        """
+        Call *call* once, as soon as there is room.
+        """
+        self.output.sink.when_room(call)
 
     def begin(self, status: int, headers: Mapping[str, str]) -> int:
         """
