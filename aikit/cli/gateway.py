@@ -17,7 +17,7 @@ from aikit.gateway.settings import GatewaySettings, SettingsError, read_settings
 from aikit.gateway.settings.keys import key_problem
 from aikit.gateway.values import Deployment
 
-_TITLES: Final = ("DEPLOYMENT", "PROVIDER", "MODEL", "ADDRESS", "BATCHES")
+_TITLES: Final = ("DEPLOYMENT", "PROVIDER", "MODEL", "ADDRESS", "BATCHES", "DEFAULT")
 _LIMITS: Final = (
     *("max_file_size_bytes", "max_request_size_bytes", "max_batch_file_size_bytes", "max_batch_file_records"),
     *("max_batch_file_uploads_per_day", "max_file_downloads_per_minute"),
@@ -75,8 +75,7 @@ def _print(found: GatewaySettings, output: Output) -> None:
 def _row(one: Deployment, found: GatewaySettings) -> list[str]:
     models = ", ".join(name if name == model else f"{name} = {model}" for name, model in one.models.items())
     batches = "run by the gateway" if one.runs_lines else "its own"
-    name = f"{one.name} (default)" if one.name == found.default else one.name
-    return [name, one.provider, models or "-", one.api_base, batches]
+    return [one.name, one.provider, models or "-", one.api_base, batches, "yes" if one.name == found.default else "-"]
 
 
 def _limits(found: GatewaySettings) -> dict[str, Any]:

@@ -49,8 +49,8 @@ def test_check_prints_deployments_and_what_is_not_heeded(aikit: Here, config: Pa
     ran = aikit("gateway", "check", config)
     assert ran.code == 0
     assert ran.fields == [
-        ["openai (default)", "openai", "-", "https://api.openai.com/v1", "its own"],
-        ["llama", "hosted_vllm", "llama = meta/llama", "http://127.0.0.1:8000/v1", "run by the gateway"],
+        ["openai", "openai", "-", "https://api.openai.com/v1", "its own", "yes"],
+        ["llama", "hosted_vllm", "llama = meta/llama", "http://127.0.0.1:8000/v1", "run by the gateway", "-"],
     ]
     assert f"note: {config}:11: general_settings.alerting is not used by this gateway" in ran.err
     assert "note: good for this machine alone: the master key is one that is publicly known" in ran.err

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.gateway.settings.prices import prices_of
+from aikit.gateway.settings.prices import prices_of, unused_prices
 from aikit.gateway.values import Deployment
 from aikit.http.headers import is_secret, redacted
 from aikit.providers.config.file import ProviderFile, file_of
@@ -107,7 +107,7 @@ def accounts_of(path: Path, found: LiteLLM, home: Path) -> Accounts:
         except ValueError as error:
             problems += [] if name.endswith((_LINES, _NATIVE)) else [str(error)]
         else:
-            warnings += [*configured.warnings, *_keyless(entry, configured.settings)]
+            warnings += [*configured.warnings, *_keyless(entry, configured.settings), *unused_prices(entry)]
     if not made and not problems:
         problems.append(f"{path} has no account of a provider that aikit knows, so there is nothing to serve; add one")
     second = {one.name: made[name] for one in named for name in (one.name + _LINES, one.name + _NATIVE) if name in made}
@@ -232,6 +232,6 @@ def _deployment(name: str, entry: LiteLLMEntry, settings: ProviderSettings) -> D
 
 
 def _keyless(entry: LiteLLMEntry, settings: ProviderSettings) -> Iterator[str]:
-    if KINDS[settings.kind].needs_key and not is_signed(settings):
+    if KINDS[settings.kind].needs_key and settings.base_url is None and not is_signed(settings):
         variable = KINDS[settings.kind].variables["api_key"][0]
         yield f"{entry.place}: {entry.name!r} has no api_key; give it one, or set {variable}"

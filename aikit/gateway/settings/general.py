@@ -1,5 +1,5 @@
 """
-``general_settings``: the master key, the database, and limits, with all that is wrong with them.
+``general_settings`` and what counts of ``litellm_settings``, with all that is wrong with them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _YES: Final = {"true": True, "1": True, "yes": True, "on": True, "false": False,
 @attrs.frozen(kw_only=True)
 class General:
     """
-    What ``general_settings`` and the environment say.
+    What these sections and the environment say.
 
     Attributes:
         values: Name of a field of `GatewaySettings` → its value.
@@ -56,12 +56,11 @@ def read_general(found: LiteLLM, home: Path, *, is_configured: bool) -> General:
         is_configured: Whether there is a configuration; without one, no database of the environment is touched.
     """
     reading = _Reading(found)
-    section = found.config.get("general_settings") or Mapped()
-    if isinstance(section, Mapped):
-        for key in section:
-            reading.read(section, key)
-    else:
-        reading.problems.append(f"{found.config.places['general_settings']}: general_settings must be a mapping")
+    for section in ("general_settings", "litellm_settings"):
+        reading.read(section)
+    for section in _UNUSED:
+        if found.config.get(section):
+            reading.warnings.append(f"{found.config.places[section]}: {section} is not used by this gateway")
     environ = {**found.environ, **found.variables}
     values = reading.values
     values["master_key"] = values.get("master_key") or environ.get("LITELLM_MASTER_KEY", "").strip() or None
@@ -73,7 +72,7 @@ def read_general(found: LiteLLM, home: Path, *, is_configured: bool) -> General:
 @attrs.define
 class _Reading:
     """
-    ``general_settings`` on its way from values of YAML to those of the gateway.
+    These sections on their way from values of YAML to those of the gateway.
     """
 
     found: LiteLLM
@@ -81,15 +80,25 @@ class _Reading:
     warnings: list[str] = attrs.field(factory=list)
     problems: list[str] = attrs.field(factory=list)
 
-    def read(self, section: Mapped, key: str) -> None:
+    def read(self, section: str) -> None:
         """
-        Read what *section* says of *key*; a value of ``null`` says nothing.
+        Read all keys of *section*.
         """
-        place, value = section.places[key], section[key]
-        if key not in _READERS:
-            self.warnings.append(f"{place}: general_settings.{shown(key)} is not used by this gateway")
+        given = self.found.config.get(section) or Mapped()
+        if not isinstance(given, Mapped):
+            self.problems.append(f"{self.found.config.places[section]}: {section} must be a mapping")
             return
-        unset = self.found.unset(f"general_settings.{key}", value)
+        for key, value in given.items():
+            self.read_key(f"{section}.{key}", given.places[key], value)
+
+    def read_key(self, key: str, place: str, value: Any) -> None:
+        """
+        Read the *value* of *key*; ``null`` says nothing.
+        """
+        if key not in _READERS:
+            self.warnings.append(f"{place}: {shown(key)} is not used by this gateway")
+            return
+        unset = self.found.unset(key, value)
         if unset is not None:
             self.problems.append(f"{place}: {unset}")
             return
@@ -98,7 +107,7 @@ class _Reading:
             if value is not None:
                 self.values[name] = read(self.found.resolved(value))
         except ValueError as error:
-            self.problems.append(f"{place}: general_settings.{key} {error}")
+            self.problems.append(f"{place}: {key} {error}")
 
     def take_database(self, environ: Mapping[str, str], home: Path, *, is_configured: bool) -> None:
         """
@@ -163,9 +172,17 @@ def _database(value: Any) -> str:
     return sqlalchemy_url(_text(value))
 
 
+def _seconds(value: Any) -> float:
+    return _number("a number of seconds above 0, such as 600", 1000, value) / 1000
+
+
+def _tries(value: Any) -> int:
+    return 0 if value == 0 and not isinstance(value, bool) else _count(value)
+
+
 _megabytes: Final = partial(_number, "a number of MB above 0, such as 512", _MEBI)
 _count: Final = partial(_number, "a whole number from 1", 1)
-_READERS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
+_GENERAL: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
     "master_key": ("master_key", _text),
     "database_url": ("database_url", _database),
     "max_file_size_mb": ("max_file_size_bytes", _megabytes),
@@ -179,3 +196,12 @@ _READERS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
     "cors_origins": ("cors_origins", _texts),
     _DANGEROUS: ("may_be_open", _flag),
 }
+_READERS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
+    **{f"general_settings.{key}": reader for key, reader in _GENERAL.items()},
+    "litellm_settings.request_timeout": ("timeout_s", _seconds),
+    "litellm_settings.num_retries": ("max_retries", _tries),
+}
+_UNUSED: Final = (
+    *("router_settings", "finetune_settings", "callback_settings", "guardrails", "mcp_servers"),
+    *("vector_store_registry", "assistant_settings", "prompts", "search_tools"),
+)

@@ -4,13 +4,15 @@ LiteLLM's prices of a deployment, in US dollars per token, as prices of the clie
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from aikit.billing.price_overrides import checked_prices
 from aikit.gateway.settings.general import told
 from aikit.providers.config.litellm_entries import LiteLLMEntry
+from aikit.storage import shown
 
 # https://docs.litellm.ai/docs/proxy/custom_pricing (1.109, read 2026-11-30); batches cost half of what is said, unless
 # they have prices of their own
@@ -23,6 +25,7 @@ _NAMES: Final = {
     "input_cost_per_audio_token": "input_audio",
     "output_cost_per_audio_token": "output_audio",
 }
+_PRICE: Final = re.compile(r"_cost_per_|_token_cost")
 _MILLION: Final = 1_000_000
 _BATCHES: Final = "_batches"
 _HALF: Final = Decimal("0.5")
@@ -49,6 +52,17 @@ def prices_of(entry: LiteLLMEntry, *, has_discount: bool) -> Mapping[str, Any]:
     share = _HALF if has_discount else Decimal(1)
     prices: dict[str, Any] = {**plain, "batch": {name: value * share for name, value in plain.items()} | batch}
     return checked_prices(entry.place, dict.fromkeys((entry.model, entry.name), prices))
+
+
+def unused_prices(entry: LiteLLMEntry) -> Iterator[str]:
+    """
+    Yield a warning for each price of *entry* that is not heeded.
+    """
+    known = {*_NAMES, *(name + _BATCHES for name in _NAMES)}
+    for given in (entry.info, entry.given):
+        for key in given:
+            if _PRICE.search(key) and key not in known and given[key] is not None:
+                yield f"{given.places[key]}: {entry.name!r}: {shown(key)} is not used by this gateway"
 
 
 def _number(entry: LiteLLMEntry, said: Any, name: str) -> Decimal:

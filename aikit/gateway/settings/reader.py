@@ -77,10 +77,12 @@ def client_of(settings: GatewaySettings, **options: Any) -> OpenAIClient:
     Return one client whose configured providers are the deployments of *settings*; *options* are further arguments.
     """
     prices = {model: price for one in reversed(settings.deployments) for model, price in one.prices.items()}
+    configured = {"timeout": settings.timeout_s, "max_retries": settings.max_retries}
+    given = {name: value for name, value in configured.items() if value is not None} | options
     return OpenAIClient(
         provider=settings.default,
         providers=settings.providers,
         home=settings.home,
         prices=prices or None,
-        **options,
+        **given,
     )

@@ -55,6 +55,10 @@ class GatewaySettings:
 
         allowed_file_extensions: In lower case, each with its dot; empty for all.
 
+        timeout_s: Seconds of silence after which an attempt at a provider fails; ``None`` for the client's default.
+
+        max_retries: Tries after the first; ``None`` likewise.
+
         may_be_open: Whether an empty or publicly known master key is permitted at all addresses.
 
         warnings: What is not heeded, with file and line.
@@ -78,6 +82,8 @@ class GatewaySettings:
     allowed_file_extensions: tuple[str, ...] = ()
     blocked_file_extensions: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
+    timeout_s: float | None = None
+    max_retries: int | None = None
     may_be_open: bool = False
     warnings: tuple[str, ...] = ()
     _by_name: Mapping[str, Deployment] = attrs.field(init=False, repr=False, eq=False)

@@ -286,7 +286,8 @@ def _unused_identity(given: Mapped) -> str | None:
 
 def _why_not(provider: str) -> str:
     supported = ", ".join(_KINDS)
-    return f"LiteLLM's provider {shown(provider)!r} is not supported; supported before the model are {supported}"
+    which = f"LiteLLM's provider {shown(provider)!r}" if provider else "a model without a provider before it"
+    return f"{which} is not supported; supported before the model are {supported}"
 
 
 def _warn_unknown(found: LiteLLM, given: Mapped, known: Iterable[str], whose: str) -> None:

@@ -189,3 +189,93 @@ def test_a_key_that_everybody_knows_is_for_loopback_only(tmp_path: Path, key: st
     read(tmp_path, text, "10.0.0.1", LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY="True")
     if not key:
         read(tmp_path, text, "10.0.0.1", LITELLM_MASTER_KEY="sk-of-one-person")
+
+
+def test_what_is_not_heeded_is_told_by_name_and_line(tmp_path: Path) -> None:
+    """
+    Keys of all sections, prices of another kind, and accounts of providers that there are not; servers need no key.
+    """
+    text = """
+general_settings: {store_model_in_db: true}
+litellm_settings: {callbacks: [prometheus], request_timeout: 30, num_retries: 0}
+router_settings: {routing_strategy: simple-shuffle}
+model_list:
+  - {model_name: claude, litellm_params: {model: anthropic/claude, api_key: k}}
+  - {model_name: priced, litellm_params: {model: openai/x, input_cost_per_second: 1, odd: 1}}
+  - {model_name: ollama, litellm_params: {model: ollama/x}}
+"""
+    settings = read(tmp_path, text)
+    path = tmp_path / "config.yaml"
+    told = [warning.removeprefix(f"{path}:").split("; supported")[0] for warning in settings.warnings]
+    assert told == [
+        "7: model 'priced' has the unknown key 'odd', which is ignored",
+        "6: 'claude': LiteLLM's provider 'anthropic' is not supported",
+        "7: 'priced' has no api_key; give it one, or set OPENAI_API_KEY",
+        "7: 'priced': input_cost_per_second is not used by this gateway",
+        "2: general_settings.store_model_in_db is not used by this gateway",
+        "3: litellm_settings.callbacks is not used by this gateway",
+        "4: router_settings is not used by this gateway",
+    ]
+    with client_of(settings) as client:
+        assert (client.defaults.timeout, client.defaults.max_retries) == (30.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgres://u:p@h:5432/d", "postgresql+psycopg://u:p@h:5432/d"),
+        ("postgresql://u:p@h/d?sslmode=require&pgbouncer=true", "postgresql+psycopg://u:p@h/d?sslmode=require"),
+        ("postgresql+psycopg://h/d", "postgresql+psycopg://h/d"),
+        ("sqlite:////var/lib/gateway.db", "sqlite:////var/lib/gateway.db"),
+        ("mysql://u:hidden@h/d", None),
+        ("postgresql://u:hidden@h", None),
+        ("hidden", None),
+        ("file:hidden.db", None),
+        ("", None),
+    ],
+)
+def test_addresses_of_databases_are_sqlalchemys(tmp_path: Path, url: str, expected: str | None) -> None:
+    """
+    LiteLLM's spellings lead to psycopg, without what is Prisma's; others are refused without being quoted.
+    """
+    text = f"general_settings: {{database_url: '{url}'}}"
+    if expected is None:
+        with pytest.raises(SettingsError, match=r"config\.yaml:1: general_settings\.database_url must be") as caught:
+            read(tmp_path, text)
+        assert "hidden" not in str(caught.value)
+    else:
+        assert read(tmp_path, text).database_url == expected
+        assert read(tmp_path, "general_settings: {}", DATABASE_URL=url).database_url == expected
+
+
+def test_included_files_are_read_with_their_own_lines(tmp_path: Path) -> None:
+    """
+    Lists become longer by those of the included file, other sections are its own, and problems name it.
+    """
+    (tmp_path / "models.yaml").write_text(
+        "model_list:\n- {model_name: b, litellm_params: {model: openai/b}}\ngeneral_settings: {max_file_size_mb: x}\n"
+    )
+    text = "include: [models.yaml]\nmodel_list:\n- {model_name: a, litellm_params: {model: openai/a}}\n"
+    with pytest.raises(SettingsError, match=r"models\.yaml:3: general_settings\.max_file_size_mb must be a number"):
+        read(tmp_path, text)
+    (tmp_path / "models.yaml").write_text("model_list:\n- {model_name: b, litellm_params: {model: openai/b}}\n")
+    assert [one.name for one in read(tmp_path, text).deployments] == ["a", "b"]
+
+
+def test_names_of_models_may_have_a_star(tmp_path: Path) -> None:
+    """
+    It stands for the same text in the provider's name; an exact name comes first.
+    """
+    text = """
+model_list:
+  - {model_name: "gemini/*", litellm_params: {model: "gemini/*", api_key: k}}
+  - {model_name: gemini/own, litellm_params: {model: openai/x, api_key: k}}
+"""
+    settings = read(tmp_path, text)
+    found = settings.of_model("gemini/gemini-2.5-flash")
+    assert found is not None
+    assert (found.provider, found.model_for("gemini/gemini-2.5-flash")) == ("gemini", "gemini-2.5-flash")
+    own = settings.of_model("gemini/own")
+    assert own is not None
+    assert own.provider == "openai"
+    assert settings.of_model("gemini") is None
