@@ -4,6 +4,7 @@ The application: a request is given its endpoint, its key and its account, and e
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -22,7 +23,7 @@ from aikit.gateway.call import Call
 from aikit.gateway.choice import Said, choose, said_in, said_in_headers
 from aikit.gateway.outgoing.errors import error_answer, errors_of, status_of
 from aikit.gateway.outgoing.headers import headers_of
-from aikit.gateway.routes import absent, keys, models, spend
+from aikit.gateway.routes import absent, batches, keys, models, spend
 from aikit.gateway.routing import Endpoint, Found, RouteTable
 from aikit.gateway.state import Gateway
 from aikit.gateway.values import Principal
@@ -32,7 +33,13 @@ from aikit.types.errors import OpenAIError, Rejected
 log: Final = logging.getLogger("aikit.gateway")
 access_log: Final = logging.getLogger("aikit.gateway.access")
 
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (*models.ENDPOINTS, *spend.ENDPOINTS, *keys.ENDPOINTS, *absent.ENDPOINTS)
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (
+    *batches.ENDPOINTS,
+    *keys.ENDPOINTS,
+    *models.ENDPOINTS,
+    *spend.ENDPOINTS,
+    *absent.ENDPOINTS,
+)
 """All that the gateway serves."""
 
 _GIVEN_CALL_ID: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
@@ -60,7 +67,7 @@ class _App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _live(self.gateway, receive, send)
         elif scope["type"] == "http":
             await _Exchange(self.gateway, self.routes, Request(scope, receive), send).run()
         else:
@@ -164,12 +171,14 @@ def _header(scope: Scope, name: bytes) -> str | None:
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), None)
 
 
-async def _live(receive: Receive, send: Send) -> None:
+async def _live(gateway: Gateway, receive: Receive, send: Send) -> None:
     """
-    Say yes to the server's start and stop; the gateway is opened and closed by its maker.
+    Have batches looked after from the server's start to its stop; the gateway is opened and closed by its maker.
     """
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
+    await receive()
+    polling = asyncio.create_task(gateway.poller.run())
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    polling.cancel()
+    await asyncio.gather(polling, return_exceptions=True)
+    await send({"type": "lifespan.shutdown.complete"})

@@ -5,6 +5,7 @@ What one gateway has: its settings, one client for all accounts, the registry, a
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ import attrs
 
 from aikit.client import OpenAIClient
 from aikit.gateway.limits import Limits
+from aikit.gateway.money.poller import Poller
 from aikit.gateway.registry.registry import Registry
 from aikit.gateway.settings import GatewaySettings, client_of
 
@@ -33,6 +35,8 @@ class Gateway:
     Attributes:
         limits: What keys do in this minute.
 
+        poller: Looks after batches while its ``run`` has a task.
+
         clock: Seconds since 1970.
     """
 
@@ -41,9 +45,13 @@ class Gateway:
     registry: Registry
     limits: Limits = attrs.field(factory=Limits)
     clock: Callable[[], float] = time.time
+    poller: Poller = attrs.field(init=False)
     _threads: ThreadPoolExecutor = attrs.field(
         factory=partial(ThreadPoolExecutor, _DATABASE_THREADS, "aikit-gateway"), init=False
     )
+
+    def __attrs_post_init__(self) -> None:
+        self.poller = Poller(gateway=self, name=f"{socket.gethostname()} {self.settings.home}")
 
     @classmethod
     def open(cls, settings: GatewaySettings, **options: Any) -> Self:
@@ -57,7 +65,8 @@ class Gateway:
         """
         registry = Registry.open(settings.database_url)
         try:
-            client = client_of(settings, **({"max_workers": _WORKERS} | options))
+            # the registry is the gateway's ledger, so that answers are fetched and counted once
+            client = client_of(settings, **({"max_workers": _WORKERS, "ledger": False} | options))
         except BaseException:
             registry.close()
             raise

@@ -18,7 +18,7 @@ from aikit.types.costs import OpenAIBatchEstimate
 from aikit.types.usage import Usage
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Asked:
     """
     The lines that ask one model.
@@ -71,19 +71,22 @@ def asked_in(facts: Mapping[str, Any]) -> dict[str, Asked]:
     """
     Return what the *facts* of a file, as the registry keeps them, say of its lines.
     """
-    tokens = facts["tokens"]
-    return {model: Asked(requests, *tokens.get(model, (0, 0))) for model, requests in facts["models"].items()}
+    return {model: Asked(**told) for model, told in facts["models"].items()}
 
 
 def facts_of(estimate: OpenAIBatchEstimate) -> dict[str, Any]:
     """
     Return the facts of a file that did not come through the gateway in one piece, and so was read at the provider.
     """
-    return {
-        "lines": estimate.requests,
-        "models": {one.model: one.requests for one in estimate.models},
-        "tokens": {one.model: (one.input_tokens_low, one.output_tokens_high or 0) for one in estimate.models},
+    models = {
+        one.model: {
+            "requests": one.requests,
+            "input_tokens": one.input_tokens_low,
+            "output_tokens": one.output_tokens_high or 0,
+        }
+        for one in estimate.models
     }
+    return {"lines": estimate.requests, "models": models}
 
 
 def estimated(models: Mapping[str, Asked], prices: Prices) -> Estimate:

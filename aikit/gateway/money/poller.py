@@ -1,0 +1,267 @@
+"""
+The poller: looks after every batch that is not over or not booked, whether its owner asks or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from aikit.gateway.ids import new_id
+from aikit.gateway.money.watching import book, give_up, is_forgotten, refresh, settle
+from aikit.gateway.outgoing.batch_objects import batch_in
+from aikit.gateway.values import Principal
+from aikit.http.retry import retry_after_s
+from aikit.resources.batches.rows.join import lacks_output
+from aikit.types.errors import Rejected
+
+if TYPE_CHECKING:
+    from aikit.gateway.money.means import Means
+    from aikit.gateway.registry.rows import BatchRow
+    from aikit.types.errors import OpenAIError
+
+log: Final = logging.getLogger("aikit.gateway")
+
+_SOONEST_S: Final = 2.0
+_LATEST_S: Final = 300.0
+_LATEST_HERE_S: Final = 15.0  # batches that this process runs cost nothing to be asked for
+_LATEST_ENDING_S: Final = 20.0
+_GROWTH: Final = 0.1  # of a batch's age
+_LEASE_S: Final = 900.0  # the answers of a large batch may take long to come
+_IDLE_S: Final = 1.0
+_AT_ONCE: Final = 8
+_ENDING: Final = frozenset(("finalizing", "cancelling"))
+_REFUSING: Final = frozenset((401, 403, 408, 425, 429))
+_TIMEOUT_S: Final = 30.0
+_PATIENCE_S: Final = 2.0
+
+
+@attrs.define
+class _Rest:
+    """
+    How long an account is left alone that could not be asked.
+    """
+
+    failures: int = 0
+    until: float = 0.0
+
+
+@attrs.define(eq=False, kw_only=True)
+class Poller:
+    """
+    Asks for batches at growing intervals, and books those that are over; it needs one task and no thread.
+
+    Several processes may share a registry: each leases the batches that it looks after. Of one that was killed, the
+    leases end by themselves, or when it starts again under the same name.
+
+    Attributes:
+        name: Of this process among those that share the registry; the same after a restart.
+
+        speed: By how much all intervals are shorter; tests raise it.
+
+        unsettled_s: Seconds after which a batch was never created whose creation had no answer and which is not found.
+    """
+
+    gateway: Means
+    name: str = attrs.field(factory=lambda: new_id("batch_"))
+    speed: float = 1.0
+    unsettled_s: float = 300.0
+    _tasks: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+    _rests: dict[str, _Rest] = attrs.field(factory=dict, init=False)
+    _kept: set[asyncio.Future[Any]] = attrs.field(factory=set, init=False)
+    _waited_for: dict[str, asyncio.Event] = attrs.field(factory=dict, init=False)
+    _is_running: bool = attrs.field(default=False, init=False)
+    _wake: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+
+    async def run(self) -> None:
+        """
+        Look after batches until the task is cancelled.
+        """
+        await self._begin()
+        self._is_running = True
+        try:
+            while True:
+                self._wake.clear()
+                if not await self._lease():
+                    await self._pause()
+        finally:
+            self._is_running = False
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, *self._kept, return_exceptions=True)
+
+    def keep(self, task: asyncio.Future[Any]) -> None:
+        """
+        Hold *task* until it is over, also when nobody waits for it any more.
+        """
+        self._kept.add(task)
+        task.add_done_callback(self._forget)
+
+    async def hurry(self, ids: Collection[str]) -> None:
+        """
+        Look after batches now.
+        """
+        if ids:
+            await self.gateway.in_thread(self.gateway.registry.batches.hurry, list(ids), self.gateway.clock())
+            self._wake.set()
+
+    async def booked(self, row: BatchRow) -> BatchRow:
+        """
+        Return the batch of *row*, which is over, with its cost if that can be known within two seconds.
+        """
+        if not self._is_running:
+            return row
+        over = self._waited_for.setdefault(row.id, asyncio.Event())
+        await self.hurry([row.id])
+        with suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), _PATIENCE_S)
+        self._waited_for.pop(row.id, None)
+        return await self.gateway.in_thread(self.gateway.registry.batches.get, row.id, Principal()) or row
+
+    async def _begin(self) -> None:
+        """
+        Take back what this process had leased before it was killed, and have batches go on that are run here.
+        """
+        here = [one.name for one in self.gateway.settings.deployments if one.runs_lines or one.provider == "local"]
+        while True:
+            try:
+                await self.gateway.in_thread(self.gateway.registry.batches.take_back, self.name, here)
+            except Exception:
+                log.exception("the registry cannot be used; it is tried again")
+                await asyncio.sleep(_IDLE_S)
+            else:
+                return
+
+    async def _pause(self) -> None:
+        waking = asyncio.ensure_future(self._wake.wait())
+        try:
+            busy = self._tasks if len(self._tasks) >= _AT_ONCE else ()
+            await asyncio.wait({waking, *busy}, timeout=_IDLE_S / self.speed, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waking.cancel()
+
+    async def _lease(self) -> bool:
+        """
+        Begin with what is due, as far as there is room; return whether there was any.
+        """
+        room = _AT_ONCE - len(self._tasks)
+        if not room:
+            return False
+        try:
+            batches, now = self.gateway.registry.batches, self.gateway.clock()
+            rows = await self.gateway.in_thread(batches.due, now, limit=room, lease_s=_LEASE_S, by=self.name)
+        except Exception:
+            log.exception("the registry does not tell which batches are due; it is asked again")
+            return False
+        for row in rows:
+            task = asyncio.create_task(self._look_after(row))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return bool(rows)
+
+    async def _look_after(self, row: BatchRow) -> None:
+        """
+        Do what is to be done for one batch; whatever happens, all others are looked after.
+        """
+        try:
+            next_at = await self._step(row)
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("batch %s could not be looked after; it is tried again", row.id)
+            next_at = self._in(_LATEST_S)
+        if next_at is not None:
+            await self._release(row, next_at)
+        if (over := self._waited_for.pop(row.id, None)) is not None:
+            over.set()
+
+    def _forget(self, task: asyncio.Future[Any]) -> None:
+        self._kept.discard(task)
+        if not task.cancelled():
+            task.exception()  # who asked for it may be gone, and then nobody looks at it
+
+    async def _release(self, row: BatchRow, next_at: float) -> None:
+        try:
+            batches = self.gateway.registry.batches
+            await self.gateway.in_thread(batches.update, row.id, fence=row.fence, next_poll_at=next_at)
+        except Exception:
+            log.exception("batch %s stays leased until that ends", row.id)
+
+    async def _step(self, row: BatchRow) -> float | None:
+        """
+        Ask for the batch, book it if it is over; return when to look again, ``None`` for never.
+        """
+        rest = self._rests.get(row.deployment)
+        if rest is not None:
+            if rest.until > self.gateway.clock():
+                return rest.until + random.uniform(0, _SOONEST_S) / self.speed  # noqa: S311  nothing secret
+            rest.until = self._in(_TIMEOUT_S)  # this one tries, and the others wait for what comes of it
+        try:
+            next_at = await (self._settle(row) if row.upstream_id is None else self._ask(row))
+        except KeyError:
+            return await self._do_without_account(row)
+        except Rejected as failure:
+            return await self._bear(row, failure.errors[0])
+        self._rests.pop(row.deployment, None)
+        return next_at
+
+    async def _ask(self, row: BatchRow) -> float | None:
+        batch = batch_in(row)
+        if not batch.is_ended or lacks_output(batch):
+            row = await refresh(self.gateway, row, max_retries=0, timeout=_TIMEOUT_S)
+        if not batch_in(row).is_ended:
+            return self._in(self._interval_s(row))
+        await book(self.gateway, row)
+        return None
+
+    async def _settle(self, row: BatchRow) -> float | None:
+        found = await settle(self.gateway, row)
+        if found is not None:
+            return self._in(_SOONEST_S)
+        age_s = (self.gateway.clock() - row.created_at) * self.speed
+        if age_s < self.unsettled_s:
+            return self._in(max(age_s / 4, _SOONEST_S))
+        log.warning("batch %s was never created: the provider has none with its intent", row.id)
+        await self.gateway.in_thread(self.gateway.registry.batches.remove, row.id)
+        return None
+
+    async def _do_without_account(self, row: BatchRow) -> float | None:
+        if not is_forgotten(row, self.gateway.clock()):
+            return self._in(_LATEST_S)
+        await give_up(self.gateway, row, f"the account {row.deployment!r} is configured no more")
+        return None
+
+    async def _bear(self, row: BatchRow, error: OpenAIError) -> float | None:
+        """
+        Return when to ask again after *error*; an account that cannot be asked at all is left alone for longer.
+        """
+        now = self.gateway.clock()
+        is_down = error.status is None or error.status >= 500 or error.status in _REFUSING
+        if is_down and error.code != "output_missing":
+            rest = self._rests.setdefault(row.deployment, _Rest())
+            rest.failures += 1
+            wanted_s = retry_after_s(error.headers, time.time()) or 0.0
+            rest.until = self._in(max(min(2.0**rest.failures, _LATEST_S), wanted_s))
+            log.warning("account %r cannot be asked for batches: %s", row.deployment, error)
+            return rest.until
+        if is_forgotten(row, now):
+            await give_up(self.gateway, row, str(error))
+            return None
+        log.info("batch %s is asked for again: %s", row.id, error)
+        return self._in(self._interval_s(row))
+
+    def _interval_s(self, row: BatchRow) -> float:
+        deployment = self.gateway.settings.deployment(row.deployment)
+        latest_s = _LATEST_HERE_S if deployment.runs_lines or deployment.provider == "local" else _LATEST_S
+        latest_s = min(latest_s, _LATEST_ENDING_S) if row.status in _ENDING else latest_s
+        return min(max((self.gateway.clock() - row.created_at) * _GROWTH, _SOONEST_S), latest_s)
+
+    def _in(self, seconds: float) -> float:
+        return self.gateway.clock() + seconds / self.speed

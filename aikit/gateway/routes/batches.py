@@ -1,0 +1,167 @@
+"""
+Batches: create, retrieve, list and cancel, at every provider, under the gateway's own ids.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from aikit.gateway.attribution import attribution_of
+from aikit.gateway.call import Call
+from aikit.gateway.choice import require_models
+from aikit.gateway.ids import new_id
+from aikit.gateway.incoming.json_body import receive_json
+from aikit.gateway.money.creating import create, estimate_for, hold, intent_for, require_same
+from aikit.gateway.money.watching import note
+from aikit.gateway.outgoing.batch_objects import batch_object, with_own_ids
+from aikit.gateway.outgoing.errors import no_such
+from aikit.gateway.outgoing.objects import json_answer, list_object
+from aikit.gateway.registry.errors import UnknownCursorError
+from aikit.gateway.registry.rows import BatchRow, FileRow
+from aikit.gateway.routes.batch_orders import Order, order_in, page_in
+from aikit.gateway.routing import Endpoint
+from aikit.resources.batches.results import OpenAIBatchResult
+from aikit.types.errors import OpenAIError
+
+_ENDED: Final = frozenset(("completed", "failed", "expired", "cancelled"))
+_VALIDATING: Final = "validating"
+
+
+async def create_batch(call: Call) -> Response:
+    """
+    Create a batch of an uploaded file, once, unless it may cost more than the key has left.
+    """
+    fields = await receive_json(call.request)
+    order = order_in(fields)
+    file = await _own_file(call, order.input_file_id)
+    deployment = call.choose(fields, file)
+    estimate = await estimate_for(call, file, deployment)
+    require_models(call.principal, () if estimate is None else estimate.models, deployment)
+    give_back = call.gateway.limits.batch(
+        call.principal,
+        requests=0 if estimate is None else estimate.requests,
+        tokens=0 if estimate is None else estimate.input_tokens,
+    )
+    try:
+        row = _row(call, fields, order, file)
+        held = await hold(call.gateway, row, estimate)
+        if held.id == row.id:
+            row = await _created(call, order, file, held)
+        else:
+            give_back()
+            require_same(held, order)
+            row = held
+    except BaseException:
+        give_back()
+        raise
+    return json_answer(batch_object(row))
+
+
+async def _created(call: Call, order: Order, file: FileRow, row: BatchRow) -> BatchRow:
+    creating = asyncio.ensure_future(create(call.gateway, row, order, file.upstream_id))
+    call.gateway.poller.keep(creating)  # whoever asked may be gone before it is over
+    with with_own_ids({file.upstream_id: file.id}):
+        return await asyncio.shield(creating)
+
+
+async def retrieve_batch(call: Call) -> Response:
+    """
+    Answer with a batch as its provider tells it now; one that is over and booked is known here.
+    """
+    row = await _own_batch(call)
+    if not row.is_booked:
+        call.choose(row=row)
+        row = await _asked(call, row, call.gateway.client.batches.retrieve)
+        if row.status in _ENDED:
+            row = await call.gateway.poller.booked(row)
+    return _answer(call, row)
+
+
+async def list_batches(call: Call) -> Response:
+    """
+    Answer with a page of the key's batches, the newest first, at all accounts or at the one that is named.
+    """
+    wanted = page_in(call.request.query_params)
+    deployment = call.choose().name if call.is_naming else None
+    batches = call.gateway.registry.batches
+    try:
+        page = await call.gateway.in_thread(
+            batches.page, call.principal, after=wanted.after, limit=wanted.limit, deployment=deployment
+        )
+    except UnknownCursorError:
+        raise no_such("Batch", wanted.after or "", "after") from None
+    await call.gateway.poller.hurry([row.id for row in page.rows if row.status not in _ENDED])
+    return json_answer(list_object(map(batch_object, page.rows), has_more=page.has_more))
+
+
+async def cancel_batch(call: Call) -> Response:
+    """
+    Ask the provider to stop working on a batch; what is done by then stays its owner's.
+    """
+    row = await _own_batch(call)
+    if row.status not in _ENDED:
+        call.choose(row=row)
+        row = await _asked(call, row, call.gateway.client.batches.cancel)
+        await call.gateway.poller.hurry([row.id])
+    elif row.status != "cancelled":
+        message = f"Cannot cancel a batch with status '{row.status}'."
+        raise OpenAIError(message=message, status=409, type="invalid_request_error")
+    return _answer(call, row)
+
+
+async def _own_file(call: Call, file_id: str) -> FileRow:
+    file = await call.gateway.in_thread(call.gateway.registry.files.get, file_id, call.principal)
+    if file is None:
+        raise no_such("File", file_id, "input_file_id")
+    return file
+
+
+async def _own_batch(call: Call) -> BatchRow:
+    batch_id = call.ids["batch_id"]
+    row = await call.gateway.in_thread(call.gateway.registry.batches.get, batch_id, call.principal)
+    if row is None or row.upstream_id is None:
+        raise no_such("Batch", batch_id)
+    return row
+
+
+async def _asked(call: Call, row: BatchRow, ask: Callable[..., OpenAIBatchResult]) -> BatchRow:
+    with with_own_ids({row.upstream_id: row.id}):
+        result = await call.ask(partial(ask, row.upstream_id))
+    return row if result.batch is None else await note(call.gateway, row, result.batch)
+
+
+def _row(call: Call, fields: dict[str, Any], order: Order, file: FileRow) -> BatchRow:
+    said = attribution_of(call.request.headers, fields, call.principal.metadata)
+    return BatchRow(
+        id=new_id("batch_"),
+        deployment=file.deployment,
+        upstream_id=None,
+        owner=call.principal.token,
+        input_file_id=file.id,
+        endpoint=order.endpoint,
+        created_at=int(call.gateway.clock()),
+        status=_VALIDATING,
+        body={"metadata": order.metadata},
+        facts=file.facts,
+        intent=intent_for(call),
+        user=said.user or file.user,
+        tags=said.tags or file.tags,
+    )
+
+
+def _answer(call: Call, row: BatchRow) -> Response:
+    call.cost = None if row.cost is None else float(row.cost)
+    return json_answer(batch_object(row))
+
+
+ENDPOINTS: Final = (
+    Endpoint("POST", "/batches", create_batch),
+    Endpoint("GET", "/batches", list_batches),
+    Endpoint("GET", "/batches/{batch_id}", retrieve_batch),
+    Endpoint("POST", "/batches/{batch_id}/cancel", cancel_batch),
+)
