@@ -52,6 +52,7 @@ _ONLY_THERE: Final[Mapping[str, tuple[str, ...]]] = {
     "alembic": ("gateway",),
     "multipart": ("gateway",),
     "starlette": ("gateway",),
+    "uvicorn": ("gateway",),
 }
 
 
