@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aikit.gateway.call import Call
 from aikit.gateway.choice import Said, choose, said_in, said_in_headers
+from aikit.gateway.money.budget import require_left
 from aikit.gateway.outgoing.errors import error_answer, errors_of, status_of
 from aikit.gateway.outgoing.headers import headers_of
 from aikit.gateway.routes import absent, batches, keys, models, spend
@@ -123,6 +124,8 @@ class _Exchange:
             self.call.named = self._named(found)
             if any(self.call.named):  # known before the body is read
                 choose(self.gateway.settings, self.call.named, principal)
+            if scope["method"] == "POST" and not endpoint.template.endswith("/cancel"):
+                require_left(principal)
         with nullcontext() if endpoint.is_open else self.gateway.limits.request(principal):
             await self._send(await endpoint.route(self.call))
 

@@ -170,7 +170,7 @@ class Limits:
         Requests of HTTP are counted apart from lines: they reach no model.
 
         Returns:
-            What gives them back, to be called if the batch was not created.
+            What gives them back, once, to be called if the batch was not created.
 
         Raises:
             OpenAIError: They are more than the key has left of a minute: status 429. Nothing was counted.
@@ -189,12 +189,14 @@ class Limits:
                     raise _batch_refusal(window, now, amount, limit=limit, may=f"{limit} {unit}", size=size)
             second = counts.lines.add(now, requests)
             counts.tokens.add(now, tokens)
-        return lambda: self._give_back(counts, second, requests, tokens)
+        charged = [(counts.lines, requests), (counts.tokens, tokens)]
+        return lambda: self._give_back(charged, second)
 
-    def _give_back(self, counts: _Counts, second: int, requests: int, tokens: int) -> None:
+    def _give_back(self, charged: list[tuple[Window, int]], second: int) -> None:
         with self._lock:
-            counts.lines.give_back(second, requests)
-            counts.tokens.give_back(second, tokens)
+            while charged:  # a second time there is nothing
+                window, amount = charged.pop()
+                window.give_back(second, amount)
 
     def download(self, principal: Principal, most: int | None) -> None:
         """

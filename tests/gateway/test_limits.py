@@ -212,6 +212,7 @@ def test_what_a_batch_counted_is_given_back(limits: Limits, clock: Clock) -> Non
     give_back = limits.batch(principal, requests=10, tokens=5)
     clock.now += 30
     give_back()
+    give_back()
     give_back_late = limits.batch(principal, requests=10, tokens=5)
     clock.now += 100
     give_back_late()

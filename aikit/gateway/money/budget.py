@@ -7,10 +7,30 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from aikit.gateway.values import Principal
 from aikit.types.errors import OpenAIError
 
 if TYPE_CHECKING:
     from aikit.gateway.money.estimate import Estimate
+
+
+def require_left(principal: Principal) -> None:
+    """
+    Refuse a key that has spent all of its budget, before it sends anything.
+
+    Raises:
+        OpenAIError: It has; status 422, code ``"budget_exceeded"``.
+    """
+    if principal.max_budget is not None and principal.spend >= principal.max_budget:
+        spent, most = (_shown(Decimal(str(amount))) for amount in (principal.spend, principal.max_budget))
+        message = f"Budget has been exceeded! Current cost: ${spent}, max budget: ${most}"
+        period = f" in {principal.budget_duration}" if principal.budget_duration else ""
+        raise OpenAIError(
+            message=f"{message}{period}. What is there can be read and deleted; have the budget raised for more.",
+            status=422,
+            code="budget_exceeded",
+            type="budget_exceeded",
+        )
 
 
 def refusal(estimate: Estimate | None, left: Decimal) -> OpenAIError:
