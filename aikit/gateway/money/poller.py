@@ -93,9 +93,10 @@ class Poller:
                     await self._pause()
         finally:
             self._is_running = False
-            for task in self._tasks:
+            under_way = [*self._tasks, *self._kept]  # what is cut off here is found again after the next start
+            for task in under_way:
                 task.cancel()
-            await asyncio.gather(*self._tasks, *self._kept, return_exceptions=True)
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     def keep(self, task: asyncio.Future[Any]) -> None:
         """

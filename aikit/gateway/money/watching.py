@@ -19,6 +19,7 @@ from aikit.gateway.outgoing.batch_objects import batch_in, body_of
 from aikit.gateway.registry.rows import BatchRow, FileRow
 from aikit.types.batches import INTENT_KEY, OpenAIBatch
 from aikit.types.errors import Rejected
+from aikit.types.events import ended_at
 
 if TYPE_CHECKING:
     from aikit.gateway.money.means import Means
@@ -91,21 +92,29 @@ async def _registered(gateway: Means, row: BatchRow, batch: OpenAIBatch) -> dict
 async def _register(gateway: Means, row: BatchRow, batch: OpenAIBatch, role: str, upstream_id: str) -> str:
     deployment = gateway.settings.deployment(row.deployment)
     result = await gateway.client.files.retrieve(upstream_id, options_of(deployment, max_retries=0, timeout=30))
-    body: Mapping[str, Any] = {} if result.file is None else result.file.to_wire()
+    known: Mapping[str, Any] = {} if result.file is None else result.file.to_wire()
+    told: dict[str, Any] = {
+        "object": "file",
+        "bytes": known.get("bytes") or 0,
+        "created_at": known.get("created_at") or ended_at(batch) or batch.created_at,
+        "filename": f"{row.id}_{role}.jsonl",  # the provider's has its own id of the batch
+        "purpose": "batch_output",
+        "status": "processed",
+    }
     file = FileRow(
         id=new_id("file-"),
         deployment=row.deployment,
         upstream_id=upstream_id,
         owner=row.owner,
-        purpose=body.get("purpose") or "batch_output",
-        filename=f"{row.id}_{role}.jsonl",
-        size_bytes=body.get("bytes") or 0,
-        created_at=body.get("created_at") or batch.created_at,
+        purpose=told["purpose"],
+        filename=told["filename"],
+        size_bytes=told["bytes"],
+        created_at=told["created_at"],
         role=role,
         batch_id=row.id,
         user=row.user,
         tags=row.tags,
-        body=body,
+        body={**known, **told},
     )
     return (await gateway.in_thread(gateway.registry.files.add, file)).id
 
