@@ -16,7 +16,7 @@ from aikit.types.errors import UNEXPECTED, ExchangeError, OpenAIError, Rejected,
 
 _MAX_ECHOED: Final = 256  # characters of an id or a name that an error repeats
 _LISTED: Final = 100
-_KEPT_HEADERS: Final = ("retry-after", "retry-after-ms", "x-should-retry", "allow", "www-authenticate")
+_KEPT_HEADERS: Final = ("retry-after", "retry-after-ms", "x-should-retry", "allow", "www-authenticate", "content-range")
 _STATUSES: Final = {
     500: (UNEXPECTED,),
     502: (

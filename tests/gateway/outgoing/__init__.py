@@ -1,0 +1,3 @@
+"""
+What programs send to the gateway.
+"""
