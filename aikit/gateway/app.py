@@ -24,20 +24,23 @@ from aikit.gateway.choice import Said, choose, said_in, said_in_headers
 from aikit.gateway.money.budget import require_left
 from aikit.gateway.outgoing.errors import error_answer, errors_of, status_of
 from aikit.gateway.outgoing.headers import headers_of
-from aikit.gateway.routes import absent, batches, keys, models, spend
+from aikit.gateway.routes import absent, batches, files, keys, models, spend, uploads
 from aikit.gateway.routing import Endpoint, Found, RouteTable
 from aikit.gateway.state import Gateway
 from aikit.gateway.values import Principal
 from aikit.gateway.who import identify, without_keys
+from aikit.providers.local.api.refusals import Refusal
 from aikit.types.errors import OpenAIError, Rejected
 
 log: Final = logging.getLogger("aikit.gateway")
 access_log: Final = logging.getLogger("aikit.gateway.access")
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
-    *batches.ENDPOINTS,
-    *keys.ENDPOINTS,
+    *files.ENDPOINTS,
+    *uploads.ENDPOINTS,
     *models.ENDPOINTS,
+    *keys.ENDPOINTS,
+    *batches.ENDPOINTS,
     *spend.ENDPOINTS,
     *absent.ENDPOINTS,
 )
@@ -122,7 +125,7 @@ class _Exchange:
         )
         if not endpoint.is_own:
             self.call.named = self._named(found)
-            if any(self.call.named):  # known before the body is read
+            if principal.providers or any(self.call.named):  # known before the body is read
                 choose(self.gateway.settings, self.call.named, principal)
             if scope["method"] == "POST" and not endpoint.template.endswith("/cancel"):
                 require_left(principal)
@@ -146,7 +149,7 @@ class _Exchange:
         await self.send(message)
 
     async def _tell(self, error: Exception) -> None:
-        if not isinstance(error, OpenAIError | Rejected) or status_of(errors_of(error)[0]) == 500:
+        if not isinstance(error, OpenAIError | Rejected | Refusal) or status_of(errors_of(error)[0]) == 500:
             log.error("request %s failed", self.call_id, exc_info=error)
         if self.is_begun:
             raise error  # the server breaks the connection, so that the client sees that something is missing

@@ -4,21 +4,27 @@ One request on its way through the gateway: who makes it, what it names, and the
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from functools import lru_cache
+from typing import Any, Final, Protocol, TypeVar
 
 import attrs
 from starlette.requests import Request
 
 from aikit.gateway.choice import Said, choose, require_provider, said_in
-from aikit.gateway.outgoing.errors import of_provider
+from aikit.gateway.outgoing.errors import of_provider, status_of
 from aikit.gateway.state import Gateway
 from aikit.gateway.values import Deployment, Principal
 from aikit.http.headers import Headers
+from aikit.runtime.parameters import OpenAIParameters
 from aikit.runtime.result import OpenAIResult
 from aikit.types.errors import OpenAIError
 
+log: Final = logging.getLogger("aikit.gateway")
+
+_LOGGED: Final = 3
 R = TypeVar("R", bound=OpenAIResult[Any])
 
 
@@ -28,8 +34,18 @@ class Row(Protocol):
     """
 
     @property
+    def id(self) -> str:
+        """The gateway's id of the object."""
+        ...
+
+    @property
     def deployment(self) -> str:
         """Name of the account."""
+        ...
+
+    @property
+    def upstream_id(self) -> str | None:
+        """The provider's id of the object."""
         ...
 
 
@@ -54,6 +70,8 @@ class Call:
         upstream: Headers of the provider's last answer.
 
         cost: US dollars that it cost.
+
+        own_ids: A provider's id → the gateway's, which errors tell instead.
     """
 
     gateway: Gateway
@@ -66,11 +84,19 @@ class Call:
     deployment: Deployment | None = None
     upstream: Mapping[str, str] = attrs.field(factory=Headers)
     cost: float | None = None
+    own_ids: dict[str, str] = attrs.field(factory=dict)
 
     @property
     def is_naming(self) -> bool:
         """Whether path, headers or query name an account."""
         return any(self.named)
+
+    @property
+    def account(self) -> Deployment:
+        """The account that was chosen."""
+        if self.deployment is None:
+            raise RuntimeError("no account was chosen; call choose() before")
+        return self.deployment
 
     def choose(self, fields: Mapping[str, Any] | None = None, row: Row | None = None) -> Deployment:
         """
@@ -89,6 +115,8 @@ class Call:
             places = self.named if fields is None else (*self.named, said_in(fields))
             self.deployment = choose(settings, places, self.principal)
             return self.deployment
+        if row.upstream_id is not None:
+            self.own_ids[row.upstream_id] = row.id
         try:
             self.deployment = settings.deployment(row.deployment)
         except KeyError:
@@ -97,7 +125,7 @@ class Call:
         require_provider(self.principal, self.deployment)
         return self.deployment
 
-    async def ask(self, begin: Callable[[Mapping[str, Any]], R], **options: Any) -> R:
+    async def ask(self, begin: Callable[[Any], R], **options: Any) -> R:
         """
         Make a call of the client at the chosen account, and return its result when it is over.
 
@@ -110,17 +138,26 @@ class Call:
             Rejected: It failed.
             OpenAIError: Nothing was sent, since an argument cannot be used.
         """
-        if self.deployment is None:
-            raise RuntimeError("no account was chosen; call choose() before")
+        name = self.account.name
         try:
-            pending = begin({"provider": self.deployment.name, "background": True, **options})
+            pending = begin({"provider": name, "background": True, **options} if options else _plain_options(name))
         except (TypeError, ValueError) as error:
             raise OpenAIError(message=str(error), code="invalid_value") from None
         result = await pending
         self.upstream = result.headers
         if result.errors:
-            raise of_provider(result.errors)
+            level = logging.WARNING if status_of(result.errors[0]) >= 500 else logging.INFO
+            log.log(level, "request %s: %s", self.call_id, "; ".join(map(str, result.errors[:_LOGGED])))
+            raise of_provider(result.errors, self.own_ids, self.account.api_base)
         return result
+
+
+@lru_cache(1_000)
+def _plain_options(provider: str) -> OpenAIParameters:
+    """
+    Return the options of most calls, checked once.
+    """
+    return OpenAIParameters(provider=provider, background=True)
 
 
 Route = Callable[[Call], Awaitable[Any]]

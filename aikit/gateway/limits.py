@@ -232,6 +232,14 @@ def uploads_a_day(principal: Principal, most: int | None) -> int | None:
     return None if principal.is_admin else most if own is None else own
 
 
+def most_records(principal: Principal, most: int | None) -> tuple[int | None, str]:
+    """
+    Return how many lines a batch file of the key may have, ``None`` for any number, and where that is set.
+    """
+    own = _own_limit(principal, "max_batch_file_records")
+    return (most, "in general_settings") if own is None else (own, "for this key")
+
+
 def refusal(message: str, wait_s: int, *, is_final: bool = False) -> OpenAIError:
     """
     Return the error for what is too much now, with what clients go by: status, type, ``retry-after``.

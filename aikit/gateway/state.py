@@ -9,16 +9,20 @@ import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from typing import Any, Final, ParamSpec, Self, TypeVar
 
 import attrs
 
 from aikit.client import OpenAIClient
+from aikit.gateway.incoming.spool import Spool
 from aikit.gateway.limits import Limits
 from aikit.gateway.money.poller import Poller
 from aikit.gateway.registry.registry import Registry
 from aikit.gateway.settings import GatewaySettings, client_of
+from aikit.gateway.values import Deployment
+from aikit.providers import Provider, provider_from
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,6 +37,8 @@ class Gateway:
     A gateway that is open.
 
     Attributes:
+        spool: Where bodies are kept while a request lasts.
+
         limits: What keys do in this minute.
 
         poller: Looks after batches while its ``run`` has a task.
@@ -43,12 +49,15 @@ class Gateway:
     settings: GatewaySettings
     client: OpenAIClient
     registry: Registry
+    spool: Spool
     limits: Limits = attrs.field(factory=Limits)
     clock: Callable[[], float] = time.time
     poller: Poller = attrs.field(init=False)
     _threads: ThreadPoolExecutor = attrs.field(
         factory=partial(ThreadPoolExecutor, _DATABASE_THREADS, "aikit-gateway"), init=False
     )
+
+    _providers: dict[str, Provider] = attrs.field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.poller = Poller(gateway=self, name=f"{socket.gethostname()} {self.settings.home}")
@@ -63,14 +72,15 @@ class Gateway:
 
             options: Of the client, such as *timeout*.
         """
-        registry = Registry.open(settings.database_url)
-        try:
+        with ExitStack() as opened:
+            registry = Registry.open(settings.database_url)
+            opened.callback(registry.close)
+            spool = Spool.open(settings.spool)
+            opened.callback(spool.close)
             # the registry is the gateway's ledger, so that answers are fetched and counted once
             client = client_of(settings, **({"max_workers": _WORKERS, "ledger": False} | options))
-        except BaseException:
-            registry.close()
-            raise
-        return cls(settings=settings, client=client, registry=registry)
+            opened.pop_all()
+        return cls(settings=settings, client=client, registry=registry, spool=spool)
 
     def close(self) -> None:
         """
@@ -78,7 +88,17 @@ class Gateway:
         """
         self.client.close()
         self._threads.shutdown()
+        self.spool.close()
         self.registry.close()
+
+    def provider(self, deployment: Deployment) -> Provider:
+        """
+        Return the provider of an account, for its limits and its rules for lines; calls go through the client.
+        """
+        known = self._providers.get(deployment.name)
+        if known is None:
+            known = self._providers[deployment.name] = provider_from(self.client.providers.get(deployment.name))
+        return known
 
     async def in_thread(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """

@@ -70,7 +70,8 @@ class Asgi:
     def post(self, target: str, value: Any = None, **options: Any) -> Answer:
         """Send a POST with *value* as JSON."""
         body = b"" if value is None else json.dumps(value).encode()
-        return self.send("POST", target, body=[body], headers={"content-type": "application/json"}, **options)
+        options["headers"] = {"content-type": "application/json"} | options.get("headers", {})
+        return self.send("POST", target, body=[body], **options)
 
     def form(self, target: str, fields: Iterable[tuple[str, str | tuple[str, bytes]]], **options: Any) -> Answer:
         """Send a POST with a form; a field that is a file has a name and a content."""

@@ -4,15 +4,22 @@ Gateways for tests, with a registry and a store of their own.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from aikit.gateway.app import make_app
+from aikit.gateway.registry.keys import hash_of
+from aikit.gateway.registry.rows import FileRow, KeyRow
 from aikit.gateway.settings import read_settings
 from aikit.gateway.state import Gateway
-from tests.gateway.asgi import KEY, Asgi
+from aikit.gateway.values import Principal
+from tests.gateway.asgi import KEY, Answer, Asgi
+
+TENANT: Final = "sk-of-a-tenant-0123456789"
+OTHER: Final = "sk-of-another-0123456789"
 
 
 @contextmanager
@@ -34,10 +41,52 @@ def opened(
         gateway.close()
 
 
-@contextmanager
-def serving(home: Path, config: str | None = None, **options: Any) -> Iterator[Asgi]:
+def master_of(gateway: Gateway) -> Asgi:
     """
-    The same, as a client of its application with the master key.
+    Return a client of *gateway* with the master key.
     """
-    with opened(home, config, **options) as gateway:
-        yield Asgi(make_app(gateway))
+    return Asgi(make_app(gateway))
+
+
+def tenant_of(gateway: Gateway, key: str = TENANT, **fields: Any) -> Asgi:
+    """
+    Return a client of *gateway* with a new key.
+    """
+    gateway.registry.keys.add(KeyRow(token=hash_of(key), hash=hash_of(key), **fields))
+    return Asgi(make_app(gateway), key)
+
+
+def row_of(gateway: Gateway, file_id: str) -> FileRow:
+    """
+    Return what the registry has of a file.
+    """
+    row = gateway.registry.files.get(file_id, Principal())
+    assert row is not None
+    return row
+
+
+def lines(*models: str) -> bytes:
+    """
+    Return a batch file that asks *models*.
+    """
+    bodies = [{"model": each, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 5} for each in models]
+    request = {"method": "POST", "url": "/v1/chat/completions"}
+    numbered = ({"custom_id": f"r-{number}", **request, "body": body} for number, body in enumerate(bodies))
+    return b"".join(json.dumps(line).encode() + b"\n" for line in numbered)
+
+
+def upload(
+    client: Asgi,
+    content: bytes = b"text",
+    name: str = "a.txt",
+    purpose: str = "user_data",
+    *,
+    target: str = "/v1/files",
+    headers: Mapping[str, str] | None = None,
+    more: Mapping[str, str] | None = None,
+) -> Answer:
+    """
+    Upload a file, with more fields before it.
+    """
+    fields: list[Any] = [("purpose", purpose), *(more or {}).items(), ("file", (name, content))]
+    return client.form(target, fields, headers=headers or {})

@@ -141,4 +141,4 @@ async def create(gateway: Gateway, row: BatchRow, order: Order, upstream_input: 
         await gateway.in_thread(gateway.registry.batches.update, row.id, next_poll_at=gateway.clock() + _SOON_S)
     else:
         await gateway.in_thread(gateway.registry.batches.remove, row.id)
-    raise of_provider(result.errors)
+    raise of_provider(result.errors, {}, deployment.api_base)

@@ -4,18 +4,23 @@ Errors as answers, in OpenAI's shape: those of the gateway, and those of provide
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
 import attrs
 from starlette.responses import Response
 
 from aikit.gateway.outgoing.objects import json_answer
 from aikit.gateway.registry.errors import UnfitValueError
+from aikit.providers.local.api.refusals import Refusal
 from aikit.storage.errors import StoreError
 from aikit.types.errors import UNEXPECTED, ExchangeError, OpenAIError, Rejected, error_to_json
 
 _MAX_ECHOED: Final = 256  # characters of an id or a name that an error repeats
 _LISTED: Final = 100
+_ADDRESS: Final = re.compile(r"https?://[\w.:@\[\]-]+[^\s\"'<>,;)]*")
 _KEPT_HEADERS: Final = ("retry-after", "retry-after-ms", "x-should-retry", "allow", "www-authenticate", "content-range")
 _STATUSES: Final = {
     500: (UNEXPECTED,),
@@ -79,6 +84,8 @@ def errors_of(error: BaseException) -> tuple[OpenAIError, ...]:
         return error.errors
     if isinstance(error, OpenAIError):
         return (error,)
+    if isinstance(error, Refusal):
+        return (OpenAIError(**attrs.asdict(error, recurse=False)),)
     if isinstance(error, StoreError):  # where it keeps things is not for callers to know
         return (OpenAIError(message="The gateway's own storage cannot be used now; try again.", code=error.code),)
     if isinstance(error, UnfitValueError):
@@ -105,13 +112,31 @@ def error_answer(error: BaseException) -> Response:
     return answer
 
 
-def of_provider(errors: tuple[OpenAIError, ...]) -> Rejected:
+def of_provider(errors: tuple[OpenAIError, ...], own_ids: Mapping[str, str], address: str) -> Rejected:
     """
     Return *errors* of a provider as those that the caller may see.
+
+    Args:
+        errors: As they came.
+
+        own_ids: A provider's id → the gateway's.
+
+        address: Of the account, which is for the people who run the gateway to know.
     """
-    # providers repeat parts of a key that they refuse, and that one is not the caller's
-    message = "The provider refuses the key that the gateway has for it; tell the people who run the gateway."
-    return Rejected([attrs.evolve(each, message=message) if each.status == 401 else each for each in errors])
+    return Rejected([attrs.evolve(each, message=_message(each, own_ids, address)) for each in errors])
+
+
+def _message(error: OpenAIError, own_ids: Mapping[str, str], address: str) -> str:
+    if error.status == 401:  # providers repeat parts of the key that they refuse, and it is not the caller's
+        return "The provider refuses the key that the gateway has for it; tell the people who run the gateway."
+    host = urlsplit(address).netloc
+    is_ours = isinstance(error, ExchangeError)
+    message = _ADDRESS.sub(
+        lambda found: "the provider" if is_ours or urlsplit(found[0]).netloc == host else found[0], error.message
+    )
+    for upstream_id, own_id in own_ids.items():
+        message = message.replace(upstream_id, own_id)
+    return message
 
 
 def status_of(error: OpenAIError) -> int:

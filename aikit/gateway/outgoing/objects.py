@@ -10,6 +10,8 @@ from typing import Any
 
 from starlette.responses import Response
 
+from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart
+
 
 def json_answer(value: Any, status: int = 200) -> Response:
     """
@@ -31,6 +33,21 @@ def deleted_object(own_id: str) -> dict[str, Any]:
     Return the confirmation that a file is gone.
     """
     return {"id": own_id, "object": "file", "deleted": True}
+
+
+def upload_object(own_id: str, upload: OpenAIUpload, file: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """
+    Return *upload* under the gateway's id, with the File object that it became.
+    """
+    kept = ("object", "bytes", "created_at", "filename", "purpose", "status", "expires_at")
+    return {"id": own_id, **{name: getattr(upload, name) for name in kept}, "file": file}
+
+
+def part_object(own_id: str, own_upload_id: str, part: OpenAIUploadPart) -> dict[str, Any]:
+    """
+    Return *part* under the gateway's ids.
+    """
+    return {"id": own_id, "object": "upload.part", "created_at": part.created_at, "upload_id": own_upload_id}
 
 
 def list_object(items: Iterable[Mapping[str, Any]], *, has_more: bool) -> dict[str, Any]:

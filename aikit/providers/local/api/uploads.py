@@ -40,7 +40,7 @@ class UploadsService:
         """
         Create the upload that the JSON in *body* asks for.
         """
-        return json_reply(200, _to_wire(self.uploads.create(_wanted(_decoded(body))), None))
+        return json_reply(200, _to_wire(self.uploads.create(parse_upload(_decoded(body))), None))
 
     @answering
     def add_part(self, upload_id: str, chunks: Iterable[bytes] | None, size_bytes: int | None) -> Reply:
@@ -87,7 +87,7 @@ class UploadsService:
         asked = _decoded(body)
         require_known(asked, frozenset(("part_ids", "md5")))
         with self.uploads.store.receiving(upload.bytes) as incoming:
-            md5 = self._joined(upload, _part_ids(asked), incoming, on_read)
+            md5 = self._joined(upload, part_ids_in(asked), incoming, on_read)
             _require_whole(upload, incoming.size_bytes, md5, asked.get("md5"))
             try:
                 file = self.uploads.complete(upload, incoming)
@@ -152,7 +152,13 @@ def _decoded(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _wanted(asked: Mapping[str, Any]) -> NewUpload:
+def parse_upload(asked: Mapping[str, Any]) -> NewUpload:
+    """
+    Parse the order of an upload.
+
+    Raises:
+        Refusal: OpenAI would not have it.
+    """
     require_known(asked, _FIELDS)
     for name, kind in (("filename", str), ("purpose", str), ("bytes", int), ("mime_type", str)):
         if asked.get(name) is None:
@@ -182,7 +188,13 @@ def _expiry_fields(value: Any) -> dict[str, str]:
     return {f"expires_after[{name}]": str(item) for name, item in value.items()}
 
 
-def _part_ids(asked: Mapping[str, Any]) -> list[str]:
+def part_ids_in(asked: Mapping[str, Any]) -> list[str]:
+    """
+    Return the parts that *asked* names, in their order.
+
+    Raises:
+        Refusal: It names none, or something else.
+    """
     ids = asked.get("part_ids")
     if ids is None:
         raise missing("part_ids")

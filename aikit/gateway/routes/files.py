@@ -1,0 +1,252 @@
+"""
+Files: uploaded through the spool, and known by the gateway's own ids afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from aikit.gateway.attribution import attribution_of
+from aikit.gateway.call import Call
+from aikit.gateway.choice import require_models, require_purpose
+from aikit.gateway.ids import new_id
+from aikit.gateway.incoming.files import receive_file
+from aikit.gateway.incoming.forms import single
+from aikit.gateway.incoming.line_check import FileRules
+from aikit.gateway.incoming.line_facts import LineFacts
+from aikit.gateway.limits import most_records, refusal, uploads_a_day
+from aikit.gateway.outgoing.errors import no_such
+from aikit.gateway.outgoing.objects import deleted_object, file_object, json_answer, list_object
+from aikit.gateway.registry.errors import UnknownCursorError
+from aikit.gateway.registry.rows import FileRow
+from aikit.gateway.routing import Endpoint
+from aikit.providers.local.api.file_rules import parse_list_query
+from aikit.types.errors import OpenAIError, Rejected
+from aikit.types.files import OpenAIFile
+from aikit.types.wire import is_id
+
+_OF_ROUTING: Final = frozenset(
+    ("custom_llm_provider", "provider", "model", "target_model_names", "target_model_names[]", "api-version")
+)
+_EXPIRY: Final = "expires_after"
+_DAY_S: Final = 86_400
+
+
+async def create_file(call: Call) -> Response:
+    """
+    Take a file, and send it on when it is whole and good.
+    """
+    # https://developers.openai.com/api/reference/resources/files/methods/create (read 2026-11-21)
+    gateway = call.gateway
+    spooled = await receive_file(call.request, gateway.spool, gateway.settings, partial(_rules, call))
+    with spooled:
+        deployment = call.choose(spooled.fields)
+        purpose = single(spooled.fields, "purpose") or ""
+        if spooled.facts is not None:
+            require_models(call.principal, spooled.facts.models, deployment)
+            await _count_upload(call)
+        sent = partial(gateway.client.files.create, spooled.source, purpose)
+        result = await call.ask(sent, filename=spooled.filename, expires_after=_expiry(spooled.fields))
+    told = attribution_of(call.request.headers, spooled.fields, call.principal.metadata)
+    row = await keep_file(call, result.file, user=told.user, tags=told.tags, facts=spooled.facts)
+    return json_answer(file_object(row.id, row.body))
+
+
+async def keep_file(
+    call: Call,
+    file: OpenAIFile | None,
+    *,
+    user: str | None,
+    tags: tuple[str, ...],
+    facts: LineFacts | None = None,
+) -> FileRow:
+    """
+    Put a new file of the chosen account into the registry, and return its row.
+    """
+    if file is None:
+        raise RuntimeError("a call without errors has a file")
+    row = FileRow(
+        id=new_id("file-"),
+        deployment=call.account.name,
+        upstream_id=file.id,
+        owner=call.principal.token,
+        purpose=file.purpose,
+        filename=file.filename,
+        size_bytes=file.bytes or 0,
+        created_at=file.created_at,
+        facts=facts.to_json() if facts is not None else None,
+        user=user,
+        tags=tags,
+        body=file.to_wire(),
+    )
+    return await call.gateway.in_thread(call.gateway.registry.files.add, row)
+
+
+async def list_files(call: Call) -> Response:
+    """
+    Answer with a page of the caller's files, of all accounts unless one is named.
+    """
+    # https://developers.openai.com/api/reference/resources/files/methods/list (read 2026-11-21)
+    query = call.request.query_params
+    wanted = parse_list_query({name: value for name, value in query.items() if name not in _OF_ROUTING})
+    read = partial(
+        call.gateway.registry.files.page,
+        call.principal,
+        after=wanted.after,
+        limit=wanted.limit,
+        order="desc" if wanted.newest_first else "asc",
+        purpose=wanted.purpose,
+        deployment=call.choose().name if call.is_naming else None,
+    )
+    try:
+        page = await call.gateway.in_thread(read)
+    except UnknownCursorError:
+        raise no_such("File", wanted.after or "", "after") from None
+    return json_answer(list_object((file_object(row.id, row.body) for row in page.rows), has_more=page.has_more))
+
+
+async def retrieve_file(call: Call) -> Response:
+    """
+    Answer with the file as its provider sees it now.
+    """
+    # https://developers.openai.com/api/reference/resources/files/methods/retrieve (read 2026-11-21)
+    row = await find_file(call)
+    with _gone(row):
+        result = await call.ask(partial(call.gateway.client.files.retrieve, row.upstream_id))
+    body = result.file.to_wire() if result.file is not None else {}
+    if row.body and row.body != body:
+        await call.gateway.in_thread(call.gateway.registry.files.set_body, row.id, body)
+    return json_answer(file_object(row.id, body))
+
+
+async def delete_file(call: Call) -> Response:
+    """
+    Delete a file at its provider, and forget it.
+    """
+    # https://developers.openai.com/api/reference/resources/files/methods/delete (read 2026-11-21)
+    row = await find_file(call)
+    await _require_booked(call, row)
+    try:
+        with _gone(row):
+            await call.ask(partial(call.gateway.client.files.delete, row.upstream_id))
+    except OpenAIError:  # it is gone there, too
+        await call.gateway.in_thread(call.gateway.registry.files.remove, row.id)
+        raise
+    await call.gateway.in_thread(call.gateway.registry.files.remove, row.id)
+    return json_answer(deleted_object(row.id))
+
+
+async def find_file(call: Call, file_id: str | None = None, param: str = "id") -> FileRow:
+    """
+    Return the row of a file that the caller may see, with its account chosen.
+
+    The master key may also name a file as its provider does; such a row has no *body*, and the registry none of it.
+
+    Args:
+        call: The request.
+
+        file_id: That of the address unless told.
+
+        param: Where it stood.
+
+    Raises:
+        OpenAIError: There is no such file, or it is another key's.
+    """
+    wanted = call.ids["file_id"] if file_id is None else file_id
+    files = call.gateway.registry.files
+    row = files.cached(wanted, call.principal) or await call.gateway.in_thread(files.get, wanted, call.principal)
+    if row is not None:
+        call.choose(row=row)
+        return row
+    if not call.principal.is_admin or not is_id(wanted):
+        raise no_such("File", wanted, param)
+    return FileRow(
+        id=wanted,
+        deployment=call.choose().name,
+        upstream_id=wanted,
+        owner=None,
+        purpose="",
+        filename="",
+        size_bytes=0,
+        created_at=0,
+    )
+
+
+def _rules(call: Call, fields: Mapping[str, Any]) -> FileRules:
+    """
+    Return what a file must obey where *fields* send it, and refuse what the caller may not.
+    """
+    deployment = call.choose(fields)
+    require_purpose(call.principal, single(fields, "purpose") or "")
+    provider = call.gateway.provider(deployment)
+    most, source = most_records(call.principal, call.gateway.settings.max_batch_file_records)
+    return FileRules(
+        limits=provider.limits,
+        line_rules=provider.line_rules,
+        deployment=deployment,
+        max_records=most,
+        max_records_source=source,
+    )
+
+
+async def _count_upload(call: Call) -> None:
+    gateway, now = call.gateway, call.gateway.clock()
+    limit = uploads_a_day(call.principal, gateway.settings.max_batch_file_uploads_per_day)
+    if limit is None:
+        return
+    day = int(now // _DAY_S)
+    add = partial(gateway.registry.counts.add, "batch_file_uploads", call.principal.token, day, limit=limit)
+    if await gateway.in_thread(add) is None:
+        may = f"this key may upload {limit} batch files a day (max_batch_file_uploads_per_day)"
+        raise refusal(f"Rate limit exceeded: {may}", int((day + 1) * _DAY_S - now) + 1)
+
+
+def _expiry(fields: Mapping[str, Any]) -> dict[str, Any] | None:
+    """
+    Return *expires_after* of a form.
+    """
+    told = {name: single(fields, f"{_EXPIRY}[{name}]") for name in ("anchor", "seconds")}
+    given: dict[str, Any] = {name: text for name, text in told.items() if text is not None}
+    seconds = given.get("seconds", "")
+    if seconds.isascii() and seconds.isdigit() and len(seconds) < 16:
+        given["seconds"] = int(seconds)
+    return given or None
+
+
+async def _require_booked(call: Call, row: FileRow) -> None:
+    """
+    Refuse to delete what a batch made before it is known what the batch cost.
+    """
+    if row.batch_id is None or row.role == "input":
+        return
+    batches = call.gateway.registry.batches
+    batch = await call.gateway.in_thread(batches.get, row.batch_id, call.principal)
+    if batch is not None and not batch.is_booked:
+        message = f"{row.id} is still read to know what {row.batch_id} cost; try again in a minute."
+        raise OpenAIError(message=message, status=409, code="in_use", param="id")
+
+
+@contextmanager
+def _gone(row: FileRow) -> Iterator[None]:
+    """
+    Tell that a provider does not have the file any more like that it never had it.
+    """
+    try:
+        yield
+    except Rejected as error:
+        if error.errors[0].status == 404:
+            raise no_such("File", row.id) from None
+        raise
+
+
+ENDPOINTS: Final = (
+    Endpoint("POST", "/files", create_file),
+    Endpoint("GET", "/files", list_files),
+    Endpoint("GET", "/files/{file_id}", retrieve_file),
+    Endpoint("DELETE", "/files/{file_id}", delete_file),
+)

@@ -1,0 +1,172 @@
+"""
+Uploads: large files that come in parts, under the gateway's ids for the upload, its parts and the file it becomes.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Final
+
+import attrs
+from starlette.responses import Response
+
+from aikit.gateway.attribution import attribution_of
+from aikit.gateway.call import Call
+from aikit.gateway.choice import require_purpose
+from aikit.gateway.ids import new_id
+from aikit.gateway.incoming.files import receive_file
+from aikit.gateway.incoming.json_body import receive_json
+from aikit.gateway.incoming.names import check_extension
+from aikit.gateway.incoming.refusals import file_too_large
+from aikit.gateway.outgoing.errors import no_such, shown
+from aikit.gateway.outgoing.objects import file_object, json_answer, part_object, upload_object
+from aikit.gateway.registry.rows import PartRow, UploadRow
+from aikit.gateway.routes.files import keep_file
+from aikit.gateway.routing import Endpoint
+from aikit.gateway.settings import GatewaySettings
+from aikit.providers.local.api.uploads import parse_upload, part_ids_in
+from aikit.types.errors import OpenAIError
+from aikit.types.wire import is_id
+
+_ORDER: Final[tuple[str, ...]] = ("filename", "purpose", "bytes", "mime_type", "expires_after")
+_PART_MAX_BYTES: Final = 64_000_000 + 2**20  # of the body; the client knows what a part may have
+
+
+@attrs.frozen
+class _PartCaps:
+    """
+    The bounds of one part; those of the whole were compared when it was announced.
+    """
+
+    max_request_size_bytes: int | None
+    max_file_size_bytes: int | None = None
+    max_batch_file_size_bytes: int | None = None
+    allowed_file_extensions: tuple[str, ...] = ()
+    blocked_file_extensions: tuple[str, ...] = ()
+
+
+async def create_upload(call: Call) -> Response:
+    """
+    Announce a file that will come in parts.
+    """
+    # https://developers.openai.com/api/reference/resources/uploads/methods/create (read 2026-11-21)
+    gateway = call.gateway
+    fields = await receive_json(call.request)
+    call.choose(fields)
+    asked = {name: fields[name] for name in _ORDER if name in fields}
+    parse_upload(asked)
+    require_purpose(call.principal, asked["purpose"])
+    _require_small(gateway.settings, asked)
+    create = partial(gateway.client.uploads.create, asked["filename"], asked["purpose"], asked["bytes"])
+    result = await call.ask(create, mime_type=asked["mime_type"], expires_after=asked.get("expires_after"))
+    if result.upload is None:
+        raise RuntimeError("a call without errors has an upload")
+    told = attribution_of(call.request.headers, fields, call.principal.metadata)
+    row = UploadRow(
+        id=new_id("upload_"),
+        deployment=call.account.name,
+        upstream_id=result.upload.id,
+        owner=call.principal.token,
+        created_at=result.upload.created_at,
+        user=told.user,
+        tags=told.tags,
+    )
+    await gateway.in_thread(gateway.registry.uploads.add, row)
+    return json_answer(upload_object(row.id, result.upload))
+
+
+async def add_part(call: Call) -> Response:
+    """
+    Take one part, and send it on when it is whole.
+    """
+    # https://developers.openai.com/api/reference/resources/uploads/subresources/parts/methods/create (read 2026-11-21)
+    gateway = call.gateway
+    row = await _find(call)
+    most = min(gateway.settings.max_request_size_bytes or _PART_MAX_BYTES, _PART_MAX_BYTES)
+    with await receive_file(call.request, gateway.spool, _PartCaps(most), part="data") as spooled:
+        result = await call.ask(partial(gateway.client.uploads.add_part, row.upstream_id, spooled.path))
+    if result.part is None:
+        raise RuntimeError("a call without errors has a part")
+    part = PartRow(id=new_id("part_"), upload_id=row.id, upstream_id=result.part.id)
+    await gateway.in_thread(gateway.registry.uploads.add_part, part)
+    return json_answer(part_object(part.id, row.id, result.part))
+
+
+async def complete_upload(call: Call) -> Response:
+    """
+    Have the file made of its parts, and know it by an id of its own.
+    """
+    # https://developers.openai.com/api/reference/resources/uploads/methods/complete (read 2026-11-21)
+    gateway = call.gateway
+    row = await _find(call)
+    asked = await receive_json(call.request)
+    parts = await gateway.in_thread(_parts, call, row, part_ids_in(asked))
+    complete = partial(gateway.client.uploads.complete, row.upstream_id, parts)
+    result = await call.ask(complete, md5=asked.get("md5"))
+    if result.upload is None:
+        raise RuntimeError("a call without errors has an upload")
+    file = await keep_file(call, result.file, user=row.user, tags=row.tags)
+    await gateway.in_thread(gateway.registry.uploads.finish, row.id, {"status": "completed", "file": file.id})
+    return json_answer(upload_object(row.id, result.upload, file_object(file.id, file.body)))
+
+
+async def cancel_upload(call: Call) -> Response:
+    """
+    Give an upload up.
+    """
+    # https://developers.openai.com/api/reference/resources/uploads/methods/cancel (read 2026-11-21)
+    row = await _find(call)
+    result = await call.ask(partial(call.gateway.client.uploads.cancel, row.upstream_id))
+    if result.upload is None:
+        raise RuntimeError("a call without errors has an upload")
+    await call.gateway.in_thread(call.gateway.registry.uploads.finish, row.id, {"status": "cancelled"})
+    return json_answer(upload_object(row.id, result.upload))
+
+
+async def _find(call: Call) -> UploadRow:
+    """
+    Return the upload of the address, with its account chosen; the master key may name it as its provider does.
+    """
+    wanted = call.ids["upload_id"]
+    row = await call.gateway.in_thread(call.gateway.registry.uploads.get, wanted, call.principal)
+    if row is not None:
+        call.choose(row=row)
+        return row
+    if not call.principal.is_admin or not is_id(wanted):
+        raise no_such("Upload", wanted, "upload_id")
+    return UploadRow(id=wanted, deployment=call.choose().name, upstream_id=wanted, owner=None, created_at=0)
+
+
+def _parts(call: Call, upload: UploadRow, part_ids: list[str]) -> list[str]:
+    """
+    Return the provider's ids of the parts.
+    """
+    found = []
+    for part_id in part_ids:
+        part = call.gateway.registry.uploads.part(upload.id, part_id)
+        if part is None and upload.id != upload.upstream_id:
+            message = f"Upload {upload.id} has no part '{shown(part_id)}'."
+            raise OpenAIError(message=message, status=400, code="invalid_value", param="part_ids")
+        upstream_id = part_id if part is None else part.upstream_id
+        call.own_ids[upstream_id] = part_id
+        found.append(upstream_id)
+    return found
+
+
+def _require_small(settings: GatewaySettings, asked: dict[str, Any]) -> None:
+    """
+    Compare what is announced with the bounds that a file in one piece has.
+    """
+    check_extension(asked["filename"], settings)
+    is_batch = asked["purpose"] == "batch"
+    for most, is_cap_of_batch in ((settings.max_file_size_bytes, False), (settings.max_batch_file_size_bytes, True)):
+        if most is not None and asked["bytes"] > most and is_batch >= is_cap_of_batch:
+            raise file_too_large(asked["bytes"], most, is_batch=is_cap_of_batch)
+
+
+ENDPOINTS: Final = (
+    Endpoint("POST", "/uploads", create_upload),
+    Endpoint("POST", "/uploads/{upload_id}/parts", add_part),
+    Endpoint("POST", "/uploads/{upload_id}/complete", complete_upload),
+    Endpoint("POST", "/uploads/{upload_id}/cancel", cancel_upload),
+)

@@ -1,0 +1,159 @@
+"""
+Uploads in parts through the gateway, over the embedded provider.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aikit.gateway.state import Gateway
+from tests.gateway.asgi import Answer, Asgi
+from tests.gateway.gateways import OTHER, lines, master_of, opened, row_of, tenant_of
+
+ORDER = {"filename": "a.txt", "purpose": "user_data", "bytes": 6, "mime_type": "text/plain"}
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[Gateway]:
+    """A gateway with the embedded provider."""
+    with opened(tmp_path) as opened_gateway:
+        yield opened_gateway
+
+
+@pytest.fixture
+def client(gateway: Gateway) -> Asgi:
+    """A client with the master key."""
+    return master_of(gateway)
+
+
+def part(client: Asgi, upload_id: str, content: bytes) -> Answer:
+    """
+    Send a part.
+    """
+    return client.form(f"/v1/uploads/{upload_id}/parts", [("data", ("blob", content))])
+
+
+def test_a_file_goes_up_in_parts(gateway: Gateway, client: Asgi) -> None:
+    """
+    Upload, parts and file have ids of the gateway's, and the content is that of the parts in their order.
+    """
+    content = lines("a", "a")
+    order = {"filename": "a.jsonl", "purpose": "batch", "bytes": len(content), "mime_type": "application/jsonl"}
+    upload = client.post("/v1/uploads", order).json
+    told = (upload["object"], upload["status"], upload["bytes"], upload["file"])
+    assert told == ("upload", "pending", len(content), None)
+    second, first = (part(client, upload["id"], each).json for each in (content[9:], content[:9]))
+    assert (first["object"], first["upload_id"]) == ("upload.part", upload["id"])
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    order = {"part_ids": [first["id"], second["id"]], "md5": md5}
+    done = client.post(f"/v1/uploads/{upload['id']}/complete", order).json
+    assert (done["id"], done["status"]) == (upload["id"], "completed")
+    assert client.get(f"/v1/files/{done['file']['id']}").json == done["file"]
+    row = row_of(gateway, done["file"]["id"])
+    assert gateway.client.files.content(row.upstream_id, {"provider": "local"}).content == content
+    ids = {upload["id"], first["id"], second["id"], done["file"]["id"]}
+    assert all(len(each.rpartition("-" if "-" in each else "_")[2]) == 24 for each in ids)
+    again = client.post(f"/v1/uploads/{upload['id']}/complete", order)
+    assert (again.status, again.error["code"]) == (400, "upload_not_pending")
+    assert again.error["message"] == f"Upload {upload['id']} has status 'completed'."
+
+
+def test_an_upload_is_given_up(client: Asgi) -> None:
+    """
+    A cancelled upload takes no more parts.
+    """
+    upload = client.post("/v1/uploads", ORDER).json
+    assert client.post(f"/v1/uploads/{upload['id']}/cancel").json["status"] == "cancelled"
+    assert part(client, upload["id"], b"abc").status == 400
+
+
+def test_uploads_are_their_makers_own(gateway: Gateway, client: Asgi) -> None:
+    """
+    To another key, an upload and its parts answer as ones that do not exist.
+    """
+    ana, ben = tenant_of(gateway), tenant_of(gateway, OTHER)
+    mine, theirs = (each.post("/v1/uploads", ORDER).json["id"] for each in (ana, ben))
+    unknown = "upload_" + "x" * 24
+    foreign_part = part(ana, mine, b"abcdef").json["id"]
+
+    def tried(identifier: str) -> list[tuple[int, bytes]]:
+        answers = (
+            part(ben, identifier, b"abc"),
+            ben.post(f"/v1/uploads/{identifier}/complete", {"part_ids": [foreign_part]}),
+            ben.post(f"/v1/uploads/{identifier}/cancel"),
+        )
+        return [(each.status, each.body.replace(identifier.encode(), b"ID")) for each in answers]
+
+    assert tried(mine) == tried(unknown)
+    assert {status for status, _ in tried(mine)} == {404}
+    answer = ben.post(f"/v1/uploads/{theirs}/complete", {"part_ids": [foreign_part]})
+    assert (answer.status, answer.error["param"]) == (400, "part_ids")
+    assert client.post(f"/v1/uploads/{mine}/cancel").status == 200
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"filename": None},
+        {"bytes": 0},
+        {"bytes": "6"},
+        {"bytes": True},
+        {"purpose": "nothing"},
+        {"mime_type": 1},
+        {"expires_after": {"anchor": "created_at", "seconds": 1}},
+        {"filename": "a/../b"},
+        {"model": "nothing"},
+        {"custom_llm_provider": "nothing"},
+    ],
+)
+def test_an_order_that_cannot_be_is_a_400(client: Asgi, changes: dict[str, Any]) -> None:
+    """
+    What OpenAI would refuse is refused, and so are unknown names.
+    """
+    answer = client.post("/v1/uploads", ORDER | changes)
+    assert (answer.status, answer.error["type"]) == (400, "invalid_request_error")
+
+
+@pytest.mark.parametrize(
+    "value", [None, [], {}, {"part_ids": None}, {"part_ids": "x"}, {"part_ids": [1]}, {"part_ids": []}]
+)
+def test_a_completion_without_parts_is_a_400(client: Asgi, value: Any) -> None:
+    """
+    Parts must be named.
+    """
+    upload = client.post("/v1/uploads", ORDER).json["id"]
+    assert client.post(f"/v1/uploads/{upload}/complete", value).status == 400
+
+
+def test_a_part_needs_its_data(client: Asgi) -> None:
+    """
+    Another form, an empty part and one that is too large are refused.
+    """
+    upload = client.post("/v1/uploads", ORDER).json["id"]
+    target = f"/v1/uploads/{upload}/parts"
+    assert client.form(target, [("file", ("blob", b"abc"))]).status == 400
+    assert client.form(target, []).status == 400
+    assert part(client, upload, b"").status == 400
+    answer = client.send(
+        "POST", target, body=[b"x" * 70_000_000], headers={"content-type": "multipart/form-data; boundary=b"}
+    )
+    assert answer.status == 413
+
+
+def test_keys_are_bound_in_parts_too(gateway: Gateway) -> None:
+    """
+    Purposes and providers of a key count for uploads.
+    """
+    tenant = tenant_of(gateway, purposes=("batch",))
+    assert tenant.post("/v1/uploads", ORDER).error["code"] == "key_purpose_access_denied"
+    content = lines("a")
+    order = {"filename": "a.jsonl", "purpose": "batch", "bytes": len(content), "mime_type": "application/jsonl"}
+    upload = tenant.post("/v1/uploads", order, headers={}).json["id"]
+    part_id = part(tenant, upload, content).json["id"]
+    done = tenant.post(f"/v1/uploads/{upload}/complete", {"part_ids": [part_id]}).json
+    assert row_of(gateway, done["file"]["id"]).owner is not None
