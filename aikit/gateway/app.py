@@ -24,7 +24,8 @@ from aikit.gateway.choice import Said, choose, said_in, said_in_headers
 from aikit.gateway.money.budget import require_left
 from aikit.gateway.outgoing.errors import error_answer, errors_of, status_of
 from aikit.gateway.outgoing.headers import headers_of
-from aikit.gateway.routes import absent, batches, files, keys, models, spend, uploads
+from aikit.gateway.routes import absent, batches, files, health, keys, models, spend, uploads
+from aikit.gateway.routes.pages import with_pages
 from aikit.gateway.routing import Endpoint, Found, RouteTable
 from aikit.gateway.state import Gateway
 from aikit.gateway.values import Principal
@@ -35,15 +36,16 @@ from aikit.types.errors import OpenAIError, Rejected
 log: Final = logging.getLogger("aikit.gateway")
 access_log: Final = logging.getLogger("aikit.gateway.access")
 
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (
+_DESCRIBED: Final[tuple[Endpoint, ...]] = (
     *files.ENDPOINTS,
     *uploads.ENDPOINTS,
     *models.ENDPOINTS,
     *keys.ENDPOINTS,
     *batches.ENDPOINTS,
     *spend.ENDPOINTS,
-    *absent.ENDPOINTS,
+    *health.ENDPOINTS,
 )
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (*with_pages(_DESCRIBED), *absent.ENDPOINTS)
 """All that the gateway serves."""
 
 _GIVEN_CALL_ID: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)

@@ -44,6 +44,8 @@ class Gateway:
         poller: Looks after batches while its ``run`` has a task.
 
         clock: Seconds since 1970.
+
+        is_draining: Whether it is to end, and takes no new work.
     """
 
     settings: GatewaySettings
@@ -52,6 +54,7 @@ class Gateway:
     spool: Spool
     limits: Limits = attrs.field(factory=Limits)
     clock: Callable[[], float] = time.time
+    is_draining: bool = False
     poller: Poller = attrs.field(init=False)
     _threads: ThreadPoolExecutor = attrs.field(
         factory=partial(ThreadPoolExecutor, _DATABASE_THREADS, "aikit-gateway"), init=False

@@ -108,6 +108,13 @@ class Database:
                 if _version(self.engine) != HEAD:
                     self._upgrade()
 
+    def ping(self) -> None:
+        """
+        Ask the database for nothing, to see that it answers.
+        """
+        with self.reading() as connection:
+            connection.execute(text("SELECT 1"))
+
     def close(self) -> None:
         """
         Close all connections that rest.
