@@ -59,6 +59,8 @@ class Upstream:
 
         refuses: Given method and path, the status with which a request is refused, or ``None``.
 
+        on_retrieve: Called with the id of each batch that is asked for.
+
         acts_before: Called before an order of a batch is acted on; *acts_after*, before that is answered.
     """
 
@@ -66,6 +68,7 @@ class Upstream:
     files: dict[str, bytes] = attrs.field(factory=dict)
     asked: list[tuple[str, str]] = attrs.field(factory=list)
     refuses: Callable[[str, str], int | None] = lambda *_: None
+    on_retrieve: Callable[[str], object] = lambda _: None
     acts_before: Callable[[], object] = lambda: None
     acts_after: Callable[[], object] = lambda: None
     keeps_metadata: bool = True
@@ -147,6 +150,8 @@ class Upstream:
         else:
             if parts[-1] == "cancel":
                 self.batches[parts[1]]["status"] = "cancelling"
+            else:
+                self.on_retrieve(parts[1])
             say(exchange, 200, self.batches[parts[1]])
 
     def _create(self, order: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from aikit.gateway.outgoing.batch_objects import batch_in
 from aikit.gateway.values import Principal
 from aikit.http.retry import retry_after_s
 from aikit.resources.batches.rows.join import lacks_output
-from aikit.types.errors import Rejected
+from aikit.types.errors import ExchangeError, Rejected
 
 if TYPE_CHECKING:
     from aikit.gateway.money.means import Means
@@ -38,6 +38,7 @@ _LEASE_S: Final = 900.0  # the answers of a large batch may take long to come
 _IDLE_S: Final = 1.0
 _AT_ONCE: Final = 8
 _ENDING: Final = frozenset(("finalizing", "cancelling"))
+_ACCOUNTS_FAULTS: Final = frozenset(("token_unavailable", "keyring_unavailable"))
 _REFUSING: Final = frozenset((401, 403, 408, 425, 429))
 _TIMEOUT_S: Final = 30.0
 _PATIENCE_S: Final = 2.0
@@ -236,6 +237,9 @@ class Poller:
     async def _do_without_account(self, row: BatchRow) -> float | None:
         if not is_forgotten(row, self.gateway.clock()):
             return self._in(_LATEST_S)
+        if row.upstream_id is None:
+            await self.gateway.in_thread(self.gateway.registry.batches.remove, row.id)
+            return None
         await give_up(self.gateway, row, f"the account {row.deployment!r} is configured no more")
         return None
 
@@ -244,14 +248,16 @@ class Poller:
         Return when to ask again after *error*; an account that cannot be asked at all is left alone for longer.
         """
         now = self.gateway.clock()
-        is_down = error.status is None or error.status >= 500 or error.status in _REFUSING
-        if is_down and error.code != "output_missing":
+        status = error.status or 0
+        if isinstance(error, ExchangeError) or status >= 500 or status in _REFUSING or error.code in _ACCOUNTS_FAULTS:
             rest = self._rests.setdefault(row.deployment, _Rest())
             rest.failures += 1
             wanted_s = retry_after_s(error.headers, time.time()) or 0.0
             rest.until = self._in(max(min(2.0**rest.failures, _LATEST_S), wanted_s))
             log.warning("account %r cannot be asked for batches: %s", row.deployment, error)
-            return rest.until
+            # another one tries first then: it may be this batch that cannot be asked for
+            return rest.until + (_SOONEST_S + self._interval_s(row)) / self.speed
+        self._rests.pop(row.deployment, None)
         if is_forgotten(row, now):
             await give_up(self.gateway, row, str(error))
             return None

@@ -21,6 +21,7 @@ from aikit.gateway.money.watching import note
 from aikit.gateway.outgoing.batch_objects import batch_object, with_own_ids
 from aikit.gateway.outgoing.errors import no_such
 from aikit.gateway.outgoing.objects import json_answer, list_object
+from aikit.gateway.registry.batches import ENDED
 from aikit.gateway.registry.errors import UnknownCursorError
 from aikit.gateway.registry.rows import BatchRow, FileRow
 from aikit.gateway.routes.batch_orders import Order, order_in, page_in
@@ -28,7 +29,6 @@ from aikit.gateway.routing import Endpoint
 from aikit.resources.batches.results import OpenAIBatchResult
 from aikit.types.errors import OpenAIError
 
-_ENDED: Final = frozenset(("completed", "failed", "expired", "cancelled"))
 _VALIDATING: Final = "validating"
 
 
@@ -77,7 +77,7 @@ async def retrieve_batch(call: Call) -> Response:
     if not row.is_booked:
         call.choose(row=row)
         row = await _asked(call, row, call.gateway.client.batches.retrieve)
-        if row.status in _ENDED:
+        if row.status in ENDED:
             row = await call.gateway.poller.booked(row)
     return _answer(call, row)
 
@@ -95,7 +95,7 @@ async def list_batches(call: Call) -> Response:
         )
     except UnknownCursorError:
         raise no_such("Batch", wanted.after or "", "after") from None
-    await call.gateway.poller.hurry([row.id for row in page.rows if row.status not in _ENDED])
+    await call.gateway.poller.hurry([row.id for row in page.rows if row.status not in ENDED])
     return json_answer(list_object(map(batch_object, page.rows), has_more=page.has_more))
 
 
@@ -104,7 +104,7 @@ async def cancel_batch(call: Call) -> Response:
     Ask the provider to stop working on a batch; what is done by then stays its owner's.
     """
     row = await _own_batch(call)
-    if row.status not in _ENDED:
+    if row.status not in ENDED:
         call.choose(row=row)
         row = await _asked(call, row, call.gateway.client.batches.cancel)
         await call.gateway.poller.hurry([row.id])

@@ -257,3 +257,33 @@ def _noted(home: House, client: Any) -> BatchRow:
         next_poll_at=0.0,
     )
     return home.gateway.registry.batches.hold(row).row
+
+
+def test_a_batch_that_its_provider_fails_at_holds_up_no_other(home: House, one: Upstream) -> None:
+    """
+    Answers that cannot be fetched are a failure of the provider each time, and all others are booked in between.
+    """
+    rows = [_created(home) for _ in range(5)]
+    for row in rows:
+        one.finish(str(row.upstream_id))
+    broken = f"/v1/files/file-out-{rows[0].upstream_id}/content"
+    one.refuses = lambda _, path: 500 if path == broken else None
+    home.poll(lambda: all(home.row(row.id).is_booked for row in rows[1:]))
+    assert not home.row(rows[0].id).is_booked
+
+
+def test_an_account_that_is_configured_no_more_is_waited_for(one: Upstream, tmp_path: Path) -> None:
+    """
+    What it has is told from the registry, and after days it is booked at an unknown cost.
+    """
+    with house(tmp_path, config_of(one, prices=_PRICES)) as home:
+        over, row = _created(home), _created(home)
+        one.finish(str(over.upstream_id))
+        home.poll(lambda: home.row(over.id).is_booked)
+    with upstream() as two, house(tmp_path, config_of(one, two).replace(": one", ": renamed")) as home:
+        assert home.admin.get(f"/v1/batches/{over.id}").json["aikit"]["cost"] == 0.04
+        assert home.admin.get(f"/v1/batches/{row.id}").status == 503
+        assert len(home.admin.get("/v1/batches").json["data"]) == 2
+        home.gateway.clock = lambda: row.created_at + 3 * 86_400.0
+        home.poll(lambda: home.row(row.id).is_booked)
+        assert home.row(row.id).cost is None
