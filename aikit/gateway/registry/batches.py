@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, insert, not_, or_
 from sqlalchemy.exc import IntegrityError
 
 from aikit.gateway.registry.cache import Cache
-from aikit.gateway.registry.columns import cleaned_money, is_fit
+from aikit.gateway.registry.columns import cleaned_money, is_fit, summed, sums_of
 from aikit.gateway.registry.database import Database
 from aikit.gateway.registry.keys import Keys, budget_left, charge
 from aikit.gateway.registry.paging import Order, owned, read_page, values_of
@@ -305,9 +305,8 @@ def _changed(row: BatchRow, changes: Mapping[str, Any], fence: int | None) -> di
 
 
 def _open_estimates(connection: Connection, token: str | None) -> Decimal:
-    conditions: list[ColumnElement[bool]] = [not_(BATCHES.c.is_booked), BATCHES.c.owner == token]
-    rows = connection.execute(select(BATCHES.c.estimate).where(*conditions)).scalars()
-    return sum((row for row in rows if row is not None), Decimal(0))
+    query = select(*sums_of(BATCHES.c.estimate)).where(not_(BATCHES.c.is_booked), BATCHES.c.owner == token)
+    return summed(*connection.execute(query).one()) or Decimal(0)
 
 
 def _batch(row: Row[Any]) -> BatchRow:

@@ -9,13 +9,15 @@ import math
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Boolean, Double, Text, TypeDecorator
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Double, Text, TypeDecorator, func, type_coerce
 from sqlalchemy.engine import Dialect
 
 from aikit.gateway.registry.errors import UnfitValueError
 
 _LARGEST: Final = 2**63 - 1
 _PLACES: Final = 12
+_SPLIT: Final = 10**6
+_MOST: Final = 10**12
 _INDEXED: Final = 600  # characters; PostgreSQL indexes no row beyond 2,704 bytes
 
 
@@ -59,11 +61,11 @@ def cleaned_text(value: Any) -> str | None:
     return str(value).encode("utf-8", "replace").decode().replace("\0", "\ufffd")[:_INDEXED]
 
 
-def cleaned_whole(value: int) -> int:
+def cleaned_count(value: int) -> int:
     """
-    Return *value*, or the nearest number of 64 bits.
+    Return *value*, or the nearest number of which millions add up within 64 bits.
     """
-    return max(-_LARGEST, min(value, _LARGEST))
+    return max(-_MOST, min(value, _MOST))
 
 
 def cleaned_money(value: Decimal | None) -> Decimal | None:
@@ -202,6 +204,21 @@ def dollars(stored: int) -> Decimal:
     """
     amount = Decimal(stored).scaleb(-_PLACES)
     return amount.quantize(Decimal(1)) if amount == amount.to_integral_value() else amount.normalize()
+
+
+def sums_of(column: ColumnElement[Any]) -> list[ColumnElement[Any]]:
+    """
+    Return the two sums over a column of money that `summed` makes one of: each stays within 64 bits.
+    """
+    stored = type_coerce(column, BigInteger)
+    return [func.sum(stored // _SPLIT), func.sum(stored % _SPLIT)]
+
+
+def summed(high: Any, low: Any) -> Decimal | None:
+    """
+    Return the sum in dollars; ``None`` where nothing was summed.
+    """
+    return None if high is None else dollars(int(high) * _SPLIT + int(low))
 
 
 class Json(TypeDecorator[Any]):

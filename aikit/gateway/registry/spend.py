@@ -12,7 +12,7 @@ import attrs
 from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Select, case, func, insert, select, type_coerce
 from sqlalchemy.exc import IntegrityError
 
-from aikit.gateway.registry.columns import cleaned_money, cleaned_text, cleaned_whole, dollars, is_fit
+from aikit.gateway.registry.columns import cleaned_count, cleaned_money, cleaned_text, is_fit, summed, sums_of
 from aikit.gateway.registry.database import Database
 from aikit.gateway.registry.paging import values_of
 from aikit.gateway.registry.rows import ModelSpend, SpendRow, Total
@@ -21,7 +21,6 @@ from aikit.gateway.registry.schema import SPEND, SPEND_MODELS, SPEND_TAGS
 By = Literal["key", "model", "tag"]
 
 _MOST: Final = 1000
-_SPLIT: Final = 10**6  # sums of whole halves stay within 64 bits, where sums of the whole amounts might not
 _COUNTS: Final = ("requests", "prompt_tokens", "completion_tokens")
 _SUMMED: Final = ("unpriced", *_COUNTS)
 
@@ -179,14 +178,14 @@ def _model_differences(truth: Sequence[ModelSpend], booked: Sequence[ModelSpend]
 def _cleaned(row: SpendRow) -> SpendRow:
     names = ("request_id", "user_id", "end_user", "team_id", "provider", "deployment", "call_type")
     changes: dict[str, Any] = {name: cleaned_text(getattr(row, name)) for name in names}
-    changes |= {name: cleaned_whole(getattr(row, name)) for name in _COUNTS}
+    changes |= {name: cleaned_count(getattr(row, name)) for name in _COUNTS}
     tags = tuple(dict.fromkeys(cleaned_text(tag) or "" for tag in row.tags))
     models = tuple(_cleaned_model(model) for model in row.models)
     return attrs.evolve(row, cost=cleaned_money(row.cost), tags=tags, models=models, **changes)
 
 
 def _cleaned_model(model: ModelSpend) -> ModelSpend:
-    counts = {name: cleaned_whole(getattr(model, name)) for name in _COUNTS}
+    counts = {name: cleaned_count(getattr(model, name)) for name in _COUNTS}
     return attrs.evolve(model, model=cleaned_text(model.model) or "", cost=cleaned_money(model.cost), **counts)
 
 
@@ -218,17 +217,16 @@ def _between(start: float | None, end: float | None) -> list[ColumnElement[bool]
 
 
 def _sums(table: Any) -> list[ColumnElement[Any]]:
-    cost = type_coerce(table.c.cost, BigInteger)
     counts = [func.sum(type_coerce(table.c[name], BigInteger)) for name in _SUMMED]
     bookings = func.sum(case((SPEND.c.number == 0, 1), else_=0))
-    return [func.sum(cost // _SPLIT), func.sum(cost % _SPLIT), bookings, *counts]
+    return [*sums_of(table.c.cost), bookings, *counts]
 
 
 def _total(row: Row[Any]) -> Total:
     name, high, low, bookings, *counts = tuple(row)
     return Total(
         name=name,
-        cost=None if high is None else dollars(int(high) * _SPLIT + int(low)),
+        cost=summed(high, low),
         bookings=int(bookings or 0),
         **{count: int(value or 0) for count, value in zip(_SUMMED, counts, strict=True)},
     )
