@@ -127,20 +127,33 @@ def output_bound(url: str, body: Mapping[str, Any]) -> int | None:
     """
     Return the most tokens that all answers to a request can have; ``None`` when *body* sets no bound.
     """
+    names = _names_of_bounds(url)
+    if not names:
+        return 0
+    for name in names:
+        bound = body.get(name)
+        if bound is not None and _is_count(bound):
+            return int(bound) * answer_count(body)
+    return None
+
+
+@functools.lru_cache(maxsize=64)
+def _names_of_bounds(url: str) -> tuple[str, ...]:
     url = url.partition("?")[0].rstrip("/")
     if url.endswith(_ANSWERED_WITHOUT_TOKENS):
-        return 0
-    names = next(names for end, names in _BOUNDS if url.endswith(end))
-    bound = next((body[name] for name in names if _is_count(body.get(name))), None)
-    return None if bound is None else int(bound) * answer_count(body)
+        return ()
+    return next(names for end, names in _BOUNDS if url.endswith(end))
 
 
 def answer_count(body: Mapping[str, Any]) -> int:
     """
     Return the largest number of answers that *body* asks for.
     """
-    answers = max(whole_number(body.get(name)) or 1 for name in ("n", "best_of"))  # servers read "3", too
-    return max(answers, 1) * prompt_count(body)
+    answers = 1
+    for name in ("n", "best_of"):
+        if name in body:
+            answers = max(answers, whole_number(body[name]) or 1)  # servers read "3", too
+    return answers * prompt_count(body) if "prompt" in body else answers
 
 
 def prompt_count(body: Mapping[str, Any]) -> int:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import attrs
 
+from aikit.storage.seen import SeenTexts
 from aikit.storage.spill import DiskCounter
 from aikit.types.errors import OpenAIError
 from aikit.validation.limits import Limits
@@ -59,7 +60,7 @@ class BatchRules:
     _needed: tuple[str, ...] = ()
     _lines: int = 0
     _inputs: int = 0
-    _ids: DiskCounter = attrs.field(factory=DiskCounter)
+    _ids: SeenTexts | DiskCounter = attrs.field(factory=SeenTexts)
 
     @classmethod
     def for_endpoint(cls, endpoint: str, limits: Limits, problems: Problems) -> BatchRules:

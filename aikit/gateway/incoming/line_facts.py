@@ -93,9 +93,9 @@ class FactsCounter:
         name = model if type(model) is str else ""
         if is_good and type(body) is dict:
             url = url if type(url) is str else ""
-            if len(self._endpoints) < _KINDS_MAX:
-                self._endpoints.setdefault(url)
-            self._count(self._counts_of(name), url, body, size_bytes)
+            if url not in self._endpoints and len(self._endpoints) < _KINDS_MAX:
+                self._endpoints[url] = None
+            self._count(self._models.get(name) or self._counts_of(name), url, body, size_bytes)
         return name
 
     @property
@@ -113,7 +113,8 @@ class FactsCounter:
         counts.requests += 1
         counts.size_bytes += size_bytes
         if counts.requests <= _EACH or not counts.requests % _EVERY:
-            estimate, most = estimate_body(url, body)
+            # without the model, whose tokenizer would take more memory than all else here
+            estimate, most = estimate_body(url, {name: value for name, value in body.items() if name != "model"})
             counts.estimated_bytes += size_bytes
             counts.estimated_tokens += estimate.low
         else:
