@@ -5,17 +5,26 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from aikit.cli.options import Command, Group, settings_of_context
-from aikit.cli.output import Exit, Output
+from aikit.cli.options import Command, Duration, Group, settings_of_context
+from aikit.cli.output import Exit, Output, naming_stdout
 from aikit.cli.safety import safe
 from aikit.gateway.settings import GatewaySettings, SettingsError, read_settings
 from aikit.gateway.settings.keys import key_problem
 from aikit.gateway.values import Deployment
+
+if TYPE_CHECKING:  # what is loaded by name: programs that freeze others look for it here
+    from aikit.cli.gateway_keys import keys  # noqa: F401
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _TITLES: Final = ("DEPLOYMENT", "PROVIDER", "MODEL", "ADDRESS", "BATCHES", "DEFAULT")
 _LIMITS: Final = (
@@ -23,14 +32,102 @@ _LIMITS: Final = (
     *("max_batch_file_uploads_per_day", "max_file_downloads_per_minute"),
     *("allowed_file_extensions", "blocked_file_extensions", "cors_origins"),
 )
+_LIBRARIES: Final = ("starlette", "uvicorn", "httptools", "multipart", "sqlalchemy", "alembic", "yaml")
 _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104  to tell what would be refused
 
 
-@click.group(cls=Group, on_demand={"keys": "aikit.cli.gateway_keys:keys"})
-def gateway() -> None:
+class _GatewayGroup(Group):
+    """
+    Commands of which some need the libraries of an extra, and say so where these are not installed.
+    """
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """
+        Return the command of that name; one that is loaded on demand only says what it lacks, if it lacks something.
+        """
+        missing = _missing() if cmd_name in self.on_demand else None
+        if missing is None:
+            return super().get_command(ctx, cmd_name)
+        words = click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)
+        about = {"ignore_unknown_options": True}
+        return Command(cmd_name, about, lambda words: _require_extra(), params=[words], help=missing)  # noqa: ARG005
+
+
+_OPTIONS: Final = (
+    click.option("-c", "--config", type=click.Path(path_type=Path, dir_okay=False), help="LiteLLM's config.yaml."),
+    click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
+    click.option("--port", type=click.IntRange(0, 65_535), default=4000, show_default=True, help="0 takes a free one."),
+    click.option("--drain-timeout", type=Duration(), default=60, metavar="SECONDS", help="Default: 60."),
+    click.option("--spool", type=click.Path(path_type=Path, file_okay=False), help="Folder for bodies on their way."),
+)
+
+
+def _served(function: F) -> F:
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+@click.group(cls=_GatewayGroup, on_demand={"keys": "aikit.cli.gateway_keys:keys"}, invoke_without_command=True)
+@_served
+@click.pass_context
+def gateway(ctx: click.Context, /, config: Path | None, spool: Path | None, **options: Any) -> int:
     """
     Serve files, uploads and batches of all configured providers in OpenAI's format.
+
+    Without --config the embedded provider is served. On SIGHUP the configuration is read anew, and the old one goes on
+    when the new one is wrong. On SIGTERM transfers have the time of --drain-timeout to end.
     """
+    if ctx.invoked_subcommand is not None:
+        return Exit.DONE
+    output = Output(settings_of_context())
+    _require_extra()
+    from aikit.gateway.logs import log_to  # noqa: PLC0415  an extra, which check does without
+    from aikit.gateway.running import serve  # noqa: PLC0415  likewise
+    from aikit.gateway.settings.probing import probed  # noqa: PLC0415  likewise
+
+    def read() -> GatewaySettings:
+        home = output.settings.home
+        return probed(read_settings(config, os.environ, home=home, spool=spool, host=options["host"]))
+
+    try:
+        found = read()
+    except SettingsError as error:
+        for problem in error.problems:
+            output.complain(problem)
+        return Exit.USAGE
+    for warning in found.warnings:
+        output.say(safe(f"note: {warning}"))
+    log_to()
+    serve(
+        found,
+        options["host"],
+        options["port"],
+        drain_timeout_s=options["drain_timeout"],
+        read=read,
+        on_start=partial(_tell, output),
+    )
+    return Exit.DONE
+
+
+def _tell(output: Output, url: str) -> None:
+    if output.settings.json:
+        output.document({"object": "gateway", "url": url})
+    else:
+        output.line(url if output.settings.quiet else f"aikit gateway serves {url}/v1")
+    with naming_stdout():
+        sys.stdout.flush()
+
+
+def _missing() -> str | None:
+    library = next((name for name in _LIBRARIES if find_spec(name) is None), None)
+    return library and f"the gateway needs {library}; install it with: pip install 'aikit-client[gateway]'"
+
+
+def _require_extra() -> None:
+    missing = _missing()
+    if missing is not None:
+        raise click.UsageError(missing)
 
 
 @gateway.command(cls=Command)

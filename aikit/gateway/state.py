@@ -28,6 +28,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _DATABASE_THREADS: Final = 4
+_GRACE_S: Final = 5.0
 _WORKERS: Final = 32  # calls to providers that are under way at once
 
 
@@ -102,6 +103,20 @@ class Gateway:
         if known is None:
             known = self._providers[deployment.name] = provider_from(self.client.providers.get(deployment.name))
         return known
+
+    def take(self, settings: GatewaySettings) -> None:
+        """
+        Go on with other *settings*; calls under way end with the client that they were begun with. It may take long.
+        """
+        old = self.client
+        if settings.is_reached_as(self.settings):
+            self.settings = attrs.evolve(settings, providers=self.settings.providers)
+            return
+        self.client = client_of(settings, max_workers=old.max_workers, ledger=False)
+        self.settings = settings
+        self._providers.clear()
+        time.sleep(_GRACE_S)  # a call that has just been given the old client begins with it
+        old.close()
 
     async def in_thread(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """

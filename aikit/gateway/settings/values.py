@@ -99,6 +99,16 @@ class GatewaySettings:
         kind, _, rest = self.database_url.partition("://")
         return f"sqlite {rest[1:]}" if kind == "sqlite" else f"postgresql {rest.partition('?')[0].rpartition('@')[2]}"
 
+    def is_reached_as(self, other: GatewaySettings) -> bool:
+        """
+        Return whether a client that was made for *other* serves these, too.
+        """
+        return self._of_client() == other._of_client()
+
+    def _of_client(self) -> tuple[object, ...]:
+        file, prices = self.providers.own, [one.prices for one in self.deployments]
+        return file.entries, file.variables, prices, self.default, self.home, self.timeout_s, self.max_retries
+
     def deployment(self, name: str) -> Deployment:
         """
         Return the deployment called *name*, be it by a name that it had when there were fewer or more of them.
