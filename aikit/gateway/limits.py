@@ -249,10 +249,11 @@ def refusal(message: str, wait_s: int, *, is_final: bool = False) -> OpenAIError
 
         wait_s: Whole seconds after which another try has a chance.
 
-        is_final: Whether it has none at all, so that SDKs do not try again by themselves.
+        is_final: Whether it has none at all; SDKs do not try again by themselves then, nor after long waits.
     """
     advice = "it never fits: send less at a time, or have the limit raised" if is_final else f"wait {wait_s} s"
-    headers = {"retry-after": str(wait_s)} | ({"x-should-retry": "false"} if is_final else {})
+    is_long = is_final or wait_s > _MINUTE_S
+    headers = {"retry-after": str(wait_s)} | ({"x-should-retry": "false"} if is_long else {})
     return OpenAIError(
         message=f"{message}; {advice}.",
         code="rate_limit_exceeded",

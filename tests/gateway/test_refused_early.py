@@ -13,6 +13,7 @@ import attrs
 import pytest
 
 from aikit.gateway.app import make_app
+from aikit.gateway.limits import refusal
 from aikit.gateway.registry.keys import hash_of
 from aikit.gateway.registry.rows import KeyRow
 from aikit.gateway.state import Gateway
@@ -157,3 +158,26 @@ def test_a_refusal_tells_nothing_of_keys(gateway: Gateway) -> None:
     answers: list[Answer] = [Asgi(app, key).get("/v1/models") for key in keys]
     assert {(answer.status, answer.body) for answer in answers} == {(401, answers[0].body)}
     assert not any(key.encode("latin-1") in answers[0].body for key in keys if len(key) > 4)
+
+
+def test_answers_tell_the_limits_of_the_key(gateway: Gateway) -> None:
+    """
+    Headers have what the key may, also when it may not any more.
+    """
+    add_key(gateway, max_budget=Decimal(2), spend=Decimal("0.5"), rpm_limit=1, tpm_limit=5_000_000_000)
+    client = Asgi(make_app(gateway), TENANT)
+    for status in (200, 429):
+        answer = client.get("/v1/models")
+        assert answer.status == status
+        told = {
+            name: answer.headers[f"x-litellm-key-{name}"] for name in ("spend", "max-budget", "rpm-limit", "tpm-limit")
+        }
+        assert told == {"spend": "0.5", "max-budget": "2", "rpm-limit": "1", "tpm-limit": "5000000000"}
+
+
+def test_a_wait_of_hours_is_not_waited_for() -> None:
+    """
+    SDKs would sleep for a minute and try in vain.
+    """
+    assert refusal("much", 61).headers == {"retry-after": "61", "x-should-retry": "false"}
+    assert refusal("much", 60).headers == {"retry-after": "60"}

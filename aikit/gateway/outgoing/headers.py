@@ -39,9 +39,9 @@ def headers_of(call_id: str, started: float, call: Call | None, answer: Response
 
 
 def _of_call(call: Call) -> Mapping[str, str]:
-    told = {"x-litellm-key-spend": _number(call.principal.spend)}
-    if call.principal.max_budget is not None:
-        told["x-litellm-key-max-budget"] = _number(call.principal.max_budget)
+    who = call.principal
+    of_key = {"spend": who.spend, "max-budget": who.max_budget, "rpm-limit": who.rpm_limit, "tpm-limit": who.tpm_limit}
+    told = {f"x-litellm-key-{name}": _number(value) for name, value in of_key.items() if value is not None}
     if call.deployment is not None:
         told["x-litellm-model-id"] = call.deployment.model_id
     if call.cost is not None:
@@ -52,4 +52,4 @@ def _of_call(call: Call) -> Mapping[str, str]:
 
 
 def _number(amount: float) -> str:
-    return format(amount, ".10g")
+    return str(amount) if isinstance(amount, int) else format(amount, ".10g")
