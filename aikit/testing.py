@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,8 +23,8 @@ from aikit.providers.local.provider import LocalProvider
 
 _DAY_S: Final = 86_400.0
 _make_transport: Final = LocalProvider.make_transport
-_scripts: Final[dict[Path, list[Script]]] = {}
-"""Folder → scripts of the providers that are open there; the last one counts."""
+_scripts: Final[dict[Path, list[tuple[Script, bool]]]] = {}
+"""Folder → scripts of the providers that are open there, each with whether its calls fail; the last one counts."""
 _opening: Final = threading.Lock()
 
 
@@ -39,6 +40,7 @@ class EmbeddedProvider:
     home: Path
     _script: Script
     _clients: list[OpenAIClient] = attrs.field(factory=list, init=False)
+    _served: ExitStack = attrs.field(factory=ExitStack, init=False)
 
     @property
     def clock(self) -> SpedUpClock:
@@ -56,6 +58,23 @@ class EmbeddedProvider:
         client = OpenAIClient(**chosen)
         self._clients.append(client)
         return client
+
+    def serve(self, *, key: str | None = None) -> str:
+        """
+        Serve this provider to programs on any SDK until the test is over, and return the base URL, which ends in /v1.
+
+        Faults of calls come at the door: the SDK meets the very status, body, delay or broken connection.
+
+        Args:
+            key: Without it, no key is needed.
+
+        Raises:
+            ModuleNotFoundError: The libraries of ``aikit-client[gateway]`` are not installed.
+        """
+        served = import_module("aikit.gateway.faults").served
+        with scripted(self.home, self._script):
+            url: str = self._served.enter_context(served(self.home, self._script, key))
+        return url
 
     def fail(
         self,
@@ -167,8 +186,9 @@ class EmbeddedProvider:
 
     def close(self) -> None:
         """
-        Close the clients and cancel their calls.
+        Close the clients and cancel their calls; serve no more.
         """
+        self._served.close()
         for client in self._clients:
             client.close(cancel=True)
 
@@ -180,7 +200,7 @@ def embedded_provider(home: Path) -> Iterator[EmbeddedProvider]:
     """
     script = Script()
     provider = EmbeddedProvider(home, script)
-    with _in_force(home.resolve(), script):
+    with scripted(home, script, has_call_faults=True):
         try:
             yield provider
         finally:
@@ -188,18 +208,19 @@ def embedded_provider(home: Path) -> Iterator[EmbeddedProvider]:
 
 
 @contextmanager
-def _in_force(place: Path, script: Script) -> Iterator[None]:
+def scripted(home: Path, script: Script, *, has_call_faults: bool = False) -> Iterator[None]:
     """
-    While inside, hand *script* to every client of the folder *place*, also to those that the program under test makes.
+    While inside, hand *script* to every client of the folder *home*, also to those that the program under test makes.
     """
+    place, entry = home.resolve(), (script, has_call_faults)
     with _opening:
-        _scripts.setdefault(place, []).append(script)
+        _scripts.setdefault(place, []).append(entry)
         LocalProvider.make_transport = _make_scripted_transport  # type: ignore[method-assign, assignment]  # tests only
     try:
         yield
     finally:
         with _opening:
-            _scripts[place].remove(script)
+            _scripts[place].remove(entry)
             if not _scripts[place]:
                 del _scripts[place]
             if not _scripts:
@@ -210,7 +231,8 @@ def _make_scripted_transport(provider: LocalProvider, *, connections: int, http_
     scripts = _scripts.get(provider.home.resolve())
     if not scripts:
         return _make_transport(provider, connections=connections, http_agent=http_agent)
-    return scripted_transport(provider, scripts[-1], http_agent)
+    script, has_call_faults = scripts[-1]
+    return scripted_transport(provider, script, http_agent, has_call_faults=has_call_faults)
 
 
 def _fixture(function: Callable[[Path], Iterator[EmbeddedProvider]]) -> Any:

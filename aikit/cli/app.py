@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # what commands are loaded from by name: programs that freeze
     from aikit.cli.files import files  # noqa: F401
     from aikit.cli.files_prune import prune  # noqa: F401
     from aikit.cli.gateway import gateway  # noqa: F401
+    from aikit.cli.gateway_keys import keys  # noqa: F401
     from aikit.cli.providers import providers  # noqa: F401
 
 _EPILOG: Final = """

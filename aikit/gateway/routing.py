@@ -129,6 +129,13 @@ class RouteTable:
         return node, ids
 
 
+def address_of(raw_path: bytes) -> str:
+    """
+    Return the address of *raw_path* as templates have it, without the prefix of its spelling.
+    """
+    return "/" + "/".join(_without_prefix(_segments(raw_path))[0])
+
+
 def _below(node: _Node, segment: str) -> _Node:
     if not segment.startswith("{"):
         return node.children.setdefault(segment, _Node())

@@ -1,7 +1,7 @@
 """
 Misbehaviour on demand: a script of faults for the embedded provider, so that other people's programs can be tested.
 
-Only `aikit.testing` uses it: the embedded provider itself knows of no script.
+Only `aikit.testing` and the gateway's faults use it: the embedded provider itself knows of no script.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from aikit.types.errors import ExchangeError
 
 _BASE_PATH: Final = urlsplit(BASE_URL).path
 _NEVER_S: Final = 1e9
-_REFUSAL: Final = b'{"error":{"message":"This is a scripted fault.","type":"server_error","param":null,"code":null}}'
+REFUSAL: Final = b'{"error":{"message":"This is a scripted fault.","type":"server_error","param":null,"code":null}}'
 GARBAGE: Final = b"<html>\xff\x00 this is no JSON"
 _LATE: Final = ("request_timeout", "This request was not answered in time, as scripted.")
 
@@ -251,13 +251,15 @@ class ScriptedAnswerer:
             return Answer(status_code=None, error=_LATE)
         if fault.status is None:
             return self.answerer.answer(task, context)
-        body = _REFUSAL if fault.body is None else fault.body
+        body = REFUSAL if fault.body is None else fault.body
         return Answer(status_code=fault.status, request_id="req_scripted", body=body)
 
 
-def scripted_transport(provider: LocalProvider, script: Script, http_agent: Any) -> Transport:
+def scripted_transport(
+    provider: LocalProvider, script: Script, http_agent: Any, *, has_call_faults: bool = True
+) -> Transport:
     """
-    Return a transport of *provider* that has the clock and the faults of *script*.
+    Return a transport of *provider* that has the clock and the faults of *script*; those of calls only if wanted.
     """
     answers = provider.answers(http_agent)
 
@@ -267,12 +269,12 @@ def scripted_transport(provider: LocalProvider, script: Script, http_agent: Any)
             yield ScriptedAnswerer(answerer, script)
 
     local = LocalTransport(provider.home, script.clock, attrs.evolve(answers, open_answerer=opened))
-    return ScriptedTransport(local, script)
+    return ScriptedTransport(local, script) if has_call_faults else local
 
 
 def _scripted_response(fault: CallFault, request: Request) -> Response:
     status = fault.status or 500
-    body = _REFUSAL if fault.body is None else fault.body
+    body = REFUSAL if fault.body is None else fault.body
     headers = Headers({"content-type": "application/json", "content-length": str(len(body))}).merged(fault.headers)
     if request.sink is not None and status in {200, 206}:
         request.sink.begin(status, headers)
