@@ -38,6 +38,22 @@ class Postgres:
         _run(self.binaries, "createdb", "--host", str(self.socket), "--username", _USER, name)
         return f"postgresql://{_USER}@/{name}?host={self.socket}"
 
+    def start(self) -> None:
+        """
+        Start the server, and wait until it answers.
+        """
+        options = f"{_FAST} -k {self.socket}"
+        self._control("-o", options, "-l", str(self.socket / "log"), "-w", "start")
+
+    def stop(self) -> None:
+        """
+        End the server at once.
+        """
+        self._control("-m", "immediate", "-w", "stop")
+
+    def _control(self, *arguments: str) -> None:
+        _run(self.binaries, "pg_ctl", "-D", str(self.socket / "data"), *arguments, as_owner=True)
+
     def ask(self, url: str, query: str) -> str:
         """
         Return what *query* answers in the database at *url*.
@@ -60,13 +76,12 @@ def running_postgres() -> Iterator[Postgres]:
             shutil.chown(home, _USER)
         data = str(home / "data")
         _run(binaries, "initdb", "-D", data, "-A", "trust", "-U", _USER, "-E", "UTF8", "--no-sync", as_owner=True)
-        options = f"{_FAST} -k {home}"
-        log = str(home / "log")
-        _run(binaries, "pg_ctl", "-D", data, "-o", options, "-l", log, "-w", "start", as_owner=True)
+        server = Postgres(home, binaries)
+        server.start()
         try:
-            yield Postgres(home, binaries)
+            yield server
         finally:
-            _run(binaries, "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop", as_owner=True)
+            server.stop()
 
 
 def _run(binaries: Path, program: str, *arguments: str, as_owner: bool = False) -> str:

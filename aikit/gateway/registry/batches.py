@@ -93,9 +93,10 @@ class Batches:
         """
         Make batches due that would be later.
         """
-        query = update(BATCHES).where(BATCHES.c.id.in_(list(ids)), BATCHES.c.next_poll_at > now)
-        with self.database.writing() as connection:
-            connection.execute(query.values(next_poll_at=now))
+        later = select(BATCHES.c.seq).where(BATCHES.c.id.in_(list(ids)), BATCHES.c.next_poll_at > now)
+        with self.database.writing() as connection:  # it waits for no other, which might wait for this one
+            found = list(connection.execute(later.with_for_update(skip_locked=True)).scalars())
+            connection.execute(update(BATCHES).where(BATCHES.c.seq.in_(found)).values(next_poll_at=now))
 
     def get(self, batch_id: str, principal: Principal) -> BatchRow | None:
         """

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -50,7 +50,7 @@ class Database:
 
     def __attrs_post_init__(self) -> None:
         self._writer = self.engine.execution_options(is_write=True)
-        self._writing = nullcontext() if self.path is None else threading.Lock()
+        self._writing = threading.Semaphore(_CONNECTIONS + _MORE if self.path is None else 1)
 
     @classmethod
     def open(cls, url: str) -> Database:
@@ -82,7 +82,7 @@ class Database:
         """
         Lend a connection inside a transaction; it is undone when an error leaves the block.
         """
-        with self._telling_faults(), self._writing, self._writer.begin() as connection:
+        with self._telling_faults(), self._turn(), self._writer.begin() as connection:
             yield connection
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
@@ -97,16 +97,13 @@ class Database:
         """
         with self._telling_faults():
             if self.path is None:
-                if _version(self.engine) != HEAD:
-                    self._upgrade()
+                self._upgrade_if_old()
                 return
-            make_private(self.path.parent)
-            create_private(self.path)  # what SQLite makes beside it, it makes with the same mode
-            with locked(self.path.with_name(f"{self.path.name}.lock")):
-                with self.engine.connect() as connection:
-                    connection.connection.driver_connection.execute("PRAGMA journal_mode = WAL").fetchall()  # type: ignore[union-attr]  # it is there
-                if _version(self.engine) != HEAD:
-                    self._upgrade()
+            with telling_faults(self.path.parent):
+                make_private(self.path.parent)
+                create_private(self.path)  # what SQLite makes beside it, it makes with the same mode
+                with locked(self.path.with_name(f"{self.path.name}.lock")):
+                    self._upgrade_if_old()
 
     def ping(self) -> None:
         """
@@ -121,12 +118,32 @@ class Database:
         """
         self.engine.dispose()
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """
+        Wait until no other thread of this process writes, where one may at a time.
+        """
+        if not self._writing.acquire(timeout=_PATIENCE_S):
+            raise StoreError(message="others have been writing for too long; try again", code="storage_busy")
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    def _upgrade_if_old(self) -> None:
+        if self.path is not None:
+            with self.engine.connect() as connection:
+                connection.connection.cursor().execute("PRAGMA journal_mode = WAL")
+        if _version(self.engine) != HEAD:
+            self._upgrade()
+
     def _upgrade(self) -> None:
         upgrade = import_module("aikit.gateway.registry.upgrade")  # loads Alembic, which few starts need
         with self._writer.begin() as connection:
             if self.path is None:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-                connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+                if not inspect(connection).has_schema(SCHEMA):  # it may have been made for a user who may make none
+                    connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
                 connection.execute(text(f"SET LOCAL search_path TO {SCHEMA}"))
             upgrade.upgrade(connection, str(self.path or self.engine.url.render_as_string()))
 
@@ -198,7 +215,7 @@ def postgres_address(url: str) -> URL:
 
 def _sqlite(path: Path) -> Database:
     engine = create_engine(
-        f"sqlite:///{path}",
+        URL.create("sqlite", database=str(path)),
         connect_args={"timeout": _PATIENCE_S, "check_same_thread": False, "isolation_level": None},
         pool_size=_CONNECTIONS,
         max_overflow=_MORE,

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from aikit.gateway.registry.cache import Cache
@@ -20,11 +20,13 @@ from aikit.gateway.registry.rows import FileRow, Page
 from aikit.gateway.registry.schema import FILES
 from aikit.gateway.values import Principal
 
+_KEPT_S: Final = 30 * 86_400
+
 
 @attrs.define(eq=False)
 class Files:
     """
-    The table of files. A deleted one leaves its place in the list, so that a cursor that names it goes on.
+    The table of files. A deleted one keeps its place in the list for a month, so that a cursor that names it goes on.
     """
 
     database: Database
@@ -124,9 +126,13 @@ class Files:
 
     def remove(self, file_id: str) -> bool:
         """
-        Delete the file; return whether this call did.
+        Delete the file; return whether this call did. What was deleted a month ago leaves its place in the list now.
         """
-        return self._change(file_id, deleted_at=self.clock(), body={}, facts=None)
+        is_removed = self._change(file_id, deleted_at=self.clock(), body={}, facts=None)
+        if is_removed:
+            with self.database.writing() as connection:
+                connection.execute(delete(FILES).where(FILES.c.deleted_at < self.clock() - _KEPT_S))
+        return is_removed
 
     def _change(self, file_id: str, **values: Any) -> bool:
         if not is_fit(file_id):

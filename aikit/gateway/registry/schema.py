@@ -45,9 +45,14 @@ FILES: Final = _table(
     Column("deleted_at", Moment),
 )
 _LIVES: Final = text("deleted_at IS NULL")
-Index("files_of_owner", FILES.c.owner, FILES.c.created_at, FILES.c.seq)
-Index("files_of_purpose", FILES.c.purpose, FILES.c.created_at, FILES.c.seq)
-Index("files_by_age", FILES.c.created_at, FILES.c.seq)
+for _name, _columns in (
+    ("files_of_owner", (FILES.c.owner,)),
+    ("files_of_purpose", (FILES.c.purpose,)),
+    ("files_by_age", ()),
+):
+    Index(_name, *_columns, FILES.c.created_at, FILES.c.seq, sqlite_where=_LIVES, postgresql_where=_LIVES)
+_GONE: Final = text("deleted_at IS NOT NULL")
+Index("files_gone", FILES.c.deleted_at, sqlite_where=_GONE, postgresql_where=_GONE)
 Index("files_upstream", FILES.c.upstream_id, FILES.c.deployment)
 _MADE: Final = text("role <> 'input'")
 Index("files_of_batch", FILES.c.batch_id, FILES.c.role, unique=True, sqlite_where=_MADE, postgresql_where=_MADE)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import stat
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from aikit.gateway.registry.schema import FILES, HEAD, METADATA, SCHEMA, VERSION
 from aikit.gateway.registry.upgrade import configuration
 from aikit.gateway.values import Principal
 from aikit.storage.errors import StoreError
+from tests.gateway.postgres import Postgres, running_postgres
 from tests.gateway.registry.rows import ANA, MASTER, file
 
 
@@ -169,3 +171,69 @@ def _plan(database: Database, statement: str, parameters: Any) -> str:
             return "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters))
         found = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
         return "\n".join(row[3] for row in found) + "\n"
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    """What the disk refuses is a sentence, too."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be used") as caught:
+        Registry.open(f"sqlite:///{tmp_path}/file/gateway.db")
+    assert caught.value.code == "storage_unavailable"
+
+
+def test_a_disk_that_is_full_is_told(tmp_path: Path) -> None:
+    """Nothing of what did not fit is stored, and what is there can be read."""
+    registry = Registry.open(f"sqlite:///{tmp_path}/gateway.db")
+    row = registry.files.add(file())
+    event.listen(registry.database.engine, "begin", lambda found: found.exec_driver_sql("PRAGMA max_page_count = 60"))
+    with pytest.raises(StoreError) as caught:
+        registry.files.add(file(body={"a": "x" * 2**20}))
+    assert caught.value.code == "insufficient_storage"
+    assert registry.files.page(MASTER).rows == (row,)
+    registry.close()
+
+
+def test_a_database_that_another_program_holds_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who would write waits, and is told then; who reads is not held up."""
+    monkeypatch.setattr("aikit.gateway.registry.database._PRAGMAS", ("busy_timeout = 50",))
+    monkeypatch.setattr("aikit.gateway.registry.database._PATIENCE_S", 0.05)
+    registry, other = (Registry.open(f"sqlite:///{tmp_path}/gateway.db") for _ in range(2))
+    row = registry.files.add(file())
+    with other.database.writing():
+        for holder in (registry, other):  # another process, and another thread of the same
+            with pytest.raises(StoreError) as caught:
+                holder.files.add(file())
+            assert caught.value.code == "storage_busy"
+        assert registry.files.page(MASTER).rows == (row,)
+    registry.files.add(file())
+    registry.close()
+    other.close()
+
+
+@pytest.mark.foreign
+def test_a_schema_that_is_there_needs_no_right_to_make_one(postgres: Postgres) -> None:
+    """An operator may make the schema for a user who may not."""
+    url = postgres.database()
+    name = f"u{uuid.uuid4().hex}"
+    postgres.ask(url, f"CREATE ROLE {name} LOGIN; CREATE SCHEMA aikit AUTHORIZATION {name}")
+    registry = Registry.open(url.replace("postgres@", f"{name}@"))
+    row = registry.files.add(file())
+    assert registry.files.get(row.id, MASTER) == row
+    registry.close()
+
+
+@pytest.mark.foreign
+@pytest.mark.slow
+def test_a_server_that_starts_again_is_found_again() -> None:
+    """While it is away each call is told so, and afterwards all goes on without a new start of the gateway."""
+    with running_postgres() as server:
+        registry = Registry.open(server.database())
+        row = registry.files.add(file())
+        server.stop()
+        with pytest.raises(StoreError) as caught:
+            registry.files.page(MASTER)
+        assert caught.value.code == "storage_unavailable"
+        server.start()
+        assert registry.files.page(MASTER).rows == (row,)
+        registry.files.add(file())
+        registry.close()

@@ -11,7 +11,7 @@ import pytest
 from aikit.gateway.registry.errors import UnknownCursorError
 from aikit.gateway.registry.paging import Order
 from aikit.gateway.registry.registry import Registry
-from tests.gateway.registry.rows import ANA, BEN, MASTER, file
+from tests.gateway.registry.rows import ANA, BEN, MASTER, Clock, file
 
 
 def test_what_is_stored_comes_back(registry: Registry) -> None:
@@ -116,3 +116,17 @@ def test_an_output_file_is_registered_once(registry: Registry) -> None:
     registry.files.remove(min(found))
     assert registry.files.add(rows[0]).id in found
     assert registry.files.get(min(found), ANA) is None
+
+
+def test_a_deleted_file_leaves_its_place_after_a_month(registry: Registry, clock: Clock) -> None:
+    """Until then a cursor that names it goes on; the table does not grow for ever."""
+    old, other, newest = (registry.files.add(file()) for _ in range(3))
+    registry.files.remove(other.id)
+    clock.now += 29 * 86_400
+    registry.files.remove(newest.id)
+    assert registry.files.page(ANA, after=other.id).rows == (old,)
+    clock.now += 2 * 86_400
+    registry.files.remove(old.id)
+    with pytest.raises(UnknownCursorError):
+        registry.files.page(ANA, after=other.id)
+    assert registry.files.page(ANA, after=newest.id).rows == ()

@@ -50,9 +50,10 @@ def _files() -> None:
         _needed("body", sa.Text),
         sa.Column("deleted_at", sa.Double),
     )
-    op.create_index("files_of_owner", "files", ["owner", "created_at", "seq"])
-    op.create_index("files_of_purpose", "files", ["purpose", "created_at", "seq"])
-    op.create_index("files_by_age", "files", ["created_at", "seq"])
+    lives, gone = sa.text("deleted_at IS NULL"), sa.text("deleted_at IS NOT NULL")
+    for name, columns in (("files_of_owner", ["owner"]), ("files_of_purpose", ["purpose"]), ("files_by_age", [])):
+        op.create_index(name, "files", [*columns, "created_at", "seq"], sqlite_where=lives, postgresql_where=lives)
+    op.create_index("files_gone", "files", ["deleted_at"], sqlite_where=gone, postgresql_where=gone)
     op.create_index("files_upstream", "files", ["upstream_id", "deployment"])
     made = sa.text("role <> 'input'")
     op.create_index(
