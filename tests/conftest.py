@@ -4,10 +4,11 @@ What all tests share: a home of its own, and that tests of foreign programs are 
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from typing import Any, Final
 
@@ -44,6 +45,21 @@ def _short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test wait as long as a call does before it tries again; tests of these pauses make policies themselves."""
     monkeypatch.setattr("aikit.resources.call.RetryPolicy", partial(RetryPolicy, first_delay_s=0.01))
+
+
+@pytest.fixture
+def untold_collections() -> Iterator[None]:
+    """
+    Let no alarm come while Python tells somebody of a collection of garbage, as other tests' libraries wish.
+
+    What is raised there is lost to Python itself, and with what other tests have left, collections take most of the
+    time of a call that makes many objects.
+    """
+    told, gc.callbacks[:] = gc.callbacks[:], []
+    gc.freeze()
+    yield
+    gc.unfreeze()
+    gc.callbacks[:] = told
 
 
 # Where an error is made of what somebody else said: an answer, a batch's own errors, what was kept of an error.

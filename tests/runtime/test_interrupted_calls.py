@@ -4,7 +4,6 @@ What a signal handler raises in a waiting call, as time limits of task queues do
 
 from __future__ import annotations
 
-import gc
 import io
 import json
 import os
@@ -25,6 +24,7 @@ from tests.scripted_server import Exchange, ScriptedServer, rendered, serving
 from tests.stopwatch import Stopwatch
 
 pytestmark = [
+    pytest.mark.usefixtures("untold_collections"),
     pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no alarms"),
     # What is raised amid a weak reference's end or a finalizer is lost to Python itself; the next alarm is not.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
@@ -195,21 +195,6 @@ def _alarmed(error: BaseException) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-
-
-@pytest.fixture(autouse=True)
-def _untold_collections() -> Iterator[None]:
-    """
-    Let no alarm come while Python tells somebody of a collection of garbage, as other tests' libraries wish.
-
-    What is raised there is lost to Python itself, and with what other tests have left, collections take most of the
-    time of a call that makes many objects.
-    """
-    told, gc.callbacks[:] = gc.callbacks[:], []
-    gc.freeze()
-    yield
-    gc.unfreeze()
-    gc.callbacks[:] = told
 
 
 @pytest.fixture(scope="module")

@@ -453,6 +453,7 @@ def test_ctrl_c_gives_nothing_up() -> None:
     assert keeps == [True]
 
 
+@pytest.mark.usefixtures("untold_collections")
 @pytest.mark.skipif(sys.platform == "win32", reason="signals reach no thread there")
 def test_ctrl_c_waits_for_no_stuck_maker_of_flows() -> None:
     """
@@ -470,7 +471,7 @@ def test_ctrl_c_waits_for_no_stuck_maker_of_flows() -> None:
             yield asking(number)
 
     def press() -> None:
-        is_stuck.wait(5)
+        is_stuck.wait(20)
         signal.pthread_kill(main, signal.SIGINT)
 
     presser = threading.Thread(target=press)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -292,16 +293,25 @@ def test_a_server_of_tokens_that_says_nothing_is_not_waited_for_long(
         GoogleToken(json.dumps({**account, "token_uri": f"{server.url}/token"}))()
 
 
+@pytest.mark.usefixtures("untold_collections")
 def test_ctrl_c_ends_the_wait_for_a_token(account: dict[str, Any]) -> None:
     """
     At once, and the next call asks anew.
     """
     with serving(silent(), _token("ya29.later")) as server:
         token = GoogleToken(json.dumps({**account, "token_uri": f"{server.url}/token"}))
-        timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
-        timer.start()
+
+        def press() -> None:
+            while not server.received:
+                time.sleep(0.01)
+            time.sleep(0.1)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        presser = threading.Thread(target=press)
+        presser.start()
         watch = Stopwatch()
         with pytest.raises(KeyboardInterrupt):
             token()
+        presser.join()
         assert watch.stop() < 5
         assert token() == "ya29.later"

@@ -429,14 +429,14 @@ def test_cancelling_while_the_upload_is_announced_leaves_none_open(is_background
     The answer that names it is waited for a moment, so that it can be given up.
     """
     with upload_server() as server:
-        server.announce_s = 0.3
+        server.announce_s = 0.5
         client = OpenAIClient("k", base_url=server.url)
         if is_background:
             result = client.files.create(path, "user_data", {"background": True})
-            time.sleep(0.15)
+            wait_for_first(server)
             result.cancel()
         else:
-            threading.Timer(0.15, lambda: client.close(cancel=True)).start()
+            threading.Thread(target=close_after, args=(client, server, 0.05)).start()
             result = client.files.create(path, "user_data")
         watch = Stopwatch()
         assert result.wait(20)
@@ -446,13 +446,20 @@ def test_cancelling_while_the_upload_is_announced_leaves_none_open(is_background
         client.close()
 
 
-def close_after(client: OpenAIClient, server: UploadServer, seconds: float) -> None:
+def wait_for_first(server: UploadServer) -> None:
     """
-    Close the client so long after its first request.
+    Return when the first request has come.
     """
     deadline = time.monotonic() + 20
     while not server.asked and time.monotonic() < deadline:
         time.sleep(0.005)
+
+
+def close_after(client: OpenAIClient, server: UploadServer, seconds: float) -> None:
+    """
+    Close the client so long after its first request.
+    """
+    wait_for_first(server)
     time.sleep(seconds)
     client.close(cancel=True)
 
