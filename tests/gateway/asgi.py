@@ -113,7 +113,13 @@ class Asgi:
         if parts:
             pairs.append(("content-length", str(sum(map(len, parts)))))
 
+        is_whole = False
+
         async def receive() -> Message:
+            nonlocal is_whole
+            if is_whole:
+                await asyncio.Event().wait()  # the client stays
+            is_whole = len(parts) < 2
             self.reads += 1
             part = parts.pop(0) if parts else b""
             return {"type": "http.request", "body": part, "more_body": bool(parts)}

@@ -4,7 +4,7 @@ Files: uploaded through the spool, and known by the gateway's own ids afterwards
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
@@ -20,12 +20,14 @@ from aikit.gateway.incoming.forms import single
 from aikit.gateway.incoming.line_check import FileRules
 from aikit.gateway.incoming.line_facts import LineFacts
 from aikit.gateway.limits import most_records, refusal, uploads_a_day
+from aikit.gateway.outgoing.content import content_answer
 from aikit.gateway.outgoing.errors import no_such
 from aikit.gateway.outgoing.objects import deleted_object, file_object, json_answer, list_object
 from aikit.gateway.registry.errors import UnknownCursorError
 from aikit.gateway.registry.rows import FileRow
 from aikit.gateway.routing import Endpoint
 from aikit.providers.local.api.file_rules import parse_list_query
+from aikit.resources.files.stream import OpenAIFileStreamResult
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.types.files import OpenAIFile
 from aikit.types.wire import is_id
@@ -122,6 +124,24 @@ async def retrieve_file(call: Call) -> Response:
     if row.body and row.body != body:
         await call.gateway.in_thread(call.gateway.registry.files.set_body, row.id, body)
     return json_answer(file_object(row.id, body))
+
+
+async def file_content(call: Call) -> Response:
+    """
+    Answer with the content, as it comes from the provider.
+    """
+    # https://developers.openai.com/api/reference/resources/files/methods/content (read 2026-11-21)
+    gateway, request = call.gateway, call.request
+    row = await find_file(call)
+    gateway.limits.download(call.principal, gateway.settings.max_file_downloads_per_minute)
+
+    def begin(start: int, end: int | None) -> Awaitable[OpenAIFileStreamResult]:
+        return call.ask(partial(gateway.client.files.stream, row.upstream_id), start=start, end=end)
+
+    with _gone(row):
+        return await content_answer(
+            request.headers, begin, file_id=row.id, filename=row.filename, is_head=request.method == "HEAD"
+        )
 
 
 async def delete_file(call: Call) -> Response:
@@ -248,5 +268,7 @@ ENDPOINTS: Final = (
     Endpoint("POST", "/files", create_file),
     Endpoint("GET", "/files", list_files),
     Endpoint("GET", "/files/{file_id}", retrieve_file),
+    Endpoint("GET", "/files/{file_id}/content", file_content),
+    Endpoint("HEAD", "/files/{file_id}/content", file_content),
     Endpoint("DELETE", "/files/{file_id}", delete_file),
 )

@@ -201,6 +201,37 @@ def test_a_bad_batch_file_is_refused_with_all_its_lines_and_sent_nowhere(gateway
     assert spooled(gateway) == []
 
 
+def test_a_content_comes_down_whole_and_in_part(gateway: Gateway, client: Asgi) -> None:
+    """
+    Ranges and the headers alone, for its maker only.
+    """
+    content = lines("a", "a")
+    file_id = upload(tenant_of(gateway), content, "a.jsonl", "batch").json["id"]
+    whole = client.get(f"/v1/files/{file_id}/content")
+    assert (whole.status, whole.body, whole.headers["content-length"]) == (200, content, str(len(content)))
+    assert whole.headers["content-disposition"].startswith("attachment;")
+    part = client.get(f"/v1/files/{file_id}/content", headers={"range": "bytes=3-5"})
+    assert (part.status, part.body) == (206, content[3:6])
+    assert client.get(f"/v1/files/{file_id}/content", headers={"range": "bytes=9999-"}).status == 416
+    head = client.send("HEAD", f"/v1/files/{file_id}/content")
+    assert (head.status, head.body, head.headers["content-length"]) == (200, b"", str(len(content)))
+    other = tenant_of(gateway, OTHER)
+    foreign, unknown = (other.get(f"/v1/files/{each}/content").body for each in (file_id, "file-" + "x" * 24))
+    assert foreign.replace(file_id.encode(), b"ID") == unknown.replace(b"file-" + b"x" * 24, b"ID")
+
+
+def test_downloads_are_counted_by_the_minute(tmp_path: Path) -> None:
+    """
+    One too many is a 429.
+    """
+    config = "general_settings: {max_file_downloads_per_minute: 1}\nmodel_list:\n"
+    config += "  - {model_name: m, litellm_params: {model: hosted_vllm/m, api_base: 'http://127.0.0.1:9/v1'}}\n"
+    with opened(tmp_path, config) as gateway:
+        tenant = tenant_of(gateway)
+        target = f"/v1/files/{upload(tenant, lines('m'), 'a.jsonl', 'batch').json['id']}/content"
+        assert [tenant.get(target).status for _ in range(2)] == [200, 429]
+
+
 def refused(answer: Answer) -> tuple[int, Any]:
     """
     Return status and code of an answer.

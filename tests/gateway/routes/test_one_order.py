@@ -156,6 +156,9 @@ OF_AN_ID: Final[Mapping[tuple[str, str], Sent]] = {
     ("GET", "/files/{file_id}/content"): lambda client, named: plain(
         client, "GET", f"/files/{new_file(client)}/content", named
     ),
+    ("HEAD", "/files/{file_id}/content"): lambda client, named: plain(
+        client, "HEAD", f"/files/{new_file(client)}/content", named
+    ),
     ("DELETE", "/files/{file_id}"): lambda client, named: plain(client, "DELETE", f"/files/{new_file(client)}", named),
     ("POST", "/uploads/{upload_id}/parts"): lambda client, named: form(
         client, f"/uploads/{new_upload(client)}/parts", named, "data", ("blob", b"text")
