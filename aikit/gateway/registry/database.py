@@ -9,19 +9,35 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import attrs
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, make_url, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import (
+    URL,
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    text,
+)
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from aikit.gateway.registry.errors import UnfitValueError
-from aikit.gateway.registry.schema import HEAD, SCHEMA, VERSIONS
+from aikit.gateway.registry.schema import FILES, HEAD, METADATA, SCHEMA, VERSIONS
 from aikit.storage.errors import StoreError, telling_faults
 from aikit.storage.locks import locked
 from aikit.storage.private import create_private, make_private
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 _PATIENCE_S: Final = 30
 _CONNECTIONS: Final = 8
@@ -89,7 +105,9 @@ class Database:
         """
         Return an insert that knows ``ON CONFLICT``.
         """
-        return sqlite.insert(table) if self.path is not None else postgresql.insert(table)
+        dialect = import_module(f"sqlalchemy.dialects.{self.engine.dialect.name}")  # of PostgreSQL it takes 3 MiB
+        insert: sqlite.Insert | postgresql.Insert = dialect.insert(table)
+        return insert
 
     def migrate(self) -> None:
         """
@@ -138,14 +156,21 @@ class Database:
             self._upgrade()
 
     def _upgrade(self) -> None:
-        upgrade = import_module("aikit.gateway.registry.upgrade")  # loads Alembic, which few starts need
+        """
+        Carry out the versions that are missing; in an empty database make the tables at once.
+        """
         with self._writer.begin() as connection:
             if self.path is None:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
                 if not inspect(connection).has_schema(SCHEMA):  # it may have been made for a user who may make none
                     connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
                 connection.execute(text(f"SET LOCAL search_path TO {SCHEMA}"))
-            upgrade.upgrade(connection, str(self.path or self.engine.url.render_as_string()))
+            schema = None if self.path is not None else SCHEMA
+            if any(inspect(connection).has_table(name, schema=schema) for name in (VERSIONS, FILES.name)):
+                upgrade = import_module("aikit.gateway.registry.upgrade")  # loads Alembic, which few starts need
+                upgrade.upgrade(connection, str(self.path or self.engine.url.render_as_string()))
+            else:
+                _make(connection)
 
     @contextmanager
     def _telling_faults(self) -> Iterator[None]:
@@ -241,6 +266,17 @@ def _postgresql(address: URL) -> Database:
     except ModuleNotFoundError as error:
         raise ValueError("PostgreSQL needs psycopg: pip install 'aikit-client[gateway,postgres]'") from error
     return Database(engine=engine, path=None)
+
+
+def _make(connection: Connection) -> None:
+    """
+    Make the tables of the newest version, and that of versions as Alembic has it.
+    """
+    versions = Table(VERSIONS, MetaData(), Column("version_num", String(32), nullable=False))
+    versions.append_constraint(PrimaryKeyConstraint("version_num", name=f"{VERSIONS}_pkc"))
+    METADATA.create_all(connection, checkfirst=False)
+    versions.create(connection)
+    connection.execute(versions.insert().values(version_num=HEAD))
 
 
 def _prepare(connection: Any, _record: Any) -> None:

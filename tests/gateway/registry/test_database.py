@@ -20,7 +20,7 @@ from sqlalchemy import Column, MetaData, Table, Text, delete, event, text, updat
 from aikit.gateway.registry.database import Database, _opened
 from aikit.gateway.registry.registry import Registry
 from aikit.gateway.registry.schema import FILES, HEAD, METADATA, SCHEMA, VERSIONS
-from aikit.gateway.registry.upgrade import configuration
+from aikit.gateway.registry.upgrade import configuration, upgrade
 from aikit.gateway.values import Principal
 from aikit.storage.errors import StoreError
 from tests.gateway.postgres import Postgres, running_postgres
@@ -35,11 +35,39 @@ def _differences(database: Database) -> list[Any]:
         return list(compare_metadata(MigrationContext.configure(connection, opts=options), METADATA))
 
 
+def _described(database: Database) -> list[str]:
+    """
+    Return the statements that would make the tables and indexes as they are.
+    """
+    with database.reading() as connection:
+        found = connection.execute(text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")).scalars()
+        return sorted(" ".join(statement.split()) for statement in found)
+
+
 def test_the_versions_make_the_tables(registry: Registry) -> None:
     """What the migrations make is what the code reads and writes, and the newest of them is named."""
     assert _differences(registry.database) == []
     with registry.database.reading() as connection:
         assert ScriptDirectory.from_config(configuration(connection)).get_heads() == [HEAD]
+
+
+def test_a_new_database_has_what_all_versions_make(url: str, tmp_path: Path) -> None:
+    """Tables that are made at once are those of the migrations, on both databases, and Alembic is not loaded."""
+    database = _opened(url)
+    if database.path is not None:
+        database.path.parent.mkdir(parents=True, exist_ok=True)
+    with database.writing() as connection:
+        if database.path is None:
+            connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
+            connection.execute(text(f"SET LOCAL search_path TO {SCHEMA}"))
+        upgrade(connection, "here")
+    assert _differences(database) == []
+    if database.path is not None:
+        at_once = Database.open(f"sqlite:///{tmp_path / 'other.db'}")
+        assert _described(at_once) == _described(database)
+        at_once.close()
+    database.migrate()
+    database.close()
 
 
 def test_a_database_is_used_again(url: str) -> None:
