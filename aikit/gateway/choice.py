@@ -87,7 +87,7 @@ def may_use(principal: Principal, deployment: Deployment) -> bool:
     """
     Return whether *principal* may use the account.
     """
-    return not principal.providers or not {deployment.provider, deployment.name}.isdisjoint(principal.providers)
+    return not principal.providers or not {deployment.provider, deployment.account}.isdisjoint(principal.providers)
 
 
 def require_provider(principal: Principal, deployment: Deployment) -> None:
@@ -179,7 +179,7 @@ def _narrowed(settings: GatewaySettings, left: Sequence[Deployment], said: Said)
 
 
 def _of_provider(settings: GatewaySettings, name: str) -> Sequence[Deployment]:
-    known = [each for each in settings.deployments if name in (each.provider, each.name)]
+    known = [each for each in settings.deployments if name in (each.provider, each.account)]
     if not known:
         try:
             return [settings.deployment(name)]  # a name that it had when there were fewer or more of its kind

@@ -5,9 +5,12 @@ Who calls the gateway, and the accounts that it calls.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
+
+LINES: Final = "+lines"
+"""Ends the names of deployments whose lines are run here, while the same account may have batches of its own."""
 
 
 @attrs.frozen(kw_only=True)
@@ -38,6 +41,11 @@ class Deployment:
     api_base: str = ""
     prices: Mapping[str, Any] = attrs.field(factory=dict)
     runs_lines: bool = False
+
+    @property
+    def account(self) -> str:
+        """The name by which programs call it, in whichever form."""
+        return self.name.removesuffix(LINES)
 
     def model_for(self, model_name: str) -> str | None:
         """

@@ -50,7 +50,7 @@ def test_check_prints_deployments_and_what_is_not_heeded(aikit: Here, config: Pa
     assert ran.code == 0
     assert ran.fields == [
         ["openai", "openai", "-", "https://api.openai.com/v1", "its own", "yes"],
-        ["llama", "hosted_vllm", "llama = meta/llama", "http://127.0.0.1:8000/v1", "run by the gateway", "-"],
+        ["llama+lines", "hosted_vllm", "llama = meta/llama", "http://127.0.0.1:8000/v1", "run by the gateway", "-"],
     ]
     assert f"note: {config}:11: general_settings.alerting is not used by this gateway" in ran.err
     assert "note: good for this machine alone: the master key is one that is publicly known" in ran.err
@@ -60,9 +60,9 @@ def test_check_prints_deployments_and_what_is_not_heeded(aikit: Here, config: Pa
         "master_key": "set",
         "max_file_size_bytes": 1024 * 1024,
     }
-    assert [one["name"] for one in as_json.json["deployments"]] == ["openai", "llama"]
+    assert [one["name"] for one in as_json.json["deployments"]] == ["openai", "llama+lines"]
     assert "hidden" not in ran.out + ran.err + as_json.out + as_json.err
-    assert aikit("gateway", "check", config, "-q").out == "openai\nllama\n"
+    assert aikit("gateway", "check", config, "-q").out == "openai\nllama+lines\n"
 
 
 def test_check_tells_all_that_is_wrong(aikit: Here, config: Path) -> None:

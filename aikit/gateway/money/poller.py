@@ -131,7 +131,7 @@ class Poller:
         """
         Take back what this process had leased before it was killed, and have batches go on that are run here.
         """
-        here = [one.name for one in self.gateway.settings.deployments if one.runs_lines or one.provider == "local"]
+        here = [one.name for one in self.gateway.settings.forms if one.runs_lines or one.provider == "local"]
         while True:
             try:
                 await self.gateway.in_thread(self.gateway.registry.batches.take_back, self.name, here)

@@ -176,8 +176,11 @@ async def give_up(gateway: Means, row: BatchRow, why: str) -> bool:
         await gateway.in_thread(gateway.registry.batches.update, row.id, status="expired", body=body)
         batch = batch_in(row)
     log.warning("batch %s is booked at an unknown cost: %s", row.id, why)
-    deployments = {one.name: one for one in gateway.settings.deployments}
-    return await _book(gateway, row, batch, nothing_known(why), deployments.get(row.deployment))
+    try:
+        deployment = gateway.settings.deployment(row.deployment)
+    except KeyError:
+        deployment = None
+    return await _book(gateway, row, batch, nothing_known(why), deployment)
 
 
 async def _book(

@@ -15,7 +15,7 @@ from typing import Any, Final
 import attrs
 
 from aikit.gateway.settings.prices import prices_of, unused_prices
-from aikit.gateway.values import Deployment
+from aikit.gateway.values import LINES, Deployment
 from aikit.http.headers import is_secret, redacted
 from aikit.providers.config.file import ProviderFile, file_of
 from aikit.providers.config.litellm_entries import LiteLLM, LiteLLMEntry
@@ -29,8 +29,6 @@ _WITHOUT_BATCHES: Final = frozenset(("hosted_vllm", "ollama", "ollama_chat", "ll
 _WITH_BATCHES: Final = frozenset(("openai", "custom_openai", "openai_like", "text-completion-openai"))
 """LiteLLM's providers that mostly have batches, at other addresses than OpenAI's maybe not."""
 _HAVE_BATCHES: Final = ("api.openai.com", ".azure.com")
-_LINES: Final = "+lines"
-_NATIVE: Final = "+native"
 _HOMES: Final = "gateway-runs"
 _VARIABLE: Final = "os.environ/"
 _TELLING: Final = frozenset(
@@ -53,6 +51,8 @@ class Accounts:
         others: Name of a deployment → the same account in its other form, with batches of its own or lines that are
             run here.
 
+        unsure: Names of deployments of which only the server knows the form.
+
         aliases: Name that a deployment has beside others of its kind → the name that it has now.
 
         warnings: What is not heeded, with file and line.
@@ -63,6 +63,7 @@ class Accounts:
     deployments: tuple[Deployment, ...]
     providers: Providers
     others: Mapping[str, Deployment] = attrs.field(factory=dict)
+    unsure: frozenset[str] = frozenset()
     aliases: Mapping[str, str] = attrs.field(factory=dict)
     warnings: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
@@ -105,16 +106,22 @@ def accounts_of(path: Path, found: LiteLLM, home: Path) -> Accounts:
             configured = providers.look_up(name)
             made[name] = _deployment(name, entry, configured.settings)
         except ValueError as error:
-            problems += [] if name.endswith((_LINES, _NATIVE)) else [str(error)]
+            problems += [] if name.endswith(LINES) else [str(error)]
         else:
             warnings += [*configured.warnings, *_keyless(entry, configured.settings), *unused_prices(entry)]
     if not made and not problems:
         problems.append(f"{path} has no account of a provider that aikit knows, so there is nothing to serve; add one")
-    second = {one.name: made[name] for one in named for name in (one.name + _LINES, one.name + _NATIVE) if name in made}
+    pairs = [(made[one.name], made.get(one.name + LINES), one.entry) for one in named if one.name in made]
+    usual = [(one, lines) if lines is None or not _runs_lines(entry) else (lines, one) for one, lines, entry in pairs]
     return Accounts(
-        deployments=tuple(made[one.name] for one in named if one.name in made),
+        deployments=tuple(one for one, _ in usual),
         providers=providers,
-        others=second,
+        others={one.name: other for one, other in usual if other is not None},
+        unsure=frozenset(
+            one.name
+            for (one, other), (_, _, entry) in zip(usual, pairs, strict=True)
+            if other is not None and not _is_told(entry)
+        ),
         aliases={one.called: one.name for one in reversed(named)} | {one.own: one.name for one in named},
         warnings=tuple(dict.fromkeys(warnings)),
         problems=tuple(dict.fromkeys(problems)),
@@ -202,19 +209,24 @@ def _as_folder(name: str) -> str:
 
 def _forms(one: _Named, home: Path) -> dict[str, LiteLLMEntry]:
     """
-    Return the entry as it is probably meant, and in its other form where only the server knows whether it has batches.
-
-    One whose lines are run here is of the embedded provider, with *home*.
+    Return the entry by its name, and, if its server may have no batches, as one of the embedded provider with *home*.
     """
     entry, settings = one.entry, one.entry.settings
-    is_sure = not entry.is_model or entry.info.get("mode") == "batch" or isinstance(settings, str)
-    if isinstance(settings, str) or is_sure or entry.provider not in _WITHOUT_BATCHES | _WITH_BATCHES:
+    is_server = entry.is_model and entry.provider in _WITHOUT_BATCHES | _WITH_BATCHES
+    if isinstance(settings, str) or not is_server or "baseURL" not in settings:
+        return {one.name: entry}
+    if any(host in settings["baseURL"] for host in _HAVE_BATCHES):
         return {one.name: entry}
     lines = attrs.evolve(entry, settings={**settings, "kind": LOCAL, "home": str(home)})
-    if entry.provider in _WITHOUT_BATCHES:
-        return {one.name: lines, one.name + _NATIVE: entry}
-    is_known = "baseURL" not in settings or any(host in settings["baseURL"] for host in _HAVE_BATCHES)
-    return {one.name: entry} if is_known else {one.name: entry, one.name + _LINES: lines}
+    return {one.name: entry, one.name + LINES: lines}
+
+
+def _is_told(entry: LiteLLMEntry) -> bool:
+    return entry.info.get("mode") == "batch"
+
+
+def _runs_lines(entry: LiteLLMEntry) -> bool:
+    return entry.provider in _WITHOUT_BATCHES and not _is_told(entry)
 
 
 def _deployment(name: str, entry: LiteLLMEntry, settings: ProviderSettings) -> Deployment:

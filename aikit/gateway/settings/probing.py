@@ -28,7 +28,7 @@ def probed(settings: GatewaySettings) -> GatewaySettings:
     or no page there, has its lines run here; one that answers in any other way has batches of its own; and one that
     does not answer is taken for what its provider usually is.
     """
-    if not settings.others:
+    if not settings.unsure:
         return settings
     has_files = _asked(settings)
     fitting = {one.name: _fitting(settings, one, has_files=has_files.get(one.api_base)) for one in settings.deployments}
@@ -45,8 +45,8 @@ def probed(settings: GatewaySettings) -> GatewaySettings:
 
 
 def _fitting(settings: GatewaySettings, usual: Deployment, *, has_files: bool | None) -> Deployment:
-    other = settings.others.get(usual.name)
-    return other if other is not None and has_files is not None and other.runs_lines != has_files else usual
+    other = settings.others[usual.name] if usual.name in settings.unsure else usual
+    return other if has_files is not None and other.runs_lines != has_files else usual
 
 
 def _asked(settings: GatewaySettings) -> dict[str, bool | None]:
@@ -54,7 +54,7 @@ def _asked(settings: GatewaySettings) -> dict[str, bool | None]:
     Return, by addresses, whether there are files; ``None`` without an answer.
     """
     options: Mapping[str, Any] = {"timeout": _PATIENCE_S, "max_retries": 0, "limit": 1, "background": True}
-    pairs = [(one, settings.others[one.name]) for one in settings.deployments if one.name in settings.others]
+    pairs = [(one, settings.others[one.name]) for one in settings.deployments if one.name in settings.unsure]
     native = {one.api_base: one if other.runs_lines else other for one, other in pairs}
     until = time.monotonic() + _PATIENCE_S
     client = client_of(settings, ledger=False, max_workers=min(len(native), _AT_ONCE))

@@ -64,6 +64,7 @@ def read_settings(
         providers=accounts.providers,
         default=accounts.default,
         others=accounts.others,
+        unsure=accounts.unsure,
         aliases=accounts.aliases,
         home=home,
         spool=spool or home / _SPOOL,

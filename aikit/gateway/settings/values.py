@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from aikit.gateway.values import Deployment
+from aikit.gateway.values import LINES, Deployment
 from aikit.providers.config.providers import Providers
 
 
@@ -47,7 +47,9 @@ class GatewaySettings:
         spool: Folder for bodies on their way.
 
         others: Name of a deployment → the same account in its other form, with batches of its own or lines that are
-            run here. Which is right only the server knows.
+            run here.
+
+        unsure: Names of deployments of which only the server knows the form.
 
         aliases: Name that a deployment had, or may have → the name that it has.
 
@@ -72,6 +74,7 @@ class GatewaySettings:
     home: Path
     spool: Path
     others: Mapping[str, Deployment] = attrs.field(factory=dict)
+    unsure: frozenset[str] = frozenset()
     aliases: Mapping[str, str] = attrs.field(factory=dict)
     max_file_size_bytes: int | None = None
     max_request_size_bytes: int | None = None
@@ -90,8 +93,12 @@ class GatewaySettings:
 
     @_by_name.default
     def _by_name_of_all(self) -> Mapping[str, Deployment]:
-        named = {one.name: one for one in (*self.others.values(), *self.deployments)}
-        return {alias: named[name] for alias, name in self.aliases.items()} | named
+        return {one.name: one for one in self.forms}
+
+    @property
+    def forms(self) -> tuple[Deployment, ...]:
+        """All deployments, those that have two forms in both."""
+        return *self.others.values(), *self.deployments
 
     @property
     def database_kind(self) -> str:
@@ -116,7 +123,8 @@ class GatewaySettings:
         Raises:
             KeyError: There is none.
         """
-        return self._by_name[name]
+        base = name.removesuffix(LINES)
+        return self._by_name[self.aliases.get(base, base) + name[len(base) :]]
 
     def of_model(self, model_name: str) -> Deployment | None:
         """

@@ -52,7 +52,8 @@ def test_a_server_without_files_has_its_lines_run_here(
     assert after.of_model("llama") is after.deployments[0]
     for settings in (before, after):
         assert settings.deployment(after.deployments[0].name) == after.deployments[0]
-        assert settings.deployment("llama") == before.deployments[0]
+        assert not settings.deployment("llama").runs_lines
+        assert settings.deployment("llama+lines").runs_lines
         assert settings.providers.get(after.deployments[0].name).is_embedded == runs_lines
 
 
@@ -75,7 +76,9 @@ def test_nobody_is_asked_who_need_not_be(tmp_path: Path) -> None:
     """
     Neither entries with the mode batch, nor OpenAI itself, nor those of other kinds.
     """
-    assert _read(tmp_path, "hosted_vllm", "http://127.0.0.1:1/v1", "{mode: batch}").others == {}
+    told = _read(tmp_path, "hosted_vllm", "http://127.0.0.1:1/v1", "{mode: batch}")
+    assert (told.unsure, told.deployments[0].runs_lines) == (frozenset(), False)
+    assert told.deployment("llama+lines").runs_lines  # as it was before the mode was told
     assert _read(tmp_path, "openai", "https://api.openai.com/v1").others == {}
     assert _read(tmp_path, "openai", "https://eu.api.openai.com/v1").others == {}
     settings = _read(tmp_path, "azure", "https://res.example")

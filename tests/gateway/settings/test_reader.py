@@ -104,7 +104,7 @@ def test_one_client_reaches_every_account_with_its_own_key(tmp_path: Path) -> No
         assert found[4].kind == "local"
         assert found[4].home is not None
         assert found[4].home.parent == tmp_path / "home" / "gateway-runs"
-        assert client.files.list({"provider": "llama"}).files == ()
+        assert client.files.list({"provider": "llama+lines"}).files == ()
         assert found[4].home.is_dir()
 
 
