@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from aikit.gateway.registry.cache import Cache
 from aikit.gateway.registry.columns import cleaned_money, is_fit, summed, sums_of
 from aikit.gateway.registry.database import Database
-from aikit.gateway.registry.keys import Keys, budget_left, charge
+from aikit.gateway.registry.keys import Keys, budget_left, charge, of_owner
 from aikit.gateway.registry.paging import Order, owned, read_page, values_of
 from aikit.gateway.registry.rows import BatchRow, Held, Page, SpendRow
 from aikit.gateway.registry.schema import BATCHES
@@ -200,7 +200,7 @@ class Batches:
         Args:
             batch_id: Of the batch.
 
-            spend: What it cost; its *token* and *batch_id* are set to the batch's.
+            spend: What it cost; its *token* and *batch_id* are set to the batch's, user and team to its key's.
 
             fence: Number of the lease under which it was counted; ``None`` where no lease is needed.
 
@@ -215,7 +215,7 @@ class Batches:
             row = self._locked(connection, batch_id, fence)
             if row is None or row.is_booked or (fence is not None and self._is_over(row)):
                 return False
-            spend = attrs.evolve(spend, batch_id=batch_id, token=row.owner, number=0)
+            spend = of_owner(connection, attrs.evolve(spend, batch_id=batch_id, token=row.owner, number=0))
             insert_spend(connection, attrs.evolve(spend, booked_at=spend.booked_at or self.clock()))
             values = {"is_booked": True, "cost": cleaned_money(spend.cost), "next_poll_at": None, "leased_until": None}
             changes = values | ({} if body is None else {"body": body})

@@ -23,7 +23,7 @@ from aikit.gateway.registry.database import Database
 from aikit.gateway.registry.errors import DuplicateError
 from aikit.gateway.registry.paging import Order, read_page, values_of
 from aikit.gateway.registry.periods import next_reset
-from aikit.gateway.registry.rows import KeyRow, Page
+from aikit.gateway.registry.rows import KeyRow, Page, SpendRow
 from aikit.gateway.registry.schema import KEYS
 
 _HASH: Final = re.compile("[0-9a-f]{64}", re.ASCII)
@@ -245,6 +245,15 @@ def budget_left(connection: Connection, token: str | None, now: float) -> Decima
         return None
     key = begun_anew(KeyRow(**values_of(row)), now)
     return None if key.max_budget is None else key.max_budget - key.spend
+
+
+def of_owner(connection: Connection, spend: SpendRow) -> SpendRow:
+    """
+    Return *spend* with user and team of its key, where it names none.
+    """
+    query = select(KEYS.c.user_id, KEYS.c.team_id).where(KEYS.c.token == spend.token)
+    user_id, team_id = connection.execute(query).one_or_none() or (None, None)
+    return attrs.evolve(spend, user_id=spend.user_id or user_id, team_id=spend.team_id or team_id)
 
 
 def charge(connection: Connection, token: str | None, cost: Decimal | None, now: float) -> None:

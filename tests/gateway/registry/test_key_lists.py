@@ -68,3 +68,17 @@ def test_rows_of_money_are_counted(registry: Registry) -> None:
     assert registry.spend.count() == registry.spend.count(token=owner) == 3
     assert registry.spend.count(token="x") == registry.spend.count(user_id="\0") == 0
     assert registry.spend.total().bookings == 3
+
+
+def test_what_is_booked_has_user_and_team_of_its_key(registry: Registry) -> None:
+    """
+    So that it is found by them; where the key is gone, or has none, it has none.
+    """
+    owner = registry.keys.add(key("sk-x", user_id="u", team_id="t")).token
+    for token in (owner, "gone", None):
+        row = batch(owner=token)
+        registry.batches.add(row)
+        registry.batches.book(row.id, spend(row.id))
+    (found,) = registry.spend.logs(user_id="u")
+    assert (found.token, found.team_id) == (owner, "t")
+    assert registry.spend.count() == 3
