@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, insert, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from aikit.gateway.registry.cache import Cache
@@ -27,6 +27,8 @@ ENDED: Final = ("completed", "failed", "expired", "cancelled")
 _CHANGING: Final = frozenset(
     ("upstream_id", "output_file_id", "error_file_id", "status", "body", "facts", "intent", "estimate", "next_poll_at")
 )
+
+_BY_ID: Final = select(BATCHES).where(BATCHES.c.id == bindparam("id"))
 
 
 @attrs.define(eq=False)
@@ -276,7 +278,7 @@ class Batches:
         if not is_fit(batch_id):
             return None
         with self.database.reading() as connection:
-            row = connection.execute(select(BATCHES).where(BATCHES.c.id == batch_id)).first()
+            row = connection.execute(_BY_ID, {"id": batch_id}).first()
         return None if row is None else _batch(row)
 
     @staticmethod

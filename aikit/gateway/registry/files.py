@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from aikit.gateway.registry.cache import Cache
@@ -21,6 +21,7 @@ from aikit.gateway.registry.schema import FILES
 from aikit.gateway.values import Principal
 
 _KEPT_S: Final = 30 * 86_400
+_BY_ID: Final = select(FILES).where(FILES.c.id == bindparam("id"), FILES.c.deleted_at.is_(None))
 
 
 @attrs.define(eq=False)
@@ -147,8 +148,7 @@ class Files:
         if not is_fit(file_id):
             return None
         with self.database.reading() as connection:
-            query = select(FILES).where(FILES.c.id == file_id, FILES.c.deleted_at.is_(None))
-            row = connection.execute(query).first()
+            row = connection.execute(_BY_ID, {"id": file_id}).first()
         return None if row is None else _file(row)
 
     def _made_by(self, batch_id: str, role: str) -> FileRow | None:
