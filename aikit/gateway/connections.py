@@ -147,15 +147,15 @@ class Connection(HttpToolsProtocol):
         End.
         """
         self.config.waiting.remove(self)
-        self._link.is_over = True
         super().connection_lost(exc)
+        self._link.let_go()  # what came of a body is not to wait for the collector of cycles
 
     def data_received(self, data: bytes) -> None:
         """
         Take what came; after an answer that ended the connection, forget it.
         """
         if self.is_deaf or self._link.is_closing():
-            self._link.count_left_over(len(data))
+            self._link.count_left_over(len(data), self.bounds.left_over_max_bytes)
             return
         if self.is_in_head:
             if not self._head_bytes:
@@ -271,8 +271,6 @@ class Connection(HttpToolsProtocol):
         """
         End the connection if the client has had its time; called each second.
         """
-        if self._link.is_over:
-            return
         unread = self._link.get_write_buffer_size()
         if not unread or self._unread is None or self._unread[0] != unread:
             self._unread = (unread, now) if unread else None
@@ -331,17 +329,22 @@ class _Link:
 
     def __init__(self, transport: Any, connection: Connection) -> None:
         self._transport = transport
-        self._connection = connection
+        self._connection: Connection | None = connection
         self.write = transport.write
         self._is_lingering = False
         self._left_over = 0
-        self.is_over = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
+    def let_go(self) -> None:
+        """
+        Know nothing of the connection any more: it is over.
+        """
+        self._connection = None
+
     def resume_reading(self) -> None:
-        if self._connection.is_in_body:
+        if self._connection is not None and self._connection.is_in_body:
             self.set_read_size(_BODY_READ_BYTES)
         self._transport.resume_reading()
 
@@ -349,10 +352,10 @@ class _Link:
         return self._is_lingering or self._transport.is_closing()
 
     def close(self) -> None:
-        if self.is_closing():
+        connection = self._connection
+        if connection is None or self.is_closing():
             return
-        bounds = self._connection.bounds
-        if not self._connection.is_in_body and not self._connection.is_deaf:
+        if not connection.is_in_body and not connection.is_deaf:
             self._transport.close()
             return
         self._is_lingering = True
@@ -360,14 +363,14 @@ class _Link:
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self._transport.resume_reading()
-        self._connection.loop.call_later(bounds.linger_s, self._transport.abort)
+        connection.loop.call_later(connection.bounds.linger_s, self._transport.abort)
 
-    def count_left_over(self, size: int) -> None:
+    def count_left_over(self, size: int, most: int) -> None:
         """
-        Count what came after the answer; beyond the bound it is not read any more.
+        Count what came after the answer; beyond *most* bytes it is not read any more.
         """
         self._left_over += size
-        if self._left_over > self._connection.bounds.left_over_max_bytes:
+        if self._left_over > most:
             self._transport.pause_reading()
 
     def set_read_size(self, size: int) -> None:
