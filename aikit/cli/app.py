@@ -17,6 +17,7 @@ from aikit import __version__
 from aikit.cli.options import Command, Group
 from aikit.cli.output import Exit, forget, leave_now, naming_stdout, tell
 from aikit.cli.safety import safe, safe_json
+from aikit.storage.errors import StoreError
 from aikit.types.errors import OpenAIError
 
 if TYPE_CHECKING:  # what commands are loaded from by name: programs that freeze others look for it here
@@ -95,7 +96,7 @@ def run(argv: Sequence[str]) -> int:
         name = f"{safe(str(error.filename))}: " if error.filename else ""
         _complain(f"{name}{error.strerror or error}")
         return Exit.REFUSED
-    except OpenAIError as error:  # of a machine that lacks what a command needs
+    except (OpenAIError, StoreError) as error:  # of a machine that lacks what a command needs
         _complain(safe(str(error)))
         return Exit.REFUSED
     except Exception as error:  # noqa: BLE001  people get a sentence, not a traceback

@@ -102,7 +102,7 @@ def test_a_configuration_is_read_anew_unless_it_is_wrong(tmp_path: Path) -> None
 @pytest.mark.slow
 def test_what_cannot_start_says_why_in_sentences(tmp_path: Path) -> None:
     """
-    A port that is taken, a known key at an address for all, and a configuration that is not there.
+    A port that is taken, a known key at an address for all, no configuration there, and no database there.
     """
     config = tmp_path / "config.yaml"
     config.write_text("general_settings: {master_key: sk-1234}\n")
@@ -112,6 +112,12 @@ def test_what_cannot_start_says_why_in_sentences(tmp_path: Path) -> None:
     with _started(tmp_path, "--config", tmp_path / "none.yaml") as program:
         assert program.process.wait(60) == 2
         assert program.wait_for("none.yaml cannot be read: No such file")
+    config.write_text("general_settings: {database_url: 'postgresql://u:hidden@127.0.0.1:1/d'}\n")
+    with _started(tmp_path, "--config", config) as program:
+        assert program.process.wait(60) == 1
+        log = program.wait_for("cannot be used")
+        assert log.startswith("error: the database postgresql+psycopg://u:***@127.0.0.1:1/d")
+        assert "bug" not in log
     with _started(tmp_path) as program:
         port = program.url.rpartition(":")[2].removesuffix("/v1")
         with _started(tmp_path, "--port", port) as second:
