@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
+import attrs
 from starlette.responses import Response
 
 from aikit.gateway.attribution import attribution_of
@@ -18,16 +19,18 @@ from aikit.gateway.ids import new_id
 from aikit.gateway.incoming.json_body import receive_json
 from aikit.gateway.money.creating import create, estimate_for, hold, intent_for, require_same
 from aikit.gateway.money.watching import note
-from aikit.gateway.outgoing.batch_objects import batch_object, with_own_ids
+from aikit.gateway.outgoing.batch_objects import batch_object, body_of, with_own_ids
 from aikit.gateway.outgoing.errors import no_such
 from aikit.gateway.outgoing.objects import json_answer, list_object
 from aikit.gateway.registry.batches import ENDED
 from aikit.gateway.registry.errors import UnknownCursorError
 from aikit.gateway.registry.rows import BatchRow, FileRow
 from aikit.gateway.routes.batch_orders import Order, order_in, page_in
+from aikit.gateway.routes.files import find_file
 from aikit.gateway.routing import Endpoint
 from aikit.resources.batches.results import OpenAIBatchResult
-from aikit.types.errors import OpenAIError
+from aikit.types.errors import OpenAIError, Rejected
+from aikit.types.wire import is_id
 
 _VALIDATING: Final = "validating"
 
@@ -38,7 +41,7 @@ async def create_batch(call: Call) -> Response:
     """
     fields = await receive_json(call.request)
     order = order_in(fields)
-    file = await _own_file(call, order.input_file_id)
+    file = await find_file(call, order.input_file_id, "input_file_id", fields)
     deployment = call.choose(fields, file)
     estimate = await estimate_for(call, file, deployment)
     require_models(call.principal, () if estimate is None else estimate.models, deployment)
@@ -74,6 +77,8 @@ async def retrieve_batch(call: Call) -> Response:
     Answer with a batch as its provider tells it now; one that is over and booked is known here.
     """
     row = await _own_batch(call)
+    if row is None:
+        return await _answer_of_provider(call, call.gateway.client.batches.retrieve)
     if not row.is_booked:
         call.choose(row=row)
         row = await _asked(call, row, call.gateway.client.batches.retrieve)
@@ -104,6 +109,8 @@ async def cancel_batch(call: Call) -> Response:
     Ask the provider to stop working on a batch; what is done by then stays its owner's.
     """
     row = await _own_batch(call)
+    if row is None:
+        return await _answer_of_provider(call, call.gateway.client.batches.cancel)
     if row.status not in ENDED:
         call.choose(row=row)
         row = await _asked(call, row, call.gateway.client.batches.cancel)
@@ -114,19 +121,36 @@ async def cancel_batch(call: Call) -> Response:
     return _answer(call, row)
 
 
-async def _own_file(call: Call, file_id: str) -> FileRow:
-    file = await call.gateway.in_thread(call.gateway.registry.files.get, file_id, call.principal)
-    if file is None:
-        raise no_such("File", file_id, "input_file_id")
-    return file
-
-
-async def _own_batch(call: Call) -> BatchRow:
+async def _own_batch(call: Call) -> BatchRow | None:
+    """
+    Return the row of the batch of the address; ``None`` for one that the master key may name as its provider does.
+    """
     batch_id = call.ids["batch_id"]
     row = await call.gateway.in_thread(call.gateway.registry.batches.get, batch_id, call.principal)
+    if row is None and call.principal.is_admin and is_id(batch_id):
+        return None
     if row is None or row.upstream_id is None:
         raise no_such("Batch", batch_id)
     return row
+
+
+async def _answer_of_provider(call: Call, ask: Callable[..., OpenAIBatchResult]) -> Response:
+    """
+    Answer about a batch that the registry does not know, with the provider's own ids.
+    """
+    batch_id, deployment = call.ids["batch_id"], call.choose()
+    try:
+        result = await call.ask(partial(ask, batch_id))
+    except Rejected as error:
+        if error.errors[0].status == 404:
+            raise no_such("Batch", batch_id) from None
+        raise
+    if result.batch is None:
+        raise no_such("Batch", batch_id)
+    names = ("id", "input_file_id", "output_file_id", "error_file_id", "endpoint", "created_at", "status")
+    told = {name: getattr(result.batch, name) for name in names}
+    row = BatchRow(deployment=deployment.name, upstream_id=batch_id, owner=None, **told)
+    return _answer(call, attrs.evolve(row, body=body_of(result.batch, row) | {"metadata": result.batch.metadata}))
 
 
 async def _asked(call: Call, row: BatchRow, ask: Callable[..., OpenAIBatchResult]) -> BatchRow:

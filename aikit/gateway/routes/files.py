@@ -51,7 +51,7 @@ async def create_file(call: Call) -> Response:
         purpose = single(spooled.fields, "purpose") or ""
         if spooled.facts is not None:
             require_models(call.principal, spooled.facts.models, deployment)
-            await _count_upload(call)
+            await count_batch_file(call)
         sent = partial(gateway.client.files.create, spooled.source, purpose)
         result = await call.ask(sent, filename=spooled.filename, expires_after=_expiry(spooled.fields))
     told = attribution_of(call.request.headers, spooled.fields, call.principal.metadata)
@@ -161,7 +161,9 @@ async def delete_file(call: Call) -> Response:
     return json_answer(deleted_object(row.id))
 
 
-async def find_file(call: Call, file_id: str | None = None, param: str = "id") -> FileRow:
+async def find_file(
+    call: Call, file_id: str | None = None, param: str = "id", fields: Mapping[str, Any] | None = None
+) -> FileRow:
     """
     Return the row of a file that the caller may see, with its account chosen.
 
@@ -173,6 +175,8 @@ async def find_file(call: Call, file_id: str | None = None, param: str = "id") -
         file_id: That of the address unless told.
 
         param: Where it stood.
+
+        fields: Of the JSON body.
 
     Raises:
         OpenAIError: There is no such file, or it is another key's.
@@ -187,7 +191,7 @@ async def find_file(call: Call, file_id: str | None = None, param: str = "id") -
         raise no_such("File", wanted, param)
     return FileRow(
         id=wanted,
-        deployment=call.choose().name,
+        deployment=call.choose(fields).name,
         upstream_id=wanted,
         owner=None,
         purpose="",
@@ -214,7 +218,13 @@ def _rules(call: Call, fields: Mapping[str, Any]) -> FileRules:
     )
 
 
-async def _count_upload(call: Call) -> None:
+async def count_batch_file(call: Call) -> None:
+    """
+    Count a file for a batch among the key's uploads of the day.
+
+    Raises:
+        OpenAIError: There were as many as the key may upload; status 429.
+    """
     gateway, now = call.gateway, call.gateway.clock()
     limit = uploads_a_day(call.principal, gateway.settings.max_batch_file_uploads_per_day)
     if limit is None:

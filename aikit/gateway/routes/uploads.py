@@ -21,7 +21,7 @@ from aikit.gateway.incoming.refusals import file_too_large
 from aikit.gateway.outgoing.errors import no_such, shown
 from aikit.gateway.outgoing.objects import file_object, json_answer, part_object, upload_object
 from aikit.gateway.registry.rows import PartRow, UploadRow
-from aikit.gateway.routes.files import keep_file
+from aikit.gateway.routes.files import count_batch_file, keep_file
 from aikit.gateway.routing import Endpoint
 from aikit.gateway.settings import GatewaySettings
 from aikit.providers.local.api.uploads import parse_upload, part_ids_in
@@ -57,6 +57,8 @@ async def create_upload(call: Call) -> Response:
     parse_upload(asked)
     require_purpose(call.principal, asked["purpose"])
     _require_small(gateway.settings, asked)
+    if asked["purpose"] == "batch":
+        await count_batch_file(call)
     create = partial(gateway.client.uploads.create, asked["filename"], asked["purpose"], asked["bytes"])
     result = await call.ask(create, mime_type=asked["mime_type"], expires_after=asked.get("expires_after"))
     if result.upload is None:

@@ -255,3 +255,26 @@ def test_the_cost_is_on_the_batch_when_it_is_seen_to_be_over(home: House) -> Non
 def _principal(client: Any) -> Any:
     row = client.app.gateway.registry.keys.by_key(client.key)
     return row.principal()
+
+
+def test_the_master_key_may_name_files_and_batches_as_their_provider_does(home: House) -> None:
+    """
+    What was made without the gateway goes on, under the provider's ids; no other key sees it.
+    """
+    client, local = home.gateway.client, {"provider": "local"}
+    file = client.files.create(lines(), "batch", {"filename": "a.jsonl", **local}).throw().file
+    assert file is not None
+    batch = client.batches.create(file.id, ENDPOINT, {**local, "metadata": {"a": "b"}}).throw().batch
+    assert batch is not None
+    client.batches.wait(batch.id, local).throw()
+    told = home.admin.get(f"/v1/batches/{batch.id}").json
+    assert (told["id"], told["input_file_id"], told["status"]) == (batch.id, file.id, "completed")
+    assert told["metadata"]["a"] == "b"
+    assert home.admin.get(f"/v1/files/{told['output_file_id']}/content").status == 200
+    assert home.admin.post(f"/v1/batches/{batch.id}/cancel").status in {400, 409}
+    assert home.admin.get("/v1/batches/batch_nothing").status == 404
+    created = home.create(file.id).json
+    assert (created["input_file_id"], created["id"][:6]) == (file.id, "batch_")
+    tenant = home.key()
+    for answer in (tenant.get(f"/v1/batches/{batch.id}"), home.create(file.id, tenant)):
+        assert answer.status == 404

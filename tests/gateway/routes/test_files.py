@@ -273,6 +273,8 @@ def test_batch_files_are_counted_by_the_day(tmp_path: Path) -> None:
         answer = upload(tenant, lines("a"), "a.jsonl", "batch")
         assert (answer.status, answer.error["type"]) == (429, "rate_limit_error")
         assert 0 < int(answer.headers["retry-after"]) <= 86_401
+        order = {"filename": "a.jsonl", "purpose": "batch", "bytes": 9, "mime_type": "application/jsonl"}
+        assert tenant.post("/v1/uploads", order).status == 429
 
 
 def test_an_expiry_is_passed_on(client: Asgi) -> None:
