@@ -37,9 +37,16 @@ def document(endpoints: Iterable[Endpoint], *, is_keyed: bool) -> dict[str, Any]
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
         path = endpoint.template if endpoint.is_own else _PREFIX + endpoint.template
-        said = operations[f"{endpoint.method} {endpoint.template}"]
+        said = operations[described_by(endpoint)]
         paths.setdefault(path, {})[endpoint.method.lower()] = _operation(endpoint, said)
     return {**told, "paths": paths}
+
+
+def described_by(endpoint: Endpoint) -> str:
+    """
+    Return the key under which `openapi.json` describes *endpoint*; HEAD is GET without a body.
+    """
+    return f"{'GET' if endpoint.method == 'HEAD' else endpoint.method} {endpoint.template}"
 
 
 def _operation(endpoint: Endpoint, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,6 +58,8 @@ def _operation(endpoint: Endpoint, said: Mapping[str, Any]) -> dict[str, Any]:
     ]
     parameters = [*named, *said.get("parameters", ()), *chosen]
     responses = dict(said["responses"]) | {"default": _reference("responses", "Error")}
+    if endpoint.method == "HEAD":
+        responses = {status: {"description": told["description"]} for status, told in said["responses"].items()}
     operation = {**said, "operationId": _id_of(endpoint), "responses": responses}
     if parameters:
         operation["parameters"] = parameters

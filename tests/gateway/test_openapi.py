@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from openapi_core import OpenAPI
 
 from aikit.gateway.app import ENDPOINTS as ALL
 from aikit.gateway.app import make_app
-from aikit.gateway.openapi import document
+from aikit.gateway.openapi import described_by, document
 from aikit.gateway.routes import absent
 from tests.gateway.asgi import Asgi
 from tests.gateway.gateways import opened
@@ -42,6 +43,14 @@ def test_the_document_has_every_address_that_is_served(client: Asgi) -> None:
     served = {(each.method, each.template if each.is_own else f"/v1{each.template}") for each in ENDPOINTS}
     assert found.status == 200
     assert _addresses(found.json) == served
+
+
+def test_nothing_is_told_of_addresses_that_are_not_served() -> None:
+    """
+    What `openapi.json` describes is there.
+    """
+    told = json.loads(files("aikit.gateway").joinpath("openapi.json").read_text("utf-8"))["operations"]
+    assert set(told) == {described_by(each) for each in ENDPOINTS}
 
 
 def test_the_document_is_valid() -> None:

@@ -22,8 +22,9 @@ from aikit.providers.config.litellm_entries import LiteLLM, LiteLLMEntry
 from aikit.providers.config.logins import is_signed
 from aikit.providers.config.providers import Providers
 from aikit.providers.config.settings import ProviderSettings
-from aikit.providers.kinds import KINDS, LOCAL, OPENAI
+from aikit.providers.kinds import KINDS, LOCAL
 
+_FIRST: Final = "openai"  # LiteLLM's name
 _WITHOUT_BATCHES: Final = frozenset(("hosted_vllm", "ollama", "ollama_chat", "llamafile", "lm_studio"))
 """LiteLLM's providers that mostly answer single requests alone."""
 _WITH_BATCHES: Final = frozenset(("openai", "custom_openai", "openai_like", "text-completion-openai"))
@@ -71,7 +72,7 @@ class Accounts:
     @property
     def default(self) -> str:
         """The name of the deployment for calls that name none: as with LiteLLM, one of OpenAI where there is one."""
-        names = [one.name for one in sorted(self.deployments, key=lambda one: one.provider != OPENAI)]
+        names = [one.name for one in sorted(self.deployments, key=lambda one: one.provider != _FIRST)]
         return next(iter(names), "")
 
 
@@ -230,7 +231,7 @@ def _runs_lines(entry: LiteLLMEntry) -> bool:
 
 
 def _deployment(name: str, entry: LiteLLMEntry, settings: ProviderSettings) -> Deployment:
-    runs_lines = settings.kind == LOCAL and settings.base_url is not None
+    runs_lines = name.endswith(LINES)
     shown = {key: str(value) for key, value in entry.given.items() if not _is_secret(key, str(value))}
     return Deployment(
         name=name,
