@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, TypeVar
 import attrs
 from starlette.requests import Request
 
-from aikit.gateway.choice import Said, choose, require_provider, said_in
+from aikit.gateway.choice import Said, choose, names_of, require_provider, said_in
 from aikit.gateway.outgoing.errors import of_provider, status_of
 from aikit.gateway.state import Gateway
 from aikit.gateway.values import Deployment, Principal
@@ -87,9 +87,9 @@ class Call:
     own_ids: dict[str, str] = attrs.field(factory=dict)
 
     @property
-    def is_naming(self) -> bool:
-        """Whether path, headers or query name an account."""
-        return any(self.named)
+    def names(self) -> frozenset[str] | None:
+        """Names of the accounts that path, headers and query name; ``None`` where they name none."""
+        return names_of(self.gateway.settings, self.named, self.principal) if any(self.named) else None
 
     @property
     def account(self) -> Deployment:

@@ -71,16 +71,33 @@ def choose(settings: GatewaySettings, places: Sequence[Said], principal: Princip
     Raises:
         OpenAIError: A name is unknown, what one place names does not go together, or *principal* may not use it.
     """
-    left: Sequence[Deployment] = settings.deployments
-    for said in places:
-        if said:
-            _require_model(principal, said.model)
-            left = _narrowed(settings, left, said)
+    left = _left(settings, places, principal)
     if left is settings.deployments:
         return _default(settings, principal)
     chosen = next((each for each in left if may_use(principal, each)), left[0])
     require_provider(principal, chosen)
     return chosen
+
+
+def names_of(settings: GatewaySettings, places: Sequence[Said], principal: Principal) -> frozenset[str]:
+    """
+    Return the names, former ones too, of all accounts that *places* of a request name, for a list of what they have.
+
+    Raises:
+        OpenAIError: As `choose`.
+    """
+    choose(settings, places, principal)
+    found = {each.name for each in _left(settings, places, principal)}
+    return frozenset(found | {alias for alias, name in settings.aliases.items() if name in found})
+
+
+def _left(settings: GatewaySettings, places: Sequence[Said], principal: Principal) -> Sequence[Deployment]:
+    left: Sequence[Deployment] = settings.deployments
+    for said in places:
+        if said:
+            _require_model(principal, said.model)
+            left = _narrowed(settings, left, said)
+    return left
 
 
 def may_use(principal: Principal, deployment: Deployment) -> bool:

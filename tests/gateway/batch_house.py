@@ -139,7 +139,7 @@ def house(home: Path, config: str | None = None, *, speed: float = 50.0, **optio
     """
     Open a gateway in *home* whose poller is in a hurry.
     """
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with opened(home, config, **options) as gateway:
         gateway.poller.speed = speed
         yield House(gateway, Asgi(make_app(gateway)))

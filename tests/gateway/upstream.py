@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -61,6 +62,10 @@ class Upstream:
 
         on_retrieve: Called with the id of each batch that is asked for.
 
+        keeps_metadata: False for providers that drop it.
+
+        loses_answers: Whether the connection breaks when a batch is created.
+
         acts_before: Called before an order of a batch is acted on; *acts_after*, before that is answered.
     """
 
@@ -72,6 +77,7 @@ class Upstream:
     acts_before: Callable[[], object] = lambda: None
     acts_after: Callable[[], object] = lambda: None
     keeps_metadata: bool = True
+    loses_answers: bool = False
     _numbers: Any = attrs.field(factory=lambda: itertools.count(1))
     _lock: Any = attrs.field(factory=threading.Lock)
     _server: ScriptedServer | None = None
@@ -138,6 +144,8 @@ class Upstream:
             self.acts_before()
             made = self._create(json.loads(body))
             self.acts_after()
+            if self.loses_answers:
+                exchange.sock.shutdown(socket.SHUT_RDWR)
             say(exchange, 200, made)
         elif len(parts) == 1:
             ids = list(self.batches)[::-1]

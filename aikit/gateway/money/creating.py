@@ -8,6 +8,7 @@ for the mark at the provider; what is not found there after some minutes was nev
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,6 +34,11 @@ _DEADLINE_S: Final = 120.0
 _LOOK_AFTER_S: Final = 60.0  # meanwhile the creation itself is under way
 _SOON_S: Final = 2.0
 _LONGEST_KEY: Final = 255
+_DOUBT: Final = (
+    "The provider's answer was lost, so the batch may have been created all the same: then it is in GET /v1/batches "
+    "within minutes. Look there before you create it again, or send an Idempotency-Key with each creation."
+)
+log: Final = logging.getLogger("aikit.gateway")
 _IN_DOUBT: Final = frozenset(("cancelled", "deadline_exceeded", UNEXPECTED))
 
 
@@ -120,25 +126,29 @@ async def hold(gateway: Gateway, row: BatchRow, estimate: Estimate | None) -> Ba
     return noted.row
 
 
-async def create(gateway: Gateway, row: BatchRow, order: Order, upstream_input: str) -> BatchRow:
+async def create(call: Call, row: BatchRow, order: Order, upstream_input: str) -> BatchRow:
     """
     Have the provider create the batch of *row*, which is noted; return the row with it.
 
     Raises:
         Rejected: The provider refused, and nothing is noted any more; or its answer was lost, and the poller finds out.
     """
+    gateway, account, batches = call.gateway, call.account, call.gateway.registry.batches
     options: dict[str, Any] = {"intent": row.intent, "intent_is_new": True, "deadline": _DEADLINE_S, **order.options()}
-    deployment = gateway.settings.deployment(row.deployment)
     begin = gateway.client.batches.create
     try:
-        result = await begin(upstream_input, order.endpoint_at(deployment), options_of(deployment, **options))
+        result = await begin(upstream_input, order.endpoint_at(account), options_of(account, **options))
     except (TypeError, ValueError) as error:
-        await gateway.in_thread(gateway.registry.batches.remove, row.id)
+        await gateway.in_thread(batches.remove, row.id)
         raise OpenAIError(message=str(error), status=400, code="invalid_value") from None
+    call.upstream = result.headers
     if result.batch is not None:
         return await note(gateway, row, result.batch)
-    if any(error.is_ambiguous or error.code in _IN_DOUBT for error in result.errors):
-        await gateway.in_thread(gateway.registry.batches.update, row.id, next_poll_at=gateway.clock() + _SOON_S)
+    errors = result.errors
+    if any(error.is_ambiguous or error.code in _IN_DOUBT for error in errors):
+        log.warning("request %s: batch %s may have been created: %s", call.call_id, row.id, errors[0])
+        await gateway.in_thread(batches.update, row.id, next_poll_at=gateway.clock() + _SOON_S)
+        errors = tuple(attrs.evolve(error, message=_DOUBT, is_ambiguous=True) for error in errors[:1])
     else:
-        await gateway.in_thread(gateway.registry.batches.remove, row.id)
-    raise of_provider(result.errors, {}, deployment.api_base)
+        await gateway.in_thread(batches.remove, row.id)
+    raise of_provider(errors, call.own_ids, account.api_base)

@@ -4,14 +4,12 @@ Batches as the gateway keeps and gives them: what the provider said, with ids an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from aikit.types.batches import OpenAIBatch
-from aikit.types.errors import Rejected
 from aikit.types.wire import NOTHING
 
 if TYPE_CHECKING:
@@ -89,18 +87,6 @@ def _errors(row: BatchRow) -> dict[str, Any] | None:
         return None
     own = {row.body.get("id"): row.id, row.body.get("input_file_id"): row.input_file_id}
     return {"object": "list", "data": [{**one, "message": _own_text(one["message"], own)} for one in errors["data"]]}
-
-
-@contextmanager
-def with_own_ids(own: Mapping[str | None, str]) -> Iterator[None]:
-    """
-    Put the gateway's ids in the place of the provider's in errors that leave the block: provider's → *own*.
-    """
-    try:
-        yield
-    except Rejected as rejected:
-        errors = [attrs.evolve(error, message=_own_text(error.message, own)) for error in rejected.errors]
-        raise Rejected(errors, rejected.value) from None
 
 
 def _own_text(text: str, own: Mapping[str | None, str]) -> str:

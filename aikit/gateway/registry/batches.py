@@ -5,7 +5,7 @@ Batches: where they run, what became of them, who looks after them, and that eac
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -114,16 +114,18 @@ class Batches:
         after: str | None = None,
         limit: int = 20,
         order: Order = "desc",
-        deployment: str | None = None,
+        deployments: Collection[str] | None = None,
     ) -> Page[BatchRow]:
         """
         Return a part of the batches of *principal* that are known to exist, by the time of their creation.
+
+        They are those at some *deployments*, or all.
 
         Raises:
             UnknownCursorError: *after* is no id of a batch of *principal*.
         """
         wanted: list[ColumnElement[bool]] = [BATCHES.c.upstream_id.is_not(None)]
-        wanted += [] if deployment is None else [BATCHES.c.deployment == deployment]
+        wanted += [] if deployments is None else [BATCHES.c.deployment.in_(list(deployments))]
         with self.database.reading() as connection:
             rows, has_more = read_page(
                 connection, owned(BATCHES, principal), *wanted, after=after, limit=limit, order=order

@@ -5,11 +5,11 @@ Files: which provider has them, under which id, and whose they are.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, false, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from aikit.gateway.registry.cache import Cache
@@ -89,18 +89,19 @@ class Files:
         limit: int = 10_000,
         order: Order = "desc",
         purpose: str | None = None,
-        deployment: str | None = None,
+        deployments: Collection[str] | None = None,
     ) -> Page[FileRow]:
         """
-        Return a part of the files of *principal*, by the time of their creation.
+        Return a part of the files of *principal*, by the time of their creation; at some *deployments*, or at all.
 
         Raises:
             UnknownCursorError: *after* is no id of a file of *principal*.
         """
-        wanted = {"purpose": purpose, "deployment": deployment}
-        if not all(value is None or is_fit(value) for value in wanted.values()):
-            wanted = {"role": ""}  # what cannot be stored, no file has
-        conditions = [FILES.c[name] == value for name, value in wanted.items() if value is not None]
+        conditions: list[ColumnElement[bool]] = []
+        if purpose is not None:  # what cannot be stored, no file has
+            conditions.append(FILES.c.purpose == purpose if is_fit(purpose) else false())
+        if deployments is not None:
+            conditions.append(FILES.c.deployment.in_(list(deployments)))
         with self.database.reading() as connection:
             rows, has_more = read_page(
                 connection,

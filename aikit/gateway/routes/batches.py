@@ -19,7 +19,7 @@ from aikit.gateway.ids import new_id
 from aikit.gateway.incoming.json_body import receive_json
 from aikit.gateway.money.creating import create, estimate_for, hold, intent_for, require_same
 from aikit.gateway.money.watching import note
-from aikit.gateway.outgoing.batch_objects import batch_object, body_of, with_own_ids
+from aikit.gateway.outgoing.batch_objects import batch_object, body_of
 from aikit.gateway.outgoing.errors import no_such
 from aikit.gateway.outgoing.objects import json_answer, list_object
 from aikit.gateway.registry.batches import ENDED
@@ -56,8 +56,8 @@ async def create_batch(call: Call) -> Response:
         if held.id == row.id:
             row = await _created(call, order, file, held)
         else:
-            give_back()
             require_same(held, order)
+            give_back()
             row = held
     except BaseException:
         give_back()
@@ -66,10 +66,9 @@ async def create_batch(call: Call) -> Response:
 
 
 async def _created(call: Call, order: Order, file: FileRow, row: BatchRow) -> BatchRow:
-    creating = asyncio.ensure_future(create(call.gateway, row, order, file.upstream_id))
+    creating = asyncio.ensure_future(create(call, row, order, file.upstream_id))
     call.gateway.poller.keep(creating)  # whoever asked may be gone before it is over
-    with with_own_ids({file.upstream_id: file.id}):
-        return await asyncio.shield(creating)
+    return await asyncio.shield(creating)
 
 
 async def retrieve_batch(call: Call) -> Response:
@@ -89,14 +88,13 @@ async def retrieve_batch(call: Call) -> Response:
 
 async def list_batches(call: Call) -> Response:
     """
-    Answer with a page of the key's batches, the newest first, at all accounts or at the one that is named.
+    Answer with a page of the key's batches, the newest first, of all accounts unless some are named.
     """
     wanted = page_in(call.request.query_params)
-    deployment = call.choose().name if call.is_naming else None
     batches = call.gateway.registry.batches
     try:
         page = await call.gateway.in_thread(
-            batches.page, call.principal, after=wanted.after, limit=wanted.limit, deployment=deployment
+            batches.page, call.principal, after=wanted.after, limit=wanted.limit, deployments=call.names
         )
     except UnknownCursorError:
         raise no_such("Batch", wanted.after or "", "after") from None
@@ -154,8 +152,7 @@ async def _answer_of_provider(call: Call, ask: Callable[..., OpenAIBatchResult])
 
 
 async def _asked(call: Call, row: BatchRow, ask: Callable[..., OpenAIBatchResult]) -> BatchRow:
-    with with_own_ids({row.upstream_id: row.id}):
-        result = await call.ask(partial(ask, row.upstream_id))
+    result = await call.ask(partial(ask, row.upstream_id))
     return row if result.batch is None else await note(call.gateway, row, result.batch)
 
 

@@ -91,7 +91,7 @@ async def keep_file(
 
 async def list_files(call: Call) -> Response:
     """
-    Answer with a page of the caller's files, of all accounts unless one is named.
+    Answer with a page of the caller's files, of all accounts unless some are named.
     """
     # https://developers.openai.com/api/reference/resources/files/methods/list (read 2026-11-21)
     query = call.request.query_params
@@ -103,7 +103,7 @@ async def list_files(call: Call) -> Response:
         limit=wanted.limit,
         order="desc" if wanted.newest_first else "asc",
         purpose=wanted.purpose,
-        deployment=call.choose().name if call.is_naming else None,
+        deployments=call.names,
     )
     try:
         page = await call.gateway.in_thread(read)

@@ -86,9 +86,9 @@ def test_pages_are_of_a_purpose_or_a_deployment(registry: Registry) -> None:
     """A filter shows only what meets it; a cursor that does not meet it goes on at its place."""
     first, other, last = (registry.files.add(file(purpose=purpose)) for purpose in ("batch", "vision", "batch"))
     moved = registry.files.add(file(deployment="azure"))
-    assert registry.files.page(ANA, purpose="batch", deployment="openai").rows == (last, first)
+    assert registry.files.page(ANA, purpose="batch", deployments=["openai"]).rows == (last, first)
     assert registry.files.page(ANA, purpose="batch", after=other.id).rows == (first,)
-    assert registry.files.page(ANA, deployment="azure").rows == (moved,)
+    assert registry.files.page(ANA, deployments=["azure"]).rows == (moved,)
     assert registry.files.page(ANA, purpose="x\0").rows == ()
 
 

@@ -43,7 +43,7 @@ _PAGING: Final[tuple[Callable[[Registry, str], Any], ...]] = (
     lambda registry, text: registry.keys.page(after=text),
 )
 _EMPTY: Final[tuple[Callable[[Registry, str], Any], ...]] = (
-    lambda registry, text: registry.files.page(ANA, purpose=text, deployment=text).rows,
+    lambda registry, text: registry.files.page(ANA, purpose=text, deployments=[text]).rows,
     lambda registry, text: registry.spend.logs(request_id=text),
     lambda registry, text: registry.spend.logs(token=text),
     lambda registry, text: registry.spend.logs(user_id=text),

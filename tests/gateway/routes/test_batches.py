@@ -14,6 +14,7 @@ import pytest
 
 from aikit.testing import EmbeddedProvider, embedded_provider
 from tests.gateway.batch_house import ENDPOINT, House, house, lines
+from tests.gateway.upstream import config_of, upstream
 
 _BATCH = re.compile("batch_[A-Za-z0-9]{24}")
 
@@ -250,6 +251,42 @@ def test_the_cost_is_on_the_batch_when_it_is_seen_to_be_over(home: House) -> Non
     assert [model["requests"] for model in told["models"].values()] == [2]
     assert answer.json["usage"]["total_tokens"] > 0
     assert answer.headers["x-litellm-response-cost"] == "0"
+
+
+def test_a_list_of_a_provider_has_the_batches_of_all_its_accounts(tmp_path: Path) -> None:
+    """
+    Named by path, header or query; a name of one account has that one's.
+    """
+    with upstream() as one, upstream() as two, house(tmp_path, config_of(one, two)) as home:
+        made = [home.create(home.file(lines(), account=account)).json["id"] for account in ("one", "two")]
+        for target, headers, wanted in (
+            ("/v1/batches", {}, made),
+            ("/openai/v1/batches", {}, made),
+            ("/v1/batches?custom_llm_provider=openai", {}, made),
+            ("/v1/batches", {"custom-llm-provider": "openai"}, made),
+            ("/v1/batches?model=two", {}, made[1:]),
+            ("/v1/batches", {"x-litellm-model": "one"}, made[:1]),
+        ):
+            answer = home.admin.send("GET", target, headers=headers)
+            assert [batch["id"] for batch in answer.json["data"]] == wanted[::-1], target
+
+
+def test_a_lost_answer_is_told_without_the_mark(tmp_path: Path) -> None:
+    """
+    The caller learns that the batch may exist, SDKs do not try again by themselves, and the batch is found.
+    """
+    with upstream() as one, house(tmp_path, config_of(one), max_retries=0) as home:
+        file_id = home.file(lines())
+        one.refuses = lambda method, _: 500 if method == "GET" else None
+        one.loses_answers = True
+        answer = home.create(file_id)
+        assert answer.status in {502, 504}
+        assert answer.headers["x-should-retry"] == "false"
+        assert "aikit" not in answer.body.decode()
+        assert home.rows() == ()
+        one.refuses = lambda *_: None
+        home.poll(home.rows)
+        assert len(one.batches) == 1
 
 
 def _principal(client: Any) -> Any:
