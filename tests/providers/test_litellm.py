@@ -100,7 +100,7 @@ def test_models_of_the_documentation_load_or_say_why_not(tmp_path: Path) -> None
         ("bedrock", 19, "'bedrock' is not supported"),
         ("claude", 21, "'anthropic' is not supported; supported before the model are openai"),
         ("adrift", 23, "hosted_vllm has no api_base, so its key would go to OpenAI"),
-        ("unset", 25, "api_key is os.environ/NOT_SET_ANYWHERE, and that variable is not set; set it"),
+        ("unset", 26, "api_key is os.environ/NOT_SET_ANYWHERE, and that variable is not set; set it"),
     ):
         with pytest.raises(ValueError, match=rf"config\.yaml:{line}: provider '{name}': .*{said}"):
             found.get(name)
@@ -220,7 +220,7 @@ def test_credentials_by_name_are_those_of_the_list(tmp_path: Path) -> None:
         kind="azure", base_url="https://eu.example", api_key="eu-secret", options={"api_version": "2024-10-21"}
     )
     assert found.look_up("named").sources["api_key"].endswith("config.yaml:9")
-    with pytest.raises(ValueError, match=r"config.yaml:5: provider 'astray': litellm_credential_name is 'us', which"):
+    with pytest.raises(ValueError, match=r"config.yaml:6: provider 'astray': litellm_credential_name is 'us', which"):
         found.get("astray")
     assert found.own.warnings == ()
 

@@ -95,13 +95,14 @@ def accounts_of(path: Path, found: LiteLLM, home: Path) -> Accounts:
 
         home: Folder under which each deployment that runs lines has its own.
     """
-    named = _named([entry for entry in found.entries if not isinstance(entry.settings, str)])
+    entries = [_with_bucket(entry) for entry in found.entries]
+    named = _named([entry for entry in entries if not isinstance(entry.settings, str)])
     chosen: dict[str, LiteLLMEntry] = {}
     for one in named:
         chosen |= _forms(one, home / _HOMES / _as_folder(one.own))
     providers = Providers(file_of(path, found, chosen), {**found.environ, **found.variables}, home=home)
     made: dict[str, Deployment] = {}
-    warnings, problems = _left_out(found)
+    warnings, problems = _left_out(entries)
     for name, entry in chosen.items():
         try:
             configured = providers.look_up(name)
@@ -129,12 +130,23 @@ def accounts_of(path: Path, found: LiteLLM, home: Path) -> Accounts:
     )
 
 
-def _left_out(found: LiteLLM) -> tuple[list[str], list[str]]:
+def _with_bucket(entry: LiteLLMEntry) -> LiteLLMEntry:
     """
-    Return warnings of entries whose provider is not supported, and problems of those that cannot be used.
+    Return *entry*, or why it is left out: LiteLLM's users have models of Vertex AI for single requests, without files.
+    """
+    is_single = entry.is_model and not _is_told(entry) and not isinstance(entry.settings, str)
+    if not is_single or entry.settings["kind"] != "vertex" or "bucket" in entry.settings:  # type: ignore[index]  # it has
+        return entry
+    why = "it has no gcs_bucket_name, which files and batches need"
+    return attrs.evolve(entry, settings=why, is_supported=False)
+
+
+def _left_out(entries: list[LiteLLMEntry]) -> tuple[list[str], list[str]]:
+    """
+    Return warnings of *entries* that are not supported, and problems of those that cannot be used.
     """
     warnings, problems = [], []
-    for entry in found.entries:
+    for entry in entries:
         if isinstance(entry.settings, str):
             whose = f"{entry.name!r}: " if entry.name else ""
             told = f"{entry.place}: {whose}{entry.settings}"

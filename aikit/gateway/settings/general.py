@@ -98,9 +98,9 @@ class _Reading:
         if key not in _READERS:
             self.warnings.append(f"{place}: {shown(key)} is not used by this gateway")
             return
-        unset = self.found.unset(key, value)
+        unset = self.found.unset(value)
         if unset is not None:
-            self.problems.append(f"{place}: {unset}")
+            self.problems.append(f"{place}: {key} {unset}")
             return
         name, read = _READERS[key]
         try:

@@ -50,6 +50,10 @@ _IDENTITY: Final = {
     **{f"azure_{name}": f"AZURE_{name.upper()}" for name in ("username", "password")},
 }
 """Keys of identities → the variable that Azure's library reads in their place."""
+_IDENTITIES: Final = (
+    "an identity of Azure is that of the environment, as AZURE_TENANT_ID, AZURE_CLIENT_ID, … name it; remove it, or "
+    "give an api_key"
+)
 _OIDC: Final = "oidc/"
 _CREDENTIAL: Final = "litellm_credential_name"
 _OPENAI_MODELS: Final = ("ft:gpt", "gpt", "chatgpt", "o1", "o3", "o4", "text-", "davinci", "babbage", "whisper", "tts")
@@ -147,13 +151,13 @@ class LiteLLM:
             return {**self.environ, **self.variables}.get(name, "").strip() or None
         return value
 
-    def unset(self, key: str, value: Any) -> str | None:
+    def unset(self, value: Any) -> str | None:
         """
-        Return what to do about the *value* of *key* if it names a variable that is not set.
+        Return what to do about a *value* that names a variable that is not set; ``None`` about others.
         """
         if value is None or self.resolved(value) is not None:
             return None
-        return f"{key} is {shown(value)}, and that variable is not set; set it"
+        return f"is {shown(value)}, and that variable is not set; set it"
 
     def by_name(self) -> dict[str, LiteLLMEntry]:
         """
@@ -223,13 +227,15 @@ def _entry(found: LiteLLM, given: Mapped, whose: str, entry: LiteLLMEntry) -> Li
     if kind is None:
         return attrs.evolve(entry, settings=_why_not(entry.provider), given=given, is_supported=False)
     known = {**_KEYS, **_KEYS_OF.get(kind, {})}
-    problem = (
-        f"{_CREDENTIAL} is {shown(credential)!r}, which is none of credential_list; add it there"
-        if credential is not None and str(credential) not in found.credentials
-        else _problem(found, kind, given, known)
-    )
+    problem = _problem(found, given, known)
     if problem is not None:
-        return attrs.evolve(entry, settings=problem, given=given)
+        key, why = problem
+        return attrs.evolve(entry, settings=f"{key} {why}", given=given, place=given.places[key])
+    unused = _unused_identity(given) if kind == "azure" and not given.get("api_key") else None
+    if unused is not None:
+        return attrs.evolve(
+            entry, settings=f"{unused} is not supported: {_IDENTITIES}", given=given, is_supported=False
+        )
     _warn_unknown(found, given, {*known, *(_IDENTITY if kind == "azure" else ()), _CREDENTIAL}, whose)
     values = ((name, found.resolved(given.get(key))) for key, name in known.items())
     settings = {"kind": kind}
@@ -259,19 +265,20 @@ def _complete(found: LiteLLM, provider: str, settings: dict[str, str]) -> None:
         settings["baseURL"] = address if "/" in address.partition("://")[2] else f"{address}/v1"
 
 
-def _problem(found: LiteLLM, kind: str, given: Mapped, known: Iterable[str]) -> str | None:
+def _problem(found: LiteLLM, given: Mapped, known: Iterable[str]) -> tuple[str, str] | None:
     """
-    Return why what *given* says of a *kind* cannot be used.
+    Return a key of *given* whose value cannot be used, and why.
     """
+    credential = given.get(_CREDENTIAL)
+    if credential is not None and str(credential) not in found.credentials:
+        return _CREDENTIAL, f"is {shown(credential)!r}, which is none of credential_list; add it there"
     for key in known:
-        unset = found.unset(key, given.get(key))
-        if unset is not None:
-            return unset
         if isinstance(given.get(key), list | Mapped):
-            return f"{key} must be text"
-    unused = _unused_identity(given) if kind == "azure" and not given.get("api_key") else None
-    why = "an identity of Azure is that of the environment, as AZURE_TENANT_ID, AZURE_CLIENT_ID, … name it"
-    return unused and f"{unused} is not supported: {why}; remove it, or give an api_key"
+            return key, "must be text"
+        unset = found.unset(given.get(key))
+        if unset is not None:
+            return key, unset
+    return None
 
 
 def _unused_identity(given: Mapped) -> str | None:

@@ -130,6 +130,42 @@ def test_keys_are_not_shown(tmp_path: Path) -> None:
     assert "s3cret" not in shown
 
 
+def test_a_problem_has_the_line_of_its_key(tmp_path: Path) -> None:
+    """
+    In an entry of many lines, the one that is wrong is named, also in what it has from a credential.
+    """
+    text = """
+model_list:
+  - model_name: a
+    litellm_params:
+      model: openai/a
+      api_key: os.environ/NOT_SET
+  - model_name: b
+    litellm_params:
+      model: vertex_ai/b
+      vertex_project: p-123456
+    model_info:
+      mode: batch
+  - model_name: c
+    litellm_params: {model: azure/c, litellm_credential_name: mine}
+  - model_name: d
+    litellm_params: {model: azure/d, litellm_credential_name: other}
+credential_list:
+  - credential_name: mine
+    credential_values:
+      api_base: [https://res.example]
+"""
+    with pytest.raises(SettingsError) as caught:
+        read(tmp_path, text)
+    path = tmp_path / "config.yaml"
+    assert [problem.removeprefix(f"{path}:") for problem in caught.value.problems] == [
+        "6: 'a': api_key is os.environ/NOT_SET, and that variable is not set; set it",
+        "20: 'c': api_base must be text",
+        "16: 'd': litellm_credential_name is 'other', which is none of credential_list; add it there",
+        "7: provider 'b' has no bucket; add it there",
+    ]
+
+
 def test_a_name_stays_with_its_account_when_entries_change_places(tmp_path: Path) -> None:
     """
     Files and batches are remembered by the names of deployments, so these do not depend on the order.
@@ -203,13 +239,17 @@ model_list:
   - {model_name: claude, litellm_params: {model: anthropic/claude, api_key: k}}
   - {model_name: priced, litellm_params: {model: openai/x, input_cost_per_second: 1, odd: 1}}
   - {model_name: ollama, litellm_params: {model: ollama/x}}
+  - {model_name: single, litellm_params: {model: vertex_ai/gemini-2.5-flash, vertex_project: p-123456}}
+  - {model_name: identity, litellm_params: {model: azure/x, api_base: "https://res.example", tenant_id: other}}
 """
     settings = read(tmp_path, text)
     path = tmp_path / "config.yaml"
-    told = [warning.removeprefix(f"{path}:").split("; supported")[0] for warning in settings.warnings]
+    told = [warning.removeprefix(f"{path}:").split("; supported")[0].split(": an ")[0] for warning in settings.warnings]
     assert told == [
         "7: model 'priced' has the unknown key 'odd', which is ignored",
         "6: 'claude': LiteLLM's provider 'anthropic' is not supported",
+        "9: 'single': it has no gcs_bucket_name, which files and batches need; the entry is left out",
+        "10: 'identity': tenant_id is not supported",
         "7: 'priced' has no api_key; give it one, or set OPENAI_API_KEY",
         "7: 'priced': input_cost_per_second is not used by this gateway",
         "2: general_settings.store_model_in_db is not used by this gateway",
