@@ -20,7 +20,7 @@ from aikit.gateway.incoming.forms import single
 from aikit.gateway.incoming.line_check import FileRules
 from aikit.gateway.incoming.line_facts import LineFacts
 from aikit.gateway.limits import most_records, refusal, uploads_a_day
-from aikit.gateway.outgoing.content import content_answer
+from aikit.gateway.outgoing.content import content_answer, disposition
 from aikit.gateway.outgoing.errors import no_such
 from aikit.gateway.outgoing.objects import deleted_object, file_object, json_answer, list_object
 from aikit.gateway.registry.errors import UnknownCursorError
@@ -121,6 +121,8 @@ async def retrieve_file(call: Call) -> Response:
     with _gone(row):
         result = await call.ask(partial(call.gateway.client.files.retrieve, row.upstream_id))
     body = result.file.to_wire() if result.file is not None else {}
+    if row.role != "input":  # the provider names it after its own id of the batch
+        body = {**body, "filename": row.filename}
     if row.body and row.body != body:
         await call.gateway.in_thread(call.gateway.registry.files.set_body, row.id, body)
     return json_answer(file_object(row.id, body))
@@ -139,9 +141,12 @@ async def file_content(call: Call) -> Response:
         return call.ask(partial(gateway.client.files.stream, row.upstream_id), start=start, end=end)
 
     with _gone(row):
-        return await content_answer(
+        answer = await content_answer(
             request.headers, begin, file_id=row.id, filename=row.filename, is_head=request.method == "HEAD"
         )
+    if row.role != "input":  # the provider names it after its own id of the batch
+        answer.headers["content-disposition"] = disposition(None, row.filename)
+    return answer
 
 
 async def delete_file(call: Call) -> Response:

@@ -75,6 +75,14 @@ def test_what_a_batch_made_belongs_to_its_creator(place: tuple[House, EmbeddedPr
     assert set(made) == {file_id, over["output_file_id"], over["error_file_id"]}
     assert made[over["output_file_id"]].filename == f"{batch['id']}_output.jsonl"
     assert made[over["output_file_id"]].size_bytes > 0
+    upstream = made[over["output_file_id"]].body
+    content = one.get(f"/v1/files/{over['output_file_id']}/content")
+    told = (one.get(f"/v1/files/{over['output_file_id']}"), one.get("/v1/files"))
+    for text in (*(answer.body.decode() for answer in told), content.headers["content-disposition"]):
+        assert f"{batch['id']}_output.jsonl" in text
+        assert str(home.row(batch["id"]).upstream_id) not in text
+    assert content.status == 200
+    assert upstream["purpose"] == "batch_output"
     assert registry.files.page(_principal(other)).rows == ()
     assert other.get(f"/v1/batches/{batch['id']}").status == 404
     assert other.post(f"/v1/batches/{batch['id']}/cancel").status == 404
