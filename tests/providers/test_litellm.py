@@ -409,3 +409,11 @@ def test_a_key_said_twice_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     ]
     with pytest.raises(ValueError, match=r"config\.yaml:2: a key must be text"):
         _load(tmp_path, "a: b\n? [sk-secret]\n: c\n")
+
+
+def test_characters_that_yaml_has_not_are_told_with_their_line(tmp_path: Path) -> None:
+    """
+    A control character in the middle of a file is found by its line, and not shown.
+    """
+    with pytest.raises(ValueError, match=r"config\.yaml:2 cannot be read as YAML: special characters are not allowed"):
+        _load(tmp_path, 'a: b\nc: "\x1b[2Jsk-secret"\n')

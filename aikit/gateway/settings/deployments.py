@@ -149,11 +149,11 @@ def _left_out(entries: list[LiteLLMEntry]) -> tuple[list[str], list[str]]:
     for entry in entries:
         if isinstance(entry.settings, str):
             whose = f"{entry.name!r}: " if entry.name else ""
-            told = f"{entry.place}: {whose}{entry.settings}"
+            told = [f"{place}: {whose}{why}" for place, why in entry.problems or ((entry.place, entry.settings),)]
             if entry.is_supported:
-                problems.append(told)
+                problems += told
             else:
-                warnings.append(f"{told}; the entry is left out")
+                warnings += [f"{why}; the entry is left out" for why in told]
     return warnings, problems
 
 

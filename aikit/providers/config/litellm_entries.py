@@ -4,7 +4,7 @@ Entries of LiteLLM's ``config.yaml``: what each says of how to reach a provider,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import attrs
@@ -75,6 +75,8 @@ class LiteLLMEntry:
 
         settings: An entry as in ``AIProviders.json``, or why there is none.
 
+        problems: Place and reason of each value that cannot be used.
+
         is_supported: Whether aikit has such a provider.
 
         place: File and line.
@@ -90,6 +92,7 @@ class LiteLLMEntry:
     provider: str = ""
     model: str = ""
     settings: Mapping[str, str] | str = attrs.field(repr=False)
+    problems: tuple[tuple[str, str], ...] = ()
     is_supported: bool = True
     place: str
     places: Mapping[str, str] = attrs.field(factory=dict)
@@ -227,10 +230,10 @@ def _entry(found: LiteLLM, given: Mapped, whose: str, entry: LiteLLMEntry) -> Li
     if kind is None:
         return attrs.evolve(entry, settings=_why_not(entry.provider), given=given, is_supported=False)
     known = {**_KEYS, **_KEYS_OF.get(kind, {})}
-    problem = _problem(found, given, known)
-    if problem is not None:
-        key, why = problem
-        return attrs.evolve(entry, settings=f"{key} {why}", given=given, place=given.places[key])
+    problems = tuple((given.places[key], f"{key} {why}") for key, why in _problems(found, given, known))
+    if problems:
+        place, why = problems[0]
+        return attrs.evolve(entry, settings=why, given=given, place=place, problems=problems)
     unused = _unused_identity(given) if kind == "azure" and not given.get("api_key") else None
     if unused is not None:
         return attrs.evolve(
@@ -265,20 +268,17 @@ def _complete(found: LiteLLM, provider: str, settings: dict[str, str]) -> None:
         settings["baseURL"] = address if "/" in address.partition("://")[2] else f"{address}/v1"
 
 
-def _problem(found: LiteLLM, given: Mapped, known: Iterable[str]) -> tuple[str, str] | None:
+def _problems(found: LiteLLM, given: Mapped, known: Iterable[str]) -> Iterator[tuple[str, str]]:
     """
-    Return a key of *given* whose value cannot be used, and why.
+    Yield each key of *given* whose value cannot be used, and why.
     """
     credential = given.get(_CREDENTIAL)
     if credential is not None and str(credential) not in found.credentials:
-        return _CREDENTIAL, f"is {shown(credential)!r}, which is none of credential_list; add it there"
+        yield _CREDENTIAL, f"is {shown(credential)!r}, which is none of credential_list; add it there"
     for key in known:
-        if isinstance(given.get(key), list | Mapped):
-            return key, "must be text"
-        unset = found.unset(given.get(key))
-        if unset is not None:
-            return key, unset
-    return None
+        why = "must be text" if isinstance(given.get(key), list | Mapped) else found.unset(given.get(key))
+        if why is not None:
+            yield key, why
 
 
 def _unused_identity(given: Mapped) -> str | None:

@@ -67,9 +67,9 @@ def read_yaml(path: Path, content: bytes, repeated: list[str]) -> Any:
             loader.dispose()
     except yaml.YAMLError as error:  # whose text may quote a key
         mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or type(error).__name__
-        raise ValueError(f"{path}{line} cannot be read as YAML: {shown(problem)}") from None
+        at = text.count("\n", 0, getattr(error, "position", 0)) if mark is None else mark.line
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or type(error).__name__
+        raise ValueError(f"{path}:{at + 1} cannot be read as YAML: {shown(problem)}") from None
     except UnicodeDecodeError:
         raise ValueError(f"{path} cannot be read as YAML: it is not UTF-8") from None
 

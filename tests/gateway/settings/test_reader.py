@@ -140,6 +140,7 @@ model_list:
     litellm_params:
       model: openai/a
       api_key: os.environ/NOT_SET
+      api_base: os.environ/NOT_SET_EITHER
   - model_name: b
     litellm_params:
       model: vertex_ai/b
@@ -160,9 +161,10 @@ credential_list:
     path = tmp_path / "config.yaml"
     assert [problem.removeprefix(f"{path}:") for problem in caught.value.problems] == [
         "6: 'a': api_key is os.environ/NOT_SET, and that variable is not set; set it",
-        "20: 'c': api_base must be text",
-        "16: 'd': litellm_credential_name is 'other', which is none of credential_list; add it there",
-        "7: provider 'b' has no bucket; add it there",
+        "7: 'a': api_base is os.environ/NOT_SET_EITHER, and that variable is not set; set it",
+        "21: 'c': api_base must be text",
+        "17: 'd': litellm_credential_name is 'other', which is none of credential_list; add it there",
+        "8: provider 'b' has no bucket; add it there",
     ]
 
 
