@@ -104,7 +104,9 @@ def may_use(principal: Principal, deployment: Deployment) -> bool:
     """
     Return whether *principal* may use the account.
     """
-    return not principal.providers or not {deployment.provider, deployment.account}.isdisjoint(principal.providers)
+    return not principal.providers or not {deployment.provider, deployment.account, *deployment.stands_for}.isdisjoint(
+        principal.providers
+    )
 
 
 def require_provider(principal: Principal, deployment: Deployment) -> None:
@@ -185,7 +187,7 @@ def _narrowed(settings: GatewaySettings, left: Sequence[Deployment], said: Said)
     """
     named = _of_provider(settings, said.provider) if said.provider is not None else settings.deployments
     if said.model is not None:
-        served = [each for each in named if each.model_for(said.model) is not None]
+        served = [each for each in named if each.stands_for or each.model_for(said.model) is not None]
         # an account without a list of models leaves judging to the provider, if it was named
         around = named if said.provider is not None else left
         unlisted = [] if around is settings.deployments else [each for each in around if not each.models]
@@ -196,7 +198,7 @@ def _narrowed(settings: GatewaySettings, left: Sequence[Deployment], said: Said)
 
 
 def _of_provider(settings: GatewaySettings, name: str) -> Sequence[Deployment]:
-    known = [each for each in settings.deployments if name in (each.provider, each.account)]
+    known = [each for each in settings.deployments if name in (each.provider, each.account, *each.stands_for)]
     if not known:
         try:
             return [settings.deployment(name)]  # a name that it had when there were fewer or more of its kind

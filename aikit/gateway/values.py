@@ -32,6 +32,8 @@ class Deployment:
         prices: Model → prices as `OpenAIClient` takes them.
 
         runs_lines: Whether batches are run by the gateway, line by line, since the server has none.
+
+        stands_for: Names of other providers under which it answers, too, and then for any model.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Deployment:
     api_base: str = ""
     prices: Mapping[str, Any] = attrs.field(factory=dict)
     runs_lines: bool = False
+    stands_for: frozenset[str] = frozenset()
 
     @property
     def account(self) -> str:

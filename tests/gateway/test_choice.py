@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from aikit.gateway.choice import Said, choose, require_models, require_purpose, said_in, said_in_headers
-from aikit.gateway.settings import GatewaySettings
+from aikit.gateway.settings import GatewaySettings, read_settings
 from aikit.gateway.values import Deployment, Principal
 from aikit.providers.config.providers import Providers
 from aikit.types.errors import OpenAIError
@@ -158,3 +158,14 @@ def test_headers_name_one_model() -> None:
     assert said_in_headers([(b"custom-llm-provider", b"azure")]) == Said("azure")
     with pytest.raises(OpenAIError, match="Send one x-litellm-model header"):
         said_in_headers([(b"x-litellm-model", b"a"), (b"x-litellm-model", b"b")])
+
+
+def test_without_a_configuration_all_names_are_those_of_the_embedded_provider(tmp_path: Path) -> None:
+    """
+    Programs that name LiteLLM's providers and models are tried with it as they are; typing errors are still refused.
+    """
+    settings = read_settings(None, {}, home=tmp_path)
+    for said in (Said("openai"), Said("azure", "gpt-4o"), Said(None, "gpt-4o"), Said("vertex_ai"), NONE):
+        assert choose(settings, (said,), ANYBODY).name == "local"
+    with pytest.raises(OpenAIError, match="no provider 'opnai'"):
+        choose(settings, (Said("opnai"),), ANYBODY)

@@ -18,7 +18,7 @@ from aikit.gateway.settings.prices import prices_of, unused_prices
 from aikit.gateway.values import LINES, Deployment
 from aikit.http.headers import is_secret, redacted
 from aikit.providers.config.file import ProviderFile, file_of
-from aikit.providers.config.litellm_entries import LiteLLM, LiteLLMEntry
+from aikit.providers.config.litellm_entries import PROVIDERS, LiteLLM, LiteLLMEntry
 from aikit.providers.config.logins import is_signed
 from aikit.providers.config.providers import Providers
 from aikit.providers.config.settings import ProviderSettings
@@ -78,9 +78,9 @@ class Accounts:
 
 def embedded(environ: Mapping[str, str], home: Path) -> Accounts:
     """
-    Return the embedded provider as the one account.
+    Return the embedded provider as the one account, which answers under all names: programs are tried with it as is.
     """
-    deployment = Deployment(name=LOCAL, provider=LOCAL, model_id=LOCAL, api_base=str(home))
+    deployment = Deployment(name=LOCAL, provider=LOCAL, model_id=LOCAL, api_base=str(home), stands_for=PROVIDERS)
     return Accounts(deployments=(deployment,), providers=Providers(ProviderFile(), environ, home=home))
 
 

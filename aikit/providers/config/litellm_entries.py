@@ -25,6 +25,8 @@ _KINDS: Final = {
     "vertex_ai_beta": "vertex",
     "local": "local",
 }
+PROVIDERS: Final = frozenset((*_KINDS, "anthropic", "azure_ai", "bedrock", "manus", "mistral"))
+"""LiteLLM's names of providers that have files or batches."""
 _OLLAMA: Final = "http://localhost:11434"
 _OLLAMAS: Final = frozenset(("ollama", "ollama_chat"))
 _KEYS: Final = {"api_key": "apiKey", "api_base": "baseURL", "base_url": "baseURL", "organization": "organization"}

@@ -254,7 +254,7 @@ def test_another_provider_is_refused_before_the_body_is_read(gateway: Gateway) -
     """
     A key that may not use the default account has nothing of its body read for it.
     """
-    tenant = tenant_of(gateway, providers=("azure",))
+    tenant = tenant_of(gateway, providers=("an-account",))
     assert refused(upload(tenant)) == (403, "key_provider_access_denied")
     assert refused(upload(tenant, target="/local/v1/files")) == (403, "key_provider_access_denied")
     assert tenant.reads == 0
