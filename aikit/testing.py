@@ -35,17 +35,19 @@ class EmbeddedProvider:
 
     Attributes:
         home: The folder; nothing outside it is touched.
+
+        script: Its faults and its clock.
     """
 
     home: Path
-    _script: Script
+    script: Script = attrs.field(repr=False)
     _clients: list[OpenAIClient] = attrs.field(factory=list, init=False)
     _served: ExitStack = attrs.field(factory=ExitStack, init=False)
 
     @property
     def clock(self) -> SpedUpClock:
         """Time of batches and delays: ``advance(seconds)`` sets it forward, ``run_at(speed)`` makes it run faster."""
-        return self._script.clock
+        return self.script.clock
 
     def client(self, **options: Any) -> OpenAIClient:
         """
@@ -72,8 +74,8 @@ class EmbeddedProvider:
             ModuleNotFoundError: The libraries of ``aikit-client[gateway]`` are not installed.
         """
         served = import_module("aikit.gateway.faults").served
-        with scripted(self.home, self._script):
-            url: str = self._served.enter_context(served(self.home, self._script, key))
+        with scripted(self.home, self.script):
+            url: str = self._served.enter_context(served(self.home, self.script, key))
         return url
 
     def fail(
@@ -126,7 +128,7 @@ class EmbeddedProvider:
             is_reset=reset,
             acts_first=acts_first,
         )
-        self._script.add_call_fault(fault, times)
+        self.script.add_call_fault(fault, times)
 
     def fail_lines(
         self,
@@ -166,7 +168,7 @@ class EmbeddedProvider:
             delay_s=delay,
             is_timeout=timeout,
         )
-        self._script.add_line_fault(fault)
+        self.script.add_line_fault(fault)
 
     def expire_after(self, lines: int) -> None:
         """
@@ -176,13 +178,13 @@ class EmbeddedProvider:
         """
         if lines < 0:
             raise ValueError(f"lines must be at least 0, not {lines!r}")
-        self._script.expire_after(lines, _DAY_S)
+        self.script.expire_after(lines, _DAY_S)
 
     def heal(self) -> None:
         """
         Remove all faults.
         """
-        self._script.clear()
+        self.script.clear()
 
     def close(self) -> None:
         """

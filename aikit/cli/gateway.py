@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -58,6 +59,7 @@ _OPTIONS: Final = (
     click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
     click.option("--port", type=click.IntRange(0, 65_535), default=4000, show_default=True, help="0 takes a free one."),
     click.option("--drain-timeout", type=Duration(), default=60, metavar="SECONDS", help="Default: 60."),
+    click.option("--faults", type=click.Path(path_type=Path, dir_okay=False), help="Misbehave as this file says."),
     click.option("--spool", type=click.Path(path_type=Path, file_okay=False), help="Folder for bodies on their way."),
 )
 
@@ -71,12 +73,13 @@ def _served(function: F) -> F:
 @click.group(cls=_GatewayGroup, on_demand={"keys": "aikit.cli.gateway_keys:keys"}, invoke_without_command=True)
 @_served
 @click.pass_context
-def gateway(ctx: click.Context, /, config: Path | None, spool: Path | None, **options: Any) -> int:
+def gateway(ctx: click.Context, /, config: Path | None, spool: Path | None, faults: Path | None, **options: Any) -> int:
     """
     Serve files, uploads and batches of all configured providers in OpenAI's format.
 
     Without --config the embedded provider is served. On SIGHUP the configuration is read anew, and the old one goes on
-    when the new one is wrong. On SIGTERM transfers have the time of --drain-timeout to end.
+    when the new one is wrong. On SIGTERM transfers have the time of --drain-timeout to end. With --faults, requests and
+    lines of batches fail as a file of JSON or YAML says, for tests of programs on any SDK.
     """
     if ctx.invoked_subcommand is not None:
         return Exit.DONE
@@ -99,15 +102,32 @@ def gateway(ctx: click.Context, /, config: Path | None, spool: Path | None, **op
     for warning in found.warnings:
         output.say(safe(f"note: {warning}"))
     log_to()
-    serve(
-        found,
-        options["host"],
-        options["port"],
-        drain_timeout_s=options["drain_timeout"],
-        read=read,
-        on_start=partial(_tell, output),
-    )
+    with ExitStack() as stack:
+        try:
+            script = None if faults is None else _scripted(faults, found.home, stack)
+        except ValueError as error:
+            output.complain(str(error))
+            return Exit.USAGE
+        serve(
+            found,
+            options["host"],
+            options["port"],
+            drain_timeout_s=options["drain_timeout"],
+            read=read,
+            on_start=partial(_tell, output),
+            script=script,
+        )
     return Exit.DONE
+
+
+def _scripted(path: Path, home: Path, stack: ExitStack) -> Any:
+    from aikit.gateway.faults import read_faults  # noqa: PLC0415  an extra, which check does without
+    from aikit.testing import embedded_provider, scripted  # noqa: PLC0415  for those who test only
+
+    provider = stack.enter_context(embedded_provider(home))
+    read_faults(path, provider)
+    stack.enter_context(scripted(home, provider.script))
+    return provider.script
 
 
 def _tell(output: Output, url: str) -> None:

@@ -36,12 +36,12 @@ class FaultyApp:
     An application before which the faults of a script come true: delays, other answers, and connections that break.
 
     Attributes:
-        is_over: Whether delays are to end, since the server does.
+        gateway: When it drains, delays are over.
     """
 
     app: ASGIApp
     script: Script
-    is_over: bool = False
+    gateway: Gateway
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """
@@ -69,7 +69,7 @@ class FaultyApp:
     async def _delay(self, seconds: float) -> None:
         clock = self.script.clock
         ends_at = clock.now() + seconds
-        while clock.now() < ends_at and not self.is_over:  # noqa: ASYNC110  a clock that is set forward tells nobody
+        while clock.now() < ends_at and not self.gateway.is_draining:  # noqa: ASYNC110  a clock that is set forward tells nobody
             await asyncio.sleep(_LOOK_S)
 
 
@@ -108,8 +108,8 @@ def served(home: Path, script: Script, key: str | None) -> Iterator[str]:
     settings = read_settings(None, {"LITELLM_MASTER_KEY": key} if key else {}, home=home)
     gateway = Gateway.open(settings, max_retries=0)
     gateway.clock = script.clock.now
-    app = FaultyApp(make_app(gateway), script)
-    options = ServerOptions(drain_timeout_s=_END_S, on_drain=lambda: setattr(app, "is_over", True))
+    app = FaultyApp(make_app(gateway), script, gateway)
+    options = ServerOptions(drain_timeout_s=_END_S, on_drain=lambda: setattr(gateway, "is_draining", True))
     try:
         gateway.client.files.list({"limit": 1}).throw()  # its transport is made now, which is the script's
         with serving(app, options=options) as url:

@@ -12,9 +12,11 @@ from typing import Final
 import attrs
 
 from aikit.gateway.app import make_app
+from aikit.gateway.faults import FaultyApp
 from aikit.gateway.server import ServerOptions, run
 from aikit.gateway.settings import GatewaySettings, SettingsError
 from aikit.gateway.state import Gateway
+from aikit.providers.local.faults import Script
 
 log: Final = logging.getLogger("aikit.gateway")
 
@@ -31,6 +33,7 @@ def serve(
     drain_timeout_s: float,
     read: Callable[[], GatewaySettings],
     on_start: Callable[[str], object],
+    script: Script | None = None,
 ) -> None:
     """
     Serve what *settings* say until SIGINT or SIGTERM.
@@ -47,6 +50,8 @@ def serve(
         read: Reads the settings anew, on SIGHUP.
 
         on_start: Called with the address when requests are taken.
+
+        script: Faults that requests are to meet.
 
     Raises:
         OSError: The address cannot be listened on.
@@ -65,7 +70,8 @@ def serve(
         on_reload=partial(reload, gateway, read),
     )
     try:
-        run(make_app(gateway), host, port, options)
+        app = make_app(gateway)
+        run(app if script is None else FaultyApp(app, script, gateway), host, port, options)
     finally:
         gateway.close()
 

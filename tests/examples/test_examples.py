@@ -4,6 +4,7 @@ What each example prints when it is run as it stands.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -47,7 +48,7 @@ file.jsonl: 25 bytes, processed, request req_*
 deleted: True
 """,
 }
-WITH_A_TEST_OF_ITS_OWN = {"error_handling", "progress", "file_manager_tk", "file_window_qt"}
+WITH_A_TEST_OF_ITS_OWN = {"error_handling", "progress", "file_manager_tk", "file_window_qt", "test_served"}
 PARTS_OF_OTHERS = {"in_turn", "in_words", "qt_files", "qt_transfers", "tk_files", "tk_transfers"}
 
 
@@ -111,3 +112,11 @@ def test_progress_reaches_the_end_both_ways(environment: dict[str, str], tmp_pat
         assert shares == sorted(shares)
         assert shares[-1] == 100
     assert left_behind(environment) == []
+
+
+def test_the_example_of_a_configuration_is_good(tmp_path: Path) -> None:
+    """The gateway would start with it, and serve both accounts."""
+    told = {"OPENAI_API_KEY": "sk-a", "LITELLM_MASTER_KEY": "sk-of-a-test-0123", "AIKIT_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "aikit", "-q", "gateway", "check", str(ROOT / "examples" / "gateway.yaml")]
+    done = subprocess.run(command, env=os.environ | told, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.split()[0]) == (0, "openai")

@@ -16,6 +16,7 @@ from tests.foreign.libraries import said_by
 
 pytestmark = [pytest.mark.foreign, pytest.mark.slow]
 
+_ROOT: Final = Path(__file__).parents[2]
 KEY: Final = "sk-1234"
 OPENAI: Final = "openai==3.54.0"
 _COUNTS: Final = {"total": 3, "completed": 3, "failed": 0}
@@ -65,3 +66,10 @@ def test_openais_library_for_azure_takes_its_calls(address: str) -> None:
     With ``api-key`` and ``api-version``, and in the newer surface.
     """
     assert _found("gateway_azure.py", address, KEY) == [["completed", "a", True], ["completed", "a", True]]
+
+
+def test_the_example_of_a_test_passes() -> None:
+    """
+    Its four tests, of a program on OpenAI's library.
+    """
+    assert "4 passed" in said_by(OPENAI, "run_tests.py", str(_ROOT / "examples" / "test_served.py"))

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -159,3 +160,30 @@ def test_settings_are_taken_with_a_new_client_only_when_accounts_change(
         assert gateway.settings is before
     finally:
         gateway.close()
+
+
+@pytest.mark.slow
+def test_it_misbehaves_as_a_file_says(tmp_path: Path) -> None:
+    """
+    A program on any SDK meets the fault, and then none.
+    """
+    faults = tmp_path / "faults.yaml"
+    faults.write_text("calls: [{method: GET, path: /models, status: 418}]\n")
+    with _started(tmp_path, "--faults", faults) as program:
+        with pytest.raises(urllib.error.HTTPError, match="418"):
+            program.models()
+        assert program.models() == []
+
+
+@pytest.mark.slow
+def test_faults_that_cannot_be_read_stop_the_start(tmp_path: Path) -> None:
+    """
+    Told by file and line, before anything is listened on.
+    """
+    faults = tmp_path / "faults.yaml"
+    faults.write_text("calls: [{statsu: 418}]\n")
+    words = [sys.executable, "-m", "aikit", "gateway", "--port", "0", "--home", str(tmp_path), "--faults", str(faults)]
+    environ = {**os.environ, "PYTHONPATH": str(_ROOT)}
+    ran = subprocess.run(words, capture_output=True, text=True, env=environ, cwd=tmp_path, timeout=60, check=False)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "faults.yaml:1: 'statsu' is no part of a fault; did you mean" in ran.stderr
