@@ -17,7 +17,7 @@ import click
 from aikit.cli.options import Command, Dollars, Group, Pairs, settings_of_context
 from aikit.cli.output import Exit, Output
 from aikit.cli.safety import safe
-from aikit.gateway.key_fields import key_object, read_fields, read_key
+from aikit.gateway.key_fields import key_object, read_fields, read_key, when
 from aikit.gateway.registry.keys import hash_of, masked
 from aikit.gateway.registry.registry import Registry
 from aikit.gateway.registry.rows import KeyRow
@@ -108,11 +108,8 @@ def list_keys() -> int:
         rows = list(_all(registry))
     if output.settings.json:
         output.document({"object": "list", "data": [key_object(row) for row in rows]})
-    elif output.is_plain:
-        for row in rows:
-            output.line(row.token if output.settings.quiet else "\t".join(safe(field) for field in _columns(row)))
     else:
-        output.columns(_TITLES, [_columns(row) for row in rows], flexible="TOKEN")
+        _print(rows, output)
     return Exit.DONE
 
 
@@ -248,12 +245,20 @@ def _all(registry: Registry) -> Iterator[KeyRow]:
         has_more, after = page.has_more, page.rows[-1].token if page.rows else None
 
 
+def _print(rows: list[KeyRow], output: Output) -> None:
+    if not output.is_plain:
+        output.columns(_TITLES, [_columns(row) for row in rows], flexible="TOKEN")
+        return
+    for row in rows:
+        output.line(row.token if output.settings.quiet else "\t".join(safe(field) for field in _columns(row)))
+
+
 def _columns(row: KeyRow) -> list[str]:
-    told = key_object(row)
+    expires = None if row.expires_at is None else when(int(row.expires_at))
     state = "blocked" if row.blocked else "expired" if row.is_expired(time.time()) else "good"
     budget = "-" if row.max_budget is None else f"{row.max_budget:f}"
     period = f"{budget}/{row.budget_duration}" if row.budget_duration else budget
-    return [row.alias or "-", row.key_name or "-", state, f"{row.spend:f}", period, told["expires"] or "-", row.token]
+    return [row.alias or "-", row.key_name or "-", state, f"{row.spend:f}", period, expires or "-", row.token]
 
 
 def _tell(row: KeyRow, what: str) -> int:
@@ -261,6 +266,6 @@ def _tell(row: KeyRow, what: str) -> int:
     if output.settings.json:
         output.document(key_object(row))
     else:
-        output.line(row.token if output.settings.quiet else "\t".join(safe(field) for field in _columns(row)))
+        _print([row], output)
         output.say(safe(f"{what}: {row.alias or row.key_name}"))
     return Exit.DONE
