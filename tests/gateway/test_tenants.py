@@ -13,27 +13,9 @@ from urllib.parse import quote, unquote
 import attrs
 import pytest
 
-from aikit.gateway.app import make_app
-from aikit.gateway.registry.keys import hash_of
-from aikit.gateway.registry.rows import BatchRow, FileRow, KeyRow, PartRow, UploadRow
-from aikit.gateway.state import Gateway
 from aikit.gateway.values import Principal
 from tests.gateway.asgi import Answer, Asgi
-from tests.gateway.gateways import opened
-
-ANA: Final = "sk-of-ana-0123456789"
-BEN: Final = "sk-of-ben-0123456789"
-_IDS: Final = {
-    "file": "file-AaBbCcDdEeFfGgHhIiJjKk01",
-    "output": "file-AaBbCcDdEeFfGgHhIiJjKk02",
-    "error": "file-AaBbCcDdEeFfGgHhIiJjKk03",
-    "upload": "upload_AaBbCcDdEeFfGgHhIiJjKk04",
-    "part": "part_AaBbCcDdEeFfGgHhIiJjKk05",
-    "batch": "batch_AaBbCcDdEeFfGgHhIiJjKk06",
-    "upstream file": "file-upstreamupstreamupstrea",
-    "upstream batch": "batch_upstreamupstreamupstre",
-}
-"""Ana's ids, and two that her provider gave."""
+from tests.gateway.batch_house import House, house, lines
 
 _SPELLINGS: Final[Mapping[str, Callable[[str], str]]] = {
     "raw": str,
@@ -82,63 +64,88 @@ _BODIES: Final[Mapping[str, Callable[[str], tuple[str, Any]]]] = {
         "/v1/batches",
         {"input_file_id": name, "endpoint": "/v1/chat/completions", "completion_window": "24h"},
     ),
-    "complete own upload": lambda name: ("/v1/uploads/upload_of_ben/complete", {"part_ids": [name]}),
+    "complete own upload": lambda name: ("/v1/uploads/UPLOAD/complete", {"part_ids": [name]}),
 }
 
 
+@attrs.frozen(kw_only=True)
+class Tenants:
+    """
+    Two keys of one gateway.
+
+    Attributes:
+        ids: Of all that Ana has, and those that her provider gave to it.
+
+        before: What the registry and the provider had of it at the begin.
+    """
+
+    house: House
+    ana: Asgi
+    ben: Asgi
+    ids: Mapping[str, str]
+    upload_of_ben: str
+    before: Mapping[str, Any]
+
+
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenants]:
     """
-    A gateway where Ana has a file, an upload with a part, and a batch with both results, and Ben an upload.
+    Ana has a file, an upload with a part, and a batch that is over, with both results; Ben has an upload.
     """
-    with opened(tmp_path_factory.mktemp("home")) as opened_gateway:
-        registry = opened_gateway.registry
-        ana, ben = (hash_of(key) for key in (ANA, BEN))
-        for token in (ana, ben):
-            registry.keys.add(KeyRow(token=token, hash=token))
-        registry.batches.add(_batch(ana))
-        for role in ("file", "output", "error"):
-            registry.files.add(_file(ana, role))
-        registry.uploads.add(_upload(_IDS["upload"], ana))
-        registry.uploads.add_part(PartRow(id=_IDS["part"], upload_id=_IDS["upload"], upstream_id="part_upstream"))
-        registry.uploads.add(_upload("upload_of_ben", ben))
-        yield opened_gateway
+    with house(tmp_path_factory.mktemp("tenants")) as home:
+        ana, ben = home.key(), home.key()
+        file_id = home.file(lines() + lines(1, tool_choice="required").replace(b"line-0", b"line-9"), ana)
+        batch_id = home.create(file_id, ana).json["id"]
+        home.poll(lambda: home.row(batch_id).is_booked)
+        batch = ana.get(f"/v1/batches/{batch_id}").json
+        upload_id = begin_upload(ana)
+        part = ana.form(f"/v1/uploads/{upload_id}/parts", [("data", ("x", b"x"))]).json
+        ids = {
+            "file": file_id,
+            "output": batch["output_file_id"],
+            "error": batch["error_file_id"],
+            "upload": upload_id,
+            "part": part["id"],
+            "batch": batch_id,
+        }
+        registry, admin = home.gateway.registry, Principal()
+        file, made = registry.files.get(file_id, admin), registry.batches.get(batch_id, admin)
+        upload = registry.uploads.get(upload_id, admin)
+        assert file is not None
+        assert made is not None
+        assert upload is not None
+        upstream = {"upstream file": file.upstream_id, "upstream batch": str(made.upstream_id)}
+        ids |= {**upstream, "upstream upload": upload.upstream_id}
+        yield Tenants(
+            house=home, ana=ana, ben=ben, ids=ids, upload_of_ben=begin_upload(ben), before=everything(home, ana, ids)
+        )
 
 
-def _file(owner: str, role: str) -> FileRow:
-    made: dict[str, Any] = {"batch_id": _IDS["batch"], "role": role} if role != "file" else {}
-    return FileRow(
-        id=_IDS[role],
-        deployment="local",
-        upstream_id=_IDS["upstream file"] if role == "file" else f"file-up-{role}",
-        owner=owner,
-        purpose="batch",
-        filename="lines.jsonl",
-        size_bytes=12,
-        created_at=1_790_000_000,
-        **made,
-    )
+def begin_upload(client: Asgi) -> str:
+    """
+    Announce an upload, and return its id.
+    """
+    order = {"filename": "x.txt", "purpose": "user_data", "bytes": 1, "mime_type": "text/plain"}
+    made = client.post("/v1/uploads", order)
+    assert made.status == 200, made.body
+    return str(made.json["id"])
 
 
-def _upload(name: str, owner: str) -> UploadRow:
-    return UploadRow(
-        id=name, deployment="local", upstream_id=f"upload_up_{owner[:4]}", owner=owner, created_at=1_790_000_000
-    )
-
-
-def _batch(owner: str) -> BatchRow:
-    return BatchRow(
-        id=_IDS["batch"],
-        deployment="local",
-        upstream_id=_IDS["upstream batch"],
-        owner=owner,
-        input_file_id=_IDS["file"],
-        output_file_id=_IDS["output"],
-        error_file_id=_IDS["error"],
-        endpoint="/v1/chat/completions",
-        created_at=1_790_000_000,
-        status="completed",
-    )
+def everything(home: House, ana: Asgi, ids: Mapping[str, str]) -> dict[str, Any]:
+    """
+    Return what there is of Ana's.
+    """
+    registry, admin = home.gateway.registry, Principal()
+    files = [ids["file"], ids["output"], ids["error"]]
+    return {
+        "files": [registry.files.get(each, admin) for each in files],
+        "batch": registry.batches.get(ids["batch"], admin),
+        "upload": registry.uploads.get(ids["upload"], admin),
+        "part": registry.uploads.part(ids["upload"], ids["part"]),
+        "answers": [
+            (answer.status, answer.body) for answer in (ana.get(f"/v1/files/{each}/content") for each in files)
+        ],
+    }
 
 
 def unknown_like(name: str) -> str:
@@ -173,19 +180,19 @@ def told(answer: Answer, name: str, spelled: str) -> Told:
 
 @pytest.mark.parametrize("spelling", _SPELLINGS)
 @pytest.mark.parametrize("route", _ROUTES)
-def test_a_foreign_id_in_an_address_is_an_unknown_one(gateway: Gateway, route: str, spelling: str) -> None:
+def test_a_foreign_id_in_an_address_is_an_unknown_one(tenants: Tenants, route: str, spelling: str) -> None:
     """
     Status, headers and body are the same for Ana's id and for one that nothing has, in each spelling of the address.
     """
-    ben, spell, ask = Asgi(make_app(gateway), BEN), _SPELLINGS[spelling], _ROUTES[route]
-    for name in _IDS.values():
+    ben, spell, ask = tenants.ben, _SPELLINGS[spelling], _ROUTES[route]
+    for name in tenants.ids.values():
         for prefix in _PREFIXES:
             foreign, unknown = (
                 told(ask(ben, prefix, spell(each)), each, spell(each)) for each in (name, unknown_like(name))
             )
             assert foreign == unknown
             assert 400 <= foreign.status < 500 or is_list_alike(foreign)
-    assert_untouched(gateway)
+    assert everything(tenants.house, tenants.ana, tenants.ids) == tenants.before
 
 
 def is_list_alike(answer: Told) -> bool:
@@ -197,11 +204,10 @@ def is_list_alike(answer: Told) -> bool:
 
 @pytest.mark.parametrize("spelling", ["raw", "base64", "LiteLLM's", "case", "decoded NUL", "list", "object", "padded"])
 @pytest.mark.parametrize("route", _BODIES)
-def test_a_foreign_id_in_a_body_is_an_unknown_one(gateway: Gateway, route: str, spelling: str) -> None:
+def test_a_foreign_id_in_a_body_is_an_unknown_one(tenants: Tenants, route: str, spelling: str) -> None:
     """
     The same for input files of batches and for parts of uploads.
     """
-    ben = Asgi(make_app(gateway), BEN)
     more: Mapping[str, Callable[[str], Any]] = {
         "decoded NUL": lambda name: f"{name}\0",
         "list": lambda name: [name],
@@ -209,50 +215,49 @@ def test_a_foreign_id_in_a_body_is_an_unknown_one(gateway: Gateway, route: str, 
         "padded": lambda name: f" {name}\n",
     }
     spell = more.get(spelling) or _SPELLINGS[spelling]
-    for name in _IDS.values():
+    for name in tenants.ids.values():
         answers = []
         for each in (name, unknown_like(name)):
             target, body = _BODIES[route](spell(each))
-            answers.append(told(ben.post(target, body), each, str(spell(each))))
+            target = target.replace("UPLOAD", tenants.upload_of_ben)
+            answers.append(told(tenants.ben.post(target, body), each, str(spell(each))))
         assert answers[0] == answers[1]
         assert 400 <= answers[0].status < 500
-    assert_untouched(gateway)
+    assert everything(tenants.house, tenants.ana, tenants.ids) == tenants.before
 
 
-def test_lists_have_nothing_of_another_key(gateway: Gateway) -> None:
+def test_the_owner_has_it_all(tenants: Tenants) -> None:
+    """
+    What is hidden from others is there for Ana, so that the tests above compare with something.
+    """
+    for name in ("file", "output", "error"):
+        assert tenants.ana.get(f"/v1/files/{tenants.ids[name]}").status == 200
+        assert tenants.ana.get(f"/v1/files/{tenants.ids[name]}/content").body
+    assert tenants.ana.get(f"/v1/batches/{tenants.ids['batch']}").json["status"] == "completed"
+    assert tenants.before["upload"] is not None
+    assert tenants.before["part"] is not None
+    assert {status for status, _ in tenants.before["answers"]} == {200}
+
+
+def test_lists_have_nothing_of_another_key(tenants: Tenants) -> None:
     """
     Ben sees empty lists where Ana and the master key see rows.
     """
-    clients = {name: Asgi(make_app(gateway), key) for name, key in (("ana", ANA), ("ben", BEN))}
-    for target, count in (("/v1/files?limit=100", 3), ("/v1/batches?limit=100", 1)):
-        assert len(clients["ana"].get(target).json["data"]) == count
-        assert clients["ben"].get(target).json["data"] == []
-        assert len(Asgi(make_app(gateway)).get(target).json["data"]) == count
-    for target in ("/spend/logs", "/spend/logs/v2"):
-        assert _IDS["batch"] not in clients["ben"].get(target).body.decode()
+    for target, count in (("/v1/files?limit=100", 3), ("/v1/batches?limit=100", 1), ("/spend/logs/v2", 1)):
+        assert len(tenants.ana.get(target).json["data"]) == count
+        assert tenants.ben.get(target).json["data"] == []
+        assert len(tenants.house.admin.get(target).json["data"]) == count
+    assert tenants.ben.get("/spend/logs").json == []
 
 
-def test_a_key_that_is_made_anew_has_nothing_of_the_one_before(gateway: Gateway) -> None:
+def test_a_key_that_is_made_anew_has_nothing_of_the_one_before(tenants: Tenants) -> None:
     """
     A key with the same alias and user is another tenant.
     """
-    admin = Asgi(make_app(gateway))
-    first = admin.post("/key/generate", {"key_alias": "night", "user_id": "u", "team_id": "t"}).json
-    gateway.registry.files.add(attrs.evolve(_file(first["token"], "file"), id="file-of-first"))
+    admin, fields = tenants.house.admin, {"key_alias": "night", "user_id": "u", "team_id": "t"}
+    first = admin.post("/key/generate", fields).json
+    name = begin_upload(admin.with_key(first["key"]))
     admin.post("/key/delete", {"keys": [first["key"]]})
-    second = admin.post("/key/generate", {"key_alias": "night", "user_id": "u", "team_id": "t"}).json
-    assert admin.with_key(second["key"]).get("/v1/files").json["data"] == []
-    assert admin.with_key(second["key"]).get("/v1/files/file-of-first").status == 404
-
-
-def assert_untouched(gateway: Gateway) -> None:
-    """
-    Fail if anything of Ana's is gone or was changed.
-    """
-    ana = Principal(token=hash_of(ANA))
-    registry = gateway.registry
-    assert [registry.files.get(_IDS[role], ana) for role in ("file", "output", "error")] == [
-        _file(str(ana.token), role) for role in ("file", "output", "error")
-    ]
-    assert registry.batches.get(_IDS["batch"], ana) == _batch(str(ana.token))
-    assert registry.uploads.get(_IDS["upload"], ana) == _upload(_IDS["upload"], str(ana.token))
+    second = admin.with_key(admin.post("/key/generate", fields).json["key"])
+    assert second.post(f"/v1/uploads/{name}/cancel").status == 404
+    assert admin.post(f"/v1/uploads/{name}/cancel").status == 200
