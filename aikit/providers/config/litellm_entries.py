@@ -4,6 +4,7 @@ Entries of LiteLLM's ``config.yaml``: what each says of how to reach a provider,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -58,6 +59,8 @@ _IDENTITIES: Final = (
 )
 _OIDC: Final = "oidc/"
 _CREDENTIAL: Final = "litellm_credential_name"
+_ACCOUNT: Final = "account"
+_NAME: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _OPENAI_MODELS: Final = ("ft:gpt", "gpt", "chatgpt", "o1", "o3", "o4", "text-", "davinci", "babbage", "whisper", "tts")
 _VARIABLE: Final = "os.environ/"
 _MOST_WARNINGS: Final = 50
@@ -180,19 +183,18 @@ class LiteLLM:
 
 def of_files_settings(found: LiteLLM, entry: Mapped) -> LiteLLMEntry:
     """
-    Return an *entry* of ``files_settings``.
+    Return an *entry* of ``files_settings``; it may have a name of its own as ``account``, which is not LiteLLM's.
     """
     place = _place_of(entry, "custom_llm_provider")
-    provider = found.resolved(entry.get("custom_llm_provider"))
+    provider, name = found.resolved(entry.get("custom_llm_provider")), entry.get(_ACCOUNT)
     if not isinstance(provider, str) or not provider:
         why = "an entry of files_settings has no custom_llm_provider"
         return LiteLLMEntry(name="", settings=why, place=place)
-    return _entry(
-        found,
-        entry,
-        f"files_settings of {provider!r}",
-        LiteLLMEntry(name=provider, provider=provider, settings="", place=place),
-    )
+    if name is not None and (not isinstance(name, str) or not _NAME.fullmatch(name)):
+        why = f"{_ACCOUNT} must be a name of letters, digits, dots, dashes and underscores"
+        return LiteLLMEntry(name=provider, settings=why, place=entry.places[_ACCOUNT])
+    described = LiteLLMEntry(name=name or provider, provider=provider, settings="", place=place)
+    return _entry(found, entry, f"files_settings of {provider!r}", described)
 
 
 def of_model_list(found: LiteLLM, entry: Mapped) -> LiteLLMEntry:
@@ -241,7 +243,7 @@ def _entry(found: LiteLLM, given: Mapped, whose: str, entry: LiteLLMEntry) -> Li
         return attrs.evolve(
             entry, settings=f"{unused} is not supported: {_IDENTITIES}", given=given, is_supported=False
         )
-    _warn_unknown(found, given, {*known, *(_IDENTITY if kind == "azure" else ()), _CREDENTIAL}, whose)
+    _warn_unknown(found, given, {*known, _ACCOUNT, *(_IDENTITY if kind == "azure" else ()), _CREDENTIAL}, whose)
     values = ((name, found.resolved(given.get(key))) for key, name in known.items())
     settings = {"kind": kind}
     settings |= {name: str(one) for name, one in values if one is not None}  # versions are dates to YAML

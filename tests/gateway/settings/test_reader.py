@@ -321,3 +321,21 @@ model_list:
     assert own is not None
     assert own.provider == "openai"
     assert settings.of_model("gemini") is None
+
+
+def test_an_account_of_files_settings_may_have_a_name(tmp_path: Path) -> None:
+    """
+    Programs then name it as its provider; the first of a provider is found by that one's name, too.
+    """
+    text = """
+files_settings:
+  - {custom_llm_provider: openai, account: eu, api_key: k, api_base: "https://eu.api.openai.com/v1"}
+  - {custom_llm_provider: openai, account: us, api_key: k}
+"""
+    settings = read(tmp_path, text)
+    assert [one.name for one in settings.deployments] == ["eu", "us"]
+    assert settings.of_provider("openai") is settings.deployment("eu")
+    assert settings.providers.get("us") != settings.providers.get("eu")
+    assert settings.warnings == ()
+    with pytest.raises(SettingsError, match=r"config\.yaml:2: 'openai': account must be a name"):
+        read(tmp_path, "files_settings:\n- {custom_llm_provider: openai, account: a/b}\n")
