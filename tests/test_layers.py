@@ -52,6 +52,7 @@ _ONLY_THERE: Final[Mapping[str, tuple[str, ...]]] = {
     "sqlalchemy": ("gateway",),
     "alembic": ("gateway",),
     "multipart": ("gateway",),
+    "orjson": ("gateway",),
     "starlette": ("gateway",),
     "uvicorn": ("gateway",),
 }

@@ -33,7 +33,7 @@ _LIMITS: Final = (
     *("max_batch_file_uploads_per_day", "max_file_downloads_per_minute"),
     *("allowed_file_extensions", "blocked_file_extensions", "cors_origins"),
 )
-_LIBRARIES: Final = ("starlette", "uvicorn", "httptools", "multipart", "sqlalchemy", "alembic", "yaml")
+_LIBRARIES: Final = ("starlette", "uvicorn", "httptools", "multipart", "orjson", "sqlalchemy", "alembic", "yaml")
 _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104  to tell what would be refused
 
 

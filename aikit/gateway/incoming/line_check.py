@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 import attrs
+import orjson
 
 from aikit.gateway.incoming.line_facts import FactsCounter, LineFacts
 from aikit.gateway.incoming.refusals import too_many_records
@@ -22,7 +23,7 @@ from aikit.gateway.values import Deployment
 from aikit.validation import MakeLineRules, no_line_rules
 from aikit.validation.batch_lines import BatchRules
 from aikit.validation.limits import Limits, limits_for
-from aikit.validation.lines import Objects, parsed
+from aikit.validation.lines import Objects, make_decoder, parsed
 from aikit.validation.problems import Problems
 
 _HELD_MAX_BYTES: Final = 512 * 1024
@@ -30,6 +31,34 @@ _LARGE_BYTES: Final = 4 * 1024 * 1024
 _NAMES_MAX: Final = 1_000
 _one_large_line: Final = threading.Lock()
 """What a line says can take twenty times its bytes of memory, so that of the very long ones one is read at a time."""
+
+
+class _QuickDecoder(json.JSONDecoder):
+    """
+    A decoder in a third of the time; what it refuses, Python's own looks at, which says in its words what is wrong.
+    """
+
+    # Numbers of more than 64 bits become floats here, and no check looks at any. The lines go on as they came.
+
+    _strict: Final = make_decoder()
+
+    def raw_decode(self, s: str, idx: int = 0) -> tuple[Any, int]:
+        """
+        Return the value of all of *s*.
+        """
+        try:
+            return orjson.loads(s), len(s)
+        except orjson.JSONDecodeError:
+            return self._strict.raw_decode(s, idx)
+
+    def decode(self, s: str, *_: Any) -> Any:
+        """
+        Return the value of *s*, or tell what is wrong with it.
+        """
+        return self._strict.decode(s)
+
+
+_QUICK: Final = _QuickDecoder()
 
 
 def _unknown_limits() -> Limits:
@@ -81,7 +110,7 @@ class LineCheck:
         self._names: dict[str, str | None] = {}
         self._batch = BatchRules(rules.limits, self.problems)
         self._own = rules.line_rules(self.problems)
-        decoder = None if self._own is None else self._own.decoder
+        decoder = _QUICK if self._own is None else self._own.decoder
         self._objects = Objects((), rules.limits, self.problems, decoder=decoder)
         self._held = _Held(rules.limits.line_max_bytes, spool.folder)
         self._facts = FactsCounter()
