@@ -31,6 +31,8 @@ async def identify(gateway: Gateway, headers: Iterable[tuple[bytes, bytes]]) -> 
     """
     Return who sends a request with *headers*.
 
+    Without a master key, no key and an unknown one have all rights; a key that is known has its own.
+
     Raises:
         OpenAIError: There is no key, or it is not good; status 401. Or a page of another site sends the request to a
             gateway without keys; status 403.
@@ -45,9 +47,13 @@ async def identify(gateway: Gateway, headers: Iterable[tuple[bytes, bytes]]) -> 
         raise _refused(
             "Send a key in the header Authorization: Bearer KEY." if key is None else _WRONG, "invalid_api_key"
         )
-    if master is None or is_same(key, master):
+    if master is not None and is_same(key, master):
         return _MASTER
-    row = gateway.registry.keys.cached(key) or await gateway.in_thread(gateway.registry.keys.by_key, key)
+    row = gateway.registry.keys.cached(key)
+    if row is None and not gateway.registry.keys.is_unknown(key):
+        row = await gateway.in_thread(gateway.registry.keys.by_key, key)
+    if row is None and master is None:
+        return _MASTER
     if row is None:
         raise _refused(_WRONG, "invalid_api_key")
     if row.blocked:

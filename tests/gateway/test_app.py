@@ -162,6 +162,34 @@ def test_without_a_master_key_programs_of_this_machine_need_none(tmp_path: Path)
             assert client.get("/models", headers=headers).error["code"] == "master_key_missing"
 
 
+def test_without_a_master_key_a_known_key_is_itself(tmp_path: Path) -> None:
+    """
+    Programs are tried with keys on their own machine; any other key has all rights there, as has none.
+    """
+    with opened(tmp_path, environ={"LITELLM_MASTER_KEY": ""}) as gateway:
+        admin = Asgi(make_app(gateway), key="sk-1234")
+        made = admin.post("/key/generate", {"rpm_limit": 1}).json["key"]
+        tenant = admin.with_key(made)
+        assert tenant.post("/key/generate", {}).status == 401
+        assert tenant.get("/models").status == 429
+        assert admin.with_key(None).post("/key/block", {"key": made}).status == 200
+        assert tenant.get("/models").error["code"] == "key_blocked"
+        assert admin.post("/key/generate", {"key": "sk-later-0123456789", "rpm_limit": 0}).status == 200
+        assert admin.with_key("sk-later-0123456789").get("/models").status == 429
+
+
+def test_an_unknown_key_is_looked_for_once_a_second(gateway: Gateway, client: Asgi) -> None:
+    """
+    A storm of requests with one wrong key costs no statements; a key that is made opens at once.
+    """
+    wrong = client.with_key(TENANT)
+    assert wrong.get("/models").status == 401
+    assert gateway.registry.keys.is_unknown(TENANT)
+    add_key(gateway)
+    assert not gateway.registry.keys.is_unknown(TENANT)
+    assert wrong.get("/models").status == 200
+
+
 def test_every_answer_has_the_headers_that_clients_read(gateway: Gateway, client: Asgi) -> None:
     """
     Errors have them too, and a call id of the client's is kept if it can be one.

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import attrs
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
@@ -52,7 +52,7 @@ class Keys:
 
     database: Database
     clock: Callable[[], float] = time.time
-    _cache: Cache[KeyRow] = attrs.field(factory=Cache, init=False)
+    _cache: Cache[KeyRow | Literal[False]] = attrs.field(factory=Cache, init=False)  # False: there is none
 
     def by_key(self, presented: str) -> KeyRow | None:
         """
@@ -61,14 +61,20 @@ class Keys:
         What another gateway changes shows within a second. What was spent counts from the begin of the present period.
         """
         wanted = hash_of(presented)
-        row = self._cache.fetch(wanted, lambda: self._read(wanted))
-        return row if row is not None and hmac.compare_digest(row.hash, wanted) else None
+        row = self._cache.fetch(wanted, lambda: self._read(wanted) or False)
+        return row if row and hmac.compare_digest(row.hash, wanted) else None
+
+    def is_unknown(self, presented: str) -> bool:
+        """
+        Return whether `by_key` found no such key within the last second; fit to be called where nothing may wait.
+        """
+        return self._cache.get(hash_of(presented)) is False
 
     def cached(self, presented: str) -> KeyRow | None:
         """
         Return what `by_key` would, if that needs no database: fit to be called where nothing may wait.
         """
-        return self._cache.get(hash_of(presented))
+        return self._cache.get(hash_of(presented)) or None
 
     def find(self, name: str) -> KeyRow | None:
         """
@@ -96,7 +102,7 @@ class Keys:
             row = attrs.evolve(row, budget_reset_at=self._reset(row.budget_duration))
         with self._refusing_twins(), self.database.writing() as connection:
             connection.execute(insert(KEYS), attrs.asdict(row, recurse=False))
-        self._cache.clear()
+        self.forget()
         return row
 
     def update(self, token: str, **changes: Any) -> KeyRow | None:
@@ -155,7 +161,7 @@ class Keys:
             return False
         with self.database.writing() as connection:
             removed = connection.execute(delete(KEYS).where(KEYS.c.token == token)).rowcount
-        self._cache.clear()
+        self.forget()
         return bool(removed)
 
     def page(self, *, after: str | None = None, limit: int = 100, order: Order = "desc") -> Page[KeyRow]:
@@ -212,7 +218,7 @@ class Keys:
                 values = {"spend": now.spend, "budget_reset_at": now.budget_reset_at, **changes_of(now)}
                 connection.execute(update(KEYS).where(KEYS.c.token == token).values(**values))
                 row = connection.execute(query).one()
-        self._cache.clear()
+        self.forget()
         return None if row is None else self._fresh(row)
 
     def _reset(self, duration: str) -> float:
