@@ -56,7 +56,7 @@ class ConnectionBounds:
     head_max_bytes: int = 64 * 1024
     headers_max: int = 100
     url_max_bytes: int = 8 * 1024
-    pipelined_max: int = 16
+    pipelined_max: int = 64
 
 
 @attrs.define(eq=False)
@@ -330,12 +330,25 @@ class _Link:
     def __init__(self, transport: Any, connection: Connection) -> None:
         self._transport = transport
         self._connection: Connection | None = connection
-        self.write = transport.write
+        self._head = b""
         self._is_lingering = False
         self._left_over = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(b"HTTP/1.1 ") and self._connection is not None:  # one packet with what follows at once
+            self._head = data
+            self._connection.loop.call_soon(self._flush)
+            return
+        self._transport.write(data)
+
+    def _flush(self) -> None:
+        if self._head:
+            self.write(b"")
 
     def let_go(self) -> None:
         """
@@ -355,6 +368,7 @@ class _Link:
         connection = self._connection
         if connection is None or self.is_closing():
             return
+        self._flush()
         if not connection.is_in_body and not connection.is_deaf:
             self._transport.close()
             return

@@ -120,14 +120,11 @@ def estimate_body(url: str, body: Mapping[str, Any]) -> tuple[TokenEstimate, int
     Returns:
         The estimate, and the most tokens that all answers to it together can have; ``None`` when *body* sets no bound.
     """
-    return _input_estimate(url, body), output_bound(url, body)
+    return _input_estimate(url, body), _output_bound(url, body)
 
 
-def output_bound(url: str, body: Mapping[str, Any]) -> int | None:
-    """
-    Return the most tokens that all answers to a request can have; ``None`` when *body* sets no bound.
-    """
-    names = _names_of_bounds(url)
+def _output_bound(url: str, body: Mapping[str, Any]) -> int | None:
+    names = names_of_bounds(url)
     if not names:
         return 0
     for name in names:
@@ -138,7 +135,10 @@ def output_bound(url: str, body: Mapping[str, Any]) -> int | None:
 
 
 @functools.lru_cache(maxsize=64)
-def _names_of_bounds(url: str) -> tuple[str, ...]:
+def names_of_bounds(url: str) -> tuple[str, ...]:
+    """
+    Return the parameters that bound the tokens of an answer of *url*, of which the first counts; none without any.
+    """
     url = url.partition("?")[0].rstrip("/")
     if url.endswith(_ANSWERED_WITHOUT_TOKENS):
         return ()

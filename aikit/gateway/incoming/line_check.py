@@ -160,18 +160,19 @@ class LineCheck:
 
     def _take(self, objects: Iterable[tuple[int, bytes, dict[str, Any]]]) -> None:
         renamed: list[bytes] = []
+        problems, check, own, facts = self.problems, self._batch.check, self._own, self._facts
         most, is_renaming = self.rules.max_records, self.renamed is not None
         for number, line, value in objects:
-            if most is not None and self._facts.lines >= most:
+            if most is not None and facts.lines >= most:
                 raise too_many_records(most, self.rules.max_records_source)
-            known = self.problems.count
-            self._batch.check(value, number)
-            if self._own is not None and self.problems.count == known:
-                self._own.check(value, number)
-            model = self._facts.add(value, len(line), is_good=self.problems.count == known)
+            known = problems.count
+            check(value, number)
+            if own is not None and problems.count == known:
+                own.check(value, number)
+            model = facts.add(value, len(line), is_good=problems.count == known)
             if is_renaming:
                 renamed += (self._renamed(line, model), b"\n")
-        if self.renamed is not None and not self.problems.count:
+        if self.renamed is not None and not problems.count:
             self.renamed.write(b"".join(renamed))
 
     def _renamed(self, line: bytes, name: str) -> bytes:
@@ -208,11 +209,11 @@ class _Held:
         """
         Return the lines of what is held and of *piece*, which ends one, ``None`` for those that are too long.
         """
-        first, *others = piece.split(b"\n")
-        lines: list[bytes | None] = [None]
-        if self.size_bytes + len(first) <= self._max_bytes:
-            lines = [self._taken() + first]
-        lines += [line if len(line) <= self._max_bytes else None for line in others]
+        lines: list[bytes | None] = [*piece.split(b"\n")]
+        first, most = lines[0] or b"", self._max_bytes
+        lines[0] = self._taken() + first if self.size_bytes + len(first) <= most else None
+        if len(piece) > most:
+            lines[1:] = [line if len(line or b"") <= most else None for line in lines[1:]]
         self.close()
         return lines
 

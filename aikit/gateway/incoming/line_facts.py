@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.jsonl.tokens import estimate_body, output_bound
+from aikit.jsonl.tokens import answer_count, estimate_body, names_of_bounds
 
 _EACH: Final = 256
-_EVERY: Final = 64
+_EVERY: Final = 128
 """The first lines of a model are all estimated, then one in so many: it takes ten times as long as checking a line."""
 
 _KINDS_MAX: Final = 1_000
@@ -61,16 +61,34 @@ class LineFacts:
 
 @attrs.define(eq=False)
 class _Counts:
+    """
+    What the lines of one model and endpoint ask for.
+    """
+
+    url: str
+    bounds: tuple[str, ...]
     requests: int = 0
     size_bytes: int = 0
     estimated_bytes: int = 0
     estimated_tokens: int = 0
     output_tokens: int = 0
 
-    @property
-    def facts(self) -> ModelFacts:
-        tokens = self.estimated_tokens * self.size_bytes // max(self.estimated_bytes, 1)
-        return ModelFacts(requests=self.requests, input_tokens=tokens, output_tokens=self.output_tokens)
+    def add(self, body: dict[str, Any], size_bytes: int) -> None:
+        """
+        Count a line.
+        """
+        self.requests = number = self.requests + 1
+        self.size_bytes += size_bytes
+        if number <= _EACH or not number % _EVERY:
+            # without the model, whose tokenizer would take more memory than all else here
+            estimate, _ = estimate_body(self.url, {name: value for name, value in body.items() if name != "model"})
+            self.estimated_bytes += size_bytes
+            self.estimated_tokens += estimate.low
+        for name in self.bounds:
+            most = body.get(name)
+            if type(most) is int and most >= 0:
+                self.output_tokens += most * answer_count(body)
+                return
 
 
 @attrs.define(eq=False)
@@ -80,43 +98,43 @@ class FactsCounter:
     """
 
     lines: int = 0
-    _models: dict[str, _Counts] = attrs.field(factory=dict)
-    _endpoints: dict[str, None] = attrs.field(factory=dict)
+    _counts: dict[tuple[str, str], _Counts] = attrs.field(factory=dict)
 
     def add(self, line: dict[str, Any], size_bytes: int, *, is_good: bool) -> str:
         """
         Count *line*; return the model that it asks, ``""`` if none. What is wrong is not estimated.
         """
         self.lines += 1
-        body, url = line.get("body"), line.get("url")
-        model = body.get("model") if type(body) is dict else None
-        name = model if type(model) is str else ""
-        if is_good and type(body) is dict:
-            url = url if type(url) is str else ""
-            if url not in self._endpoints and len(self._endpoints) < _KINDS_MAX:
-                self._endpoints[url] = None
-            self._count(self._models.get(name) or self._counts_of(name), url, body, size_bytes)
-        return name
+        body, url = line.get("body"), line.get("url", "")
+        if type(body) is not dict:
+            return ""
+        model = body.get("model", "")
+        if type(model) is not str:
+            return ""
+        if is_good and type(url) is str:
+            counts = self._counts.get((model, url)) or self._new(model, url)
+            counts.add(body, size_bytes)
+        return model
 
     @property
     def facts(self) -> LineFacts:
         """What the lines so far ask for."""
-        models = {name: counts.facts for name, counts in self._models.items()}
-        return LineFacts(lines=self.lines, models=models, endpoints=tuple(self._endpoints))
+        endpoints = dict.fromkeys(url for _, url in self._counts)
+        by_model: dict[str, list[_Counts]] = {}
+        for (model, _), counts in self._counts.items():
+            by_model.setdefault(model, []).append(counts)
+        models = {model: _sum(every) for model, every in by_model.items()}
+        return LineFacts(lines=self.lines, models=models, endpoints=tuple(endpoints))
 
-    def _counts_of(self, name: str) -> _Counts:
-        if name not in self._models and len(self._models) >= _KINDS_MAX:
-            name = _OTHER
-        return self._models.setdefault(name, _Counts())
+    def _new(self, model: str, url: str) -> _Counts:
+        if len(self._counts) >= _KINDS_MAX:
+            model, url = _OTHER, ""
+        return self._counts.setdefault((model, url), _Counts(url, names_of_bounds(url)))
 
-    def _count(self, counts: _Counts, url: str, body: dict[str, Any], size_bytes: int) -> None:
-        counts.requests += 1
-        counts.size_bytes += size_bytes
-        if counts.requests <= _EACH or not counts.requests % _EVERY:
-            # without the model, whose tokenizer would take more memory than all else here
-            estimate, most = estimate_body(url, {name: value for name, value in body.items() if name != "model"})
-            counts.estimated_bytes += size_bytes
-            counts.estimated_tokens += estimate.low
-        else:
-            most = output_bound(url, body)
-        counts.output_tokens += most or 0
+
+def _sum(every: list[_Counts]) -> ModelFacts:
+    return ModelFacts(
+        requests=sum(one.requests for one in every),
+        input_tokens=sum(one.estimated_tokens * one.size_bytes // max(one.estimated_bytes, 1) for one in every),
+        output_tokens=sum(one.output_tokens for one in every),
+    )
