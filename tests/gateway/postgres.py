@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import attrs
+import psycopg
 import pytest
 
 _USER: Final = "postgres"
@@ -29,6 +30,7 @@ class Postgres:
 
     socket: Path
     binaries: Path
+    _free: list[str] = attrs.field(factory=list, init=False)
 
     def database(self) -> str:
         """
@@ -53,6 +55,19 @@ class Postgres:
 
     def _control(self, *arguments: str) -> None:
         _run(self.binaries, "pg_ctl", "-D", str(self.socket / "data"), *arguments, as_owner=True)
+
+    @contextmanager
+    def lent_database(self) -> Iterator[str]:
+        """
+        Lend an empty database for the block, one that was lent before if there is one: to copy one takes long.
+        """
+        url = self._free.pop() if self._free else self.database()
+        yield url
+        with psycopg.connect(url, autocommit=True) as connection:
+            for schema in ("aikit", "public"):
+                connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE".encode())
+            connection.execute("CREATE SCHEMA public")
+        self._free.append(url)
 
     def ask(self, url: str, query: str) -> str:
         """

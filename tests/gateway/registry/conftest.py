@@ -14,12 +14,13 @@ from tests.gateway.registry.rows import Clock
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.foreign)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Return the address of an empty database of each kind."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'home' / 'gateway.db'}"
-    address: str = request.getfixturevalue("postgres").database()
-    return address
+        yield f"sqlite:///{tmp_path / 'home' / 'gateway.db'}"
+        return
+    with request.getfixturevalue("postgres").lent_database() as address:
+        yield address
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ Taking over LiteLLM's keys and what they spent, from its database and from dumps
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -80,17 +81,21 @@ def _values(row: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-def litellm(postgres: Postgres) -> str:
+def litellm(postgres: Postgres) -> Iterator[str]:
     """Return the address of a database as LiteLLM leaves it, as LiteLLM writes that."""
-    url = postgres.database()
-    postgres.ask(url, _TABLES)
-    for row in _KEYS:
-        postgres.ask(url, f'INSERT INTO "LiteLLM_VerificationToken" {_values(row)}')
+    with postgres.lent_database() as url:
+        postgres.ask(url, _statements())
+        yield f"{url}&schema=public&connection_limit=5"
+
+
+def _statements() -> str:
+    keys = [f'INSERT INTO "LiteLLM_VerificationToken" {_values(row)}' for row in _KEYS]
     logs = [(hash_of("sk-full"), 0.1, "m1"), (hash_of("sk-full"), 0.2, "m1"), ("litellm_proxy_master_key", 1, "m2")]
-    for number, (token, cost, model) in enumerate(logs):
-        values = f"('{number}', '{token}', {cost}, 10, 5, '{model}', '2026-11-0{number + 1} 00:00:00')"
-        postgres.ask(url, f'INSERT INTO "LiteLLM_SpendLogs" VALUES {values}')  # noqa: S608  our own
-    return f"{url}&schema=public&connection_limit=5"
+    spent = [
+        f"('{number}', '{token}', {cost}, 10, 5, '{model}', '2026-11-0{number + 1} 00:00:00')"
+        for number, (token, cost, model) in enumerate(logs)
+    ]
+    return "; ".join([_TABLES, *keys, f'INSERT INTO "LiteLLM_SpendLogs" VALUES {", ".join(spent)}'])  # noqa: S608  our own
 
 
 def _check(registry: Registry, taken: Taken) -> None:
