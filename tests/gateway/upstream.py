@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import attrs
 
+from aikit.types.batches import INTENT_KEY
 from tests.scripted_server import Exchange, ScriptedServer, rendered, serving
 
 ANSWER: Final = {
@@ -64,6 +65,8 @@ class Upstream:
 
         keeps_metadata: False for providers that drop it.
 
+        takes_metadata: False for providers that refuse it.
+
         loses_answers: Whether the connection breaks when a batch is created.
 
         acts_before: Called before an order of a batch is acted on; *acts_after*, before that is answered.
@@ -77,6 +80,7 @@ class Upstream:
     acts_before: Callable[[], object] = lambda: None
     acts_after: Callable[[], object] = lambda: None
     keeps_metadata: bool = True
+    takes_metadata: bool = True
     loses_answers: bool = False
     _numbers: Any = attrs.field(factory=lambda: itertools.count(1))
     _lock: Any = attrs.field(factory=threading.Lock)
@@ -142,7 +146,12 @@ class Upstream:
     ) -> None:
         if method == "POST" and len(parts) == 1:
             self.acts_before()
-            made = self._create(json.loads(body))
+            order = json.loads(body)
+            if set(order["metadata"]) - {INTENT_KEY} and not self.takes_metadata:
+                error = {"message": "there is no room for metadata", "param": "metadata", "code": "too_many_metadata"}
+                say(exchange, 400, {"error": error})
+                return
+            made = self._create(order)
             self.acts_after()
             if self.loses_answers:
                 exchange.sock.shutdown(socket.SHUT_RDWR)

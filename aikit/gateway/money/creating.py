@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -135,9 +136,13 @@ async def create(call: Call, row: BatchRow, order: Order, upstream_input: str) -
     """
     gateway, account, batches = call.gateway, call.account, call.gateway.registry.batches
     options: dict[str, Any] = {"intent": row.intent, "intent_is_new": True, "deadline": _DEADLINE_S, **order.options()}
-    begin = gateway.client.batches.create
+    begin = partial(gateway.client.batches.create, upstream_input, order.endpoint_at(account))
     try:
-        result = await begin(upstream_input, order.endpoint_at(account), options_of(account, **options))
+        result = await begin(options_of(account, **options))
+        if any(error.param == "metadata" and not error.is_ambiguous for error in result.errors):
+            result = await begin(
+                options_of(account, **{**options, "metadata": {}})
+            )  # the registry keeps it, and has room
     except (TypeError, ValueError) as error:
         await gateway.in_thread(batches.remove, row.id)
         raise OpenAIError(message=str(error), status=400, code="invalid_value") from None

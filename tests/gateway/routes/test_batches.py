@@ -279,6 +279,21 @@ def test_a_list_of_a_provider_has_the_batches_of_all_its_accounts(tmp_path: Path
             assert [batch["id"] for batch in answer.json["data"]] == wanted[::-1], target
 
 
+def test_metadata_for_which_a_provider_has_no_room_is_kept_all_the_same(tmp_path: Path) -> None:
+    """
+    By the gateway: Vertex AI and Gemini have room for some bytes only.
+    """
+    with upstream() as one, house(tmp_path, config_of(one)) as home:
+        one.takes_metadata = False
+        metadata = {"key": "x" * 512}
+        created = home.create(home.file(lines()), metadata=metadata)
+        assert (created.status, created.json["metadata"]) == (200, metadata)
+        home.poll(lambda: len(one.asked) > 5)
+        assert home.admin.get(f"/v1/batches/{created.json['id']}").json["metadata"] == metadata
+        (batch,) = one.batches.values()
+        assert set(batch["metadata"]) == {"aikit_intent"}
+
+
 def test_a_lost_answer_is_told_without_the_mark(tmp_path: Path) -> None:
     """
     The caller learns that the batch may exist, SDKs do not try again by themselves, and the batch is found.
