@@ -18,8 +18,8 @@ from aikit.gateway.state import Gateway
 from tests.gateway.asgi import Asgi
 from tests.gateway.gateways import opened
 
-DAY = 1_790_000_000.0
-"""2026-09-21, 14:13:20 in UTC."""
+DAY = 1_600_000_000.0
+"""2020-09-13, 12:26:40 in UTC."""
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_a_row_is_found_by_its_request(admin: Asgi, keys: dict[str, Any]) -> Non
     assert (row["spend"], row["total_tokens"], row["model"]) == (0.25, 15, "gpt-4o")
     assert (row["api_key"], row["user"], row["request_tags"]) == (keys["a"]["token"], "u-a", ["night", "eval"])
     assert (row["call_type"], row["custom_llm_provider"]) == ("aretrieve_batch", "openai")
-    assert row["startTime"].startswith("2026-09-21T14:13:20")
+    assert row["startTime"].startswith("2020-09-13T12:26:40")
     assert row["models"] == [
         {"model": "gpt-4o", "requests": 2, "prompt_tokens": 10, "completion_tokens": 5, "spend": 0.25}
     ]
@@ -146,7 +146,7 @@ def test_a_key_sees_what_it_spent_itself(admin: Asgi, keys: dict[str, Any]) -> N
     assert tenant.get("/spend/logs?request_id=batch_a_batch_cost").json == []
     assert tenant.get("/spend/logs?user_id=u-a").json == []
     assert tenant.get("/spend/logs/v2").json["total"] == 1
-    days = tenant.get("/spend/logs?start_date=2026-01-01&end_date=2027-01-01").json
+    days = tenant.get("/spend/logs?start_date=2020-01-01&end_date=2021-01-01").json
     assert [day["spend"] for day in days] == [1.5]
     foreign = [tenant.get(f"/spend/logs?api_key={name}") for name in (keys["a"]["token"], "a", "sk-of-nobody-at-all")]
     assert {(answer.status, answer.body) for answer in foreign} == {(403, foreign[0].body)}
@@ -166,14 +166,30 @@ def test_days_are_summed(admin: Asgi, keys: dict[str, Any]) -> None:
     """
     Between two days each day has a sum, by user, model and key; the last day counts whole.
     """
-    days = admin.get("/spend/logs?start_date=2026-09-21&end_date=2026-09-22").json
-    assert [day["startTime"] for day in days] == ["2026-09-21", "2026-09-22"]
+    days = admin.get("/spend/logs?start_date=2020-09-13&end_date=2020-09-14").json
+    assert [day["startTime"] for day in days] == ["2020-09-13", "2020-09-14"]
     first, last = days
     assert (first["spend"], first["users"], first["models"]) == (0.25, {"u-a": 0.25}, {"gpt-4o": 0.25})
     assert (last["spend"], last["users"]) == (1.5, {"u-b": 1.5, "u-a": None})
     assert first[keys["a"]["token"]] == 0.25
-    rows = admin.get("/spend/logs?start_date=2026-09-21&end_date=2026-09-21&summarize=false").json
+    rows = admin.get("/spend/logs?start_date=2020-09-13&end_date=2020-09-13&summarize=false").json
     assert [row["batch_id"] for row in rows] == ["batch_a"]
+
+
+def test_days_with_very_many_rows_are_refused(
+    admin: Asgi, keys: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Sums are over pages of rows, up to a bound.
+    """
+    target = "/spend/logs?start_date=2020-09-13&end_date=2020-09-14"
+    whole = admin.get(target).json
+    monkeypatch.setattr("aikit.gateway.routes.spend._PAGE", 1)
+    assert admin.get(target).json == whole
+    monkeypatch.setattr("aikit.gateway.routes.spend._MOST_SUMMED", 3)
+    answer = admin.get(target)
+    assert (answer.status, answer.error["param"]) == (400, "start_date")
+    assert keys
 
 
 def test_rows_are_paged(admin: Asgi, keys: dict[str, Any]) -> None:
@@ -201,7 +217,7 @@ def test_sums_are_by_key_model_and_tag(admin: Asgi, keys: dict[str, Any]) -> Non
         {"name": "eval", "spend": 0.25, "log_count": 1},
     ]
     assert admin.get("/global/spend/tags?tags=eval").json["spend_per_tag"] == per_tag[1:]
-    tags = admin.get("/spend/tags?start_date=2026-09-22").json
+    tags = admin.get("/spend/tags?start_date=2020-09-14").json
     assert tags == [{"individual_request_tag": "night", "log_count": 1, "total_spend": 1.5}]
 
 
@@ -233,7 +249,7 @@ def test_moments_may_have_times(admin: Asgi, keys: dict[str, Any]) -> None:
     """
     A time with or without a zone bounds rows to the second.
     """
-    assert admin.get("/spend/logs/v2?start_date=2026-09-21 14:13:20&end_date=2026-09-21 14:13:21").json["total"] == 1
-    assert admin.get("/spend/logs/v2?end_date=2026-09-21T14:13:20Z").json["total"] == 0
-    assert admin.get("/spend/logs/v2?end_date=2026-09-21T16:13:21%2B02:00").json["total"] == 1
+    assert admin.get("/spend/logs/v2?start_date=2020-09-13 12:26:40&end_date=2020-09-13 12:26:41").json["total"] == 1
+    assert admin.get("/spend/logs/v2?end_date=2020-09-13T12:26:40Z").json["total"] == 0
+    assert admin.get("/spend/logs/v2?end_date=2020-09-13T14:26:41%2B02:00").json["total"] == 1
     assert keys
