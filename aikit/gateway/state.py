@@ -17,6 +17,7 @@ import attrs
 
 from aikit.client import OpenAIClient
 from aikit.gateway.incoming.spool import Spool
+from aikit.gateway.kept_uploads import KeptUploads
 from aikit.gateway.limits import Limits
 from aikit.gateway.money.poller import Poller
 from aikit.gateway.registry.registry import Registry
@@ -27,6 +28,7 @@ from aikit.providers import Provider, provider_from
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_UPLOADS: Final = "gateway-uploads"
 _DATABASE_THREADS: Final = 4
 _GRACE_S: Final = 5.0
 _WORKERS: Final = 32  # calls to providers that are under way at once
@@ -61,9 +63,11 @@ class Gateway:
         factory=partial(ThreadPoolExecutor, _DATABASE_THREADS, "aikit-gateway"), init=False
     )
 
+    kept_uploads: KeptUploads = attrs.field(init=False)
     _providers: dict[str, Provider] = attrs.field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.kept_uploads = KeptUploads(self.settings.home / _UPLOADS, self.clock)
         self.poller = Poller(gateway=self, name=f"{socket.gethostname()} {self.settings.home}")
 
     @classmethod

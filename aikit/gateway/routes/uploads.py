@@ -4,6 +4,8 @@ Uploads: large files that come in parts, under the gateway's ids for the upload,
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -14,21 +16,28 @@ from aikit.gateway.attribution import attribution_of
 from aikit.gateway.call import Call
 from aikit.gateway.choice import require_purpose
 from aikit.gateway.ids import new_id
-from aikit.gateway.incoming.files import receive_file
+from aikit.gateway.incoming.files import Spooled, receive_file
+from aikit.gateway.incoming.forms import single
 from aikit.gateway.incoming.json_body import receive_json
 from aikit.gateway.incoming.names import check_extension
 from aikit.gateway.incoming.refusals import file_too_large
+from aikit.gateway.kept_uploads import LIFE_S, over
 from aikit.gateway.outgoing.errors import no_such, shown
 from aikit.gateway.outgoing.objects import file_object, json_answer, part_object, upload_object
 from aikit.gateway.registry.rows import PartRow, UploadRow
 from aikit.gateway.routes.files import count_batch_file, keep_file
 from aikit.gateway.routing import Endpoint
 from aikit.gateway.settings import GatewaySettings
+from aikit.http.sources import source_of
 from aikit.providers.local.api.uploads import parse_upload, part_ids_in
-from aikit.types.errors import OpenAIError
+from aikit.types.errors import OpenAIError, Rejected
+from aikit.types.files import OpenAIFile
+from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart
 from aikit.types.wire import is_id
+from aikit.validation import check_part
 
 _ORDER: Final[tuple[str, ...]] = ("filename", "purpose", "bytes", "mime_type", "expires_after")
+_WITHOUT_UPLOADS: Final = frozenset((404, 405, 501))  # of a server that has files and no uploads
 _PART_MAX_BYTES: Final = 64_000_000 + 2**20  # of the body; the client knows what a part may have
 
 
@@ -59,22 +68,44 @@ async def create_upload(call: Call) -> Response:
     _require_small(gateway.settings, asked)
     if asked["purpose"] == "batch":
         await count_batch_file(call)
-    create = partial(gateway.client.uploads.create, asked["filename"], asked["purpose"], asked["bytes"])
-    result = await call.ask(create, mime_type=asked["mime_type"], expires_after=asked.get("expires_after"))
-    if result.upload is None:
-        raise RuntimeError("a call without errors has an upload")
+    upload = await _created(call, asked)
     told = attribution_of(call.request.headers, fields, call.principal.metadata)
     row = UploadRow(
         id=new_id("upload_"),
         deployment=call.account.name,
-        upstream_id=result.upload.id,
+        upstream_id=upload.id,
         owner=call.principal.token,
-        created_at=result.upload.created_at,
+        created_at=upload.created_at,
+        body=asked,
         user=told.user,
         tags=told.tags,
     )
+    if not row.upstream_id:
+        await asyncio.to_thread(gateway.kept_uploads.begin, row.id)
     await gateway.in_thread(gateway.registry.uploads.add, row)
-    return json_answer(upload_object(row.id, result.upload))
+    return json_answer(upload_object(row.id, upload))
+
+
+async def _created(call: Call, asked: dict[str, Any]) -> OpenAIUpload:
+    """
+    Announce the upload at the provider; one without an id is the gateway's own, since the provider has none.
+    """
+    create = partial(call.gateway.client.uploads.create, asked["filename"], asked["purpose"], asked["bytes"])
+    try:
+        result = await call.ask(create, mime_type=asked["mime_type"], expires_after=asked.get("expires_after"))
+    except Rejected as error:
+        first = error.errors[0]
+        if first.code != "unsupported" and first.status not in _WITHOUT_UPLOADS:
+            raise
+        return _own_upload(asked, int(call.gateway.clock()), "pending")
+    if result.upload is None:
+        raise RuntimeError("a call without errors has an upload")
+    return result.upload
+
+
+def _own_upload(asked: Mapping[str, Any], created_at: int, status: str) -> OpenAIUpload:
+    told = {name: asked[name] for name in ("filename", "purpose", "bytes")}
+    return OpenAIUpload(id="", created_at=created_at, expires_at=created_at + LIFE_S, status=status, **told)
 
 
 async def add_part(call: Call) -> Response:
@@ -85,13 +116,26 @@ async def add_part(call: Call) -> Response:
     gateway = call.gateway
     row = await _find(call)
     most = min(gateway.settings.max_request_size_bytes or _PART_MAX_BYTES, _PART_MAX_BYTES)
+    part_id = new_id("part_")
     with await receive_file(call.request, gateway.spool, _PartCaps(most), part="data") as spooled:
-        result = await call.ask(partial(gateway.client.uploads.add_part, row.upstream_id, spooled.path))
+        part = await _sent(call, row, part_id, spooled)
+    await gateway.in_thread(
+        gateway.registry.uploads.add_part, PartRow(id=part_id, upload_id=row.id, upstream_id=part.id)
+    )
+    return json_answer(part_object(part_id, row.id, part))
+
+
+async def _sent(call: Call, row: UploadRow, part_id: str, spooled: Spooled) -> OpenAIUploadPart:
+    gateway = call.gateway
+    if not row.upstream_id:
+        if problems := check_part(source_of(spooled.path), gateway.provider(call.account).limits):
+            raise Rejected(problems)
+        await asyncio.to_thread(gateway.kept_uploads.add, row.id, part_id, spooled.path, row.body["bytes"])
+        return OpenAIUploadPart(id=part_id, created_at=int(gateway.clock()), upload_id=row.id)
+    result = await call.ask(partial(gateway.client.uploads.add_part, row.upstream_id, spooled.path))
     if result.part is None:
         raise RuntimeError("a call without errors has a part")
-    part = PartRow(id=new_id("part_"), upload_id=row.id, upstream_id=result.part.id)
-    await gateway.in_thread(gateway.registry.uploads.add_part, part)
-    return json_answer(part_object(part.id, row.id, result.part))
+    return result.part
 
 
 async def complete_upload(call: Call) -> Response:
@@ -103,13 +147,41 @@ async def complete_upload(call: Call) -> Response:
     row = await _find(call)
     asked = await receive_json(call.request)
     parts = await gateway.in_thread(_parts, call, row, part_ids_in(asked))
-    complete = partial(gateway.client.uploads.complete, row.upstream_id, parts)
-    result = await call.ask(complete, md5=asked.get("md5"))
+    md5 = single(asked, "md5")
+    upload, made = await (_completed if row.upstream_id else _joined)(call, row, parts, md5)
+    file = await keep_file(call, made, user=row.user, tags=row.tags)
+    await gateway.in_thread(gateway.registry.uploads.finish, row.id, {"status": "completed", "file": file.id})
+    return json_answer(upload_object(row.id, upload, file_object(file.id, file.body)))
+
+
+async def _completed(
+    call: Call, row: UploadRow, parts: list[str], md5: str | None
+) -> tuple[OpenAIUpload, OpenAIFile | None]:
+    """
+    Have the provider make the file.
+    """
+    result = await call.ask(partial(call.gateway.client.uploads.complete, row.upstream_id, parts), md5=md5)
     if result.upload is None:
         raise RuntimeError("a call without errors has an upload")
-    file = await keep_file(call, result.file, user=row.user, tags=row.tags)
-    await gateway.in_thread(gateway.registry.uploads.finish, row.id, {"status": "completed", "file": file.id})
-    return json_answer(upload_object(row.id, result.upload, file_object(file.id, file.body)))
+    return result.upload, result.file
+
+
+async def _joined(
+    call: Call, row: UploadRow, parts: list[str], md5: str | None
+) -> tuple[OpenAIUpload, OpenAIFile | None]:
+    """
+    Make the file here, and send it as one.
+    """
+    gateway, order = call.gateway, row.body
+    whole = await asyncio.to_thread(gateway.kept_uploads.join, row.id, parts, order["bytes"], md5)
+    try:
+        create = partial(gateway.client.files.create, whole, order["purpose"])
+        result = await call.ask(create, filename=order["filename"], expires_after=order.get("expires_after"))
+    except BaseException:
+        await asyncio.to_thread(gateway.kept_uploads.give_back, row.id)
+        raise
+    await asyncio.to_thread(gateway.kept_uploads.remove, row.id)
+    return _own_upload(order, row.created_at, "completed"), result.file
 
 
 async def cancel_upload(call: Call) -> Response:
@@ -118,11 +190,19 @@ async def cancel_upload(call: Call) -> Response:
     """
     # https://developers.openai.com/api/reference/resources/uploads/methods/cancel (read 2026-11-21)
     row = await _find(call)
+    upload = await _cancelled(call, row)
+    await call.gateway.in_thread(call.gateway.registry.uploads.finish, row.id, {"status": "cancelled"})
+    return json_answer(upload_object(row.id, upload))
+
+
+async def _cancelled(call: Call, row: UploadRow) -> OpenAIUpload:
+    if not row.upstream_id:
+        await asyncio.to_thread(call.gateway.kept_uploads.remove, row.id)
+        return _own_upload(row.body, row.created_at, "cancelled")
     result = await call.ask(partial(call.gateway.client.uploads.cancel, row.upstream_id))
     if result.upload is None:
         raise RuntimeError("a call without errors has an upload")
-    await call.gateway.in_thread(call.gateway.registry.uploads.finish, row.id, {"status": "cancelled"})
-    return json_answer(upload_object(row.id, result.upload))
+    return result.upload
 
 
 async def _find(call: Call) -> UploadRow:
@@ -133,6 +213,8 @@ async def _find(call: Call) -> UploadRow:
     row = await call.gateway.in_thread(call.gateway.registry.uploads.get, wanted, call.principal)
     if row is not None:
         call.choose(row=row)
+        if row.is_finished and not row.upstream_id:
+            raise over(row.id, row.body["status"])
         return row
     if not call.principal.is_admin or not is_id(wanted):
         raise no_such("Upload", wanted, "upload_id")

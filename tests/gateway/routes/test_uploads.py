@@ -5,6 +5,7 @@ Uploads in parts through the gateway, over the embedded provider.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from aikit.gateway.state import Gateway
 from tests.gateway.asgi import Answer, Asgi
 from tests.gateway.gateways import OTHER, lines, master_of, opened, row_of, tenant_of
+from tests.gemini_server import KEY, serving_gemini
 
 ORDER = {"filename": "a.txt", "purpose": "user_data", "bytes": 6, "mime_type": "text/plain"}
 
@@ -107,7 +109,6 @@ def test_uploads_are_their_makers_own(gateway: Gateway, client: Asgi) -> None:
         {"mime_type": 1},
         {"expires_after": {"anchor": "created_at", "seconds": 1}},
         {"filename": "a/../b"},
-        {"model": "nothing"},
         {"custom_llm_provider": "nothing"},
     ],
 )
@@ -157,3 +158,76 @@ def test_keys_are_bound_in_parts_too(gateway: Gateway) -> None:
     part_id = part(tenant, upload, content).json["id"]
     done = tenant.post(f"/v1/uploads/{upload}/complete", {"part_ids": [part_id]}).json
     assert row_of(gateway, done["file"]["id"]).owner is not None
+
+
+@pytest.fixture
+def gemini(tmp_path: Path) -> Iterator[Gateway]:
+    """A gateway over a provider that has no uploads in parts."""
+    with serving_gemini() as server:
+        config = f"files_settings: [{{custom_llm_provider: gemini, api_key: {KEY}, api_base: '{server.url}'}}]"
+        with opened(tmp_path, config, max_retries=0) as opened_gateway:
+            yield opened_gateway
+
+
+def kept(gateway: Gateway) -> list[Path]:
+    """
+    Return what the gateway keeps of uploads.
+    """
+    return list(gateway.kept_uploads.folder.glob("*/*"))
+
+
+def test_a_provider_without_uploads_gets_the_file_in_one_piece(gemini: Gateway) -> None:
+    """
+    The parts wait at the gateway, and nothing of them stays.
+    """
+    client = tenant_of(gemini)
+    order = ORDER | {"filename": "a.txt", "bytes": 6}
+    upload = client.post("/v1/uploads", order).json
+    assert (upload["status"], upload["expires_at"] - upload["created_at"]) == ("pending", 3600)
+    second, first = (part(client, upload["id"], each).json["id"] for each in (b"def", b"abc"))
+    assert len(kept(gemini)) == 2
+    assert tenant_of(gemini, OTHER).post(f"/v1/uploads/{upload['id']}/cancel").status == 404
+    target = f"/v1/uploads/{upload['id']}/complete"
+    wrong = client.post(target, {"part_ids": [first]})
+    assert (wrong.status, wrong.error["code"]) == (400, "size_mismatch")
+    wrong = client.post(target, {"part_ids": [first, second], "md5": "0" * 32})
+    assert (wrong.status, wrong.error["code"]) == (400, "checksum_mismatch")
+    md5 = hashlib.md5(b"abcdef", usedforsecurity=False).hexdigest()
+    done = client.post(target, {"part_ids": [first, second], "md5": md5}).json
+    assert (done["id"], done["status"], done["file"]["bytes"]) == (upload["id"], "completed", 6)
+    assert client.get(f"/v1/files/{done['file']['id']}").json["id"] == done["file"]["id"]
+    assert kept(gemini) == []
+    for again in (client.post(target, {"part_ids": [first, second]}), part(client, upload["id"], b"x")):
+        assert (again.status, again.error["code"]) == (400, "upload_not_pending")
+
+
+def test_what_the_gateway_keeps_is_bounded_and_goes(gemini: Gateway) -> None:
+    """
+    Cancelled and forgotten uploads leave nothing, and no more than was announced is kept.
+    """
+    client = tenant_of(gemini)
+    upload = client.post("/v1/uploads", ORDER).json["id"]
+    assert [part(client, upload, b"abcdef").status for _ in range(3)] == [200, 200, 400]
+    assert part(client, upload, b"").status == 400
+    assert client.post(f"/v1/uploads/{upload}/cancel").json["status"] == "cancelled"
+    assert kept(gemini) == []
+    old = client.post("/v1/uploads", ORDER).json["id"]
+    part(client, old, b"abc")
+    os.utime(gemini.kept_uploads.folder / old, (1, 1))
+    client.post("/v1/uploads", ORDER)
+    assert kept(gemini) == []
+    assert part(client, old, b"def").error["code"] == "upload_not_pending"
+
+
+def test_a_batch_file_in_parts_is_checked_before_it_is_sent(gemini: Gateway) -> None:
+    """
+    All its defects are told, and the upload may be completed with other parts.
+    """
+    client = tenant_of(gemini)
+    content = lines("gemini-2.5-flash")
+    order = {"filename": "a.jsonl", "purpose": "batch", "bytes": len(content), "mime_type": "application/jsonl"}
+    upload = client.post("/v1/uploads", order).json["id"]
+    bad, good = (part(client, upload, each).json["id"] for each in (b"x" * len(content), content))
+    target = f"/v1/uploads/{upload}/complete"
+    assert client.post(target, {"part_ids": [bad]}).error["code"] == "invalid_json_line"
+    assert client.post(target, {"part_ids": [good]}).json["status"] == "completed"
