@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import compileall
 import importlib.metadata
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,11 @@ PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "litellm": ("litellm",),
     "google": ("google-cloud-storage",),
     "qt": ("PySide6-Essentials!=6.12.0",),
+    "gateway": (
+        *("alembic", "attrs", "certifi", "click", "httptools", "multipart", "orjson", "pyyaml", "requests", "rich"),
+        *("sqlalchemy", "starlette", "urllib3", "uvicorn"),
+    ),
+    "proxy": ("litellm[proxy]",),
 }
 
 
@@ -41,7 +47,7 @@ def prepare(cache: Path, package: Path, *, fresh: bool) -> dict[str, str]:
         if fresh or not _is_made(cache / name, packages):
             print(f"preparing the environment of {name} ...", file=sys.stderr)
             _make(cache / name, packages)
-    for name in ("aikit", "vertex"):
+    for name in ("aikit", "vertex", "gateway"):
         installed = _site_packages(cache / name) / package.name
         shutil.rmtree(installed, ignore_errors=True)
         shutil.copytree(package, installed, ignore=shutil.ignore_patterns("__pycache__"))
@@ -62,7 +68,7 @@ def versions(cache: Path) -> list[str]:
     """
     found = [f"Python {sys.version.split()[0]}"]
     for name, packages in PACKAGES.items():
-        for package in (text.partition("!=")[0] for text in packages):
+        for package in (re.split(r"!=|\[", text)[0] for text in packages):
             known = importlib.metadata.distributions(name=package, path=[str(_site_packages(cache / name))])
             found += [f"{package} {distribution.version}" for distribution in known]
     curl = subprocess.run([curl_path(), "--version"], capture_output=True, text=True, check=True)

@@ -19,6 +19,16 @@ CEILING_HEADINGS: Final = (
 )
 
 
+_UNITS: Final = {
+    "_mib": "{:,.0f} MiB",
+    "mb_per_s": "{:.0f} MB/s",
+    "_per_s": "{:,.0f}/s",
+    "_times": "{:.2f}",
+    "threads": "{:.0f}",
+}
+"""Ending of a figure's name → how it is told; what has none of these is a time."""
+
+
 class Verdict(NamedTuple):
     """
     One line of the table, judged.
@@ -71,14 +81,9 @@ def _bound(line: Line) -> str:
 def _text(value: float | None, figure: str) -> str:
     if value is None:
         return "failed"
-    if figure in {"rss_mib", "size_mib"}:
-        return f"{value:,.0f} MiB"
-    if figure == "mb_per_s":
-        return f"{value:.0f} MB/s"
-    if figure == "lines_per_s":
-        return f"{value:,.0f}/s"
-    if figure == "threads":
-        return f"{value:.0f}"
+    for ending, told in _UNITS.items():
+        if figure.endswith(ending):
+            return told.format(value)
     return f"{value:.2f} s" if value >= 1 else f"{value * 1e3:.0f} ms" if value >= 0.01 else f"{value * 1e6:.0f} µs"
 
 

@@ -19,6 +19,7 @@ _FEW_AT_A_TIME: Final = 16
 _WAITING: Final = 10_000
 _LINES: Final = 10_000
 _BATCHES: Final = 5_000
+_POLLED: Final = 10_000
 _FAULTS: Final = "10 % refused for a second, 5 % status 500, 5 % status 503"
 
 
@@ -405,6 +406,87 @@ def _frozen(stage: Stage) -> Row:
     )
 
 
+def _gateway(what: str, title: str, lines: list[Line], *, beside: bool = True) -> Callable[[Stage], Row]:
+    def row(stage: Stage) -> Row:
+        arguments = [stage.gateway_file] if what == "upload" else [_POLLED] if what == "polls" else []
+        peers = ("aikit", "litellm") if beside else ("aikit",)
+        if what == "embedded":
+            return Row(title, {"aikit": stage.gateway("embedded", "gets")}, lines)
+        return Row(title, {peer: stage.gateway(peer, what, *arguments) for peer in peers}, lines)
+
+    return row
+
+
+_GATEWAY: Final[Mapping[str, Callable[[Stage], Row]]] = {
+    "gateway-start": _gateway(
+        "start",
+        "gateway",
+        [
+            Line("start to first answer", "start_s", "litellm", limit=1.0),
+            Line("idle memory", "idle_mib", "litellm", limit=60),
+        ],
+    ),
+    "gateway-gets": _gateway(
+        "gets",
+        "GET of a file through a gateway",
+        [
+            Line("1 client", "one_per_s", "litellm", ratio=45, at_least=True),
+            Line("32 clients", "many_per_s", "litellm", ratio=25, at_least=True),
+            Line("32 clients, 99th percentile", "p99_s", "litellm", limit=0.100),
+            Line("CPU per call", "each_cpu_s", "litellm"),
+            Line("peak memory", "peak_mib", "litellm"),
+        ],
+    ),
+    "gateway-embedded": _gateway(
+        "embedded",
+        "GET of a file that the gateway's embedded provider has",
+        [
+            Line("1 client", "one_per_s"),
+            Line("32 clients", "many_per_s", limit=1_200, at_least=True),
+            Line("32 clients, 99th percentile", "p99_s"),
+        ],
+    ),
+    "gateway-upload": _gateway(
+        "upload",
+        "upload of a batch file of 512 MiB through a gateway",
+        [
+            Line("wall", "up_s", "litellm", ratio=0.6),
+            Line("CPU", "busy_s", "litellm"),
+            Line("peak memory", "peak_mib", "litellm", limit=80),
+        ],
+    ),
+    "gateway-download": _gateway(
+        "download",
+        "download of 512 MiB through a gateway",
+        [
+            Line("wall", "down_s", "litellm", ratio=0.5),
+            Line("CPU", "busy_s", "litellm"),
+            Line("peak memory", "peak_mib", "litellm", limit=80),
+        ],
+    ),
+    "gateway-slow": _gateway(
+        "slow",
+        "GETs by 4 clients beside 200 slow uploads",
+        [
+            Line("99th percentile, alone", "alone_p99_s"),
+            Line("99th percentile, as a multiple of alone", "beside_times", limit=3),
+            Line("more threads than alone", "more_threads", limit=8),
+            Line("peak memory", "peak_mib"),
+        ],
+        beside=False,
+    ),
+    "gateway-polls": _gateway(
+        "polls",
+        f"{_POLLED:,} batches polled by a gateway",
+        [
+            Line("a processor's time, as a share", "busy_times", limit=0.20),
+            Line("peak memory", "peak_mib", limit=100),
+        ],
+        beside=False,
+    ),
+}
+
+
 ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "import": _import,
     "upload": _upload,
@@ -431,4 +513,5 @@ ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "answers": _answers,
     "translate": _translate,
     "batches": _batches,
+    **_GATEWAY,
 }

@@ -4,7 +4,8 @@ The neutral server: knows just enough of the Files API to keep every peer conten
 It runs as a process of its own, one thread per connection. The first part of a base URL's path says how it behaves:
 ``/ready/v1`` answers at once, ``/slow/v1`` answers uploads after 20 ms, ``/waiting/v1`` has files that never leave
 ``"uploaded"``, and batches that are complete when they are asked for a second time. ``/parts/v1`` takes uploads in
-parts, and answers each part after 50 ms. ``/upload/storage/v1`` takes resumable uploads as Google Cloud Storage does.
+parts, and answers each part after 50 ms. ``/polled/v1`` has batches that never end. ``/upload/storage/v1`` takes
+resumable uploads as Google Cloud Storage does.
 """
 
 from __future__ import annotations
@@ -92,10 +93,7 @@ class Connection:
         elif head.method == b"POST" and head.path.startswith(b"v1/uploads"):
             self._client.sendall(_json_answer(self._uploaded(head)))
         elif head.method == b"POST":
-            size = self._file_size(head)
-            if head.behaviour == b"slow":
-                time.sleep(DELAY_S)
-            self._client.sendall(_json_answer(file_object(f"file-{next(_answered):024d}", size)))
+            self._client.sendall(_json_answer(self._created(head)))
         elif head.path == b"v1/files/file-answers/content":
             self._client.sendall(_ANSWERS)
         elif head.path.endswith(b"/content"):
@@ -106,11 +104,26 @@ class Connection:
             self._client.sendall(_json_answer(file_object(head.path[9:].decode(), BULK_BYTES, status)))
         elif head.path.startswith(b"v1/batches/"):
             next(_answered)
-            self._client.sendall(_json_answer(batch_object(head.path[11:].decode())))
+            batch_id = head.path[11:].decode()
+            is_complete = batch_id in _begun and head.behaviour != b"polled"
+            _begun.add(batch_id)
+            self._client.sendall(_json_answer(batch_object(batch_id, is_complete=is_complete)))
         elif head.path == b"answered":
             self._client.sendall(_json_answer(next(_answered)))
         else:
             self._client.sendall(_LIST)
+
+    def _created(self, head: Head) -> dict[str, object]:
+        """
+        Take a file, or the order of a batch.
+        """
+        if head.path == b"v1/batches":
+            metadata = json.loads(self._take(head.content_length)).get("metadata")
+            return batch_object(f"batch_{next(_answered)}", is_complete=False) | {"metadata": metadata}
+        size = self._file_size(head)
+        if head.behaviour == b"slow":
+            time.sleep(DELAY_S)
+        return file_object(f"file-{next(_answered):024d}", size)
 
     def _uploaded(self, head: Head) -> dict[str, object]:
         """
@@ -230,12 +243,10 @@ def upload_object(upload_id: str, file: dict[str, object] | None) -> dict[str, o
     }
 
 
-def batch_object(batch_id: str) -> dict[str, object]:
+def batch_object(batch_id: str, *, is_complete: bool) -> dict[str, object]:
     """
-    Return a Batch object as OpenAI's API gives it: in progress at first, completed from the second time on.
+    Return a Batch object as OpenAI's API gives it: in progress or completed.
     """
-    is_complete = batch_id in _begun
-    _begun.add(batch_id)
     return {
         "object": "batch",
         "id": batch_id,

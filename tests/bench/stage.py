@@ -69,6 +69,17 @@ class Stage:
         """
         return [sys.executable, "-I", "-S", str(_HERE / "peers" / "raw.py"), *map(str, arguments)]
 
+    def gateway(self, peer: str, what: str, *arguments: object) -> list[str]:
+        """
+        Return the command that does one thing with a gateway: aikit's, its embedded provider alone, or LiteLLM's.
+        """
+        own = [self.pythons["gateway"], "-m", "aikit", "gateway", "--port", "PORT"]
+        proxy = [str(Path(self.pythons["proxy"]).parent / "litellm"), "--host", "127.0.0.1", "--port", "PORT"]
+        config = ["--config", "CONFIG"]
+        started = {"aikit": own + config, "embedded": own, "litellm": proxy + config}[peer]
+        driver = [sys.executable, "-I", str(_HERE / "peers" / "gateway.py")]
+        return [*driver, what, self.url("polled"), *map(str, arguments), "--", *started]
+
     def frozen(self, peer: str, program: str = "") -> str:
         """
         Return *program*, or one that asks for a file with *peer*, frozen into one file; it says how large that is.
@@ -148,6 +159,18 @@ class Stage:
         texts = _texts(97, BATCH_LINE_BYTES - frame)
         with path.open("wb", buffering=1024 * 1024) as file:
             file.writelines(_batch_line(number, texts[number % len(texts)]) for number in range(BATCH_LINES))
+        return path
+
+    @cached_property
+    def gateway_file(self) -> Path:
+        """A batch input file of 512 MiB."""
+        path = self.folder / "gateway.jsonl"
+        texts = _texts(97, BATCH_LINE_BYTES - len(_batch_line(0, "")))
+        with path.open("wb", buffering=1024 * 1024) as file:
+            size = number = 0
+            while size < BULK_BYTES - BATCH_LINE_BYTES:
+                size += file.write(_batch_line(number, texts[number % len(texts)]))
+                number += 1
         return path
 
     @cached_property
