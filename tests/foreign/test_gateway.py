@@ -5,6 +5,7 @@ The gateway and the SDKs that people have: each takes every call, in a process o
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,7 @@ from typing import Any, Final
 import pytest
 
 from aikit.testing import embedded_provider
+from tests.foreign import aimock
 from tests.foreign.libraries import said_by
 
 pytestmark = [pytest.mark.foreign, pytest.mark.slow]
@@ -19,6 +21,8 @@ pytestmark = [pytest.mark.foreign, pytest.mark.slow]
 _ROOT: Final = Path(__file__).parents[2]
 KEY: Final = "sk-1234"
 OPENAI: Final = "openai==3.54.0"
+LITELLM: Final = "litellm==1.110.2"
+OPENAI_FOR_NODE: Final = "7.59.0"
 _COUNTS: Final = {"total": 3, "completed": 3, "failed": 0}
 
 
@@ -66,6 +70,58 @@ def test_openais_library_for_azure_takes_its_calls(address: str) -> None:
     With ``api-key`` and ``api-version``, and in the newer surface.
     """
     assert _found("gateway_azure.py", address, KEY) == [["completed", "a", True], ["completed", "a", True]]
+
+
+@pytest.mark.parametrize("path", ["", "/v1"])
+def test_openais_library_for_node_takes_every_call(address: str, path: str, tmp_path: Path) -> None:
+    """
+    Files, uploads and batches, lists in pages, streams and errors.
+    """
+    found = _found_in_node("gateway_openai.mjs", tmp_path, address + path, KEY)
+    assert (found["files"], found["paging"], found["uploads"]) == (True, True, ["completed", "cancelled"])
+    assert found["batches"] == {
+        "status": "completed",
+        "counts": _COUNTS,
+        "rows": ["r-0", "r-1", "r-2"],
+        "listed": True,
+        "stopped": True,
+    }
+    assert found["errors"] == {
+        "unknown file": ["NotFoundError", 404],
+        "unknown batch": ["NotFoundError", 404],
+        "wrong key": ["AuthenticationError", 401],
+        "bad lines": ["BadRequestError", 400],
+    }
+
+
+@pytest.mark.parametrize("path", ["", "/v1"])
+def test_litellms_sdk_takes_its_calls(address: str, path: str) -> None:
+    """
+    With ``api_base``, and each of them awaited.
+    """
+    found = json.loads(said_by(LITELLM, "gateway_litellm.py", address + path, KEY).splitlines()[-1])
+    assert found == {
+        "plain": ["completed", 3, True, True, True],
+        "awaited": ["completed", 3, True],
+        "unknown": ["NotFoundError", 404],
+    }
+
+
+def _found_in_node(program: str, folder: Path, *arguments: str) -> Any:
+    """
+    Run a program where the library is found: beside its folder of modules.
+    """
+    try:
+        node, modules = aimock.node(), aimock.installed("openai", OPENAI_FOR_NODE)
+    except aimock.Missing as reason:
+        pytest.skip(str(reason))
+    (folder / "node_modules").symlink_to(modules)
+    copy = folder / program
+    copy.write_bytes(Path(__file__).with_name(program).read_bytes())
+    command = [node, str(copy), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
 
 
 def test_the_example_of_a_test_passes() -> None:
