@@ -110,7 +110,7 @@ def gateway(ctx: click.Context, /, config: Path | None, spool: Path | None, faul
             return Exit.USAGE
         serve(
             found,
-            options["host"],
+            options["host"].strip("[]"),  # of an address of IPv6
             options["port"],
             drain_timeout_s=options["drain_timeout"],
             read=read,

@@ -119,6 +119,8 @@ def test_what_cannot_start_says_why_in_sentences(tmp_path: Path) -> None:
         log = program.wait_for("cannot be used")
         assert log.startswith("error: the database postgresql+psycopg://u:***@127.0.0.1:1/d")
         assert "bug" not in log
+    with _started(tmp_path, "--host", "[::1]") as program:
+        assert program.url.startswith("http://[::1]:") or "Cannot assign" in program.log.read_text()
     with _started(tmp_path) as program:
         port = program.url.rpartition(":")[2].removesuffix("/v1")
         with _started(tmp_path, "--port", port) as second:

@@ -30,9 +30,9 @@ def key_problem(master_key: str | None, host: str, *, may_be_open: bool) -> str 
     else:
         return None
     return (
-        f"{why}, and anybody who reaches {host} could use all accounts: set general_settings.master_key or "
-        "LITELLM_MASTER_KEY to one of your own, such as the output of: python -c \"import secrets; print('sk-' + "
-        'secrets.token_urlsafe(24))", or listen on 127.0.0.1'
+        f"{why}, and anybody who reaches {host or 'this machine'} could use all accounts: listen on 127.0.0.1, or set "
+        "general_settings.master_key or LITELLM_MASTER_KEY to one of your own, such as the output of: "
+        "python -c \"import secrets; print('sk-' + secrets.token_urlsafe(24))\""
     )
 
 

@@ -56,9 +56,11 @@ def read_settings(
     accounts = embedded(environ, home) if path is None or not found.entries else accounts_of(path, found, home)
     general = read_general(found, home, is_configured=path is not None)
     problems = [*found.problems, *accounts.problems, *general.problems]
-    weak = key_problem(general.values["master_key"], host, may_be_open=general.values["may_be_open"]) if host else None
-    if problems or weak:
-        raise SettingsError((*problems, *((weak,) if weak else ())))
+    if host is not None:
+        weak = key_problem(general.values["master_key"], host, may_be_open=general.values["may_be_open"])
+        problems += [] if weak is None else [weak]
+    if problems:
+        raise SettingsError(tuple(problems))
     return GatewaySettings(
         deployments=accounts.deployments,
         providers=accounts.providers,

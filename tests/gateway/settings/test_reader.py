@@ -221,7 +221,7 @@ def test_a_key_that_everybody_knows_is_for_loopback_only(tmp_path: Path, key: st
         read(tmp_path, text, host)
     for host in ("0.0.0.0", "::", "10.0.0.1", "example.org", ""):  # noqa: S104  what is refused
         with pytest.raises(SettingsError, match="LITELLM_MASTER_KEY"):
-            read(tmp_path, text, host or "0.0.0.0")  # noqa: S104
+            read(tmp_path, text, host)
     danger = "dangerously_permit_weak_or_unset_master_key: true"
     read(tmp_path, f"general_settings: {{{', '.join(filter(None, (key, danger)))}}}\n", "10.0.0.1")
     read(tmp_path, text, "10.0.0.1", LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY="True")
