@@ -168,20 +168,32 @@ class LineCheck:
             known = problems.count
             check(value, number)
             if own is not None and problems.count == known:
-                own.check(value, number)
+                own.check(self._as_sent(value), number)
             model = facts.add(value, len(line), is_good=problems.count == known)
             if is_renaming:
                 renamed += (self._renamed(line, model), b"\n")
         if self.renamed is not None and not problems.count:
             self.renamed.write(b"".join(renamed))
 
+    def _as_sent(self, value: dict[str, Any]) -> dict[str, Any]:
+        """
+        Return the object of a line as the provider will read it, whose rules are about its own names of models.
+        """
+        body = value.get("body")
+        name = body.get("model") if self.renamed is not None and type(body) is dict else None
+        model = self._model_for(name) if type(name) is str else None
+        return value if model is None else {**value, "body": {**body, "model": model}}  # type: ignore[dict-item]  # it is one
+
     def _renamed(self, line: bytes, name: str) -> bytes:
+        model = self._model_for(name)
+        return line if model in {None, name} else with_model(line, name, model or "")
+
+    def _model_for(self, name: str) -> str | None:
         if name not in self._names and self.rules.deployment is not None:
             if len(self._names) > _NAMES_MAX:
                 self._names.clear()
             self._names[name] = self.rules.deployment.model_for(name)
-        model = self._names[name]
-        return line if model in {None, name} else with_model(line, name, model or "")
+        return self._names[name]
 
 
 @attrs.define

@@ -89,7 +89,8 @@ async def estimate_for(call: Call, file: FileRow, deployment: Deployment) -> Est
     if models is None:
         return None
     own = {"provider": deployment.name, "prices": deployment.prices or None}
-    return estimated(models, await call.gateway.in_thread(call.gateway.client.batches.prices, own))
+    prices = await call.gateway.in_thread(call.gateway.client.batches.prices, own)
+    return estimated(models, prices, deployment.model_for)
 
 
 async def _asked(call: Call, file: FileRow, deployment: Deployment) -> Mapping[str, Asked] | None:

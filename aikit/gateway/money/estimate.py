@@ -7,7 +7,7 @@ line does not bound counts as nothing, since what a model can say at most is man
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -89,11 +89,20 @@ def facts_of(estimate: OpenAIBatchEstimate) -> dict[str, Any]:
     return {"lines": estimate.requests, "models": models}
 
 
-def estimated(models: Mapping[str, Asked], prices: Prices) -> Estimate:
+def estimated(
+    models: Mapping[str, Asked], prices: Prices, model_for: Callable[[str], str | None] = lambda name: name
+) -> Estimate:
     """
     Return what lines that ask *models* will take at *prices*.
+
+    Args:
+        models: As the lines name them.
+
+        prices: At the account.
+
+        model_for: Returns the provider's name of a model, if it has another one.
     """
-    costs = {model: _cost(asked, prices, model) for model, asked in models.items()}
+    costs = {model: _cost(asked, prices, model_for(model) or model) for model, asked in models.items()}
     unpriced = tuple(model for model, cost in costs.items() if cost is None)
     return Estimate(models=models, cost=_total(costs.values()), unpriced=unpriced)
 

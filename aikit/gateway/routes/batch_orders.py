@@ -14,6 +14,7 @@ from aikit.gateway.attribution import without_tags
 from aikit.gateway.values import Deployment
 from aikit.providers.local.api.batch_rules import BatchListQuery, parse_batch, parse_list_query
 from aikit.providers.local.api.refusals import Refusal
+from aikit.types.batches import INTENT_KEY
 from aikit.types.errors import OpenAIError
 
 _ORDER: Final = ("input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after")
@@ -44,10 +45,10 @@ class Order:
         """
         Return the options of the client's call; of 16 pairs of metadata the last stays in the registry.
         """
-        metadata = dict(list((self.metadata or {}).items())[:_MOST_SENT])
+        pairs = [pair for pair in (self.metadata or {}).items() if pair[0] != INTENT_KEY]
         return {
             "completion_window": self.completion_window,
-            "metadata": metadata,
+            "metadata": dict(pairs[:_MOST_SENT]),
             "output_expires_after": self.output_expires_after,
         }
 

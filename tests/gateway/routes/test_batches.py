@@ -294,6 +294,17 @@ def test_metadata_for_which_a_provider_has_no_room_is_kept_all_the_same(tmp_path
         assert set(batch["metadata"]) == {"aikit_intent"}
 
 
+def test_a_caller_cannot_set_the_mark(tmp_path: Path) -> None:
+    """
+    A pair of that name is kept, as programs of aikit before the gateway need, and the provider gets another.
+    """
+    with upstream() as one, house(tmp_path, config_of(one)) as home:
+        created = home.create(home.file(lines()), metadata={"aikit_intent": "mine"}).json
+        assert created["metadata"] == {"aikit_intent": "mine"}
+        (batch,) = one.batches.values()
+        assert batch["metadata"]["aikit_intent"] == home.row(created["id"]).intent != "mine"
+
+
 def test_a_lost_answer_is_told_without_the_mark(tmp_path: Path) -> None:
     """
     The caller learns that the batch may exist, SDKs do not try again by themselves, and the batch is found.
