@@ -14,12 +14,11 @@ import attrs
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from aikit.gateway.links import FIRST_READ_BYTES, Link
 from aikit.types.errors import OpenAIError
 
 _UPGRADE: Final = re.compile(rb"\r\nupgrade[ \t]*:", re.IGNORECASE)
 _HEAD_END: Final = b"\r\n\r\n"
-_FIRST_READ_BYTES: Final = 64 * 1024
-_BODY_READ_BYTES: Final = 256 * 1024
 _PHRASES: Final = {
     400: "Bad Request",
     408: "Request Timeout",
@@ -119,24 +118,26 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.bounds = self.config.bounds
+        self.linger_s, self.left_over_max_bytes = self.bounds.linger_s, self.bounds.left_over_max_bytes
         self.is_in_head = True
         self.is_in_body = False
         self._head_bytes = 0
+        self.came = 0
         self._deadline = self.loop.time() + self.bounds.head_s
         self._refusal: OpenAIError | None = None
         self._keeps_alive = True
         self.is_deaf = False
         self._is_fresh = True
         self._unread: tuple[int, float] | None = None
-        self._link: _Link = None  # type: ignore[assignment]  # made with the connection, as uvicorn does
+        self._link: Link = None  # type: ignore[assignment]  # made with the connection, as uvicorn does
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """
         Begin, unless there are too many connections that have a request.
         """
-        self._link = _Link(transport, self)
+        self._link = Link(transport, self)
         super().connection_made(self._link)  # type: ignore[arg-type]  # all that is asked of a transport
-        self._link.set_read_size(_FIRST_READ_BYTES)
+        self._link.set_read_size(FIRST_READ_BYTES)
         if len(self.connections) > self.bounds.connections_max and not self.config.waiting.close_longest():
             self.cut_off()
         else:
@@ -155,9 +156,12 @@ class Connection(HttpToolsProtocol):
         Take what came; after an answer that ended the connection, forget it.
         """
         if self.is_deaf or self._link.is_closing():
-            self._link.count_left_over(len(data), self.bounds.left_over_max_bytes)
+            self.came += len(data)
+            self._link.stop_reading_beyond(self.came, self.left_over_max_bytes)
             return
+        self.came += len(data)
         if self.is_in_head:
+            self.came = len(data)
             if not self._head_bytes:
                 self._deadline = self.loop.time() + self.bounds.head_s
             self._head_bytes += len(data)
@@ -213,7 +217,7 @@ class Connection(HttpToolsProtocol):
         """
         super().on_message_complete()
         self.is_in_body, self.is_in_head = False, True
-        self._link.set_read_size(_FIRST_READ_BYTES)
+        self._link.set_read_size(FIRST_READ_BYTES)
         if not self.cycle.response_started:
             self.cycle.keep_alive = self._keeps_alive
         if not self.pipeline:
@@ -303,9 +307,7 @@ class Connection(HttpToolsProtocol):
         """
         told = dict(self.headers)
         size = int(told.get(b"content-length", b"0"))
-        return (
-            size > self.bounds.left_over_max_bytes or b"transfer-encoding" in told or (size > 0 and b"expect" in told)
-        )
+        return size > self.left_over_max_bytes or b"transfer-encoding" in told or (size > 0 and b"expect" in told)
 
     def _ambiguity(self) -> str | None:
         version = self.parser.get_http_version()
@@ -320,79 +322,6 @@ class Connection(HttpToolsProtocol):
         if len(self.pipeline) >= self.bounds.pipelined_max:
             return "Too many requests were sent before their answers were read."
         return "The protocol cannot be changed here." if self.parser.should_upgrade() else None
-
-
-class _Link:
-    """
-    The transport of a connection, which does not close before a client that is still sending has read the answer.
-    """
-
-    def __init__(self, transport: Any, connection: Connection) -> None:
-        self._transport = transport
-        self._connection: Connection | None = connection
-        self._head = b""
-        self._is_lingering = False
-        self._left_over = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def write(self, data: bytes) -> None:
-        if self._head:
-            data, self._head = self._head + data, b""
-        elif data.startswith(b"HTTP/1.1 ") and self._connection is not None:  # one packet with what follows at once
-            self._head = data
-            self._connection.loop.call_soon(self._flush)
-            return
-        self._transport.write(data)
-
-    def _flush(self) -> None:
-        if self._head:
-            self.write(b"")
-
-    def let_go(self) -> None:
-        """
-        Know nothing of the connection any more: it is over.
-        """
-        self._connection = None
-
-    def resume_reading(self) -> None:
-        if self._connection is not None and self._connection.is_in_body:
-            self.set_read_size(_BODY_READ_BYTES)
-        self._transport.resume_reading()
-
-    def is_closing(self) -> bool:
-        return self._is_lingering or self._transport.is_closing()
-
-    def close(self) -> None:
-        connection = self._connection
-        if connection is None or self.is_closing():
-            return
-        self._flush()
-        if not connection.is_in_body and not connection.is_deaf:
-            self._transport.close()
-            return
-        self._is_lingering = True
-        self.set_read_size(_FIRST_READ_BYTES)
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        self._transport.resume_reading()
-        connection.loop.call_later(connection.bounds.linger_s, self._transport.abort)
-
-    def count_left_over(self, size: int, most: int) -> None:
-        """
-        Count what came after the answer; beyond *most* bytes it is not read any more.
-        """
-        self._left_over += size
-        if self._left_over > most:
-            self._transport.pause_reading()
-
-    def set_read_size(self, size: int) -> None:
-        """
-        Bound what is read at once, where the event loop has such a bound.
-        """
-        if hasattr(self._transport, "max_size"):
-            self._transport.max_size = size
 
 
 def _without_upgrade(data: bytes) -> bytes:

@@ -8,9 +8,11 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
+from aikit.gateway.connections import Connection
 from tests.gateway.raw_http import HEAD, Door, Seen, answer_on, open_door, rest_of, statuses, wait_for
 
 _NEXT = b"GET /smuggled HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -139,6 +141,29 @@ def test_a_client_that_sends_all_before_it_reads_gets_the_early_answer(door: Doo
             while True:
                 connection.sendall(b"x" * 2**16)
         assert statuses(rest_of(connection)) == [401]
+
+
+@pytest.mark.parametrize("name", [b"Content-Length: 209715200", b"Transfer-Encoding: chunked"])
+def test_of_a_refused_body_no_more_than_64_kib_are_read(
+    door: Door, name: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    However much of it is on its way.
+    """
+    came: list[int] = []
+
+    def counting(self: Connection, data: bytes) -> None:
+        came.append(len(data))
+        take(self, data)
+
+    take = Connection.data_received
+    monkeypatch.setattr(Connection, "data_received", counting)
+    with door.connect() as connection:
+        with suppress(OSError):
+            connection.sendall(b"POST /early HTTP/1.1\r\nHost: x\r\n" + name + b"\r\n\r\n")
+            connection.sendall(b"1000000\r\n" + b"x" * 2**24)
+        assert statuses(rest_of(connection)) == [401]
+    assert sum(came) <= 2 * 2**16
 
 
 def test_a_small_body_that_is_not_read_costs_no_connection(served: tuple[Door, Seen], door: Door) -> None:

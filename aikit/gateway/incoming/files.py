@@ -127,6 +127,7 @@ async def receive_file(
     most = settings.max_file_size_bytes
     if most is not None and (announced_bytes(request) or 0) > most + _OVERHEAD_BYTES:
         raise file_too_large(announced_bytes(request) or 0, most, is_batch=False)
+    spool.require_room(announced_bytes(request) or 0)
     reception = _Reception(spool, settings, rules_of, part, announced_bytes(request) or 0)
     try:
         async for event in parts_of(request, body_of(request, settings.max_request_size_bytes, pace)):

@@ -6,19 +6,17 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
-from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import attrs
 import orjson
 
 from aikit.gateway.incoming.line_facts import FactsCounter, LineFacts
 from aikit.gateway.incoming.refusals import too_many_records
-from aikit.gateway.incoming.spool import Spool
+from aikit.gateway.incoming.spool import Spool, SpoolFile
 from aikit.gateway.values import Deployment
 from aikit.validation import MakeLineRules, no_line_rules
 from aikit.validation.batch_lines import BatchRules
@@ -112,7 +110,7 @@ class LineCheck:
         self._own = rules.line_rules(self.problems)
         decoder = _QUICK if self._own is None else self._own.decoder
         self._objects = Objects((), rules.limits, self.problems, decoder=decoder)
-        self._held = _Held(rules.limits.line_max_bytes, spool.folder)
+        self._held = _Held(rules.limits.line_max_bytes, spool)
         self._facts = FactsCounter()
 
     def feed(self, block: bytes) -> None:
@@ -199,23 +197,30 @@ class LineCheck:
 @attrs.define
 class _Held:
     """
-    The beginning of a line whose end has not come: in memory, or in a file that has no name when it is long.
+    The beginning of a line whose end has not come: in memory, or in a file when it is long.
     """
 
     _max_bytes: int
-    _folder: Path
-    _file: IO[bytes] | None = None
+    _spool: Spool
+    _pieces: list[bytes] = attrs.field(factory=list)
+    _file: SpoolFile | None = None
     size_bytes: int = 0
 
     def add(self, piece: bytes) -> None:
         """
         Hold *piece*, too.
+
+        Raises:
+            OpenAIError: The disk is full.
         """
         self.size_bytes += len(piece)
-        if self.size_bytes <= self._max_bytes and piece:
-            if self._file is None:
-                self._file = tempfile.SpooledTemporaryFile(_HELD_MAX_BYTES, dir=str(self._folder))  # noqa: SIM115  held on
-            self._file.write(piece)
+        if self.size_bytes > self._max_bytes or not piece:
+            return
+        self._pieces.append(piece)
+        if sum(map(len, self._pieces)) > _HELD_MAX_BYTES:
+            self._file = self._file or self._spool.new_file()
+            self._file.write(b"".join(self._pieces))
+            self._pieces.clear()
 
     def lines_before(self, piece: bytes) -> list[bytes | None]:
         """
@@ -234,29 +239,34 @@ class _Held:
         Forget all of it.
         """
         if self._file is not None:
-            self._file.close()
+            self._file.remove()
         self._file, self.size_bytes = None, 0
+        self._pieces.clear()
 
     def _taken(self) -> bytes:
-        if self._file is None:
-            return b""
-        self._file.seek(0)
-        return self._file.read()
+        before = b"" if self._file is None else self._file.read(0, self._file.size_bytes)
+        return b"".join((before, *self._pieces))
 
 
 def with_model(line: bytes, name: str, model: str) -> bytes:
     """
     Return *line*, whose ``body.model`` is *name*, with *model* instead, and with nothing else changed.
     """
-    replacements = _replacements(line, name, model)
-    if line.count(b'"model"') == 1 and b"\\u00" not in line:  # the only key of that name
-        return next(replacements)
-    wanted = parsed(line)
-    wanted["body"]["model"] = model
-    for changed in replacements:
+    is_only_key = line.count(b'"model"') == 1 and b"\\u00" not in line
+    wanted = None
+    for changed in _replacements(line, name, model):
+        if is_only_key:
+            return changed
+        wanted = wanted or _with_model(parsed(line), model)
         if parsed(changed) == wanted:
             return changed
+    wanted = wanted or _with_model(parsed(line), model)
     return json.dumps(wanted, separators=(",", ":")).encode()
+
+
+def _with_model(value: dict[str, Any], model: str) -> dict[str, Any]:
+    value["body"]["model"] = model
+    return value
 
 
 def _replacements(line: bytes, name: str, model: str) -> Iterator[bytes]:

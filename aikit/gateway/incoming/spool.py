@@ -5,7 +5,9 @@ Files that are kept on disk while a request lasts.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -53,6 +55,16 @@ class Spool:
     def folder(self) -> Path:
         """Where the files are."""
         return self._folder.path
+
+    def require_room(self, size: int) -> None:
+        """
+        Refuse what the disk has no room for.
+
+        Raises:
+            OpenAIError: There are fewer than *size* bytes free (status 507).
+        """
+        if size > shutil.disk_usage(self.folder).free:
+            raise _unwritable(OSError(errno.ENOSPC, ""))
 
     def new_file(self) -> SpoolFile:
         """

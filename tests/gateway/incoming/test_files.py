@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 from io import FileIO
 from typing import Any
 
@@ -196,6 +197,23 @@ def test_names_of_models_become_those_of_the_account(spool: Spool, place: int) -
     assert left_in(spool) == []
 
 
+@pytest.mark.parametrize("spelled", [b'"their/4"', b'"their\\/4"', b'"th\\u0065ir/4"'])
+def test_a_name_is_replaced_however_it_is_spelled(spool: Spool, spelled: bytes) -> None:
+    """
+    JSON has several ways to write a letter.
+    """
+    deployment = Deployment(name="a", provider="openai", models={"their/*": "gpt-*"})
+    line = batch_line(1, "MODEL").replace(b'"MODEL"', spelled)
+
+    async def run() -> bytes:
+        with await receive(
+            spool, form(_BATCH, file(line)), rules=lambda _: FileRules(deployment=deployment)
+        ) as spooled:
+            return spooled.path.read_bytes()
+
+    assert json.loads(asyncio.run(run()))["body"]["model"] == "gpt-4"
+
+
 def test_fields_after_the_file_may_change_what_it_must_obey(spool: Spool) -> None:
     """
     What was checked for one account while it came is checked anew for the one that a later field names.
@@ -336,6 +354,31 @@ def test_a_full_disk_is_told_and_leaves_nothing(spool: Spool, monkeypatch: pytes
     monkeypatch.setattr("aikit.gateway.incoming.spool.FileIO", _Full)
     error = _refused(spool, form(_BATCH, file(_GOOD)))
     assert (error.status, error.code) == (507, "insufficient_storage")
+
+
+def test_a_line_longer_than_is_held_in_memory_needs_the_disk_too(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    It is whole again when its end comes, and a full disk is told as one.
+    """
+    content = batch_line(1, user="x" * 2_000_000) + b"\n" + batch_line(2)
+
+    async def run() -> None:
+        with await receive(spool, form(_BATCH, file(content)), size=100_000) as spooled:
+            assert spooled.facts is not None
+            assert spooled.facts.lines == 2
+            assert spooled.path.read_bytes() == content
+
+    asyncio.run(run())
+    assert left_in(spool) == []
+    monkeypatch.setattr("aikit.gateway.incoming.spool.FileIO", _Full)
+    assert _refused(spool, form(_BATCH, file(content)), size=100_000).status == 507
+
+
+def test_what_the_disk_has_no_room_for_is_refused_before_it_is_read(spool: Spool) -> None:
+    """
+    The announced length is compared with what is free.
+    """
+    assert _refused(spool, request_of([], content_length=str(10**18))).status == 507
 
 
 def test_a_body_that_comes_too_slowly_is_refused(spool: Spool) -> None:
