@@ -33,7 +33,7 @@ def document(endpoints: Iterable[Endpoint], *, is_keyed: bool) -> dict[str, Any]
     operations: Mapping[str, dict[str, Any]] = told.pop("operations")
     told["info"]["version"] = __version__
     if not is_keyed:
-        del told["security"]
+        del told["security"], told["components"]["securitySchemes"]
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
         path = endpoint.template if endpoint.is_own else _PREFIX + endpoint.template
@@ -60,6 +60,7 @@ def _operation(endpoint: Endpoint, said: Mapping[str, Any]) -> dict[str, Any]:
     responses = dict(said["responses"]) | {"default": _reference("responses", "Error")}
     if endpoint.method == "HEAD":
         responses = {status: {"description": told["description"]} for status, told in said["responses"].items()}
+        responses["default"] = {"description": "An error."}
     operation = {**said, "operationId": _id_of(endpoint), "responses": responses}
     if parameters:
         operation["parameters"] = parameters

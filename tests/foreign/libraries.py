@@ -21,7 +21,7 @@ _DOCUMENTS: Final = "google-api-python-client==2.202.0"
 
 def installed(package: str) -> Path:
     """
-    Return the folder with a library of Google's, installed by the first run that needs it.
+    Return the folder with a library, installed by the first run that needs it.
     """
     folder = CACHE.with_name("pip") / f"{package}-{sys.version_info[0]}.{sys.version_info[1]}"
     if not folder.exists():
@@ -34,9 +34,9 @@ def installed(package: str) -> Path:
     return folder
 
 
-def said_by(package: str, program: str, *arguments: str, told: str = "") -> str:
+def said_by(package: str, program: str, *arguments: str, told: str = "", timeout_s: float = 120) -> str:
     """
-    Return what a program on a library of Google's prints.
+    Return what a program on a library prints.
     """
     try:
         packages = installed(package)
@@ -44,8 +44,10 @@ def said_by(package: str, program: str, *arguments: str, told: str = "") -> str:
         pytest.skip(str(reason))
     environ = {**os.environ, "PYTHONPATH": str(packages), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
     command = [sys.executable, "-W", "ignore", str(Path(__file__).with_name(program)), *arguments]
-    done = subprocess.run(command, env=environ, input=told, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
+    done = subprocess.run(
+        command, env=environ, input=told, capture_output=True, text=True, timeout=timeout_s, check=False
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
     return done.stdout
 
 
