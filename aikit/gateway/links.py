@@ -98,8 +98,12 @@ class Link:
             return
         self._is_lingering = True
         self.set_read_size(FIRST_READ_BYTES)
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
+        try:
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+        except OSError:  # the client is gone, and reads no answer
+            self._transport.abort()
+            return
         self._transport.resume_reading()
         self.stop_reading_beyond(connection.came, connection.left_over_max_bytes)
         connection.loop.call_later(connection.linger_s, self._transport.abort)

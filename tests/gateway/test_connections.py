@@ -5,10 +5,12 @@ Tests of connections with raw sockets: what is ambiguous, early answers, and cli
 from __future__ import annotations
 
 import json
+import os
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -305,3 +307,31 @@ def test_a_client_that_does_not_read_its_answer_is_cut_off() -> None:
             return False
 
         wait_for(is_cut)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="descriptors are counted in /proc")
+def test_clients_that_die_before_an_early_answer_leave_nothing() -> None:
+    """
+    A connection whose client went away while its answer is written is over, and keeps no server from its end.
+    """
+    with open_door(linger_s=60.0) as (door, seen):
+        assert statuses(door.exchange(_NEXT)) == [200]
+        wait_for(lambda: not any(_peers(door)))
+        for _ in range(100):
+            connection = door.connect()
+            connection.sendall(b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nabc")
+            connection.close()
+        wait_for(lambda: not any(_peers(door)))
+        assert {path for _, path, _ in seen.requests} <= {"/smuggled", "/early"}
+
+
+def _peers(door: Door) -> Iterator[int]:
+    """
+    Yield the descriptors of this process that are connections to the server, or of it.
+    """
+    for name in Path("/proc/self/fd").iterdir():
+        with suppress(OSError), socket.socket(fileno=os.dup(int(name.name))) as found:
+            if found.type == socket.SOCK_STREAM and found.family == socket.AF_INET:
+                is_listening = found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+                if not is_listening and found.getsockname()[1] == door.port:
+                    yield int(name.name)
