@@ -5,7 +5,9 @@ The gateway and the SDKs that people have: each takes every call, in a process o
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +25,7 @@ KEY: Final = "sk-1234"
 OPENAI: Final = "openai==3.54.0"
 LITELLM: Final = "litellm==1.110.2"
 OPENAI_FOR_NODE: Final = "7.59.0"
+_MOST_KB: Final = 150 * 1024
 _COUNTS: Final = {"total": 3, "completed": 3, "failed": 0}
 
 
@@ -70,6 +73,26 @@ def test_openais_library_for_azure_takes_its_calls(address: str) -> None:
     With ``api-key`` and ``api-version``, and in the newer surface.
     """
     assert _found("gateway_azure.py", address, KEY) == [["completed", "a", True], ["completed", "a", True]]
+
+
+@pytest.mark.long
+def test_six_hundred_megabytes_take_little_memory(tmp_path: Path) -> None:
+    """
+    They go up in parts and come back the same, through a gateway in a process of its own.
+    """
+    command = [sys.executable, "-m", "aikit", "gateway", "--port", "0", "--home", str(tmp_path / "home"), "-q"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_ROOT) as gateway:
+        assert gateway.stdout is not None
+        try:
+            url = gateway.stdout.readline().strip()
+            found = json.loads(said_by(OPENAI, "gateway_large.py", f"{url}/v1", KEY, str(tmp_path), timeout_s=600))
+            status = Path(f"/proc/{gateway.pid}/status").read_text()
+        finally:
+            gateway.terminate()
+    assert found == [600 * 999_991, True]
+    peak = re.search(r"VmHWM:\s*(\d+)", status)
+    assert peak is not None
+    assert int(peak[1]) < _MOST_KB
 
 
 @pytest.mark.parametrize("path", ["", "/v1"])

@@ -38,7 +38,7 @@ from aikit.validation import check_part
 
 _ORDER: Final[tuple[str, ...]] = ("filename", "purpose", "bytes", "mime_type", "expires_after")
 _WITHOUT_UPLOADS: Final = frozenset((404, 405, 501))  # of a server that has files and no uploads
-_PART_MAX_BYTES: Final = 64_000_000 + 2**20  # of the body; the client knows what a part may have
+_PART_MAX_BYTES: Final = 65 * 2**20  # of the body: SDKs send parts of 64 MiB, and the client knows what a part may have
 
 
 @attrs.frozen

@@ -146,6 +146,14 @@ def test_a_part_needs_its_data(client: Asgi) -> None:
     assert answer.status == 413
 
 
+def test_a_part_may_be_as_large_as_sdks_send_them(client: Asgi) -> None:
+    """
+    OpenAI's libraries cut a file into parts of 64 MiB.
+    """
+    upload = client.post("/v1/uploads", ORDER | {"bytes": 64 * 2**20}).json["id"]
+    assert part(client, upload, bytes(64 * 2**20)).status == 200
+
+
 def test_keys_are_bound_in_parts_too(gateway: Gateway) -> None:
     """
     Purposes and providers of a key count for uploads.
