@@ -23,6 +23,7 @@ from aikit.types.errors import OpenAIError
 _MINUTE_S: Final = 60
 _MOST_IN_FLIGHT: Final = 512
 _SWEEP_EVERY_S: Final = 600
+_FILES_MAX: Final = 1_000
 
 
 @attrs.define(eq=False)
@@ -100,11 +101,11 @@ class _Counts:
     requests: Window = attrs.field(factory=Window)
     lines: Window = attrs.field(factory=Window)
     tokens: Window = attrs.field(factory=Window)
-    downloads: Window = attrs.field(factory=Window)
+    downloads: dict[str, Window] = attrs.field(factory=dict)  # by the file
     in_flight: int = 0
 
     def is_idle(self, now: float) -> bool:
-        windows = (self.requests, self.lines, self.tokens, self.downloads)
+        windows = (self.requests, self.lines, self.tokens, *self.downloads.values())
         return not self.in_flight and not any(window.used(now) for window in windows)
 
 
@@ -198,24 +199,31 @@ class Limits:
                 window, amount = charged.pop()
                 window.give_back(second, amount)
 
-    def download(self, principal: Principal, most: int | None) -> None:
+    def download(self, principal: Principal, most: int | None, file_id: str) -> None:
         """
-        Count one download; *most* a minute, unless the key's metadata says otherwise.
+        Count one download of a file; *most* a minute of each, unless the key's metadata says otherwise.
 
         Raises:
-            OpenAIError: The key made as many in the last minute: status 429.
+            OpenAIError: The key made as many of this file in the last minute: status 429.
         """
-        own = _own_limit(principal, "max_file_downloads_per_minute")
-        limit = most if own is None else own
+        limit, source = own_or(principal, "max_file_downloads_per_minute", most)
         if principal.token is None or limit is None:
             return
         with self._lock:
             now = self.clock()
-            downloads = self._of(principal.token, now).downloads
-            if downloads.used(now) >= limit:
-                may = f"this key may download {limit} files a minute (max_file_downloads_per_minute)"
-                raise refusal(f"Rate limit exceeded: {may}", downloads.wait_s(now, 1, limit))
-            downloads.add(now, 1)
+            files = self._of(principal.token, now).downloads
+            if len(files) >= _FILES_MAX:
+                for one in [one for one, window in files.items() if not window.used(now)] or [next(iter(files))]:
+                    del files[one]
+            window = files.setdefault(file_id, Window())
+            if window.used(now) < limit:
+                window.add(now, 1)
+                return
+            wait_s = window.wait_s(now, 1, limit)
+        # https://docs.litellm.ai/docs/batches (read 2026-11-30)
+        held = f"max_file_downloads_per_minute is {limit} for this key (set {source})"
+        advice = f"Retry in {wait_s} seconds."
+        raise refusal(f"Download limit reached for file {file_id[:256]}: {held}", wait_s, advice=advice)
 
     def _of(self, token: str, now: float) -> _Counts:
         if now - self._swept_at >= _SWEEP_EVERY_S:
@@ -224,23 +232,15 @@ class Limits:
         return self._counts.setdefault(token, _Counts())
 
 
-def uploads_a_day(principal: Principal, most: int | None) -> int | None:
+def own_or(principal: Principal, name: str, most: int | None) -> tuple[int | None, str]:
     """
-    Return how many files of batches the key may upload in a day; ``None`` for any number.
+    Return a limit of the key's metadata, or *most*, ``None`` for no limit; and where it is set, in LiteLLM's words.
     """
-    own = _own_limit(principal, "max_batch_file_uploads_per_day")
-    return None if principal.is_admin else most if own is None else own
+    own = _own_limit(principal, name)
+    return (most, "in general_settings") if own is None else (own, "in this key's metadata")
 
 
-def most_records(principal: Principal, most: int | None) -> tuple[int | None, str]:
-    """
-    Return how many lines a batch file of the key may have, ``None`` for any number, and where that is set.
-    """
-    own = _own_limit(principal, "max_batch_file_records")
-    return (most, "in general_settings") if own is None else (own, "for this key")
-
-
-def refusal(message: str, wait_s: int, *, is_final: bool = False) -> OpenAIError:
+def refusal(message: str, wait_s: int, *, is_final: bool = False, advice: str = "") -> OpenAIError:
     """
     Return the error for what is too much now, with what clients go by: status, type, ``retry-after``.
 
@@ -250,12 +250,14 @@ def refusal(message: str, wait_s: int, *, is_final: bool = False) -> OpenAIError
         wait_s: Whole seconds after which another try has a chance.
 
         is_final: Whether it has none at all; SDKs do not try again by themselves then, nor after long waits.
+
+        advice: What to do, as a sentence of its own, instead of to wait.
     """
-    advice = "it never fits: send less at a time, or have the limit raised" if is_final else f"wait {wait_s} s"
+    instead = "it never fits: send less at a time, or have the limit raised" if is_final else f"wait {wait_s} s"
     is_long = is_final or wait_s > _MINUTE_S
     headers = {"retry-after": str(wait_s)} | ({"x-should-retry": "false"} if is_long else {})
     return OpenAIError(
-        message=f"{message}; {advice}.",
+        message=f"{message}. {advice}" if advice else f"{message}; {instead}.",
         code="rate_limit_exceeded",
         type="rate_limit_error",
         status=429,

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aikit.gateway.limits import Limits, Window, uploads_a_day
+from aikit.gateway.limits import Limits, Window, own_or
 from aikit.gateway.values import Principal
 from aikit.types.errors import OpenAIError
 
@@ -127,8 +127,7 @@ def test_the_master_key_is_not_limited(limits: Limits) -> None:
     admin = Principal(rpm_limit=0, tpm_limit=0)
     once(limits, admin)
     limits.batch(admin, requests=10**9, tokens=10**12)()
-    limits.download(admin, 0)
-    assert uploads_a_day(admin, 0) is None
+    limits.download(admin, 0, "file-a")
 
 
 def test_a_limit_that_is_lowered_counts_what_was_used_before(limits: Limits) -> None:
@@ -166,7 +165,7 @@ def test_limits_of_metadata_that_are_none_do_not_count(limits: Limits, value: An
     """
     principal = key(metadata={"max_parallel_requests": value, "max_file_downloads_per_minute": value})
     once(limits, principal)
-    limits.download(principal, None)
+    limits.download(principal, None, "file-a")
 
 
 def test_a_batch_counts_its_lines(limits: Limits, clock: Clock) -> None:
@@ -234,22 +233,37 @@ def test_downloads_of_a_minute_are_bounded(limits: Limits, clock: Clock) -> None
     """
     The key's own limit wins over that of the settings.
     """
-    limits.download(key(), 1)
-    error = refused(lambda: limits.download(key(), 1))
-    assert "max_file_downloads_per_minute" in error.message
-    limits.download(key(metadata={"max_file_downloads_per_minute": 2}), 1)
-    refused(lambda: limits.download(key(metadata={"max_file_downloads_per_minute": 2}), 1))
+    limits.download(key(), 1, "file-a")
+    error = refused(lambda: limits.download(key(), 1, "file-a"))
+    assert error.message == (
+        "Download limit reached for file file-a: max_file_downloads_per_minute is 1 for this key "
+        "(set in general_settings). Retry in 60 seconds."
+    )
+    limits.download(key(), 1, "file-b")
+    limits.download(key(metadata={"max_file_downloads_per_minute": 2}), 1, "file-a")
+    refused(lambda: limits.download(key(metadata={"max_file_downloads_per_minute": 2}), 1, "file-a"))
     clock.now += 61
-    limits.download(key(), 1)
+    limits.download(key(), 1, "file-a")
 
 
-def test_uploads_of_a_day_are_those_of_the_key_or_of_the_settings() -> None:
+def test_files_that_are_downloaded_are_not_remembered_without_bound(limits: Limits) -> None:
     """
-    The key's own limit wins; without either there is none.
+    A key that asks for ever more files has its newest counted.
     """
-    assert uploads_a_day(key(), None) is None
-    assert uploads_a_day(key(), 5) == 5
-    assert uploads_a_day(key(metadata={"max_batch_file_uploads_per_day": 7}), 5) == 7
+    for number in range(1_500):
+        limits.download(key(), 1, f"file-{number}")
+    refused(lambda: limits.download(key(), 1, "file-1499"))
+    assert len(limits._counts["a" * 64].downloads) <= 1_000
+
+
+def test_a_limit_is_that_of_the_key_or_of_the_settings() -> None:
+    """
+    The key's own wins; without either there is none. Where it is set is told.
+    """
+    name = "max_batch_file_uploads_per_day"
+    assert own_or(key(), name, None) == (None, "in general_settings")
+    assert own_or(key(), name, 5) == (5, "in general_settings")
+    assert own_or(key(metadata={name: 7}), name, 5) == (7, "in this key's metadata")
 
 
 def test_threads_never_get_more_than_the_limit(limits: Limits) -> None:

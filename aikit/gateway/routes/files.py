@@ -19,7 +19,7 @@ from aikit.gateway.incoming.files import receive_file
 from aikit.gateway.incoming.forms import single
 from aikit.gateway.incoming.line_check import FileRules
 from aikit.gateway.incoming.line_facts import LineFacts
-from aikit.gateway.limits import most_records, refusal, uploads_a_day
+from aikit.gateway.limits import own_or, refusal
 from aikit.gateway.outgoing.content import content_answer, disposition
 from aikit.gateway.outgoing.errors import no_such
 from aikit.gateway.outgoing.objects import deleted_object, file_object, json_answer, list_object
@@ -135,7 +135,7 @@ async def file_content(call: Call) -> Response:
     # https://developers.openai.com/api/reference/resources/files/methods/content (read 2026-11-21)
     gateway, request = call.gateway, call.request
     row = await find_file(call)
-    gateway.limits.download(call.principal, gateway.settings.max_file_downloads_per_minute)
+    gateway.limits.download(call.principal, gateway.settings.max_file_downloads_per_minute, row.id)
 
     def begin(start: int, end: int | None) -> Awaitable[OpenAIFileStreamResult]:
         return call.ask(partial(gateway.client.files.stream, row.upstream_id), start=start, end=end)
@@ -213,7 +213,8 @@ def _rules(call: Call, fields: Mapping[str, Any]) -> FileRules:
     deployment = call.choose(fields)
     require_purpose(call.principal, single(fields, "purpose") or "")
     provider = call.gateway.provider(deployment)
-    most, source = most_records(call.principal, call.gateway.settings.max_batch_file_records)
+    settings = call.gateway.settings
+    most, source = own_or(call.principal, "max_batch_file_records", settings.max_batch_file_records)
     return FileRules(
         limits=provider.limits,
         line_rules=provider.line_rules,
@@ -231,14 +232,19 @@ async def count_batch_file(call: Call) -> None:
         OpenAIError: There were as many as the key may upload; status 429.
     """
     gateway, now = call.gateway, call.gateway.clock()
-    limit = uploads_a_day(call.principal, gateway.settings.max_batch_file_uploads_per_day)
-    if limit is None:
+    name = "max_batch_file_uploads_per_day"
+    limit, source = own_or(call.principal, name, gateway.settings.max_batch_file_uploads_per_day)
+    if call.principal.token is None or limit is None:
         return
     day = int(now // _DAY_S)
     add = partial(gateway.registry.counts.add, "batch_file_uploads", call.principal.token, day, limit=limit)
     if await gateway.in_thread(add) is None:
-        may = f"this key may upload {limit} batch files a day (max_batch_file_uploads_per_day)"
-        raise refusal(f"Rate limit exceeded: {may}", int((day + 1) * _DAY_S - now) + 1)
+        # https://docs.litellm.ai/docs/batches (read 2026-11-30)
+        wait_s = int((day + 1) * _DAY_S - now) + 1
+        held = f"{name} is {limit} for this key (set {source})"
+        advice = f"The count resets at 00:00 UTC, in {wait_s} seconds."
+        what = "Batch file upload limit reached, the file was not forwarded to the provider"
+        raise refusal(f"{what}: {held}", wait_s, advice=advice)
 
 
 def _expiry(fields: Mapping[str, Any]) -> dict[str, Any] | None:
