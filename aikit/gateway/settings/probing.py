@@ -5,7 +5,7 @@ Which servers have files and batches of their own, asked of them when the gatewa
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -17,16 +17,16 @@ from aikit.runtime.result import OpenAIResult
 
 _PATIENCE_S: Final = 2.0
 _AT_ONCE: Final = 16
-_HAS_NONE: Final = frozenset((404, 405, 501))
+_HAS_NONE: Final = frozenset((404, 501))  # 405 is said where files can be uploaded and not listed
 
 
 def probed(settings: GatewaySettings) -> GatewaySettings:
     """
     Return *settings* in which each account has the form that its server is able to serve.
 
-    The servers in question are asked for a page of files, all at once and for two seconds. One that has no such path,
-    or no page there, has its lines run here; one that answers in any other way has batches of its own; and one that
-    does not answer is taken for what its provider usually is.
+    The servers in question are asked for a page of files and one of batches, all at once and for two seconds. One that
+    has neither path, or no page there, has its lines run here; one that answers in any other way has batches of its
+    own; and one that does not answer is taken for what its provider usually is.
     """
     if not settings.unsure:
         return settings
@@ -59,13 +59,20 @@ def _asked(settings: GatewaySettings) -> dict[str, bool | None]:
     until = time.monotonic() + _PATIENCE_S
     client = client_of(settings, ledger=False, max_workers=min(len(native), _AT_ONCE))
     try:
-        begun = {base: client.files.list({"provider": one.name, **options}) for base, one in native.items()}
-        return {base: _has_files(result, until) for base, result in begun.items()}
+        begun = {
+            base: [api.list({"provider": one.name, **options}) for api in (client.files, client.batches)]
+            for base, one in native.items()
+        }
+        return {base: _has_some([_is_there(result, until) for result in results]) for base, results in begun.items()}
     finally:
         client.close(cancel=True)
 
 
-def _has_files(result: OpenAIResult[Any], until: float) -> bool | None:
+def _has_some(are_there: Sequence[bool | None]) -> bool | None:
+    return True if True in are_there else None if None in are_there else False
+
+
+def _is_there(result: OpenAIResult[Any], until: float) -> bool | None:
     if not result.wait(max(0.0, until - time.monotonic())):
         return None
     if not result.errors:

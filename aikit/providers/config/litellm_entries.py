@@ -44,7 +44,16 @@ _OF_CALLS: Final = frozenset(
     (
         *("model", "custom_llm_provider", "api_version", "rpm", "tpm", "timeout", "stream_timeout", "max_retries"),
         *("max_tokens", "max_parallel_requests", "max_budget", "budget_duration", "temperature", "top_p", "weight"),
-        *("order", "tags", "drop_params", "mock_response"),
+        *(
+            "order",
+            "tags",
+            "drop_params",
+            "mock_response",
+            "mock_timeout",
+            "base_model",
+            "region_name",
+            "extra_headers",
+        ),
     )
 )
 """Keys that are about calls and prices, and so mean nothing for how to reach a provider."""

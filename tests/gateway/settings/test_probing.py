@@ -12,7 +12,7 @@ import pytest
 
 from aikit.gateway.settings import GatewaySettings, read_settings
 from aikit.gateway.settings.probing import probed
-from tests.scripted_server import Step, answer, serving, silent
+from tests.scripted_server import Exchange, Step, answer, serving, silent
 
 pytest.importorskip("yaml")
 
@@ -32,7 +32,8 @@ def _read(folder: Path, provider: str, address: str, info: str = "{}") -> Gatewa
     [
         (answer(200, _PAGE), False),
         (answer(404, b'{"detail": "Not Found"}'), True),
-        (answer(405, b""), True),
+        (answer(405, b""), False),
+        (answer(501, b""), True),
         (answer(200, b'{"error": "Unexpected endpoint"}'), True),
         (answer(401, b"{}"), False),
         (answer(500, b"{}"), False),
@@ -47,7 +48,7 @@ def test_a_server_without_files_has_its_lines_run_here(
     with serving(step) as server:
         before = _read(tmp_path, provider, server.url)
         after = probed(before)
-        assert [one.path for one in server.received] == ["/v1/files?limit=1"]
+        assert {one.path for one in server.received} == {"/v1/files?limit=1", "/v1/batches?limit=1"}
     assert [one.runs_lines for one in after.deployments] == [runs_lines]
     assert after.of_model("llama") is after.deployments[0]
     for settings in (before, after):
@@ -55,6 +56,20 @@ def test_a_server_without_files_has_its_lines_run_here(
         assert not settings.deployment("llama").runs_lines
         assert settings.deployment("llama+lines").runs_lines
         assert settings.providers.get(after.deployments[0].name).is_embedded == runs_lines
+
+
+def _only_batches(exchange: Exchange) -> None:
+    is_there = exchange.request_head()[1].startswith("/v1/batches")
+    answer(200 if is_there else 404, _PAGE if is_there else b"{}")(exchange)
+
+
+def test_a_server_that_lists_only_its_batches_has_them(tmp_path: Path) -> None:
+    """
+    Some servers take files and do not list them; their batches are their own.
+    """
+    with serving(_only_batches) as server:
+        for provider in ("hosted_vllm", "openai"):
+            assert not probed(_read(tmp_path, provider, server.url)).deployments[0].runs_lines
 
 
 def test_a_server_that_does_not_answer_is_what_its_provider_usually_is(tmp_path: Path) -> None:
