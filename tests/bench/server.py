@@ -3,9 +3,9 @@ The neutral server: knows just enough of the Files API to keep every peer conten
 
 It runs as a process of its own, one thread per connection. The first part of a base URL's path says how it behaves:
 ``/ready/v1`` answers at once, ``/slow/v1`` answers uploads after 20 ms, ``/waiting/v1`` has files that never leave
-``"uploaded"``, and batches that are complete when they are asked for a second time. ``/parts/v1`` takes uploads in
-parts, and answers each part after 50 ms. ``/polled/v1`` has batches that never end. ``/upload/storage/v1`` takes
-resumable uploads as Google Cloud Storage does.
+``"uploaded"``, and batches that are complete when they are asked for a second time. ``/polled/v1`` has batches that
+never end, and lists none. ``/parts/v1`` takes uploads in parts, and answers each part after 50 ms.
+``/upload/storage/v1`` takes resumable uploads as Google Cloud Storage does.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Connection:
         elif head.path == b"answered":
             self._client.sendall(_json_answer(next(_answered)))
         else:
-            self._client.sendall(_LIST)
+            self._client.sendall(_EMPTY if head.behaviour == b"polled" else _LIST)
 
     def _created(self, head: Head) -> dict[str, object]:
         """
@@ -292,6 +292,7 @@ def _answers() -> bytes:
 
 _ANSWERS: Final = _answers()
 _LIST: Final = _list_answer()
+_EMPTY: Final = _json_answer({"object": "list", "data": [], "has_more": False})
 
 
 def main() -> None:
