@@ -41,7 +41,7 @@ async def create_batch(call: Call) -> Response:
     """
     fields = await receive_json(call.request)
     order = order_in(fields)
-    file = await find_file(call, order.input_file_id, "input_file_id", fields)
+    file = await _input(call, order.input_file_id, fields)
     deployment = call.choose(fields, file)
     estimate = await estimate_for(call, file, deployment)
     require_models(call.principal, () if estimate is None else estimate.models, deployment)
@@ -117,6 +117,21 @@ async def cancel_batch(call: Call) -> Response:
         message = f"Cannot cancel a batch with status '{row.status}'."
         raise OpenAIError(message=message, status=409, type="invalid_request_error")
     return _answer(call, row)
+
+
+async def _input(call: Call, file_id: str, fields: dict[str, Any]) -> FileRow:
+    """
+    Return the row of a batch's input, also of one that the master key names as its provider does, if it is there.
+    """
+    file = await find_file(call, file_id, "input_file_id", fields)
+    if not file.body:
+        try:
+            await call.ask(partial(call.gateway.client.files.retrieve, file.upstream_id))
+        except Rejected as error:
+            if error.errors[0].status == 404:
+                raise no_such("File", file_id, "input_file_id") from None
+            raise
+    return file
 
 
 async def _own_batch(call: Call) -> BatchRow | None:

@@ -104,6 +104,7 @@ def test_a_foreign_file_is_an_unknown_one(home: House) -> None:
         assert answer.error["param"] == "input_file_id"
         texts.add(answer.error["message"].replace(asked, "ID"))
     assert len(texts) == 1
+    assert home.create("file-unknown").error["message"].replace("file-unknown", "ID") in texts
     assert home.rows() == ()
 
 
