@@ -155,7 +155,7 @@ def installed(package: str, version: str, *options: str) -> Path:
 def _install(command: list[str], package: str, version: str) -> None:
     try:
         done = subprocess.run(
-            [*command, f"{package}@{version}"], cwd=CACHE, capture_output=True, text=True, timeout=300, check=False
+            [*command, f"{package}@{version}"], cwd=CACHE, capture_output=True, text=True, timeout=900, check=False
         )
     except subprocess.TimeoutExpired:
         raise Missing(f"npm did not install {package} within five minutes") from None

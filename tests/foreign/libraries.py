@@ -34,7 +34,7 @@ def installed(package: str) -> Path:
     return folder
 
 
-def said_by(package: str, program: str, *arguments: str, told: str = "", timeout_s: float = 120) -> str:
+def said_by(package: str, program: str, *arguments: str, told: str = "", timeout_s: float = 300) -> str:
     """
     Return what a program on a library prints.
     """
@@ -66,6 +66,6 @@ def discovery_wheel() -> Path:
 
 def _run_pip(*arguments: str) -> None:
     command = [sys.executable, "-m", "pip", *arguments, "-q"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     if done.returncode != 0:
         raise Missing(f"pip {arguments[0]} {arguments[-1]}: {done.stderr.strip()[-300:]}")

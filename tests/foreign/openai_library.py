@@ -15,8 +15,8 @@ from typing import Any, Final
 from tests.foreign.aimock import CACHE, Missing
 
 VERSION: Final = "3.54.0"
-_PATIENCE_S: Final = 60
-_INSTALLED_S: Final = 300
+_PATIENCE_S: Final = 300
+_INSTALLED_S: Final = 900
 
 
 def answer_of(program: str, *arguments: str) -> Any:

@@ -117,6 +117,7 @@ def test_openais_library_for_node_takes_every_call(address: str, path: str, tmp_
     }
 
 
+@pytest.mark.long  # to install it takes minutes
 @pytest.mark.parametrize("path", ["", "/v1"])
 def test_litellms_sdk_takes_its_calls(address: str, path: str) -> None:
     """
@@ -142,7 +143,7 @@ def _found_in_node(program: str, folder: Path, *arguments: str) -> Any:
     copy = folder / program
     copy.write_bytes(Path(__file__).with_name(program).read_bytes())
     command = [node, str(copy), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)
 
