@@ -24,7 +24,7 @@ from aikit.gateway.registry.upgrade import configuration, upgrade
 from aikit.gateway.values import Principal
 from aikit.storage.errors import StoreError
 from tests.gateway.postgres import Postgres, running_postgres
-from tests.gateway.registry.rows import ANA, MASTER, file
+from tests.gateway.registry.rows import ANA, MASTER, batch, file
 
 
 def _differences(database: Database) -> list[Any]:
@@ -190,6 +190,19 @@ def test_pages_use_an_index(registry: Registry, principal: Principal, purpose: s
     plan = _plan(registry.database, *next(found for found in asked if "ORDER BY" in found[0]))
     assert "index" in plan.lower()
     assert not [word for word in ("TEMP B-TREE", "SCAN files\n", "Sort", "Seq Scan") if word in plan]
+
+
+def test_what_is_asked_often_uses_its_index(registry: Registry) -> None:
+    """Neither what a key has open nor what is due is looked for among all batches that there ever were."""
+    asked: list[tuple[str, Any]] = []
+    registry.batches.add(batch())
+    event.listen(registry.database.engine, "before_cursor_execute", lambda *seen: asked.append(seen[2:4]))
+    registry.batches.open_estimates(ANA.token)
+    registry.batches.due(0.0, 1, 1.0, "me")
+    registry.spend.total(token=ANA.token, start=1.0)
+    plans = [_plan(registry.database, *found) for found in asked if found[0].startswith("SELECT")]
+    wanted = ("batches_open", "batches_due", "spend_of_key")
+    assert [name for name, plan in zip(wanted, plans, strict=True) if name not in plan] == []
 
 
 def _plan(database: Database, statement: str, parameters: Any) -> str:

@@ -51,7 +51,13 @@ def _files() -> None:
         sa.Column("deleted_at", sa.Double),
     )
     lives, gone = sa.text("deleted_at IS NULL"), sa.text("deleted_at IS NOT NULL")
-    for name, columns in (("files_of_owner", ["owner"]), ("files_of_purpose", ["purpose"]), ("files_by_age", [])):
+    for name, columns in (
+        ("files_of_owner", ["owner"]),
+        ("files_of_purpose", ["purpose"]),
+        ("files_of_both", ["owner", "purpose"]),
+        ("files_of_deployment", ["deployment"]),
+        ("files_by_age", []),
+    ):
         op.create_index(name, "files", [*columns, "created_at", "seq"], sqlite_where=lives, postgresql_where=lives)
     op.create_index("files_gone", "files", ["deleted_at"], sqlite_where=gone, postgresql_where=gone)
     op.create_index("files_upstream", "files", ["upstream_id", "deployment"])
@@ -112,11 +118,18 @@ def _batches() -> None:
     )
     op.create_index("batches_of_owner", "batches", ["owner", "created_at", "seq"])
     op.create_index("batches_by_age", "batches", ["created_at", "seq"])
+    op.create_index("batches_of_deployment", "batches", ["deployment", "created_at", "seq"])
     op.create_index("batches_upstream", "batches", ["upstream_id", "deployment"])
-    due, still = sa.text("next_poll_at IS NOT NULL"), sa.text("NOT is_booked")
+    due = sa.text("next_poll_at IS NOT NULL")
     op.create_index("batches_intent", "batches", ["intent"], unique=True)
     op.create_index("batches_due", "batches", ["next_poll_at"], sqlite_where=due, postgresql_where=due)
-    op.create_index("batches_open", "batches", ["owner"], sqlite_where=still, postgresql_where=still)
+    op.create_index(
+        "batches_open",
+        "batches",
+        ["owner", "is_booked", "estimate"],
+        sqlite_where=sa.text("is_booked = 0"),
+        postgresql_where=sa.text("NOT is_booked"),
+    )
 
 
 def _keys() -> None:
@@ -171,8 +184,9 @@ def _spend() -> None:
         sa.UniqueConstraint("request_id", "number"),
         sa.UniqueConstraint("batch_id", "number"),
     )
-    op.create_index("ix_spend_token", "spend", ["token"])
-    op.create_index("ix_spend_booked_at", "spend", ["booked_at"])
+    op.create_index("spend_of_key", "spend", ["token", "booked_at"])
+    for column in ("user_id", "end_user", "booked_at"):
+        op.create_index(f"ix_spend_{column}", "spend", [column])
     _parts_of_spend()
 
 
