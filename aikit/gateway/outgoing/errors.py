@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from aikit.types.errors import UNEXPECTED, ExchangeError, OpenAIError, Rejected,
 
 _MAX_ECHOED: Final = 256  # characters of an id or a name that an error repeats
 _LISTED: Final = 100
+_LEAST_NAME: Final = 8  # of an id without what it begins with; a shorter one may stand for other things
 _ADDRESS: Final = re.compile(r"https?://[\w.:@\[\]-]+[^\s\"'<>,;)]*")
 _KEPT_HEADERS: Final = ("retry-after", "retry-after-ms", "x-should-retry", "allow", "www-authenticate", "content-range")
 _STATUSES: Final = {
@@ -135,8 +137,17 @@ def _message(error: OpenAIError, own_ids: Mapping[str, str], address: str) -> st
         lambda found: "the provider" if is_ours or urlsplit(found[0]).netloc == host else found[0], error.message
     )
     for upstream_id, own_id in own_ids.items():
-        message = message.replace(upstream_id, own_id)
+        message = _place_of(upstream_id).sub(own_id, message)
     return message
+
+
+@lru_cache(1_000)
+def _place_of(upstream_id: str) -> re.Pattern[str]:
+    """
+    Return what finds an id in a message, also as its provider writes it: ``files/NAME``, ``gs://bucket/folder/NAME``.
+    """
+    name = re.split("[-_/]", upstream_id, maxsplit=1)[-1]
+    return re.compile(rf"[\w./:-]*{re.escape(name)}" if len(name) >= _LEAST_NAME else re.escape(upstream_id))
 
 
 def status_of(error: OpenAIError) -> int:

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from starlette.responses import Response
 
 from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart
+
+_OF_FILES: Final = ("bytes", "created_at", "expires_at", "filename", "purpose", "status", "status_details")
 
 
 def json_answer(value: Any, status: int = 200) -> Response:
@@ -23,9 +25,12 @@ def json_answer(value: Any, status: int = 200) -> Response:
 
 def file_object(own_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return the File object *body* under the gateway's id.
+    Return the File object *body* under the gateway's id; of the provider's own fields none is shown, for they name it.
     """
-    return {**body, "object": "file", "id": own_id}
+    shown = {name: body[name] for name in _OF_FILES if name in body}
+    if "id" in body and shown.get("status_details"):
+        shown["status_details"] = str(shown["status_details"]).replace(body["id"], own_id)
+    return {"id": own_id, "object": "file", **shown}
 
 
 def deleted_object(own_id: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
+import attrs
 from starlette.responses import Response
 
 from aikit.gateway.attribution import attribution_of
@@ -55,13 +56,14 @@ async def create_file(call: Call) -> Response:
         sent = partial(gateway.client.files.create, spooled.source, purpose)
         result = await call.ask(sent, filename=spooled.filename, expires_after=_expiry(spooled.fields))
     told = attribution_of(call.request.headers, spooled.fields, call.principal.metadata)
-    row = await keep_file(call, result.file, user=told.user, tags=told.tags, facts=spooled.facts)
+    row = await keep_file(call, result.file, spooled.size_bytes, user=told.user, tags=told.tags, facts=spooled.facts)
     return json_answer(file_object(row.id, row.body))
 
 
 async def keep_file(
     call: Call,
     file: OpenAIFile | None,
+    size_bytes: int,
     *,
     user: str | None,
     tags: tuple[str, ...],
@@ -69,9 +71,23 @@ async def keep_file(
 ) -> FileRow:
     """
     Put a new file of the chosen account into the registry, and return its row.
+
+    Args:
+        call: The request.
+
+        file: As the provider tells it.
+
+        size_bytes: Where the provider does not tell it yet.
+
+        user: For whom it was made.
+
+        tags: By which its costs are summed.
+
+        facts: What its lines ask for.
     """
     if file is None:
         raise RuntimeError("a call without errors has a file")
+    file = attrs.evolve(file, bytes=size_bytes) if file.bytes is None else file
     row = FileRow(
         id=new_id("file-"),
         deployment=call.account.name,
@@ -79,7 +95,7 @@ async def keep_file(
         owner=call.principal.token,
         purpose=file.purpose,
         filename=file.filename,
-        size_bytes=file.bytes or 0,
+        size_bytes=file.bytes or size_bytes,
         created_at=file.created_at,
         facts=facts.to_json() if facts is not None else None,
         user=user,
@@ -120,7 +136,8 @@ async def retrieve_file(call: Call) -> Response:
     row = await find_file(call)
     with _gone(row):
         result = await call.ask(partial(call.gateway.client.files.retrieve, row.upstream_id))
-    body = result.file.to_wire() if result.file is not None else {}
+    body: Mapping[str, Any] = result.file.to_wire() if result.file is not None else {}
+    body = {**body, "bytes": row.size_bytes} if body.get("bytes") is None and row.body else body
     if row.role != "input":  # the provider names it after its own id of the batch
         body = {**body, "filename": row.filename}
     if row.body and row.body != body:

@@ -149,7 +149,7 @@ async def complete_upload(call: Call) -> Response:
     parts = await gateway.in_thread(_parts, call, row, part_ids_in(asked))
     md5 = single(asked, "md5")
     upload, made = await (_completed if row.upstream_id else _joined)(call, row, parts, md5)
-    file = await keep_file(call, made, user=row.user, tags=row.tags)
+    file = await keep_file(call, made, upload.bytes, user=row.user, tags=row.tags)
     await gateway.in_thread(gateway.registry.uploads.finish, row.id, {"status": "completed", "file": file.id})
     return json_answer(upload_object(row.id, upload, file_object(file.id, file.body)))
 

@@ -87,6 +87,26 @@ def test_what_the_provider_says_comes_through(tmp_path: Path) -> None:
     assert (got.headers["retry-after"], got.headers["x-request-id"]) == ("7", "req_up2")
 
 
+def test_no_field_of_the_provider_tells_its_id(tmp_path: Path) -> None:
+    """
+    A File object has what OpenAI's has, and the size that the provider does not know yet.
+    """
+    own = {**FILE, "bytes": None, "uri": "gs://bucket/file-upstream-1", "status_details": "file-upstream-1 is odd"}
+    step = answer(200, json.dumps(own).encode())
+    got, file_id = retrieved(tmp_path, step)
+    assert set(got.json) <= {*FILE, "status_details"}
+    assert (got.json["status_details"], got.json["bytes"]) == (f"{file_id} is odd", 4)
+
+
+@pytest.mark.parametrize("spelled", ["files/upstream-1", "gs://bucket/aikit/files/upstream-1", "file-upstream-1"])
+def test_an_id_is_hidden_however_the_provider_writes_it(tmp_path: Path, spelled: str) -> None:
+    """
+    Providers name what an id stands for by addresses of their own.
+    """
+    got, file_id = retrieved(tmp_path, told(400, message=f"The file {spelled} cannot be had."))
+    assert got.error["message"] == f"The file {file_id} cannot be had."
+
+
 def test_a_key_that_the_provider_refuses_is_not_shown(tmp_path: Path) -> None:
     """
     It is the gateway's, and parts of it are in the provider's message.

@@ -50,7 +50,7 @@ def test_a_file_goes_up_is_listed_read_and_deleted(gateway: Gateway, client: Asg
     answer = upload(client)
     created = answer.json
     row = row_of(gateway, created["id"])
-    assert created == {**row.body, "id": row.id}
+    assert created == {**row.body, "id": row.id}  # the embedded provider has no fields of its own
     assert (created["bytes"], created["filename"], created["purpose"]) == (4, "a.txt", "user_data")
     assert row.upstream_id != row.id
     assert answer.headers["x-litellm-model-id"] == "local"
