@@ -18,6 +18,7 @@ from aikit.gateway.registry.keys import hash_of
 from aikit.gateway.registry.rows import KeyRow
 from aikit.gateway.state import Gateway
 from tests.gateway.asgi import Answer, Asgi
+from tests.gateway.batch_house import lines
 from tests.gateway.gateways import opened
 
 TENANT: Final = "sk-of-a-tenant-0123456789"
@@ -181,3 +182,21 @@ def test_a_wait_of_hours_is_not_waited_for() -> None:
     """
     assert refusal("much", 61).headers == {"retry-after": "61", "x-should-retry": "false"}
     assert refusal("much", 60).headers == {"retry-after": "60"}
+
+
+def test_uploads_of_a_day_are_counted_for_all_gateways(tmp_path: Path) -> None:
+    """
+    Two gateways of one registry let a key upload as many files of batches as it may, and not twice as many.
+    """
+    config = "general_settings: {max_batch_file_uploads_per_day: 2}"
+    fields: list[tuple[str, str | tuple[str, bytes]]] = [("purpose", "batch"), ("file", ("x.jsonl", lines()))]
+    with opened(tmp_path, config) as one, opened(tmp_path, config) as other:
+        add_key(one)
+        one.clock = other.clock = lambda: 1_600_000_000.0  # no midnight comes between
+        clients = [Asgi(make_app(gateway), TENANT) for gateway in (one, other)]
+        answers = [clients[number % 2].form("/v1/files", fields) for number in range(4)]
+        assert [answer.status for answer in answers] == [200, 200, 429, 429]
+        assert int(answers[2].headers["retry-after"]) <= DAY_S + 1
+        assert "max_batch_file_uploads_per_day" in answers[2].error["message"]
+        assert clients[0].form("/v1/files", [("purpose", "assistants"), ("file", ("x.txt", b"x"))]).status == 200
+        assert Asgi(make_app(one)).form("/v1/files", fields).status == 200
