@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +31,6 @@ T = TypeVar("T")
 
 _UPLOADS: Final = "gateway-uploads"
 _DATABASE_THREADS: Final = 4
-_GRACE_S: Final = 5.0
 _WORKERS: Final = 32  # calls to providers that are under way at once
 
 
@@ -49,6 +49,8 @@ class Gateway:
         clock: Seconds since 1970.
 
         is_draining: Whether it is to end, and takes no new work.
+
+        taking: Held while settings are read and taken, so that the newest come last.
     """
 
     settings: GatewaySettings
@@ -58,6 +60,7 @@ class Gateway:
     limits: Limits = attrs.field(factory=Limits)
     clock: Callable[[], float] = time.time
     is_draining: bool = False
+    taking: Any = attrs.field(factory=threading.Lock, init=False)
     poller: Poller = attrs.field(init=False)
     _threads: ThreadPoolExecutor = attrs.field(
         factory=partial(ThreadPoolExecutor, _DATABASE_THREADS, "aikit-gateway"), init=False
@@ -108,19 +111,17 @@ class Gateway:
             known = self._providers[deployment.name] = provider_from(self.client.providers.get(deployment.name))
         return known
 
-    def take(self, settings: GatewaySettings) -> None:
+    def take(self, settings: GatewaySettings) -> OpenAIClient | None:
         """
-        Go on with other *settings*; calls under way end with the client that they were begun with. It may take long.
+        Go on with other *settings*; return the client from before, to be closed, if calls go through another from now.
         """
-        old = self.client
         if settings.is_reached_as(self.settings):
             self.settings = attrs.evolve(settings, providers=self.settings.providers)
-            return
-        self.client = client_of(settings, max_workers=old.max_workers, ledger=False)
+            return None
+        old, self.client = self.client, client_of(settings, max_workers=self.client.max_workers, ledger=False)
         self.settings = settings
         self._providers.clear()
-        time.sleep(_GRACE_S)  # a call that has just been given the old client begins with it
-        old.close()
+        return old
 
     async def in_thread(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -140,7 +141,7 @@ def test_settings_are_taken_with_a_new_client_only_when_accounts_change(
     """
     Limits change beside running calls; other accounts come with another client, and the old one ends its calls.
     """
-    monkeypatch.setattr("aikit.gateway.state._GRACE_S", 0.0)
+    monkeypatch.setattr("aikit.gateway.running._GRACE_S", 0.0)
     gateway = Gateway.open(_settings(tmp_path, _ONE))
     try:
         client, database = gateway.client, gateway.settings.database_url
@@ -189,3 +190,33 @@ def test_faults_that_cannot_be_read_stop_the_start(tmp_path: Path) -> None:
     ran = subprocess.run(words, capture_output=True, text=True, env=environ, cwd=tmp_path, timeout=60, check=False)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert "faults.yaml:1: 'statsu' is no part of a fault; did you mean" in ran.stderr
+
+
+def test_the_newest_settings_come_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    While one signal's configuration is still being read, another signal waits, and no client is forgotten.
+    """
+    monkeypatch.setattr("aikit.gateway.running._GRACE_S", 0.0)
+    gateway = Gateway.open(_settings(tmp_path, _ONE))
+    is_read, may_end = threading.Event(), threading.Event()
+
+    def slowly() -> GatewaySettings:
+        settings = _settings(tmp_path, _OTHER)
+        is_read.set()
+        may_end.wait(20)
+        return settings
+
+    try:
+        first = threading.Thread(target=reload, args=(gateway, slowly))
+        first.start()
+        assert is_read.wait(20)
+        third = _ONE.replace("one", "third")
+        second = threading.Thread(target=reload, args=(gateway, lambda: _settings(tmp_path, third)))
+        second.start()
+        may_end.set()
+        for thread in (first, second):
+            thread.join(20)
+        assert [one.name for one in gateway.settings.deployments] == ["third"]
+        assert gateway.client.providers.list()[-1] == "third"
+    finally:
+        gateway.close()
