@@ -142,9 +142,10 @@ def _tag(stream: OpenAIFileStreamResult, file_id: str) -> str | None:
 
 def _headers(stream: OpenAIFileStreamResult, asked: AskedRange | None, file_id: str, filename: str) -> dict[str, str]:
     told = stream.headers
+    name = told.get("content-disposition", "")  # another name may have the provider's id of a batch in it
     headers = {
         "content-type": _printable(told.get("content-type")) or _BYTES,
-        "content-disposition": disposition(told.get("content-disposition"), filename or file_id),
+        "content-disposition": disposition(name if filename in name else None, filename or file_id),
         "x-content-type-options": "nosniff",
         "accept-ranges": "bytes",
     }

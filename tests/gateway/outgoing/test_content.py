@@ -266,13 +266,17 @@ def test_a_client_that_goes_away_ends_the_transfer() -> None:
 @pytest.mark.parametrize(
     ("told", "kept"),
     [
-        ('attachment; filename="b.jsonl"', 'attachment; filename="b.jsonl"'),
+        ('attachment; filename="a.jsonl"', 'attachment; filename="a.jsonl"'),
+        (
+            'attachment; filename="batch_upstream_output.jsonl"',
+            "attachment; filename=\"a.jsonl\"; filename*=UTF-8''a.jsonl",
+        ),
         ("inline", "attachment; filename=\"a.jsonl\"; filename*=UTF-8''a.jsonl"),
         ('inline; filename="b.html"', "attachment; filename=\"a.jsonl\"; filename*=UTF-8''a.jsonl"),
     ],
 )
 def test_a_content_is_saved_and_never_shown(told: str, kept: str) -> None:
-    """What a provider wants to be shown would be a page of the gateway's own, so it is to be saved."""
+    """What is to be shown would be a page of the gateway's own, so it is to be saved; under the name that is known."""
     with _behind(_ranged({"Content-Disposition": told, "Content-Type": "text/html"})) as (connection, _):
         assert _get(connection)[1]["content-disposition"] == kept
 
