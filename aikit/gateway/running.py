@@ -15,6 +15,7 @@ import attrs
 from aikit.client import OpenAIClient
 from aikit.gateway.app import make_app
 from aikit.gateway.faults import FaultyApp
+from aikit.gateway.memory import share_one_heap
 from aikit.gateway.server import ServerOptions, run
 from aikit.gateway.settings import GatewaySettings, SettingsError
 from aikit.gateway.state import Gateway
@@ -60,6 +61,7 @@ def serve(
         OSError: The address cannot be listened on.
         StoreError: The database cannot be used.
     """
+    share_one_heap()
     gateway = Gateway.open(settings)
 
     def drain() -> None:
