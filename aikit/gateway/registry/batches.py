@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, insert, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, insert, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from aikit.gateway.registry.cache import Cache
@@ -85,11 +85,15 @@ class Batches:
         """
         End the leases of a process that was killed and begins again as *by*, and make due what runs at *deployments*.
         """
+        mine, here = BATCHES.c.leased_by == by, BATCHES.c.deployment.in_(list(deployments))
+        runs = and_(BATCHES.c.next_poll_at.is_not(None), here)
+        all_of_them = select(BATCHES.c.seq).where(or_(mine, runs)).order_by(BATCHES.c.seq).with_for_update()
         with self.database.writing() as connection:
-            connection.execute(update(BATCHES).where(BATCHES.c.leased_by == by).values(leased_until=None))
-            here = BATCHES.c.deployment.in_(list(deployments))
-            runs = update(BATCHES).where(BATCHES.c.next_poll_at.is_not(None), here)
-            connection.execute(runs.values(next_poll_at=self.clock()))
+            connection.execute(
+                all_of_them
+            )  # in one order, so that of several that begin at once none waits in a circle
+            connection.execute(update(BATCHES).where(mine).values(leased_until=None))
+            connection.execute(update(BATCHES).where(runs).values(next_poll_at=self.clock()))
 
     def hurry(self, ids: Iterable[str], now: float) -> None:
         """

@@ -122,3 +122,26 @@ def test_facts_are_added_to_a_file(registry: Registry) -> None:
     registry.files.add(row)
     registry.files.set_facts(row.id, {"lines": 2})
     assert registry.files.get(row.id, ANA) == attrs.evolve(row, facts={"lines": 2})
+
+
+def test_those_that_begin_again_at_once_do_not_wait_in_a_circle(registry: Registry, clock: Clock) -> None:
+    """
+    Several processes that take back leases at the same moment, while others book, all come to an end.
+    """
+    rows = [batch(next_poll_at=float(number)) for number in range(40)]
+    for row in rows:
+        registry.batches.add(row)
+
+    def work(number: int) -> None:
+        for turn in range(8):
+            leased = registry.batches.due(clock.now, 5, 60.0, f"p{number}")
+            for row in leased[turn % 2 :]:
+                registry.batches.update(row.id, fence=row.fence, next_poll_at=float(turn * number % 7))
+            registry.batches.take_back(f"p{number}", ["openai"])
+            registry.batches.hurry([row.id for row in rows], clock.now)
+            booked = rows[number * 8 + turn % 5]
+            registry.batches.book(booked.id, spend(booked.id))
+
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(work, range(5)))
+    assert registry.spend.total().bookings == 25
