@@ -120,9 +120,10 @@ class LineCheck:
         Raises:
             OpenAIError: There are more lines than are allowed; or the disk is full.
         """
-        start, newline, rest = block.rpartition(b"\n")
-        if newline:
-            self._check(self._held.lines_before(start))
+        lines = block.split(b"\n")
+        rest = lines.pop()
+        if lines:
+            self._check(self._held.lines_with(lines))
         self._held.add(rest)
 
     def finish(self) -> None:
@@ -133,7 +134,7 @@ class LineCheck:
             OpenAIError: There are more lines than are allowed; or the disk is full.
         """
         if self._held.size_bytes:
-            self._check(self._held.lines_before(b""))
+            self._check(self._held.lines_with([b""]))
         self._take(self._objects.finish())
         if not self._objects.is_empty:
             self._batch.finish()
@@ -222,17 +223,15 @@ class _Held:
             self._file.write(b"".join(self._pieces))
             self._pieces.clear()
 
-    def lines_before(self, piece: bytes) -> list[bytes | None]:
+    def lines_with(self, lines: list[bytes]) -> list[bytes | None]:
         """
-        Return the lines of what is held and of *piece*, which ends one, ``None`` for those that are too long.
+        Return *lines*, of which the first goes on with what is held; ``None`` for those that are too long.
         """
-        lines: list[bytes | None] = [*piece.split(b"\n")]
-        first, most = lines[0] or b"", self._max_bytes
-        lines[0] = self._taken() + first if self.size_bytes + len(first) <= most else None
-        if len(piece) > most:
-            lines[1:] = [line if len(line or b"") <= most else None for line in lines[1:]]
+        most = self._max_bytes
+        found: list[bytes | None] = [line if len(line) <= most else None for line in lines]
+        found[0] = self._taken() + lines[0] if self.size_bytes + len(lines[0]) <= most else None
         self.close()
-        return lines
+        return found
 
     def close(self) -> None:
         """
