@@ -108,6 +108,8 @@ class _Exchange:
             await self._answer()
         except ClientDisconnect:
             self._note(499)
+        except asyncio.CancelledError:
+            await self._cut_off()
         except Exception as error:  # noqa: BLE001  whatever it is, the client is told
             await self._tell(error)
 
@@ -156,6 +158,18 @@ class _Exchange:
         if self.is_begun:
             raise error  # the server breaks the connection, so that the client sees that something is missing
         await self._send(error_answer(error))
+
+    async def _cut_off(self) -> None:
+        """
+        Tell that the server ends before the answer was there; what has begun breaks off.
+        """
+        if self.is_begun:
+            self._note(503)
+            return
+        message = "The gateway is being stopped and could not wait for this request's end; look whether it was done."
+        answer = error_answer(OpenAIError(message=message, status=503, code="gateway_stopped", type="server_error"))
+        answer.headers["retry-after"] = "5"
+        await self._send(answer)
 
     def _note(self, status: int) -> None:
         if access_log.isEnabledFor(logging.INFO):

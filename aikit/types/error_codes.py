@@ -167,6 +167,7 @@ _GATEWAY: Final = {
     "budget_exceeded": "A batch may cost more than the key has left of its budget; send less, or have that raised.",
     "creation_pending": "The creation with this Idempotency-Key is not over; ask again in some seconds.",
     "expired_key": "The key is past its expiry; ask for another.",
+    "gateway_stopped": "The gateway was stopped before the request's end; look whether it was done, and try again.",
     "invalid_api_key": "There is no key in the request, or an unknown one; send it as Authorization: Bearer KEY.",
     "invalid_json": "The body of the request is not the JSON that it must be; see the message.",
     "invalid_multipart": "The body of the request is no whole multipart/form-data; see the message.",

@@ -4,6 +4,7 @@ A gateway as a program: it starts, says where, reads its configuration anew, and
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -24,6 +25,7 @@ import pytest
 from aikit.gateway.running import reload
 from aikit.gateway.settings import GatewaySettings, SettingsError, read_settings
 from aikit.gateway.state import Gateway
+from tests.scripted_server import serving, silent
 
 pytest.importorskip("yaml")
 
@@ -127,6 +129,31 @@ def test_what_cannot_start_says_why_in_sentences(tmp_path: Path) -> None:
         with _started(tmp_path, "--port", port) as second:
             assert second.process.wait(60) == 1
             assert second.wait_for("Address already in use").startswith("error: ")
+
+
+@pytest.mark.slow
+def test_a_request_that_does_not_end_in_time_is_told_so(tmp_path: Path) -> None:
+    """
+    A provider says nothing; after --drain-timeout the request has an answer in OpenAI's shape, and the program ends.
+    """
+    config = tmp_path / "config.yaml"
+    part = 'Content-Disposition: form-data; name="'
+    body = f'--b\r\n{part}purpose"\r\n\r\nuser_data\r\n--b\r\n{part}file"; filename="a.pdf"\r\n\r\n%PDF-\r\n--b--\r\n'
+    with serving(silent()) as provider:
+        config.write_text(
+            f"files_settings: [{{custom_llm_provider: openai, account: a, api_base: '{provider.url}', api_key: k}}]\n"
+        )
+        with _started(tmp_path, "-c", config, "--drain-timeout", "1") as program:
+            connection = http.client.HTTPConnection(program.url.split("/")[2], timeout=60)
+            connection.request("POST", "/v1/files", body, {"Content-Type": "multipart/form-data; boundary=b"})
+            while not provider.received:
+                time.sleep(0.05)
+            program.process.send_signal(signal.SIGTERM)
+            answer = connection.getresponse()
+            assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+            assert json.loads(answer.read())["error"]["code"] == "gateway_stopped"
+            assert program.process.wait(60) == 0
+            assert "Traceback" not in program.log.read_text()
 
 
 def _settings(folder: Path, text: str) -> GatewaySettings:
