@@ -140,7 +140,8 @@ class _Exchange:
         scope, provider = self.request.scope, found.provider
         if provider == "openai" and self.gateway.settings.of_provider(provider) is None:
             provider = None  # it is the address of Azure's newer surface
-        query = {name: self.request.query_params.getlist(name) for name in self.request.query_params}
+        params = self.request.query_params if scope["query_string"] else ()
+        query = {name: self.request.query_params.getlist(name) for name in params}
         return Said(provider), said_in_headers(scope["headers"]), said_in(query)
 
     async def _send(self, answer: Response) -> None:
