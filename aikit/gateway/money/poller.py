@@ -8,8 +8,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -34,7 +34,7 @@ _LATEST_S: Final = 300.0
 _LATEST_HERE_S: Final = 15.0  # batches that this process runs cost nothing to be asked for
 _LATEST_ENDING_S: Final = 20.0
 _GROWTH: Final = 0.1  # of a batch's age
-_LEASE_S: Final = 900.0  # the answers of a large batch may take long to come
+_LEASE_S: Final = 120.0
 _IDLE_S: Final = 1.0
 _AT_ONCE: Final = 8
 _ENDING: Final = frozenset(("finalizing", "cancelling"))
@@ -173,7 +173,8 @@ class Poller:
         Do what is to be done for one batch; whatever happens, all others are looked after.
         """
         try:
-            next_at = await self._step(row)
+            with self._renewing(row):
+                next_at = await self._step(row)
         except asyncio.CancelledError:
             raise
         except Exception:
@@ -183,6 +184,25 @@ class Poller:
             await self._release(row, next_at)
         if (over := self._waited_for.pop(row.id, None)) is not None:
             over.set()
+
+    @contextmanager
+    def _renewing(self, row: BatchRow) -> Iterator[None]:
+        """
+        Keep the lease of *row* while the block runs: the answers of a large batch may be long in coming.
+        """
+        loop, batches = asyncio.get_running_loop(), self.gateway.registry.batches
+        timer = loop.call_later(_LEASE_S / 3, lambda: renew())  # noqa: PLW0108  it is made below
+
+        def renew() -> None:
+            nonlocal timer
+            until = self.gateway.clock() + _LEASE_S
+            self.keep(asyncio.ensure_future(self.gateway.in_thread(batches.renew, row.id, row.fence, until)))
+            timer = loop.call_later(_LEASE_S / 3, renew)
+
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def _forget(self, task: asyncio.Future[Any]) -> None:
         self._kept.discard(task)

@@ -5,6 +5,7 @@ The poller: every batch is looked after and booked once, whatever becomes of the
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -287,3 +288,24 @@ def test_an_account_that_is_configured_no_more_is_waited_for(one: Upstream, tmp_
         home.gateway.clock = lambda: row.created_at + 3 * 86_400.0
         home.poll(lambda: home.row(row.id).is_booked)
         assert home.row(row.id).cost is None
+
+
+def test_a_lease_is_kept_while_answers_come(home: House, one: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    However long that takes, no other process fetches them meanwhile.
+    """
+    monkeypatch.setattr("aikit.gateway.money.poller._LEASE_S", 0.3)
+    row = _created(home)
+    one.finish(str(row.upstream_id))
+    batches = home.gateway.registry.batches
+    stolen: list[Any] = []
+
+    def hold(_: str, path: str) -> None:
+        for _number in range(10 if path.endswith("/content") else 0):
+            time.sleep(0.1)
+            stolen.extend(batches.due(home.gateway.clock(), 1, 9.0, "another"))
+
+    one.refuses = hold
+    home.poll(lambda: home.row(row.id).is_booked)
+    assert stolen == []
+    assert len(one.contents()) == 1
