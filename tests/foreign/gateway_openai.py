@@ -43,7 +43,7 @@ def main(base_url: str, key: str) -> None:
 
 
 def _files(client: openai.OpenAI) -> Any:
-    for choice in ({}, {"custom_llm_provider": "local"}):
+    for choice in ({}, {"custom_llm_provider": "openai"}):
         made = client.files.create(file=("many.jsonl", _MANY), purpose="batch", extra_body=choice)
         seen = client.files.retrieve(made.id, extra_query=choice)
         assert (seen.id, seen.bytes, seen.filename, seen.purpose) == (made.id, len(_MANY), "many.jsonl", "batch")

@@ -40,7 +40,7 @@ def _found(program: str, *arguments: str) -> Any:
     return json.loads(said_by(OPENAI, program, *arguments))
 
 
-@pytest.mark.parametrize("path", ["", "/v1", "/local/v1"])
+@pytest.mark.parametrize("path", ["", "/v1", "/azure/v1"])
 def test_openais_library_takes_every_call(address: str, path: str) -> None:
     """
     Files, uploads and batches, lists in pages, streams, errors, and all of it awaited.

@@ -31,7 +31,7 @@ def address(tmp_path: Path) -> Iterator[str]:
         yield provider.serve(key=KEY).removesuffix("/v1")
 
 
-@pytest.fixture(params=["", "/v1", "/local/v1"])
+@pytest.fixture(params=["", "/v1", "/openai/v1", "/azure/v1"])
 def curl(request: pytest.FixtureRequest, address: str, tmp_path: Path) -> Curl:
     """Call curl in a folder with files, at each spelling of the address; give the answer."""
     program = shutil.which("curl")
@@ -52,8 +52,8 @@ def curl(request: pytest.FixtureRequest, address: str, tmp_path: Path) -> Curl:
 _JSON: Final = ("-H", "Content-Type: application/json")
 _CHOICES: Final = {
     "nothing": (),
-    "a field of the form": ("-F", "custom_llm_provider=local"),
-    "a header": ("-H", "custom-llm-provider: local"),
+    "a field of the form": ("-F", "custom_llm_provider=azure"),
+    "a header": ("-H", "custom-llm-provider: vertex_ai"),
 }
 
 
@@ -66,7 +66,7 @@ def test_a_file_goes_up_is_looked_at_and_deleted(curl: Curl, choice: str) -> Non
     assert (file["object"], file["purpose"], file["filename"]) == ("file", "batch", "mydata.jsonl")
     assert curl(f"/files/{file['id']}")["id"] == file["id"]
     assert [each["id"] for each in curl("/files")["data"]] == [file["id"]]
-    assert [each["id"] for each in curl("/files?provider=local&purpose=batch")["data"]] == [file["id"]]
+    assert [each["id"] for each in curl("/files?provider=openai&purpose=batch")["data"]] == [file["id"]]
     assert curl(f"/files/{file['id']}/content", is_json=False) == lines("gpt-4o-mini", "gpt-4o-mini").decode()
     assert curl(f"/files/{file['id']}", "-X", "DELETE") == {"id": file["id"], "object": "file", "deleted": True}
     assert "No such File object" in curl(f"/files/{file['id']}")["error"]["message"]
