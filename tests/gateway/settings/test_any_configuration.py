@@ -176,3 +176,43 @@ def test_thousands_of_entries_alike_are_read_in_little_time() -> None:
     assert isinstance(found, GatewaySettings)
     assert len({one.name for one in found.deployments}) == 3_000
     assert time.process_time() - started < 60
+
+
+_accounts = st.lists(
+    st.tuples(st.sampled_from(["a", "b"]), st.sampled_from(["x", "y"]), st.integers(0, 5), st.booleans()),
+    min_size=1,
+    max_size=8,
+    unique_by=lambda one: one[2],
+)
+
+
+@given(_accounts, st.randoms(use_true_random=False))
+def test_names_do_not_depend_on_the_order_of_entries(accounts: list[tuple[str, str, int, bool]], random: Any) -> None:
+    """
+    Whatever entries change places, each account keeps its name; where one comes or goes, it is found by its old one.
+    """
+    entries = [
+        {
+            "model_name": name,
+            "litellm_params": {"model": f"openai/{model}", "api_key": f"os.environ/K{number}"},
+            "model_info": {"id": f"id-{number}"} if has_id else {},
+        }
+        for name, model, number, has_id in accounts
+    ]
+    before = _keys_by_name(entries)
+    shuffled = entries.copy()
+    random.shuffle(shuffled)
+    assert _keys_by_name(shuffled)[1] == before[1]
+    fewer = shuffled[: 1 + len(shuffled) // 2]
+    settings, found = _keys_by_name(fewer)
+    for name, key in before[1].items():
+        if key in found.values():
+            assert settings.providers.get(settings.deployment(name).name).api_key == key
+
+
+def _keys_by_name(entries: list[Any]) -> tuple[GatewaySettings, dict[str, str | None]]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "config.yaml")
+        path.write_text(yaml.safe_dump({"model_list": entries}))
+        found = read_settings(path, {f"K{number}": f"key-{number}" for number in range(6)}, home=Path(folder))
+    return found, {one.name: found.providers.get(one.name).api_key for one in found.deployments}
