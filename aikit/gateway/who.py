@@ -12,6 +12,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from aikit.gateway.outgoing.errors import shown
+from aikit.gateway.settings import GatewaySettings
+from aikit.gateway.settings.keys import is_loopback
 from aikit.gateway.state import Gateway
 from aikit.gateway.values import Principal
 from aikit.types.errors import OpenAIError
@@ -24,7 +26,7 @@ _MASTER: Final = Principal()
 _MISSING: Final = "Send a key in the header Authorization: Bearer KEY."
 _WRONG: Final = "Incorrect API key provided."
 _KEY_IN_PATH: Final = re.compile(r"sk(?:-|%2d)[^/]*", re.IGNORECASE)
-_LOOPBACK: Final = frozenset(("localhost", "127.0.0.1", "::1"))
+_ANY: Final = "0.0.0.0"  # noqa: S104  as some programs call this machine
 
 
 async def identify(gateway: Gateway, headers: Iterable[tuple[bytes, bytes]]) -> Principal:
@@ -39,7 +41,7 @@ async def identify(gateway: Gateway, headers: Iterable[tuple[bytes, bytes]]) -> 
     """
     master = gateway.settings.master_key
     if master is None:
-        _require_local(headers, gateway.settings.cors_origins)
+        _require_local(headers, gateway.settings)
     key = presented_key(headers)
     if key is None or len(key) > _MAX_KEY:
         if master is None and key is None:
@@ -120,13 +122,13 @@ def _refused(message: str, code: str) -> OpenAIError:
     )
 
 
-def _require_local(headers: Iterable[tuple[bytes, bytes]], origins: tuple[str, ...]) -> None:
+def _require_local(headers: Iterable[tuple[bytes, bytes]], settings: GatewaySettings) -> None:
     """
     Refuse what a page of another site sends through the browser of whoever runs a gateway without keys.
     """
-    for name, value in headers:
+    for name, value in () if settings.may_be_open else headers:
         text = value.decode("latin-1")
-        if (name == b"origin" and text not in origins and not _is_loopback(text)) or (
+        if (name == b"origin" and text not in settings.cors_origins and not _is_loopback(text)) or (
             name == b"host" and not _is_loopback(f"//{text}")
         ):
             raise OpenAIError(
@@ -139,6 +141,7 @@ def _require_local(headers: Iterable[tuple[bytes, bytes]], origins: tuple[str, .
 
 def _is_loopback(address: str) -> bool:
     try:
-        return urlsplit(address).hostname in _LOOPBACK
+        host = urlsplit(address).hostname or ""
+        return host == _ANY or is_loopback(host)
     except ValueError:
         return False

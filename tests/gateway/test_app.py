@@ -156,10 +156,14 @@ def test_without_a_master_key_programs_of_this_machine_need_none(tmp_path: Path)
     """
     with opened(tmp_path, environ={"LITELLM_MASTER_KEY": ""}) as gateway:
         client = Asgi(make_app(gateway), key=None)
-        for headers in ({}, {"host": "localhost:4000"}, {"host": "[::1]:4000", "origin": "http://127.0.0.1:4000"}):
+        local = ({"host": "localhost:4000"}, {"host": "0.0.0.0:4000"}, {"host": "127.0.0.2"})
+        for headers in ({}, *local, {"host": "[::1]:4000", "origin": "http://127.0.0.1:4000"}):
             assert client.get("/models", headers=headers).status == 200
         for headers in ({"host": "rebound.example:4000"}, {"origin": "https://a.example"}, {"origin": "null"}):
             assert client.get("/models", headers=headers).error["code"] == "master_key_missing"
+    environ = {"LITELLM_MASTER_KEY": "", "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true"}
+    with opened(tmp_path, environ=environ) as gateway:
+        assert Asgi(make_app(gateway), key=None).get("/models", headers={"host": "gateway.example"}).status == 200
 
 
 def test_without_a_master_key_a_known_key_is_itself(tmp_path: Path) -> None:
