@@ -5,7 +5,7 @@ Counts of a period, such as a key's uploads of a day.
 from __future__ import annotations
 
 import attrs
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 
 from aikit.gateway.registry.database import Database
 from aikit.gateway.registry.schema import COUNTS
@@ -37,13 +37,3 @@ class Counts:
                 connection.rollback()
                 return None
         return count
-
-    def get(self, name: str, owner: str | None, period: int) -> int:
-        """
-        Return how many were counted.
-        """
-        query = select(COUNTS.c.count).where(
-            COUNTS.c.name == name, COUNTS.c.owner == (owner or ""), COUNTS.c.period == period
-        )
-        with self.database.reading() as connection:
-            return connection.execute(query).scalar() or 0

@@ -68,19 +68,6 @@ class Files:
         row = self._cache.get(file_id)
         return row if row is not None and (principal.is_admin or row.owner == principal.token) else None
 
-    def find(self, deployment: str, upstream_id: str) -> FileRow | None:
-        """
-        Return the newest file that the provider of *deployment* knows as *upstream_id*.
-        """
-        if not (is_fit(deployment) and is_fit(upstream_id)):
-            return None
-        query = select(FILES).where(
-            FILES.c.upstream_id == upstream_id, FILES.c.deployment == deployment, FILES.c.deleted_at.is_(None)
-        )
-        with self.database.reading() as connection:
-            row = connection.execute(query.order_by(FILES.c.seq.desc()).limit(1)).first()
-        return None if row is None else _file(row)
-
     def page(
         self,
         principal: Principal,

@@ -55,7 +55,6 @@ for _name, _columns in (
     Index(_name, *_columns, FILES.c.created_at, FILES.c.seq, sqlite_where=_LIVES, postgresql_where=_LIVES)
 _GONE: Final = text("deleted_at IS NOT NULL")
 Index("files_gone", FILES.c.deleted_at, sqlite_where=_GONE, postgresql_where=_GONE)
-Index("files_upstream", FILES.c.upstream_id, FILES.c.deployment)
 _MADE: Final = text("role <> 'input'")
 Index("files_of_batch", FILES.c.batch_id, FILES.c.role, unique=True, sqlite_where=_MADE, postgresql_where=_MADE)
 
@@ -108,7 +107,6 @@ BATCHES: Final = _table(
 Index("batches_of_owner", BATCHES.c.owner, BATCHES.c.created_at, BATCHES.c.seq)
 Index("batches_by_age", BATCHES.c.created_at, BATCHES.c.seq)
 Index("batches_of_deployment", BATCHES.c.deployment, BATCHES.c.created_at, BATCHES.c.seq)
-Index("batches_upstream", BATCHES.c.upstream_id, BATCHES.c.deployment)
 Index("batches_intent", BATCHES.c.intent, unique=True)
 _DUE: Final = text("next_poll_at IS NOT NULL")
 Index("batches_due", BATCHES.c.next_poll_at, sqlite_where=_DUE, postgresql_where=_DUE)

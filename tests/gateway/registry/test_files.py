@@ -19,7 +19,6 @@ def test_what_is_stored_comes_back(registry: Registry) -> None:
     row = file(facts={"models": {"m": 2}}, user="ü", tags=("a", "b"), body={"id": "x", "name": "\0 \ud800", "n": 2**70})
     assert registry.files.add(row) == row
     assert registry.files.get(row.id, ANA) == row
-    assert registry.files.find("openai", row.upstream_id) == row
 
 
 def test_a_file_is_its_owners(registry: Registry) -> None:
@@ -59,7 +58,6 @@ def test_a_removed_file_is_gone_at_once(registry: Registry) -> None:
     registry.files.get(row.id, ANA)
     assert [registry.files.remove(row.id), registry.files.remove(row.id)] == [True, False]
     assert registry.files.get(row.id, ANA) is None
-    assert registry.files.find("openai", row.upstream_id) is None
     assert registry.files.page(ANA).rows == ()
 
 

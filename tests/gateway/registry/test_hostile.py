@@ -25,7 +25,6 @@ _NUMBER: Final = st.one_of(st.integers(), st.floats(), st.booleans(), st.none(),
 
 _LOOKING: Final[tuple[Callable[[Registry, str], Any], ...]] = (
     lambda registry, text: registry.files.get(text, ANA),
-    lambda registry, text: registry.files.find(text, text),
     lambda registry, text: registry.files.remove(text),
     lambda registry, text: registry.uploads.get(text, ANA),
     lambda registry, text: registry.uploads.part(text, text),

@@ -60,7 +60,6 @@ def _files() -> None:
     ):
         op.create_index(name, "files", [*columns, "created_at", "seq"], sqlite_where=lives, postgresql_where=lives)
     op.create_index("files_gone", "files", ["deleted_at"], sqlite_where=gone, postgresql_where=gone)
-    op.create_index("files_upstream", "files", ["upstream_id", "deployment"])
     made = sa.text("role <> 'input'")
     op.create_index(
         "files_of_batch", "files", ["batch_id", "role"], unique=True, sqlite_where=made, postgresql_where=made
@@ -119,7 +118,6 @@ def _batches() -> None:
     op.create_index("batches_of_owner", "batches", ["owner", "created_at", "seq"])
     op.create_index("batches_by_age", "batches", ["created_at", "seq"])
     op.create_index("batches_of_deployment", "batches", ["deployment", "created_at", "seq"])
-    op.create_index("batches_upstream", "batches", ["upstream_id", "deployment"])
     due = sa.text("next_poll_at IS NOT NULL")
     op.create_index("batches_intent", "batches", ["intent"], unique=True)
     op.create_index("batches_due", "batches", ["next_poll_at"], sqlite_where=due, postgresql_where=due)
