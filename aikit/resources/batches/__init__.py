@@ -289,22 +289,16 @@ class BatchesAPI:
         _require_batch(batch)
         statuses = statuses_of(only)
         options = OpenAIBatchResubmitParameters.of(parameters)
-        policy = retry_policy(self._session.defaults, options)
+        policy, recorder = retry_policy(self._session.defaults, options), self._session.recorder
         return start(
             self._session,
             OpenAIBatchResult,
             lambda provider, context: record_created(
                 resubmit_lines(
-                    provider,
-                    batch,
-                    statuses,
-                    options=options,
-                    policy=policy,
-                    recorder=self._session.recorder,
-                    context=context,
+                    provider, batch, statuses, options=options, policy=policy, recorder=recorder, context=context
                 ),
                 provider,
-                self._session.recorder,
+                recorder,
             ),
             options,
             is_long=True,
@@ -373,13 +367,7 @@ class BatchesAPI:
 
     def prices(self, parameters: BatchPricesOptions | None = None) -> Prices:
         """
-        Return what models cost at the provider; nothing is sent.
-
-        Args:
-            parameters: *provider* and *prices*.
-
-        Returns:
-            An object whose ``price_of(model)`` is ``None`` where the price is not known.
+        Return what models cost at the provider, by *provider* and *prices* of *parameters*; nothing is sent.
 
         Raises:
             OpenAIError: The user's file of prices cannot be used (code ``"unusable_prices"``).
