@@ -14,6 +14,7 @@ import pytest
 from aikit.gateway import app
 from aikit.gateway.app import make_app
 from aikit.gateway.call import Call
+from aikit.gateway.incoming.refusals import file_refused
 from aikit.gateway.registry.keys import hash_of
 from aikit.gateway.registry.rows import KeyRow
 from aikit.gateway.routing import Endpoint, RouteTable
@@ -269,6 +270,17 @@ def test_several_errors_are_all_told(gateway: Gateway, monkeypatch: pytest.Monke
     answer = serve(gateway, monkeypatch, Rejected(errors)).get("/fail")
     assert answer.error["message"] == "line 1: m1"
     assert [each["line"] for each in answer.error["errors"]] == [1, 2]
+
+
+def test_the_problems_of_a_file_are_listed_beside_their_sum(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The message tells all; the list has each with its line, also when it is one.
+    """
+    problem = OpenAIError(message="Bad.", code="invalid_json_line", line=3)
+    answer = serve(gateway, monkeypatch, file_refused([problem])).get("/fail")
+    assert answer.status == 400
+    assert answer.error["message"].startswith("Batch input file line 3 is not valid JSON.")
+    assert [(each["line"], each["message"]) for each in answer.error["errors"]] == [(3, "Bad.")]
 
 
 def test_the_log_has_one_line_a_request_and_no_secret(client: Asgi, caplog: pytest.LogCaptureFixture) -> None:

@@ -27,15 +27,15 @@ async def parts_of(request: Request, body: AsyncIterator[bytes]) -> AsyncIterato
     Raises:
         OpenAIError: It is no multipart body, is not complete, or has too many or too large headers or parts.
     """
-    stray = 0
+    boundary, stray = _boundary_of(request), 0
     parser = PushMultipartParser(
-        _boundary_of(request),
+        boundary,
         max_header_size=_HEADER_MAX_BYTES,
         max_header_count=_HEADERS_MAX,
         max_segment_count=_PARTS_MAX,
     )
     try:
-        async for chunk in body:
+        async for chunk in _from_boundary(body, f"--{boundary}".encode()):
             stray += len(chunk)
             for event in parser.parse(chunk):
                 stray = 0
@@ -45,6 +45,23 @@ async def parts_of(request: Request, body: AsyncIterator[bytes]) -> AsyncIterato
         parser.close()
     except MultipartError as error:
         raise _unreadable(str(error)) from None
+
+
+async def _from_boundary(body: AsyncIterator[bytes], delimiter: bytes) -> AsyncIterator[bytes]:
+    """
+    Yield *body*, which begins with *delimiter*: what the parser makes of other begins depends on how they are cut.
+    """
+    start: bytes | None = b""
+    async for chunk in body:
+        if start is None:
+            yield chunk
+            continue
+        start += chunk
+        if len(start) >= len(delimiter):
+            if not start.startswith(delimiter):
+                raise _unreadable("it does not begin with the boundary that its header names")
+            yield start
+            start = None
 
 
 def _boundary_of(request: Request) -> str:

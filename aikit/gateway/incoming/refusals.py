@@ -52,7 +52,13 @@ def too_many_records(most: int, source: str) -> OpenAIError:
     return request_refused(413, f"{message} {source}. {NOT_FORWARDED}", "too_many_tasks", "file")
 
 
-def file_refused(errors: Sequence[OpenAIError]) -> Rejected:
+class FileRefused(Rejected):
+    """
+    All problems of a file; the first error sums up the others.
+    """
+
+
+def file_refused(errors: Sequence[OpenAIError]) -> FileRefused:
     """
     Return all problems of a file as one refusal: LiteLLM's sentence for the first, all with their lines, then each.
     """
@@ -62,7 +68,7 @@ def file_refused(errors: Sequence[OpenAIError]) -> Rejected:
     if len(errors) > 1 or first.line is not None:
         message = "\n".join([message, *map(str, errors)])
     summary = request_refused(status, message, first.code or "invalid_file", _param(first))
-    return Rejected([summary, *(errors if len(errors) > 1 else ())])
+    return FileRefused([summary, *errors])
 
 
 def _sentence(error: OpenAIError) -> str:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import attrs
 from starlette.responses import Response
 
+from aikit.gateway.incoming.refusals import FileRefused
 from aikit.gateway.outgoing.objects import json_answer
 from aikit.gateway.registry.errors import UnfitValueError
 from aikit.providers.local.api.refusals import Refusal
@@ -108,7 +109,8 @@ def error_answer(error: BaseException) -> Response:
         "param": first.param,
         "code": first.code,
     }
-    more = {"errors": [error_to_json(each) for each in errors[:_LISTED]]} if len(errors) > 1 else {}
+    each_one = errors[1:] if isinstance(error, FileRefused) else errors if len(errors) > 1 else ()
+    more = {"errors": [error_to_json(each) for each in each_one[:_LISTED]]} if each_one else {}
     answer = json_answer({"error": said | more}, status)
     answer.headers.update(_headers_of(first, status))
     return answer
