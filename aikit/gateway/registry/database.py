@@ -31,7 +31,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, Statemen
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from aikit.gateway.registry.errors import UnfitValueError
-from aikit.gateway.registry.schema import FILES, HEAD, METADATA, SCHEMA, VERSIONS
+from aikit.gateway.registry.schema import FILES, HEAD, METADATA, SCHEMA, VERSIONS, for_postgresql
 from aikit.storage.errors import StoreError, telling_faults
 from aikit.storage.locks import locked
 from aikit.storage.private import create_private, make_private
@@ -252,6 +252,7 @@ def _sqlite(path: Path) -> Database:
 
 
 def _postgresql(address: URL) -> Database:
+    for_postgresql()
     options: Mapping[str, Any] = {"connect_timeout": 10, "prepare_threshold": None, "client_encoding": "utf8"}
     try:
         engine = create_engine(
