@@ -21,6 +21,7 @@ from aikit.gateway.values import Principal
 from aikit.types.errors import OpenAIError
 
 _MINUTE_S: Final = 60
+_ROUNDING_S: Final = 0.001  # sums of floats fall short of a minute by less
 _MOST_IN_FLIGHT: Final = 512
 _SWEEP_EVERY_S: Final = 600
 _FILES_MAX: Final = 1_000
@@ -40,7 +41,7 @@ class _Second:
 @attrs.define(eq=False)
 class Window:
     """
-    Amounts of the last minute: never less than what the last 60 seconds had.
+    Amounts of the last minute: never less than what the last 60 seconds had, to a thousandth.
 
     Those of one second are counted together, and leave it a minute after the last of them.
 
@@ -55,7 +56,7 @@ class Window:
         """
         Return the sum of the last minute, and forget what is older.
         """
-        while self._seconds and self._seconds[0].last + _MINUTE_S <= now:
+        while self._seconds and self._seconds[0].last + _MINUTE_S <= now + _ROUNDING_S:
             self.total -= self._seconds.popleft().amount
         return self.total
 

@@ -168,6 +168,28 @@ def test_keys_are_bound_in_parts_too(gateway: Gateway) -> None:
     assert row_of(gateway, done["file"]["id"]).owner is not None
 
 
+def test_lines_of_a_file_in_parts_are_counted_before_a_batch_is_made_of_it(gateway: Gateway) -> None:
+    """
+    The bound of records holds for files that nobody checked while they came, and the file stays.
+    """
+    tenant = tenant_of(gateway, metadata={"max_batch_file_records": 2})
+    for count, status in ((2, 200), (3, 413)):
+        content = lines(*"a" * count)
+        order = {"filename": "a.jsonl", "purpose": "batch", "bytes": len(content), "mime_type": "application/jsonl"}
+        upload = tenant.post("/v1/uploads", order).json["id"]
+        done = {"part_ids": [part(tenant, upload, content).json["id"]]}
+        file_id = tenant.post(f"/v1/uploads/{upload}/complete", done).json["file"]["id"]
+        batch = {"input_file_id": file_id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+        answer = tenant.post("/v1/batches", batch)
+        assert answer.status == status, answer.body
+    assert answer.error["message"] == (
+        "Batch input file has more than 2 records, which exceeds the max_batch_file_records of 2 set in this key's "
+        "metadata. Nothing was created."
+    )
+    assert len(tenant.get("/v1/batches").json["data"]) == 1
+    assert tenant.get(f"/v1/files/{file_id}").status == 200
+
+
 @pytest.fixture
 def gemini(tmp_path: Path) -> Iterator[Gateway]:
     """A gateway over a provider that has no uploads in parts."""
