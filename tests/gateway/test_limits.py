@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aikit.gateway.limits import Limits, Window, own_or
@@ -303,6 +303,7 @@ def test_idle_keys_are_forgotten(limits: Limits, clock: Clock) -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 20), st.integers(1, 5)), max_size=60), st.integers(1, 10))
+@example([(1.02, 2), (3.0, 1)], 2)  # 1.02 + 60 is more than 4.02 + 57
 def test_no_minute_has_more_than_the_limit(steps: list[tuple[float, int]], limit: int) -> None:
     """
     However requests are spread, no sixty seconds have more than the limit, and a wait is enough and not too long.

@@ -44,12 +44,12 @@ def file_too_large(size: int, most: int, *, is_batch: bool) -> OpenAIError:
     return request_refused(413, message, "file_too_large", "file")
 
 
-def too_many_records(most: int, source: str) -> OpenAIError:
+def too_many_records(most: int, source: str, outcome: str = NOT_FORWARDED, param: str = "file") -> OpenAIError:
     """
     Return the error of a batch file with more than *most* requests, a bound that is set in *source*.
     """
     message = f"Batch input file has more than {most} records, which exceeds the max_batch_file_records of {most} set"
-    return request_refused(413, f"{message} {source}. {NOT_FORWARDED}", "too_many_tasks", "file")
+    return request_refused(413, f"{message} {source}. {outcome}", "too_many_tasks", param)
 
 
 class FileRefused(Rejected):

@@ -78,14 +78,18 @@ def require_same(known: BatchRow, order: Order) -> None:
         )
 
 
-async def estimate_for(call: Call, file: FileRow, deployment: Deployment) -> Estimate | None:
+async def estimate_for(
+    call: Call, file: FileRow, deployment: Deployment, *, is_needed: bool = False
+) -> Estimate | None:
     """
     Return what a batch of the lines of *file* will take; ``None`` where that is not known, and nobody has to know it.
+
+    Whoever has limits has to, and whoever says that it *is_needed*.
 
     Raises:
         Rejected: The file had to be read at the provider, and cannot be.
     """
-    models = await _asked(call, file, deployment)
+    models = await _asked(call, file, deployment, is_needed=is_needed or _is_limited(call.principal))
     if models is None:
         return None
     own = {"provider": deployment.name, "prices": deployment.prices or None}
@@ -93,10 +97,10 @@ async def estimate_for(call: Call, file: FileRow, deployment: Deployment) -> Est
     return estimated(models, prices, deployment.model_for)
 
 
-async def _asked(call: Call, file: FileRow, deployment: Deployment) -> Mapping[str, Asked] | None:
+async def _asked(call: Call, file: FileRow, deployment: Deployment, *, is_needed: bool) -> Mapping[str, Asked] | None:
     if file.facts:
         return asked_in(file.facts)
-    if not _is_limited(call.principal):
+    if not is_needed:
         return None
     client = call.gateway.client
     options = {"prices": deployment.prices or None}

@@ -17,6 +17,7 @@ from aikit.gateway.call import Call
 from aikit.gateway.choice import require_models
 from aikit.gateway.ids import new_id
 from aikit.gateway.incoming.json_body import receive_json
+from aikit.gateway.incoming.refusals import too_many_records
 from aikit.gateway.money.creating import create, estimate_for, hold, intent_for, require_same
 from aikit.gateway.money.watching import note
 from aikit.gateway.outgoing.batch_objects import batch_object, body_of
@@ -26,7 +27,7 @@ from aikit.gateway.registry.batches import ENDED
 from aikit.gateway.registry.errors import UnknownCursorError
 from aikit.gateway.registry.rows import BatchRow, FileRow
 from aikit.gateway.routes.batch_orders import Order, order_in, page_in
-from aikit.gateway.routes.files import find_file
+from aikit.gateway.routes.files import find_file, records_max
 from aikit.gateway.routing import Endpoint
 from aikit.resources.batches.results import OpenAIBatchResult
 from aikit.types.errors import OpenAIError, Rejected
@@ -43,8 +44,11 @@ async def create_batch(call: Call) -> Response:
     order = order_in(fields)
     file = await _input(call, order.input_file_id, fields)
     deployment = call.choose(fields, file)
-    estimate = await estimate_for(call, file, deployment)
+    most, source = records_max(call)
+    estimate = await estimate_for(call, file, deployment, is_needed=most is not None)
     require_models(call.principal, () if estimate is None else estimate.models, deployment)
+    if most is not None and estimate is not None and estimate.requests > most:  # a file in parts is counted here only
+        raise too_many_records(most, source, "Nothing was created.", "input_file_id")
     give_back = call.gateway.limits.batch(
         call.principal,
         requests=0 if estimate is None else estimate.requests,

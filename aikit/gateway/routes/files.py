@@ -230,8 +230,7 @@ def _rules(call: Call, fields: Mapping[str, Any]) -> FileRules:
     deployment = call.choose(fields)
     require_purpose(call.principal, single(fields, "purpose") or "")
     provider = call.gateway.provider(deployment)
-    settings = call.gateway.settings
-    most, source = own_or(call.principal, "max_batch_file_records", settings.max_batch_file_records)
+    most, source = records_max(call)
     return FileRules(
         limits=provider.limits,
         line_rules=provider.line_rules,
@@ -239,6 +238,14 @@ def _rules(call: Call, fields: Mapping[str, Any]) -> FileRules:
         max_records=most,
         max_records_source=source,
     )
+
+
+def records_max(call: Call) -> tuple[int | None, str]:
+    """
+    Return how many lines a batch file of the caller may have, ``None`` for any number; and where that is set.
+    """
+    name = "max_batch_file_records"
+    return own_or(call.principal, name, call.gateway.settings.max_batch_file_records)
 
 
 async def count_batch_file(call: Call) -> None:
