@@ -65,7 +65,8 @@ class HTTPTransport:
             with self._errors_translated(request, exchange, reader), exchange.active():
                 answer = self._answer(request, reader)
                 exchange.is_unsent = False
-                return _Reading.of(self, request, answer, exchange, started).read()
+                headers = Headers(answer.raw.headers)
+                return _Reading.of(self, request, answer, headers, exchange, started).read()
         finally:
             if reader is not None:
                 reader.close()
@@ -200,13 +201,13 @@ class _Reading:
         transport: HTTPTransport,
         request: Request,
         answer: requests.Response,
+        headers: Headers,
         exchange: Exchange,
         started: float,
     ) -> _Reading:
         """
         Return the reading of *answer*.
         """
-        headers = Headers(answer.raw.headers)
         receiver = Receiver(
             request=request, status=answer.status_code, headers=headers, raw=answer.raw, exchange=exchange
         )

@@ -48,6 +48,9 @@ _WORDS: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     ("providers", "login"): ("openai",),
     ("providers", "logout"): ("openai",),
     ("completion",): ("bash",),
+    ("gateway",): ("--port", "0"),
+    ("gateway", "check"): ("none.yaml",),
+    ("gateway", "keys"): ("list",),
 }
 _ASKING: Final = tuple(words for words in _WORDS if words[0] in {"files", "batches", "batch", "doctor"})
 """The commands that ask a server."""
