@@ -66,7 +66,7 @@ class HTTPTransport:
                 answer = self._answer(request, reader)
                 exchange.is_unsent = False
                 headers = Headers(answer.raw.headers)
-                return _Reading.of(self, request, answer, headers, exchange, started).read()
+                return _Reading.of(self, request, answer, headers, exchange, started=started).read()
         finally:
             if reader is not None:
                 reader.close()
@@ -203,6 +203,7 @@ class _Reading:
         answer: requests.Response,
         headers: Headers,
         exchange: Exchange,
+        *,
         started: float,
     ) -> _Reading:
         """
