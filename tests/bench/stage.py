@@ -78,7 +78,7 @@ class Stage:
         config = ["--config", "CONFIG"]
         started = {"aikit": own + config, "embedded": own, "litellm": proxy + config}[peer]
         driver = [sys.executable, "-I", str(_HERE / "peers" / "gateway.py")]
-        return [*driver, what, self.url("polled"), *map(str, arguments), "--", *started]
+        return [*driver, what, "" if what == "start" else self.url("polled"), *map(str, arguments), "--", *started]
 
     def frozen(self, peer: str, program: str = "") -> str:
         """

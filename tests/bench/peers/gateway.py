@@ -3,7 +3,8 @@ Start a gateway, do one thing with it, and tell how fast it was and what memory 
 
 What follows is the work: ``start``, ``gets``, ``upload FILE``, ``download``, ``slow`` or ``polls COUNT``; then ``--``,
 and the command of the gateway, in which ``PORT``, ``CONFIG`` and ``HOME`` stand for what it is to use. Memory is that
-of all its processes. The load comes from one selector in this process, which does nothing else.
+of all its processes. The load comes from one selector in this process, which does nothing else. Without an
+UPSTREAM (``""``) it is configured for OpenAI, and asks nothing of it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import selectors
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -34,14 +36,25 @@ _LINE: Final = (
     b'{"custom_id": "1", "method": "POST", "url": "/v1/chat/completions", "body": '
     b'{"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]}}\n'
 )
+_AGED: Final = """
+UPDATE batches SET created_at = created_at - 86400, next_poll_at = next_poll_at + abs(random() % 300)
+WHERE next_poll_at IS NOT NULL
+"""
 _CONFIG: Final = """
 files_settings:
-  - custom_llm_provider: {provider}
+  - custom_llm_provider: openai
     api_base: {upstream}
     api_key: k
 model_list:
   - model_name: gpt-4o-mini
     litellm_params: {{model: openai/gpt-4o-mini, api_base: "{upstream}", api_key: k}}
+general_settings:
+  master_key: {key}
+"""
+_PLAIN: Final = """
+files_settings:
+  - custom_llm_provider: openai
+    api_key: k
 general_settings:
   master_key: {key}
 """
@@ -55,10 +68,13 @@ class Gateway:
     def __init__(self, command: list[str], upstream: str, folder: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as found:
             self.port: int = found.getsockname()[1]
+        self.folder = folder
         config = folder / "config.yaml"
-        config.write_text(_CONFIG.format(provider="openai", upstream=upstream, key=KEY))
+        config.write_text(_CONFIG.format(upstream=upstream, key=KEY) if upstream else _PLAIN.format(key=KEY))
         names = {"PORT": str(self.port), "CONFIG": str(config), "HOME": str(folder)}
-        known = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": upstream, "OPENAI_API_BASE": upstream}
+        known = {"OPENAI_API_KEY": "k"}
+        if upstream:
+            known |= {"OPENAI_BASE_URL": upstream, "OPENAI_API_BASE": upstream}
         own = {"HOME": str(folder), "AIKIT_HOME": str(folder), "LITELLM_MASTER_KEY": KEY}
         quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", "DISABLE_ADMIN_UI": "True"}
         self.began = time.monotonic()
@@ -340,11 +356,14 @@ def _slow(gateway: Gateway) -> Iterator[tuple[str, float]]:
 
 def _polls(gateway: Gateway, count: str) -> Iterator[tuple[str, float]]:
     """
-    Have so many batches under way, and do nothing for half a minute.
+    Have so many batches under way, a day old, and do nothing for half a minute.
     """
     order = {"input_file_id": gateway.upload(_LINE), "endpoint": "/v1/chat/completions", "completion_window": "24h"}
     body = json.dumps(order).encode()
     _load(gateway, _request("POST", "/v1/batches", len(body)) + body, _MANY, count=int(count))
+    for path in gateway.folder.rglob("*.db"):  # the first minutes, in which each is asked for often, are not meant
+        with contextlib.suppress(sqlite3.OperationalError), sqlite3.connect(path, timeout=30) as database:
+            database.execute(_AGED)
     time.sleep(5)
     gateway.forget_peak()
     before = gateway.cpu_s
