@@ -60,6 +60,7 @@ class Between:
 
     file: io.FileIO
     work: Any
+    others: list[threading.Thread] = attrs.field(factory=list)
 
     def seek(self, *place: int) -> int:
         """
@@ -69,6 +70,7 @@ class Between:
         other = threading.Thread(target=self.work, args=(self.file,))
         other.start()
         other.join(0.1)
+        self.others.append(other)
         return found
 
     def __getattr__(self, name: str) -> Any:
@@ -90,8 +92,11 @@ def test_who_writes_meanwhile_does_not_lead_who_reads_astray(tmp_path: Path) -> 
         manifest._file = plain
         manifest.note(item("b.txt"), state("b.txt"))
 
-    manifest._file = Between(plain, write)  # type: ignore[assignment]  # looks like one
+    between = Between(plain, write)
+    manifest._file = between  # type: ignore[assignment]  # looks like one
     assert is_done(manifest)
+    for other in between.others:
+        other.join(20)
     manifest.close()
 
 

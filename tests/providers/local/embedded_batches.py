@@ -87,9 +87,14 @@ def require_whole(api: API, batch: dict[str, Any], count: int) -> None:
 
 def require_tidy(home: Path) -> None:
     """
-    Check, after a new start, that there is nothing on disk that nothing knows of.
+    Check, after a new start, that there is nothing on disk that nothing knows of, once what ended a batch is through.
     """
     store = Store(home)
+    give_up_at = time.monotonic() + 20
+    while time.monotonic() < give_up_at and (
+        files_below(store.folder / "incoming") + files_below(store.folder / "batches")
+    ):
+        time.sleep(0.01)
     listed = store.list(limit=10_000) or ()
     assert files_below(store.folder / "blobs") == sorted(file.id for file in listed)
     assert files_below(store.folder / "incoming") == []
