@@ -15,12 +15,12 @@ import attrs
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from aikit.gateway.outgoing.objects import printable
 from aikit.resources.files.stream import OpenAIFileStreamResult
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
 
 _RANGE: Final = re.compile(r"bytes=[ \t]*(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))[ \t]*", re.ASCII | re.IGNORECASE)
 _TAG: Final = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
-_PRINTABLE: Final = re.compile(r"[\x20-\x7e\xa0-\xff]{1,1000}")
 _BYTES: Final = "application/octet-stream"
 _UNSATISFIABLE: Final = 416
 _OF_304: Final[tuple[str, ...]] = ("etag", "last-modified")
@@ -144,12 +144,12 @@ def _headers(stream: OpenAIFileStreamResult, asked: AskedRange | None, file_id: 
     told = stream.headers
     name = told.get("content-disposition", "")  # another name may have the provider's id of a batch in it
     headers = {
-        "content-type": _printable(told.get("content-type")) or _BYTES,
+        "content-type": printable(told.get("content-type")) or _BYTES,
         "content-disposition": disposition(name if filename in name else None, filename or file_id),
         "x-content-type-options": "nosniff",
         "accept-ranges": "bytes",
     }
-    tag, date = _tag(stream, file_id), _printable(told.get("last-modified"))
+    tag, date = _tag(stream, file_id), printable(told.get("last-modified"))
     optional = {"etag": tag, "last-modified": date}
     headers |= {name: value for name, value in optional.items() if value}
     if stream.size is not None:
@@ -159,16 +159,12 @@ def _headers(stream: OpenAIFileStreamResult, asked: AskedRange | None, file_id: 
     return headers
 
 
-def _printable(value: str | None) -> str | None:
-    return value if value is not None and _PRINTABLE.fullmatch(value) else None
-
-
 def disposition(told: str | None, filename: str) -> str:
     """
     Return what the provider tells, or the name of the file: to save, and never to be shown as a page of the gateway.
     """
     # RFC 6266 with RFC 8187; the quoted name is for readers that know no other
-    if _printable(told) and str(told).lower().startswith("attachment"):
+    if printable(told) and str(told).lower().startswith("attachment"):
         return str(told)
     plain = "".join(char if char.isascii() and char.isprintable() and char not in '"\\%' else "_" for char in filename)
     encoded = quote(filename.encode("utf-8", "replace"), safe="")

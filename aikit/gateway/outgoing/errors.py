@@ -14,7 +14,7 @@ import attrs
 from starlette.responses import Response
 
 from aikit.gateway.incoming.refusals import FileRefused
-from aikit.gateway.outgoing.objects import json_answer
+from aikit.gateway.outgoing.objects import json_answer, printable
 from aikit.gateway.registry.errors import UnfitValueError
 from aikit.providers.local.api.refusals import Refusal
 from aikit.storage.errors import StoreError
@@ -163,7 +163,7 @@ def status_of(error: OpenAIError) -> int:
 
 
 def _headers_of(error: OpenAIError, status: int) -> dict[str, str]:
-    kept = {name: value for name in _KEPT_HEADERS if (value := error.headers.get(name)) is not None}
+    kept = {name: value for name in _KEPT_HEADERS if (value := printable(error.headers.get(name)))}
     # the client behind the gateway has tried again already, so that OpenAI's SDKs need not
     is_tried = error.is_ambiguous or (status >= 500 and status != 503)
     return {"x-should-retry": "false"} | kept if is_tried else kept

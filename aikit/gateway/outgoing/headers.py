@@ -11,6 +11,7 @@ from typing import Final
 from starlette.responses import Response
 
 from aikit.gateway.call import Call
+from aikit.gateway.outgoing.objects import printable
 
 _REQUEST_ID: Final = "x-request-id"
 _MAX_VALUE: Final = 256
@@ -31,10 +32,10 @@ def headers_of(call_id: str, started: float, call: Call | None, answer: Response
     """
     told = {"x-litellm-call-id": call_id, _REQUEST_ID: call_id}
     if call is not None:
-        told |= _of_call(call)
+        told |= {name: value for name, value in _of_call(call).items() if printable(value)}
     told["x-litellm-response-duration-ms"] = f"{(time.perf_counter() - started) * 1000:.3f}"
     own = {name for name, _ in answer.raw_headers}
-    encoded = ((name.encode(), value.encode("latin-1", "replace")) for name, value in told.items())
+    encoded = ((name.encode(), value.encode("latin-1")) for name, value in told.items())
     return [each for each in encoded if each[0] not in own]
 
 
@@ -43,7 +44,7 @@ def _of_call(call: Call) -> Mapping[str, str]:
     of_key = {"spend": who.spend, "max-budget": who.max_budget, "rpm-limit": who.rpm_limit, "tpm-limit": who.tpm_limit}
     told = {f"x-litellm-key-{name}": _number(value) for name, value in of_key.items() if value is not None}
     if call.deployment is not None:
-        told["x-litellm-model-id"] = call.deployment.model_id
+        told["x-litellm-model-id"] = call.deployment.model_id.encode("latin-1", "replace").decode("latin-1")
     if call.cost is not None:
         told["x-litellm-response-cost"] = _number(call.cost)
     if request_id := call.upstream.get(_REQUEST_ID):

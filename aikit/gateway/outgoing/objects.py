@@ -5,6 +5,7 @@ Objects of the API as the gateway gives them: what the provider said, with the g
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from starlette.responses import Response
 
 from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart
 
+_PRINTABLE: Final = re.compile(r"[\x20-\x7e\xa0-\xff]{1,1000}")
 _OF_FILES: Final = ("bytes", "created_at", "expires_at", "filename", "purpose", "status", "status_details")
 
 
@@ -21,6 +23,13 @@ def json_answer(value: Any, status: int = 200) -> Response:
     """
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     return Response(body, status, media_type="application/json")
+
+
+def printable(value: str | None) -> str | None:
+    """
+    Return *value* if a header can have it: with one that cannot, the server has to break the connection off.
+    """
+    return value if value is not None and _PRINTABLE.fullmatch(value) else None
 
 
 def file_object(own_id: str, body: Mapping[str, Any]) -> dict[str, Any]:

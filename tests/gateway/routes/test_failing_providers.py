@@ -64,6 +64,22 @@ def retrieved(home: Path, *steps: Step, timeout: float = 5.0) -> tuple[Answer, s
     raise AssertionError
 
 
+@pytest.mark.parametrize("mark", ["\0", "\x01", "\x0b", "\x7f", "\x85"])
+def test_no_header_of_the_provider_breaks_an_answer(tmp_path: Path, mark: str) -> None:
+    """
+    One that the server would not send is left out, of errors, of objects and of contents.
+    """
+    bad = dict.fromkeys(
+        ("x-request-id", "retry-after", "retry-after-ms", "x-should-retry", "last-modified"), f"1{mark}2"
+    )
+    good = answer(200, json.dumps(FILE).encode(), {"content-type": "application/json"} | bad)
+    for client, file_id in ask(tmp_path, good, told(400, bad), good):
+        for path in (file_id, file_id, f"{file_id}/content"):
+            got = client.get(f"/v1/files/{path}")
+            assert got.headers["x-request-id"] == got.headers["x-litellm-call-id"]
+            assert not any(mark in value for value in got.headers.values())
+
+
 def test_what_the_provider_says_comes_through(tmp_path: Path) -> None:
     """
     Its status, code, param, type, its request's id and when to come back; not its id of the file.
