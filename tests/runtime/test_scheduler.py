@@ -393,9 +393,9 @@ def test_threads_without_work_end_after_a_while(monkeypatch: pytest.MonkeyPatch)
     """
     A thread waits a moment for further work, takes it if there is some, and ends by itself otherwise.
     """
-    monkeypatch.setattr("aikit.runtime.scheduler._LINGER_S", 0.2)
     made, threads = Scheduler(1), set[str]()
-    for _ in range(3):
+    for linger_s in (20, 20, 0.2):
+        monkeypatch.setattr("aikit.runtime.scheduler._LINGER_S", linger_s)
         ended, echo = Ended(), Echo()
         made.submit(call(asking(1), echo, ended))
         assert ended.event.wait(20)

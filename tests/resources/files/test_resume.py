@@ -483,7 +483,9 @@ def test_cancelling_at_any_moment_leaves_none_open(is_background: bool, path: Pa
                 threading.Thread(target=close_after, args=(client, server, moment_s)).start()
                 result = client.files.create(path, "user_data")
             assert watch.stop() < moment_s + 1.2
-            time.sleep(0.1)
+            deadline = time.monotonic() + 20
+            while server.open_uploads and time.monotonic() < deadline:
+                time.sleep(0.01)
             assert server.open_uploads == []
             assert len(server.files) == result.success
             client.close()
