@@ -144,9 +144,29 @@ def test_a_download_through_breaks_is_the_same(
             monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
             with OpenAIClient(TOKEN, provider="vertex", base_url=url, timeout=5, max_retries=60) as other:
                 other.files.download(batch.output_file_id, place, {"throw": True})
+                with other.files.stream(batch.output_file_id, {"background": bool(seed % 2)}) as stream:
+                    assert b"".join(stream) == whole
             assert place.read_bytes() == whole
             happened |= {fault for fault, _ in proxy.happened}
     assert happened == {"cut", "stall", "delay", "refuse", "lose", "halve"}
+
+
+def test_answers_are_translated_while_they_are_read(client: OpenAIClient, vertex: VertexServer) -> None:
+    """
+    A stream gives lines before all of them are made, waits for its reader, and ends early; a range is cut out of it.
+    """
+    vertex.shards = 3
+    lines = [_line(f"c{number}", _GEMINI, text="x" * 20_000) for number in range(200)]
+    batch = _ended(client, lines)
+    assert batch.output_file_id is not None
+    whole = client.files.content(batch.output_file_id, {"throw": True}).content
+    for background in (False, True):
+        with client.files.stream(batch.output_file_id, {"background": background}) as stream:
+            first = next(iter(stream))
+            assert not stream.terminated
+        assert whole.startswith(first)
+        with client.files.stream(batch.output_file_id, {"start": 7, "end": 900_000, "background": background}) as part:
+            assert b"".join(part) == whole[7:900_000]
 
 
 def test_the_custom_ids_outlive_the_input(client: OpenAIClient, vertex: VertexServer) -> None:
