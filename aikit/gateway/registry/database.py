@@ -281,8 +281,12 @@ def _make(connection: Connection) -> None:
 
 
 def _prepare(connection: Any, _record: Any) -> None:
-    for pragma in _PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}").close()
+    try:
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}").close()
+    except BaseException:
+        connection.close()  # which the pool, that does not have it yet, would not
+        raise
 
 
 def _begin(connection: Connection) -> None:
