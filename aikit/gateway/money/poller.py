@@ -17,10 +17,12 @@ import attrs
 from aikit.gateway.ids import new_id
 from aikit.gateway.money.watching import book, give_up, is_forgotten, refresh, settle
 from aikit.gateway.outgoing.batch_objects import batch_in
+from aikit.gateway.registry.batches import ENDED
 from aikit.gateway.values import Principal
 from aikit.http.retry import retry_after_s
-from aikit.resources.batches.rows.join import lacks_output
+from aikit.resources.batches.rows.join import SETTLED_S, lacks_errors, lacks_output
 from aikit.types.errors import ExchangeError, Rejected
+from aikit.types.events import ended_at
 
 if TYPE_CHECKING:
     from aikit.gateway.money.means import Means
@@ -180,8 +182,8 @@ class Poller:
         except Exception:
             log.exception("batch %s could not be looked after; it is tried again", row.id)
             next_at = self._in(_LATEST_S)
-        if next_at is not None:
-            await self._release(row, next_at)
+        if next_at is not None and await self._release(row, next_at):
+            return
         if (over := self._waited_for.pop(row.id, None)) is not None:
             over.set()
 
@@ -209,12 +211,20 @@ class Poller:
         if not task.cancelled():
             task.exception()  # who asked for it may be gone, and then nobody looks at it
 
-    async def _release(self, row: BatchRow, next_at: float) -> None:
+    async def _release(self, row: BatchRow, next_at: float) -> bool:
+        """
+        Give the lease of *row* back until *next_at*; return whether it ended meanwhile, and is looked after at once.
+        """
         try:
             batches = self.gateway.registry.batches
-            await self.gateway.in_thread(batches.update, row.id, fence=row.fence, next_poll_at=next_at)
+            now = await self.gateway.in_thread(batches.update, row.id, fence=row.fence, next_poll_at=next_at)
+            if now is None or now.is_booked or now.status not in ENDED or row.status in ENDED:
+                return False
+            await self.hurry([row.id])
         except Exception:
             log.exception("batch %s stays leased until that ends", row.id)
+            return False
+        return True
 
     async def _step(self, row: BatchRow) -> float | None:
         """
@@ -236,10 +246,14 @@ class Poller:
 
     async def _ask(self, row: BatchRow) -> float | None:
         batch = batch_in(row)
-        if not batch.is_ended or lacks_output(batch):
+        if not batch.is_ended or lacks_output(batch) or lacks_errors(batch):
             row = await refresh(self.gateway, row, max_retries=0, timeout=_TIMEOUT_S)
-        if not batch_in(row).is_ended:
+            batch = batch_in(row)
+        if not batch.is_ended:
             return self._in(self._interval_s(row))
+        age_s = (self.gateway.clock() - (ended_at(batch) or row.created_at)) * self.speed
+        if lacks_errors(batch) and age_s < SETTLED_S:  # nobody looks for them once it is booked
+            return self._in(_LATEST_ENDING_S)
         await book(self.gateway, row)
         return None
 

@@ -196,6 +196,7 @@ async def _book(
 
 def is_forgotten(row: BatchRow, now: float) -> bool:
     """
-    Return whether it is so long ago that *row* was created that nothing more will come of it.
+    Return whether it is so long ago that *row* was created, or ended, that nothing more will come of it.
     """
-    return now - row.created_at > _FORGOTTEN_S
+    over_at = None if row.upstream_id is None else ended_at(batch_in(row))
+    return now - (over_at or row.created_at) > _FORGOTTEN_S

@@ -80,6 +80,15 @@ def test_no_header_of_the_provider_breaks_an_answer(tmp_path: Path, mark: str) -
             assert not any(mark in value for value in got.headers.values())
 
 
+@pytest.mark.parametrize("status", [600, 999])
+def test_what_is_no_status_of_http_is_a_502(tmp_path: Path, status: int) -> None:
+    """
+    A server breaks the connection off where its answer would have it.
+    """
+    got, _ = retrieved(tmp_path, told(status, message="no"))
+    assert (got.status, got.error["message"]) == (502, "no")
+
+
 def test_what_the_provider_says_comes_through(tmp_path: Path) -> None:
     """
     Its status, code, param, type, its request's id and when to come back; not its id of the file.

@@ -259,6 +259,13 @@ def lacks_output(batch: OpenAIBatch) -> bool:
     return is_stopped and not (counts.total or counts.failed)
 
 
+def lacks_errors(batch: OpenAIBatch) -> bool:
+    """
+    Return whether *batch* has ended with failed lines, and no error file is named: not yet, or the output has them.
+    """
+    return batch.is_ended and batch.error_file_id is None and batch.request_counts.failed > 0
+
+
 def lacks_answers(batch: OpenAIBatch, rows: Mapping[str, int]) -> bool:
     """
     Return whether *batch* `lacks_output`, or has just ended with *rows* that no file tells of: perhaps not yet.
