@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import product
 from typing import Any, Final
 
 import attrs
@@ -19,6 +20,9 @@ from aikit.validation.problems import Problems, add_missing, add_wrong_type, exc
 _VIDEOS: Final = "/v1/videos"
 _KEYS: Final = ("custom_id", "method", "url", "body")
 _KEYS_AT_LEAST: Final = ("custom_id", "body")
+_OTHER_MODELS: Final = frozenset(map("".join, product(*zip("model", "MODEL", strict=True)))) - {"model"}
+"""What servers that read keys in any case, such as those in Go, take for the model instead of what was checked."""
+
 _LONGEST_URL: Final = 200
 _VERSION: Final = re.compile(r"(?:(?:/[\w.-]+)*/v\d\w*)?")
 _STORED: Final = {"model": ("prompt",), "input": ("prompt", "conversation", "previous_response_id")}
@@ -164,6 +168,9 @@ class BatchRules:
         model = body.get("model")
         if model != self._model:
             self._check_model(model, number)
+        if not _OTHER_MODELS.isdisjoint(body):
+            message = "The name of the parameter 'model' is written in small letters; leave other spellings of it out."
+            self._problems.add_line(number, "invalid_request", message, "body.model")
         if body.get("stream"):
             self._add_stream(number)
         for name in self._needed:

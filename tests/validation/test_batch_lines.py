@@ -155,6 +155,16 @@ def test_model_must_be_that_of_the_first_request() -> None:
     assert worded(errors_of("batch", content)) == [("mismatched_model", message, "body.model", 2)]
 
 
+@pytest.mark.parametrize("name", ["Model", "MODEL", "modeL"])
+def test_the_model_has_one_spelling(name: str) -> None:
+    """
+    A server that reads keys in any case would ask another model than the one that was checked.
+    """
+    line = _request(body={"model": "m", name: "other", "messages": [_USER]})
+    assert told("batch", line) == [("invalid_request", "body.model", 1)]
+    assert told("batch", _request(body={"model": "m", "messages": [_USER], "metadata": {name: "m"}})) == []
+
+
 def test_streaming_is_refused() -> None:
     """
     A batch answers whole; ``"stream": false`` says so too.
