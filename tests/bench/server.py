@@ -16,6 +16,7 @@ import os
 import socket
 import threading
 import time
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 BULK_BYTES: Final = 512 * 1024 * 1024
@@ -80,12 +81,9 @@ class Connection:
         """
         Answer request after request.
         """
-        with self._client:
+        with self._client, suppress(ConnectionError):
             while raw := self._until_blank_line():
-                try:
-                    self._answer(read_head(raw))
-                except ConnectionError:
-                    return
+                self._answer(read_head(raw))
 
     def _answer(self, head: Head) -> None:
         if head.behaviour == b"upload":
