@@ -106,8 +106,7 @@ def served(home: Path, script: Script, key: str | None) -> Iterator[str]:
     Serve the embedded provider of the folder *home* with the faults of *script*, on a thread; give the base URL.
     """
     settings = read_settings(None, {"LITELLM_MASTER_KEY": key} if key else {}, home=home)
-    gateway = Gateway.open(settings, max_retries=0)
-    gateway.clock = script.clock.now
+    gateway = Gateway.open(settings, clock=script.clock.now, max_retries=0)
     app = FaultyApp(make_app(gateway), script, gateway)
     options = ServerOptions(drain_timeout_s=_END_S, on_drain=lambda: setattr(gateway, "is_draining", True))
     try:

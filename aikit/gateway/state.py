@@ -74,24 +74,26 @@ class Gateway:
         self.poller = Poller(gateway=self, name=f"{socket.gethostname()} {self.settings.home}")
 
     @classmethod
-    def open(cls, settings: GatewaySettings, **options: Any) -> Self:
+    def open(cls, settings: GatewaySettings, *, clock: Callable[[], float] = time.time, **options: Any) -> Self:
         """
         Open the registry, whose tables are brought up to date, and make the client.
 
         Args:
             settings: What the configuration says.
 
+            clock: Seconds since 1970.
+
             options: Of the client, such as *timeout*.
         """
         with ExitStack() as opened:
-            registry = Registry.open(settings.database_url)
+            registry = Registry.open(settings.database_url, clock=clock)
             opened.callback(registry.close)
             spool = Spool.open(settings.spool)
             opened.callback(spool.close)
             # the registry is the gateway's ledger, so that answers are fetched and counted once
             client = client_of(settings, **({"max_workers": _WORKERS, "ledger": False} | options))
             opened.pop_all()
-        return cls(settings=settings, client=client, registry=registry, spool=spool)
+        return cls(settings=settings, client=client, registry=registry, spool=spool, clock=clock)
 
     def close(self) -> None:
         """

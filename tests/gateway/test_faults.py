@@ -102,6 +102,21 @@ def test_a_delay_passes_with_the_clock(provider: EmbeddedProvider) -> None:
     assert not late.is_alive()
 
 
+def test_files_expire_by_the_clock(provider: EmbeddedProvider) -> None:
+    """
+    When the clock is set behind its end, a file is in no list, and the provider has it no more.
+    """
+    with OpenAIClient("k", base_url=provider.serve()) as client:
+        ends = {"anchor": "created_at", "seconds": 3600}
+        brief = client.files.create(b"a", "user_data", {"filename": "a", "expires_after": ends}).throw().file
+        kept = client.files.create(b"b", "user_data", {"filename": "b"}).throw().file
+        assert brief is not None
+        assert kept is not None
+        provider.clock.advance(3600)
+        assert [file.id for file in client.files.list().throw().files] == [kept.id]
+        assert client.files.retrieve(brief.id).errors[0].status == 404
+
+
 def test_lines_fail_and_windows_end_as_scripted(provider: EmbeddedProvider) -> None:
     """
     Faults of lines and the clock are those of the provider behind.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import ColumnElement, Row, bindparam, delete, false, insert, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, false, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from aikit.gateway.registry.cache import Cache
@@ -46,7 +46,9 @@ class Files:
         """
         try:
             with self.database.writing() as connection:
-                connection.execute(insert(FILES), attrs.asdict(row, recurse=False))
+                connection.execute(
+                    insert(FILES), attrs.asdict(row, recurse=False) | {"expires_at": row.body.get("expires_at")}
+                )
         except IntegrityError:
             found = None if row.batch_id is None else self._made_by(row.batch_id, row.role)
             if found is None:
@@ -81,10 +83,12 @@ class Files:
         """
         Return a part of the files of *principal*, by the time of their creation; at some *deployments*, or at all.
 
+        Those that have expired are not among them, as with their providers.
+
         Raises:
             UnknownCursorError: *after* is no id of a file of *principal*.
         """
-        conditions: list[ColumnElement[bool]] = []
+        conditions: list[ColumnElement[bool]] = [or_(FILES.c.expires_at.is_(None), FILES.c.expires_at > self.clock())]
         if purpose is not None:  # what cannot be stored, no file has
             conditions.append(FILES.c.purpose == purpose if is_fit(purpose) else false())
         if deployments is not None:
@@ -105,7 +109,7 @@ class Files:
         """
         Keep the provider's object as it was seen last.
         """
-        self._change(file_id, body=body)
+        self._change(file_id, body=body, expires_at=body.get("expires_at"))
 
     def set_facts(self, file_id: str, facts: Mapping[str, Any]) -> None:
         """
@@ -147,4 +151,4 @@ class Files:
 
 
 def _file(row: Row[Any]) -> FileRow:
-    return FileRow(**values_of(row, "deleted_at"))
+    return FileRow(**values_of(row, "deleted_at", "expires_at"))

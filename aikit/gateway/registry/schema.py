@@ -42,6 +42,7 @@ FILES: Final = _table(
     Column("user", Words),
     Column("tags", Texts, nullable=False),
     Column("body", Json, nullable=False),
+    Column("expires_at", Moment),
     Column("deleted_at", Moment),
 )
 _LIVES: Final = text("deleted_at IS NULL")

@@ -116,6 +116,20 @@ def test_an_output_file_is_registered_once(registry: Registry) -> None:
     assert registry.files.get(min(found), ANA) is None
 
 
+def test_an_expired_file_is_not_listed(registry: Registry, clock: Clock) -> None:
+    """From the second of its end on, which may be told later, it is in no page, and a cursor that names it goes on."""
+    old, brief, later, newest = (
+        registry.files.add(file(body={"expires_at": end}))
+        for end in (None, int(clock.now) + 60, int(clock.now) + 90, 2**70)
+    )
+    registry.files.set_body(later.id, {"expires_at": int(clock.now) + 30})
+    assert len(registry.files.page(ANA).rows) == 4
+    clock.now += 60
+    assert [row.id for row in registry.files.page(ANA).rows] == [newest.id, old.id]
+    assert not registry.files.page(ANA, limit=2).has_more
+    assert registry.files.page(MASTER, after=brief.id).rows == (old,)
+
+
 def test_a_deleted_file_leaves_its_place_after_a_month(registry: Registry, clock: Clock) -> None:
     """Until then a cursor that names it goes on; the table does not grow for ever."""
     old, other, newest = (registry.files.add(file()) for _ in range(3))

@@ -48,6 +48,7 @@ def _files() -> None:
         sa.Column("user", sa.Text),
         _needed("tags", sa.Text),
         _needed("body", sa.Text),
+        sa.Column("expires_at", sa.Double),
         sa.Column("deleted_at", sa.Double),
     )
     lives, gone = sa.text("deleted_at IS NULL"), sa.text("deleted_at IS NOT NULL")
