@@ -127,6 +127,9 @@ class Poller:
         with suppress(TimeoutError):
             await asyncio.wait_for(over.wait(), _PATIENCE_S)
         self._waited_for.pop(row.id, None)
+        return await self._stored(row)
+
+    async def _stored(self, row: BatchRow) -> BatchRow:
         return await self.gateway.in_thread(self.gateway.registry.batches.get, row.id, Principal()) or row
 
     async def _begin(self) -> None:
@@ -292,6 +295,7 @@ class Poller:
             # another one tries first then: it may be this batch that cannot be asked for
             return rest.until + (_SOONEST_S + self._interval_s(row)) / self.speed
         self._rests.pop(row.deployment, None)
+        row = await self._stored(row)  # perhaps with its end
         if is_forgotten(row, now):
             await give_up(self.gateway, row, str(error))
             return None

@@ -1,0 +1,110 @@
+"""
+The end of a batch: told in pieces, told while somebody looks, and told late.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aikit.gateway.registry.rows import BatchRow
+from tests.gateway.batch_house import House, house, lines
+from tests.gateway.upstream import Upstream, config_of, upstream
+
+_PRICES = "      input_cost_per_token_batches: 0.001\n      output_cost_per_token_batches: 0.002\n"
+_HALF = {"total": 2, "completed": 1, "failed": 1}
+
+
+@pytest.fixture
+def one() -> Iterator[Upstream]:
+    """A provider."""
+    with upstream() as provider:
+        yield provider
+
+
+@pytest.fixture
+def home(one: Upstream, tmp_path: Path) -> Iterator[House]:
+    """A gateway before it, that knows its prices."""
+    with house(tmp_path, config_of(one, prices=_PRICES), max_retries=0) as opened:
+        yield opened
+
+
+def _created(home: House, client: Any = None) -> BatchRow:
+    answer = home.create(home.file(lines(model="gpt-4o-mini"), client), client)
+    assert answer.status == 200, answer.body
+    return home.row(answer.json["id"])
+
+
+@pytest.mark.parametrize("status", ["completed", "expired", "cancelled"])
+def test_an_error_file_that_is_named_late_is_its_owners(home: House, one: Upstream, status: str) -> None:
+    """
+    A batch with failed lines is not booked before its error file is named, since nobody asks for it afterwards.
+    """
+    client = home.key()
+    row = _created(home, client)
+    one.finish(str(row.upstream_id), status, request_counts=_HALF, error_file_id=None)
+    home.gateway.poller.speed = 10.0
+    home.poll(lambda: home.row(row.id).status == status)
+    asked = len(one.asked)
+    home.poll(lambda: len(one.asked) > asked)
+    assert not home.row(row.id).is_booked
+    one.finish(str(row.upstream_id), status, request_counts=_HALF)
+    home.poll(lambda: home.row(row.id).is_booked)
+    told = client.get(f"/v1/batches/{row.id}").json
+    listed = [file["id"] for file in client.get("/v1/files").json["data"]]
+    assert {told["output_file_id"], told["error_file_id"]} < set(listed)
+    assert client.get(f"/v1/files/{told['error_file_id']}/content").status == 200
+    (spend,) = home.spend()
+    assert spend.cost == Decimal("0.02")
+
+
+def test_an_error_file_that_is_never_named_holds_up_no_booking(home: House, one: Upstream) -> None:
+    """
+    Some providers put failed lines into the output.
+    """
+    row = _created(home)
+    long_ago = int(time.time()) - 121
+    one.finish(str(row.upstream_id), request_counts=_HALF, error_file_id=None, completed_at=long_ago)
+    home.poll(lambda: home.row(row.id).is_booked)
+    assert home.row(row.id).error_file_id is None
+
+
+def test_an_end_that_a_request_saw_first_is_booked_at_once(home: House, one: Upstream) -> None:
+    """
+    The poller, which was told before that the batch is under way, does not put its next look off by minutes.
+    """
+    row = _created(home)
+    home.gateway.clock = lambda: time.time() + 10_000
+    home.gateway.poller.speed = 1.0
+
+    def end(_: str) -> None:
+        one.on_retrieve = one.finish
+        body = {**home.row(row.id).body, "status": "completed"}
+        now = home.gateway.clock()
+        home.gateway.registry.batches.update(row.id, status="completed", body=body, next_poll_at=now)
+        home.gateway.poller._wake.set()
+
+    one.on_retrieve = end
+    home.gateway.registry.batches.hurry([row.id], time.time())
+    home.poll(lambda: home.row(row.id).is_booked)
+    assert home.row(row.id).cost == Decimal("0.04")
+
+
+def test_answers_of_a_batch_that_took_days_are_asked_for_again(home: House, one: Upstream) -> None:
+    """
+    The two days after which they are given up begin with its end: some providers let a batch wait for three.
+    """
+    row = _created(home)
+    home.gateway.clock = lambda: time.time() + 3 * 86_400.0
+    one.finish(str(row.upstream_id), completed_at=int(home.gateway.clock()))
+    one.refuses = lambda _, path: 400 if path.endswith("/content") else None
+    home.poll(lambda: len(one.contents()) > 1 or home.row(row.id).is_booked)
+    assert (home.row(row.id).status, home.row(row.id).is_booked) == ("completed", False)
+    one.refuses = lambda *_: None
+    home.poll(lambda: home.row(row.id).is_booked)
+    assert home.row(row.id).cost == Decimal("0.04")
