@@ -156,7 +156,7 @@ def status_of(error: OpenAIError) -> int:
     """
     Return the status of the answer that tells *error*.
     """
-    if error.status is not None and error.status >= 400:
+    if error.status is not None and 400 <= error.status < 600:  # servers break off with what is no status
         return error.status
     is_of_network = error.status is not None or isinstance(error, ExchangeError)
     return _STATUS_OF_CODE.get(error.code or "", 502 if is_of_network else 400)
