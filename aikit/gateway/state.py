@@ -66,6 +66,9 @@ class Gateway:
         factory=partial(ThreadPoolExecutor, _DATABASE_THREADS, "aikit-gateway"), init=False
     )
 
+    _lookers: ThreadPoolExecutor = attrs.field(
+        factory=partial(ThreadPoolExecutor, _DATABASE_THREADS, "aikit-gateway-look"), init=False
+    )
     kept_uploads: KeptUploads = attrs.field(init=False)
     _providers: dict[str, Provider] = attrs.field(factory=dict, init=False)
 
@@ -101,6 +104,7 @@ class Gateway:
         """
         self.client.close()
         self._threads.shutdown()
+        self._lookers.shutdown()
         self.spool.close()
         self.registry.close()
 
@@ -131,3 +135,10 @@ class Gateway:
         """
         call = partial(function, *arguments, **named) if named else partial(function, *arguments)
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+    async def look(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """
+        Call what reads only, in a thread for which nothing waits that has to write while another has the database.
+        """
+        call = partial(function, *arguments, **named) if named else partial(function, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._lookers, call)

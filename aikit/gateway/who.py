@@ -53,7 +53,7 @@ async def identify(gateway: Gateway, headers: Iterable[tuple[bytes, bytes]]) -> 
         return _MASTER
     row = gateway.registry.keys.cached(key)
     if row is None and not gateway.registry.keys.is_unknown(key):
-        row = await gateway.in_thread(gateway.registry.keys.by_key, key)
+        row = await gateway.look(gateway.registry.keys.by_key, key)
     if row is None and master is None:
         return _MASTER
     if row is None:

@@ -5,7 +5,11 @@ Health: what probes ask, and what operators ask.
 from __future__ import annotations
 
 import json
+import sqlite3
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,7 +20,7 @@ from aikit.gateway.registry.rows import KeyRow
 from aikit.gateway.state import Gateway
 from aikit.storage.errors import StoreError
 from tests.gateway.asgi import Asgi
-from tests.gateway.gateways import opened
+from tests.gateway.gateways import master_of, opened, tenant_of, upload
 from tests.scripted_server import answer, serving
 
 _PAGE = json.dumps({"object": "list", "data": [], "has_more": False}).encode()
@@ -104,3 +108,23 @@ def test_an_account_that_does_not_answer_is_told_apart(tmp_path: Path) -> None:
     assert [about["model"] for about in found["healthy_endpoints"]] == ["m0"]
     assert [about["model"] for about in found["unhealthy_endpoints"]] == ["m1", "m2"]
     assert found["unhealthy_endpoints"][0]["error"] == "The provider refuses the key."
+
+
+def test_reading_goes_on_while_all_that_write_wait_for_the_database(gateway: Gateway, tmp_path: Path) -> None:
+    """
+    Another process has SQLite's lock: what only reads waits for nobody who waits for that.
+    """
+    tenant = tenant_of(gateway)
+    (database,) = tmp_path.rglob("gateway.db")
+    with closing(sqlite3.connect(database, isolation_level=None)) as other, ThreadPoolExecutor(8) as writers:
+        other.execute("BEGIN IMMEDIATE")
+        writing = [writers.submit(upload, master_of(gateway)) for _ in range(8)]
+        try:
+            time.sleep(1.0)  # what is known of the key is forgotten, and all that write wait
+            begun = time.monotonic()
+            for path in ("/v1/models", "/v1/files", "/v1/files/file-x", "/v1/batches", "/spend/logs", "/key/info"):
+                assert tenant.get(path).status in {200, 404}
+            assert time.monotonic() - begun < 5
+        finally:
+            other.execute("ROLLBACK")
+        assert {each.result().status for each in writing} == {200}

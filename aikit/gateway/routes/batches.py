@@ -97,7 +97,7 @@ async def list_batches(call: Call) -> Response:
     wanted = page_in(call.request.query_params)
     batches = call.gateway.registry.batches
     try:
-        page = await call.gateway.in_thread(
+        page = await call.gateway.look(
             batches.page, call.principal, after=wanted.after, limit=wanted.limit, deployments=call.names
         )
     except UnknownCursorError:
@@ -143,7 +143,7 @@ async def _own_batch(call: Call) -> BatchRow | None:
     Return the row of the batch of the address; ``None`` for one that the master key may name as its provider does.
     """
     batch_id = call.ids["batch_id"]
-    row = await call.gateway.in_thread(call.gateway.registry.batches.get, batch_id, call.principal)
+    row = await call.gateway.look(call.gateway.registry.batches.get, batch_id, call.principal)
     if row is None and call.principal.is_admin and is_id(batch_id):
         return None
     if row is None or row.upstream_id is None:

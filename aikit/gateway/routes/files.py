@@ -122,7 +122,7 @@ async def list_files(call: Call) -> Response:
         deployments=call.names,
     )
     try:
-        page = await call.gateway.in_thread(read)
+        page = await call.gateway.look(read)
     except UnknownCursorError:
         raise no_such("File", wanted.after or "", "after") from None
     return json_answer(list_object((file_object(row.id, row.body) for row in page.rows), has_more=page.has_more))
@@ -205,7 +205,7 @@ async def find_file(
     """
     wanted = call.ids["file_id"] if file_id is None else file_id
     files = call.gateway.registry.files
-    row = files.cached(wanted, call.principal) or await call.gateway.in_thread(files.get, wanted, call.principal)
+    row = files.cached(wanted, call.principal) or await call.gateway.look(files.get, wanted, call.principal)
     if row is not None:
         call.choose(row=row)
         return row
@@ -290,7 +290,7 @@ async def _require_booked(call: Call, row: FileRow) -> None:
     if row.batch_id is None or row.role == "input":
         return
     batches = call.gateway.registry.batches
-    batch = await call.gateway.in_thread(batches.get, row.batch_id, call.principal)
+    batch = await call.gateway.look(batches.get, row.batch_id, call.principal)
     if batch is not None and not batch.is_booked:
         message = f"{row.id} is still read to know what {row.batch_id} cost; try again in a minute."
         raise OpenAIError(message=message, status=409, code="in_use", param="id")

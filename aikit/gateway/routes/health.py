@@ -65,7 +65,7 @@ async def health(call: Call) -> Response:
 async def _has_database(call: Call) -> bool:
     try:
         async with asyncio.timeout(_PATIENCE_S):
-            await call.gateway.in_thread(call.gateway.registry.database.ping)
+            await call.gateway.look(call.gateway.registry.database.ping)
     except Exception:  # noqa: BLE001  whatever it is, it is not there
         return False
     return True

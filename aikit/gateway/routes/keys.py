@@ -130,7 +130,7 @@ async def list_keys(call: Call) -> Response:
     size = whole_of(query, "size", default=10, most=_MOST_LISTED, least=1)
     token = hash_of(query["key_hash"]) if query.get("key_hash", "").startswith("sk-") else query.get("key_hash")
     wanted = {"user_id": query.get("user_id"), "team_id": query.get("team_id"), "alias": query.get("key_alias")}
-    rows, total = await call.gateway.in_thread(
+    rows, total = await call.gateway.look(
         call.gateway.registry.keys.listed, offset=(page - 1) * size, limit=size, token=token, **wanted
     )
     is_full = query.get("return_full_object", "").lower() in {"true", "1"}
@@ -149,7 +149,7 @@ async def _body(call: Call) -> dict[str, Any]:
 
 
 async def _found(call: Call, named: Any) -> KeyRow | None:
-    return await call.gateway.in_thread(call.gateway.registry.keys.find, named)
+    return await call.gateway.look(call.gateway.registry.keys.find, named)
 
 
 async def _required(call: Call, named: Any) -> KeyRow:

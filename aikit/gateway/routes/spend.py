@@ -35,7 +35,7 @@ async def logs(call: Call) -> Response:
     is_dated = filters["start"] is not None and filters["end"] is not None
     if is_dated and call.request.query_params.get("summarize", "true").lower() not in {"false", "0"}:
         return json_answer(await call.gateway.in_thread(_by_day, call, filters))
-    rows = await call.gateway.in_thread(call.gateway.registry.spend.logs, **filters, limit=_PAGE)
+    rows = await call.gateway.look(call.gateway.registry.spend.logs, **filters, limit=_PAGE)
     return json_answer([_spend_object(row) for row in rows])
 
 
@@ -49,7 +49,7 @@ async def logs_paged(call: Call) -> Response:
     filters = await _filters(call)
     spend = call.gateway.registry.spend
     total = await call.gateway.in_thread(spend.count, **filters)
-    rows = await call.gateway.in_thread(spend.logs, **filters, limit=size, offset=(page - 1) * size)
+    rows = await call.gateway.look(spend.logs, **filters, limit=size, offset=(page - 1) * size)
     data = [_spend_object(row) for row in rows]
     return json_answer(
         {"data": data, "total": total, "page": page, "page_size": size, "total_pages": -(-total // size)}

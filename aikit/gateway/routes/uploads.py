@@ -146,7 +146,7 @@ async def complete_upload(call: Call) -> Response:
     gateway = call.gateway
     row = await _find(call)
     asked = await receive_json(call.request)
-    parts = await gateway.in_thread(_parts, call, row, part_ids_in(asked))
+    parts = await gateway.look(_parts, call, row, part_ids_in(asked))
     md5 = single(asked, "md5")
     upload, made = await (_completed if row.upstream_id else _joined)(call, row, parts, md5)
     file = await keep_file(call, made, upload.bytes, user=row.user, tags=row.tags)
@@ -210,7 +210,7 @@ async def _find(call: Call) -> UploadRow:
     Return the upload of the address, with its account chosen; the master key may name it as its provider does.
     """
     wanted = call.ids["upload_id"]
-    row = await call.gateway.in_thread(call.gateway.registry.uploads.get, wanted, call.principal)
+    row = await call.gateway.look(call.gateway.registry.uploads.get, wanted, call.principal)
     if row is not None:
         call.choose(row=row)
         if row.is_finished and not row.upstream_id:
