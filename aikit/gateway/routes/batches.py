@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -148,6 +149,8 @@ async def _own_batch(call: Call) -> BatchRow | None:
         return None
     if row is None or row.upstream_id is None:
         raise no_such("Batch", batch_id)
+    with suppress(KeyError):  # headers and logs tell it, and a batch that is over is read without it, too
+        call.deployment = call.gateway.settings.deployment(row.deployment)
     return row
 
 

@@ -188,6 +188,18 @@ def test_a_batch_is_cancelled_and_one_that_is_over_is_not(place: tuple[House, Em
     assert (refused.status, refused.error["message"]) == (409, "Cannot cancel a batch with status 'completed'.")
 
 
+def test_the_account_is_told_of_a_batch_that_is_over(home: House) -> None:
+    """
+    Though nobody asks it any more, all answers about the batch name it in a header.
+    """
+    path = f"/v1/batches/{_ended(home)['id']}"
+    answers = (home.admin.get(path), home.admin.post(f"{path}/cancel"))
+    assert [(answer.status, answer.headers.get("x-litellm-model-id")) for answer in answers] == [
+        (200, "local"),
+        (409, "local"),
+    ]
+
+
 def test_unknown_ids_are_unknown(home: House) -> None:
     """
     Whatever they look like, the answer is a 404 with all four fields of an error.
