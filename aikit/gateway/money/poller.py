@@ -290,7 +290,7 @@ class Poller:
             rest = self._rests.setdefault(row.deployment, _Rest())
             rest.failures += 1
             wanted_s = retry_after_s(error.headers, time.time()) or 0.0
-            rest.until = self._in(max(min(2.0**rest.failures, _LATEST_S), wanted_s))
+            rest.until = self._in(min(max(2.0 ** min(rest.failures, 9), wanted_s), _LATEST_S))
             log.warning("account %r cannot be asked for batches: %s", row.deployment, error)
             # another one tries first then: it may be this batch that cannot be asked for
             return rest.until + (_SOONEST_S + self._interval_s(row)) / self.speed

@@ -4,6 +4,7 @@ The end of a batch: told in pieces, told while somebody looks, and told late.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from aikit.gateway.registry.rows import BatchRow
+from aikit.types.errors import OpenAIError
 from tests.gateway.batch_house import House, house, lines
 from tests.gateway.upstream import Upstream, config_of, upstream
 
@@ -108,3 +110,23 @@ def test_answers_of_a_batch_that_took_days_are_asked_for_again(home: House, one:
     one.refuses = lambda *_: None
     home.poll(lambda: home.row(row.id).is_booked)
     assert home.row(row.id).cost == Decimal("0.04")
+
+
+@pytest.mark.parametrize("wanted", ["86400", "1e300", "0"])
+def test_an_account_is_left_alone_for_minutes_at_most(home: House, wanted: str) -> None:
+    """
+    Whatever it asks for, and after any number of failures: what it has is to be booked once it can be asked again.
+    """
+    row = _created(home)
+    error = OpenAIError(message="no", status=429, headers={"retry-after": wanted})
+    poller = home.gateway.poller
+    poller.speed = 1.0
+
+    async def bear() -> float | None:
+        for _ in range(1100):
+            next_at = await poller._bear(row, error)
+        return next_at
+
+    next_at = asyncio.run(bear())
+    assert next_at is not None
+    assert next_at < home.gateway.clock() + 310
