@@ -24,6 +24,7 @@ from aikit.gateway.limits import own_or, refusal
 from aikit.gateway.outgoing.content import content_answer, disposition
 from aikit.gateway.outgoing.errors import no_such
 from aikit.gateway.outgoing.objects import deleted_object, file_object, json_answer, list_object
+from aikit.gateway.registry.columns import cleaned_text
 from aikit.gateway.registry.errors import UnknownCursorError
 from aikit.gateway.registry.rows import FileRow
 from aikit.gateway.routing import Endpoint
@@ -93,8 +94,8 @@ async def keep_file(
         deployment=call.account.name,
         upstream_id=file.id,
         owner=call.principal.token,
-        purpose=file.purpose,
-        filename=file.filename,
+        purpose=cleaned_text(file.purpose) or "",  # it is stored there, whatever its provider calls it
+        filename=cleaned_text(file.filename) or "",
         size_bytes=file.bytes or size_bytes,
         created_at=file.created_at,
         facts=facts.to_json() if facts is not None else None,

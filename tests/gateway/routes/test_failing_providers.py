@@ -89,6 +89,20 @@ def test_what_is_no_status_of_http_is_a_502(tmp_path: Path, status: int) -> None
     assert (got.status, got.error["message"]) == (502, "no")
 
 
+def test_a_file_that_its_provider_calls_by_odd_names_is_known(tmp_path: Path) -> None:
+    """
+    It is stored there: refusing it afterwards would leave it without an owner.
+    """
+    odd = json.dumps(FILE | {"filename": "a\0b", "purpose": "p\ud800" + "x" * 1000}).encode()
+    with serving(answer(200, odd, {"content-type": "application/json"})) as server:
+        config = f"files_settings: [{{custom_llm_provider: openai, api_key: sk-up, api_base: '{server.url}'}}]\n"
+        with opened(tmp_path, config, max_retries=0) as gateway:
+            tenant = tenant_of(gateway)
+            made = upload(tenant)
+            assert made.status == 200
+            assert [each["id"] for each in tenant.get("/v1/files").json["data"]] == [made.json["id"]]
+
+
 def test_what_the_provider_says_comes_through(tmp_path: Path) -> None:
     """
     Its status, code, param, type, its request's id and when to come back; not its id of the file.
