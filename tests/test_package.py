@@ -68,6 +68,13 @@ def test_every_dependency_says_how_old_it_may_be() -> None:
     assert [text for text in _project()["dependencies"] if not re.fullmatch(r"[\w-]+>=[\d.]+", text)] == []
 
 
+def test_the_gateway_comes_with_the_list_of_prices() -> None:
+    """
+    Who installs its extra alone has costs, and budgets that refuse, for models whose prices no configuration tells.
+    """
+    assert "aikit-client[cli,prices,yaml]" in _project()["optional-dependencies"]["gateway"]
+
+
 def test_the_extra_of_all_is_all_of_them() -> None:
     """
     Every extra that is not for making aikit itself is in ``all``.
