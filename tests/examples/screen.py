@@ -62,11 +62,11 @@ class Screen:
         """
         self._do("xdotool", "mousemove", str(x), str(y), "click", "1")
 
-    def press(self, window: str, keys: str) -> None:
+    def press(self, window: str, *keys: str) -> None:
         """
-        Press *keys*, for example ``"ctrl+q"``, in a window.
+        Press *keys*, for example ``"ctrl+q"``, one after the other in a window, and in the lists that drop from it.
         """
-        self._do("xdotool", "windowfocus", window, "key", keys)
+        self._do("xdotool", "windowfocus", window, "key", "--delay", "100", *keys)
 
     def type(self, window: str, text: str) -> None:
         """

@@ -4,6 +4,7 @@ Files: uploaded through the spool, and known by the gateway's own ids afterwards
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -34,6 +35,8 @@ from aikit.types.errors import OpenAIError, Rejected
 from aikit.types.files import OpenAIFile
 from aikit.types.wire import is_id
 
+log: Final = logging.getLogger("aikit.gateway")
+
 _OF_ROUTING: Final = frozenset(
     ("custom_llm_provider", "provider", "model", "target_model_names", "target_model_names[]", "api-version")
 )
@@ -57,8 +60,24 @@ async def create_file(call: Call) -> Response:
         sent = partial(gateway.client.files.create, spooled.source, purpose)
         result = await call.ask(sent, filename=spooled.filename, expires_after=_expiry(spooled.fields))
     told = attribution_of(call.request.headers, spooled.fields, call.principal.metadata)
-    row = await keep_file(call, result.file, spooled.size_bytes, user=told.user, tags=told.tags, facts=spooled.facts)
+    keep = partial(keep_file, user=told.user, tags=told.tags, facts=spooled.facts)
+    try:
+        row = await keep(call, result.file, spooled.size_bytes)
+    except Exception:
+        await _take_back(call, result.file)
+        raise
     return json_answer(file_object(row.id, row.body))
+
+
+async def _take_back(call: Call, file: OpenAIFile | None) -> None:
+    """
+    Delete at its provider what could not be noted: the caller is told that there is no file, and sends it again.
+    """
+    if file is None:
+        return
+    deleted = await call.gateway.client.files.delete(file.id, {"provider": call.account.name, "background": True})
+    if deleted.errors:
+        log.warning("request %s: file %s stays at %s: %s", call.call_id, file.id, call.account.name, deleted.errors[0])
 
 
 async def keep_file(

@@ -14,6 +14,7 @@ import pytest
 
 from aikit.gateway.registry.rows import BatchRow, FileRow, SpendRow
 from aikit.gateway.state import Gateway
+from aikit.storage.errors import StoreError
 from tests.gateway.asgi import Answer, Asgi
 from tests.gateway.gateways import OTHER, lines, master_of, opened, row_of, tenant_of, upload
 
@@ -64,6 +65,25 @@ def test_a_file_goes_up_is_listed_read_and_deleted(gateway: Gateway, client: Asg
     assert client.get("/v1/files").json["data"] == []
     assert client.get(f"/v1/files/{row.upstream_id}").status == 404
     assert spooled(gateway) == []
+
+
+def test_a_file_that_cannot_be_noted_is_nowhere(
+    gateway: Gateway, client: Asgi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Who is told that there is no file sends it again, and has it once.
+    """
+
+    def fail(*_: object) -> FileRow:
+        raise StoreError(message="others are writing", code="storage_busy")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(gateway.registry.files), "add", fail)
+        answer = upload(client)
+    assert (answer.status, answer.error["type"]) == (503, "server_error")
+    assert not gateway.client.files.list().files
+    assert upload(client).status == 200
+    assert len(gateway.client.files.list().files or ()) == 1
 
 
 def test_pages_visit_each_file_once(client: Asgi) -> None:
