@@ -35,7 +35,7 @@ _REQUIRED: Final = {
 _ALIKE: Final = ("endpoint", "completion_window", "status")
 _SHORT: Final = 64
 _TEXTS: Final = ("model", "output_file_id", "error_file_id")
-_TIMES: Final = (
+TIMES: Final = (
     "in_progress_at",
     "expires_at",
     "finalizing_at",
@@ -290,7 +290,7 @@ def _shared(value: str) -> str:
 
 def _optional(data: Mapping[str, Any]) -> dict[str, Any]:
     texts: dict[str, Any] = {name: _text(data.get(name)) for name in _TEXTS}
-    return texts | {name: unix_time(data.get(name)) for name in _TIMES}
+    return texts | {name: unix_time(data.get(name)) for name in TIMES}
 
 
 def _text(value: Any) -> str | None:

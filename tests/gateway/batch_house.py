@@ -93,6 +93,12 @@ class House:
         body = [json.dumps(order).encode()]
         return (client or self.admin).send("POST", "/v1/batches", body=body, headers=headers)
 
+    def created(self, client: Asgi | None = None) -> BatchRow:
+        """Create a batch of two lines, and return its row."""
+        answer = self.create(self.file(lines(model="gpt-4o-mini"), client), client)
+        assert answer.status == 200, answer.body
+        return self.row(answer.json["id"])
+
     def rows(self) -> tuple[BatchRow, ...]:
         """Return all batches that are known to exist."""
         return self.gateway.registry.batches.page(ADMIN, limit=1_000).rows

@@ -307,6 +307,7 @@ def test_a_client_that_does_not_read_its_answer_is_cut_off() -> None:
             return False
 
         wait_for(is_cut)
+        assert statuses(door.exchange(_NEXT)) == [200]
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="descriptors are counted in /proc")

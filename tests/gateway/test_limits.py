@@ -69,6 +69,13 @@ def refused(call: Callable[[], Any]) -> OpenAIError:
     return error
 
 
+def made_by(limits: Limits, token: str | None = "a" * 64) -> int:
+    """
+    Return how many requests of a key are counted in this minute.
+    """
+    return limits._counts[token].requests.used(limits.clock()) if token in limits._counts else 0
+
+
 def once(limits: Limits, principal: Principal) -> None:
     """
     Make one request that ends at once.
@@ -98,8 +105,10 @@ def test_refused_requests_do_not_count(limits: Limits, clock: Clock) -> None:
     once(limits, key(rpm_limit=1))
     for _ in range(100):
         refused(lambda: once(limits, key(rpm_limit=1)))
+    assert made_by(limits) == 1
     clock.now += 61
     once(limits, key(rpm_limit=1))
+    assert made_by(limits) == 1
 
 
 def test_keys_do_not_share_limits(limits: Limits) -> None:
@@ -108,6 +117,7 @@ def test_keys_do_not_share_limits(limits: Limits) -> None:
     """
     once(limits, key(rpm_limit=1))
     once(limits, attrs.evolve(key(rpm_limit=1), token="b" * 64))
+    assert made_by(limits) == made_by(limits, "b" * 64) == 1
 
 
 def test_a_limit_of_zero_lets_nothing_through(limits: Limits) -> None:
@@ -116,8 +126,10 @@ def test_a_limit_of_zero_lets_nothing_through(limits: Limits) -> None:
     """
     refused(lambda: once(limits, key(rpm_limit=0)))
     refused(lambda: once(limits, key(metadata={"max_parallel_requests": 0})))
+    assert made_by(limits) == 0
     for _ in range(1000):
         once(limits, key())
+    assert made_by(limits) == 1000
 
 
 def test_the_master_key_is_not_limited(limits: Limits) -> None:
@@ -128,6 +140,7 @@ def test_the_master_key_is_not_limited(limits: Limits) -> None:
     once(limits, admin)
     limits.batch(admin, requests=10**9, tokens=10**12)()
     limits.download(admin, 0, "file-a")
+    assert made_by(limits, None) == 0
 
 
 def test_a_limit_that_is_lowered_counts_what_was_used_before(limits: Limits) -> None:
@@ -138,6 +151,7 @@ def test_a_limit_that_is_lowered_counts_what_was_used_before(limits: Limits) -> 
         once(limits, key(rpm_limit=10))
     refused(lambda: once(limits, key(rpm_limit=5)))
     once(limits, key(rpm_limit=6))
+    assert made_by(limits) == 6
 
 
 def test_requests_in_flight_are_bounded(limits: Limits) -> None:
@@ -166,6 +180,7 @@ def test_limits_of_metadata_that_are_none_do_not_count(limits: Limits, value: An
     principal = key(metadata={"max_parallel_requests": value, "max_file_downloads_per_minute": value})
     once(limits, principal)
     limits.download(principal, None, "file-a")
+    assert made_by(limits) == 1
 
 
 def test_a_batch_counts_its_lines(limits: Limits, clock: Clock) -> None:
@@ -216,7 +231,8 @@ def test_what_a_batch_counted_is_given_back(limits: Limits, clock: Clock) -> Non
     clock.now += 100
     give_back_late()
     limits.batch(principal, requests=10, tokens=5)
-    refused(lambda: limits.batch(principal, requests=1, tokens=5))
+    error = refused(lambda: limits.batch(principal, requests=1, tokens=5))
+    assert "0 are left" in error.message
 
 
 def test_lines_of_batches_and_requests_are_counted_apart(limits: Limits) -> None:

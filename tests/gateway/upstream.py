@@ -203,6 +203,9 @@ def upstream() -> Iterator[Upstream]:
         yield provider
 
 
+PRICES: Final = "      input_cost_per_token_batches: 0.001\n      output_cost_per_token_batches: 0.002\n"
+
+
 def config_of(*providers: Upstream, prices: str = "") -> str:
     """
     Return a configuration with an account at each of *providers*: ``one``, ``two`` and so on are their models.

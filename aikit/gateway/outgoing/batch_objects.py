@@ -9,22 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from aikit.types.batches import OpenAIBatch
+from aikit.types.batches import TIMES, OpenAIBatch
 from aikit.types.wire import NOTHING
 
 if TYPE_CHECKING:
     from aikit.gateway.registry.rows import BatchRow
 
-_TIMES: Final = (
-    "in_progress_at",
-    "expires_at",
-    "finalizing_at",
-    "completed_at",
-    "failed_at",
-    "expired_at",
-    "cancelling_at",
-    "cancelled_at",
-)
 _COST: Final = "aikit"
 _UNKNOWN: Final[Mapping[str, Any]] = {"cost": None, "cost_is_complete": False, "models": {}}
 
@@ -33,7 +23,7 @@ def body_of(batch: OpenAIBatch, row: BatchRow) -> dict[str, Any]:
     """
     Return *batch* as the registry keeps it: with the provider's ids, the caller's metadata, and the known cost.
     """
-    names = ("id", "endpoint", "model", "completion_window", "status", "created_at", *_TIMES)
+    names = ("id", "endpoint", "model", "completion_window", "status", "created_at", *TIMES)
     body: dict[str, Any] = {name: value for name in names if (value := getattr(batch, name)) is not None}
     body |= {"input_file_id": batch.input_file_id, "request_counts": attrs.asdict(batch.request_counts)}
     files = {"output_file_id": batch.output_file_id, "error_file_id": batch.error_file_id, "usage": batch.usage}
@@ -56,7 +46,7 @@ def batch_object(row: BatchRow) -> dict[str, Any]:
     Return the Batch object of *row*, as its owner gets it; of the provider's own fields none is shown.
     """
     body, cost = row.body, row.body.get(_COST, _UNKNOWN)
-    names: dict[str, Any] = {name: body.get(name) for name in _TIMES}
+    names: dict[str, Any] = {name: body.get(name) for name in TIMES}
     usage = cost.get("usage") or body.get("usage") or NOTHING
     return {
         "id": row.id,

@@ -400,4 +400,5 @@ def test_the_boundary_may_be_quoted_in_the_header(spool: Spool) -> None:
     """
     content_type = f'multipart/form-data; boundary="{BOUNDARY}"'
     request = request_of(pieces(form(_BATCH, file(_GOOD)), 99), content_type)
-    asyncio.run(receive(spool, request)).__exit__(None, None, None)
+    with asyncio.run(receive(spool, request)) as spooled:
+        assert spooled.path.read_bytes() == _GOOD

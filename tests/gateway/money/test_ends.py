@@ -6,40 +6,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from aikit.gateway.registry.rows import BatchRow
 from aikit.types.errors import OpenAIError
-from tests.gateway.batch_house import House, house, lines
-from tests.gateway.upstream import Upstream, config_of, upstream
+from tests.gateway.batch_house import House
+from tests.gateway.upstream import Upstream
 
-_PRICES = "      input_cost_per_token_batches: 0.001\n      output_cost_per_token_batches: 0.002\n"
 _HALF = {"total": 2, "completed": 1, "failed": 1}
-
-
-@pytest.fixture
-def one() -> Iterator[Upstream]:
-    """A provider."""
-    with upstream() as provider:
-        yield provider
-
-
-@pytest.fixture
-def home(one: Upstream, tmp_path: Path) -> Iterator[House]:
-    """A gateway before it, that knows its prices."""
-    with house(tmp_path, config_of(one, prices=_PRICES), max_retries=0) as opened:
-        yield opened
-
-
-def _created(home: House, client: Any = None) -> BatchRow:
-    answer = home.create(home.file(lines(model="gpt-4o-mini"), client), client)
-    assert answer.status == 200, answer.body
-    return home.row(answer.json["id"])
 
 
 @pytest.mark.parametrize("status", ["completed", "expired", "cancelled"])
@@ -48,7 +23,7 @@ def test_an_error_file_that_is_named_late_is_its_owners(home: House, one: Upstre
     A batch with failed lines is not booked before its error file is named, since nobody asks for it afterwards.
     """
     client = home.key()
-    row = _created(home, client)
+    row = home.created(client)
     one.finish(str(row.upstream_id), status, request_counts=_HALF, error_file_id=None)
     home.gateway.poller.speed = 10.0
     home.poll(lambda: home.row(row.id).status == status)
@@ -69,7 +44,7 @@ def test_an_error_file_that_is_never_named_holds_up_no_booking(home: House, one:
     """
     Some providers put failed lines into the output.
     """
-    row = _created(home)
+    row = home.created()
     long_ago = int(time.time()) - 121
     one.finish(str(row.upstream_id), request_counts=_HALF, error_file_id=None, completed_at=long_ago)
     home.poll(lambda: home.row(row.id).is_booked)
@@ -80,7 +55,7 @@ def test_an_end_that_a_request_saw_first_is_booked_at_once(home: House, one: Ups
     """
     The poller, which was told before that the batch is under way, does not put its next look off by minutes.
     """
-    row = _created(home)
+    row = home.created()
     home.gateway.clock = lambda: time.time() + 10_000
     home.gateway.poller.speed = 1.0
 
@@ -101,7 +76,7 @@ def test_answers_of_a_batch_that_took_days_are_asked_for_again(home: House, one:
     """
     The two days after which they are given up begin with its end: some providers let a batch wait for three.
     """
-    row = _created(home)
+    row = home.created()
     home.gateway.clock = lambda: time.time() + 3 * 86_400.0
     one.finish(str(row.upstream_id), completed_at=int(home.gateway.clock()))
     one.refuses = lambda _, path: 400 if path.endswith("/content") else None
@@ -117,7 +92,7 @@ def test_an_account_is_left_alone_for_minutes_at_most(home: House, wanted: str) 
     """
     Whatever it asks for, and after any number of failures: what it has is to be booked once it can be asked again.
     """
-    row = _created(home)
+    row = home.created()
     error = OpenAIError(message="no", status=429, headers={"retry-after": wanted})
     poller = home.gateway.poller
     poller.speed = 1.0

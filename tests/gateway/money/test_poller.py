@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,30 +15,9 @@ import pytest
 from aikit.gateway.registry.keys import hash_of
 from aikit.gateway.registry.rows import BatchRow
 from tests.gateway.batch_house import ENDPOINT, House, house, lines
-from tests.gateway.upstream import Upstream, answers, config_of, upstream
+from tests.gateway.upstream import PRICES, Upstream, answers, config_of, upstream
 
-_PRICES = "      input_cost_per_token_batches: 0.001\n      output_cost_per_token_batches: 0.002\n"
 _COST = Decimal("0.02")  # of one answer: 10 tokens in, 5 out
-
-
-@pytest.fixture
-def one() -> Iterator[Upstream]:
-    """A provider."""
-    with upstream() as provider:
-        yield provider
-
-
-@pytest.fixture
-def home(one: Upstream, tmp_path: Path) -> Iterator[House]:
-    """A gateway before it, that knows its prices."""
-    with house(tmp_path, config_of(one, prices=_PRICES), max_retries=0) as opened:
-        yield opened
-
-
-def _created(home: House, client: Any = None) -> BatchRow:
-    answer = home.create(home.file(lines(model="gpt-4o-mini"), client), client)
-    assert answer.status == 200, answer.body
-    return home.row(answer.json["id"])
 
 
 def test_the_end_is_booked_without_anybody_asking(home: House, one: Upstream) -> None:
@@ -47,7 +25,7 @@ def test_the_end_is_booked_without_anybody_asking(home: House, one: Upstream) ->
     With the cost by the prices of the account, on the batch, in the books and on the key; the output is fetched once.
     """
     client = home.key(max_budget=10, alias="team")
-    row = _created(home, client)
+    row = home.created(client)
     one.finish(str(row.upstream_id))
     home.poll(lambda: home.row(row.id).is_booked)
     batch = client.get(f"/v1/batches/{row.id}").json
@@ -74,7 +52,7 @@ def test_fifty_readers_at_once_book_it_once(home: House, one: Upstream) -> None:
     """
     All are answered, and the output is fetched once.
     """
-    row = _created(home)
+    row = home.created()
 
     async def run() -> list[Any]:
         async with home.polling():
@@ -94,7 +72,7 @@ def test_an_unknown_price_is_null_and_a_warning(one: Upstream, tmp_path: Path) -
     Never 0; tokens are told, and nothing of where the gateway keeps its prices.
     """
     with house(tmp_path, config_of(one)) as home:
-        row = _created(home)
+        row = home.created()
         one.finish(str(row.upstream_id), output_file_id="file-made-up")
         one.files["file-made-up"] = answers(2, "some-new-model")
         home.poll(lambda: home.row(row.id).is_booked)
@@ -124,7 +102,7 @@ def test_every_end_is_booked(
     """
     Rows that were answered are paid for, whatever became of the others; where all failed it costs nothing.
     """
-    row = _created(home)
+    row = home.created()
     told = dict(zip(("total", "completed", "failed"), counts, strict=True))
     one.finish(str(row.upstream_id), status, request_counts=told)
     home.poll(lambda: home.row(row.id).is_booked)
@@ -139,7 +117,7 @@ def test_why_a_batch_failed_is_told_with_the_gateways_ids(home: House, one: Upst
     """
     The provider names its own ids in its words.
     """
-    row = _created(home)
+    row = home.created()
     upstream_file = one.batches[str(row.upstream_id)]["input_file_id"]
     problem = {"code": "x", "line": 3, "message": f"File {upstream_file} of {row.upstream_id} is bad", "param": None}
     counts = {"total": 0, "completed": 0, "failed": 0}
@@ -153,7 +131,7 @@ def test_output_that_is_named_late_is_waited_for(home: House, one: Upstream) -> 
     """
     A batch that is completed and has no file yet is not booked at 0.
     """
-    row = _created(home)
+    row = home.created()
     one.finish(str(row.upstream_id), output_file_id=None)
     del one.batches[str(row.upstream_id)]["output_file_id"]
     home.poll(lambda: home.row(row.id).status == "completed")
@@ -169,8 +147,8 @@ def test_a_provider_that_fails_stops_no_other(one: Upstream, tmp_path: Path) -> 
     """
     Its batches wait, for longer from time to time, and are booked when it is there again.
     """
-    with upstream() as two, house(tmp_path, config_of(one, two, prices=_PRICES), max_retries=0, speed=20.0) as home:
-        broken = [_created(home) for _ in range(20)]
+    with upstream() as two, house(tmp_path, config_of(one, two, prices=PRICES), max_retries=0, speed=20.0) as home:
+        broken = [home.created() for _ in range(20)]
         file_id = home.file(lines(model="gpt-4o"), account="two")
         good = home.row(home.create(file_id).json["id"])
         for row in broken:
@@ -190,7 +168,7 @@ def test_one_batch_that_cannot_be_read_stops_no_other(home: House, one: Upstream
     """
     Nonsense, a 404, and an output that is gone: all others are booked.
     """
-    rows = [_created(home) for _ in range(4)]
+    rows = [home.created() for _ in range(4)]
     one.batches[str(rows[0].upstream_id)] = {"object": "nonsense"}
     del one.batches[str(rows[1].upstream_id)]
     one.finish(str(rows[2].upstream_id))
@@ -204,7 +182,7 @@ def test_a_batch_that_its_provider_forgot_is_given_up(home: House, one: Upstream
     """
     After days it counts as expired, at a cost that is not known, and its estimate is held no more.
     """
-    row = _created(home)
+    row = home.created()
     one.batches.clear()
     home.gateway.clock = lambda: row.created_at + 3 * 86_400.0
     home.poll(lambda: home.row(row.id).is_booked)
@@ -264,7 +242,7 @@ def test_a_batch_that_its_provider_fails_at_holds_up_no_other(home: House, one: 
     """
     Answers that cannot be fetched are a failure of the provider each time, and all others are booked in between.
     """
-    rows = [_created(home) for _ in range(5)]
+    rows = [home.created() for _ in range(5)]
     for row in rows:
         one.finish(str(row.upstream_id))
     broken = f"/v1/files/file-out-{rows[0].upstream_id}/content"
@@ -277,8 +255,8 @@ def test_an_account_that_is_configured_no_more_is_waited_for(one: Upstream, tmp_
     """
     What it has is told from the registry, and after days it is booked at an unknown cost.
     """
-    with house(tmp_path, config_of(one, prices=_PRICES)) as home:
-        over, row = _created(home), _created(home)
+    with house(tmp_path, config_of(one, prices=PRICES)) as home:
+        over, row = home.created(), home.created()
         one.finish(str(over.upstream_id))
         home.poll(lambda: home.row(over.id).is_booked)
     with upstream() as two, house(tmp_path, config_of(one, two).replace(": one", ": renamed")) as home:
@@ -295,7 +273,7 @@ def test_a_lease_is_kept_while_answers_come(home: House, one: Upstream, monkeypa
     However long that takes, no other process fetches them meanwhile.
     """
     monkeypatch.setattr("aikit.gateway.money.poller._LEASE_S", 0.3)
-    row = _created(home)
+    row = home.created()
     one.finish(str(row.upstream_id))
     batches = home.gateway.registry.batches
     stolen: list[Any] = []

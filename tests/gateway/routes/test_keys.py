@@ -209,6 +209,7 @@ def test_bodies_that_are_none_are_refused(admin: Asgi, body: Any) -> None:
     What is no object, too large or has huge lists is refused with a sentence.
     """
     told(admin.post("/key/generate", body), 413 if len(str(body)) > 1_048_576 else 400)
+    assert admin.get("/key/list").json["total_count"] == 0
 
 
 @pytest.mark.parametrize("alias", ["'; DROP TABLE keys; --", "../../x", "键 %s {0}", "x" * 256, "a/b?c=d&e"])
@@ -250,7 +251,9 @@ def test_a_deletion_names_keys(admin: Asgi, body: Any) -> None:
     """
     What names none, or something else, deletes nothing.
     """
+    key = made(admin)["key"]
     told(admin.post("/key/delete", body), 400)
+    assert works(admin, key)
 
 
 def test_a_key_gets_another_secret(admin: Asgi) -> None:
