@@ -5,11 +5,13 @@ Below the transport: ``requests``' adapter and ``urllib3``'s connections, made t
 from __future__ import annotations
 
 import http.client
+import os
 import re
 import socket
+import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any, Final
 
@@ -117,6 +119,15 @@ class Exchange:
             timer.start()
         except RuntimeError:  # the interpreter is ending: there is no time to be kind
             self._cut_off()
+
+    def reset_when_closed(self) -> None:
+        """
+        Have the peer learn at once that the connection is closed, also while it waits for room to send.
+        """
+        with self._lock, suppress(OSError):
+            if self.sock is not None:
+                kind = "hh" if os.name == "nt" else "ii"
+                socket.socket.setsockopt(self.sock, socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(kind, 1, 0))
 
     def _cut_off(self) -> None:
         with self._lock:

@@ -232,8 +232,10 @@ class _Reading:
         finally:
             exchange.is_held = not is_over
             if is_over:
-                _release(receiver.raw)
+                _release(receiver.raw, exchange)
         if exchange.is_cut:  # what ends with the connection would pass for whole
+            exchange.is_held = False
+            _release(receiver.raw, exchange)
             raise exchange.context.stopped()
         return Response(
             status=receiver.status,
@@ -262,15 +264,19 @@ class _Reading:
         Let go of the connection.
         """
         self.pieces.close()
-        _release(self.receiver.raw)
+        _release(self.receiver.raw, self.receiver.exchange)
         self.receiver.exchange.detach()
 
 
-def _release(raw: Any) -> None:
+def _release(raw: Any, exchange: Exchange) -> None:
     """
     Give the connection back if the response was read to its very end, else close it: the rest is of no use to others.
+
+    One that was cut off looks as if it had been read to its end; left open, its server would go on waiting to send.
     """
-    if not raw.closed:
+    if exchange.is_cut:
+        exchange.reset_when_closed()
+    if exchange.is_cut or not raw.closed:
         raw.close()
     raw.release_conn()
 
