@@ -16,12 +16,18 @@ from aikit.validation.problems import excerpt
 _CHAT: Final = "/v1/chat/completions"
 _RESPONSES: Final = "/v1/responses"
 _EMBEDDINGS: Final = "/v1/embeddings"
+_INSTRUCTING: Final = ("system", "developer")
 _SEARCHED_MAX: Final = 100_000
 _KEYS: Final = (str, int, float, type(None))  # json makes strings of them: logit_bias has numbers
 
 
 def chat_line(
-    messages: str | Sequence[Mapping[str, Any]], *, model: str, custom_id: str | None = None, **body: Any
+    messages: str | Sequence[Mapping[str, Any]],
+    *,
+    model: str,
+    system: str | None = None,
+    custom_id: str | None = None,
+    **body: Any,
 ) -> dict[str, Any]:
     """
     Return the batch line of a chat completion.
@@ -31,31 +37,43 @@ def chat_line(
 
         model: The model asked.
 
+        system: Instructions, as a system message in front of *messages*, which then has none of its own.
+
         custom_id: Identifies the line among the results; without one, it is derived from the content, see `stable_id`.
 
         body: Further parameters of the request, for example ``max_completion_tokens=200``.
 
     Raises:
         TypeError: An argument has another type, or the content cannot be JSON.
-        ValueError: An argument is empty, or the content cannot be JSON; the message names the place. Raised by the
-            lines that `write` is given, it becomes the problem of its line.
+        ValueError: An argument is empty, *messages* has instructions beside *system*, or the content cannot be JSON;
+            the message names the place. Raised by the lines that `write` is given, it becomes the problem of its line.
     """
     # https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
-    given = [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
-    return _line(_CHAT, {"model": model, "messages": _require_list("messages", given)} | body, custom_id)
+    given = (
+        [{"role": "user", "content": messages}] if isinstance(messages, str) else _require_list("messages", messages)
+    )
+    if system is not None:
+        given = [_system_message(system, given), *given]
+    return _line(_CHAT, {"model": model, "messages": given} | body, custom_id)
 
 
 def response_line(
     input: str | Sequence[Mapping[str, Any]],  # noqa: A002  the field's name on the wire
     *,
     model: str,
+    instructions: str | None = None,
     custom_id: str | None = None,
     **body: Any,
 ) -> dict[str, Any]:
     """
     Return the batch line of a response; the arguments are those of `chat_line`, but for *input*, a text or its items.
+
+    *instructions* are what *system* is there; no item of *input* is in their way.
     """
     given = input if isinstance(input, str) else _require_list("input", input)
+    if instructions is not None:
+        _require_text("instructions", instructions)
+        body["instructions"] = instructions
     return _line(_RESPONSES, {"model": model, "input": given} | body, custom_id)
 
 
@@ -99,6 +117,13 @@ def _line(url: str, body: dict[str, Any], custom_id: str | None) -> dict[str, An
         custom_id = stable_id(url, body)
     _require_text("custom_id", custom_id)
     return {"custom_id": custom_id, "method": "POST", "url": url, "body": body}
+
+
+def _system_message(system: Any, messages: Sequence[Any]) -> dict[str, str]:
+    _require_text("system", system)
+    if any(isinstance(message, Mapping) and message.get("role") in _INSTRUCTING for message in messages):
+        raise ValueError("messages has a system or developer message of its own; leave that out, or leave out system")
+    return {"role": "system", "content": system}
 
 
 def _require_text(name: str, value: Any) -> None:

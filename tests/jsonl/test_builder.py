@@ -40,6 +40,46 @@ def test_chat_line_is_a_request() -> None:
 
 
 @pytest.mark.parametrize(
+    "messages", ["Hi", [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]]
+)
+def test_system_is_the_first_message(messages: Any) -> None:
+    """
+    Instructions stand in front of a text and of a conversation, and lead to another id than none.
+    """
+    line = chat_line(messages, model="m", system="Be kind.")
+    following = chat_line(messages, model="m")
+    told = {"role": "system", "content": "Be kind."}
+    assert line["body"] == {"model": "m", "messages": [told, *following["body"]["messages"]]}
+    assert line["custom_id"] != following["custom_id"]
+    assert chat_line(messages, model="m", system=None) == following
+    assert errors_of("batch", json.dumps(line).encode() + b"\n") == []
+
+
+@pytest.mark.parametrize("role", ["system", "developer"])
+def test_instructions_are_given_once(role: str) -> None:
+    """
+    Where the conversation has instructions, *system* would be a second: which of them counts is not guessed.
+    """
+    messages = [{"role": "user", "content": "Hi"}, {"role": role, "content": "Be kind."}]
+    with pytest.raises(ValueError, match="has a system or developer message of its own"):
+        chat_line(messages, model="m", system="Be brief.")
+
+
+def test_instructions_of_a_response_are_a_parameter() -> None:
+    """
+    Responses take instructions beside their input, as a text that is not empty.
+    """
+    assert response_line("Hi", model="m", instructions="Be kind.")["body"] == {
+        "model": "m",
+        "input": "Hi",
+        "instructions": "Be kind.",
+    }
+    assert response_line("Hi", model="m", instructions=None)["body"] == {"model": "m", "input": "Hi"}
+    with pytest.raises(ValueError, match="instructions must not be empty"):
+        response_line("Hi", model="m", instructions="")
+
+
+@pytest.mark.parametrize(
     ("make", "url", "given"),
     [
         (response_line, "/v1/responses", "Hi"),
@@ -107,6 +147,8 @@ def test_ids_differ_exactly_when_contents_do(one: dict[str, Any], other: dict[st
         ({"messages": "Hi", "model": ""}, ValueError, "model must not be empty"),
         ({"messages": "Hi", "model": "m", "custom_id": ""}, ValueError, "custom_id must not be empty"),
         ({"messages": "Hi", "model": "m", "custom_id": 5}, TypeError, "custom_id must be a string, not int"),
+        ({"messages": "Hi", "model": "m", "system": ""}, ValueError, "system must not be empty"),
+        ({"messages": "Hi", "model": "m", "system": ["x"]}, TypeError, "system must be a string, not list"),
         ({"messages": "Hi", "model": "m", "seed": b""}, TypeError, "'body.seed' is bytes"),
         ({"messages": "Hi", "model": "m", "top_p": float("nan")}, ValueError, "'body.top_p' is nan"),
     ],
