@@ -5,7 +5,7 @@ The check of files, uploads and batches before the first byte is sent.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aikit.http.context import CallContext
 from aikit.http.sources import PathSource, Source, has_slices
@@ -18,9 +18,6 @@ from aikit.validation.problems import Problems
 
 if TYPE_CHECKING:
     from aikit.validation.lines import LineRules
-
-_TEXT_EXTENSIONS: Final = ("", ".json", ".ndjson", ".txt")
-"""Extensions that JSONL files often have by mistake; their lines are checked, too."""
 
 
 def no_line_rules(problems: Problems) -> None:
@@ -44,7 +41,8 @@ def check_file(
     Return all problems for which a provider would refuse *source*; empty when there is none.
 
     Args:
-        source: Already resolved; the content of one that is not replayable, or was checked before, is not checked.
+        source: Already resolved; the content of one that is not replayable, was checked before, or has a name that
+            does not fit *purpose*, is not checked.
 
         purpose: The purpose of the upload.
 
@@ -185,9 +183,7 @@ def _check_content(
 
 
 def _has_lines_to_check(name: str, purpose: str, limits: Limits) -> bool:
-    if purpose not in limits.checked_purposes:
-        return False
-    return _extension_problem(name, purpose, limits) is None or _extension(name) in _TEXT_EXTENSIONS
+    return purpose in limits.checked_purposes and _extension_problem(name, purpose, limits) is None
 
 
 def _name_problem(name: str) -> OpenAIError | None:

@@ -162,11 +162,13 @@ def test_name_that_does_not_fit_the_purpose_is_refused(name: str, purpose: str, 
 
 
 @pytest.mark.parametrize("name", ["in.txt", "in.json", "in.ndjson", "in"])
-def test_lines_under_a_nearly_right_name_are_checked_too(name: str) -> None:
+def test_wrong_name_is_told_before_any_line_is(name: str) -> None:
     """
-    JSONL with another text extension shows the problems of its lines along with that of its name.
+    What is not named as JSONL is mostly none, so that its name is the one problem and not a hundred of its lines.
     """
-    assert _codes(_checked(b"{}\n", "batch", name)) == ["invalid_extension", *["missing_required_parameter"] * 4]
+    source = _OddSource(name=name, size_bytes=200, opened=lambda: pytest.fail("it was read"))
+    assert _codes(check_file(source, "batch", _OPENAI)) == ["invalid_extension"]
+    assert _codes(_checked(b"Dear all,\n" * 200, "batch", name)) == ["invalid_extension"]
 
 
 @pytest.mark.parametrize("name", ["a\nb.txt", "a\0b", "\x7f", "\x1b[31m", "..", "a/", "a\\", "."])
@@ -251,10 +253,9 @@ def test_all_problems_are_told_at_once() -> None:
     Name, size and lines are all reported in one go, the file's problems first.
     """
     content = _jsonl(_batch_line(1), _batch_line(1), {"custom_id": "a"}) + b"{"
-    source = _OddSource(name="é" * 150 + ".txt", size_bytes=2**40, opened=lambda: io.BytesIO(content))
+    source = _OddSource(name="é" * 150 + ".jsonl", size_bytes=2**40, opened=lambda: io.BytesIO(content))
     assert [(error.code, error.line) for error in check_file(source, "batch", _OPENAI)] == [
         ("invalid_filename", None),
-        ("invalid_extension", None),
         ("file_too_large", None),
         ("duplicate_custom_id", 2),
         ("missing_required_parameter", 3),

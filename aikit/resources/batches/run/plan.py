@@ -177,7 +177,7 @@ def _check(source: Source, limits: Limits, on_read: OnRead, line_rules: MakeLine
     for error in check_file(source, "batch", attrs.evolve(unbounded, checked_purposes=())):
         problems.add(error)
     rules = BatchRules(unbounded, problems)  # of all lines, so that no custom_id is in two parts
-    if source.size_bytes:
+    if source.size_bytes and not problems.count:
         with closing(source.open()) as reader:
             try:
                 check_lines("batch", reader, unbounded, problems, on_read, rules=rules, own=line_rules(problems))
