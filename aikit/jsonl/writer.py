@@ -39,7 +39,7 @@ class Written:
     bytes: int
 
 
-def write(path: str | os.PathLike[str], lines: Iterable[Mapping[str, Any]]) -> Written:
+def write(path: str | os.PathLike[str], lines: Iterable[Mapping[str, Any] | str | bytes]) -> Written:
     """
     Write batch lines to *path* as they are generated; the file appears, or is replaced, when it is complete.
 
@@ -51,7 +51,7 @@ def write(path: str | os.PathLike[str], lines: Iterable[Mapping[str, Any]]) -> W
         path: The file; its folder must exist.
 
         lines: What `chat_line` and its like return, or requests as they are: ``custom_id``, ``method``, ``url``,
-            ``body``. A generator is never held as a whole.
+            ``body``. A line that is text already is written unchanged. A generator is never held as a whole.
 
     Raises:
         TypeError: *path* is no path, or *lines* cannot be iterated over.
@@ -108,7 +108,7 @@ def _blocks(lines: Iterator[bytes]) -> Iterator[tuple[bytearray, int]]:
         yield block, ended
 
 
-def _encode(lines: Iterable[Mapping[str, Any]], problems: Problems) -> Iterator[bytes]:
+def _encode(lines: Iterable[Mapping[str, Any] | str | bytes], problems: Problems) -> Iterator[bytes]:
     """
     Yield each line with its newline; after the first problem none, but search for more problems.
     """
@@ -116,7 +116,8 @@ def _encode(lines: Iterable[Mapping[str, Any]], problems: Problems) -> Iterator[
     remaining = iter(lines)
     for number in itertools.count(1):
         try:
-            encoded = encode_line(_complete(next(remaining), ids))
+            line = next(remaining)
+            encoded = _encode_text(line) if isinstance(line, str | bytes) else encode_line(_complete(line, ids))
         except StopIteration:
             return
         except UnfitError as error:  # of a line, or of what makes the lines, which ends with that
@@ -124,6 +125,17 @@ def _encode(lines: Iterable[Mapping[str, Any]], problems: Problems) -> Iterator[
         else:
             if not problems.count:
                 yield encoded
+
+
+def _encode_text(line: str | bytes) -> bytes:
+    try:
+        encoded = line.encode() if isinstance(line, str) else line
+    except UnicodeEncodeError:
+        raise UnfitError("invalid_encoding", "The line has a lone surrogate, which UTF-8 cannot carry.") from None
+    encoded = encoded.removesuffix(b"\n").removesuffix(b"\r")
+    if b"\n" in encoded:
+        raise UnfitError("invalid_json_line", "The text is more than one line; give each line by itself.")
+    return encoded + b"\n"
 
 
 def _complete(line: Any, ids: DiskCounter) -> dict[str, Any]:

@@ -1,0 +1,138 @@
+"""
+What a run is given: a file of lines, or lines that are written to one first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import attrs
+
+from aikit.billing.prices import Prices
+from aikit.http.context import CallContext
+from aikit.jsonl.writer import write
+from aikit.resources.arguments import require_path
+from aikit.resources.batches.rows.write import write_csv, write_jsonl
+from aikit.types.batch_rows import OpenAIBatchRow
+
+T = TypeVar("T")
+
+
+class RunInput(Protocol):
+    """
+    What a run answers, and how its rows are written.
+    """
+
+    @property
+    def path(self) -> Path | None:
+        """The caller's own file, by which an earlier run of it is found; ``None`` where there is none."""
+        ...
+
+    def make_lines(self, make_folder: Callable[[], Path], context: CallContext) -> Path:
+        """
+        Return the path of a file of batch lines, the same byte for byte whenever the input and the options are.
+
+        Args:
+            make_folder: Makes a private folder, the same when it is called again, for files that are needed until the
+                rows are written or read.
+
+            context: Tells when to stop, and is told how far it has come.
+
+        Raises:
+            OpenAIError: The input cannot be read; or *Rejected*, with all its problems.
+        """
+        ...
+
+    def write_rows(self, rows: Iterable[OpenAIBatchRow], target: Path, prices: Prices) -> int:
+        """
+        Write *rows*, one for each line of `make_lines` in that order, to the file at *target*; return how many.
+
+        Raises:
+            OpenAIError: It cannot be written (code ``"unwritable_file"``).
+        """
+        ...
+
+
+@attrs.frozen
+class LinesFile:
+    """
+    A file of batch lines.
+    """
+
+    path: Path
+
+    def make_lines(self, make_folder: Callable[[], Path], context: CallContext) -> Path:  # noqa: ARG002  they are there
+        """
+        Return the absolute path of the file.
+        """
+        return self.path.resolve()
+
+    def write_rows(self, rows: Iterable[OpenAIBatchRow], target: Path, prices: Prices) -> int:  # noqa: ARG002  as told
+        """
+        Write *rows* to the file at *target*.
+        """
+        return write_rows(rows, target)
+
+
+@attrs.frozen
+class Lines:
+    """
+    Batch lines, each a mapping or text, taken once and as they are needed.
+    """
+
+    lines: Iterable[Mapping[str, Any] | str | bytes]
+    path: None = None
+
+    def make_lines(self, make_folder: Callable[[], Path], context: CallContext) -> Path:
+        """
+        Write the lines to a file, and return its path.
+        """
+        return write(make_folder() / "lines.jsonl", stoppable(self.lines, context)).path
+
+    def write_rows(self, rows: Iterable[OpenAIBatchRow], target: Path, prices: Prices) -> int:  # noqa: ARG002  as told
+        """
+        Write *rows* to the file at *target*.
+        """
+        return write_rows(rows, target)
+
+
+def input_of(value: Any) -> RunInput:
+    """
+    Return what *value* stands for: the path of a file, or an iterable of lines.
+
+    Raises:
+        TypeError: It is neither.
+        ValueError: It is an empty path.
+    """
+    if isinstance(value, str | os.PathLike):
+        return LinesFile(Path(require_path("input", value)))
+    if isinstance(value, bytes | bytearray | memoryview | Mapping) or not isinstance(value, Iterable):
+        raise TypeError(f"input must be a path, or an iterable of lines, not {type(value).__name__}")
+    return Lines(value)
+
+
+def stoppable(values: Iterable[T], context: CallContext) -> Iterator[T]:
+    """
+    Yield *values* until the call is cancelled.
+    """
+    for value in values:
+        context.raise_if_cancelled()
+        yield value
+
+
+def write_rows(rows: Iterable[OpenAIBatchRow], path: Path) -> int:
+    """
+    Write *rows* to the file at *path*, as comma-separated values if its name says so, else as JSON lines.
+
+    Returns:
+        How many.
+
+    Raises:
+        OpenAIError: It cannot be written (code ``"unwritable_file"``).
+    """
+    if path.suffix.lower() == ".csv":
+        return write_csv(rows, path, escape_formulas=True)
+    return write_jsonl(rows, path)
