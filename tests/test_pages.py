@@ -13,7 +13,7 @@ import pytest
 import aikit
 
 _ROOT: Final = Path(aikit.__file__).parent
-_PAGES: Final = sorted(_ROOT.rglob("README.md"))
+_PAGES: Final = sorted(page for page in _ROOT.rglob("README.md") if page.parent.name != "docs")
 _NAMED: Final = re.compile(r"`(?:[a-z_]+/)*([a-z_]+\.(?:py|json))`")
 
 

@@ -1,25 +1,57 @@
 """
-What the README shows is what happens.
+What the README and the pages of aikit/docs show is what happens, in a file and typed into Python, again and again.
 """
 
 from __future__ import annotations
 
+import code
 import contextlib
 import io
+import itertools
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
-README = Path(__file__).parent.parent / "README.md"
-BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+import aikit
+
+_ROOT: Final = Path(aikit.__file__).parents[1]
+_README: Final = _ROOT / "README.md"
+_DOCS: Final = _ROOT / "aikit" / "docs"
+_PAGES: Final = [_README, *sorted(_DOCS.glob("*.md"))]
+_BLOCK: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
+_HEADING: Final = re.compile(r"^#+ (.*)$", re.MULTILINE)
+_each_page: Final = pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.relative_to(_ROOT).as_posix())
 
 
-def blocks() -> list[tuple[str, str]]:
+def blocks(page: Path = _README) -> list[tuple[str, str]]:
     """
     Return language and text of each fenced block.
     """
-    return BLOCK.findall(README.read_text("utf-8"))
+    return _BLOCK.findall(page.read_text("utf-8").replace("sk-…", "sk-1"))
+
+
+def _snippets(page: Path) -> Iterator[tuple[str, str | None]]:
+    """
+    Walk over the Python blocks of *page*, each with what is printed by it, if the page shows that.
+    """
+    found = blocks(page)
+    for (language, text), (following, printed) in itertools.pairwise([*found, ("", "")]):
+        if language == "python":
+            yield text, printed if following == "text" else None
+
+
+@pytest.fixture(autouse=True)
+def _a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run what a page shows in an empty folder, with an empty home."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AIKIT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
 
 
 def test_the_first_two_blocks_are_the_two_commands() -> None:
@@ -33,20 +65,113 @@ def test_the_first_two_blocks_are_the_two_commands() -> None:
     assert [first[1].count("\n"), second[1].count("\n")] == [1, 1]
 
 
-def test_python_blocks_print_what_the_readme_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@_each_page
+def test_a_pages_snippets_print_what_it_says(page: Path) -> None:
     """
-    All Python blocks run in order on the embedded provider, and the text blocks after them are their output.
+    All Python blocks of a page run in order, on the embedded provider; the text blocks after them are their output.
+
+    So it is in the same folder a second time.
     """
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("AIKIT_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
-    namespace: dict[str, object] = {}
-    found = blocks()
-    for (language, text), (following, expected) in zip(found, [*found[1:], ("", "")], strict=True):
-        if language != "python":
+    for _ in range(2):
+        namespace: dict[str, object] = {"__name__": "__main__"}
+        for text, expected in _snippets(page):
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(compile(text, str(page), "exec"), namespace)  # noqa: S102  our own page
+            assert expected is None or printed.getvalue() == expected
+
+
+@_each_page
+def test_a_pages_snippets_can_be_typed(page: Path) -> None:
+    """
+    Python's own prompt takes every block line by line, twice: none of its functions has an empty line, each ends so.
+    """
+    for _ in range(2):
+        console = _Console()
+        for text, expected in _snippets(page):
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                is_open = [console.push(line) for line in text.splitlines()][-1]
+                if is_open:
+                    console.push("")
+            assert expected is None or printed.getvalue() == expected
+
+
+class _Console(code.InteractiveConsole):
+    """
+    Python's prompt; what goes wrong at it goes wrong here.
+    """
+
+    def runcode(self, code: object) -> None:
+        """
+        Run *code* as the prompt does, without showing the values of its expressions.
+        """
+        hook, sys.displayhook = sys.displayhook, lambda _: None
+        try:
+            exec(code, self.locals)  # type: ignore[arg-type]  # noqa: S102  our own page
+        finally:
+            sys.displayhook = hook
+
+    def showsyntaxerror(self, *_: object, **__: object) -> None:
+        """
+        Raise what was typed wrongly.
+        """
+        raise  # noqa: PLE0704  within an except clause of the standard library
+
+
+@pytest.mark.slow
+def test_python_itself_takes_what_is_typed(tmp_path: Path) -> None:
+    """
+    ``python -i`` takes the README and all pages, twice, and tells of no error.
+    """
+    typed = "import os, sys; sys.displayhook = lambda value: None\n"
+    printed = ""
+    for page in [page for page in _PAGES for _ in range(2)]:
+        folder = tmp_path / page.relative_to(_ROOT)
+        folder.mkdir(parents=True, exist_ok=True)
+        typed += f"os.environ['AIKIT_HOME'] = {str(folder / 'home')!r}; os.chdir({str(folder)!r})\n"
+        for text, expected in _snippets(page):
+            typed += f"{text}\n" if expected is None else f'print("<<<")\n{text}\nprint(">>>")\n'
+            printed += "" if expected is None else f"<<<\n{expected}>>>\n"
+    done = subprocess.run(
+        [sys.executable, "-i", "-q"], input=typed, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert "Error" not in done.stderr
+    assert "".join(re.findall(r"<<<\n.*?>>>\n", done.stdout, re.DOTALL)) == printed
+
+
+def _anchors(page: Path) -> set[str]:
+    return {
+        re.sub(r"[^\w\- ]", "", title).lower().replace(" ", "-") for title in _HEADING.findall(page.read_text("utf-8"))
+    }
+
+
+@_each_page
+def test_links_lead_somewhere(page: Path) -> None:
+    """
+    Each link of a page leads to a file that is there, to a heading in it; a page of the package to nothing outside.
+    """
+    for link in _LINK.findall(re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)):
+        if "://" in link:
             continue
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(compile(text.replace("sk-…", "sk-1"), str(README), "exec"), namespace)  # noqa: S102  our own README
-        if following == "text":
-            assert printed.getvalue() == expected
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        assert target.is_file(), link
+        assert not anchor or anchor in _anchors(target), link
+        assert page is _README or target.is_relative_to(_ROOT / "aikit"), link
+
+
+def test_the_readme_and_the_list_of_pages_name_each_page() -> None:
+    """
+    No page is hidden: the README links to each, and so does the list of them.
+    """
+    names = {page.name for page in _DOCS.glob("*.md")}
+    assert {Path(link).name for link in _LINK.findall(_README.read_text("utf-8")) if "aikit/docs/" in link} == names
+    assert set(_LINK.findall((_DOCS / "README.md").read_text("utf-8"))) == names - {"README.md"}
+
+
+def test_the_readme_is_read_in_one_go() -> None:
+    """
+    What is not for everybody has a page.
+    """
+    assert len(_README.read_text("utf-8").splitlines()) <= 260

@@ -387,10 +387,11 @@ def test_a_clock_changes_its_speed_without_a_jump() -> None:
         clock.run_at(-1.0)
 
 
-def test_the_readmes_example_passes(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("page", "tests"), [("README.md", 1), ("aikit/docs/testing.md", 3)])
+def test_examples_on_pages_pass(page: str, tests: int, tmp_path: Path) -> None:
     """
-    What the README shows can be copied into a file and run.
+    What the README and the page of testing show can be copied into a file and run.
     """
-    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
-    (example,) = (block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "aikit_provider" in block)
-    assert passed_in(tmp_path, example) == 3
+    text = (Path(__file__).parents[1] / page).read_text("utf-8")
+    (example,) = (block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "aikit_provider" in block)
+    assert passed_in(tmp_path, example) == tests

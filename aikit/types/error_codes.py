@@ -192,7 +192,7 @@ ERROR_CODES: Final[Mapping[str, ErrorCode]] = {
 
 def as_markdown() -> str:
     """
-    Return the table as it stands in the README.
+    Return the table as it stands in ``aikit/docs/errors.md``.
     """
     rows = [f"| `{code}` | {line.raised_by} | {line.text} |" for code, line in ERROR_CODES.items()]
     return "\n".join(["| code | raised | what it means, and what to do |", "|---|---|---|", *rows])

@@ -45,7 +45,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--rounds", type=_rounds, default=5, help="measured rounds of each row (default: 5)")
     parser.add_argument("--only", action="append", choices=list(ROWS), help="a row to run; may be given several times")
-    parser.add_argument("--markdown", action="store_true", help="print the table for a README")
+    parser.add_argument("--markdown", action="store_true", help="print the table for aikit/docs/measured.md")
     parser.add_argument("--json", type=Path, metavar="FILE", help="save every round's figures")
     parser.add_argument("--fresh", action="store_true", help="make the peers' environments anew, with newest versions")
     return parser.parse_args(arguments)

@@ -89,7 +89,7 @@ def _text(value: float | None, figure: str) -> str:
 
 def markdown(rows: Sequence[Sequence[str]], headings: Sequence[str] = HEADINGS) -> str:
     """
-    Return a table for a README.
+    Return a table for a page.
     """
     lines = [headings, ["---"] * len(headings), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)

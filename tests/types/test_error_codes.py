@@ -13,7 +13,7 @@ import pytest
 from aikit.types.error_codes import CHECK, ERROR_CODES, GATEWAY, HERE, PROVIDER, as_markdown
 from tests.types.code_scanner import Named, Scanner, package_scanner
 
-README: Final = Path(__file__).parents[2] / "README.md"
+PAGE: Final = Path(__file__).parents[2] / "aikit" / "docs" / "errors.md"
 NAMED: Final = list(package_scanner().named())
 
 
@@ -63,12 +63,12 @@ def test_each_line_is_one_plain_sentence(code: str) -> None:
     assert len(text) <= 110
 
 
-def test_the_readme_has_the_table() -> None:
+def test_a_page_has_the_table() -> None:
     """
-    Users find the table between two marks in the README, as it stands in the package.
+    Users find the table between two marks in the page of errors, as it stands in the package.
     """
-    readme = README.read_text("utf-8")
-    table = readme.partition("<!-- error codes -->\n")[2].partition("\n<!-- end of error codes -->")[0]
+    page = PAGE.read_text("utf-8")
+    table = page.partition("<!-- error codes -->\n")[2].partition("\n<!-- end of error codes -->")[0]
     assert table == as_markdown()
 
 

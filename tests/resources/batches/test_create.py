@@ -349,7 +349,7 @@ def test_last_look_must_have_seen_the_list() -> None:
 
 def test_looks_are_spread_over_fifteen_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Each comes later than the one before, as the README says; the embedded provider, which lists at once, takes two.
+    Each comes later than the one before, as the page says; the embedded provider, which lists at once, takes two.
     """
     monkeypatch.undo()
     flow = _flow()

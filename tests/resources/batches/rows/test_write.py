@@ -216,10 +216,10 @@ def _words(text: str | None, before: str, after: str) -> set[str]:
 
 def test_every_status_is_documented() -> None:
     """
-    The README, rows, their counts and resubmitting name each of the five, and no other; the counts are of these.
+    The page, rows, their counts and resubmitting name each of the five, and no other; the counts are of these.
     """
-    readme = (Path(__file__).parents[4] / "README.md").read_text("utf-8")
-    assert _words(readme, "- A row is ", " (no file") == {*STATUSES, "or"}
+    page = (Path(__file__).parents[4] / "aikit" / "docs" / "batch-results.md").read_text("utf-8")
+    assert _words(page, "- A row is ", " (no file") == {*STATUSES, "or"}
     assert set(STATUSES) <= _words(OpenAIBatchRow.__doc__, "status: ", "batch_id:")
     assert _words(BatchesAPI.resubmit.__doc__, "only: Which lines: ", "\n") == set(STATUSES)
     counts = OpenAIBatchRowsResult.counts.__doc__
