@@ -1,0 +1,271 @@
+"""
+What in the pages of aikit/docs is made from the code: ``python -m tests.generated`` writes it anew.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+import aikit
+from aikit import OpenAIClient, jsonl
+from aikit.resources.batches import BatchesAPI
+from aikit.resources.files import FilesAPI
+from aikit.resources.uploads import UploadsAPI
+from aikit.runtime.parameters import OpenAIParameters
+from aikit.runtime.result import OpenAIListResult, OpenAIResult
+from aikit.storage.package_data import read_data
+from aikit.types.error_codes import as_markdown
+from aikit.validation.limits import Limits, limits_for
+
+DOCS: Final = Path(aikit.__file__).parent / "docs"
+_APIS: Final[Mapping[str, type]] = {"files": FilesAPI, "uploads": UploadsAPI, "batches": BatchesAPI}
+_ITEM: Final = re.compile(r"^(\w+): (.*?)(?=^\w+: |\Z)", re.DOTALL | re.MULTILINE)
+_PROVIDERS: Final = ("openai", "azure", "vertex", "gemini", "local", "compatible")
+_NO_LIMITS: Final = (
+    "checked_purposes",
+    "translated_purposes",
+    "removes_mark",
+    "imports_files",
+    "extensions",
+    "has_other_purposes",
+    "has_any_batch_url",
+)
+
+
+def made() -> dict[Path, str]:
+    """
+    Return each page of which something is made from the code, as it must be.
+    """
+    parts = {
+        "errors": {"error codes": as_markdown()},
+        "limits": {"bounds": _table(("limit", *_PROVIDERS), _bounds()), "lists": _lists(), "sources": _sources()},
+        "reference": {
+            "calls": _calls(),
+            "client": _table(("argument", "default", "what it does"), _arguments()),
+            "options": _table(("option", "of", "type", "default", "what it does"), _options()),
+            "results": _table(("result", "has", "what it is"), _results()),
+            "lines": _table(("function", "what it does"), _functions()),
+        },
+    }
+    return {DOCS / f"{name}.md": _filled(DOCS / f"{name}.md", texts) for name, texts in parts.items()}
+
+
+def _filled(page: Path, texts: Mapping[str, str]) -> str:
+    """
+    Return *page* with each of *texts* between the two marks of its name.
+    """
+    whole = page.read_text("utf-8")
+    for mark, text in texts.items():
+        before, opening, rest = whole.partition(f"<!-- {mark} -->\n")
+        _, closing, after = rest.partition(f"\n<!-- end of {mark} -->")
+        if not closing:
+            raise ValueError(f"{page} has not both marks of {mark!r}")
+        whole = f"{before}{opening}{text}{closing}{after}"
+    return whole
+
+
+def _table(heads: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
+    lines = [heads, ("---",) * len(heads), *([cell.replace("|", r"\|") for cell in row] for row in rows)]
+    return "\n".join("|---" * len(heads) + "|" if line[0] == "---" else f"| {' | '.join(line)} |" for line in lines)
+
+
+def _plain(text: str | None) -> str:
+    """
+    Return a part of a docstring as a cell of a table.
+    """
+    text = " ".join((text or "").split()).replace("``", "`")
+    return re.sub(r"`~?(?:aikit\.)?(?:\w+\.)*(OpenAI\w+)`", r"`\1`", text)
+
+
+def _first_sentence(value: Any) -> str:
+    return _plain((inspect.getdoc(value) or "").partition("\n\n")[0])
+
+
+def _section(value: Any, title: str) -> dict[str, str]:
+    """
+    Return what the docstring of *value* says under *title*, by name.
+    """
+    _, _, rest = f"\n{inspect.cleandoc(value.__doc__ or '')}".partition(f"\n{title}:\n")
+    body = re.split(r"^\S", rest, maxsplit=1, flags=re.MULTILINE)[0]
+    return {name: _plain(text) for name, text in _ITEM.findall(inspect.cleandoc(body))}
+
+
+# Calls and their options.
+
+
+def _methods() -> Iterator[tuple[str, Any]]:
+    for name, api in _APIS.items():
+        for method in dir(api):
+            if not method.startswith("_"):
+                yield f"{name}.{method}", inspect.getattr_static(api, method)
+
+
+@cache
+def _aliases(module: Any) -> dict[str, str]:
+    """
+    Return the names of types that *module* gives for type checkers alone.
+    """
+    assigned = [node for node in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(node, ast.Assign)]
+    return {
+        target.id: ast.unparse(node.value)
+        for node in assigned
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _parameters_of(method: Any) -> type[OpenAIParameters]:
+    """
+    Return the class of the options that *method* takes.
+    """
+    aliases = _aliases(inspect.getmodule(method))
+    pending = [inspect.get_annotations(method)["parameters"]]
+    while pending:
+        names = sorted(
+            (node for node in ast.walk(ast.parse(pending.pop(0))) if isinstance(node, ast.Name)),
+            key=lambda node: node.col_offset,
+        )
+        for name in names:
+            if re.fullmatch(r"OpenAI\w*Parameters", name.id):
+                found: type[OpenAIParameters] = getattr(aikit, name.id)
+                return found
+            if name.id in aliases:
+                pending.append(aliases[name.id])
+    raise LookupError(f"{method} takes no parameters")
+
+
+def _calls() -> str:
+    rows = []
+    for name, method in _methods():
+        taken = [one for one in inspect.signature(method).parameters.values() if one.name not in {"self", "options"}]
+        given = ", ".join(str(one.replace(annotation=one.empty)).replace("=None", "=…") for one in taken)
+        own = [field for field in _fields(_parameters_of(method)) if field not in _fields(OpenAIParameters)]
+        result = str(inspect.get_annotations(method)["return"])
+        rows.append((f"`{name}({given})`", f"`{result}`", ", ".join(own) or "-", _first_sentence(method)))
+    return _table(("call", "returns", "options of its own", "what it does"), iter(rows))
+
+
+def _fields(owner: type[OpenAIParameters]) -> dict[str, Any]:
+    return {field.name: field for field in attrs.fields(owner) if not field.name.startswith("_")}
+
+
+def _meaning(owner: type, option: str) -> str:
+    """
+    Return what is said of *option*: by the class itself, or else by what it inherits from.
+    """
+    return next(said[option] for said in (_section(cls, "Attributes") for cls in owner.__mro__) if option in said)
+
+
+def _options() -> Iterator[tuple[str, ...]]:
+    """
+    Walk over the options of all calls, each with the calls that have it in this very meaning.
+    """
+    calls: dict[tuple[str, ...], list[str]] = {}
+    for name, method in _methods():
+        owner = _parameters_of(method)
+        for option, field in _fields(owner).items():
+            default = "" if field.default is None else f"`{_default(field.default)}`"
+            calls.setdefault((option, _type(field.type), default, _meaning(owner, option)), []).append(name)
+    common = _fields(OpenAIParameters)
+    for (option, kind, default, meaning), names in sorted(calls.items(), key=lambda found: found[0][0] not in common):
+        of = (
+            "all calls"
+            if option in common and len(names) > len(calls) // 9
+            else ", ".join(f"`{name}`" for name in names)
+        )
+        yield f"`{option}`", of, kind, default, meaning
+
+
+def _type(annotation: Any) -> str:
+    text = re.sub(r" \| None\b|\bNone \| ", "", " ".join(str(annotation).split()).strip("()"))
+    text = re.sub(r"\b(?:os|attrs|typing)\.|\[Any\]", "", text)
+    return "callable" if text.startswith(("Callable", "Callback")) else f"`{text.strip()}`"
+
+
+def _default(value: Any) -> str:
+    return (
+        json.dumps(value)
+        if isinstance(value, str)
+        else f"{value:,}".removesuffix(".0")
+        if type(value) in {int, float}
+        else repr(value)
+    )
+
+
+def _arguments() -> Iterator[tuple[str, ...]]:
+    said = _section(OpenAIClient.__init__, "Args")
+    for name, argument in inspect.signature(OpenAIClient).parameters.items():
+        default = "" if argument.default in (None, ()) else f"`{_default(argument.default)}`"
+        yield f"`{name}`", default, said[name]
+
+
+# Results, lines and limits.
+
+
+def _results() -> Iterator[tuple[str, ...]]:
+    results = [getattr(aikit, name) for name in aikit.__all__ if re.fullmatch(r"OpenAI\w+Result", name)]
+    for result in dict.fromkeys((OpenAIResult, OpenAIListResult, *sorted(results, key=lambda found: found.__name__))):
+        for name, value in vars(result).items():
+            if not name.startswith("_"):
+                called = "" if isinstance(value, property) else "()"
+                yield f"`{result.__name__}`", f"`{name}{called}`", _first_sentence(value)
+
+
+def _functions() -> Iterator[tuple[str, ...]]:
+    for name in sorted(jsonl.__all__):
+        function = getattr(jsonl, name)
+        if inspect.isfunction(function):
+            taken = inspect.signature(function)
+            plain = [one.replace(annotation=one.empty) for one in taken.parameters.values()]
+            yield f"`{name}{taken.replace(parameters=plain, return_annotation=taken.empty)}`", _first_sentence(function)
+
+
+def _bounds() -> Iterator[tuple[str, ...]]:
+    for name in _limits():
+        values = [getattr(limits_for(provider), name) for provider in _PROVIDERS]
+        if not any(isinstance(value, tuple | bool) for value in values):
+            yield f"`{name}`", *("-" if value == sys.maxsize else f"{value:,}" for value in values)
+
+
+def _lists() -> str:
+    """
+    Return what may be said at each kind of provider; those that agree stand together.
+    """
+    lines = []
+    for name in _limits():
+        said: dict[str, list[str]] = {}
+        for provider in _PROVIDERS:
+            value = getattr(limits_for(provider), name)
+            if isinstance(value, tuple):
+                said.setdefault(", ".join(f"`{one}`" for one in value) or "any", []).append(provider)
+        lines += [f"- `{name}` at {', '.join(providers)}: {text}" for text, providers in said.items()]
+    return "\n".join(lines)
+
+
+def _sources() -> str:
+    kinds = read_data("aikit.validation", "limits.json")
+    lines = []
+    for name in _limits():
+        entries = [(kind, kinds[kind][name]) for kind in _PROVIDERS if name in kinds[kind]]
+        told = [f"[{kind}]({entry['source']}) {entry['read']}" for kind, entry in entries if entry["source"]]
+        lines += [f"- `{name}`: {', '.join(told)}"] if told else []
+    return "\n".join(lines)
+
+
+def _limits() -> list[str]:
+    return [field.name for field in attrs.fields(Limits) if field.name not in _NO_LIMITS]
+
+
+if __name__ == "__main__":
+    for path, text in made().items():
+        path.write_text(text, "utf-8")
