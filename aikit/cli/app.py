@@ -15,7 +15,8 @@ from click.shell_completion import get_completion_class
 
 from aikit import __version__
 from aikit.cli.options import Command, Group
-from aikit.cli.output import Exit, forget, leave_now, naming_stdout, tell
+from aikit.cli.output import Exit, leave_now, naming_stdout
+from aikit.cli.output.messages import begin_line, forget, tell
 from aikit.cli.safety import safe, safe_json
 from aikit.storage.errors import StoreError
 from aikit.types.errors import OpenAIError
@@ -85,6 +86,7 @@ def run(argv: Sequence[str]) -> int:
     try:
         return _flush(_invoke(list(argv)))
     except (click.Abort, KeyboardInterrupt):
+        begin_line()
         tell("stopped by Ctrl-C")
         if threading.active_count() > 1:  # calls under way, which may block for long
             leave_now(Exit.INTERRUPTED)

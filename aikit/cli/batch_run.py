@@ -32,6 +32,7 @@ from aikit.cli.options import Command, Dollars, Duration, Group, Pairs, settings
 from aikit.cli.output import Exit, Output
 from aikit.cli.output.batch_text import list_text
 from aikit.cli.output.formats import human_time
+from aikit.cli.output.messages import begin_line
 from aikit.cli.output.progress import bars, telling_troubles
 from aikit.client import OpenAIClient
 from aikit.resources.batches.run.costs import remaining_input
@@ -170,9 +171,7 @@ class Run:
             self._say_how_to_resume(state)
             raise
         except (OpenAIError, Rejected, StoreError):
-            self.output.say(
-                f"the progress is saved; to resume: {self.output.settings.command_line(*self.options.words)}"
-            )
+            self.output.say("the progress is saved; to resume:", self._again())
             raise
 
     def _fingerprint(self) -> Fingerprint:
@@ -274,8 +273,7 @@ class Run:
         if not told:
             self.output.say("the provider no longer has all result files; the results stay as they were written")
             told.append(RowPrinter((), counts=Counter(dict.fromkeys(STATUSES, 0) | dict(done.counts))))
-        again = self.output.settings.command_line(*self.options.words, "--resubmit")
-        return Report(self.output, self.client, done, told[0], target).tell(again)
+        return Report(self.output, self.client, done, told[0], target).tell(self._again("--resubmit"))
 
     def _listener(self, mark: Fingerprint) -> Listener:
         room = "some batches did not fit the provider's queue; others have ended, so they are tried again"
@@ -301,10 +299,14 @@ class Run:
                 self.output.say(f"batches of that run that may still be running: {list_text(other.batch_ids)}")
 
     def _say_how_to_resume(self, state: RunState) -> None:
+        begin_line()
         kept = self.folder.load(state.order.key) or state
         if kept.batch_ids and not self.client.provider.is_embedded:
-            self.output.say(f"\nthe batches keep running at the provider: {list_text(kept.batch_ids)}")
-        self.output.say(f"\nto resume: {self.output.settings.command_line(*self.options.words)}")
+            self.output.say(f"the batches keep running at the provider: {list_text(kept.batch_ids)}")
+        self.output.say("to resume:", self._again())
+
+    def _again(self, *more: str) -> str:
+        return self.output.settings.command_line(*self.options.words, *more)
 
 
 def _errors_of(error: Exception) -> Sequence[OpenAIError]:

@@ -18,9 +18,10 @@ from aikit.billing.estimates import refusal
 from aikit.cli.batches_results import RowPrinter
 from aikit.cli.calls import Refused, require_success
 from aikit.cli.inputs import STDIN, size_of
-from aikit.cli.output import Exit, Output, ask
+from aikit.cli.output import Exit, Output
 from aikit.cli.output.batch_text import cost_text, cost_to_json, estimate_text, money
 from aikit.cli.output.formats import counted
+from aikit.cli.output.messages import ask
 from aikit.cli.output.progress import bars, batch_bars
 from aikit.cli.safety import Styled, safe, styled
 from aikit.client import OpenAIClient
@@ -214,7 +215,7 @@ class Report:
             self.output.say(f"cost {least}{money(total)} in {len(costs):,} batches")
         if self.rows.is_all_ok:
             return Exit.DONE
-        self.output.say(f"to resubmit the lines that are not ok: {again}")
+        self.output.say("to resubmit the lines that are not ok:", again)
         return Exit.SOME_NOT_OK
 
     def _print_place(self) -> None:

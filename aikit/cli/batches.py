@@ -20,12 +20,12 @@ from aikit.cli.options import (
     Endpoint,
     Group,
     Pairs,
-    Settings,
     settings_of_context,
     usage_errors,
 )
 from aikit.cli.output import Answer, Output, exit_of
 from aikit.cli.output.formats import batch_to_json, counted
+from aikit.cli.output.messages import begin_line
 from aikit.cli.output.progress import bars, batch_bars, telling_troubles
 from aikit.cli.safety import safe
 from aikit.client import OpenAIClient
@@ -92,7 +92,9 @@ def create(source: str, endpoint: str | None, **asked: Any) -> int:
         except Refused as refusal:
             return tell_refusal(output, refusal)
         code = exit_of(output.answers([Answer(subject=source, value=result.batch)], is_many=False))
-        output.say(_after_creation(client, settings, result.batch.id))
+        is_here = client.provider.is_embedded
+        why = "the embedded provider works on it only while a command waits for it:" if is_here else "to wait for it:"
+        output.say(why, settings.command_line("batches", "wait", result.batch.id))
     return code
 
 
@@ -183,8 +185,9 @@ def wait(batch_ids: Sequence[str], **asked: Any) -> int:
 
             answers = list(call_each(batch_ids, start, "batch_id"))
     except KeyboardInterrupt:
-        again = settings.command_line("batches", "wait", *batch_ids)
-        output.say(f"the batch is not cancelled; to continue waiting: {again}")
+        begin_line()
+        what = "the batch is" if len(batch_ids) == 1 else "the batches are"
+        output.say(f"{what} not cancelled; to continue waiting:", settings.command_line("batches", "wait", *batch_ids))
         raise
     if len(batch_ids) == 1 and not output.is_plain and not settings.json:
         code = show_card(output, answers[0])
@@ -220,14 +223,10 @@ def _say_ends(output: Output, answers: Sequence[Answer]) -> None:
         words = f"{safe(batch.id)} {safe(batch.status)}: {counts.completed:,} of {counted(counts.total, 'request')} ok"
         failures = f", {counts.failed:,} failed" if counts.failed else ""
         next_words = output.settings.command_line("batches", "results", batch.id)
-        output.say(f"{words}{failures}; results: {next_words}" if counts.total else words)
-
-
-def _after_creation(client: OpenAIClient, settings: Settings, batch_id: str) -> str:
-    follow = settings.command_line("batches", "wait", batch_id)
-    if client.provider.is_embedded:
-        return f"the embedded provider works on it only while a command waits for it: {follow}"
-    return f"to wait for it: {follow}"
+        if counts.total:
+            output.say(f"{words}{failures}; results:", next_words)
+        else:
+            output.say(words)
 
 
 @attrs.frozen

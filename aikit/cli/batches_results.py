@@ -136,9 +136,7 @@ def _print_results(
     if rows.is_all_ok:
         return code
     batch_id = result.batch.id if result.batch is not None else "ID"
-    output.say(
-        f"to resubmit the lines that are not ok: {output.settings.command_line('batches', 'resubmit', batch_id)}"
-    )
+    output.say("to resubmit the lines that are not ok:", output.settings.command_line("batches", "resubmit", batch_id))
     return code or Exit.SOME_NOT_OK
 
 
@@ -242,10 +240,9 @@ def resubmit(batch_id: str, only: tuple[str, ...], input_file: str | None, **ask
         except Refused as refusal:
             return tell_refusal(output, refusal)
     code = exit_of(output.answers([Answer(subject=batch_id, value=result.batch)], is_many=False))
-    output.say(f"to wait for it: {settings.command_line('batches', 'wait', result.batch.id)}")
-    output.say(
-        f"then all results joined: {settings.command_line('batches', 'results', result.batch.id, '--with-lineage')}"
-    )
+    output.say("to wait for it:", settings.command_line("batches", "wait", result.batch.id))
+    joined = settings.command_line("batches", "results", result.batch.id, "--with-lineage")
+    output.say("then all results joined:", joined)
     return code
 
 

@@ -24,8 +24,9 @@ from aikit.cli.options import Command, settings_of_context
 from aikit.cli.output import Exit, Output
 from aikit.cli.output.batch_text import cost_to_json, counts_text, money
 from aikit.cli.output.formats import counted, human_seconds, human_size
+from aikit.cli.output.messages import paragraphs
 from aikit.cli.output.progress import bars, batch_bars
-from aikit.cli.safety import Styled, safe, safe_lines, styled
+from aikit.cli.safety import Styled, safe, styled
 from aikit.client import OpenAIClient
 from aikit.storage.temporary import temporary_root
 from aikit.types.batches import OpenAIBatch
@@ -271,15 +272,15 @@ class DemoReporter:
         Print one step.
         """
         padded = title.ljust(_INDENT)
-        painted = styled(padded, "1", has_color=self.output.has_color(sys.stdout))
-        self.say(Styled(painted + safe_lines(text)))
+        shown = paragraphs(padded + text, sys.stdout, indent=_INDENT)
+        self.say(Styled(styled(padded, "1", has_color=self.output.has_color(sys.stdout)) + shown[_INDENT:]))
 
     def say(self, text: str = "") -> None:
         """
         Print a line, and flush it, also when stdout is a pipe.
         """
         if self.is_told:
-            self.output.line(text)
+            self.output.line(paragraphs(text, sys.stdout))
             sys.stdout.flush()
 
     def fail(self, error: OpenAIError) -> int:
@@ -299,7 +300,8 @@ class DemoReporter:
         if self.output.settings.json:
             self.output.document(self.facts | {"seconds": round(seconds, 3)})
         where = f"; the files are in {self.home}" if is_kept else ", and nothing is left behind"
-        self.say(f"\nAll well in {human_seconds(seconds)}{where}.\n\n{hint}")
+        self.say(f"\nAll well in {human_seconds(seconds)}{where}.\n")
+        self.say(Styled(hint))  # code, whose lines stay whole
 
 
 def _failure(message: str) -> Refused:

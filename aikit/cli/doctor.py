@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from click.core import ParameterSource
 
 from aikit.cli.options import Command, ProviderName, Settings, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
+from aikit.cli.output.messages import paragraphs
 from aikit.cli.safety import safe
 from aikit.providers.checks import Finding
 from aikit.providers.config.logins import is_signed
@@ -106,4 +108,5 @@ def _print(name: str, finding: Finding, output: Output) -> None:
         output.line("\t".join(safe(field) for field in fields))
     else:
         mend = f"; {finding.mend}" if finding.mend else ""
-        output.line(f"{safe(name):<12}  {state:<7}  {finding.check:<10}  {safe(finding.text + mend)}")
+        row = f"{safe(name):<12}  {state:<7}  {finding.check:<10}  "
+        output.line(paragraphs(row + safe(finding.text + mend), sys.stdout, indent=len(row)))

@@ -16,8 +16,9 @@ from aikit.cli.calls import call_each, show, show_list, tell_errors
 from aikit.cli.files_create import Interrupt, Uploads
 from aikit.cli.inputs import STDIN, Input, InputPath, OutputPath, files_of, inputs_of, is_many
 from aikit.cli.options import Command, Duration, Group, Purpose, settings_of_context, usage_errors
-from aikit.cli.output import Exit, Output, ask, copy_to_stdout, exit_of, tell
+from aikit.cli.output import Exit, Output, copy_to_stdout, exit_of
 from aikit.cli.output.formats import counted
+from aikit.cli.output.messages import ask, paragraphs, tell
 from aikit.cli.output.progress import Bars, bars
 from aikit.cli.safety import Styled, safe, styled
 from aikit.http.context import CallContext
@@ -289,8 +290,8 @@ def _print(one: Checked, output: Output) -> None:
             output.line("\t".join(safe(cell) for cell in (one.name, line, error.code or "", error.message)))
         else:
             place = f"{safe(one.name)}:{line}:" if line else f"{safe(one.name)}:"
-            painted = styled(place, "1", has_color=output.has_color(sys.stdout))
-            output.line(Styled(f"{painted} {safe(error.message)} ({safe(error.code or '')})"))
+            shown = paragraphs(f"{place} {safe(error.message)} ({safe(error.code or '')})", sys.stdout)
+            output.line(Styled(styled(place, "1", has_color=output.has_color(sys.stdout)) + shown[len(place) :]))
 
 
 def _summary(checked: Sequence[Checked], bad: Sequence[Checked]) -> str:

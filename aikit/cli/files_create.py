@@ -21,6 +21,7 @@ from aikit.cli.inputs import STDIN_NAME
 from aikit.cli.options import usage_errors
 from aikit.cli.output import Answer, Exit, Output, leave_now, worst
 from aikit.cli.output.formats import counted, human_seconds, human_size, named
+from aikit.cli.output.messages import begin_line
 from aikit.cli.output.progress import many_bars
 from aikit.cli.safety import safe
 from aikit.client import OpenAIClient
@@ -207,6 +208,8 @@ class Uploads:
             self._stop(answers)
             self.output.say(self.summary.text(time.monotonic() - began))
             raise
+        if self.summary.is_by_user:
+            begin_line()
         self.output.say(self.summary.text(time.monotonic() - began))
         for note in self.notes:
             self.output.say(safe(note))

@@ -14,6 +14,7 @@ from aikit.cli.calls import tell_errors, tell_notes
 from aikit.cli.options import Command, Duration, Purpose, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.output.formats import counted, human_size, human_time, iso_time
+from aikit.cli.output.messages import begin_line
 from aikit.cli.output.progress import housekeeping_bar
 from aikit.cli.safety import safe
 from aikit.resources.call import wait_interruptibly
@@ -120,6 +121,7 @@ def _wait_or_stop(result: OpenAIFilePruneResult) -> None:
     try:
         wait_interruptibly(result)
     except KeyboardInterrupt:
+        begin_line()
         result.cancel()
         result.wait(1)
         if not result.terminated:

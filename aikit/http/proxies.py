@@ -75,8 +75,8 @@ class Proxy:
             return self._refusal(where, int(refusal[1]))
         told = f"{self._named} failed on the way to {where}: {' '.join(str(reason).split())[:_LONG]}"
         if isinstance(reason, ssl.SSLError) and not isinstance(reason, ssl.SSLEOFError):
-            return OpenAIError(message=f"{told}; does it speak TLS? write http:// instead", code="proxy_error")
-        message = f"{told}; is it running? correct {self.variable}"
+            return OpenAIError(message=f"{told}; if it does not speak TLS, write http:// instead", code="proxy_error")
+        message = f"{told}; check that it is running, or correct {self.variable}"
         return ExchangeError(message=message, code="proxy_error", is_ambiguous=False)
 
     def _unusable(self, problem: str) -> OpenAIError:

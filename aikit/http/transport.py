@@ -294,9 +294,9 @@ def _error_from(request: Request, error: Exception, proxy: Proxy | None, *, is_u
         return proxy.error(where, reason)
     code, message = "connection_error", f"the connection to {where} broke: {reason}"
     if isinstance(error, requests.exceptions.ConnectTimeout):
-        code, message, is_unsent = "timeout", f"no connection to {where} in time; is it reachable?", True
+        code, message, is_unsent = "timeout", f"no connection to {where} in time; check that it can be reached", True
     elif _is_unconnected(error):
-        message = f"cannot connect to {where}: {reason}; is the base URL right and the server running?"
+        message = f"cannot connect to {where}: {reason}; check the base URL, and that the server is running"
         is_unsent = True
     elif any(isinstance(cause, _TOO_LATE) for cause in _chain(error)):
         code, message = "timeout", f"{where} sent nothing for {request.timeout_s:g} s; raise timeout to wait longer"

@@ -14,11 +14,11 @@ from enum import IntEnum
 from typing import Any, BinaryIO, Final, NoReturn, TextIO
 
 import attrs
-import click
 
 from aikit.cli.options import Settings
 from aikit.cli.output.formats import shape_of
-from aikit.cli.safety import Styled, safe, safe_json, safe_lines, styled
+from aikit.cli.output.messages import complain, forget, paragraphs, tell
+from aikit.cli.safety import Styled, safe, safe_json, safe_lines
 from aikit.providers.kinds import KINDS, OPENAI
 from aikit.types.errors import OpenAIError, error_to_json
 
@@ -175,7 +175,7 @@ class Output:
         details = shape_of(value).details(value)
         width = max(16, *(len(safe(name)) + 2 for name in details))
         for name, text in details.items():
-            self.line(f"{safe(name):<{width}}{safe(text)}")
+            self.line(paragraphs(f"{safe(name):<{width}}{safe(text)}", sys.stdout, indent=width))
 
     def document(self, value: Any) -> None:
         """
@@ -199,12 +199,12 @@ class Output:
                 self.is_stdout_gone = True
                 forget(sys.stdout)
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, command: str = "") -> None:
         """
-        Print a message on stderr, unless ``--quiet`` is given.
+        Print a message on stderr, and *command* at its end, a command line; not with ``--quiet``.
         """
         if not self.settings.quiet:
-            tell(text)
+            tell(text, command)
 
     def error(self, error: OpenAIError, subject: str | None = None) -> None:
         """
@@ -222,8 +222,7 @@ class Output:
         """
         Print *text* as an error on stderr.
         """
-        start = styled("error:", "1;31", has_color=self.has_color(sys.stderr))
-        tell(Styled(f"{start} {safe_lines(text)}"))
+        complain(text, has_color=self.has_color(sys.stderr))
 
 
 def error_text(error: OpenAIError) -> str:
@@ -288,33 +287,6 @@ def _open_stdout(descriptor: int) -> Iterator[TextIO]:
         return
     with open(os.dup(descriptor), "w", encoding="utf-8", errors="backslashreplace") as stream:  # noqa: PTH123  it has no path
         yield stream
-
-
-def tell(text: str) -> None:
-    """
-    Print a message on stderr, harmless to a terminal; one that cannot be written to is ignored from then on.
-    """
-    try:
-        sys.stderr.write(f"{safe_lines(text)}\n")
-    except OSError:
-        forget(sys.stderr)
-
-
-def ask(question: str) -> bool:
-    """
-    Ask on the terminal, and return whether the answer is yes.
-    """
-    return click.confirm(safe_lines(question), err=True)
-
-
-def forget(stream: TextIO) -> None:
-    """
-    Redirect *stream*, which cannot be written to any more, to the null device.
-    """
-    with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
 
 
 @contextmanager

@@ -373,7 +373,7 @@ class _Run:
             is_first = self._limit.on_unreachable(self._time.now())
             worker.retry_at = self._limit.blocked_until
         if is_first:
-            _log.warning("no line of the batch can be answered now: %s; it continues by itself", reason)
+            _log.warning("no line of the batch can be answered now, and it continues by itself: %s", reason)
 
     def _tick(self) -> None:
         """
