@@ -8,7 +8,10 @@ import code
 import contextlib
 import io
 import itertools
+import os
 import re
+import shutil
+import site
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -119,13 +122,29 @@ class _Console(code.InteractiveConsole):
         raise  # noqa: PLE0704  within an except clause of the standard library
 
 
+def _python(version: str) -> str:
+    """
+    Return where the Python of *version* is: this one, on the path, or among those of pyenv.
+    """
+    if sys.version.startswith(f"{version}."):
+        return sys.executable
+    kept = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for found in [*kept.glob(f"{version}.*/bin/python"), shutil.which(f"python{version}")]:
+        if (
+            found
+            and subprocess.run([found, "-c", "import sqlite3, ssl"], capture_output=True, check=False).returncode == 0
+        ):
+            return str(found)
+    pytest.skip(f"no Python {version} is installed")
+
+
 @pytest.mark.slow
-def test_python_itself_takes_what_is_typed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["3.11", "3.12"])
+def test_python_itself_takes_what_is_typed(version: str, tmp_path: Path) -> None:
     """
-    ``python -i`` takes the README and all pages, twice, and tells of no error.
+    ``python -i`` takes the README and all pages, twice, prints what they say and tells of no error.
     """
-    typed = "import os, sys; sys.displayhook = lambda value: None\n"
-    printed = ""
+    typed, printed = "import os, sys; sys.displayhook = lambda value: None\n", ""
     for page in [page for page in _PAGES for _ in range(2)]:
         folder = tmp_path / page.relative_to(_ROOT)
         folder.mkdir(parents=True, exist_ok=True)
@@ -134,10 +153,24 @@ def test_python_itself_takes_what_is_typed(tmp_path: Path) -> None:
             typed += f"{text}\n" if expected is None else f'print("<<<")\n{text}\nprint(">>>")\n'
             printed += "" if expected is None else f"<<<\n{expected}>>>\n"
     done = subprocess.run(
-        [sys.executable, "-i", "-q"], input=typed, capture_output=True, text=True, timeout=300, check=False
+        [_python(version), "-i", "-q"],
+        input=typed,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), *site.getsitepackages()])},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert "Error" not in done.stderr
     assert "".join(re.findall(r"<<<\n.*?>>>\n", done.stdout, re.DOTALL)) == printed
+
+
+@_each_page
+def test_answers_are_read_line_by_line(page: Path) -> None:
+    """
+    No snippet fetches the output file by hand: a batch whose lines all failed has none.
+    """
+    assert not [text for text, _ in _snippets(page) if "output_file_id" in text]
 
 
 def _anchors(page: Path) -> set[str]:
