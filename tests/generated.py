@@ -31,6 +31,7 @@ DOCS: Final = Path(aikit.__file__).parent / "docs"
 _APIS: Final[Mapping[str, type]] = {"files": FilesAPI, "uploads": UploadsAPI, "batches": BatchesAPI}
 _ITEM: Final = re.compile(r"^(\w+): (.*?)(?=^\w+: |\Z)", re.DOTALL | re.MULTILINE)
 _PROVIDERS: Final = ("openai", "azure", "vertex", "gemini", "local", "compatible")
+_OPTIONS: Final = ("self", "parameters", "options")
 _NO_LIMITS: Final = (
     "checked_purposes",
     "translated_purposes",
@@ -51,9 +52,9 @@ def made() -> dict[Path, str]:
         "limits": {"bounds": _table(("limit", *_PROVIDERS), _bounds()), "lists": _lists(), "sources": _sources()},
         "reference": {
             "calls": _calls(),
-            "client": _table(("argument", "default", "what it does"), _arguments()),
-            "options": _table(("option", "of", "type", "default", "what it does"), _options()),
-            "results": _table(("result", "has", "what it is"), _results()),
+            "client": _table(("argument", "what it does"), _arguments()),
+            "options": _table(("option", "of", "what it does"), _options()),
+            "results": _table(("of a result", "what it is"), _results()),
             "lines": _table(("function", "what it does"), _functions()),
         },
     }
@@ -147,12 +148,13 @@ def _parameters_of(method: Any) -> type[OpenAIParameters]:
 def _calls() -> str:
     rows = []
     for name, method in _methods():
-        taken = [one for one in inspect.signature(method).parameters.values() if one.name not in {"self", "options"}]
-        given = ", ".join(str(one.replace(annotation=one.empty)).replace("=None", "=…") for one in taken)
+        taken = [one for one in inspect.signature(method).parameters.values() if one.name not in _OPTIONS]
+        given = ", ".join([*(str(one.replace(annotation=one.empty)) for one in taken), "…"])
         own = [field for field in _fields(_parameters_of(method)) if field not in _fields(OpenAIParameters)]
         result = str(inspect.get_annotations(method)["return"])
-        rows.append((f"`{name}({given})`", f"`{result}`", ", ".join(own) or "-", _first_sentence(method)))
-    return _table(("call", "returns", "options of its own", "what it does"), iter(rows))
+        said = ", ".join(f"`{option}`" for option in own) or "-"
+        rows.append((f"`{name}({given})`: `{result}`", said, _first_sentence(method)))
+    return _table(("call, and what it returns", "options of its own", "what it does"), iter(rows))
 
 
 def _fields(owner: type[OpenAIParameters]) -> dict[str, Any]:
@@ -174,22 +176,19 @@ def _options() -> Iterator[tuple[str, ...]]:
     for name, method in _methods():
         owner = _parameters_of(method)
         for option, field in _fields(owner).items():
-            default = "" if field.default is None else f"`{_default(field.default)}`"
-            calls.setdefault((option, _type(field.type), default, _meaning(owner, option)), []).append(name)
+            default = "" if field.default is None else f" = {_default(field.default)}"
+            calls.setdefault((option, f"{_type(field.type)}{default}", _meaning(owner, option)), []).append(name)
     common = _fields(OpenAIParameters)
-    for (option, kind, default, meaning), names in sorted(calls.items(), key=lambda found: found[0][0] not in common):
-        of = (
-            "all calls"
-            if option in common and len(names) > len(calls) // 9
-            else ", ".join(f"`{name}`" for name in names)
-        )
-        yield f"`{option}`", of, kind, default, meaning
+    for (option, kind, meaning), names in sorted(calls.items(), key=lambda found: found[0][0] not in common):
+        is_common = option in common and len(names) > len(list(_methods())) // 2
+        of = "all calls" if is_common else ", ".join(f"`{name}`" for name in names)
+        yield f"`{option}: {kind}`", of, meaning
 
 
 def _type(annotation: Any) -> str:
     text = re.sub(r" \| None\b|\bNone \| ", "", " ".join(str(annotation).split()).strip("()"))
     text = re.sub(r"\b(?:os|attrs|typing)\.|\[Any\]", "", text)
-    return "callable" if text.startswith(("Callable", "Callback")) else f"`{text.strip()}`"
+    return "Callable" if text.startswith(("Callable", "Callback")) else text.strip().replace(" | ", " or ")
 
 
 def _default(value: Any) -> str:
@@ -205,8 +204,8 @@ def _default(value: Any) -> str:
 def _arguments() -> Iterator[tuple[str, ...]]:
     said = _section(OpenAIClient.__init__, "Args")
     for name, argument in inspect.signature(OpenAIClient).parameters.items():
-        default = "" if argument.default in (None, ()) else f"`{_default(argument.default)}`"
-        yield f"`{name}`", default, said[name]
+        default = "" if argument.default in (None, ()) else f" = {_default(argument.default)}"
+        yield f"`{name}{default}`", said[name]
 
 
 # Results, lines and limits.
@@ -218,7 +217,7 @@ def _results() -> Iterator[tuple[str, ...]]:
         for name, value in vars(result).items():
             if not name.startswith("_"):
                 called = "" if isinstance(value, property) else "()"
-                yield f"`{result.__name__}`", f"`{name}{called}`", _first_sentence(value)
+                yield f"`{result.__name__}.{name}{called}`", _first_sentence(value)
 
 
 def _functions() -> Iterator[tuple[str, ...]]:
