@@ -34,6 +34,7 @@ from aikit.cli.output.batch_text import list_text
 from aikit.cli.output.formats import human_time
 from aikit.cli.output.messages import begin_line
 from aikit.cli.output.progress import bars, telling_troubles
+from aikit.cli.safety import safe
 from aikit.client import OpenAIClient
 from aikit.resources.batches.run.costs import remaining_input
 from aikit.resources.batches.run.folder import RunFolder
@@ -204,7 +205,7 @@ class Run:
         return state
 
     def _plan(self, order: RunOrder) -> tuple[Part, ...]:
-        path, size = self.options.path.resolve(), order.size_bytes
+        path, size, notes = self.options.path.resolve(), order.size_bytes, list[str]()
         with bars(self.output, [size]) as shown:
             bar = shown.file(path.name, size)
             try:
@@ -215,12 +216,15 @@ class Run:
                     folder,
                     lambda done: bar(Progress(done, size, "checking", 1)),
                     provider.line_rules,
+                    on_note=notes.append,
                 )
             except (Rejected, OpenAIError) as problem:
                 is_disk = getattr(problem, "code", None) == "unwritable_file"
                 raise Refused(_errors_of(problem), was_sent=is_disk) from problem
             finally:
                 bar.close()
+        for note in notes:
+            self.output.say(safe(note))
         if len(parts) > 1:
             self.output.say(f"the input becomes {len(parts):,} batches")
         return parts

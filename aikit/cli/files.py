@@ -230,17 +230,19 @@ def _save(output: Output, file_id: str, path: str, *, force: bool) -> int:
 @attrs.frozen
 class Checked:
     """
-    One file and its problems.
+    One file, its problems, and what may be a mistake all the same.
     """
 
     name: str
     errors: tuple[OpenAIError, ...]
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """
         Return the object that ``--json`` prints.
         """
-        return {"path": self.name, "ok": not self.errors, "errors": [error_to_json(error) for error in self.errors]}
+        errors = [error_to_json(error) for error in self.errors]
+        return {"path": self.name, "ok": not errors, "errors": errors, "notes": list(self.notes)}
 
 
 def check_inputs(inputs: Sequence[Input], purpose: str, provider: Provider, output: Output) -> list[Checked]:
@@ -248,7 +250,7 @@ def check_inputs(inputs: Sequence[Input], purpose: str, provider: Provider, outp
     Check each of *inputs*, with a bar on a terminal.
     """
     with bars(output, [one.size_bytes for one in inputs]) as shown:
-        return [Checked(one.name, _problems(one, purpose, provider, shown)) for one in inputs]
+        return [_checked(one, purpose, provider, shown) for one in inputs]
 
 
 def print_checked(checked: Sequence[Checked], output: Output, *, is_many: bool) -> int:
@@ -261,20 +263,23 @@ def print_checked(checked: Sequence[Checked], output: Output, *, is_many: bool) 
     else:
         for one in checked:
             _print(one, output)
+            for note in one.notes:
+                output.say(safe(note))
     bad = [one for one in checked if one.errors]
     output.say(_summary(checked, bad))
     return Exit.PROBLEMS if bad else Exit.DONE
 
 
-def _problems(one: Input, purpose: str, provider: Provider, shown: Bars) -> tuple[OpenAIError, ...]:
+def _checked(one: Input, purpose: str, provider: Provider, shown: Bars) -> Checked:
     bar = shown.file(one.name, one.size_bytes)
+    context = CallContext(on_progress=bar)
     try:
         if one.source is None:
-            return (one.error,) if one.error else ()
-        context = CallContext(on_progress=bar)
-        return tuple(check_file(one.source.resolved(), purpose, provider.limits, context, provider.line_rules))
+            return Checked(one.name, (one.error,) if one.error else ())
+        errors = check_file(one.source.resolved(), purpose, provider.limits, context, provider.line_rules)
+        return Checked(one.name, tuple(errors), context.notes)
     except OpenAIError as error:
-        return (error,)
+        return Checked(one.name, (error,))
     finally:
         bar.close()
 

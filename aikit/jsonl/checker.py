@@ -4,6 +4,8 @@ The check of a batch input file, as its upload does it.
 
 from __future__ import annotations
 
+import warnings
+
 import attrs
 
 from aikit.http.context import CallContext
@@ -31,7 +33,8 @@ def check(
 
     Returns:
         Problems of the whole file, then those of its lines in their order; at most a hundred, the last of which
-        tells how many more there are.
+        tells how many more there are. What is no problem and may yet be a mistake, such as a misspelt parameter, is
+        a Python warning, or is among the notes of *context*.
 
     Raises:
         TypeError: *file* is none of the three kinds.
@@ -41,14 +44,17 @@ def check(
     """
     limits = limits_for(provider)
     source = source_of(file, filename=filename, purpose="batch")
+    noted = context or CallContext()
     try:
-        return tuple(check_file(_ReadOnce(source.resolved()), "batch", limits, context))
+        return tuple(check_file(_ReadOnce(source.resolved()), "batch", limits, noted))
     except CancelledError:
         raise
     except OpenAIError as error:
         return (error,)
     finally:
         release(source)
+        for note in noted.notes if context is None else ():
+            warnings.warn(note, stacklevel=2)
 
 
 @attrs.frozen

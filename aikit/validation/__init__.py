@@ -48,7 +48,8 @@ def check_file(
 
         limits: The limits of the provider.
 
-        context: Gets the progress, in the phase ``"checking"``; its cancellation ends the check.
+        context: Gets the progress, in the phase ``"checking"``, and notes of what may be a mistake, such as a misspelt
+            parameter; its cancellation ends the check.
 
         line_rules: Makes the provider's own rules for lines of batches, if it has some.
 
@@ -78,7 +79,10 @@ def check_file(
     has_lines = source.is_replayable and source.size_bytes != 0 and _has_lines_to_check(source.name, purpose, limits)
     if has_lines and not is_known:
         own = line_rules(problems) if purpose == "batch" else None
-        read = _check_content(source, purpose, limits, context or CallContext(), problems, own=own)
+        context = context or CallContext()
+        read = _check_content(source, purpose, limits, context, problems, own=own)
+        for note in problems.notes:
+            context.note(f"{source.name}, {note}")
         error = _size_problem(read, purpose, most) if read and source.size_bytes is None else None
         if error is not None:
             problems.add(error)

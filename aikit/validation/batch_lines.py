@@ -14,6 +14,7 @@ import attrs
 from aikit.storage.seen import SeenTexts
 from aikit.storage.spill import DiskCounter
 from aikit.types.errors import OpenAIError
+from aikit.validation.body_parameters import UnknownParameters
 from aikit.validation.limits import Limits
 from aikit.validation.problems import Problems, add_missing, add_wrong_type, excerpt
 
@@ -62,6 +63,7 @@ class BatchRules:
     _url: str | None = None
     _model: str | None = None
     _needed: tuple[str, ...] = ()
+    _parameters: UnknownParameters | None = None
     _lines: int = 0
     _inputs: int = 0
     _ids: SeenTexts | DiskCounter = attrs.field(factory=SeenTexts)
@@ -71,8 +73,9 @@ class BatchRules:
         """
         Return the rules for a batch with a given endpoint, which each line's url must equal.
         """
-        limits = attrs.evolve(limits, batch_endpoints=())
-        return cls(limits, problems, url=endpoint, needed=_NEEDED.get(endpoint, ()))
+        rules = cls(attrs.evolve(limits, batch_endpoints=()), problems)
+        rules._begin(endpoint)
+        return rules
 
     @property
     def lines(self) -> int:
@@ -97,6 +100,8 @@ class BatchRules:
         if line.get("method", "POST") != "POST":
             self._check_method(line["method"], number)
         is_fitting = "url" not in line or self._is_fitting_url(line["url"], number)
+        if len(line) > len(_KEYS) and self._parameters is not None:
+            self._parameters.look_beside(line, number)
         body = line.get("body")
         if type(body) is dict:
             if is_fitting:  # the needs of another endpoint are not known
@@ -108,6 +113,8 @@ class BatchRules:
         """
         Check the file as a whole, after its last line.
         """
+        if self._parameters is not None:
+            self._problems.notes += self._parameters.notes()
         most = self._limits.batch_max_lines
         if self._lines > most:
             message = f"The batch input file has {self._lines:,} requests, but at most {most:,} are allowed; split it."
@@ -118,6 +125,10 @@ class BatchRules:
                 f"The batch has {self._inputs:,} embedding inputs in all, but at most {most:,} are allowed; split it."
             )
             self._problems.add(OpenAIError(message=message, code="too_many_inputs", param="body.input"))
+
+    def _begin(self, url: str) -> None:
+        self._url, self._needed = url, _NEEDED.get(url, ())
+        self._parameters = UnknownParameters(url, self._limits.has_other_parameters)
 
     def _check_custom_id(self, custom_id: Any, number: int) -> None:
         if type(custom_id) is not str:
@@ -157,7 +168,7 @@ class BatchRules:
             allowed = ", ".join(f"'{endpoint}'" for endpoint in endpoints)
             message = f"Invalid value: '{excerpt(url)}'. Supported values are: {allowed}."
         elif self._url is None:
-            self._url, self._needed = url, _NEEDED.get(url, ())
+            self._begin(url)
             return True
         else:
             message = "The URL provided for this request does not match the batch endpoint."
@@ -176,6 +187,8 @@ class BatchRules:
         for name in self._needed:
             if not body.get(name):
                 self._check_needed(name, body, number)
+        if self._parameters is not None and not self._parameters.known.issuperset(body):
+            self._parameters.look(body, number)
         messages = body.get("messages")
         if messages is not None and type(messages) is not list:
             add_wrong_type(self._problems, number, "body.messages", "an array", messages)

@@ -54,6 +54,8 @@ class Limits:
 
         has_any_batch_url: Whether ``url`` may be as other providers write it, and ``method`` and ``url`` left out.
 
+        has_other_parameters: Whether bodies of lines may have parameters that OpenAI does not know.
+
         batch_completion_windows: Values of ``completion_window``; empty allows any.
 
         fine_tune_max_images: Of one example.
@@ -83,6 +85,7 @@ class Limits:
     embeddings_batch_max_inputs: int = attrs.field(converter=_bound)
     batch_endpoints: tuple[str, ...] = attrs.field(converter=tuple)
     has_any_batch_url: bool
+    has_other_parameters: bool = attrs.field(eq=False)  # no limit: nothing is refused for it
     batch_completion_windows: tuple[str, ...] = attrs.field(converter=tuple)
     fine_tune_max_images: int
     line_max_bytes: int

@@ -31,9 +31,12 @@ class Problems:
 
     Attributes:
         count: The number of all problems.
+
+        notes: What is no problem and yet may be a mistake.
     """
 
     count: int = 0
+    notes: tuple[str, ...] = ()
     _of_file: list[OpenAIError] = attrs.field(factory=list)
     _of_lines: list[OpenAIError] = attrs.field(factory=list)
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import pytest
 
+from aikit.jsonl import chat_line
 from aikit.storage.locks import take
 from tests.cli.batch_service import Service, serving_batches
 from tests.cli.conftest import Here, batch_lines
@@ -552,6 +553,21 @@ def test_the_embedded_provider_answers_in_this_process(aikit: Here, good: Path) 
     assert "free of charge" in ran.err
     assert ids(good.with_suffix(".results.jsonl")) == [f"r-{number}" for number in range(5)]
     assert "$0.00" in ran.err
+
+
+def test_a_misspelt_parameter_is_told_before_anything_is_sent(aikit: Here, tmp_path: Path) -> None:
+    """
+    The run notes it once and goes on; the embedded provider refuses the lines that have it, as OpenAI does.
+    """
+    path = tmp_path / "in.jsonl"
+    path.write_text(json.dumps(chat_line("Hi", model="m", temprature=0)) + "\n")
+    ran = aikit("batch", "run", path, *QUICK)
+    assert ran.code == 4
+    assert (
+        ran.err.count("in.jsonl, line 1: unknown parameter 'temprature' of /v1/chat/completions; did you mean \"") == 1
+    )
+    (row,) = rows(tmp_path / "in.results.jsonl")
+    assert "Unrecognized request argument supplied: temprature" in json.dumps(row)
 
 
 def test_a_server_that_is_not_there_is_told(aikit: Here, good: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from aikit.jsonl import chat_line
 from tests.cli.conftest import Here, batch_lines
 from tests.cli.server import file, serving
 from tests.files_server import files_server
@@ -365,7 +366,22 @@ def test_check_of_good_files_has_exit_code_zero(aikit: Here, good: Path) -> None
     ran = aikit("files", "check", good, "-p", "batch")
     assert (ran.code, ran.out) == (0, "")
     assert "no problems" in ran.err
-    assert aikit("files", "check", good, "-p", "batch", "--json").json == {"path": str(good), "ok": True, "errors": []}
+    told = aikit("files", "check", good, "-p", "batch", "--json").json
+    assert told == {"path": str(good), "ok": True, "errors": [], "notes": []}
+
+
+def test_check_notes_what_may_be_a_mistake(aikit: Here, good: Path) -> None:
+    """
+    A misspelt parameter is told on stderr and in the JSON, and changes neither stdout nor the exit code.
+    """
+    good.write_text(json.dumps(chat_line("Hi", model="m", temprature=0)) + "\n")
+    note = f"{good.name}, line 1: unknown parameter 'temprature' of /v1/chat/completions; did you mean \"temperature\"?"
+    ran = aikit("files", "check", good, "-p", "batch")
+    assert (ran.code, ran.out) == (0, "")
+    assert note in ran.err
+    assert aikit("files", "check", good, "-p", "batch", "--json").json["notes"] == [note]
+    assert note in aikit("files", "create", good, "-p", "batch").err
+    assert "temprature" not in aikit("files", "check", good, "-p", "batch", "-q").err
 
 
 def test_check_counts_beyond_a_hundred(aikit: Here, tmp_path: Path) -> None:

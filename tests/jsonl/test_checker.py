@@ -113,3 +113,16 @@ def test_wrong_arguments_are_refused_at_once() -> None:
         check(_GOOD, provider="opneai")
     with pytest.raises(TypeError, match="file must be a path, bytes or a binary stream, not int"):
         check(5)  # type: ignore[arg-type]  # that is the test
+
+
+def test_what_may_be_a_mistake_is_a_warning() -> None:
+    """
+    A misspelt parameter is no problem: the caller of the check is warned, or finds it in the context that was given.
+    """
+    line = json.dumps(chat_line("Hi", model="m", temprature=0)).encode()
+    with pytest.warns(UserWarning, match="unknown parameter 'temprature'") as warned:
+        assert check(line) == ()
+    assert [one.filename for one in warned] == [__file__]
+    context = CallContext()
+    assert check(line, context=context) == ()
+    assert len(context.notes) == 1

@@ -80,8 +80,9 @@ class LocalProvider(OpenAIProvider):
 
     @property
     def limits(self) -> Limits:
-        """OpenAI's limits, without its rates."""
-        return limits_for("local")
+        """OpenAI's limits, without its rates; a server upstream may know more parameters."""
+        limits = limits_for("local")
+        return limits if self.upstream is None else attrs.evolve(limits, has_other_parameters=True)
 
     def account(self, batch: OpenAIBatch | None = None) -> Account:
         """

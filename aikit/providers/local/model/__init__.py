@@ -17,7 +17,7 @@ from aikit.providers.local.api.refusals import Refusal
 from aikit.providers.local.batches.answerer import Answer, Task
 from aikit.providers.local.model.chat import chat, completions, responses
 from aikit.providers.local.model.embeddings import embeddings, moderations
-from aikit.providers.local.model.request import Body, body_from
+from aikit.providers.local.model.request import Body, body_from, require_recognized
 
 _ENDPOINTS: Final[Mapping[str, Callable[[Body], dict[str, Any]]]] = {
     "/v1/chat/completions": chat,
@@ -71,7 +71,9 @@ class BuiltInModel:
                 "Give the client the base_url of a server that does."
             )
             raise Refusal(message, param="url", code="unsupported_endpoint")
-        value = make(body_from(task.body))
+        body = body_from(task.body)
+        require_recognized(task.url, body)
+        value = make(body)
         if task.url in _PREFIXES:
             value = {"id": _PREFIXES[task.url] + digest[:29]} | value
         for item in value.get("output", ()):

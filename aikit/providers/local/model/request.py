@@ -9,7 +9,8 @@ from typing import Any
 
 import attrs
 
-from aikit.providers.local.api.refusals import Refusal, bounded, missing, unsupported, wrong_type
+from aikit.providers.local.api.refusals import Refusal, bounded, missing, require_known, unsupported, wrong_type
+from aikit.validation.body_parameters import known_parameters
 from aikit.validation.lines import parsed
 from aikit.validation.problems import kind_of
 
@@ -107,6 +108,20 @@ def body_from(raw: bytes) -> Body:
     if type(value) is not dict:
         raise wrong_type("body", "an object", value)
     return Body(value)
+
+
+def require_recognized(url: str, body: Body) -> None:
+    """
+    Refuse parameters that OpenAI's endpoint does not know, in the words of that endpoint.
+    """
+    # Responses name the first in code and param; the older endpoints list all and have neither
+    # https://developers.openai.com/api/docs/guides/error-codes (read 2026-11-30)
+    known = known_parameters(url)
+    unknown = [name for name in body.fields if name not in known]
+    if url == "/v1/responses":
+        require_known(unknown, known)
+    if unknown:
+        raise Refusal(f"Unrecognized request argument{'s'[: len(unknown) - 1]} supplied: {', '.join(unknown)}")
 
 
 def require_filled(param: str, value: Any) -> None:

@@ -31,6 +31,9 @@ _CHUNK: Final = 1024 * 1024
 _SPLIT: Final = frozenset(("mismatched_model", "too_many_tasks", "too_many_inputs"))
 _OTHER_URL: Final = "does not match the batch endpoint."
 
+OnNote = Callable[[str], object]
+"""Told what may be a mistake and is no problem."""
+
 OnRead = Callable[[int], None]
 """Told the bytes read so far; what it raises ends the reading."""
 
@@ -97,7 +100,13 @@ def fingerprint(path: Path, on_read: OnRead) -> Fingerprint:
 
 
 def plan(
-    path: Path, limits: Limits, folder: Path, on_read: OnRead, line_rules: MakeLineRules = no_line_rules
+    path: Path,
+    limits: Limits,
+    folder: Path,
+    on_read: OnRead,
+    line_rules: MakeLineRules = no_line_rules,
+    *,
+    on_note: OnNote = lambda _: None,
 ) -> tuple[Part, ...]:
     """
     Check the input at *path*, and return its parts: mostly one, the input itself.
@@ -113,11 +122,13 @@ def plan(
 
         line_rules: Makes the provider's own rules for lines.
 
+        on_note: Told notes of the lines, such as that a parameter is misspelt.
+
     Raises:
         Rejected: All problems, each with its line.
     """
     source = source_of(path, purpose="batch").resolved()
-    lines, is_one = _check(source, limits, on_read, line_rules)
+    lines, is_one = _check(source, limits, on_read, line_rules, on_note)
     if is_one:
         return (Part(number=1, path=str(path), endpoint=first_url(source) or "", lines=lines),)
     return _split(path, limits, folder, on_read)
@@ -168,7 +179,9 @@ class _Mendable(Problems):
             Problems.add_line(self, line, code, message, param)
 
 
-def _check(source: Source, limits: Limits, on_read: OnRead, line_rules: MakeLineRules) -> tuple[int, bool]:
+def _check(
+    source: Source, limits: Limits, on_read: OnRead, line_rules: MakeLineRules, on_note: OnNote
+) -> tuple[int, bool]:
     """
     Return how many lines there are, and whether they are one batch.
     """
@@ -185,6 +198,8 @@ def _check(source: Source, limits: Limits, on_read: OnRead, line_rules: MakeLine
                 raise
             except OpenAIError as error:
                 problems.add(error)
+    for note in problems.notes:
+        on_note(f"{source.name}, {note}")
     if problems.count:
         raise Rejected(problems.shown())
     is_small = (source.size_bytes or 0) <= limits.batch_max_bytes and rules.lines <= limits.batch_max_lines

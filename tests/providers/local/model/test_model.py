@@ -60,6 +60,25 @@ def content(**body: Any) -> str:
     return text
 
 
+@pytest.mark.parametrize(
+    ("url", "extra", "error"),
+    [
+        (CHAT, {"temprature": 0}, (None, None, "Unrecognized request argument supplied: temprature")),
+        (CHAT, {"b": None, "a": 1}, (None, None, "Unrecognized request arguments supplied: b, a")),
+        (COMPLETIONS, {"messages": []}, (None, None, "Unrecognized request argument supplied: messages")),
+        (EMBEDDINGS, {"top_p": 1}, (None, None, "Unrecognized request argument supplied: top_p")),
+        (MODERATIONS, {"user": "u"}, (None, None, "Unrecognized request argument supplied: user")),
+        (RESPONSES, {"b": 1, "a": 1}, ("b", "unknown_parameter", "Unknown parameter: 'b'.")),
+        (RESPONSES, {"max_tokens": 1}, ("max_tokens", "unknown_parameter", "Unknown parameter: 'max_tokens'.")),
+    ],
+)
+def test_unknown_parameters_are_refused(url: str, extra: dict[str, Any], error: tuple[Any, ...]) -> None:
+    """
+    Each endpoint does so in its own words, before it looks at what it knows.
+    """
+    assert refused(url, {"model": "m"} | extra) == error
+
+
 def test_a_chat_completion_has_openais_shape() -> None:
     """
     All fields are there, and the tokens add up.
