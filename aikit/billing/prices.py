@@ -18,6 +18,7 @@ from aikit.billing.price_list import is_installed, listed_price
 from aikit.billing.price_overrides import read_prices, user_prices
 from aikit.billing.rates import FREE, Price
 from aikit.storage.package_data import read_data
+from aikit.types.usage import Usage
 
 _MOST_NAMED: Final = 10
 _LONGEST_NAMED: Final = 200
@@ -72,6 +73,20 @@ class Prices:
         if self.list_name is None or not model:
             return self.others
         return listed_price(self.list_name, bare, at, self.batch_discount) or self.others
+
+    def cost_of(self, usage: Usage, model: str, asked: str) -> Decimal | None:
+        """
+        Return what one answer in a batch cost, in US dollars; ``None`` if no price is known.
+
+        Args:
+            usage: Its tokens.
+
+            model: As the answer names it.
+
+            asked: As its request does; where that is a deployment with a price of the user's, this is the price.
+        """
+        price = self.price_of(model or asked) or (self.price_of(asked) if self.own else None)
+        return None if price is None else price.batch_rates(price.step(usage.input_tokens)).cost(usage)
 
     def why_unknown(self, models: Iterable[str]) -> str:
         """

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from aikit.jsonl.builder import stable_id as stable_id
     from aikit.jsonl.checker import check as check
     from aikit.jsonl.parts import Part as Part
+    from aikit.jsonl.questions import from_csv as from_csv
+    from aikit.jsonl.questions import from_records as from_records
     from aikit.jsonl.splitter import split as split
     from aikit.jsonl.tokens import TokenEstimate as TokenEstimate
     from aikit.jsonl.tokens import estimate_tokens as estimate_tokens
@@ -32,6 +34,7 @@ _HOMES: Final = {
     "aikit.jsonl.builder": ("chat_line", "embedding_line", "response_line", "stable_id"),
     "aikit.jsonl.checker": ("check",),
     "aikit.jsonl.parts": ("Part",),
+    "aikit.jsonl.questions": ("from_csv", "from_records"),
     "aikit.jsonl.splitter": ("split",),
     "aikit.jsonl.tokens": ("TokenEstimate", "estimate_tokens"),
     "aikit.jsonl.writer": ("Written", "write"),

@@ -56,7 +56,7 @@ def write_jsonl(rows: Iterable[OpenAIBatchRow], path: Path) -> int:
             count += 1
         return count
 
-    return _write_whole(path, write)
+    return write_whole(path, write)
 
 
 def write_csv(rows: Iterable[OpenAIBatchRow], path: Path, *, escape_formulas: bool) -> int:
@@ -79,7 +79,7 @@ def write_csv(rows: Iterable[OpenAIBatchRow], path: Path, *, escape_formulas: bo
         text.detach()
         return count
 
-    return _write_whole(path, write)
+    return write_whole(path, write)
 
 
 def jsonl_line(row: OpenAIBatchRow) -> bytes:
@@ -131,7 +131,13 @@ def escaped(cell: Any) -> Any:
     return cell
 
 
-def _write_whole(path: Path, write: Callable[[BinaryIO], int]) -> int:
+def write_whole(path: Path, write: Callable[[BinaryIO], int]) -> int:
+    """
+    Pass a file to *write*, which appears at *path* when that returns; return what it does.
+
+    Raises:
+        OpenAIError: It cannot be written (code ``"unwritable_file"``).
+    """
     with FileSink(path=path) as sink:
         with io.BufferedWriter(_Raw(sink), _BUFFER) as file:
             count = write(file)
