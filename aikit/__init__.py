@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from aikit.types.events import OpenAIBatchEvent as OpenAIBatchEvent
     from aikit.types.files import OpenAIFile as OpenAIFile
     from aikit.types.files import OpenAIFileDeleted as OpenAIFileDeleted
+    from aikit.types.json_form import to_json as to_json
     from aikit.types.progress import Progress as Progress
     from aikit.types.rate_limit import RateLimit as RateLimit
     from aikit.types.uploads import OpenAIUpload as OpenAIUpload
@@ -118,6 +119,7 @@ _HOMES: Final = {
         "OpenAIFileUnderWay",
     ),
     "aikit.types.files": ("OpenAIFile", "OpenAIFileDeleted"),
+    "aikit.types.json_form": ("to_json",),
     "aikit.types.progress": ("Progress",),
     "aikit.resources.files.parameters": (
         "OpenAIFileDownloadParameters",

@@ -69,7 +69,7 @@ _FORWARDING: Final = frozenset(
         "_told_error",
         "_require_completed",
         "_fault",
-        "from_json",
+        "from_dict",
         "_rebuild",
         "_problems",
         "before_asking",

@@ -20,7 +20,7 @@ from aikit import OpenAIClient, OpenAIError, OpenAIParameters, OpenAIResult, Pro
 from aikit.http.context import CallContext
 from aikit.providers.config.file import ProviderFile
 from aikit.providers.config.providers import Providers
-from aikit.runtime.result import Outcome
+from aikit.runtime.call_state import Outcome
 from aikit.runtime.task import Task
 from tests.scripted_server import FILE, Exchange, ScriptedServer, answer, serving, silent
 from tests.stopwatch import Stopwatch

@@ -19,7 +19,7 @@ from aikit.cli.batches_results import RowPrinter
 from aikit.cli.calls import Refused, require_success
 from aikit.cli.inputs import STDIN, size_of
 from aikit.cli.output import Exit, Output
-from aikit.cli.output.batch_text import cost_text, cost_to_json, estimate_text, money
+from aikit.cli.output.batch_text import cost_text, estimate_text, money
 from aikit.cli.output.formats import counted
 from aikit.cli.output.messages import ask
 from aikit.cli.output.progress import bars, batch_bars
@@ -31,7 +31,7 @@ from aikit.resources.batches.run.state import Part, RunState
 from aikit.storage import exists, is_folder
 from aikit.types.batches import OpenAIBatch, OpenAIBatchProgress
 from aikit.types.costs import OpenAIBatchCost
-from aikit.types.errors import OpenAIError, error_to_json
+from aikit.types.errors import OpenAIError
 from aikit.types.progress import Progress
 
 
@@ -237,8 +237,8 @@ class Report:
         where = {"results": None if self.target is None else str(self.target), "parts": parts}
         total, is_least = _sum_of(costs)
         cost = {"cost": None if total is None else str(total), "is_lower_bound": is_least or bool(problems)}
-        errors = {"errors": [error_to_json(one) for one in problems]} if problems else {}
-        return known | told | where | cost | {"costs": [cost_to_json(one) for one in costs]} | errors
+        errors = {"errors": [one.to_dict() for one in problems]} if problems else {}
+        return known | told | where | cost | {"costs": [one.to_dict() for one in costs]} | errors
 
 
 def _sum_of(costs: list[OpenAIBatchCost]) -> tuple[Decimal | None, bool]:

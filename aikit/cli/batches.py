@@ -24,7 +24,7 @@ from aikit.cli.options import (
     usage_errors,
 )
 from aikit.cli.output import Answer, Output, exit_of
-from aikit.cli.output.formats import batch_to_json, counted
+from aikit.cli.output.formats import counted
 from aikit.cli.output.messages import begin_line
 from aikit.cli.output.progress import bars, batch_bars, telling_troubles
 from aikit.cli.safety import safe
@@ -128,7 +128,7 @@ def list_(**asked: Any) -> int:
     output = Output(settings)
     with settings.connected() as client, usage_errors():
         result = client.batches.list(OpenAIBatchListParameters(**asked))
-    return show_list(output, result, result.batches, batch_to_json, "no batches")
+    return show_list(output, result, "no batches")
 
 
 @batches.command(cls=Command)

@@ -22,7 +22,6 @@ from aikit.cli.output.batch_text import (
     cost_cells,
     cost_fields,
     cost_text,
-    cost_to_json,
     counts_text,
     reasons_text,
 )
@@ -202,7 +201,7 @@ def print_cost(output: Output, cost: OpenAIBatchCost) -> None:
     Print *cost*, model by model.
     """
     if output.settings.json:
-        output.document(cost_to_json(cost))
+        output.document(cost.to_dict())
     elif output.settings.quiet:
         output.line("" if cost.total is None else str(cost.total))
     elif output.is_plain:

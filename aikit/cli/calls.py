@@ -90,8 +90,6 @@ def show(output: Output, answers: Iterator[Answer], *, is_many: bool) -> int:
 def show_list(
     output: Output,
     result: OpenAIListResult[Any],
-    items: Sequence[Any],
-    to_json: Callable[[Any], dict[str, Any]],
     none: str,
 ) -> int:
     """
@@ -102,17 +100,14 @@ def show_list(
 
         result: The result of the list call.
 
-        items: Its objects.
-
-        to_json: Returns an object as ``--json`` prints it.
-
         none: The message for an empty list.
     """
     if not result.success:
         return tell_errors(output, result)
+    items = result.unwrap()
     if output.settings.json:
         ids = {"first_id": result.first_id, "last_id": result.last_id, "has_more": result.has_more}
-        output.document({"object": "list", "data": [to_json(item) for item in items]} | ids)
+        output.document({"object": "list", "data": [item.to_dict() for item in items]} | ids)
         tell_notes(output, result)
         return Exit.DONE
     if output.is_plain:

@@ -22,7 +22,7 @@ import click
 from aikit.cli.calls import Refused, require_success
 from aikit.cli.options import Command, settings_of_context
 from aikit.cli.output import Exit, Output
-from aikit.cli.output.batch_text import cost_to_json, counts_text, money
+from aikit.cli.output.batch_text import counts_text, money
 from aikit.cli.output.formats import counted, human_seconds, human_size
 from aikit.cli.output.messages import paragraphs
 from aikit.cli.output.progress import bars, batch_bars
@@ -30,7 +30,7 @@ from aikit.cli.safety import Styled, safe, styled
 from aikit.client import OpenAIClient
 from aikit.storage.temporary import temporary_root
 from aikit.types.batches import OpenAIBatch
-from aikit.types.errors import OpenAIError, error_to_json
+from aikit.types.errors import OpenAIError
 from aikit.types.files import OpenAIFile
 
 _CHUNK: Final = 1024 * 1024
@@ -241,7 +241,7 @@ def _read(reporter: DemoReporter, client: OpenAIClient, batch: OpenAIBatch, path
 
 def _print_cost(reporter: DemoReporter, client: OpenAIClient, batch: OpenAIBatch) -> None:
     cost = require_success(client.batches.cost(batch)).cost
-    reporter.facts["cost"] = cost_to_json(cost)
+    reporter.facts["cost"] = cost.to_dict()
     usage = cost.usage
     tokens = f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out"
     reporter.tell("cost", f"{money(cost.total)}, for the built-in model is free; {tokens}")
@@ -288,7 +288,7 @@ class DemoReporter:
         Print *error*, and return the exit code.
         """
         if self.output.settings.json:
-            self.output.document(self.facts | {"success": False, "error": error_to_json(error)})
+            self.output.document(self.facts | {"success": False, "error": error.to_dict()})
         else:
             self.output.error(error)
         return Exit.REFUSED

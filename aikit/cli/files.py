@@ -31,8 +31,7 @@ from aikit.resources.files.parameters import (
 )
 from aikit.storage.temporary import temporary_folder
 from aikit.storage.walk import Links
-from aikit.types.errors import OpenAIError, error_to_json
-from aikit.types.files import OpenAIFile
+from aikit.types.errors import OpenAIError
 from aikit.validation import check_file
 
 _paths: Final = click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=InputPath(allow_dash=True))
@@ -113,7 +112,7 @@ def list_(**asked: Any) -> int:
     output = Output(settings)
     with settings.connected() as client, usage_errors():
         result = client.files.list(OpenAIFileListParameters(**asked))
-    return show_list(output, result, result.files, OpenAIFile.to_wire, "no files")
+    return show_list(output, result, "no files")
 
 
 @files.command(cls=Command)
@@ -241,7 +240,7 @@ class Checked:
         """
         Return the object that ``--json`` prints.
         """
-        errors = [error_to_json(error) for error in self.errors]
+        errors = [error.to_dict() for error in self.errors]
         return {"path": self.name, "ok": not errors, "errors": errors, "notes": list(self.notes)}
 
 

@@ -21,7 +21,6 @@ from aikit.resources.call import wait_interruptibly
 from aikit.resources.files.parameters import MAX_RATE
 from aikit.resources.files.results import OpenAIFilePruneResult
 from aikit.types.bulk_files import OpenAIFilePruneItem, OpenAIFileTotals, OpenAIFileUsage
-from aikit.types.errors import error_to_json
 
 _TITLES = ("WHAT", "FILES", "SIZE", "OLDEST")
 
@@ -152,9 +151,9 @@ def _fields(one: OpenAIFilePruneItem) -> list[str]:
 
 
 def _to_json(result: OpenAIFilePruneResult) -> dict[str, Any]:
-    errors = [{"subject": one.file.id, "error": error_to_json(error)} for one in result.items for error in one.errors]
+    errors = [{"subject": one.file.id, "error": error.to_dict()} for one in result.items for error in one.errors]
     if result.ended_by is not None and result.ended_by.code != "cancelled":
-        errors.insert(0, {"subject": "", "error": error_to_json(result.ended_by)})
+        errors.insert(0, {"subject": "", "error": result.ended_by.to_dict()})
     data = [one.file.to_wire() | {"prune": {"status": one.status, "reasons": one.reasons}} for one in result.items]
     return {"object": "list", "data": data, "counts": attrs.asdict(result.counts)} | (
         {"errors": errors} if errors else {}

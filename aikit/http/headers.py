@@ -110,6 +110,12 @@ class Headers(Mapping[str, str]):
         shown = {name: value for name, value in self.items() if not is_secret(name, value)}
         return Headers({name: value for name, value in shown.items() if self.hide_in(value) == value})
 
+    def to_dict(self) -> dict[str, str]:
+        """
+        Return those that `without_secrets` returns.
+        """
+        return dict(self.without_secrets())
+
     def only(self, names: frozenset[str]) -> Headers:
         """
         Return those fields whose names, in lower case, are among *names*.

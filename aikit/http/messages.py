@@ -222,6 +222,13 @@ class Request:
         """
         return hidden(text, self.secrets)
 
+    def to_dict(self) -> dict[str, Any]:
+        """
+        Return it as JSON, without body and secrets.
+        """
+        headers = self.headers.to_dict()
+        return {"method": self.method, "url": redacted(self.url), "headers": headers, "attempt": self.attempt}
+
     def __getstate__(self) -> dict[str, Any]:
         return attrs.asdict(self, recurse=False) | {
             "url": redacted(self.url),
@@ -281,6 +288,13 @@ class Response:
     def request_id(self) -> str | None:
         """What the provider calls this request."""
         return self.headers.get("x-request-id") or self.headers.get("apim-request-id")
+
+    def to_dict(self) -> dict[str, Any]:
+        """
+        Return it as JSON, without body and secrets.
+        """
+        told = {"status": self.status, "headers": self.without_secrets().headers.to_dict()}
+        return told | {"elapsed_s": self.elapsed_s, "request": self.request.to_dict()}
 
     def without_secrets(self) -> Response:
         """

@@ -17,10 +17,11 @@ from aikit.http.redirects import follow_redirects
 from aikit.http.retry import RetryPolicy, intercept, with_retries
 from aikit.http.sources import Source, release
 from aikit.http.streams import StreamSource
+from aikit.runtime.call_state import CallState, Outcome
 from aikit.runtime.callback_checks import Callback, require_plain
 from aikit.runtime.callbacks import CallbackQueue, run_callbacks
 from aikit.runtime.parameters import OpenAIParameters
-from aikit.runtime.result import CallState, OpenAIResult, Outcome
+from aikit.runtime.result import OpenAIResult
 from aikit.runtime.task import Task
 from aikit.runtime.timers import Deadline
 from aikit.types.errors import CancelledError

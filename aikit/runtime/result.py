@@ -4,139 +4,27 @@ What a caller gets: a result that is a handle while the call runs and an answer 
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
-from operator import ne
 from types import MappingProxyType
-from typing import Any, Final, Generic, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Final, Generic, Self, TypeVar, overload
 
 import attrs
 
 from aikit.http.messages import Request, Response
+from aikit.runtime.call_state import CallState, Outcome, wake
 from aikit.types.errors import OpenAIError
-from aikit.types.interruptions import suppress
+from aikit.types.json_form import as_json
 from aikit.types.page import Page
 from aikit.types.rate_limit import RateLimit, rate_limit_of
 
 T = TypeVar("T")
 
-_lock = threading.RLock()  # shared: ten thousand waiting results need no lock each
 _LOOK_S: Final = 0.1  # how often a worker that waits for a call looks whether the call needs a thread
+_LONGEST: Final = 200  # characters of one thing that `repr` shows
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
-
-
-class Handle(Protocol):
-    """
-    The hold a result has on its running call.
-    """
-
-    def cancel(self, *, keep: bool = False) -> None:
-        """Ask the call to stop; with *keep*, what has arrived stays."""
-        ...
-
-    def pause(self, *, is_on: bool) -> None:
-        """Let no bytes move, or let them move again."""
-        ...
-
-    def run_if_idle(self, until: float | None) -> bool:
-        """If this is a worker thread and the call is idle, run it here, *until* then; return whether this is one."""
-        ...
-
-    def is_driven_here(self) -> bool:
-        """Tell whether this very thread is driving the call."""
-        ...
-
-
-@attrs.frozen(kw_only=True)
-class Outcome:
-    """
-    How a call ended.
-
-    Attributes:
-        value: What the flow returned, or came with errors all the same.
-
-        notes: What is worth knowing beside it.
-    """
-
-    value: Any = None
-    errors: tuple[OpenAIError, ...] = ()
-    request: Request | None = None
-    response: Response | None = None
-    notes: tuple[str, ...] = ()
-
-
-_RUNNING: Final = Outcome()
-
-
-@attrs.define(eq=False, slots=True)
-class CallState:
-    """
-    How a call stands: written by the library, shown by the result.
-
-    Attributes:
-        handle: The hold on a call that runs in the background.
-
-        outcome: How the call ended.
-
-        is_terminated: Whether *outcome* is final.
-
-        is_delivered: Whether the callbacks ran or were handed to the dispatcher.
-    """
-
-    # `_lock` guards `is_delivered`, `delivering` and `_watchers`, and no user code runs under it. *handle* is set
-    # before the call begins and *outcome* by the one thread that ends it; both are set in one go.
-
-    handle: Handle | None = None
-    outcome: Outcome = _RUNNING
-    is_terminated: bool = False
-    is_delivered: bool = False
-    delivering: int | None = None
-    _watchers: list[Callable[[], None]] | None = None
-
-    def settle(self, outcome: Outcome, deliver: Callable[[], None] | None = None) -> None:
-        """
-        End the call: first the answer is there, then *deliver* hands out callbacks, then waiters go on.
-        """
-        self.outcome, self.delivering = outcome, threading.get_ident()
-        self.is_terminated = True
-        try:
-            if deliver is not None:
-                deliver()
-        finally:
-            with _lock:
-                self.is_delivered, self.delivering, self.handle = True, None, None
-                watchers, self._watchers = self._watchers or (), None
-            for watcher in watchers:
-                watcher()
-
-    def notify(self, watcher: Callable[[], None]) -> None:
-        """
-        Call *watcher* when the callbacks have run; at once if they have.
-        """
-        with _lock:
-            if not self.is_delivered:
-                self._watchers = [*(self._watchers or ()), watcher]
-                return
-        watcher()
-
-    def wait_for_delivery(self, until: float | None, at_most: float | None = None) -> bool:
-        """
-        Wait until the callbacks have run, *until* then and *at_most* so many seconds; return whether they have.
-        """
-        left_s = None if until is None else min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX)
-        bounds = [bound for bound in (left_s, at_most) if bound is not None]
-        gate = threading.Lock()  # not a condition, which Ctrl-C may leave locked
-        gate.acquire()
-        try:
-            self.notify(gate.release)
-            return gate.acquire(timeout=min(bounds, default=-1))
-        finally:
-            with _lock:
-                # no loop of Python's own: in 3.13 Ctrl-C where one turns back leaves the lock held
-                self._watchers = list(filter(partial(ne, gate.release), self._watchers or ())) or None
 
 
 @attrs.define(eq=False, slots=True, repr=False)
@@ -145,23 +33,40 @@ class OpenAIResult(Generic[T]):
     The result of a call.
 
     While ``terminated`` is false it is the handle of a running call: `wait` for it, `cancel` it, or ``await`` it.
-
+    It is true where ``success`` is, so never while it runs.
     """
+
+    _carried: ClassVar[tuple[str, ...]] = ()  # attributes that `repr` and `to_dict` tell
 
     _state: CallState = attrs.field(factory=CallState)
 
     def __repr__(self) -> str:
-        """What came of the call, and no content, which may be large."""
+        """What came of the call, cut to a few lines, and no content."""
         return f"{type(self).__name__}({', '.join(f'{key}={value}' for key, value in self._shown())})"
+
+    def __bool__(self) -> bool:
+        return self.success
 
     def _shown(self) -> Iterator[tuple[str, Any]]:
         yield "terminated", self.terminated
         if self.terminated:
             yield "success", self.success
+        for name in self._carried:
+            if value := getattr(self, name):
+                yield name, _shortened(value)
         if self.errors:
-            yield "errors", [f"{error.code}: {error}" if error.code else str(error) for error in self.errors[:3]]
+            told = [f"{error.code}: {error}" if error.code else str(error) for error in self.errors[:3]]
+            yield "errors", [_cut(one) for one in told]
         if more := self.errors[3:]:
             yield "more_errors", len(more)
+
+    def to_dict(self) -> dict[str, Any]:
+        """
+        Return the result as JSON: what it carries, without contents, headers and other requests' secrets; and errors.
+        """
+        told = {"success": self.success, "terminated": self.terminated}
+        told |= {name: as_json(getattr(self, name)) for name in self._carried}
+        return told | {"errors": as_json(self.errors), "notes": list(self.notes)}
 
     @property
     def terminated(self) -> bool:
@@ -223,6 +128,32 @@ class OpenAIResult(Generic[T]):
             for other in others:
                 first.add_note(f"also: {other}")
         raise first
+
+    def unwrap(self) -> T:
+        """
+        Return what the call is about, such as the file that was made; never ``None``.
+
+        Raises:
+            OpenAIError: The call failed; the first error, with notes of the others.
+            RuntimeError: The call is still running.
+        """
+        if not self.terminated:
+            raise RuntimeError("the call is still running; wait() for it, await it, or unwrap it in its callback")
+        return self.throw()._unwrapped()  # noqa: SLF001  itself
+
+    def _unwrapped(self) -> T:
+        return self._outcome.value  # type: ignore[no-any-return]  # the flow's type
+
+    def _finished(self) -> Self:
+        """
+        Wait for the call; return the result.
+
+        Raises:
+            RuntimeError: It cannot be waited for here, in its own *on_progress*.
+        """
+        if not self.wait() or not self.terminated:
+            raise RuntimeError("the call is still under way and cannot be waited for here; use it in its callback")
+        return self
 
     def wait(self, timeout: float | None = None) -> bool:
         """
@@ -310,9 +241,12 @@ class OpenAIResult(Generic[T]):
 
 
 @attrs.define(eq=False, slots=True, repr=False, getstate_setstate=False)  # pickled as its parent says
-class OpenAIListResult(OpenAIResult[Page[T]]):
+class OpenAIListResult(OpenAIResult[tuple[T, ...]]):
     """
     The result of a call that lists: one page, or all pages in one.
+
+    Iterating it, its length and its items by number wait for a call that is under way, and raise the first error of one
+    that failed.
     """
 
     _next: Callable[[str | None], Any] | None = attrs.field(default=None, kw_only=True)
@@ -336,6 +270,22 @@ class OpenAIListResult(OpenAIResult[Page[T]]):
         """Whether there are more items after *last_id*."""
         return self._page.has_more
 
+    def _unwrapped(self) -> tuple[T, ...]:
+        return self._page.items
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._finished().unwrap())
+
+    def __len__(self) -> int:
+        return len(self._finished().unwrap())
+
+    @overload
+    def __getitem__(self, number: int) -> T: ...
+    @overload
+    def __getitem__(self, number: slice) -> tuple[T, ...]: ...
+    def __getitem__(self, number: int | slice) -> T | tuple[T, ...]:
+        return self._finished().unwrap()[number]
+
     def next_page(self) -> Self:
         """
         Ask for the page after this one, with the same parameters.
@@ -351,12 +301,18 @@ class OpenAIListResult(OpenAIResult[Page[T]]):
         return following
 
 
-def wake(loop: Any, future: Any) -> None:
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _shortened(value: Any) -> str:
     """
-    Have *loop* go on with what awaits *future*.
+    Return *value* for a person: of many the first three, and of each as much as says which it is.
     """
-    with suppress(RuntimeError):  # the loop was closed meanwhile
-        loop.call_soon_threadsafe(lambda: future.done() or future.set_result(None))
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return _cut(repr(value))
+    more = f", and {len(value) - 3:,} more" if len(value) > 3 else ""
+    return f"[{', '.join(_cut(repr(one)) for one in value[:3])}{more}]"
 
 
 def _usage(response: Response | None) -> Any:
@@ -370,12 +326,3 @@ def _usage(response: Response | None) -> Any:
     except OpenAIError:
         return None
     return answer.get("usage") if isinstance(answer, dict) else None
-
-
-def _after_fork_in_child() -> None:
-    global _lock  # noqa: PLW0603  a lock that another thread held when this process was made is held for ever
-    _lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -16,8 +16,8 @@ import attrs
 from aikit.http.context import CallContext
 from aikit.http.flow import Flow, Gather, Pause, Room, Step, Work
 from aikit.http.messages import Request, Reservoir, Response, Rest, Transport
+from aikit.runtime.call_state import Outcome
 from aikit.runtime.driver import Driver, Group
-from aikit.runtime.result import Outcome
 from aikit.types.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected, strip
 from aikit.types.interruptions import let_through, suppress
 

@@ -12,8 +12,8 @@ from typing import Any
 import attrs
 
 from aikit.http.flow import Flow, Gather
+from aikit.runtime.call_state import Outcome
 from aikit.runtime.driver import Driver
-from aikit.runtime.result import Outcome
 from aikit.runtime.task import Task
 from aikit.types.errors import CancelledError, Rejected
 from aikit.types.interruptions import interruption_in

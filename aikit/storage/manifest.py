@@ -130,7 +130,7 @@ class Manifest:
             OpenAIError: There is no room, or the file cannot be written.
         """
         own = {"path": state.path, "modified_ns": state.modified_ns}
-        line = json.dumps({**item.to_json(), **own, "purpose": state.purpose, "account": state.account})
+        line = json.dumps({**item.to_dict(), **own, "purpose": state.purpose, "account": state.account})
         try:
             self._append(line.encode() + b"\n")
         except OSError as error:
@@ -227,7 +227,7 @@ class Manifest:
 
     def _kept(self, line: dict[str, Any]) -> OpenAIFileItem | None:
         try:
-            item = OpenAIFileItem.from_json(line)
+            item = OpenAIFileItem.from_dict(line)
         except (KeyError, TypeError, OpenAIError):
             return None
         if item.file is None or (item.file.expires_at is not None and item.file.expires_at <= self.clock()):

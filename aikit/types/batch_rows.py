@@ -13,6 +13,7 @@ import attrs
 
 from aikit.types.error_words import is_page, name_of, plain, read_error
 from aikit.types.errors import OpenAIError
+from aikit.types.json_form import Jsonable, as_json
 from aikit.types.usage import Usage
 from aikit.types.wire import whole_number
 
@@ -25,12 +26,13 @@ STATUSES: Final = ("ok", "failed", "expired", "cancelled", "missing")
 _USUAL_ENDS: Final = frozenset(("stop", "end_turn", "eos", "eos_token", "stop_sequence", "complete", "completed"))
 _SAID: Final = ("message", "reasoning")  # no set: the value in an odd answer may have no hash
 _CALLS: Final = ("tool_calls", "function_call", "audio")
+_COLUMNS: Final = ("line", "custom_id", "status", "status_code", "model", "text", "note", "error", "usage")
 _UNREAD: Final = frozenset(("invalid_response", "invalid_json_line", "line_too_long"))
 _NEVER_RAN: Final = {"batch_expired": "expired", "batch_cancelled": "cancelled"}
 
 
 @attrs.frozen
-class OpenAIBatchProblem:
+class OpenAIBatchProblem(Jsonable):
     """
     Something in a batch's files that could not be joined as it stands; each line of the input has its row all the same.
 
@@ -55,7 +57,7 @@ class OpenAIBatchProblem:
 
 
 @attrs.frozen(kw_only=True)
-class OpenAIBatchRow:
+class OpenAIBatchRow(Jsonable):
     """
     What became of one line of a batch's input.
 
@@ -141,6 +143,12 @@ class OpenAIBatchRow:
         if self.is_ok:
             return None
         return self._fault or self._told_error()
+
+    def to_dict(self) -> dict[str, Any]:
+        """
+        Return what `write_csv` has in its columns, by their attributes' names: not the whole request, nor the answer.
+        """
+        return {name: as_json(getattr(self, name)) for name in (*_COLUMNS, "request_id", "batch_id")}
 
     @cached_property
     def _data(self) -> dict[str, Any]:

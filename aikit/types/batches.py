@@ -11,6 +11,7 @@ from typing import Any, Final
 import attrs
 
 from aikit.types.error_words import read_error
+from aikit.types.json_form import Jsonable, as_json
 from aikit.types.page import Page
 from aikit.types.wire import NOTHING, others, read_fields, text, unix_time, whole_number
 
@@ -34,6 +35,7 @@ _REQUIRED: Final = {
 }
 _ALIKE: Final = ("endpoint", "completion_window", "status")
 _SHORT: Final = 64
+_TEXTS_FIRST: Final = ("object", "id", "endpoint", "model", "input_file_id", "completion_window", "status")
 _TEXTS: Final = ("model", "output_file_id", "error_file_id")
 TIMES: Final = (
     "in_progress_at",
@@ -79,7 +81,7 @@ class BatchOrder:
 
 
 @attrs.frozen
-class OpenAIBatchError:
+class OpenAIBatchError(Jsonable):
     """
     Why a batch was not begun: one problem of its input file.
 
@@ -100,7 +102,7 @@ class OpenAIBatchError:
 
 
 @attrs.frozen
-class OpenAIBatchRequestCounts:
+class OpenAIBatchRequestCounts(Jsonable):
     """
     How many requests of a batch are where; all 0 until the batch is in progress.
 
@@ -118,7 +120,7 @@ class OpenAIBatchRequestCounts:
 
 
 @attrs.frozen(kw_only=True)
-class OpenAIBatch:
+class OpenAIBatch(Jsonable):
     """
     A batch that a provider works on, or has worked on.
 
@@ -223,6 +225,18 @@ class OpenAIBatch:
             extra=others(data, _KEYS),
         )
 
+    def to_dict(self) -> dict[str, Any]:
+        """
+        Return it as the API gives it, fields that we do not know included.
+        """
+        names = (*_TEXTS_FIRST, "output_file_id", "error_file_id", "created_at", *TIMES)
+        values: dict[str, Any] = {name: getattr(self, name) for name in names}
+        if self.errors:
+            values["errors"] = {"object": "list", "data": [error.to_dict() for error in self.errors]}
+        values |= {"request_counts": self.request_counts.to_dict(), "usage": self.usage}
+        values["metadata"] = dict(self.metadata) or None
+        return {name: as_json(value) for name, value in values.items() if value is not None} | dict(self.extra)
+
 
 class BatchPage(Page[OpenAIBatch]):
     """
@@ -248,7 +262,7 @@ class BatchPage(Page[OpenAIBatch]):
 
 
 @attrs.frozen
-class OpenAIBatchProgress:
+class OpenAIBatchProgress(Jsonable):
     """
     How far a batch has come that is waited for.
 

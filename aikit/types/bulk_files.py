@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.types.errors import OpenAIError, error_to_json
+from aikit.types.errors import OpenAIError
 from aikit.types.files import OpenAIFile
+from aikit.types.json_form import Jsonable
 from aikit.types.wire import NOTHING
 
 UPLOADED: Final = "uploaded"
@@ -45,7 +46,7 @@ SIZES: Final[Mapping[str, float]] = {
 
 
 @attrs.frozen(kw_only=True)
-class OpenAIFileItem:
+class OpenAIFileItem(Jsonable):
     """
     What became of one of many files.
 
@@ -79,7 +80,7 @@ class OpenAIFileItem:
         """Whether the provider has it."""
         return self.file is not None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """
         Return it as JSON, as it stands in a manifest.
         """
@@ -89,15 +90,15 @@ class OpenAIFileItem:
             "size": self.bytes,
             "sha256": self.sha256,
             "file_id": self.file.id if self.file else None,
-            "file": self.file.to_wire() if self.file else None,
-            "errors": [error_to_json(error) for error in self.errors],
+            "file": self.file.to_dict() if self.file else None,
+            "errors": [error.to_dict() for error in self.errors],
             "was_sent": self.was_sent,
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> OpenAIFileItem:
+    def from_dict(cls, data: Mapping[str, Any]) -> OpenAIFileItem:
         """
-        Read what `to_json` gave.
+        Read what `to_dict` gave.
 
         Raises:
             KeyError: It is not that.
@@ -116,7 +117,7 @@ class OpenAIFileItem:
 
 
 @attrs.frozen(kw_only=True)
-class OpenAIFileManyCounts:
+class OpenAIFileManyCounts(Jsonable):
     """
     How many files came to what.
 
@@ -153,7 +154,7 @@ class OpenAIFileManyCounts:
 
 
 @attrs.frozen(kw_only=True)
-class OpenAIFileUnderWay:
+class OpenAIFileUnderWay(Jsonable):
     """
     How far one of many files has come.
 
@@ -180,7 +181,7 @@ class OpenAIFileUnderWay:
 
 
 @attrs.frozen(kw_only=True)
-class OpenAIFileManyProgress:
+class OpenAIFileManyProgress(Jsonable):
     """
     How far many files have come.
 
@@ -215,7 +216,7 @@ class OpenAIFileManyProgress:
 
 
 @attrs.frozen(kw_only=True)
-class OpenAIFileTotals:
+class OpenAIFileTotals(Jsonable):
     """
     How much some files are.
 
@@ -231,7 +232,7 @@ class OpenAIFileTotals:
 
 
 @attrs.frozen(kw_only=True)
-class OpenAIFileUsage:
+class OpenAIFileUsage(Jsonable):
     """
     What a provider stores.
 
@@ -258,7 +259,7 @@ class OpenAIFileUsage:
 
 
 @attrs.frozen(kw_only=True)
-class OpenAIFilePruneItem:
+class OpenAIFilePruneItem(Jsonable):
     """
     A file that is to go.
 
@@ -275,21 +276,21 @@ class OpenAIFilePruneItem:
     reasons: tuple[str, ...]
     errors: tuple[OpenAIError, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """
         Return it as JSON.
         """
         return {
-            "file": self.file.to_wire(),
+            "file": self.file.to_dict(),
             "status": self.status,
             "reasons": list(self.reasons),
-            "errors": [error_to_json(error) for error in self.errors],
+            "errors": [error.to_dict() for error in self.errors],
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> OpenAIFilePruneItem:
+    def from_dict(cls, data: Mapping[str, Any]) -> OpenAIFilePruneItem:
         """
-        Read what `to_json` gave.
+        Read what `to_dict` gave.
         """
         return cls(
             file=OpenAIFile.from_wire(data["file"]),
@@ -300,7 +301,7 @@ class OpenAIFilePruneItem:
 
 
 @attrs.frozen(kw_only=True)
-class OpenAIFilePruneCounts:
+class OpenAIFilePruneCounts(Jsonable):
     """
     How many files came to what.
 
@@ -321,7 +322,7 @@ class OpenAIFilePruneCounts:
 
 
 @attrs.frozen(kw_only=True)
-class OpenAIFileHousekeepingProgress:
+class OpenAIFileHousekeepingProgress(Jsonable):
     """
     How far summing up or pruning has come.
 

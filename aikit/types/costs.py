@@ -11,11 +11,12 @@ from typing import Any
 import attrs
 
 from aikit.types.errors import OpenAIError
+from aikit.types.json_form import Jsonable
 from aikit.types.usage import Usage
 
 
 @attrs.frozen(kw_only=True)
-class OpenAIModelCost:
+class OpenAIModelCost(Jsonable):
     """
     What the answers of one model cost.
 
@@ -40,7 +41,7 @@ class OpenAIModelCost:
 
 
 @attrs.frozen(kw_only=True)
-class OpenAIBatchCost:
+class OpenAIBatchCost(Jsonable):
     """
     What a batch cost.
 
@@ -71,6 +72,13 @@ class OpenAIBatchCost:
     problems: tuple[OpenAIError, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def to_dict(self) -> dict[str, Any]:
+        """
+        Return it as JSON; *total* is ``"cost"``, a string that is exact to the last digit.
+        """
+        values = super().to_dict()
+        return {"object": "batch.cost", "currency": "USD", "cost": values.pop("total")} | values
+
     @property
     def usage(self) -> Usage:
         """Tokens of all models."""
@@ -95,7 +103,7 @@ class OpenAIBatchCost:
 
 
 @attrs.frozen(kw_only=True)
-class OpenAIModelEstimate:
+class OpenAIModelEstimate(Jsonable):
     """
     What the requests to one model will take, at least and at most.
 
@@ -128,7 +136,7 @@ class OpenAIModelEstimate:
 
 
 @attrs.frozen(kw_only=True)
-class OpenAIBatchEstimate:
+class OpenAIBatchEstimate(Jsonable):
     """
     What a batch will take, at least and at most; an estimate, for only the provider's own tokenizer is exact.
 
@@ -146,6 +154,12 @@ class OpenAIBatchEstimate:
     problem_count: int = 0
     problems: tuple[OpenAIError, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """
+        Return it as JSON; dollars are strings that are exact to the last digit.
+        """
+        return {"currency": "USD"} | super().to_dict()
 
     @property
     def requests(self) -> int:

@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import attrs
 
+from aikit.types.json_form import Jsonable
+
 UNEXPECTED: Final = "unexpected_error"
 """Code of errors that aikit does not know; their cause is kept."""
 
@@ -34,7 +36,7 @@ def _bounded(message: str) -> str:
 
 
 @attrs.frozen(kw_only=True, slots=False, str=False)
-class OpenAIError(Exception):
+class OpenAIError(Exception, Jsonable):
     """
     One problem of a call: an exception that is also a value.
 
@@ -80,6 +82,15 @@ class OpenAIError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         values = {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
         return _rebuild, (type(self), values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """
+        Return it as the API's own error object, with line, status and request id where they are known.
+        """
+        known = ("line", "status", "request_id")
+        own: dict[str, Any] = {name: value for name in known if (value := getattr(self, name)) is not None}
+        own |= {"is_ambiguous": True} if self.is_ambiguous else {}
+        return {"message": self.message, "type": self.type, "param": self.param, "code": self.code} | own
 
     @property
     def is_bad_request_error(self) -> bool:
@@ -154,16 +165,6 @@ class Rejected(Exception):  # noqa: N818  it carries errors, it is not one
         super().__init__("; ".join(str(error) for error in errors))
         self.errors = tuple(errors)
         self.value = value
-
-
-def error_to_json(error: OpenAIError) -> dict[str, Any]:
-    """
-    Return *error* as the API's own error object, with aikit's fields where they are known.
-    """
-    known = ("line", "status", "request_id")
-    own: dict[str, Any] = {name: value for name in known if (value := getattr(error, name)) is not None}
-    own |= {"is_ambiguous": True} if error.is_ambiguous else {}
-    return {"message": error.message, "type": error.type, "param": error.param, "code": error.code} | own
 
 
 def strip(error: BaseException) -> None:

@@ -12,6 +12,7 @@ import attrs
 
 from aikit.types.batches import OpenAIBatch, OpenAIBatchRequestCounts
 from aikit.types.costs import OpenAIModelCost
+from aikit.types.json_form import Jsonable
 from aikit.types.usage import Usage
 from aikit.types.wire import NOTHING
 
@@ -21,7 +22,7 @@ CORRECTED: Final = "corrected"
 
 
 @attrs.frozen(kw_only=True)
-class OpenAIBatchEvent:
+class OpenAIBatchEvent(Jsonable):
     """
     An event of a batch, as the ledger keeps it and hooks get it.
 

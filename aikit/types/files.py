@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import attrs
 
+from aikit.types.json_form import Jsonable
 from aikit.types.page import Page
 from aikit.types.wire import (
     LAST_TIME,
@@ -46,7 +47,7 @@ class FileOrder:
 
 
 @attrs.frozen
-class OpenAIFile:
+class OpenAIFile(Jsonable):
     """
     A file that a provider keeps.
 
@@ -152,9 +153,15 @@ class OpenAIFile:
             self.extra
         )
 
+    def to_dict(self) -> dict[str, Any]:
+        """
+        Return the same as `to_wire`.
+        """
+        return self.to_wire()
+
 
 @attrs.frozen
-class OpenAIFileDeleted:
+class OpenAIFileDeleted(Jsonable):
     """
     What a provider says after a deletion.
 

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import attrs
 
+from aikit.types.json_form import Jsonable
+
 
 @attrs.frozen
-class Progress:
+class Progress(Jsonable):
     """
     How far a call has come.
 

@@ -7,9 +7,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import attrs
+
+from aikit.types.json_form import Jsonable
+
+V = TypeVar("V", int, str)
 
 _LONGEST_S: Final = 60.0
 _SPAN: Final = re.compile(
@@ -20,13 +24,35 @@ _UNIX_TIME: Final = 1e8
 _UNIX_MILLISECONDS: Final = 1e11
 
 
+class PerUnit(dict[str, V]):
+    """
+    One figure for requests and one for tokens, as far as told: a mapping whose values are attributes, too.
+    """
+
+    __slots__ = ()
+
+    @property
+    def requests(self) -> V | None:
+        """The figure for requests; ``None`` if it is not told."""
+        return self.get("requests")
+
+    @property
+    def tokens(self) -> V | None:
+        """The figure for tokens; ``None`` if it is not told."""
+        return self.get("tokens")
+
+
+def _per_unit(figures: Mapping[str, Any]) -> PerUnit[Any]:
+    return PerUnit(figures)
+
+
 @attrs.frozen(kw_only=True)
-class RateLimit:
+class RateLimit(Jsonable):
     """
     What the provider lets through, from its ``x-ratelimit-*`` headers.
 
     Attributes:
-        limit: ``{"requests": N, "tokens": N}``, as far as told.
+        limit: ``limit.requests`` and ``limit.tokens``, or ``limit["tokens"]``, as far as told.
 
         remaining: The same, of what is left.
 
@@ -35,9 +61,9 @@ class RateLimit:
 
     # https://developers.openai.com/api/docs/guides/rate-limits (read 2026-11-21)
 
-    limit: Mapping[str, int]
-    remaining: Mapping[str, int]
-    reset: Mapping[str, str]
+    limit: PerUnit[int] = attrs.field(converter=_per_unit)
+    remaining: PerUnit[int] = attrs.field(converter=_per_unit)
+    reset: PerUnit[str] = attrs.field(converter=_per_unit)
 
 
 def rate_limit_of(headers: Mapping[str, str]) -> RateLimit:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import attrs
 
 from aikit.types.files import OpenAIFile
+from aikit.types.json_form import Jsonable
 from aikit.types.wire import NOTHING, others, read_fields, text, unix_time, whole_number
 
 _REQUIRED: Final = {
@@ -52,7 +53,7 @@ class UploadOrder:
 
 
 @attrs.frozen(kw_only=True)
-class OpenAIUpload:
+class OpenAIUpload(Jsonable):
     """
     A file that is going up in parts, or has.
 
@@ -109,7 +110,7 @@ class OpenAIUpload:
 
 
 @attrs.frozen(kw_only=True)
-class OpenAIUploadPart:
+class OpenAIUploadPart(Jsonable):
     """
     A part that has arrived; its place in the whole is decided at completion.
 

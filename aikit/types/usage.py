@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import attrs
 
+from aikit.types.json_form import Jsonable
 from aikit.types.usage_reader import Tokens, read_tokens
 from aikit.types.wire import NOTHING
 
@@ -17,7 +18,7 @@ CACHE_WRITE = "cache_write"
 
 
 @attrs.frozen(kw_only=True)
-class Usage:
+class Usage(Jsonable):
     """
     Tokens of one answer, or of many together; equal where the tokens are.
 
@@ -99,6 +100,12 @@ class Usage:
             "output_tokens_details": answered,
             "total_tokens": self.total_tokens,
         }
+
+    def to_dict(self) -> dict[str, Any]:
+        """
+        Return the same as `to_wire`.
+        """
+        return self.to_wire()
 
     def _combined(self, other: Usage, sign: int) -> Usage:
         kinds = {kind: self.other_tokens.get(kind, 0) for kind in (*self.other_tokens, *other.other_tokens)}

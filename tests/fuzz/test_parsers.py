@@ -49,7 +49,7 @@ from aikit.storage.upload_entry import UploadKey
 from aikit.storage.upload_journal import Journal
 from aikit.storage.uploaded_files import Content, Uploaded
 from aikit.types.batch_rows import status_of
-from aikit.types.errors import UNEXPECTED, Rejected, error_to_json
+from aikit.types.errors import UNEXPECTED, Rejected
 from aikit.types.files import OpenAIFile
 from aikit.types.rate_limit import rate_limit_of, seconds_until_reset
 from aikit.types.usage import Usage
@@ -136,7 +136,7 @@ def _require_sound(error: OpenAIError) -> None:
     """
     assert error.code != UNEXPECTED, error.__cause__
     assert len(str(error)) <= _LONGEST_MESSAGE
-    json.dumps(error_to_json(error))
+    json.dumps(error.to_dict())
     assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301  our own
 
 

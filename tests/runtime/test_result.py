@@ -26,7 +26,8 @@ from aikit.resources.files.results import (
     OpenAIFileResult,
     Saved,
 )
-from aikit.runtime.result import CallState, OpenAIListResult, OpenAIResult, Outcome
+from aikit.runtime.call_state import CallState, Outcome
+from aikit.runtime.result import OpenAIListResult, OpenAIResult
 from aikit.types.batches import BatchPage, OpenAIBatch
 from aikit.types.errors import OpenAIError
 from aikit.types.files import FilePage, OpenAIFile, OpenAIFileDeleted

@@ -19,7 +19,7 @@ from aikit.http.context import CallContext
 from aikit.http.flow import Flow, Pause
 from aikit.http.messages import Request, Response
 from aikit.runtime.beside import gather_beside
-from aikit.runtime.result import Outcome
+from aikit.runtime.call_state import Outcome
 from aikit.runtime.scheduler import Scheduler
 from aikit.runtime.task import Task
 from aikit.types.errors import ExchangeError, OpenAIError, Rejected

@@ -22,7 +22,8 @@ from aikit.http.flow import Flow, Gather, Pause, Work
 from aikit.http.messages import Request, Response
 from aikit.http.retry import RetryPolicy, intercept, with_retries
 from aikit.runtime.beside import gather_beside
-from aikit.runtime.result import OpenAIResult, Outcome
+from aikit.runtime.call_state import Outcome
+from aikit.runtime.result import OpenAIResult
 from aikit.runtime.scheduler import Scheduler
 from aikit.runtime.task import Task
 from aikit.types.errors import CancelledError, OpenAIError

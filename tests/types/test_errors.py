@@ -134,6 +134,6 @@ def test_the_error_of_one_of_many_files_says_still_that_it_is_ambiguous() -> Non
     """
     errors = (ExchangeError(message="lost"), OpenAIError(message="refused", status=400))
     item = OpenAIFileItem(path="a", status="failed", errors=errors)
-    again = OpenAIFileItem.from_json(json.loads(json.dumps(item.to_json())))
+    again = OpenAIFileItem.from_dict(json.loads(json.dumps(item.to_dict())))
     assert [error.is_ambiguous for error in again.errors] == [True, False]
-    assert "is_ambiguous" not in item.to_json()["errors"][1]
+    assert "is_ambiguous" not in item.to_dict()["errors"][1]

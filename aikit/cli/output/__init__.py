@@ -20,7 +20,7 @@ from aikit.cli.output.formats import shape_of
 from aikit.cli.output.messages import complain, forget, paragraphs, tell
 from aikit.cli.safety import Styled, safe, safe_json, safe_lines
 from aikit.providers.kinds import KINDS, OPENAI
-from aikit.types.errors import OpenAIError, error_to_json
+from aikit.types.errors import OpenAIError
 
 INVALID_ID: Final = "invalid_id"
 """Error code of an argument that cannot be an id; no request is sent."""
@@ -315,20 +315,14 @@ def _one(answer: Answer) -> dict[str, Any]:
     """
     Return the JSON of one answer: its value, an object with its errors, or the value with its errors.
     """
-    errors = [error_to_json(error) for error in answer.errors]
-    value = _value_to_json(answer.value) if answer.value is not None else {}
+    errors = [error.to_dict() for error in answer.errors]
+    value = answer.value.to_dict() if answer.value is not None else {}
     if not errors:
         return value
     return value | {"error": errors[0]} | ({"errors": errors} if len(errors) > 1 and not value else {})
 
 
 def _many(answers: Sequence[Answer]) -> dict[str, Any]:
-    values = [_value_to_json(answer.value) for answer in answers if answer.value is not None]
-    errors = [
-        {"subject": answer.subject} | {"error": error_to_json(error)} for answer in answers for error in answer.errors
-    ]
+    values = [answer.value.to_dict() for answer in answers if answer.value is not None]
+    errors = [{"subject": answer.subject} | {"error": error.to_dict()} for answer in answers for error in answer.errors]
     return {"object": "list", "data": values} | ({"errors": errors} if errors else {})
-
-
-def _value_to_json(value: Any) -> dict[str, Any]:
-    return shape_of(value).to_json(value)

@@ -6,9 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final
-
-import attrs
+from typing import Final
 
 from aikit.cli.output.formats import counted, named
 from aikit.cli.safety import safe
@@ -98,31 +96,6 @@ def cost_fields(model: OpenAIModelCost) -> list[str]:
     return [model.model, str(model.requests), *map(str, tokens), "" if model.cost is None else str(model.cost)]
 
 
-def cost_to_json(cost: OpenAIBatchCost) -> dict[str, Any]:
-    """
-    Return *cost* as ``--json`` prints it: amounts are strings, exact to the last digit; unknown ones are null.
-    """
-    models = [
-        {"model": model.model, "requests": model.requests, "usage": model.usage.to_wire(), "cost": _amount(model.cost)}
-        for model in cost.models
-    ]
-    sums = {"cost": _amount(cost.total), "is_lower_bound": cost.is_lower_bound, "unpriced": list(cost.unpriced)}
-    counts = {name: getattr(cost, name) for name in ("answered", "failed", "untold", "missing")}
-    whole = {"usage": cost.usage.to_wire(), "problem_count": cost.problem_count, "notes": list(cost.notes)}
-    return {"object": "batch.cost", "currency": "USD"} | sums | counts | whole | {"models": models}
-
-
-def estimate_to_json(estimate: OpenAIBatchEstimate) -> dict[str, Any]:
-    """
-    Return *estimate* as ``--json`` prints it: amounts are strings; unknown ones are null.
-    """
-    tokens = ("input_tokens_low", "input_tokens_high", "output_tokens_low", "output_tokens_high")
-    values: dict[str, Any] = {name: getattr(estimate, name) for name in ("requests", *tokens)}
-    costs = {"cost_low": _amount(estimate.cost_low), "cost_high": _amount(estimate.cost_high)}
-    models = [{name: _plain(value) for name, value in attrs.asdict(model).items()} for model in estimate.models]
-    return {"currency": "USD"} | values | costs | {"unpriced": list(estimate.unpriced), "models": models}
-
-
 def counts_text(counts: Mapping[str, int]) -> str:
     """
     Return the counts by status: ``5 requests: 4 ok, 1 failed``.
@@ -146,11 +119,3 @@ def list_text(values: Sequence[str]) -> str:
     Return *values* with commas.
     """
     return ", ".join(safe(value) for value in values)
-
-
-def _amount(amount: Decimal | None) -> str | None:
-    return None if amount is None else str(amount)
-
-
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Decimal) else value

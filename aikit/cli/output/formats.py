@@ -12,22 +12,12 @@ from typing import Any, Final
 import attrs
 
 from aikit.cli.safety import safe
-from aikit.types.batches import INTENT_KEY, OpenAIBatch
+from aikit.types.batches import INTENT_KEY, TIMES, OpenAIBatch
 from aikit.types.files import OpenAIFile, OpenAIFileDeleted
 
 Cell = Callable[[Any], str]
 
-_TIMES_OF_BATCH: Final = (
-    "created_at",
-    "in_progress_at",
-    "expires_at",
-    "finalizing_at",
-    "completed_at",
-    "failed_at",
-    "expired_at",
-    "cancelling_at",
-    "cancelled_at",
-)
+_TIMES_OF_BATCH: Final = ("created_at", *TIMES)
 _UNITS: Final = ("KB", "MB", "GB", "TB")
 
 
@@ -37,8 +27,6 @@ class Shape:
     How values of one kind are printed.
 
     Attributes:
-        to_json: Returns the API's object.
-
         fields: Returns the fields of a tab-separated line.
 
         columns: Returns the columns of a table of these values, title → cell; empty for values that have no table.
@@ -50,7 +38,6 @@ class Shape:
         details: Returns name → text of the fields of a card, for a person.
     """
 
-    to_json: Callable[[Any], dict[str, Any]]
     fields: Callable[[Any], list[str]]
     columns: Callable[[Sequence[Any]], Mapping[str, Cell]]
     flexible: str = ""
@@ -63,25 +50,6 @@ def shape_of(value: Any) -> Shape:
     Return the shape of the type of *value*.
     """
     return _SHAPES[type(value)]
-
-
-def batch_to_json(batch: OpenAIBatch) -> dict[str, Any]:
-    """
-    Return *batch* as the API's object, unknown fields included.
-    """
-    names = ("object", "id", "endpoint", "model", "input_file_id", "completion_window", "status")
-    values: dict[str, Any] = {name: getattr(batch, name) for name in names}
-    values |= {"output_file_id": batch.output_file_id, "error_file_id": batch.error_file_id}
-    if batch.errors:
-        values["errors"] = {"object": "list", "data": [attrs.asdict(error) for error in batch.errors]}
-    values |= {name: getattr(batch, name) for name in _TIMES_OF_BATCH}
-    values["request_counts"] = attrs.asdict(batch.request_counts)
-    values |= {"usage": batch.usage, "metadata": dict(batch.metadata) or None}
-    return {name: value for name, value in values.items() if value is not None} | dict(batch.extra)
-
-
-def _deleted_to_json(deleted: OpenAIFileDeleted) -> dict[str, Any]:
-    return {"id": deleted.id, "object": deleted.object, "deleted": deleted.deleted} | dict(deleted.extra)
 
 
 def _file_fields(file: OpenAIFile) -> list[str]:
@@ -131,7 +99,7 @@ def _done(batch: OpenAIBatch) -> str:
 
 
 def _batch_details(batch: OpenAIBatch) -> Mapping[str, str]:
-    values = batch_to_json(batch)
+    values = batch.to_dict()
     details = {name: str(value) for name, value in values.items() if name not in {"object", "errors", "metadata"}}
     counts = batch.request_counts
     details["request_counts"] = f"{counts.total:,}: {counts.completed:,} completed, {counts.failed:,} failed"
@@ -156,18 +124,14 @@ def _with_times(details: dict[str, str], value: Any, names: Sequence[str]) -> Ma
 
 _SHAPES: Final[Mapping[type, Shape]] = {
     OpenAIFile: Shape(
-        to_json=OpenAIFile.to_wire,
         fields=_file_fields,
         columns=_file_columns,
         flexible="NAME",
         spare=("EXPIRES",),
         details=_file_details,
     ),
-    OpenAIFileDeleted: Shape(
-        to_json=_deleted_to_json, fields=lambda deleted: [deleted.id, "deleted"], columns=lambda _: {}
-    ),
+    OpenAIFileDeleted: Shape(fields=lambda deleted: [deleted.id, "deleted"], columns=lambda _: {}),
     OpenAIBatch: Shape(
-        to_json=batch_to_json,
         fields=_batch_fields,
         columns=_batch_columns,
         flexible="STATUS",

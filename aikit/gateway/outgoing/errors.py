@@ -18,7 +18,7 @@ from aikit.gateway.outgoing.objects import json_answer, printable
 from aikit.gateway.registry.errors import UnfitValueError
 from aikit.providers.local.api.refusals import Refusal
 from aikit.storage.errors import StoreError
-from aikit.types.errors import UNEXPECTED, ExchangeError, OpenAIError, Rejected, error_to_json
+from aikit.types.errors import UNEXPECTED, ExchangeError, OpenAIError, Rejected
 
 _MAX_ECHOED: Final = 256  # characters of an id or a name that an error repeats
 _LISTED: Final = 100
@@ -110,7 +110,7 @@ def error_answer(error: BaseException) -> Response:
         "code": first.code,
     }
     each_one = errors[1:] if isinstance(error, FileRefused) else errors if len(errors) > 1 else ()
-    more = {"errors": [error_to_json(each) for each in each_one[:_LISTED]]} if each_one else {}
+    more = {"errors": [each.to_dict() for each in each_one[:_LISTED]]} if each_one else {}
     answer = json_answer({"error": said | more}, status)
     answer.headers.update(_headers_of(first, status))
     return answer

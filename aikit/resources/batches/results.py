@@ -29,6 +29,7 @@ class OpenAIBatchResult(OpenAIResult[OpenAIBatch]):
     """
 
     __slots__ = ()
+    _carried = ("batch",)
 
     @property
     def batch(self) -> OpenAIBatch | None:
@@ -42,6 +43,7 @@ class OpenAIBatchEstimateResult(OpenAIResult["OpenAIBatchEstimate"]):
     """
 
     __slots__ = ()
+    _carried = ("estimate",)
 
     @property
     def estimate(self) -> OpenAIBatchEstimate | None:
@@ -55,6 +57,7 @@ class OpenAIBatchCostResult(OpenAIResult["OpenAIBatchCost"]):
     """
 
     __slots__ = ()
+    _carried = ("cost",)
 
     @property
     def cost(self) -> OpenAIBatchCost | None:
@@ -68,6 +71,7 @@ class OpenAIBatchListResult(OpenAIListResult[OpenAIBatch]):
     """
 
     __slots__ = ()
+    _carried = ("batches", "first_id", "last_id", "has_more")
 
     @property
     def batches(self) -> tuple[OpenAIBatch, ...]:
@@ -75,16 +79,17 @@ class OpenAIBatchListResult(OpenAIListResult[OpenAIBatch]):
         return self._page.items
 
 
-class OpenAIBatchRowsResult(OpenAIResult["BatchRows"]):
+class OpenAIBatchRowsResult(OpenAIResult["OpenAIBatchRowsResult"]):
     """
     The result of ``batches.results``: one row for each line of the input, in its order, however often it is iterated.
 
-    Iterating waits for a call that is under way, and raises the first error of one that failed. The rows stand in
-    temporary files, which go away at the end of the ``with`` block, by `close`, or with the result itself; an
+    Iterating, and its length, wait for a call that is under way, and raise the first error of one that failed. The rows
+    stand in temporary files, which go away at the end of the ``with`` block, by `close`, or with the result itself; an
     iteration that is under way gets the rest. A result that succeeded cannot be pickled.
     """
 
     __slots__ = ()
+    _carried = ("batch", "counts", "problem_count", "problems")
 
     @property
     def batch(self) -> OpenAIBatch | None:
@@ -106,8 +111,14 @@ class OpenAIBatchRowsResult(OpenAIResult["BatchRows"]):
         """How many problems there are, also those beyond a hundred."""
         return self._outcome.value.problem_count if self._outcome.value else 0
 
+    def _unwrapped(self) -> Self:
+        return self
+
     def __iter__(self) -> Iterator[OpenAIBatchRow]:
         return iter(self._rows())
+
+    def __len__(self) -> int:
+        return sum(self._rows().counts.values())
 
     def __enter__(self) -> Self:
         return self
@@ -171,8 +182,5 @@ class OpenAIBatchRowsResult(OpenAIResult["BatchRows"]):
             self._outcome.value.close()
 
     def _rows(self) -> BatchRows:
-        self.wait()
-        if not self.terminated:
-            raise RuntimeError("the call is still under way and cannot be waited for here; iterate in its callback")
-        rows: BatchRows = self.throw()._outcome.value  # noqa: SLF001  itself
+        rows: BatchRows = self._finished().throw()._outcome.value  # noqa: SLF001  itself
         return rows

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     )
     from aikit.resources.files.results import OpenAIFileManyResult, OpenAIFilePruneResult, OpenAIFileUsageResult
     from aikit.resources.session import Session
-    from aikit.runtime.result import CallState
+    from aikit.runtime.call_state import CallState
 
     FileSources = FileSource | Iterable[FileSource]
     FileOptions = OpenAIFileParameters | OpenAIParameters | Mapping[str, Any]

@@ -73,7 +73,7 @@ class BulkProgress:
 
     context: CallContext | None = None
     items: SpooledResults[OpenAIFileItem] = attrs.field(
-        factory=lambda: SpooledResults(OpenAIFileItem.from_json), init=False
+        factory=lambda: SpooledResults(OpenAIFileItem.from_dict), init=False
     )
     begun: int = attrs.field(default=0, init=False)
     _counts: Counter[str] = attrs.field(factory=Counter, init=False)
@@ -147,7 +147,7 @@ class BulkProgress:
         Raises:
             OpenAIError: There is no room for it on disk.
         """
-        self.items.spool.put(number, item.to_json())
+        self.items.spool.put(number, item.to_dict())
         with self._lock:
             one = self._under_way.pop(number, None)
             self._counts[item.status] += 1
@@ -213,7 +213,7 @@ class PruneProgress:
 
     context: CallContext | None = None
     items: SpooledResults[OpenAIFilePruneItem] = attrs.field(
-        factory=lambda: SpooledResults(OpenAIFilePruneItem.from_json), init=False
+        factory=lambda: SpooledResults(OpenAIFilePruneItem.from_dict), init=False
     )
     _counts: Counter[str] = attrs.field(factory=Counter, init=False)
     _phase: str = attrs.field(default=LISTING, init=False)
@@ -232,13 +232,13 @@ class PruneProgress:
         """
         Select a file.
         """
-        self.items.spool.put(len(self.items), item.to_json())
+        self.items.spool.put(len(self.items), item.to_dict())
 
     def restart(self) -> SpooledResults[OpenAIFilePruneItem]:
         """
         Return the files that were to go, and forget them: they are chosen anew.
         """
-        chosen, self.items = self.items, SpooledResults(OpenAIFilePruneItem.from_json)
+        chosen, self.items = self.items, SpooledResults(OpenAIFilePruneItem.from_dict)
         return chosen
 
     def begin_deleting(self) -> None:
@@ -265,7 +265,7 @@ class PruneProgress:
             OpenAIError: There is no room for it on disk.
         """
         self.count(item)
-        self.items.spool.put(number, item.to_json())
+        self.items.spool.put(number, item.to_dict())
         self._tell()
 
     def finish(self) -> None:

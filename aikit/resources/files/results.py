@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, ClassVar, Generic, TypeVar, overload
 
 import attrs
 
@@ -35,6 +35,7 @@ class OpenAIFileResult(OpenAIResult[OpenAIFile]):
     """
 
     __slots__ = ()
+    _carried = ("file",)
 
     @property
     def file(self) -> OpenAIFile | None:
@@ -48,6 +49,7 @@ class OpenAIFileDeletedResult(OpenAIResult[OpenAIFileDeleted]):
     """
 
     __slots__ = ()
+    _carried = ("deleted",)
 
     @property
     def deleted(self) -> OpenAIFileDeleted | None:
@@ -61,6 +63,7 @@ class OpenAIFileListResult(OpenAIListResult[OpenAIFile]):
     """
 
     __slots__ = ()
+    _carried = ("files", "first_id", "last_id", "has_more")
 
     @property
     def files(self) -> tuple[OpenAIFile, ...]:
@@ -74,6 +77,12 @@ class OpenAIFileContentResult(OpenAIResult[bytes]):
     """
 
     __slots__ = ()
+    _carried = ("size",)
+
+    @property
+    def size(self) -> int | None:
+        """How many bytes the content has; ``None`` while running and after errors."""
+        return None if self._outcome.value is None else len(self._outcome.value)
 
     @property
     def content(self) -> bytes:
@@ -96,12 +105,16 @@ class Saved:
     bytes_written: int
 
 
-class OpenAIFileDownloadResult(OpenAIResult[Saved]):
+class OpenAIFileDownloadResult(OpenAIResult[Path]):
     """
     The result of ``files.download``.
     """
 
     __slots__ = ()
+    _carried = ("path", "bytes_written")
+
+    def _unwrapped(self) -> Path:
+        return self._outcome.value.path  # type: ignore[no-any-return]  # the flow's type
 
     @property
     def path(self) -> Path | None:
@@ -183,15 +196,27 @@ class ManyOutcome:
 
 
 @attrs.define(eq=False, slots=True, repr=False, getstate_setstate=False)  # pickled as its parent says
-class OpenAIFileManyResult(OpenAIResult[ManyOutcome]):
+class OpenAIFileManyResult(OpenAIResult[SpooledResults[OpenAIFileItem]]):
     """
     The result of ``files.create_many``.
 
     ``success`` is whether the provider has every file; ``errors`` has the problems of files, a hundred at most, and
-    what ended the call early.
+    what ended the call early. Iterating it and its length wait for a call that is under way; they are about all files,
+    failed ones too.
     """
 
+    _carried: ClassVar = ("counts", "ended_by", "items")
+
     _now: Callable[[], ManyOutcome] | None = attrs.field(default=None, kw_only=True)
+
+    def _unwrapped(self) -> SpooledResults[OpenAIFileItem]:
+        return self.items
+
+    def __iter__(self) -> Iterator[OpenAIFileItem]:
+        return iter(self._finished().items)
+
+    def __len__(self) -> int:
+        return len(self._finished().items)
 
     @property
     def items(self) -> SpooledResults[OpenAIFileItem]:
@@ -222,7 +247,7 @@ class OpenAIFileManyResult(OpenAIResult[ManyOutcome]):
 
 def _nothing() -> ManyOutcome:
     progress = OpenAIFileManyProgress(files=0, files_total=None, failed=0, bytes=0, bytes_total=None)
-    return ManyOutcome(SpooledResults(OpenAIFileItem.from_json), OpenAIFileManyCounts(), progress)
+    return ManyOutcome(SpooledResults(OpenAIFileItem.from_dict), OpenAIFileManyCounts(), progress)
 
 
 class OpenAIFileUsageResult(OpenAIResult[OpenAIFileUsage]):
@@ -231,6 +256,7 @@ class OpenAIFileUsageResult(OpenAIResult[OpenAIFileUsage]):
     """
 
     __slots__ = ()
+    _carried = ("stored",)
 
     @property
     def stored(self) -> OpenAIFileUsage | None:
@@ -250,21 +276,33 @@ class PruneOutcome:
     ended_by: OpenAIError | None = None
 
 
-@attrs.define(eq=False, slots=True, getstate_setstate=False)  # pickled as its parent says
-class OpenAIFilePruneResult(OpenAIResult[PruneOutcome]):
+@attrs.define(eq=False, slots=True, repr=False, getstate_setstate=False)  # pickled as its parent says
+class OpenAIFilePruneResult(OpenAIResult[SpooledResults[OpenAIFilePruneItem]]):
     """
     The result of ``files.prune``.
 
     ``success`` is whether all that was to go is gone, or, after a dry run, is listed; ``errors`` has the problems of
-    files, a hundred at most, and what ended the call early.
+    files, a hundred at most, and what ended the call early. Iterating it and its length wait for a call that is under
+    way; they are about all files that were selected, failed ones too.
     """
 
-    _now: Callable[[], PruneOutcome] | None = attrs.field(default=None, repr=False, kw_only=True)
+    _carried: ClassVar = ("counts", "ended_by", "items")
+
+    _now: Callable[[], PruneOutcome] | None = attrs.field(default=None, kw_only=True)
+
+    def _unwrapped(self) -> SpooledResults[OpenAIFilePruneItem]:
+        return self.items
+
+    def __iter__(self) -> Iterator[OpenAIFilePruneItem]:
+        return iter(self._finished().items)
+
+    def __len__(self) -> int:
+        return len(self._finished().items)
 
     @property
     def items(self) -> SpooledResults[OpenAIFilePruneItem]:
         """The selected files, newest first, with their outcomes; empty while running."""
-        return self._outcome.value.items if self._outcome.value else SpooledResults(OpenAIFilePruneItem.from_json)
+        return self._outcome.value.items if self._outcome.value else SpooledResults(OpenAIFilePruneItem.from_dict)
 
     @property
     def counts(self) -> OpenAIFilePruneCounts:
@@ -290,4 +328,4 @@ class OpenAIFilePruneResult(OpenAIResult[PruneOutcome]):
 
 def _nothing_pruned() -> PruneOutcome:
     progress = OpenAIFileHousekeepingProgress(phase=LISTING)
-    return PruneOutcome(SpooledResults(OpenAIFilePruneItem.from_json), OpenAIFilePruneCounts(), progress)
+    return PruneOutcome(SpooledResults(OpenAIFilePruneItem.from_dict), OpenAIFilePruneCounts(), progress)

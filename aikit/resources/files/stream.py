@@ -9,13 +9,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import attrs
 
 from aikit.http.flow import Flow
 from aikit.http.stream_sink import EnoughError, StreamSink
-from aikit.runtime.result import OpenAIResult, Outcome, wake
+from aikit.runtime.call_state import Outcome, wake
+from aikit.runtime.result import OpenAIResult
 from aikit.types.errors import CancelledError
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Pull:
 
 
 @attrs.define(eq=False, slots=True, repr=False, getstate_setstate=False)  # pickled as its parent says
-class OpenAIFileStreamResult(OpenAIResult[None]):
+class OpenAIFileStreamResult(OpenAIResult["OpenAIFileStreamResult"]):
     """
     The result of ``files.stream``: chunks of bytes, for one reader, with ``for`` or with ``async for``.
 
@@ -77,6 +78,8 @@ class OpenAIFileStreamResult(OpenAIResult[None]):
     next one is asked for, so that a part is never taken for the whole. In a ``with`` block, or by `close`, the transfer
     ends when no more is wanted.
     """
+
+    _carried: ClassVar = ("start", "size", "total")
 
     _sink: StreamSink = attrs.field(kw_only=True)
     _pull: Pull = attrs.field(kw_only=True)
@@ -105,6 +108,20 @@ class OpenAIFileStreamResult(OpenAIResult[None]):
     def is_begun(self) -> bool:
         """Whether ``headers`` are there, or the call is over."""
         return self._sink.headers is not None or self.terminated
+
+    def unwrap(self) -> Self:
+        """
+        Return the stream when its answer has begun, which a call in this thread is waited for.
+
+        Raises:
+            OpenAIError: The call failed.
+            RuntimeError: The answer has not begun, in the background.
+        """
+        if self._is_driven_by_reader:
+            self.wait()
+        if not self.is_begun:
+            raise RuntimeError("the answer has not begun; wait() for it, or await it")
+        return self.throw()
 
     def wait(self, timeout: float | None = None) -> bool:
         """

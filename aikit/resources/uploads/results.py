@@ -15,6 +15,7 @@ class OpenAIUploadResult(OpenAIResult[OpenAIUpload]):
     """
 
     __slots__ = ()
+    _carried = ("upload",)
 
     @property
     def upload(self) -> OpenAIUpload | None:
@@ -33,6 +34,7 @@ class OpenAIUploadPartResult(OpenAIResult[OpenAIUploadPart]):
     """
 
     __slots__ = ()
+    _carried = ("part",)
 
     @property
     def part(self) -> OpenAIUploadPart | None:

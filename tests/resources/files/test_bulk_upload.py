@@ -297,7 +297,7 @@ def test_a_result_can_be_pickled(client: OpenAIClient, tmp_path: Path) -> None:
     """
     result = client.files.create_many([folder_of(tmp_path, 3), tmp_path / "missing"], "user_data")
     copy = pickle.loads(pickle.dumps(result))  # noqa: S301  our own
-    assert [item.to_json() for item in copy.items] == [item.to_json() for item in result.items]
+    assert [item.to_dict() for item in copy.items] == [item.to_dict() for item in result.items]
     assert copy.counts == result.counts
 
 
