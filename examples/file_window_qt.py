@@ -152,7 +152,7 @@ class FileWindow:
         self.list.say("" if self.list.known.files else f"Asking {self.provider.currentText()}…")
         try:
             options = self.options(limit=SHOWN, deadline=ANSWER_S, on_terminate=self.show_list)
-            self.asked = self.client.files.list(options)
+            self.asked = self.client.files.list(**options)
         except ValueError as error:  # the provider file says something of it that cannot be used
             self.asked = None
             self.list.say(str(error), RED)
@@ -245,7 +245,7 @@ class FileWindow:
                 self.list.known.tell(file.id, f"not deleted: {result.errors[0]}")
             self.deletions.ended()
 
-        self.client.files.delete(file.id, {**options, "on_terminate": deleted})
+        self.client.files.delete(file.id, **{**options, "on_terminate": deleted})
 
     def cancel(self) -> None:
         """

@@ -244,8 +244,8 @@ def test_callbacks_that_close_the_client_do_not_wait_for_each_other() -> None:
     """
     with serving(answer(404, REFUSAL, after_s=0.2)) as server:
         client = OpenAIClient("k", base_url=server.url, max_workers=2)
-        options = {"on_error": lambda _: client.close(cancel=True)}
-        results = [client.files.retrieve("file-1", options) for _ in range(2)]
+        options: dict[str, Any] = {"on_error": lambda _: client.close(cancel=True)}
+        results = [client.files.retrieve("file-1", **options) for _ in range(2)]
         assert all(result.wait(5) for result in results)
 
 
@@ -359,8 +359,8 @@ def test_wait_inside_the_calls_own_progress_returns_at_once(server: ScriptedServ
             ready.wait(5)
             seen.append(handles[0].wait())
 
-        options = {"filename": "a.txt", "background": True, "on_progress": on_progress}
-        handles.append(client.files.create(b"abc", "user_data", options))
+        options: dict[str, Any] = {"filename": "a.txt", "background": True, "on_progress": on_progress}
+        handles.append(client.files.create(b"abc", "user_data", **options))
         ready.set()
         assert handles[0].wait(5)
     assert seen
@@ -380,10 +380,14 @@ def test_callback_that_asks_its_thread_to_end_changes_nothing(
         raise wish
 
     with OpenAIClient("k", base_url=server.url, max_workers=1) as client:
-        options = {"on_response": leave, "on_terminate": lambda result: seen.append(result.success)}
-        assert client.files.retrieve("file-1", options).wait(5)
-        more = {"filename": "a", "on_progress": leave, "on_terminate": lambda result: seen.append(result.success)}
-        assert client.files.create(b"abc", "user_data", more).wait(5)
+        options: dict[str, Any] = {"on_response": leave, "on_terminate": lambda result: seen.append(result.success)}
+        assert client.files.retrieve("file-1", **options).wait(5)
+        more: dict[str, Any] = {
+            "filename": "a",
+            "on_progress": leave,
+            "on_terminate": lambda result: seen.append(result.success),
+        }
+        assert client.files.create(b"abc", "user_data", **more).wait(5)
         assert client.files.retrieve("file-1", {"background": True}).wait(5)
     assert seen == [True, True]
     assert "asked a worker thread to end" in caplog.text

@@ -83,34 +83,34 @@ def part_id(client: OpenAIClient) -> str:
 
 Operation = Callable[[OpenAIClient, dict[str, Any], Path], OpenAIResult[Any]]
 OPERATIONS: Final[dict[str, tuple[str, Operation]]] = {
-    "create": ("file.json", lambda client, options, _: client.files.create(b"abc", "user_data", options)),
-    "retrieve": ("file.json", lambda client, options, _: client.files.retrieve(file_id(client), options)),
-    "wait": ("file.json", lambda client, options, _: client.files.wait(file_id(client), options)),
-    "list": ("list.json", lambda client, options, _: client.files.list(options)),
-    "delete": ("deleted.json", lambda client, options, _: client.files.delete(file_id(client), options)),
-    "content": ("content.bin", lambda client, options, _: client.files.content(file_id(client), options)),
-    "download": ("content.bin", lambda client, options, path: client.files.download(file_id(client), path, options)),
+    "create": ("file.json", lambda client, options, _: client.files.create(b"abc", "user_data", **options)),
+    "retrieve": ("file.json", lambda client, options, _: client.files.retrieve(file_id(client), **options)),
+    "wait": ("file.json", lambda client, options, _: client.files.wait(file_id(client), **options)),
+    "list": ("list.json", lambda client, options, _: client.files.list(**options)),
+    "delete": ("deleted.json", lambda client, options, _: client.files.delete(file_id(client), **options)),
+    "content": ("content.bin", lambda client, options, _: client.files.content(file_id(client), **options)),
+    "download": ("content.bin", lambda client, options, path: client.files.download(file_id(client), path, **options)),
     "uploads.create": (
         "upload.json",
-        lambda client, options, _: client.uploads.create("a.pdf", "user_data", 9, options),
+        lambda client, options, _: client.uploads.create("a.pdf", "user_data", 9, **options),
     ),
     "uploads.add_part": (
         "part.json",
-        lambda client, options, _: client.uploads.add_part(upload_id(client), b"a", options),
+        lambda client, options, _: client.uploads.add_part(upload_id(client), b"a", **options),
     ),
     "uploads.complete": (
         "upload.json",
-        lambda client, options, _: client.uploads.complete(upload_id(client), [part_id(client)], options),
+        lambda client, options, _: client.uploads.complete(upload_id(client), [part_id(client)], **options),
     ),
-    "uploads.cancel": ("upload.json", lambda client, options, _: client.uploads.cancel(upload_id(client), options)),
+    "uploads.cancel": ("upload.json", lambda client, options, _: client.uploads.cancel(upload_id(client), **options)),
     "batches.create": (
         "batch.json",
-        lambda client, options, _: client.batches.create(file_id(client), "/v1/chat/completions", options),
+        lambda client, options, _: client.batches.create(file_id(client), "/v1/chat/completions", **options),
     ),
-    "batches.retrieve": ("batch.json", lambda client, options, _: client.batches.retrieve(batch_id(client), options)),
-    "batches.wait": ("batch.json", lambda client, options, _: client.batches.wait(batch_id(client), options)),
-    "batches.list": ("batches.json", lambda client, options, _: client.batches.list(options)),
-    "batches.cancel": ("batch.json", lambda client, options, _: client.batches.cancel(batch_id(client), options)),
+    "batches.retrieve": ("batch.json", lambda client, options, _: client.batches.retrieve(batch_id(client), **options)),
+    "batches.wait": ("batch.json", lambda client, options, _: client.batches.wait(batch_id(client), **options)),
+    "batches.list": ("batches.json", lambda client, options, _: client.batches.list(**options)),
+    "batches.cancel": ("batch.json", lambda client, options, _: client.batches.cancel(batch_id(client), **options)),
 }
 OTHERWISE: Final = {
     # a provider that did not answer in time may still create the batch: it is looked for, and not asked for again

@@ -100,7 +100,7 @@ def run(path: str, results: str | None, **asked: Any) -> int:
     )
     with usage_errors():
         parameters = create_options(metadata=asked["metadata"], output_expires_after=asked["output_expires_after"])
-        pairs, expiry = parameters.metadata or {}, parameters.output_expires_after
+        pairs, expiry = parameters.metadata, parameters.output_expires_after or None
     more = {} if asked["concurrency"] is None else {"concurrency": asked["concurrency"]}
     try:
         with telling_troubles(output), settings.connected(**more) as client:

@@ -112,7 +112,7 @@ def results(batch_id: str, path: str | None, form: str | None, **asked: Any) -> 
     with settings.connected() as client:
         try:
             with usage_errors():
-                result = require_success(client.batches.results(batch_id, asked))
+                result = require_success(client.batches.results(batch_id, **asked))
             with result:
                 return _print_results(output, result, RowPrinter(result, only), path, form)
         except Refused as refusal:
@@ -251,4 +251,4 @@ def _resubmit(
     with usage_errors():
         options = create_options(**asked)
         said = {name: getattr(options, name) for name in asked if getattr(options, name, None) is not None}
-        return client.batches.resubmit(batch_id, only, said | ({"input_file": input_file} if input_file else {}))
+        return client.batches.resubmit(batch_id, only, **said | ({"input_file": input_file} if input_file else {}))

@@ -211,8 +211,8 @@ def _run_batch(reporter: DemoReporter, client: OpenAIClient, file: OpenAIFile, p
     batch: OpenAIBatch = require_success(client.batches.create(file.id, _ENDPOINT)).batch
     reporter.tell("batch", f"{batch.id} is created, and {batch.status}")
     with batch_bars(reporter.output, keeps=True) as shown:
-        options = {"poll_interval": _POLL_S, "on_progress": shown.batch("batch")}
-        ended: OpenAIBatch = require_success(client.batches.wait(batch.id, options)).batch
+        options: dict[str, Any] = {"poll_interval": _POLL_S, "on_progress": shown.batch("batch")}
+        ended: OpenAIBatch = require_success(client.batches.wait(batch.id, **options)).batch
     counts = ended.request_counts
     reporter.tell(
         "wait", f"{ended.status}: {counts.completed:,} of {counts.total:,} answered, {counts.failed:,} failed"

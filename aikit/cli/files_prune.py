@@ -37,8 +37,13 @@ def usage(purpose: str | None, expiring: int) -> int:
     settings = settings_of_context()
     output = Output(settings)
     with settings.connected() as client, usage_errors(), housekeeping_bar(output) as shown:
-        asked = {"purpose": purpose, "expiring_within": expiring, "on_progress": shown, "background": True}
-        result = client.files.usage(asked)
+        asked: dict[str, Any] = {
+            "purpose": purpose,
+            "expiring_within": expiring,
+            "on_progress": shown,
+            "background": True,
+        }
+        result = client.files.usage(**asked)
         wait_interruptibly(result)
     if result.stored is None:
         return tell_errors(output, result)
@@ -98,7 +103,7 @@ def prune(*, yes: bool, **asked: Any) -> int:
     settings = settings_of_context()
     output = Output(settings)
     with settings.connected() as client, usage_errors(), housekeeping_bar(output) as shown:
-        result = client.files.prune({**asked, "dry_run": not yes, "on_progress": shown, "background": True})
+        result = client.files.prune(**{**asked, "dry_run": not yes, "on_progress": shown, "background": True})
         _wait_or_stop(result)
     is_stopped = any(error.code == "cancelled" for error in result.errors)
     if result.errors and not len(result.items):

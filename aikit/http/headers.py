@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from functools import cached_property
 from typing import Any, Final
 from urllib.parse import unquote
@@ -135,3 +135,22 @@ class Headers(Mapping[str, str]):
         plain = {part for value in values for part in (value, value.split(" ", 1)[-1], *_COOKIE_VALUE.findall(value))}
         known = {part.strip() for part in plain if len(part.strip()) >= _MIN_SECRET}
         return sorted(known | {json.dumps(part)[1:-1] for part in known}, key=len, reverse=True)
+
+
+class MutableHeaders(Headers, MutableMapping[str, str]):
+    """
+    Header fields that their owner still fills, as discreet as the others.
+    """
+
+    __slots__ = ()
+
+    def __setitem__(self, name: str, value: str) -> None:
+        self._fields[str(name).lower()] = (name, value)
+        self.__dict__.clear()
+
+    def __delitem__(self, name: str) -> None:
+        del self._fields[name.lower()]
+        self.__dict__.clear()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return MutableHeaders, (dict(self.without_secrets()),)

@@ -5,13 +5,13 @@ What a caller may ask of a call, checked once, when it is said.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 import attrs
 
-from aikit.http.headers import Headers
+from aikit.http.headers import MutableHeaders
 from aikit.runtime.callback_checks import Callback, require_callback
 from aikit.types.suggestions import did_you_mean
 
@@ -26,6 +26,11 @@ _MIN_EXPIRY_S: Final = 3600
 _MAX_EXPIRY_S: Final = 2_592_000
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FRAMING: Final = frozenset(("content-length", "transfer-encoding"))
+_NO_OPTIONS: Final[Mapping[str, Any]] = {}
+_ELSEWHERE: Final[Mapping[object, str]] = {"formula": "on_terminate"}
+"""What others call an option, where that does not resemble ours."""
+
+P = TypeVar("P", bound="OpenAIParameters")
 
 
 def by(check: Callable[[str, Any], None]) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
@@ -90,7 +95,7 @@ def is_expiry(name: str, value: Any) -> None:
     Check ``{"anchor": "created_at", "seconds": 3600…2592000}``.
     """
     # https://developers.openai.com/api/reference/resources/files/methods/create (read 2026-11-21)
-    if value is None:
+    if isinstance(value, Unfilled) and not value:
         return
     shape = f'{{"anchor": "created_at", "seconds": {_MIN_EXPIRY_S} to {_MAX_EXPIRY_S}}}'
     if not isinstance(value, Mapping):
@@ -173,25 +178,40 @@ def are_headers(name: str, value: Any) -> None:
             )
 
 
-def _headers(value: Any) -> Headers | None:
+class Unfilled(dict[str, Any]):
+    """
+    The mapping that an option reads as while it is not given: filled, it is given; empty, it is not.
+    """
+
+
+def filled(value: Mapping[str, Any] | None) -> dict[str, Any]:
+    """
+    Return a copy of a mapping and of those in it, which stays as it was checked.
+    """
+    if value is None or (isinstance(value, Unfilled) and not value):
+        return Unfilled()
+    return cast("dict[str, Any]", _copied(value))
+
+
+def _copied(value: Any) -> Any:
+    return {key: _copied(one) for key, one in value.items()} if isinstance(value, Mapping) else value
+
+
+def _headers(value: Mapping[str, str] | None) -> MutableMapping[str, str]:
     """
     Return a copy that stays as it was checked.
     """
     are_headers("extra_headers", value)
-    return None if value is None else Headers(value)
+    return MutableHeaders(value)
 
 
-def copied(value: Any) -> Any:
-    """
-    Return a copy of a mapping, which stays as it was checked.
-    """
-    return dict(value) if isinstance(value, Mapping) else value
-
-
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class OpenAIParameters:
     """
     Options of any call. A callback, or *background*, makes the call return at once.
+
+    They can be made empty and filled by assignment, ``parameters.extra_headers["X-Trace"] = "7"`` included. What is
+    assigned is checked by the call that uses it, which takes a copy: later changes change no running call.
 
     Attributes:
         on_response: Called with the result when the call succeeded.
@@ -236,7 +256,7 @@ class OpenAIParameters:
     timeout: float | None = attrs.field(default=None, validator=by(_is_positive))
     deadline: float | None = attrs.field(default=None, validator=by(_is_positive))
     max_retries: int | None = attrs.field(default=None, validator=by(is_count))
-    extra_headers: Mapping[str, str] | None = attrs.field(default=None, converter=_headers, repr=False)
+    extra_headers: MutableMapping[str, str] = attrs.field(default=None, converter=_headers, repr=False)
     http_agent: Any = attrs.field(default=None, validator=by(_is_agent))
     throw: bool = attrs.field(default=False, validator=by(is_flag))
     provider: str | None = attrs.field(default=None, validator=by(is_text))
@@ -246,37 +266,95 @@ class OpenAIParameters:
         """Whether the call returns before it has terminated."""
         return self.background or any((self.on_response, self.on_error, self.on_terminate))
 
+    if not TYPE_CHECKING:  # which would take any name then
+
+        def __new__(cls, *_: object, **options: object) -> Self:  # noqa: D102  what attrs makes says the rest
+            known = _names(cls)
+            for name in options:
+                if name not in known:
+                    raise TypeError(_unknown(cls, name))
+            return object.__new__(cls)
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if name not in _names(type(self)):
+                raise AttributeError(_unknown(type(self), name))
+            object.__setattr__(self, name, value)
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(name if name.startswith("__") else _unknown(type(self), name))
+
     @classmethod
-    def of(cls, value: Any) -> Self:
+    def of(cls, value: Any, options: Mapping[str, Any] = _NO_OPTIONS) -> Self:
         """
-        Return *value* as parameters of this class.
+        Return a checked copy of *value* as parameters of this class; *options* win over it.
 
         Args:
-            value: ``None``, parameters of this class or of `OpenAIParameters`, or a mapping with the same keys.
+            value: ``None``, parameters of this class or of one above it, or a mapping with the same keys.
+
+            options: Keywords of the call.
 
         Raises:
             TypeError: It is something else, or has an unknown key.
-            ValueError: A value is out of its bounds.
+            ValueError: A value is out of its bounds. Either names all that is wrong, one a line.
         """
-        if isinstance(value, cls):
-            return value
         if value is None:
-            return cast("Self", _defaults(cast("Hashable", cls)))
-        if type(value) is OpenAIParameters:
-            return cls(**{field.name: getattr(value, field.name) for field in attrs.fields(OpenAIParameters)})
-        if not isinstance(value, Mapping):
+            return _checked(cls, options) if options else cast("Self", _defaults(cls))
+        if isinstance(value, Mapping):
+            return _checked(cls, {**value, **options})
+        made = type(value) if isinstance(value, cls) else cls
+        if not isinstance(value, OpenAIParameters) or not issubclass(made, type(value)):
             raise TypeError(f"parameters must be {cls.__name__} or a mapping, not {type(value).__name__}")
-        known = [field.name for field in attrs.fields(cls)]
-        for key in value:
-            if key not in known:
-                raise TypeError(_unknown(key, known, cls.__name__))
-        return cls(**value)
+        return _checked(made, {**_given(value), **options})
 
 
-@lru_cache
-def _defaults(cls: Any) -> Any:
+def _defaults_of(cls: type[OpenAIParameters]) -> OpenAIParameters:
     return cls()
 
 
-def _unknown(key: object, known: list[str], owner: str) -> str:
-    return f"{owner} has no option {key!r}; there are {', '.join(known)}{did_you_mean(str(key), known)}"
+def _names_of(cls: type[OpenAIParameters]) -> tuple[str, ...]:
+    return tuple(field.name for field in attrs.fields(cls))
+
+
+# mypy takes the classes for unhashable, since what is made of them is
+_defaults: Final[Callable[[type[OpenAIParameters]], OpenAIParameters]] = cast("Any", lru_cache(_defaults_of))
+_names: Final[Callable[[type[OpenAIParameters]], tuple[str, ...]]] = cast("Any", lru_cache(_names_of))
+
+
+def _given(parameters: OpenAIParameters) -> dict[str, Any]:
+    """
+    Return the options by name, ``None`` for a mapping that was not filled.
+    """
+    defaults = _defaults(type(parameters))
+    given = {name: getattr(parameters, name) for name in _names(type(parameters))}
+    unfilled = [name for name, one in given.items() if one == {} == getattr(defaults, name)]
+    return given | dict.fromkeys(unfilled)
+
+
+def _checked(cls: type[P], given: Mapping[Any, Any]) -> P:
+    try:
+        return cls(**given)
+    except (TypeError, ValueError) as first:
+        problems = [problem for one in given.items() if (problem := _problem(cls, *one))]
+        if not problems:  # of one of them by itself
+            raise
+        kind = TypeError if any(isinstance(problem, TypeError) for problem in problems) else ValueError
+        raise kind("\n".join(map(str, problems))) from first
+
+
+def _problem(cls: type[OpenAIParameters], name: Any, value: Any) -> Exception | None:
+    """
+    Return what is wrong with one option, taken by itself.
+    """
+    if name not in _names(cls):
+        return TypeError(_unknown(cls, name))
+    try:
+        cls(**{name: value})
+    except (TypeError, ValueError) as problem:
+        return problem
+    return None
+
+
+def _unknown(cls: type[OpenAIParameters], name: object) -> str:
+    known = _names(cls)
+    hint = did_you_mean(_ELSEWHERE.get(name, str(name)), known)
+    return f"{cls.__name__} has no option {name!r}; there are {', '.join(known)}{hint}"

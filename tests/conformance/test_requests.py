@@ -26,8 +26,8 @@ CALLS: dict[str, Callable[[OpenAIClient, Path], Any]] = {
     "create": lambda client, _: client.files.create(LINE, "batch", {"validate": False}),
     "create from a path": lambda client, folder: client.files.create(written(folder), "user_data"),
     "create from a stream": lambda client, _: client.files.create(io.BytesIO(LINE), "batch", {"validate": False}),
-    "create with expiry": lambda client, _: client.files.create(LINE, "batch", {"validate": False} | expiring()),
-    "create with callback": lambda client, _: client.files.create(b"x", "user_data", {"filename": "x"} | heard()),
+    "create with expiry": lambda client, _: client.files.create(LINE, "batch", **{"validate": False} | expiring()),
+    "create with callback": lambda client, _: client.files.create(b"x", "user_data", **{"filename": "x"} | heard()),
     "retrieve": lambda client, _: client.files.retrieve("file-1"),
     "wait": lambda client, _: client.files.wait("file-1"),
     "list": lambda client, _: client.files.list(),
@@ -42,7 +42,9 @@ CALLS: dict[str, Callable[[OpenAIClient, Path], Any]] = {
     "download to a folder": lambda client, folder: client.files.download("file-1", folder),
     "odd id": lambda client, _: client.files.retrieve("a/b%2Fc?d=e#f;é/file-1"),
     "batches: create": lambda client, _: client.batches.create("file-1", "/v1/responses"),
-    "batches: create with all options": lambda client, _: client.batches.create("file-1", "/v1/embeddings", ordered()),
+    "batches: create with all options": lambda client, _: client.batches.create(
+        "file-1", "/v1/embeddings", **ordered()
+    ),
     "batches: retrieve": lambda client, _: client.batches.retrieve("batch_1"),
     "batches: wait": lambda client, _: client.batches.wait("batch_1"),
     "batches: list": lambda client, _: client.batches.list(),
@@ -124,9 +126,9 @@ def test_each_purpose_is_described(client: OpenAIClient, recorder: Recorder, che
 @pytest.mark.parametrize("seconds", [3600, 86_400, 2_592_000])
 def test_an_expiry_is_described(client: OpenAIClient, recorder: Recorder, checker: Checker, seconds: int) -> None:
     """Every expiry that aikit lets through is within OpenAI's bounds, and is written with brackets."""
-    options = {"filename": "x.bin", "expires_after": {"anchor": "created_at", "seconds": seconds}}
+    options: dict[str, Any] = {"filename": "x.bin", "expires_after": {"anchor": "created_at", "seconds": seconds}}
 
-    client.files.create(b"x", "user_data", options).throw()
+    client.files.create(b"x", "user_data", **options).throw()
 
     assert [checker.complaints_of(asked) for asked in recorder.asked] == [[]]
     fields = {"purpose": ["user_data"], "expires_after[anchor]": ["created_at"]}
@@ -147,7 +149,7 @@ def test_a_form_reads_as_it_was_meant(client: OpenAIClient, recorder: Recorder, 
 @pytest.mark.parametrize("endpoint", limits_for("openai").batch_endpoints)
 def test_each_endpoint_is_described(client: OpenAIClient, recorder: Recorder, checker: Checker, endpoint: str) -> None:
     """Every endpoint that aikit knows for batches is one that OpenAI takes, and goes out as it was given."""
-    client.batches.create("file-1", endpoint, ordered()).throw()
+    client.batches.create("file-1", endpoint, **ordered()).throw()
 
     assert [checker.complaints_of(asked) for asked in recorder.asked] == [[]]
     sent = json.loads(recorder.asked[0].body)
@@ -162,8 +164,8 @@ def test_each_endpoint_is_described(client: OpenAIClient, recorder: Recorder, ch
 
 def test_the_checker_has_an_eye_on_batches(client: OpenAIClient, recorder: Recorder, checker: Checker) -> None:
     """What OpenAI would not take is complained of: silence about the calls here means something."""
-    options = {"completion_window": "7d", "validate": False}
-    client.batches.create("file-1", "/v1/rerank", options).throw()
+    options: dict[str, Any] = {"completion_window": "7d", "validate": False}
+    client.batches.create("file-1", "/v1/rerank", **options).throw()
 
     assert [len(checker.complaints_of(asked)) for asked in recorder.asked] == [2]
 

@@ -69,12 +69,13 @@ def test_async_callbacks_are_refused_before_sending_where_nothing_awaits(
     server: ScriptedServer, name: str, callback: Callable[[Any], Any]
 ) -> None:
     """The call itself says what to pass, nothing is sent, and the caller's stream is free again."""
+    options: dict[str, Any] = {name: callback}
     for dispatcher in (None, "queue"):
         with OpenAIClient("k", base_url=server.url, dispatcher=dispatcher) as client:
             with pytest.raises(TypeError, match=rf'{name} is an async function.*dispatcher="asyncio".*plain function'):
-                client.files.retrieve("file-1", {name: callback})
+                client.files.retrieve("file-1", **options)
             with pytest.raises(TypeError, match=name):
-                client.files.create_many([b"{}"], "user_data", {name: callback})
+                client.files.create_many([b"{}"], "user_data", **options)
     assert not server.received
 
 
@@ -149,8 +150,12 @@ def test_async_callbacks_run_in_the_loop_one_after_the_other(server: ScriptedSer
             return end()
 
         with OpenAIClient("k", base_url=server.url, dispatcher="asyncio") as client:
-            asked = {"on_progress": telling("progress"), "on_response": telling("response"), "on_terminate": last}
-            client.files.create(b"content", "user_data", {**asked, "filename": "a.bin"})
+            asked: dict[str, Any] = {
+                "on_progress": telling("progress"),
+                "on_response": telling("response"),
+                "on_terminate": last,
+            }
+            client.files.create(b"content", "user_data", **{**asked, "filename": "a.bin"})
             await asyncio.wait_for(is_over.wait(), 10)
         return seen
 
@@ -204,8 +209,8 @@ def test_what_async_callbacks_raise_is_logged_and_the_others_run(
         for first in (fails, gives_up, lambda _: asyncio.ensure_future(fails(_))):
             is_over = asyncio.Event()
             with OpenAIClient("k", base_url=server.url, dispatcher="asyncio") as client:
-                asked = {"on_response": first, "on_terminate": lambda _, over=is_over: over.set()}
-                client.files.retrieve("file-1", asked)
+                asked: dict[str, Any] = {"on_response": first, "on_terminate": lambda _, over=is_over: over.set()}
+                client.files.retrieve("file-1", **asked)
                 await asyncio.wait_for(is_over.wait(), 10)
 
     with caplog.at_level(logging.ERROR, "aikit"):
@@ -275,8 +280,8 @@ def test_a_callback_may_stop_the_loop(
 
     client = OpenAIClient("k", base_url=server.url, dispatcher=dispatch.asyncio(loop))
     loop.run_until_complete(asyncio.sleep(0))
-    more = {"on_terminate": tell} if has_more else {}
-    client.files.retrieve("file-1", {"on_response": stop, **more}).wait(10)
+    more: dict[str, Any] = {"on_terminate": tell} if has_more else {}
+    client.files.retrieve("file-1", **{"on_response": stop, **more}).wait(10)
     if is_run_before:
         loop.run_forever()
     client.close()

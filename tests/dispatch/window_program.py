@@ -50,13 +50,13 @@ def many(window: Window, client: OpenAIClient, path: str) -> Story:
     def again() -> None:
         left[0] -= 1
         if left[0] > 0:
-            client.files.retrieve(f"file-{left[0]}", options(f"again {left[0]}", again))
+            client.files.retrieve(f"file-{left[0]}", **options(f"again {left[0]}", again))
         else:
             window.close()
 
     for number in range(5):
-        client.files.retrieve(f"file-{number}", options(f"early {number}", lambda: None))
-    client.files.create(path, "user_data", options("upload", again))
+        client.files.retrieve(f"file-{number}", **options(f"early {number}", lambda: None))
+    client.files.create(path, "user_data", **options("upload", again))
     time.sleep(0.3)  # some of them are over by now, and nobody was there to hear it
     early = len(heard)
     heart = Heartbeat(window)
@@ -83,8 +83,8 @@ def upload(window: Window, client: OpenAIClient, path: str) -> Story:
         window.close()
 
     def start() -> None:
-        parameters = {"on_progress": lambda _: threads.append(is_main()), "on_terminate": end}
-        client.files.create(path, "user_data", parameters)
+        parameters: dict[str, Any] = {"on_progress": lambda _: threads.append(is_main()), "on_terminate": end}
+        client.files.create(path, "user_data", **parameters)
 
     window.later(100, start)
     heart = Heartbeat(window)
@@ -213,18 +213,21 @@ def gone(window: Window, client: OpenAIClient, path: str) -> Story:
     Close the window while an upload is under way, and go on until it is over.
     """
     heard: list[str] = []
-    options = {"on_progress": lambda _: heard.append("progress"), "on_terminate": lambda _: heard.append("end")}
-    uploads = [client.files.create(path, "user_data", options)]
+    options: dict[str, Any] = {
+        "on_progress": lambda _: heard.append("progress"),
+        "on_terminate": lambda _: heard.append("end"),
+    }
+    uploads = [client.files.create(path, "user_data", **options)]
 
     def close() -> None:
         heard.append("closed")
         window.close()
 
-    window.later(20, lambda: uploads.append(client.files.create(path, "user_data", options)))
+    window.later(20, lambda: uploads.append(client.files.create(path, "user_data", **options)))
     window.later(40, close)
     window.run()
     assert all(upload.wait(60) for upload in uploads)
-    client.files.retrieve("file-1", options).wait(10)
+    client.files.retrieve("file-1", **options).wait(10)
     client.close()
     return {"heard": heard, "succeeded": [upload.success for upload in uploads]}
 

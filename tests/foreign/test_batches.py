@@ -22,7 +22,7 @@ pytestmark = pytest.mark.foreign
 
 ENDPOINT = "/v1/chat/completions"
 IDS = ("q1", "q2", "q3")
-QUICK = {"poll_interval": 0.12}
+QUICK: dict[str, Any] = {"poll_interval": 0.12}
 
 
 @pytest.fixture
@@ -207,10 +207,10 @@ def test_a_wait_outlives_a_server_that_is_away(aimock: Aimock, input_id: str) ->
         OpenAIClient("k", base_url=aimock.base_url) as direct,
         serving(reset(), LOSSES["cannot reach it"], cut(), passed_on) as proxy,
     ):
-        batch = direct.batches.create(input_id, ENDPOINT, ending("expired")).throw().batch
+        batch = direct.batches.create(input_id, ENDPOINT, **ending("expired")).throw().batch
         assert batch is not None
         with OpenAIClient("k", base_url=proxy.url) as client:
-            ended = client.batches.wait(batch.id, QUICK)
+            ended = client.batches.wait(batch.id, **QUICK)
 
     assert [error.code for error in ended.errors] == ["batch_expired"]
     assert len(proxy.received) == 5

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.foreign
 
 ENDPOINT = "/v1/chat/completions"
 IDS = ("q1", "q2", "q3")
-QUICK = {"poll_interval": 0.12}
+QUICK: dict[str, Any] = {"poll_interval": 0.12}
 
 
 @pytest.fixture
@@ -34,9 +34,9 @@ def input_id(client: OpenAIClient) -> str:
 def ended(client: OpenAIClient, input_id: str, outcome: str, **options: Any) -> OpenAIBatch:
     """Create a batch that is made to end so, and wait for that."""
     headers = {"X-AIMock-Batch-Outcome": outcome}
-    created = client.batches.create(input_id, ENDPOINT, {"extra_headers": headers, **options}).throw().batch
+    created = client.batches.create(input_id, ENDPOINT, **{"extra_headers": headers, **options}).throw().batch
     assert created is not None
-    batch = client.batches.wait(created.id, QUICK).batch
+    batch = client.batches.wait(created.id, **QUICK).batch
     assert batch is not None
     assert batch.status == outcome
     return batch
@@ -79,7 +79,7 @@ def test_what_is_left_of_a_batch_becomes_the_next(client: OpenAIClient, input_id
 
     assert child is not None
     assert (child.metadata["run"], child.metadata["aikit_parent"]) == ("7", parent.id)
-    over = client.batches.wait(child.id, QUICK).batch
+    over = client.batches.wait(child.id, **QUICK).batch
     assert over is not None
     with client.batches.results(over, {"with_lineage": True}) as result:
         assert [(row.custom_id, row.batch_id) for row in result] == [(name, child.id) for name in IDS]

@@ -71,13 +71,13 @@ def test_files_come_back_as_they_went_up(server: Server, monkeypatch: pytest.Mon
     content, path = os.urandom(20 * CHUNK + 17), tmp_path / "out.bin"
     with _served(server, tmp_path) as url, _client_of(url, monkeypatch) as client:
         options: dict[str, Any] = {"filename": "Übung #1?.bin", "throw": True, "validate": False}
-        large = client.files.create(content, "user_data", options).file
-        empty = client.files.create(b"", "user_data", options).file
+        large = client.files.create(content, "user_data", **options).file
+        empty = client.files.create(b"", "user_data", **options).file
         reading, writing = os.pipe()
         with os.fdopen(writing, "wb") as stream:
             stream.write(b"stream" * 1000)
         with os.fdopen(reading, "rb") as stream:
-            streamed = client.files.create(stream, "user_data", options).file
+            streamed = client.files.create(stream, "user_data", **options).file
         assert large is not None
         assert empty is not None
         assert streamed is not None

@@ -120,8 +120,8 @@ def test_parts_are_sent_and_put_together_as_google_describes_it(monkeypatch: pyt
     with serving_vertex() as server:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
         with OpenAIClient(TOKEN, provider="vertex", base_url=server.url) as client:
-            options = {"throw": True, "expires_after": {"anchor": "created_at", "seconds": 3600}}
-            made, left = (client.uploads.create("ü.txt", "user_data", 3, options).upload for _ in range(2))
+            options: dict[str, Any] = {"throw": True, "expires_after": {"anchor": "created_at", "seconds": 3600}}
+            made, left = (client.uploads.create("ü.txt", "user_data", 3, **options).upload for _ in range(2))
             assert made is not None
             assert left is not None
             parts = [client.uploads.add_part(made.id, content, {"throw": True}).part for content in (b"a", b"b", b"c")]

@@ -143,8 +143,8 @@ def _most_in_a_tenth() -> int:
     counted.reads_no_body = True  # type: ignore[attr-defined]  # read by ScriptedServer
     with serving(counted) as server, OpenAIClient("k", base_url=server.url, bandwidth=200_000) as client:
         watch = Stopwatch()
-        options = {"filename": "a.bin", "background": True}
-        results = [client.files.create(bytes(100_000), "user_data", options) for _ in range(2)]
+        options: dict[str, Any] = {"filename": "a.bin", "background": True}
+        results = [client.files.create(bytes(100_000), "user_data", **options) for _ in range(2)]
         assert all(result.wait(20) and result.success for result in results)
         assert watch.stop() <= 1.6
         assert watch.wall_s >= 0.8
@@ -209,11 +209,11 @@ def test_pausing_stops_the_bytes_and_resuming_lets_them_go_on(provider: str) -> 
     While a call is paused its progress stands still; after that it ends well.
     """
     seen: list[Progress] = []
-    options = {"filename": "a.bin", "background": True, "on_progress": seen.append}
+    options: dict[str, Any] = {"filename": "a.bin", "background": True, "on_progress": seen.append}
     with serving(answer(200, FILE)) as server:
         where: Any = {"base_url": server.url} if provider == "openai" else {"provider": "local"}
         with OpenAIClient("k", bandwidth=400_000, **where) as client:
-            result = client.files.create(bytes(300_000), "user_data", options)
+            result = client.files.create(bytes(300_000), "user_data", **options)
             time.sleep(0.25)
             assert result.pause()
             time.sleep(0.2)

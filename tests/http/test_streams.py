@@ -304,7 +304,7 @@ def test_call_that_is_refused_holds_nothing(options: dict[str, Any], client: Ope
     """
     stream = io.BytesIO(_LINE)
     with pytest.raises((TypeError, ValueError)) as kept:
-        client.files.create(stream, "batch", options)
+        client.files.create(stream, "batch", **options)
     assert client.files.create(stream, "batch").success
     assert kept.value.args
 

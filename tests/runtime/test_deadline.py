@@ -62,8 +62,8 @@ def test_waiting_ends_with_it(is_background: bool) -> None:  # noqa: FBT001  a p
     unready = FILE.replace(b"processed", b"uploaded")
     with serving(answer(200, unready)) as server, OpenAIClient("k", base_url=server.url) as client:
         watch = Stopwatch()
-        options = {"deadline": 0.3, "poll_interval": 60, "background": is_background}
-        result = client.files.wait("file-1", options)
+        options: dict[str, Any] = {"deadline": 0.3, "poll_interval": 60, "background": is_background}
+        result = client.files.wait("file-1", **options)
         assert result.wait(20)
         assert watch.stop() <= 1.3
     assert code_of(result) == "deadline_exceeded"

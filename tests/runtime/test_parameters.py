@@ -18,7 +18,14 @@ from requests.adapters import HTTPAdapter
 
 from aikit import OpenAIClient
 from aikit.http.headers import Headers
-from aikit.resources.files.parameters import OpenAIFileListParameters, OpenAIFileParameters, OpenAIFileWaitParameters
+from aikit.resources.batches.parameters import OpenAIBatchParameters, OpenAIBatchPricesParameters
+from aikit.resources.files.parameters import (
+    OpenAIFileListParameters,
+    OpenAIFileManyParameters,
+    OpenAIFileParameters,
+    OpenAIFileStreamParameters,
+    OpenAIFileWaitParameters,
+)
 from aikit.runtime.parameters import OpenAIParameters
 
 _EXPIRY = {"anchor": "created_at", "seconds": 3600}
@@ -30,10 +37,11 @@ def test_a_mapping_is_as_good_as_the_class() -> None:
     """
     wanted = OpenAIFileParameters(timeout=5, filename="a.txt")
     assert OpenAIFileParameters.of({"timeout": 5, "filename": "a.txt"}) == wanted
-    assert OpenAIFileParameters.of(wanted) is wanted
+    assert OpenAIFileParameters.of(wanted) == wanted
     assert OpenAIFileParameters.of(OpenAIParameters(timeout=5)) == OpenAIFileParameters(timeout=5)
     assert OpenAIFileParameters.of(None) == OpenAIFileParameters()
-    assert OpenAIParameters.of(wanted) is wanted
+    assert OpenAIParameters.of(wanted) == wanted
+    assert OpenAIFileManyParameters.of(wanted) == OpenAIFileManyParameters(timeout=5, filename="a.txt")
 
 
 @pytest.mark.parametrize(
@@ -43,6 +51,10 @@ def test_a_mapping_is_as_good_as_the_class() -> None:
         (OpenAIParameters, "onTerminate", "on_terminate"),
         (OpenAIParameters, "time_out", "timeout"),
         (OpenAIParameters, "headers", "extra_headers"),
+        (OpenAIParameters, "extraHeaders", "extra_headers"),
+        (OpenAIParameters, "maxRetries", "max_retries"),
+        (OpenAIParameters, "httpAgent", "http_agent"),
+        (OpenAIParameters, "formula", "on_terminate"),
         (OpenAIFileParameters, "expire_after", "expires_after"),
         (OpenAIFileParameters, "file_name", "filename"),
         (OpenAIFileListParameters, "Limit", "limit"),
@@ -54,9 +66,19 @@ def test_unknown_key_names_the_nearest(cls: type[OpenAIParameters], key: str, ne
     """
     A key that does not exist is a TypeError that says which was probably meant.
     """
-    with pytest.raises(TypeError, match=f"has no option '{key}'.*did you mean \"{nearest}\"") as caught:
-        cls.of({key: 1})
+    options: dict[str, Any] = {key: 1}
+    told = f"has no option '{key}'.*did you mean \"{nearest}\""
+    with pytest.raises(TypeError, match=told) as caught:
+        cls.of(options)
     assert "timeout" in str(caught.value)
+    with pytest.raises(TypeError, match=told):
+        cls.of(None, options)
+    with pytest.raises(TypeError, match=told):
+        cls(**options)
+    with pytest.raises(AttributeError, match=told):
+        setattr(cls(), key, 1)
+    with pytest.raises(AttributeError, match=told):
+        getattr(cls(), key)
 
 
 @pytest.mark.parametrize("key", ["zzz", 5, ("a",)])
@@ -304,3 +326,93 @@ def test_a_class_is_no_adapter(agent: type) -> None:
     with pytest.raises(TypeError, match="not the class"):
         OpenAIClient("sk-test", http_agent=agent)
     assert OpenAIParameters(http_agent=agent()).http_agent is not None
+
+
+def test_parameters_are_filled_by_assignment() -> None:
+    """
+    Made empty and filled, also within the mappings of a fresh object, they are those of the constructor.
+    """
+    parameters = OpenAIBatchParameters()
+    parameters.timeout = 5
+    parameters.metadata["a"] = "b"
+    parameters.output_expires_after["anchor"] = "created_at"
+    parameters.output_expires_after["seconds"] = 3600
+    parameters.extra_headers["X-A"] = "b"
+    wanted = OpenAIBatchParameters(
+        timeout=5, metadata={"a": "b"}, output_expires_after=_EXPIRY, extra_headers={"X-A": "b"}
+    )
+    assert OpenAIBatchParameters.of(parameters) == wanted
+    parameters.output_expires_after = {}
+    parameters.output_expires_after["seconds"] = 3600
+    parameters.output_expires_after["anchor"] = "created_at"
+    del parameters.extra_headers["x-A"]
+    assert OpenAIBatchParameters.of(parameters) == attrs.evolve(wanted, extra_headers=None)
+
+
+@pytest.mark.parametrize("empty", [None, {}])
+def test_a_mapping_that_stays_empty_is_not_given(empty: Any) -> None:
+    """
+    Looking at it, or assigning an empty one, gives nothing; copies of the parameters say so too.
+    """
+    parameters = OpenAIFileParameters()
+    assert (parameters.expires_after, parameters.extra_headers) == ({}, {})
+    parameters.expires_after, parameters.extra_headers = empty, empty
+    assert OpenAIFileParameters.of(parameters) == OpenAIFileParameters() == attrs.evolve(OpenAIFileParameters())
+    assert pickle.loads(pickle.dumps(OpenAIFileParameters())) == OpenAIFileParameters()  # noqa: S301  our own
+
+
+def test_what_was_assigned_is_checked_when_a_call_uses_it_all_at_once() -> None:
+    """
+    Every problem is told in one error, one a line, and nothing before.
+    """
+    parameters: Any = OpenAIFileParameters(filename="a.txt")
+    parameters.timeout = -1
+    parameters.expires_after["anchor"] = "now"
+    parameters.on_terminate = 5
+    with pytest.raises(TypeError) as caught:
+        OpenAIFileParameters.of(parameters, {"expire_after": {}, "validate": "no"})
+    told = str(caught.value).splitlines()
+    starts = ["on_terminate must", "timeout must", "expires_after must", "validate must", "OpenAIFileParameters has no"]
+    assert [line.startswith(start) for line, start in zip(told, starts, strict=True)] == [True] * 5
+    with pytest.raises(ValueError, match=r"^timeout must.*\nlimit must.*\norder must"):
+        OpenAIFileListParameters.of({"timeout": 0, "limit": 0, "order": "up"})
+
+
+def test_options_that_do_not_fit_each_other_are_told() -> None:
+    """
+    A problem of two options together is told as it is.
+    """
+    with pytest.raises(ValueError, match="end must be more than start"):
+        OpenAIFileStreamParameters.of(None, {"start": 7, "end": 5})
+
+
+def test_keywords_win_over_the_parameters_object() -> None:
+    """
+    Those given beside it, also for the mappings in it; it stays as it is, and nothing of it is shared.
+    """
+    parameters = OpenAIFileParameters(timeout=5, filename="a.txt", expires_after=_EXPIRY)
+    asked = OpenAIFileParameters.of(parameters, {"timeout": None, "filename": "b.txt"})
+    assert asked == OpenAIFileParameters(filename="b.txt", expires_after=_EXPIRY)
+    parameters.expires_after["seconds"] = 7200
+    assert asked.expires_after == _EXPIRY
+    assert parameters.timeout == 5
+    prices = OpenAIBatchPricesParameters()
+    prices.prices["mine"] = {"input": 1, "output": 2}
+    copy = OpenAIBatchPricesParameters.of(prices)
+    prices.prices["mine"]["input"] = -1
+    assert copy.prices == {"mine": {"input": 1, "output": 2}}
+
+
+def test_headers_that_are_filled_later_stay_discreet() -> None:
+    """
+    What is assigned to a name of any spelling replaces it, and is hidden like what was given.
+    """
+    parameters = OpenAIParameters(extra_headers={"Authorization": "Bearer sk-0123456789"})
+    parameters.extra_headers["authorization"] = "Bearer sk-abcdefghij"
+    assert "abcdefghij" not in repr(parameters.extra_headers)
+    assert isinstance(parameters.extra_headers, Headers)
+    assert parameters.extra_headers.secrets == ["Bearer sk-abcdefghij", "sk-abcdefghij"]
+    assert b"abcdefghij" not in pickle.dumps(parameters)
+    parameters.extra_headers["X-A"] = "b\nc"
+    with pytest.raises(ValueError, match="extra_headers has a field 'X-A'"):
+        OpenAIParameters.of(parameters)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -155,9 +156,9 @@ def test_calls_end_within_their_deadline(name: str, tmp_path: Path) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     os.mkfifo(tmp_path / name)
     (tmp_path / "a.txt").write_bytes(b"x")
-    options = {"skip_identical": True, "manifest": tmp_path / "m.jsonl", "deadline": 5}
+    options: dict[str, Any] = {"skip_identical": True, "manifest": tmp_path / "m.jsonl", "deadline": 5}
     with OpenAIClient(provider="local", home=tmp_path / "home") as client:
-        result = client.files.create_many([tmp_path / "a.txt"], "user_data", options)
+        result = client.files.create_many([tmp_path / "a.txt"], "user_data", **options)
     codes = {"home/local/lock": ["storage_unavailable"], ".m.jsonl.lock": ["unusable_manifest"]}
     assert [error.code for error in result.errors] == codes.get(name, [])
     assert all("is no regular file; remove it" in error.message for error in result.errors)
@@ -169,10 +170,10 @@ def test_journal_that_cannot_be_used_is_told_once(tmp_path: Path, caplog: pytest
     (tmp_path / "home").chmod(0o700)
     with OpenAIClient(provider="local", home=tmp_path / "home") as client:
         files = [f"{number}".encode() for number in range(40)]
-        options = {"skip_identical": True, "filename": None}
+        options: dict[str, Any] = {"skip_identical": True, "filename": None}
         paths = [tmp_path / f"{number}.txt" for number in range(40)]
         for path, content in zip(paths, files, strict=True):
             path.write_bytes(content)
-        assert client.files.create_many(paths, "user_data", options).success
+        assert client.files.create_many(paths, "user_data", **options).success
     warnings = [one for one in caplog.records if one.levelno >= logging.WARNING]
     assert len([one for one in warnings if "journal of uploads" in one.message]) == 1

@@ -92,8 +92,8 @@ async def estimate_for(
     models = await _asked(call, file, deployment, is_needed=is_needed or _is_limited(call.principal))
     if models is None:
         return None
-    own = {"provider": deployment.name, "prices": deployment.prices or None}
-    prices = await call.gateway.in_thread(call.gateway.client.batches.prices, own)
+    own: dict[str, Any] = {"provider": deployment.name, "prices": deployment.prices or None}
+    prices = await call.gateway.in_thread(call.gateway.client.batches.prices, **own)
     return estimated(models, prices, deployment.model_for)
 
 
@@ -143,11 +143,10 @@ async def create(call: Call, row: BatchRow, order: Order, upstream_input: str) -
     options: dict[str, Any] = {"intent": row.intent, "intent_is_new": True, "deadline": _DEADLINE_S, **order.options()}
     begin = partial(gateway.client.batches.create, upstream_input, order.endpoint_at(account))
     try:
-        result = await begin(options_of(account, **options))
+        result = await begin(**options_of(account, **options))
         if any(error.param == "metadata" and not error.is_ambiguous for error in result.errors):
-            result = await begin(
-                options_of(account, **{**options, "metadata": {}})
-            )  # the registry keeps it, and has room
+            options |= {"metadata": {}}  # the registry keeps it, and has room
+            result = await begin(**options_of(account, **options))
     except (TypeError, ValueError) as error:
         await gateway.in_thread(batches.remove, row.id)
         raise OpenAIError(message=str(error), status=400, code="invalid_value") from None

@@ -51,7 +51,7 @@ async def refresh(gateway: Means, row: BatchRow, **options: Any) -> BatchRow:
         KeyError: The account is configured no more.
     """
     deployment = gateway.settings.deployment(row.deployment)
-    result = await gateway.client.batches.retrieve(row.upstream_id or "", options_of(deployment, **options))
+    result = await gateway.client.batches.retrieve(row.upstream_id or "", **options_of(deployment, **options))
     if result.errors or result.batch is None:
         raise Rejected(result.errors)
     return await note(gateway, row, result.batch)
@@ -91,7 +91,7 @@ async def _registered(gateway: Means, row: BatchRow, batch: OpenAIBatch) -> dict
 
 async def _register(gateway: Means, row: BatchRow, batch: OpenAIBatch, role: str, upstream_id: str) -> str:
     deployment = gateway.settings.deployment(row.deployment)
-    result = await gateway.client.files.retrieve(upstream_id, options_of(deployment, max_retries=0, timeout=30))
+    result = await gateway.client.files.retrieve(upstream_id, **options_of(deployment, max_retries=0, timeout=30))
     known: Mapping[str, Any] = {} if result.file is None else result.file.to_wire()
     told: dict[str, Any] = {
         "object": "file",
@@ -131,7 +131,7 @@ async def settle(gateway: Means, row: BatchRow) -> BatchRow | None:
     after: str | None = None
     for _ in range(_PAGES):
         query = {"limit": 100} | ({"after": after} if after else {})
-        page = await gateway.client.batches.list(options_of(deployment, **query))
+        page = await gateway.client.batches.list(**options_of(deployment, **query))
         if page.errors:
             raise Rejected(page.errors)
         for batch in page.batches or ():
@@ -158,7 +158,7 @@ async def book(gateway: Means, row: BatchRow) -> bool:
     """
     batch = batch_in(row)
     deployment = gateway.settings.deployment(row.deployment)
-    result = await gateway.client.batches.cost(batch, options_of(deployment, prices=deployment.prices or None))
+    result = await gateway.client.batches.cost(batch, **options_of(deployment, prices=deployment.prices or None))
     if result.errors or result.cost is None:
         raise Rejected(result.errors)
     return await _book(gateway, row, batch, result.cost, deployment)

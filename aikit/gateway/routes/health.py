@@ -75,9 +75,15 @@ async def _problem_of(call: Call, deployment: Deployment) -> str | None:
     """
     Return what is wrong with the account; ``None`` when it answers.
     """
-    options = {"provider": deployment.name, "limit": 1, "deadline": _ACCOUNT_S, "max_retries": 0, "background": True}
+    options: dict[str, Any] = {
+        "provider": deployment.name,
+        "limit": 1,
+        "deadline": _ACCOUNT_S,
+        "max_retries": 0,
+        "background": True,
+    }
     try:
-        result = await call.gateway.client.files.list(options)
+        result = await call.gateway.client.files.list(**options)
     except (TypeError, ValueError) as error:
         return str(error)
     if not result.errors:

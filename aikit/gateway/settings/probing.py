@@ -60,7 +60,7 @@ def _asked(settings: GatewaySettings) -> dict[str, bool | None]:
     client = client_of(settings, ledger=False, max_workers=min(len(native), _AT_ONCE))
     try:
         begun = {
-            base: [api.list({"provider": one.name, **options}) for api in (client.files, client.batches)]
+            base: [api.list(**{"provider": one.name, **options}) for api in (client.files, client.batches)]
             for base, one in native.items()
         }
         return {base: _has_some([_is_there(result, until) for result in results]) for base, results in begun.items()}

@@ -45,21 +45,26 @@ from aikit.runtime.parameters import OpenAIParameters, require_text
 from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
+    from typing import Unpack
 
     from aikit.billing.prices import Prices
     from aikit.http.context import CallContext
     from aikit.http.sources import FileSource
     from aikit.providers import Provider
+    from aikit.resources.batches.options import (
+        BatchCancelOptions,
+        BatchCostOptions,
+        BatchCreateOptions,
+        BatchEstimateOptions,
+        BatchListOptions,
+        BatchPricesOptions,
+        BatchResubmitOptions,
+        BatchRetrieveOptions,
+        BatchRowsOptions,
+        BatchWaitOptions,
+    )
     from aikit.resources.session import Session
-
-    BatchOptions = OpenAIBatchParameters | OpenAIParameters | Mapping[str, Any]
-    BatchListOptions = OpenAIBatchListParameters | OpenAIParameters | Mapping[str, Any]
-    BatchWaitOptions = OpenAIBatchWaitParameters | OpenAIParameters | Mapping[str, Any]
-    BatchRowsOptions = OpenAIBatchRowsParameters | OpenAIParameters | Mapping[str, Any]
-    BatchPricesOptions = OpenAIBatchPricesParameters | OpenAIParameters | Mapping[str, Any]
-    BatchResubmitOptions = OpenAIBatchResubmitParameters | OpenAIParameters | Mapping[str, Any]
-    Options = OpenAIParameters | Mapping[str, Any]
 
 
 class BatchesAPI:
@@ -72,7 +77,13 @@ class BatchesAPI:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def create(self, input_file_id: str, endpoint: str, parameters: BatchOptions | None = None) -> OpenAIBatchResult:
+    def create(
+        self,
+        input_file_id: str,
+        endpoint: str,
+        parameters: OpenAIBatchParameters | BatchCreateOptions | None = None,
+        **options: Unpack[BatchCreateOptions],
+    ) -> OpenAIBatchResult:
         """
         Have the requests of a file answered; the answers come as a file, within a day.
 
@@ -107,9 +118,9 @@ class BatchesAPI:
         # https://developers.openai.com/api/reference/resources/batches/methods/create (read 2026-11-21)
         require_id("input_file_id", input_file_id)
         require_text("endpoint", endpoint)
-        options = OpenAIBatchParameters.of(parameters)
-        order = _order(input_file_id, endpoint, options)
-        policy = retry_policy(self._session.defaults, options)
+        asked = OpenAIBatchParameters.of(parameters, options)
+        order = _order(input_file_id, endpoint, asked)
+        policy = retry_policy(self._session.defaults, asked)
         return start(
             self._session,
             OpenAIBatchResult,
@@ -118,16 +129,21 @@ class BatchesAPI:
                     provider,
                     order,
                     policy,
-                    options,
-                    check_affordable(provider, input_file_id, options, self._session.recorder, context),
+                    asked,
+                    check_affordable(provider, input_file_id, asked, self._session.recorder, context),
                 ),
                 provider,
                 self._session.recorder,
             ),
-            options,
+            asked,
         )
 
-    def retrieve(self, batch_id: str, parameters: Options | None = None) -> OpenAIBatchResult:
+    def retrieve(
+        self,
+        batch_id: str,
+        parameters: OpenAIParameters | BatchRetrieveOptions | None = None,
+        **options: Unpack[BatchRetrieveOptions],
+    ) -> OpenAIBatchResult:
         """
         Ask what is known of a batch.
 
@@ -146,10 +162,14 @@ class BatchesAPI:
             self._session,
             OpenAIBatchResult,
             lambda provider, _: self._recorded(provider.retrieve_batch(batch_id), provider, only_own=True),
-            OpenAIParameters.of(parameters),
+            OpenAIParameters.of(parameters, options),
         )
 
-    def list(self, parameters: BatchListOptions | None = None) -> OpenAIBatchListResult:
+    def list(
+        self,
+        parameters: OpenAIBatchListParameters | BatchListOptions | None = None,
+        **options: Unpack[BatchListOptions],
+    ) -> OpenAIBatchListResult:
         """
         List batches, newest first.
 
@@ -162,11 +182,16 @@ class BatchesAPI:
         """
         # GET {base}/batches?after&limit
         # https://developers.openai.com/api/reference/resources/batches/methods/list (read 2026-11-21)
-        options = OpenAIBatchListParameters.of(parameters)
-        make_result = partial(OpenAIBatchListResult, next=lambda after: self.list(attrs.evolve(options, after=after)))
-        return start(self._session, make_result, lambda provider, context: _list(provider, options, context), options)
+        asked = OpenAIBatchListParameters.of(parameters, options)
+        make_result = partial(OpenAIBatchListResult, next=lambda after: self.list(attrs.evolve(asked, after=after)))
+        return start(self._session, make_result, lambda provider, context: _list(provider, asked, context), asked)
 
-    def cancel(self, batch_id: str, parameters: Options | None = None) -> OpenAIBatchResult:
+    def cancel(
+        self,
+        batch_id: str,
+        parameters: OpenAIParameters | BatchCancelOptions | None = None,
+        **options: Unpack[BatchCancelOptions],
+    ) -> OpenAIBatchResult:
         """
         Ask the provider to stop working on a batch; it may take ten minutes, and what is done by then is paid for.
 
@@ -185,10 +210,15 @@ class BatchesAPI:
             self._session,
             OpenAIBatchResult,
             lambda provider, _: self._recorded(provider.cancel_batch(batch_id), provider, only_own=True),
-            OpenAIParameters.of(parameters),
+            OpenAIParameters.of(parameters, options),
         )
 
-    def wait(self, batch_id: str, parameters: BatchWaitOptions | None = None) -> OpenAIBatchResult:
+    def wait(
+        self,
+        batch_id: str,
+        parameters: OpenAIBatchWaitParameters | BatchWaitOptions | None = None,
+        **options: Unpack[BatchWaitOptions],
+    ) -> OpenAIBatchResult:
         """
         Ask until a batch is over, through troubles of the network and the provider; with a callback it holds no thread.
 
@@ -209,15 +239,20 @@ class BatchesAPI:
             ValueError: *batch_id* is empty or cannot be an id. Nothing was sent.
         """
         require_id("batch_id", batch_id)
-        options = with_bounded_timeout(OpenAIBatchWaitParameters.of(parameters), self._session.defaults)
+        asked = with_bounded_timeout(OpenAIBatchWaitParameters.of(parameters, options), self._session.defaults)
         return start(
             self._session,
             OpenAIBatchResult,
-            lambda provider, context: self._recorded(wait_until_ended(provider, batch_id, options, context), provider),
-            options,
+            lambda provider, context: self._recorded(wait_until_ended(provider, batch_id, asked, context), provider),
+            asked,
         )
 
-    def results(self, batch: OpenAIBatch | str, parameters: BatchRowsOptions | None = None) -> OpenAIBatchRowsResult:
+    def results(
+        self,
+        batch: OpenAIBatch | str,
+        parameters: OpenAIBatchRowsParameters | BatchRowsOptions | None = None,
+        **options: Unpack[BatchRowsOptions],
+    ) -> OpenAIBatchRowsResult:
         """
         Fetch what became of each line of a batch that has ended: its output and error files, joined with its input.
 
@@ -243,16 +278,16 @@ class BatchesAPI:
         # GET {base}/batches/{batch_id}, then {base}/files/{file_id}/content of its three files
         # https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
         _require_batch(batch)
-        options = OpenAIBatchRowsParameters.of(parameters)
+        asked = OpenAIBatchRowsParameters.of(parameters, options)
         return start(
             self._session,
             OpenAIBatchRowsResult,
             lambda provider, context: record_end_of_rows(
-                fetch_and_join(provider, batch, options.input_file, context, with_lineage=options.with_lineage),
+                fetch_and_join(provider, batch, asked.input_file, context, with_lineage=asked.with_lineage),
                 provider,
                 self._session.recorder,
             ),
-            options,
+            asked,
             is_long=True,
         )
 
@@ -260,7 +295,8 @@ class BatchesAPI:
         self,
         batch: OpenAIBatch | str,
         only: Collection[str] = ("failed", "expired", "missing"),
-        parameters: BatchResubmitOptions | None = None,
+        parameters: OpenAIBatchResubmitParameters | BatchResubmitOptions | None = None,
+        **options: Unpack[BatchResubmitOptions],
     ) -> OpenAIBatchResult:
         """
         Create the next batch, of just those lines of an ended one that came to nothing, byte for byte.
@@ -288,23 +324,28 @@ class BatchesAPI:
         # https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
         _require_batch(batch)
         statuses = statuses_of(only)
-        options = OpenAIBatchResubmitParameters.of(parameters)
-        policy, recorder = retry_policy(self._session.defaults, options), self._session.recorder
+        asked = OpenAIBatchResubmitParameters.of(parameters, options)
+        policy, recorder = retry_policy(self._session.defaults, asked), self._session.recorder
         return start(
             self._session,
             OpenAIBatchResult,
             lambda provider, context: record_created(
                 resubmit_lines(
-                    provider, batch, statuses, options=options, policy=policy, recorder=recorder, context=context
+                    provider, batch, statuses, options=asked, policy=policy, recorder=recorder, context=context
                 ),
                 provider,
                 recorder,
             ),
-            options,
+            asked,
             is_long=True,
         )
 
-    def estimate(self, file: FileSource, parameters: BatchPricesOptions | None = None) -> OpenAIBatchEstimateResult:
+    def estimate(
+        self,
+        file: FileSource,
+        parameters: OpenAIBatchPricesParameters | BatchEstimateOptions | None = None,
+        **options: Unpack[BatchEstimateOptions],
+    ) -> OpenAIBatchEstimateResult:
         """
         Estimate what a batch will take, in tokens and US dollars, from its input.
 
@@ -322,18 +363,23 @@ class BatchesAPI:
             TypeError: *file* is nothing of that kind. Nothing was sent.
             ValueError: *file* is empty, or a stream that is closed or that another call is reading. Nothing was sent.
         """
-        options = OpenAIBatchPricesParameters.of(parameters)
+        asked = OpenAIBatchPricesParameters.of(parameters, options)
         source = input_of(file)
         return start(
             self._session,
             OpenAIBatchEstimateResult,
-            lambda provider, context: estimate(provider, source, self._session.recorder, context, options.prices),
-            options,
+            lambda provider, context: estimate(provider, source, self._session.recorder, context, asked.prices),
+            asked,
             is_long=True,
             source=source,
         )
 
-    def cost(self, batch: OpenAIBatch | str, parameters: BatchPricesOptions | None = None) -> OpenAIBatchCostResult:
+    def cost(
+        self,
+        batch: OpenAIBatch | str,
+        parameters: OpenAIBatchPricesParameters | BatchCostOptions | None = None,
+        **options: Unpack[BatchCostOptions],
+    ) -> OpenAIBatchCostResult:
         """
         Count what a batch that has ended cost, in tokens and US dollars, from the usage in both its files.
 
@@ -356,25 +402,29 @@ class BatchesAPI:
         # GET {base}/batches/{batch_id}, then {base}/files/{file_id}/content of its output and error file
         # https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
         _require_batch(batch)
-        options = OpenAIBatchPricesParameters.of(parameters)
+        asked = OpenAIBatchPricesParameters.of(parameters, options)
         return start(
             self._session,
             OpenAIBatchCostResult,
-            lambda provider, _: count_cost(provider, batch, self._session.recorder, options.prices),
-            options,
+            lambda provider, _: count_cost(provider, batch, self._session.recorder, asked.prices),
+            asked,
             is_long=True,
         )
 
-    def prices(self, parameters: BatchPricesOptions | None = None) -> Prices:
+    def prices(
+        self,
+        parameters: OpenAIBatchPricesParameters | BatchPricesOptions | None = None,
+        **options: Unpack[BatchPricesOptions],
+    ) -> Prices:
         """
         Return what models cost at the provider, by *provider* and *prices* of *parameters*; nothing is sent.
 
         Raises:
             OpenAIError: The user's file of prices cannot be used (code ``"unusable_prices"``).
         """
-        options = OpenAIBatchPricesParameters.of(parameters)
-        account = self._session.connection_for(options).provider.account()
-        return self._session.recorder.prices(account, options.prices)
+        asked = OpenAIBatchPricesParameters.of(parameters, options)
+        account = self._session.connection_for(asked).provider.account()
+        return self._session.recorder.prices(account, asked.prices)
 
     def _recorded(self, flow: Flow[OpenAIBatch], provider: Provider, *, only_own: bool = False) -> Flow[OpenAIBatch]:
         return record_end(flow, provider, self._session.recorder, only_own=only_own)
@@ -390,8 +440,8 @@ def _order(input_file_id: str, endpoint: str, options: OpenAIBatchParameters) ->
         input_file_id=input_file_id,
         endpoint=endpoint,
         completion_window=options.completion_window,
-        metadata=options.metadata or {},
-        output_expires_after=options.output_expires_after,
+        metadata=options.metadata,
+        output_expires_after=options.output_expires_after or None,
         intent=options.intent or new_intent(),
     )
 

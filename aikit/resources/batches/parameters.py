@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import attrs
 
 from aikit.billing.price_overrides import checked_prices
-from aikit.runtime.parameters import OpenAIParameters, by, copied, is_duration, is_expiry, is_flag, is_text, within
+from aikit.runtime.parameters import OpenAIParameters, by, filled, is_duration, is_expiry, is_flag, is_text, within
 from aikit.types.batches import INTENT_KEY
 
 MAX_BATCH_LIST_LIMIT: Final = 100
@@ -114,7 +114,7 @@ def _is_pair(name: str, key: Any, text: Any) -> None:
         raise ValueError(f"{name} has a lone surrogate in {key!r} or its value, which nothing can carry")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class OpenAIBatchParameters(OpenAIParameters):
     """
     Options of ``batches.create``.
@@ -148,10 +148,8 @@ class OpenAIBatchParameters(OpenAIParameters):
     """
 
     completion_window: str = attrs.field(default="24h", validator=by(_is_window))
-    metadata: Mapping[str, str] | None = attrs.field(default=None, validator=by(_is_metadata), converter=copied)
-    output_expires_after: Mapping[str, Any] | None = attrs.field(
-        default=None, validator=by(is_expiry), converter=copied
-    )
+    metadata: dict[str, str] = attrs.field(default=None, validator=by(_is_metadata), converter=filled)
+    output_expires_after: dict[str, Any] = attrs.field(default=None, validator=by(is_expiry), converter=filled)
     validate: bool = attrs.field(default=True, validator=by(is_flag))
     intent: str | None = attrs.field(default=None, validator=by(_is_intent))
     intent_is_new: bool = attrs.field(default=False, validator=by(is_flag))
@@ -160,7 +158,7 @@ class OpenAIBatchParameters(OpenAIParameters):
     max_cost_of: Literal["high", "low"] = attrs.field(default="high", validator=by(_is_end))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class OpenAIBatchPricesParameters(OpenAIParameters):
     """
     Options of ``batches.estimate``, ``batches.cost`` and ``batches.prices``.
@@ -169,10 +167,10 @@ class OpenAIBatchPricesParameters(OpenAIParameters):
         prices: As those of `OpenAIClient`, which they win over.
     """
 
-    prices: Mapping[str, Any] | None = attrs.field(default=None, validator=by(_are_prices), converter=copied)
+    prices: dict[str, Any] = attrs.field(default=None, validator=by(_are_prices), converter=filled)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class OpenAIBatchListParameters(OpenAIParameters):
     """
     Options of ``batches.list``; its order is the provider's, newest first.
@@ -197,7 +195,7 @@ class OpenAIBatchListParameters(OpenAIParameters):
         return {name: value for name, value in values.items() if value is not None}
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class OpenAIBatchWaitParameters(OpenAIParameters):
     """
     Options of ``batches.wait``.
@@ -215,7 +213,7 @@ class OpenAIBatchWaitParameters(OpenAIParameters):
     max_wait: float = attrs.field(default=172_800.0, validator=by(is_duration))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class OpenAIBatchRowsParameters(OpenAIParameters):
     """
     Options of ``batches.results``.
@@ -232,7 +230,7 @@ class OpenAIBatchRowsParameters(OpenAIParameters):
     with_lineage: bool = attrs.field(default=False, validator=by(is_flag))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class OpenAIBatchResubmitParameters(OpenAIBatchParameters):
     """
     Options of ``batches.resubmit``: those of ``batches.create``, and *input_file*.

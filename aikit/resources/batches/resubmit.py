@@ -128,7 +128,7 @@ def _metadata(parent: OpenAIBatch, options: OpenAIBatchResubmitParameters) -> di
     """
     Return the parent's own pairs and the caller's, and who the parent is; room is left for the intent.
     """
-    metadata = {**parent.metadata, **(options.metadata or {}), PARENT_KEY: parent.id}
+    metadata = {**parent.metadata, **options.metadata, PARENT_KEY: parent.id}
     metadata.pop(INTENT_KEY, None)
     if len(metadata) < MAX_METADATA_PAIRS:
         return metadata
@@ -149,6 +149,6 @@ def _order(
         endpoint=parent.endpoint,
         completion_window=options.completion_window or parent.completion_window,
         metadata=metadata,
-        output_expires_after=options.output_expires_after,
+        output_expires_after=options.output_expires_after or None,
         intent=options.intent or new_intent(),
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -20,8 +20,11 @@ from aikit.resources.files.download import download_file
 from aikit.resources.files.parameters import (
     OpenAIFileDownloadParameters,
     OpenAIFileListParameters,
+    OpenAIFileManyParameters,
     OpenAIFileParameters,
+    OpenAIFilePruneParameters,
     OpenAIFileStreamParameters,
+    OpenAIFileUsageParameters,
     OpenAIFileWaitParameters,
 )
 from aikit.resources.files.results import (
@@ -38,31 +41,31 @@ from aikit.runtime.parameters import OpenAIParameters, require_text
 from aikit.types.files import FilePage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
+    from typing import Unpack
 
     from aikit.http.context import CallContext
     from aikit.providers import Provider
     from aikit.resources.files.bulk_progress import Limiters
     from aikit.resources.files.download import NamesGiven
-    from aikit.resources.files.parameters import (
-        OpenAIFileManyParameters,
-        OpenAIFilePruneParameters,
-        OpenAIFileUsageParameters,
+    from aikit.resources.files.options import (
+        FileContentOptions,
+        FileCreateOptions,
+        FileDeleteOptions,
+        FileDownloadOptions,
+        FileListOptions,
+        FileManyOptions,
+        FilePruneOptions,
+        FileRetrieveOptions,
+        FileStreamOptions,
+        FileUsageOptions,
+        FileWaitOptions,
     )
     from aikit.resources.files.results import OpenAIFileManyResult, OpenAIFilePruneResult, OpenAIFileUsageResult
     from aikit.resources.session import Session
     from aikit.runtime.call_state import CallState
 
     FileSources = FileSource | Iterable[FileSource]
-    FileOptions = OpenAIFileParameters | OpenAIParameters | Mapping[str, Any]
-    FileListOptions = OpenAIFileListParameters | OpenAIParameters | Mapping[str, Any]
-    FileDownloadOptions = OpenAIFileDownloadParameters | OpenAIParameters | Mapping[str, Any]
-    FileStreamOptions = OpenAIFileStreamParameters | OpenAIParameters | Mapping[str, Any]
-    FileWaitOptions = OpenAIFileWaitParameters | OpenAIParameters | Mapping[str, Any]
-    FileManyOptions = OpenAIFileManyParameters | OpenAIFileParameters | OpenAIParameters | Mapping[str, Any]
-    FileUsageOptions = OpenAIFileUsageParameters | OpenAIParameters | Mapping[str, Any]
-    FilePruneOptions = OpenAIFilePruneParameters | OpenAIParameters | Mapping[str, Any]
-    Options = OpenAIParameters | Mapping[str, Any]
 
 
 class FilesAPI:
@@ -77,7 +80,13 @@ class FilesAPI:
         self._limiters: Limiters = {}
         self._names_given: NamesGiven = {}
 
-    def create(self, file: FileSource, purpose: str, parameters: FileOptions | None = None) -> OpenAIFileResult:
+    def create(
+        self,
+        file: FileSource,
+        purpose: str,
+        parameters: OpenAIFileParameters | FileCreateOptions | None = None,
+        **options: Unpack[FileCreateOptions],
+    ) -> OpenAIFileResult:
         """
         Upload *file*, so that other calls can name it by its id.
 
@@ -101,20 +110,24 @@ class FilesAPI:
         """
         # POST {base}/files, multipart {purpose, expires_after[anchor], expires_after[seconds] [s], file}
         # https://developers.openai.com/api/reference/resources/files/methods/create (read 2026-11-21)
-        options = OpenAIFileParameters.of(parameters)
+        asked = OpenAIFileParameters.of(parameters, options)
         require_text("purpose", purpose)
-        source = source_of(file, filename=options.filename, purpose=purpose)
+        source = source_of(file, filename=asked.filename, purpose=purpose)
         return start(
             self._session,
             OpenAIFileResult,
-            lambda provider, context: create_file(self._session, provider, source, purpose, options, context=context),
-            options,
+            lambda provider, context: create_file(self._session, provider, source, purpose, asked, context=context),
+            asked,
             is_long=True,
             source=source,
         )
 
     def create_many(
-        self, paths: FileSources, purpose: str, parameters: FileManyOptions | None = None
+        self,
+        paths: FileSources,
+        purpose: str,
+        parameters: OpenAIFileManyParameters | FileManyOptions | None = None,
+        **options: Unpack[FileManyOptions],
     ) -> OpenAIFileManyResult:
         """
         Upload many files; each has an outcome of its own, and one that fails does not stop the others.
@@ -143,9 +156,14 @@ class FilesAPI:
         # https://developers.openai.com/api/reference/resources/files/methods/create (read 2026-11-21)
         from aikit.resources.files.bulk_upload import create_files  # noqa: PLC0415  one file needs none of it
 
-        return create_files(self._session, self._limiters, paths, purpose, parameters)
+        asked = OpenAIFileManyParameters.of(parameters, options)
+        return create_files(self._session, self._limiters, paths, purpose, asked)
 
-    def usage(self, parameters: FileUsageOptions | None = None) -> OpenAIFileUsageResult:
+    def usage(
+        self,
+        parameters: OpenAIFileUsageParameters | FileUsageOptions | None = None,
+        **options: Unpack[FileUsageOptions],
+    ) -> OpenAIFileUsageResult:
         """
         Sum up the stored files by purpose, age, size and expiry; page by page, in constant memory.
 
@@ -158,9 +176,13 @@ class FilesAPI:
         """
         # GET {base}/files?limit&after, all pages
         # https://developers.openai.com/api/reference/resources/files/methods/list (read 2026-11-21)
-        return _housekeeping()[0](self._session, parameters)
+        return _housekeeping()[0](self._session, OpenAIFileUsageParameters.of(parameters, options))
 
-    def prune(self, parameters: FilePruneOptions) -> OpenAIFilePruneResult:
+    def prune(
+        self,
+        parameters: OpenAIFilePruneParameters | FilePruneOptions | None = None,
+        **options: Unpack[FilePruneOptions],
+    ) -> OpenAIFilePruneResult:
         """
         Delete files by age, purpose, name or because no batch names them; unless ``dry_run`` is false, only list them.
 
@@ -180,9 +202,15 @@ class FilesAPI:
         """
         # GET {base}/files, GET {base}/batches, DELETE {base}/files/{file_id}
         # https://developers.openai.com/api/reference/resources/files/methods/delete (read 2026-11-21)
-        return _housekeeping()[1](self._session, self._limiters, parameters)
+        asked = OpenAIFilePruneParameters.of(parameters, options)
+        return _housekeeping()[1](self._session, self._limiters, asked)
 
-    def retrieve(self, file_id: str, parameters: Options | None = None) -> OpenAIFileResult:
+    def retrieve(
+        self,
+        file_id: str,
+        parameters: OpenAIParameters | FileRetrieveOptions | None = None,
+        **options: Unpack[FileRetrieveOptions],
+    ) -> OpenAIFileResult:
         """
         Fetch the description of a file.
 
@@ -200,10 +228,12 @@ class FilesAPI:
             self._session,
             OpenAIFileResult,
             lambda provider, _: provider.retrieve_file(file_id),
-            OpenAIParameters.of(parameters),
+            OpenAIParameters.of(parameters, options),
         )
 
-    def list(self, parameters: FileListOptions | None = None) -> OpenAIFileListResult:
+    def list(
+        self, parameters: OpenAIFileListParameters | FileListOptions | None = None, **options: Unpack[FileListOptions]
+    ) -> OpenAIFileListResult:
         """
         List files, newest first unless *order* says otherwise.
 
@@ -217,11 +247,16 @@ class FilesAPI:
         """
         # GET {base}/files?after&limit&order&purpose
         # https://developers.openai.com/api/reference/resources/files/methods/list (read 2026-11-21)
-        options = OpenAIFileListParameters.of(parameters)
-        make_result = partial(OpenAIFileListResult, next=lambda after: self.list(attrs.evolve(options, after=after)))
-        return start(self._session, make_result, lambda provider, context: _list(provider, options, context), options)
+        asked = OpenAIFileListParameters.of(parameters, options)
+        make_result = partial(OpenAIFileListResult, next=lambda after: self.list(attrs.evolve(asked, after=after)))
+        return start(self._session, make_result, lambda provider, context: _list(provider, asked, context), asked)
 
-    def delete(self, file_id: str, parameters: Options | None = None) -> OpenAIFileDeletedResult:
+    def delete(
+        self,
+        file_id: str,
+        parameters: OpenAIParameters | FileDeleteOptions | None = None,
+        **options: Unpack[FileDeleteOptions],
+    ) -> OpenAIFileDeletedResult:
         """
         Delete a file.
 
@@ -239,10 +274,15 @@ class FilesAPI:
             self._session,
             OpenAIFileDeletedResult,
             lambda provider, _: provider.delete_file(file_id),
-            OpenAIParameters.of(parameters),
+            OpenAIParameters.of(parameters, options),
         )
 
-    def content(self, file_id: str, parameters: Options | None = None) -> OpenAIFileContentResult:
+    def content(
+        self,
+        file_id: str,
+        parameters: OpenAIParameters | FileContentOptions | None = None,
+        **options: Unpack[FileContentOptions],
+    ) -> OpenAIFileContentResult:
         """
         Fetch a file's content into memory; `download` is for large ones.
 
@@ -260,11 +300,16 @@ class FilesAPI:
             self._session,
             OpenAIFileContentResult,
             lambda provider, _: provider.file_content(file_id),
-            OpenAIParameters.of(parameters),
+            OpenAIParameters.of(parameters, options),
             is_long=True,
         )
 
-    def stream(self, file_id: str, parameters: FileStreamOptions | None = None) -> OpenAIFileStreamResult:
+    def stream(
+        self,
+        file_id: str,
+        parameters: OpenAIFileStreamParameters | FileStreamOptions | None = None,
+        **options: Unpack[FileStreamOptions],
+    ) -> OpenAIFileStreamResult:
         """
         Fetch a file's content, or a range of it, as chunks of bytes, in constant memory.
 
@@ -289,20 +334,24 @@ class FilesAPI:
         # GET {base}/files/{file_id}/content, Range
         # https://developers.openai.com/api/reference/resources/files/methods/content (read 2026-11-21)
         require_id("file_id", file_id)
-        options = OpenAIFileStreamParameters.of(parameters)
-        queue_bytes = QUEUE_BYTES if options.is_background else 0
-        sink, pull = StreamSink(start=options.start, end=options.end, queue_bytes=queue_bytes), Pull(self._session)
+        asked = OpenAIFileStreamParameters.of(parameters, options)
+        queue_bytes = QUEUE_BYTES if asked.is_background else 0
+        sink, pull = StreamSink(start=asked.start, end=asked.end, queue_bytes=queue_bytes), Pull(self._session)
         return start(
             self._session,
             partial(_stream_result, sink=sink, pull=pull),
             lambda provider, _: stream_file(provider, file_id, sink),
-            options,
+            asked,
             is_long=True,
             on_task=pull.take,
         )
 
     def download(
-        self, file_id: str, path: str | os.PathLike[str], parameters: FileDownloadOptions | None = None
+        self,
+        file_id: str,
+        path: str | os.PathLike[str],
+        parameters: OpenAIFileDownloadParameters | FileDownloadOptions | None = None,
+        **options: Unpack[FileDownloadOptions],
     ) -> OpenAIFileDownloadResult:
         """
         Fetch a file's content to disk, whatever its size, in constant memory.
@@ -329,18 +378,21 @@ class FilesAPI:
         # GET {base}/files/{file_id}/content, Range after a break
         # https://developers.openai.com/api/reference/resources/files/methods/content (read 2026-11-21)
         require_id("file_id", file_id)
-        target, options = require_path("path", path), OpenAIFileDownloadParameters.of(parameters)
+        target, asked = require_path("path", path), OpenAIFileDownloadParameters.of(parameters, options)
         return start(
             self._session,
             OpenAIFileDownloadResult,
-            lambda provider, _: download_file(
-                provider, file_id, target, self._names_given, may_replace=options.replace
-            ),
-            options,
+            lambda provider, _: download_file(provider, file_id, target, self._names_given, may_replace=asked.replace),
+            asked,
             is_long=True,
         )
 
-    def wait(self, file_id: str, parameters: FileWaitOptions | None = None) -> OpenAIFileResult:
+    def wait(
+        self,
+        file_id: str,
+        parameters: OpenAIFileWaitParameters | FileWaitOptions | None = None,
+        **options: Unpack[FileWaitOptions],
+    ) -> OpenAIFileResult:
         """
         Ask until the provider has processed a file; one whose status it does not tell counts as processed.
 
@@ -357,12 +409,12 @@ class FilesAPI:
             ValueError: *file_id* is empty or cannot be an id. Nothing was sent.
         """
         require_id("file_id", file_id)
-        options = OpenAIFileWaitParameters.of(parameters)
+        asked = OpenAIFileWaitParameters.of(parameters, options)
         return start(
             self._session,
             OpenAIFileResult,
-            lambda provider, _: wait_until_processed(provider, file_id, options),
-            options,
+            lambda provider, _: wait_until_processed(provider, file_id, asked),
+            asked,
         )
 
 

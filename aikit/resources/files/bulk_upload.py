@@ -50,12 +50,11 @@ _ERRORS_MAX: Final = 100
 
 
 def create_files(
-    session: Session, limiters: Limiters, paths: Any, purpose: str, parameters: Any
+    session: Session, limiters: Limiters, paths: Any, purpose: str, options: OpenAIFileManyParameters
 ) -> OpenAIFileManyResult:
     """
     Upload many files; see `aikit.resources.files.FilesAPI.create_many`.
     """
-    options = OpenAIFileManyParameters.of(parameters)
     require_text("purpose", purpose)
     require_paths(paths)
     if options.filename is not None:

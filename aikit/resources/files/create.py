@@ -41,7 +41,7 @@ def create_file(
         OpenAIError: It was refused, or did not arrive.
     """
     source = source.resolved()
-    limits, order = provider.limits, FileOrder(purpose=purpose, expires_after=options.expires_after)
+    limits, order = provider.limits, FileOrder(purpose=purpose, expires_after=options.expires_after or None)
     if isinstance(source, URLSource):
         if not limits.imports_files:
             message = f"{provider.kind} fetches no file from an address; fetch it first, and give its path"

@@ -67,7 +67,7 @@ def create_in_parts(
         purpose=purpose,
         bytes=source.size_bytes or 0,
         mime_type=media_type(source.name),
-        expires_after=options.expires_after,
+        expires_after=options.expires_after or None,
     )
     multipart = MultipartUpload.of(provider, source, order, options, journal=journal, context=context)
     record = yield from find_interrupted(multipart)

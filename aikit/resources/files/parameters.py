@@ -5,8 +5,7 @@ Options of the calls of ``client.files``.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -14,7 +13,7 @@ from aikit.resources.arguments import require_path
 from aikit.runtime.parameters import (
     OpenAIParameters,
     by,
-    copied,
+    filled,
     is_count,
     is_duration,
     is_expiry,
@@ -34,7 +33,7 @@ def _is_order(name: str, value: Any) -> None:
         raise ValueError(f'{name} must be "asc" or "desc" (by creation), not {value!r}')
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class OpenAIFileParameters(OpenAIParameters):
     """
     Options of ``files.create``.
@@ -50,13 +49,13 @@ class OpenAIFileParameters(OpenAIParameters):
             interrupted cannot go on.
     """
 
-    expires_after: Mapping[str, Any] | None = attrs.field(default=None, validator=by(is_expiry), converter=copied)
+    expires_after: dict[str, Any] = attrs.field(default=None, validator=by(is_expiry), converter=filled)
     filename: str | None = attrs.field(default=None, validator=by(is_text))
     checksum: bool = attrs.field(default=True, validator=by(is_flag))
     validate: bool = attrs.field(default=True, validator=by(is_flag))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class OpenAIFileListParameters(OpenAIParameters):
     """
     Options of ``files.list``.
@@ -75,7 +74,7 @@ class OpenAIFileListParameters(OpenAIParameters):
 
     after: str | None = attrs.field(default=None, validator=by(is_text))
     limit: int | None = attrs.field(default=None, validator=by(within(1, MAX_LIST_LIMIT)))
-    order: str | None = attrs.field(default=None, validator=by(_is_order))
+    order: Literal["asc", "desc"] | None = attrs.field(default=None, validator=by(_is_order))
     purpose: str | None = attrs.field(default=None, validator=by(is_text))
     all_pages: bool = attrs.field(default=False, validator=by(is_flag))
 
@@ -87,7 +86,7 @@ class OpenAIFileListParameters(OpenAIParameters):
         return {name: value for name, value in values.items() if value is not None}
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class OpenAIFileWaitParameters(OpenAIParameters):
     """
     Options of ``files.wait``.
@@ -112,7 +111,7 @@ def _is_age(name: str, value: Any) -> None:
         is_duration(name, value)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class OpenAIFileDownloadParameters(OpenAIParameters):
     """
     Options of ``files.download``.
@@ -129,7 +128,7 @@ def _is_position(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class OpenAIFileStreamParameters(OpenAIParameters):
     """
     Options of ``files.stream``: of the content, *start* to *end* comes, as of a slice ``content[start:end]``.
@@ -151,7 +150,7 @@ class OpenAIFileStreamParameters(OpenAIParameters):
             )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class OpenAIFileManyParameters(OpenAIFileParameters):
     """
     Options of ``files.create_many``; those of ``files.create`` are of each file, *filename* of a single one only.
@@ -186,7 +185,7 @@ class OpenAIFileManyParameters(OpenAIFileParameters):
     manifest: str | os.PathLike[str] | None = attrs.field(default=None, validator=by(_is_path))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class OpenAIFileUsageParameters(OpenAIParameters):
     """
     Options of ``files.usage``.
@@ -201,7 +200,7 @@ class OpenAIFileUsageParameters(OpenAIParameters):
     expiring_within: float = attrs.field(default=_WEEK_S, validator=by(is_duration))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class OpenAIFilePruneParameters(OpenAIParameters):
     """
     Options of ``files.prune``: a file must fit all conditions given, and at least one must be given.

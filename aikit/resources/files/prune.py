@@ -113,11 +113,10 @@ class _Sums:
         )
 
 
-def sum_up_files(session: Session, parameters: Any) -> OpenAIFileUsageResult:
+def sum_up_files(session: Session, options: OpenAIFileUsageParameters) -> OpenAIFileUsageResult:
     """
     Sum up the stored files; see `aikit.resources.files.FilesAPI.usage`.
     """
-    options = OpenAIFileUsageParameters.of(parameters)
     return start(
         session,
         OpenAIFileUsageResult,
@@ -126,11 +125,10 @@ def sum_up_files(session: Session, parameters: Any) -> OpenAIFileUsageResult:
     )
 
 
-def prune_files(session: Session, limiters: Limiters, parameters: Any) -> OpenAIFilePruneResult:
+def prune_files(session: Session, limiters: Limiters, options: OpenAIFilePruneParameters) -> OpenAIFilePruneResult:
     """
     Delete files, or list which would go; see `aikit.resources.files.FilesAPI.prune`.
     """
-    options = OpenAIFilePruneParameters.of(parameters)
     if not (options.unused or options.older_than or options.purpose or options.name):
         raise ValueError("nothing says which files are to go; give older_than, purpose, name or unused=True")
     progress = PruneProgress()

@@ -20,14 +20,17 @@ from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart, UploadOrder
 from aikit.validation import check_part, check_upload
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from typing import Unpack
 
     from aikit.providers import Provider
     from aikit.resources.session import Session
+    from aikit.resources.uploads.options import (
+        UploadCancelOptions,
+        UploadCompleteOptions,
+        UploadCreateOptions,
+        UploadPartOptions,
+    )
 
-    UploadOptions = OpenAIUploadParameters | OpenAIParameters | Mapping[str, Any]
-    CompleteOptions = OpenAIUploadCompleteParameters | OpenAIParameters | Mapping[str, Any]
-    Options = OpenAIParameters | Mapping[str, Any]
 
 _PART_NAME = "part"
 
@@ -45,7 +48,12 @@ class UploadsAPI:
         self._session = session
 
     def create(
-        self, filename: str, purpose: str, size_bytes: int, parameters: UploadOptions | None = None
+        self,
+        filename: str,
+        purpose: str,
+        size_bytes: int,
+        parameters: OpenAIUploadParameters | UploadCreateOptions | None = None,
+        **options: Unpack[UploadCreateOptions],
     ) -> OpenAIUploadResult:
         """
         Announce a file that will come in parts.
@@ -68,7 +76,7 @@ class UploadsAPI:
         """
         # POST {base}/uploads {filename, purpose, bytes, mime_type, expires_after}
         # https://developers.openai.com/api/reference/resources/uploads/methods/create (read 2026-11-21)
-        options = OpenAIUploadParameters.of(parameters)
+        asked = OpenAIUploadParameters.of(parameters, options)
         require_text("purpose", purpose)
         require_plain_name(filename)
         _require_size(size_bytes)
@@ -76,17 +84,23 @@ class UploadsAPI:
             filename=filename,
             purpose=purpose,
             bytes=size_bytes,
-            mime_type=options.mime_type or media_type(filename),
-            expires_after=options.expires_after,
+            mime_type=asked.mime_type or media_type(filename),
+            expires_after=asked.expires_after or None,
         )
         return start(
             self._session,
             OpenAIUploadResult,
-            lambda provider, _: _create(provider, order, is_checked=options.validate),
-            options,
+            lambda provider, _: _create(provider, order, is_checked=asked.validate),
+            asked,
         )
 
-    def add_part(self, upload_id: str, data: FileSource, parameters: Options | None = None) -> OpenAIUploadPartResult:
+    def add_part(
+        self,
+        upload_id: str,
+        data: FileSource,
+        parameters: OpenAIParameters | UploadPartOptions | None = None,
+        **options: Unpack[UploadPartOptions],
+    ) -> OpenAIUploadPartResult:
         """
         Send one part; parts may be sent side by side and in any order.
 
@@ -108,19 +122,23 @@ class UploadsAPI:
         # POST {base}/uploads/{upload_id}/parts, multipart {data} (read 2026-11-21)
         # https://developers.openai.com/api/reference/resources/uploads/subresources/parts/methods/create
         require_id("upload_id", upload_id)
-        options = OpenAIParameters.of(parameters)
+        asked = OpenAIParameters.of(parameters, options)
         source = source_of(data, filename=_PART_NAME)
         return start(
             self._session,
             OpenAIUploadPartResult,
             lambda provider, _: _add_part(provider, upload_id, source),
-            options,
+            asked,
             is_long=True,
             source=source,
         )
 
     def complete(
-        self, upload_id: str, part_ids: Iterable[str], parameters: CompleteOptions | None = None
+        self,
+        upload_id: str,
+        part_ids: Iterable[str],
+        parameters: OpenAIUploadCompleteParameters | UploadCompleteOptions | None = None,
+        **options: Unpack[UploadCompleteOptions],
     ) -> OpenAIUploadResult:
         """
         Make the file of its parts.
@@ -142,16 +160,21 @@ class UploadsAPI:
         # POST {base}/uploads/{upload_id}/complete {part_ids, md5}
         # https://developers.openai.com/api/reference/resources/uploads/methods/complete (read 2026-11-21)
         require_id("upload_id", upload_id)
-        options = OpenAIUploadCompleteParameters.of(parameters)
+        asked = OpenAIUploadCompleteParameters.of(parameters, options)
         ids = _ids(part_ids)
         return start(
             self._session,
             OpenAIUploadResult,
-            lambda provider, _: provider.complete_upload(upload_id, ids, options.md5),
-            options,
+            lambda provider, _: provider.complete_upload(upload_id, ids, asked.md5),
+            asked,
         )
 
-    def cancel(self, upload_id: str, parameters: Options | None = None) -> OpenAIUploadResult:
+    def cancel(
+        self,
+        upload_id: str,
+        parameters: OpenAIParameters | UploadCancelOptions | None = None,
+        **options: Unpack[UploadCancelOptions],
+    ) -> OpenAIUploadResult:
         """
         Give up an upload; its parts are gone, and none can be added any more.
 
@@ -169,7 +192,7 @@ class UploadsAPI:
             self._session,
             OpenAIUploadResult,
             lambda provider, _: provider.cancel_upload(upload_id),
-            OpenAIParameters.of(parameters),
+            OpenAIParameters.of(parameters, options),
         )
 
 

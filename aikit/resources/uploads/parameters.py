@@ -5,12 +5,11 @@ Options of the calls of ``client.uploads``.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 
-from aikit.runtime.parameters import OpenAIParameters, by, copied, is_expiry, is_flag, is_text
+from aikit.runtime.parameters import OpenAIParameters, by, filled, is_expiry, is_flag, is_text
 
 _MD5: Final = re.compile(r"[0-9a-fA-F]{32}")
 
@@ -21,7 +20,7 @@ def _is_md5(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be 32 hexadecimal digits, not {value!r}; hashlib.md5(…).hexdigest() gives them")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class OpenAIUploadParameters(OpenAIParameters):
     """
     Options of ``uploads.create``.
@@ -34,12 +33,12 @@ class OpenAIUploadParameters(OpenAIParameters):
         validate: ``False`` leaves judging to the provider.
     """
 
-    expires_after: Mapping[str, Any] | None = attrs.field(default=None, validator=by(is_expiry), converter=copied)
+    expires_after: dict[str, Any] = attrs.field(default=None, validator=by(is_expiry), converter=filled)
     mime_type: str | None = attrs.field(default=None, validator=by(is_text))
     validate: bool = attrs.field(default=True, validator=by(is_flag))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class OpenAIUploadCompleteParameters(OpenAIParameters):
     """
     Options of ``uploads.complete``.

@@ -75,10 +75,10 @@ def main(toolkit: str, url: str, path: str, display: str, folder: str = "") -> N
         end()
 
     heart = Heart(later)
-    options = {"on_progress": lambda progress: reports.append(progress.bytes), "on_terminate": done}
+    options: dict[str, Any] = {"on_progress": lambda progress: reports.append(progress.bytes), "on_terminate": done}
     with TemporaryDirectory(prefix="aikit-bench-") as home:
         client = OpenAIClient("k", base_url=url, dispatcher=dispatcher, home=home)
-        later(50, lambda: client.files.create(path, "user_data", options))
+        later(50, lambda: client.files.create(path, "user_data", **options))
         run()
         client.close()
     print("late_s", heart.latest_s, "beats", heart.beats, "reports", len(reports))

@@ -56,7 +56,7 @@ def upload_in_background(url: str, path: str, *, is_watched: bool = False) -> No
     if is_watched:
         options["on_progress"] = lambda progress: reports.append(progress.fraction)
     with client_for(url) as client:
-        client.files.create(path, "user_data", options)
+        client.files.create(path, "user_data", **options)
     assert ended == [True]
     assert bool(reports) == is_watched
 
@@ -75,9 +75,9 @@ def upload_in_parts(url: str, path: str, size: str, checksum: str = "checksum") 
     limits = importlib.import_module("aikit.validation.limits").limits_for("openai")
     provider: Any = importlib.import_module("aikit.providers.openai")
     provider.limits_for = lambda _: limits  # the server here has OpenAI's
-    options = {"checksum": checksum == "checksum"}
+    options: dict[str, Any] = {"checksum": checksum == "checksum"}
     with tempfile.TemporaryDirectory(prefix="aikit-bench-") as home, client_for(url, home=home) as client:
-        file = client.files.create(path, "user_data", options).throw().file
+        file = client.files.create(path, "user_data", **options).throw().file
     assert file is not None
     assert (file.id, file.bytes) == ("file-of-parts", int(size))
 
@@ -106,10 +106,10 @@ def many(url: str, count: str, at_a_time: str) -> None:
     Send small files, many at a time, each with a callback.
     """
     succeeded = []
-    options = {"filename": "note.txt", "on_terminate": lambda result: succeeded.append(result.success)}
+    options: dict[str, Any] = {"filename": "note.txt", "on_terminate": lambda result: succeeded.append(result.success)}
     with client_for(url, max_workers=int(at_a_time)) as client:
         for _ in range(int(count)):
-            client.files.create(bytes(2048), "user_data", options)
+            client.files.create(bytes(2048), "user_data", **options)
     assert succeeded.count(True) == int(count)
 
 
@@ -159,8 +159,8 @@ def wait(url: str, count: str) -> None:
     asked_before, threads = answered(url), 0
     client = client_for(url)
     for number in range(int(count)):
-        options = {"on_terminate": lambda result: ended.append(result.success), "poll_interval": 300}
-        client.files.wait(f"file-{number}", options)
+        options: dict[str, Any] = {"on_terminate": lambda result: ended.append(result.success), "poll_interval": 300}
+        client.files.wait(f"file-{number}", **options)
         threads = max(threads, threading.active_count())
     while answered(url) - asked_before < int(count):
         threads = max(threads, threading.active_count())
@@ -183,8 +183,8 @@ def wait_for_batches(url: str, count: str) -> None:
     asked_before, threads = answered(url), 0
     with tempfile.TemporaryDirectory(prefix="aikit-bench-") as home, client_for(url, home=home) as client:
         for number in range(int(count)):
-            options = {"on_terminate": lambda result: ended.append(result.success), "poll_interval": 6}
-            client.batches.wait(f"batch_{os.getpid()}_{number}", options)
+            options: dict[str, Any] = {"on_terminate": lambda result: ended.append(result.success), "poll_interval": 6}
+            client.batches.wait(f"batch_{os.getpid()}_{number}", **options)
             threads = max(threads, threading.active_count())
         while answered(url) - asked_before < int(count):
             threads = max(threads, threading.active_count())

@@ -345,12 +345,12 @@ def test_the_master_key_may_name_files_and_batches_as_their_provider_does(home: 
     """
     What was made without the gateway goes on, under the provider's ids; no other key sees it.
     """
-    client, local = home.gateway.client, {"provider": "local"}
-    file = client.files.create(lines(), "batch", {"filename": "a.jsonl", **local}).throw().file
+    client = home.gateway.client
+    file = client.files.create(lines(), "batch", provider="local", filename="a.jsonl").throw().file
     assert file is not None
-    batch = client.batches.create(file.id, ENDPOINT, {**local, "metadata": {"a": "b"}}).throw().batch
+    batch = client.batches.create(file.id, ENDPOINT, provider="local", metadata={"a": "b"}).throw().batch
     assert batch is not None
-    client.batches.wait(batch.id, local).throw()
+    client.batches.wait(batch.id, provider="local").throw()
     told = home.admin.get(f"/v1/batches/{batch.id}").json
     assert (told["id"], told["input_file_id"], told["status"]) == (batch.id, file.id, "completed")
     assert told["metadata"]["a"] == "b"

@@ -106,8 +106,8 @@ def test_a_mark_is_taken_off_what_is_sent(
         "pipe": lambda: _Pipe(path.read_bytes()),
     }
     seen: list[Any] = []
-    options = {"filename": "in.JSONL", "on_progress": seen.append, "background": True}
-    result = client.files.create(forms[form](), "batch", options)
+    options: dict[str, Any] = {"filename": "in.JSONL", "on_progress": seen.append, "background": True}
+    result = client.files.create(forms[form](), "batch", **options)
     assert result.wait(10)
     assert result.errors == ()
     assert list(resource.contents.values()) == [_LINE]
@@ -124,8 +124,8 @@ def test_many_files_lose_their_marks_and_are_not_sent_twice(
     for number in range(3):
         (tmp_path / f"{number}.jsonl").write_bytes(BOM_UTF8 + _LINE + b" " * number)
     paths = sorted(tmp_path.glob("*.jsonl"))
-    options = {"skip_identical": True, "expires_after": _DAY, "at_a_time": 2}
-    first, second = (client.files.create_many(paths, "batch", options) for _ in range(2))
+    options: dict[str, Any] = {"skip_identical": True, "expires_after": _DAY, "at_a_time": 2}
+    first, second = (client.files.create_many(paths, "batch", **options) for _ in range(2))
     assert (first.counts.uploaded, second.counts.uploaded, second.counts.identical) == (3, 0, 3)
     assert sorted(resource.contents.values()) == [_LINE + b" " * number for number in range(3)]
 

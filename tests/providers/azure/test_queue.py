@@ -34,13 +34,13 @@ def test_a_batch_waits_for_room_in_the_queue(
     resource.looks, resource.no_room = 0, ["late", "at once", "late"]
     file = client.files.create(_lines(), "batch").throw().file
     assert file is not None
-    result = client.batches.create(file.id, "/v1/chat/completions", {"max_queue_wait": 60, **options}).throw()
+    result = client.batches.create(file.id, "/v1/chat/completions", **{"max_queue_wait": 60, **options}).throw()
     assert result.batch is not None
     assert result.batch.status == "completed"
     assert [batch["status"] for batch in resource.batches.values()] == ["failed", "failed", "completed"]
     assert sum("asked for again" in note for note in result.notes) == 3
     if options:
-        again = client.batches.create(file.id, "/v1/chat/completions", options).throw().batch
+        again = client.batches.create(file.id, "/v1/chat/completions", **options).throw().batch
         assert again is not None
         assert again.id == result.batch.id
         assert len(resource.batches) == 3

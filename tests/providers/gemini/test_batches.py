@@ -32,7 +32,7 @@ def _line(number: int, model: str | None = "gemini-2.5-flash", url: str = "/v1/c
 
 def _input(client: OpenAIClient, *lines: str, **parameters: Any) -> str:
     content = "".join(f"{line}\n" for line in lines).encode()
-    file = client.files.create(content, "batch", {"filename": "in.jsonl", "throw": True, **parameters}).file
+    file = client.files.create(content, "batch", **{"filename": "in.jsonl", "throw": True, **parameters}).file
     assert file is not None
     return file.id
 
@@ -177,7 +177,7 @@ def test_metadata_that_has_no_room_is_refused(client: OpenAIClient, gemini: Gemi
     """
     parameters: list[dict[str, Any]] = [{"metadata": {"a": "x" * 500}}, {"intent": "x" * 500}]
     for number, code in enumerate(("too_many_metadata", "unsupported")):
-        (error,) = client.batches.create("file-a", "/v1/chat/completions", parameters[number]).errors
+        (error,) = client.batches.create("file-a", "/v1/chat/completions", **parameters[number]).errors
         assert error.code == code
     assert all(one.method == "GET" and one.path.startswith("/v1beta/batches?") for one in gemini.received)
 
@@ -196,7 +196,7 @@ def test_what_gemini_cannot_do_is_said_before_anything_is_sent(
     Other endpoints, and another life of the output.
     """
     endpoint = parameters.pop("endpoint", "/v1/chat/completions")
-    (error,) = client.batches.create("file-a", endpoint, parameters).errors
+    (error,) = client.batches.create("file-a", endpoint, **parameters).errors
     assert (error.code, gemini.received) == ("unsupported", [])
 
 

@@ -126,8 +126,11 @@ def test_large_files_go_in_chunks(
     _chunks_of(monkeypatch, 34)
     path, seen = tmp_path / "a.bin", []
     path.write_bytes(os.urandom(size))
-    parameters = {"on_progress": lambda progress: seen.append((progress.bytes, progress.total)), "validate": False}
-    result = client.files.create(path, "user_data", parameters)
+    parameters: dict[str, Any] = {
+        "on_progress": lambda progress: seen.append((progress.bytes, progress.total)),
+        "validate": False,
+    }
+    result = client.files.create(path, "user_data", **parameters)
     assert result.wait(10)
     assert result.success
     (name,) = gemini.files
@@ -263,7 +266,7 @@ def test_lists_have_openais_cursors(client: OpenAIClient, gemini: GeminiServer) 
     names = [f"file-f{number}" for number in range(8)]
 
     def listed(**parameters: Any) -> list[str]:
-        result = client.files.list(parameters)
+        result = client.files.list(**parameters)
         assert result.success, result.errors
         return [file.id for file in result.files]
 
@@ -286,7 +289,7 @@ def test_files_of_one_second_are_on_one_page_each(client: OpenAIClient, gemini: 
         gemini.store(f"files/f{number}", b"x", createTime="2026-11-30T08:00:00Z")
     listed: list[str] = []
     for _ in range(4):
-        page = client.files.list({"limit": 3} | ({"after": listed[-1]} if listed else {}))
+        page = client.files.list(limit=3, after=listed[-1] if listed else None)
         listed += [file.id for file in page.files]
         gemini.files = dict(reversed(gemini.files.items()))
     assert len(set(listed)) == 12
@@ -382,9 +385,9 @@ def test_what_gemini_cannot_do_is_said_before_anything_is_sent(client: OpenAICli
     """
     Uploads in parts, and another life than 48 hours.
     """
-    expiry = {"expires_after": {"anchor": "created_at", "seconds": 3600}, "filename": "a.txt"}
+    expiry: dict[str, Any] = {"expires_after": {"anchor": "created_at", "seconds": 3600}, "filename": "a.txt"}
     results: list[OpenAIResult[Any]] = [
-        client.files.create(b"abc", "user_data", expiry),
+        client.files.create(b"abc", "user_data", **expiry),
         client.uploads.create("a.pdf", "user_data", 9),
         client.uploads.add_part("upload_1", io.BytesIO(b"a")),
         client.uploads.complete("upload_1", ["part_1"]),

@@ -33,7 +33,7 @@ def _input(client: OpenAIClient, *lines: str) -> str:
 
 
 def _batch(client: OpenAIClient, file_id: str, endpoint: str = _CHAT, **parameters: Any) -> OpenAIBatch:
-    batch = client.batches.create(file_id, endpoint, {"throw": True, **parameters}).batch
+    batch = client.batches.create(file_id, endpoint, **{"throw": True, **parameters}).batch
     assert batch is not None
     return batch
 
@@ -167,7 +167,7 @@ def test_what_vertex_cannot_do_is_said_before_anything_is_sent(
     Another life of the output, other endpoints, more metadata than labels hold, another window.
     """
     endpoint = parameters.pop("endpoint", _CHAT)
-    (error,) = client.batches.create(FileName("f", "a").id, endpoint, parameters).errors
+    (error,) = client.batches.create(FileName("f", "a").id, endpoint, **parameters).errors
     assert (error.code, vertex.received) == (code, [])
 
 

@@ -21,7 +21,7 @@ _UPLOAD = "aikit.providers.vertex.upload"
 
 
 def _stored(client: OpenAIClient, content: bytes = b"abc", **options: Any) -> OpenAIFile:
-    file = client.files.create(content, "user_data", {"filename": "a.bin", "throw": True, **options}).file
+    file = client.files.create(content, "user_data", **{"filename": "a.bin", "throw": True, **options}).file
     assert file is not None
     return file
 
@@ -81,8 +81,11 @@ def test_large_files_go_in_chunks(
     monkeypatch.setattr(f"{_UPLOAD}._CHUNK_BYTES", CHUNK)
     path, seen = tmp_path / "a.bin", []
     path.write_bytes(os.urandom(size))
-    parameters = {"on_progress": lambda progress: seen.append((progress.bytes, progress.total)), "validate": False}
-    result = client.files.create(path, "user_data", parameters)
+    parameters: dict[str, Any] = {
+        "on_progress": lambda progress: seen.append((progress.bytes, progress.total)),
+        "validate": False,
+    }
+    result = client.files.create(path, "user_data", **parameters)
     assert result.wait(10)
     assert result.success, result.errors
     assert _contents(vertex) == [path.read_bytes()]
@@ -225,8 +228,10 @@ def test_lists_have_openais_cursors(client: OpenAIClient, vertex: VertexServer) 
     vertex.storage.store(BUCKET, "aikit/files/x.jsonl", b"{}")
     seen, after = [], None
     while True:
-        options = {"limit": 2, "purpose": "user_data", "throw": True} | ({"after": after} if after else {})
-        page = client.files.list(options)
+        options: dict[str, Any] = {"limit": 2, "purpose": "user_data", "throw": True} | (
+            {"after": after} if after else {}
+        )
+        page = client.files.list(**options)
         seen += [file.filename for file in page.files]
         if not page.has_more:
             break

@@ -103,9 +103,9 @@ def test_progress_is_of_all_that_goes_up(client: OpenAIClient) -> None:
     The file, its lines and their ids: it grows to its end, and ends once.
     """
     seen: list[Progress] = []
-    options = {"filename": "in.jsonl", "throw": True, "on_progress": seen.append}
+    options: dict[str, Any] = {"filename": "in.jsonl", "throw": True, "on_progress": seen.append}
     content = content_of([_BODY] * 1000)
-    assert client.files.create(content, "batch", options).wait(10)
+    assert client.files.create(content, "batch", **options).wait(10)
     sent = [progress for progress in seen if progress.phase == "uploading"]
     assert [progress.bytes for progress in sent] == sorted(progress.bytes for progress in sent)
     (total,) = {progress.total for progress in sent}

@@ -33,7 +33,7 @@ _OTHER = "cGFydHBhcnRwYXJ0cGFydA"
 
 def _began(client: OpenAIClient, size: int, purpose: str = "user_data", **options: Any) -> OpenAIUpload:
     name = "in.jsonl" if purpose == "batch" else "Übung.txt"
-    upload = client.uploads.create(name, purpose, size, {"throw": True, **options}).upload
+    upload = client.uploads.create(name, purpose, size, **{"throw": True, **options}).upload
     assert upload is not None
     return upload
 
@@ -84,8 +84,8 @@ def test_parts_in_any_order_and_from_anywhere_become_one_file(client: OpenAIClie
     with OpenAIClient(TOKEN, provider="vertex", base_url=vertex.url) as other:
         last = _part(other, upload, pieces[2])
         first, second = (_part(client, upload, piece) for piece in pieces[:2])
-        options = {"throw": True, "md5": hashlib.md5(whole, usedforsecurity=False).hexdigest().upper()}
-        done = other.uploads.complete(upload.id, [first, second, last], options).upload
+        options: dict[str, Any] = {"throw": True, "md5": hashlib.md5(whole, usedforsecurity=False).hexdigest().upper()}
+        done = other.uploads.complete(upload.id, [first, second, last], **options).upload
     assert done is not None
     assert (done.id, done.status) == (upload.id, "completed")
     file = client.files.list({"throw": True}).files[0]

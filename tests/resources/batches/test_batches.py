@@ -133,16 +133,16 @@ def test_wrong_type_raises_also_with_a_callback(wrong: Any) -> None:
     The caller's fault ends in the caller's thread, and no callback runs.
     """
     seen: list[object] = []
-    options = {"on_terminate": seen.append}
+    options: dict[str, Any] = {"on_terminate": seen.append}
     with OpenAIClient("k", base_url="http://127.0.0.1:1/v1") as client:
         with pytest.raises(TypeError, match="input_file_id must be a string"):
-            client.batches.create(wrong, "/v1/embeddings", options)
+            client.batches.create(wrong, "/v1/embeddings", **options)
         with pytest.raises(TypeError, match="endpoint must be a string"):
-            client.batches.create("file-1", wrong, options)
+            client.batches.create("file-1", wrong, **options)
         with pytest.raises(TypeError, match="batch_id must be a string"):
-            client.batches.wait(wrong, options)
+            client.batches.wait(wrong, **options)
         with pytest.raises(ValueError, match="endpoint must not be empty"):
-            client.batches.create("file-1", "", options)
+            client.batches.create("file-1", "", **options)
     assert seen == []
 
 
@@ -222,7 +222,7 @@ def test_plain_parameters_fit_every_call() -> None:
     OpenAIParameters are taken wherever a more special class is.
     """
     page = answer(200, b'{"object": "list", "data": [], "has_more": false}')
-    options = OpenAIParameters(timeout=5, max_retries=0)
+    options: Any = OpenAIParameters(timeout=5, max_retries=0)  # checkers ask for the class of the call
     with serving(said(), said(), said(), said(), page) as server, OpenAIClient("k", base_url=server.url) as client:
         assert client.batches.create("file-1", "/v1/embeddings", options).success
         assert client.batches.retrieve("batch_1", options).success

@@ -22,7 +22,7 @@ from tests.stopwatch import Stopwatch
 from tests.threads import Threads
 
 _PRICES = {"gpt-4o-mini": {"batch": {"input": "1", "cached_input": "0.5", "output": "4"}}}
-_QUICK = {"poll_interval": 0.01}
+_QUICK: dict[str, Any] = {"poll_interval": 0.01}
 
 
 @pytest.fixture
@@ -227,14 +227,14 @@ def test_an_error_file_that_is_not_there_hides_no_cost(
     client = _client(server, tmp_path)
     counts = {"total": 3, "completed": 2, "failed": 1}
     server.batches["batch_1"] |= {"request_counts": counts}
-    assert client.batches.wait("batch_1", _QUICK).success
+    assert client.batches.wait("batch_1", **_QUICK).success
     assert _ended(client) == []
     cost = _cost(client)
     assert (cost.total, cost.is_lower_bound, cost.problems[0].code) == (Decimal("3.8"), True, "file_gone")
     assert [event.cost for event in _ended(client)] == [Decimal("3.8")]
     whole = {"id": "batch_2", "request_counts": {"total": 2, "completed": 2, "failed": 0}}
     server.batches["batch_2"] = server.batches["batch_1"] | whole
-    assert client.batches.wait("batch_2", _QUICK).success
+    assert client.batches.wait("batch_2", **_QUICK).success
     assert [event.is_lower_bound for event in _ended(client)] == [True, False]
     nothing = {"total": 3, "completed": 0, "failed": 0}
     stopped = {"id": "batch_3", "status": "cancelled", "output_file_id": None, "request_counts": nothing}
@@ -251,7 +251,7 @@ def test_a_batch_is_booked_created_and_ended_once(server: AccountServer, tmp_pat
     events: list[OpenAIBatchEvent] = []
     with _client(server, tmp_path, hooks=[events.append]) as client:
         for _ in range(2):
-            client.batches.wait("batch_1", _QUICK).throw()
+            client.batches.wait("batch_1", **_QUICK).throw()
             client.batches.retrieve("batch_1").throw()
         assert server.contents == ["file-out", "file-err"]
         _cost(client)
@@ -262,7 +262,7 @@ def test_a_batch_is_booked_created_and_ended_once(server: AccountServer, tmp_pat
     assert (ended.cost, ended.is_lower_bound) == (Decimal("3.8"), False)
     assert ended.request_counts.completed == 2
     with _client(server, tmp_path, hooks=[events.append]) as again:
-        again.batches.wait("batch_1", _QUICK).throw()
+        again.batches.wait("batch_1", **_QUICK).throw()
     assert len(events) == 2
 
 
@@ -273,7 +273,7 @@ def test_every_end_is_booked(server: AccountServer, tmp_path: Path, status: str)
     """
     server.batches["batch_1"] = ended_batch(status=status, request_counts={"total": 2, "completed": 0, "failed": 0})
     client = _client(server, tmp_path)
-    assert client.batches.wait("batch_1", _QUICK).errors[0].code == f"batch_{status}"
+    assert client.batches.wait("batch_1", **_QUICK).errors[0].code == f"batch_{status}"
     (event,) = _ended(client)
     assert (event.status, event.cost, event.at) == (status, Decimal(0), 1_763_700_600)
 
@@ -306,7 +306,7 @@ def test_the_result_is_that_of_the_question(server: AccountServer, tmp_path: Pat
     What is fetched for the ledger shows neither in the result nor as progress.
     """
     progress: list[Any] = []
-    result = _client(server, tmp_path).batches.wait("batch_1", _QUICK | {"on_progress": progress.append})
+    result = _client(server, tmp_path).batches.wait("batch_1", **_QUICK | {"on_progress": progress.append})
     assert server.contents
     assert result.request is not None
     assert result.request.url.endswith("/batches/batch_1")
@@ -325,11 +325,11 @@ def test_trouble_with_the_files_only_delays_the_booking(
     content, server.files["file-out"] = server.files["file-out"], trouble
     client = _client(server, tmp_path)
     with caplog.at_level(logging.WARNING, "aikit"):
-        assert client.batches.wait("batch_1", _QUICK).success
+        assert client.batches.wait("batch_1", **_QUICK).success
     assert "looked at again" in caplog.text
     assert (server.contents, _ended(client)) == (["file-out"], [])
     server.files["file-out"] = content
-    assert client.batches.wait("batch_1", _QUICK).success
+    assert client.batches.wait("batch_1", **_QUICK).success
     assert [event.cost for event in _ended(client)] == [Decimal("3.8")]
 
 
@@ -342,7 +342,7 @@ def test_silence_about_the_files_is_not_waited_out(
     monkeypatch.setattr("aikit.resources.call._SHORT_S", 0.1)
     server.files["file-out"] = SILENT
     watch = Stopwatch()
-    assert _client(server, tmp_path).batches.wait("batch_1", _QUICK).success
+    assert _client(server, tmp_path).batches.wait("batch_1", **_QUICK).success
     assert watch.stop() < 0.45
     assert server.contents == ["file-out"]
 
@@ -357,11 +357,11 @@ def test_trouble_with_the_ledger_only_delays_the_booking(
     home.write_text("a file where a folder should be")
     client = _client(server, home)
     assert client.batches.create("file-in", "/v1/chat/completions").success
-    assert client.batches.wait("batch_1", _QUICK).success
+    assert client.batches.wait("batch_1", **_QUICK).success
     assert _cost(client).total == Decimal("3.8")
     assert caplog.text.count("is not in the ledger") == 3
     home.unlink()
-    assert client.batches.wait("batch_1", _QUICK).success
+    assert client.batches.wait("batch_1", **_QUICK).success
     assert len(_ended(client)) == 1
 
 
@@ -371,7 +371,7 @@ def test_completed_without_its_file_is_booked_later(server: AccountServer, tmp_p
     """
     server.batches["batch_1"]["output_file_id"] = None
     client = _client(server, tmp_path)
-    assert client.batches.wait("batch_1", _QUICK | {"max_wait": 0.1}).success
+    assert client.batches.wait("batch_1", **_QUICK | {"max_wait": 0.1}).success
     assert _ended(client) == []
     (error,) = client.batches.cost("batch_1").errors
     assert error.code == "output_missing"
@@ -383,7 +383,7 @@ def test_without_a_ledger_nothing_is_kept(server: AccountServer, tmp_path: Path)
     """
     client = _client(server, tmp_path, ledger=False)
     client.batches.create("file-in", "/v1/chat/completions").throw()
-    client.batches.wait("batch_1", _QUICK).throw()
+    client.batches.wait("batch_1", **_QUICK).throw()
     assert _cost(client).total == Decimal("3.8")
     assert list(tmp_path.iterdir()) == []
     assert server.contents == ["file-out", "file-err"]
@@ -401,7 +401,7 @@ def test_a_hook_that_raises_changes_nothing(
         raise RuntimeError(event.batch_id)
 
     client = _client(server, tmp_path, hooks=[bad, seen.append])
-    assert client.batches.wait("batch_1", _QUICK).success
+    assert client.batches.wait("batch_1", **_QUICK).success
     assert [event.kind for event in seen] == ["created", "ended"]
     assert "hook" in caplog.text
     assert len(_ended(client)) == 1
@@ -417,7 +417,7 @@ def test_many_batches_waited_for_at_once_are_all_booked(server: AccountServer, t
     seen: list[OpenAIBatchEvent] = []
     threads = Threads()
     with _client(server, tmp_path, hooks=[seen.append]) as client:
-        waits = [client.batches.wait(batch_id, _QUICK | {"background": True}) for batch_id in ids]
+        waits = [client.batches.wait(batch_id, **_QUICK | {"background": True}) for batch_id in ids]
         assert len(threads.now()) <= 7 + 17  # the pool's and the timer's; the server has one each
     assert all(wait.success for wait in waits)
     assert sorted(event.batch_id for event in seen if event.kind == "ended") == sorted(ids)
@@ -465,14 +465,14 @@ def test_prices_of_a_call_win_over_those_of_the_client(server: AccountServer, tm
     Of several accounts of one client each may have its own; models that the call does not name keep theirs.
     """
     client = _client(server, tmp_path)
-    dearer = {"prices": {"gpt-4o-mini": {"batch": {"input": 10, "cached_input": 5, "output": 40}}}}
-    plain, own = (client.batches.cost("batch_1", options).throw().cost for options in ({}, dearer))
+    dearer: dict[str, Any] = {"prices": {"gpt-4o-mini": {"batch": {"input": 10, "cached_input": 5, "output": 40}}}}
+    plain, own = (client.batches.cost("batch_1", **options).throw().cost for options in ({}, dearer))
     assert plain is not None
     assert own is not None
     assert plain.total is not None
     assert own.total == 10 * plain.total
     assert client.batches.cost("batch_1", {"prices": {"other": {"input": 1, "output": 1}}}).cost == plain
-    low, high = (client.batches.estimate(_input(max_tokens=1), options).throw().estimate for options in ({}, dearer))
+    low, high = (client.batches.estimate(_input(max_tokens=1), **options).throw().estimate for options in ({}, dearer))
     assert low is not None
     assert high is not None
     assert low.cost_high is not None
@@ -480,7 +480,7 @@ def test_prices_of_a_call_win_over_those_of_the_client(server: AccountServer, tm
     with pytest.raises(ValueError, match="prices"):
         client.batches.cost("batch_1", {"prices": {"gpt-4o-mini": {}}})
     assert client.batches.prices().price_of("gpt-4o-mini-2024-07-18") == client.batches.prices().own["gpt-4o-mini"]
-    price = client.batches.prices(dearer).price_of("gpt-4o-mini")
+    price = client.batches.prices(**dearer).price_of("gpt-4o-mini")
     assert price is not None
     assert (price.batch.output, client.batches.prices().price_of("other")) == (Decimal(40), None)
 
@@ -574,4 +574,4 @@ def test_wrong_bounds_are_refused(options: dict[str, Any], kind: type[Exception]
     """
     client = OpenAIClient("sk-1", base_url="http://127.0.0.1:1/v1")
     with pytest.raises(kind, match="max_cost"):
-        client.batches.create("file-in", "/v1/chat/completions", options)
+        client.batches.create("file-in", "/v1/chat/completions", **options)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aikit import OpenAIBatchResult, OpenAIClient, OpenAIParameters
+from aikit import OpenAIBatchParameters, OpenAIBatchResult, OpenAIClient
 from aikit.http.flow import Flow, Pause
 from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
@@ -65,8 +65,8 @@ def test_one_batch_exists_and_the_caller_has_it(faults: tuple[Fault, ...], callb
     Whether the server fails before it acts or after, inline and on the pool.
     """
     with batch_server(*faults) as server, OpenAIClient("k", base_url=server.url) as client:
-        options = {"background": True} if callback else {}
-        result = client.batches.create("file-1", _ENDPOINT, {"metadata": {"a": "b"}, **options})
+        options: dict[str, Any] = {"background": True} if callback else {}
+        result = client.batches.create("file-1", _ENDPOINT, **{"metadata": {"a": "b"}, **options})
         assert result.wait(10)
     assert result.errors == ()
     assert result.batch is not None
@@ -408,8 +408,8 @@ def test_late_list_leaves_one_batch(
     monkeypatch.setattr("aikit.resources.polling.LOOKS_S", (0.05, 0.1, 0.2, 0.3))
     with batch_server(fault) as server, OpenAIClient("k", base_url=server.url) as client:
         server.unlisted_s = unlisted_s
-        options = {"intent": intent} if intent else {}
-        result = client.batches.create("file-1", _ENDPOINT, options)
+        options: dict[str, Any] = {"intent": intent} if intent else {}
+        result = client.batches.create("file-1", _ENDPOINT, **options)
     assert (result.errors, result.batch and result.batch.id) == ((), "batch_0")
     assert [batch["id"] for batch in server.batches if batch["status"] != "cancelling"] == ["batch_0"]
 
@@ -455,8 +455,8 @@ def test_search_is_cut_short(wanted: str, monkeypatch: pytest.MonkeyPatch) -> No
     """
     monkeypatch.setattr("aikit.resources.polling.LOOKS_S", (60.0,))
     with batch_server(dropped_after_acting) as server, OpenAIClient("k", base_url=server.url) as client:
-        options = {"deadline": 0.3} if wanted == "deadline" else {}
-        result = client.batches.create("file-1", _ENDPOINT, {"background": True, **options})
+        options: dict[str, Any] = {"deadline": 0.3} if wanted == "deadline" else {}
+        result = client.batches.create("file-1", _ENDPOINT, **{"background": True, **options})
         if wanted == "cancel":
             assert not result.wait(0.3)
             result.cancel()
@@ -552,7 +552,7 @@ def test_each_order_has_an_intent_of_its_own() -> None:
         first = client.batches.create("file-1", _ENDPOINT).throw().batch
         assert first is not None
         client.batches.create("file-1", _ENDPOINT, {"metadata": first.metadata}).throw()
-        client.batches.create("file-1", _ENDPOINT, OpenAIParameters()).throw()
+        client.batches.create("file-1", _ENDPOINT, OpenAIBatchParameters()).throw()
     intents = [batch["metadata"]["aikit_intent"] for batch in server.batches]
     assert len(set(intents)) == 3
     assert all(len(intent) == 32 for intent in intents)

@@ -26,7 +26,7 @@ from tests.answering_server import AnsweringServer, answering_server
 from tests.resources.batches.rows.files import WIRE
 
 _ENDPOINT = "/v1/embeddings"
-_INTENT = {"intent": "nightly 2026-11-22"}
+_INTENT: dict[str, Any] = {"intent": "nightly 2026-11-22"}
 _PROVIDER = OpenAIProvider(base_url="https://api.example/v1")
 
 
@@ -42,7 +42,7 @@ def test_second_run_finds_the_batch_of_the_first(server: AnsweringServer) -> Non
     With another client, another input and whatever became of it; another intent makes another batch.
     """
     with OpenAIClient("k", base_url=server.url) as client:
-        first = client.batches.create("file-1", _ENDPOINT, _INTENT).throw().batch
+        first = client.batches.create("file-1", _ENDPOINT, **_INTENT).throw().batch
     assert first is not None
     assert first.metadata["aikit_intent"] == _INTENT["intent"]
     server.batches[first.id]["status"] = "failed"
@@ -60,10 +60,10 @@ def test_a_new_intent_is_not_looked_for(server: AnsweringServer) -> None:
     It is one request, and the batch is found later by the intent that the caller has noted.
     """
     with OpenAIClient("k", base_url=server.url) as client:
-        options = {**_INTENT, "intent_is_new": True}
-        first = client.batches.create("file-1", _ENDPOINT, options).throw().batch
+        options: dict[str, Any] = {**_INTENT, "intent_is_new": True}
+        first = client.batches.create("file-1", _ENDPOINT, **options).throw().batch
         asked = list(server.asked)
-        again = client.batches.create("file-1", _ENDPOINT, _INTENT).throw().batch
+        again = client.batches.create("file-1", _ENDPOINT, **_INTENT).throw().batch
     assert first == again
     assert len(asked) == 1
 
@@ -77,7 +77,7 @@ def test_two_processes_at_once_have_the_same_batch(server: AnsweringServer) -> N
 
     def run() -> None:
         with OpenAIClient("k", base_url=server.url) as client:
-            results.append(client.batches.create("file-1", _ENDPOINT, _INTENT))
+            results.append(client.batches.create("file-1", _ENDPOINT, **_INTENT))
 
     threads = [threading.Thread(target=run) for _ in range(2)]
     for thread in threads:

@@ -16,7 +16,7 @@ from aikit import OpenAIBatch, OpenAIClient
 from tests.providers.local.embedded_batches import ENDPOINT, input_of
 from tests.scripted_server import answer, serving
 
-_QUICK = {"poll_interval": 0.02}
+_QUICK: dict[str, Any] = {"poll_interval": 0.02}
 _BODY = {"model": "m", "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}}
 
 
@@ -26,7 +26,7 @@ def _ended(home: Path | str, **options: Any) -> OpenAIBatch:
         assert file is not None
         created = client.batches.create(file.id, ENDPOINT).throw().batch
         assert created is not None
-        batch = client.batches.wait(created.id, _QUICK).throw().batch
+        batch = client.batches.wait(created.id, **_QUICK).throw().batch
         assert batch is not None
         return batch
 

@@ -308,7 +308,7 @@ def test_wrong_type_is_refused_before_sending(client: OpenAIClient, wrong: Any) 
     with pytest.raises(TypeError, match="batch must be a string"):
         client.batches.results(wrong, {"background": True})
     with pytest.raises(TypeError, match=r"input_file|path"):
-        client.batches.results("batch_1", {"input_file": wrong or 7})
+        client.batches.results("batch_1", input_file=wrong or 7)  # type: ignore[arg-type]  # what is tried
     with pytest.raises(ValueError, match="cannot be an id"):
         client.batches.results("a b")
 

@@ -24,7 +24,7 @@ from tests.cli.batch_service import Service, serving_batches
 from tests.resources.batches.run.test_plan import lines
 from tests.resources.batches.test_wait import _answer, _flow, _told
 
-_WAIT = {"poll_interval": 0.02}
+_WAIT: dict[str, Any] = {"poll_interval": 0.02}
 
 
 @pytest.fixture
@@ -93,10 +93,10 @@ def test_batch_that_is_found_late_is_waited_for(server: Service, client: OpenAIC
     file = client.files.create(path, "batch").throw().file
     assert file is not None
     server.unknown = {"/files/file-1": 2, "/batches/": 2, "/files/file-out": 2}
-    assert client.files.wait(file.id, _WAIT).success
+    assert client.files.wait(file.id, **_WAIT).success
     batch = client.batches.create(file.id, "/v1/chat/completions").throw().batch
     assert batch is not None
-    batch = client.batches.wait(batch.id, _WAIT).throw().batch
+    batch = client.batches.wait(batch.id, **_WAIT).throw().batch
     assert batch is not None
     with client.batches.results(batch).throw() as rows:
         assert dict(rows.counts)["ok"] == 2
@@ -115,7 +115,7 @@ def test_answers_of_long_ago_are_gone_at_once(server: Service, client: OpenAICli
     assert file is not None
     batch = client.batches.create(file.id, "/v1/chat/completions").throw().batch
     assert batch is not None
-    client.batches.wait(batch.id, _WAIT).throw()
+    client.batches.wait(batch.id, **_WAIT).throw()
     server.batches[batch.id]["completed_at"] -= 3700
     server.unknown = {"/files/file-out": 2}
     (error,) = client.batches.results(batch.id).errors
@@ -194,7 +194,7 @@ def test_resubmission_waits_for_its_file(server: Service, client: OpenAIClient, 
     assert file is not None
     batch = client.batches.create(file.id, "/v1/chat/completions").throw().batch
     assert batch is not None
-    client.batches.wait(batch.id, _WAIT).throw()
+    client.batches.wait(batch.id, **_WAIT).throw()
     server.processing = ["pending", "pending"]
     assert client.batches.resubmit(batch.id).success
     assert (_posts(server, "files"), _posts(server, "batches")) == (2, 2)

@@ -35,7 +35,7 @@ _WIRE: dict[str, Any] = {
     "created_at": 1,
     "request_counts": {"total": 1, "completed": 0, "failed": 1},
 }
-_QUICK = {"poll_interval": 0.01}
+_QUICK: dict[str, Any] = {"poll_interval": 0.01}
 
 
 def _counts(total: int, completed: int, failed: int = 0) -> dict[str, Any]:
@@ -187,9 +187,9 @@ def test_no_provider_holds_up_the_deadline(monkeypatch: pytest.MonkeyPatch, step
     One that wants to be left alone, or says nothing, is given up when the time is over, whatever the client's patience.
     """
     monkeypatch.setattr("aikit.resources.batches.wait._SHORTEST_TIMEOUT_S", 0.1)
-    options = {"poll_interval": 0.1, "max_wait": 0.3, "background": mode == "pool"}
+    options: dict[str, Any] = {"poll_interval": 0.1, "max_wait": 0.3, "background": mode == "pool"}
     with serving(*steps) as server, OpenAIClient("k", base_url=server.url) as client:
-        result = client.batches.wait("batch_1", options)
+        result = client.batches.wait("batch_1", **options)
         assert result.wait(20)
     assert result.errors[0].code == "timeout"
 
@@ -302,7 +302,8 @@ def test_every_end_is_told_with_the_batch(fields: dict[str, Any], codes: list[st
     with serving(said(**fields)) as server, OpenAIClient("k", base_url=server.url) as client:
         result = client.batches.wait(
             "batch_1",
-            {name: lambda result, name=name: heard.append((name, result)) for name in ("on_error", "on_terminate")},
+            on_error=lambda result: heard.append(("on_error", result)),
+            on_terminate=lambda result: heard.append(("on_terminate", result)),
         )
         assert result.wait(10)
     assert [error.code for error in result.errors] == codes
@@ -330,7 +331,7 @@ def test_wait_survives_a_bad_day(mode: str) -> None:
         said(status="completed"),
     )
     with serving(*steps) as server, OpenAIClient("k", base_url=server.url, max_retries=0) as client:
-        result = client.batches.wait("batch_1", {**_QUICK, "background": mode == "pool"})
+        result = client.batches.wait("batch_1", **{**_QUICK, "background": mode == "pool"})
         assert result.wait(10)
     assert result.success
     assert len(server.received) == len(steps)

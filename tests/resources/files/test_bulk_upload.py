@@ -274,7 +274,7 @@ def test_cancelling_keeps_what_is_done_and_tells_the_rest(
     folder = folder_of(tmp_path, 200)
     options: dict[str, Any] = {"at_a_time": 2, "background": is_background}
     if is_background:
-        result = client.files.create_many(folder, "user_data", options)
+        result = client.files.create_many(folder, "user_data", **options)
         while len(server.contents) < 5:
             time.sleep(0.005)
         result.cancel()
@@ -283,7 +283,7 @@ def test_cancelling_keeps_what_is_done_and_tells_the_rest(
         assert watch.stop() < 1
     else:
         threading.Timer(0.4, lambda: client.close(cancel=True)).start()
-        result = client.files.create_many(folder, "user_data", options)
+        result = client.files.create_many(folder, "user_data", **options)
     assert [error.code for error in result.errors] == ["cancelled", "refused"]
     assert len(result.items) == result.counts.total == 200
     assert 3 <= result.counts.uploaded <= len(server.contents)  # two may have arrived whose answers had not
@@ -349,8 +349,8 @@ def test_a_provider_that_has_too_many_holds_back_all(
         {f"{number:04d}.txt": [429] * (1 + number % 2 * 3) for number in range(4)},
         "0.2",
     )
-    asked = {"at_a_time": 4} if rate is None else {"at_a_time": 4, "rate": rate}
-    result = client.files.create_many(folder_of(tmp_path, 4), "user_data", asked)
+    asked: dict[str, Any] = {"at_a_time": 4} if rate is None else {"at_a_time": 4, "rate": rate}
+    result = client.files.create_many(folder_of(tmp_path, 4), "user_data", **asked)
     assert result.success
     assert len(server.uploads) == 14
     assert server.uploads[-1] - server.uploads[0] >= 4 * 0.2
@@ -363,8 +363,8 @@ def test_who_is_held_back_can_be_stopped(client: OpenAIClient, server: FilesServ
     """
     server.refusals, server.retry_after = {f"{number:04d}.txt": [429] * 99 for number in range(9)}, "60"
     deadline = 0.6 if how == "deadline" else None
-    options = {"background": True, "deadline": deadline, "at_a_time": 2}
-    result = client.files.create_many(folder_of(tmp_path, 9), "user_data", options)
+    options: dict[str, Any] = {"background": True, "deadline": deadline, "at_a_time": 2}
+    result = client.files.create_many(folder_of(tmp_path, 9), "user_data", **options)
     while not server.uploads:
         time.sleep(0.005)
     time.sleep(0.1)
@@ -428,8 +428,9 @@ def test_what_the_provider_has_no_more_is_not_kept(
     """
     However a file was deleted, it is sent again and noted anew; many are looked for in the list, few one by one.
     """
-    folder, options = folder_of(tmp_path, number), {"manifest": tmp_path / "m.jsonl"}
-    stored = client.files.create_many(folder, "user_data", options)
+    folder = folder_of(tmp_path, number)
+    options: dict[str, Any] = {"manifest": tmp_path / "m.jsonl"}
+    stored = client.files.create_many(folder, "user_data", **options)
     gone = [item.file.id for item in stored.items if item.file is not None and item.file.filename.startswith("000")]
     assert 0 < len(gone) < number
     if how == "prune":
@@ -442,11 +443,11 @@ def test_what_the_provider_has_no_more_is_not_kept(
         elif how == "marked":
             server.files[file_id]["status"] = "deleted"
     server.asked.clear()
-    again = client.files.create_many(folder, "user_data", options)
+    again = client.files.create_many(folder, "user_data", **options)
     assert (again.errors, again.counts.kept, again.counts.uploaded) == ((), number - len(gone), len(gone))
     looks = [line for line in server.asked if line.startswith("GET files/")]
     assert len(looks) == (len(gone) if number > 100 else number)
-    assert client.files.create_many(folder, "user_data", options).counts.kept == number
+    assert client.files.create_many(folder, "user_data", **options).counts.kept == number
 
 
 @pytest.mark.parametrize("number", [3, 130])
@@ -456,11 +457,12 @@ def test_what_cannot_be_asked_for_counts_as_kept(
     """
     A provider without a list, or that refuses to tell of a file, has not said that the file is gone.
     """
-    folder, options = folder_of(tmp_path, number), {"manifest": tmp_path / "m.jsonl", "max_retries": 0}
-    client.files.create_many(folder, "user_data", options).throw()
+    folder = folder_of(tmp_path, number)
+    options: dict[str, Any] = {"manifest": tmp_path / "m.jsonl", "max_retries": 0}
+    client.files.create_many(folder, "user_data", **options).throw()
     server.refusals = {file_id: [503] for file_id in server.files}
     monkeypatch.setattr(FilesServer, "_page", lambda *_: "no list")
-    again = client.files.create_many(folder, "user_data", options)
+    again = client.files.create_many(folder, "user_data", **options)
     assert (again.errors, again.counts.kept) == ((), number)
 
 
@@ -470,10 +472,11 @@ def test_cancelling_while_the_list_is_read_ends_the_call(
     """
     All files are listed as cancelled, and none is sent.
     """
-    folder, options = folder_of(tmp_path, 130), {"manifest": tmp_path / "m.jsonl"}
-    client.files.create_many(folder, "user_data", options).throw()
+    folder = folder_of(tmp_path, 130)
+    options: dict[str, Any] = {"manifest": tmp_path / "m.jsonl"}
+    client.files.create_many(folder, "user_data", **options).throw()
     server.page_s = 1.0
-    result = client.files.create_many(folder, "user_data", {**options, "background": True})
+    result = client.files.create_many(folder, "user_data", **{**options, "background": True})
     assert not result.wait(0.2)
     result.cancel()
     assert result.wait(20)
@@ -512,12 +515,12 @@ def test_one_call_at_a_time_writes_a_manifest(client: OpenAIClient, server: File
     A second one is told so, and the first goes on.
     """
     server.delay_s = 0.2
-    options = {"manifest": tmp_path / "m.jsonl", "at_a_time": 1}
+    options: dict[str, Any] = {"manifest": tmp_path / "m.jsonl", "at_a_time": 1}
     folder = folder_of(tmp_path, 3)
-    first = client.files.create_many(folder, "user_data", {**options, "background": True})
+    first = client.files.create_many(folder, "user_data", **{**options, "background": True})
     while not server.uploads:
         time.sleep(0.005)
-    second = client.files.create_many(folder, "user_data", options)
+    second = client.files.create_many(folder, "user_data", **options)
     assert [error.code for error in second.errors] == ["manifest_in_use"]
     assert first.wait(10)
     assert first.success
@@ -635,8 +638,8 @@ def test_a_manifest_among_the_files_is_none_of_them(client: OpenAIClient, server
     folder = folder_of(tmp_path, 3)
     for kept in (0, 3):
         seen: list[OpenAIFileManyProgress] = []
-        asked = {"manifest": folder / "done.jsonl", "on_progress": seen.append}
-        result = client.files.create_many(folder, "user_data", asked)
+        asked: dict[str, Any] = {"manifest": folder / "done.jsonl", "on_progress": seen.append}
+        result = client.files.create_many(folder, "user_data", **asked)
         result.wait(10)
         assert (result.errors, result.counts.kept, result.counts.total) == ((), kept, 3)
         assert {one.files_total for one in seen} == {3}
@@ -655,8 +658,8 @@ def test_a_manifest_that_cannot_be_written_ends_the_call_and_says_so(
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr(Manifest, "_append", full)
-    asked = {"manifest": tmp_path / "m.jsonl", "at_a_time": 1}
-    result = client.files.create_many(folder_of(tmp_path, 4), "user_data", asked)
+    asked: dict[str, Any] = {"manifest": tmp_path / "m.jsonl", "at_a_time": 1}
+    result = client.files.create_many(folder_of(tmp_path, 4), "user_data", **asked)
     assert result.ended_by is not None
     assert (result.ended_by.code, result.errors) == ("insufficient_storage", (result.ended_by,))
     assert sorted(statuses(result)) == ["cancelled", "cancelled", "cancelled", "uploaded"]  # whoever came first
@@ -684,11 +687,11 @@ def test_what_nobody_can_tell_is_not_forgotten(client: OpenAIClient, server: Fil
     While the provider does not answer whether it has a file, that is sent, or fails; and later it is known again.
     """
     folder = folder_of(tmp_path, 1)
-    asked = {"skip_identical": True, "max_retries": 0}
-    client.files.create_many(folder, "user_data", asked).throw()
+    asked: dict[str, Any] = {"skip_identical": True, "max_retries": 0}
+    client.files.create_many(folder, "user_data", **asked).throw()
     server.refusals = {"file-0": [503], "0000.txt": [503]}
-    assert statuses(client.files.create_many(folder, "user_data", asked)) == ["failed"]
-    assert statuses(client.files.create_many(folder, "user_data", asked)) == ["identical"]
+    assert statuses(client.files.create_many(folder, "user_data", **asked)) == ["failed"]
+    assert statuses(client.files.create_many(folder, "user_data", **asked)) == ["identical"]
 
 
 def test_at_the_end_all_is_done(client: OpenAIClient, tmp_path: Path) -> None:
@@ -715,8 +718,8 @@ def test_hashing_a_large_file_is_seen(client: OpenAIClient, tmp_path: Path) -> N
     """
     large, seen = tmp_path / "large.bin", list[OpenAIFileManyProgress]()
     large.write_bytes(bytes(3_000_000))
-    asked = {"manifest": tmp_path / "m.jsonl", "on_progress": seen.append}
-    assert client.files.create_many(large, "user_data", asked).wait(10)
+    asked: dict[str, Any] = {"manifest": tmp_path / "m.jsonl", "on_progress": seen.append}
+    assert client.files.create_many(large, "user_data", **asked).wait(10)
     assert seen[0].under_way[0].phase == "checking"
     assert 0 < seen[0].under_way[0].bytes <= 3_000_000
     assert seen[0].bytes == 0
@@ -736,8 +739,8 @@ def test_a_manifest_has_no_lines_of_cancelled_files(client: OpenAIClient, server
     What a cancelled call did not send is not noted: the next one finds only outcomes in the manifest.
     """
     server.delay_s = 0.2
-    asked = {"at_a_time": 2, "background": True, "manifest": tmp_path / "m.jsonl"}
-    result = client.files.create_many(folder_of(tmp_path, 9), "user_data", asked)
+    asked: dict[str, Any] = {"at_a_time": 2, "background": True, "manifest": tmp_path / "m.jsonl"}
+    result = client.files.create_many(folder_of(tmp_path, 9), "user_data", **asked)
     while not server.contents:
         time.sleep(0.005)
     result.cancel()

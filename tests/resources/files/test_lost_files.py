@@ -89,9 +89,9 @@ class Two:
         self.server.at_completion[0] = self._lose_first
         with OpenAIClient("k", base_url=self.server.url) as one, OpenAIClient("k", base_url=self.server.url) as other:
             options = {"background": True, "max_retries": 0, **self.options}
-            first = one.files.create(self.paths[0], "user_data", options)
+            first = one.files.create(self.paths[0], "user_data", **options)
             assert self.first_asked.wait(_PATIENCE_S)
-            second = other.files.create(self.paths[1], "user_data", options)
+            second = other.files.create(self.paths[1], "user_data", **options)
             assert first.wait(_PATIENCE_S)
             assert second.wait(_PATIENCE_S)
         return [first, second]

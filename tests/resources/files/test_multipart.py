@@ -121,8 +121,8 @@ def test_a_refusal_gives_the_upload_up(is_background: bool) -> None:  # noqa: FB
     The error is the provider's, the rest is not sent, and the upload is cancelled there.
     """
     with upload_server(part_3=refused) as server, client_of(server.url) as client:
-        options = {"filename": "a.bin", "background": is_background}
-        result = client.files.create(content_of(1_900_000), "user_data", options)
+        options: dict[str, Any] = {"filename": "a.bin", "background": is_background}
+        result = client.files.create(content_of(1_900_000), "user_data", **options)
         result.wait()
     assert [error.code for error in result.errors] == ["no"]
     assert server.open_uploads == []
@@ -145,8 +145,8 @@ def test_who_cancels_a_call_that_gives_its_upload_up_does_not_stop_that(monkeypa
 
     monkeypatch.setattr(UploadServer, "_cancel", lost_at_first)
     with upload_server(part_2=refused) as server, client_of(server.url) as client:
-        options = {"background": True, "filename": "a.bin"}
-        result = client.files.create(content_of(950_000), "user_data", options)
+        options: dict[str, Any] = {"background": True, "filename": "a.bin"}
+        result = client.files.create(content_of(950_000), "user_data", **options)
         assert held.wait(20)
         assert result.cancel()
         assert result.wait(20)

@@ -123,7 +123,7 @@ def test_a_dry_run_lists_what_fits_everything_and_deletes_nothing(
         {"id": "batch_1", "endpoint": "/v1/chat/completions", "input_file_id": "file-in", "created_at": 1}
         | {"status": "completed", "completion_window": "24h", "object": "batch"}
     ]
-    result = client.files.prune(asked)
+    result = client.files.prune(**asked)
     assert result.success
     assert [item.file.id for item in result.items] == ids
     assert {len(item.reasons) for item in result.items} <= {len(asked)}
@@ -138,7 +138,7 @@ def test_nothing_asked_deletes_nothing(client: OpenAIClient, server: FilesServer
     A prune that would take everything is the caller's mistake.
     """
     with pytest.raises(ValueError, match="nothing says which files"):
-        client.files.prune(asked)
+        client.files.prune(**asked)
     assert server.asked == []
 
 
@@ -222,8 +222,8 @@ def test_pruning_tells_how_far_it_has_come(client: OpenAIClient, server: FilesSe
         server.add(f"file-{number}", filename="cache.bin")
     server.refusals, server.about_s = {"file-7": [403]}, 0.02
     seen: list[OpenAIFileHousekeepingProgress] = []
-    asked = {"name": "cache.*", "dry_run": False, "at_a_time": 2, "on_progress": seen.append}
-    result = client.files.prune({**asked, "background": background})
+    asked: dict[str, Any] = {"name": "cache.*", "dry_run": False, "at_a_time": 2, "on_progress": seen.append}
+    result = client.files.prune(**{**asked, "background": background})
     assert result.wait(10)
     assert [one.phase for one in seen] == sorted((one.phase for one in seen), reverse=True)
     assert (seen[0].phase, seen[0].files, seen[0].files_total, seen[0].fraction) == ("listing", 44, None, None)
@@ -293,8 +293,8 @@ def test_a_cancel_from_a_report_loses_nothing(client: OpenAIClient, server: File
         if progress.phase == "deleting" and progress.files:
             result.cancel()
 
-    asked = {"name": "cache.*", "dry_run": False, "at_a_time": 1, "on_progress": stop}
-    result = client.files.prune({**asked, "background": True})
+    asked: dict[str, Any] = {"name": "cache.*", "dry_run": False, "at_a_time": 1, "on_progress": stop}
+    result = client.files.prune(**{**asked, "background": True})
     assert result.wait(10)
     assert result.counts.deleted == 34 - len(server.files)
     assert result.counts.deleted + result.counts.cancelled == 30
@@ -334,11 +334,11 @@ def test_a_batch_made_while_files_are_listed_uses_its_file(
         return plain(self, query)
 
     monkeypatch.setattr(FilesServer, "_page", page)
-    asked = {"unused": True, "older_than": 1, "name": "*"}
-    listed = [item.file.id for item in client.files.prune(asked).items]
+    asked: dict[str, Any] = {"unused": True, "older_than": 1, "name": "*"}
+    listed = [item.file.id for item in client.files.prune(**asked).items]
     server.batches = []
     assert "file-old" not in listed
-    assert [item.file.id for item in client.files.prune({**asked, "dry_run": False}).items] == listed
+    assert [item.file.id for item in client.files.prune(**{**asked, "dry_run": False}).items] == listed
     assert list(server.files) == ["file-old"]
 
 
@@ -359,8 +359,8 @@ def test_a_batch_made_while_files_are_deleted_uses_its_file(
     monkeypatch.setattr("aikit.resources.files.prune._LOOK_EVERY", 2)
     for number in range(5):
         server.add(f"file-{number}", filename="cache.bin", created_at=1)
-    asked = {"unused": True, "older_than": 1, "name": "cache.*", "dry_run": False, "at_a_time": 1}
-    result = client.files.prune(asked)
+    asked: dict[str, Any] = {"unused": True, "older_than": 1, "name": "cache.*", "dry_run": False, "at_a_time": 1}
+    result = client.files.prune(**asked)
     expected = {
         "in_use": ["deleted", "deleted", "deleted", "deleted", "failed"],
         "invalid_response": ["deleted", "deleted", "cancelled", "cancelled", "cancelled"],

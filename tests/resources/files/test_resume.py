@@ -77,7 +77,7 @@ def created(server: UploadServer, file: Any, key: str = "k", **options: Any) -> 
     Create the file at *server*; return the result.
     """
     with OpenAIClient(key, base_url=server.url) as client:
-        return client.files.create(file, "user_data", {"max_retries": 0, **options})
+        return client.files.create(file, "user_data", **{"max_retries": 0, **options})
 
 
 def mended(server: UploadServer) -> None:

@@ -57,7 +57,7 @@ def created(server: UploadServer, file: Any, **options: Any) -> Any:
     Create the file at *server*; return the result.
     """
     with OpenAIClient("k", base_url=server.url) as client:
-        return client.files.create(file, "user_data", {"max_retries": 0, **options})
+        return client.files.create(file, "user_data", **{"max_retries": 0, **options})
 
 
 def interrupted(server: UploadServer, file: Any, **options: Any) -> None:
@@ -90,8 +90,8 @@ def test_each_goes_on_with_its_own_while_the_other_compares(
 
     monkeypatch.setattr("aikit.resources.files.resume.prefix_md5s", slowly)
     with OpenAIClient("k", base_url=server.url) as client:
-        options = {"background": True, "filename": "same.bin"}
-        results = [client.files.create(content, "user_data", options) for content in contents]
+        options: dict[str, Any] = {"background": True, "filename": "same.bin"}
+        results = [client.files.create(content, "user_data", **options) for content in contents]
         for result in results:
             assert result.wait(15)
     assert [result.errors for result in results] == [(), ()]

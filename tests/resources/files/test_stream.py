@@ -58,7 +58,7 @@ def _ranged(content: bytes = CONTENT, headers: dict[str, str] | None = None, *, 
 def _read_here(
     client: OpenAIClient, options: dict[str, Any], file_id: str = "file-1"
 ) -> tuple[bytes, OpenAIFileStreamResult]:
-    with client.files.stream(file_id, options) as stream:
+    with client.files.stream(file_id, **options) as stream:
         return b"".join(stream), stream
 
 
@@ -72,7 +72,7 @@ def _read_in_loop(
     client: OpenAIClient, options: dict[str, Any], file_id: str = "file-1"
 ) -> tuple[bytes, OpenAIFileStreamResult]:
     async def read() -> tuple[bytes, OpenAIFileStreamResult]:
-        async with await client.files.stream(file_id, {"background": True} | options) as stream:
+        async with await client.files.stream(file_id, **{"background": True} | options) as stream:
             return b"".join([chunk async for chunk in stream]), stream
 
     return asyncio.run(read())
@@ -231,9 +231,9 @@ def test_headers_are_there_before_the_first_chunk() -> None:
         exchange.sock.sendall(CONTENT)
 
     with serving(step) as server, _client(server) as client:
-        for options in ({}, {"background": True}):
+        for background in (False, True):
             go_on.clear()
-            with client.files.stream("file-1", options) as stream:
+            with client.files.stream("file-1", background=background) as stream:
                 assert stream.wait(20)
                 assert (stream.headers["etag"], stream.terminated) == ('"one"', False)
                 go_on.set()
@@ -317,7 +317,7 @@ def test_ending_early_ends_the_transfer(
     """A stream that is closed or cancelled, or whose client is closed, leaves no connection and is no whole content."""
     server, step = trickle
     client = _client(server)
-    stream = client.files.stream("file-1", options)
+    stream = client.files.stream("file-1", **options)
     chunks = iter(stream)
     next(chunks)
     if end == "close":
@@ -433,7 +433,7 @@ def test_a_forgotten_stream_ends_the_transfer(trickle: tuple[ScriptedServer, _Tr
 def test_ranges_that_are_none_are_refused_before_sending(options: dict[str, Any], error: type[Exception]) -> None:
     """What is no slice of a content is an error at once."""
     with OpenAIClient(provider="local") as client, pytest.raises(error):
-        client.files.stream("file-1", options)
+        client.files.stream("file-1", **options)
 
 
 @every_way

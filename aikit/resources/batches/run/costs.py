@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from aikit.billing.corrections import sum_of
 from aikit.resources.batches.rows.folder import unusable
@@ -93,8 +93,8 @@ def _add_lines(client: Client, part: Part, state: RunState, mark: Fingerprint, f
             shutil.copyfileobj(lines, file)
         file.write(b"\n")  # the last line may have no end
         return
-    options = {"with_lineage": True} | input_of(part, state, mark)
-    with client.batches.results(part.attempts[-2].batch_id or "", options) as result:
+    options: dict[str, Any] = {"with_lineage": True} | input_of(part, state, mark)
+    with client.batches.results(part.attempts[-2].batch_id or "", **options) as result:
         if result.errors:
             raise Rejected(result.errors)
         for row in result:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -62,8 +62,8 @@ def fetch_and_join(client: Client, state: RunState, mark: Fingerprint) -> Iterat
     with ExitStack() as stack:
         results = []
         for part in state.parts:
-            options = {"with_lineage": True} | input_of(part, state, mark)
-            result = client.batches.results(part.batch_id or "", options)
+            options: dict[str, Any] = {"with_lineage": True} | input_of(part, state, mark)
+            result = client.batches.results(part.batch_id or "", **options)
             if result.errors:
                 raise Rejected(result.errors)
             results.append(stack.enter_context(result))

@@ -194,11 +194,11 @@ def has_gained_room(before: RunState, state: RunState) -> bool:
 def _upload(client: Client, state: RunState, part: Part, listener: Listener, on_upload: OnUpload) -> RunState:
     if part.file_id is not None:
         if not part.attempts:  # this program may have ended while it was waited for
-            known = client.files.retrieve(part.file_id, _in_background({}))
+            known = client.files.retrieve(part.file_id, **_in_background({}))
             wait_interruptibly(known)
             _require_usable(client, state, part, known.file)
         return state
-    result = client.files.create(Path(part.path), "batch", _in_background({"on_progress": on_upload(part)}))
+    result = client.files.create(Path(part.path), "batch", **_in_background({"on_progress": on_upload(part)}))
     wait_interruptibly(result)
     if result.file is None:
         raise Rejected(_of_part(part, result.errors, state), result.request)
@@ -215,7 +215,7 @@ def _require_usable(client: Client, state: RunState, part: Part, file: OpenAIFil
     """
     if file is None or file.status not in UNREADY:
         return
-    waited = client.files.wait(file.id, _in_background(_FILE_WAIT))
+    waited = client.files.wait(file.id, **_in_background(_FILE_WAIT))
     wait_interruptibly(waited)
     if waited.errors:
         raise Rejected(_of_part(part, waited.errors, state), waited.request)
@@ -262,9 +262,9 @@ def _ask(client: Client, state: RunState, part: Part) -> OpenAIBatchResult:
     """
     options = _in_background(_options(state) | {"intent": part.attempts[-1].intent})
     if len(part.attempts) == 1:
-        result = client.batches.create(part.file_id or "", part.endpoint, options)
+        result = client.batches.create(part.file_id or "", part.endpoint, **options)
     else:
-        result = client.batches.resubmit(part.attempts[-2].batch_id or "", NOT_OK, options)
+        result = client.batches.resubmit(part.attempts[-2].batch_id or "", NOT_OK, **options)
     wait_interruptibly(result)
     return result
 
@@ -277,7 +277,7 @@ def _find_earlier(client: Client, part: Part, asked_at: float) -> OpenAIBatch | 
     """
     longest_s = sum(looks_s(client.provider))
     for pause_s in looks_s(client.provider):
-        page = client.batches.list(_in_background({"limit": 100}))
+        page = client.batches.list(**_in_background({"limit": 100}))
         wait_interruptibly(page)
         for batch in reversed(page.batches):  # the oldest stays
             is_of_input = len(part.attempts) == 1 and not batch.metadata and batch.input_file_id == part.file_id
@@ -300,7 +300,7 @@ def _start_waiting(
     client: Client, part: Part, wait: Mapping[str, Any], on_wait: OnWait
 ) -> tuple[int, OpenAIBatchResult]:
     options = _in_background({**wait, "on_progress": on_wait(part)})
-    return part.number, client.batches.wait(part.batch_id or "", options)
+    return part.number, client.batches.wait(part.batch_id or "", **options)
 
 
 def _in_background(options: dict[str, Any]) -> dict[str, Any]:

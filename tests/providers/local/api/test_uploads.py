@@ -48,7 +48,7 @@ def begun(client: OpenAIClient, **options: Any) -> str:
     """
     Return the id of a new upload of the content.
     """
-    upload = client.uploads.create("a.png", "vision", len(CONTENT), options).throw().upload
+    upload = client.uploads.create("a.png", "vision", len(CONTENT), **options).throw().upload
     assert upload is not None
     return upload.id
 

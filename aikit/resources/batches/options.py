@@ -1,0 +1,102 @@
+"""
+Keywords of the calls of ``client.batches``, for type checkers and editors; see `aikit.resources.batches.parameters`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Literal, TypeAlias, TypedDict
+
+from aikit.resources.batches.results import (
+    OpenAIBatchCostResult,
+    OpenAIBatchEstimateResult,
+    OpenAIBatchListResult,
+    OpenAIBatchResult,
+    OpenAIBatchRowsResult,
+)
+from aikit.runtime.options import CallOptions
+from aikit.types.batches import OpenAIBatchProgress
+from aikit.types.progress import Progress
+
+BatchRetrieveOptions: TypeAlias = CallOptions[OpenAIBatchResult, Progress]
+BatchCancelOptions: TypeAlias = BatchRetrieveOptions
+
+
+class _OfCreation(TypedDict, total=False):
+    completion_window: str
+    metadata: Mapping[str, str] | None
+    output_expires_after: Mapping[str, Any] | None
+    validate: bool
+    intent: str | None
+    intent_is_new: bool
+    max_queue_wait: float | None
+    max_cost: Decimal | float | str | None
+    max_cost_of: Literal["high", "low"]
+
+
+class BatchCreateOptions(CallOptions[OpenAIBatchResult, Progress], _OfCreation, total=False):
+    """
+    Options of ``batches.create``.
+    """
+
+
+class BatchResubmitOptions(CallOptions[OpenAIBatchResult, Progress], _OfCreation, total=False):
+    """
+    Options of ``batches.resubmit``.
+    """
+
+    input_file: str | os.PathLike[str] | None
+
+
+class BatchListOptions(CallOptions[OpenAIBatchListResult, Progress], total=False):
+    """
+    Options of ``batches.list``.
+    """
+
+    after: str | None
+    limit: int | None
+    all_pages: bool
+
+
+class BatchWaitOptions(CallOptions[OpenAIBatchResult, OpenAIBatchProgress], total=False):
+    """
+    Options of ``batches.wait``.
+    """
+
+    poll_interval: float
+    max_wait: float
+
+
+class BatchRowsOptions(CallOptions[OpenAIBatchRowsResult, Progress], total=False):
+    """
+    Options of ``batches.results``.
+    """
+
+    input_file: str | os.PathLike[str] | None
+    with_lineage: bool
+
+
+class _OfPrices(TypedDict, total=False):
+    prices: Mapping[str, Any] | None
+
+
+class BatchEstimateOptions(CallOptions[OpenAIBatchEstimateResult, Progress], _OfPrices, total=False):
+    """
+    Options of ``batches.estimate``.
+    """
+
+
+class BatchCostOptions(CallOptions[OpenAIBatchCostResult, Progress], _OfPrices, total=False):
+    """
+    Options of ``batches.cost``.
+    """
+
+
+class BatchPricesOptions(_OfPrices, total=False):
+    """
+    Options of ``batches.prices``, which sends nothing.
+    """
+
+    provider: str | None

@@ -1,0 +1,90 @@
+"""
+Keywords of the calls: what type checkers know of them is what the parameters classes have.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, MutableMapping
+from decimal import Decimal
+from typing import Any, Final, get_args, get_origin, get_type_hints
+
+import attrs
+import pytest
+
+from aikit.resources.batches import BatchesAPI
+from aikit.resources.batches import options as batch_options
+from aikit.resources.files import FilesAPI
+from aikit.resources.files import options as file_options
+from aikit.resources.uploads import UploadsAPI
+from aikit.resources.uploads import options as upload_options
+from aikit.runtime import options as call_options
+
+_OPTIONS: Final = {BatchesAPI: batch_options, FilesAPI: file_options, UploadsAPI: upload_options}
+_CALLS: Final = [
+    (api, name)
+    for api in _OPTIONS
+    for name, member in inspect.getmembers(api, inspect.isfunction)
+    if not name.startswith("_")
+]
+_CALLBACKS: Final = {"on_response", "on_error", "on_terminate", "on_progress"}
+_SENDS_NOTHING: Final = (BatchesAPI, "prices")
+
+
+def _names(api: type) -> dict[str, Any]:
+    """
+    Return the names that stand in the hints of an API.
+    """
+    modules = (call_options, *_OPTIONS.values(), inspect.getmodule(api))
+    return {name: value for module in modules for name, value in vars(module).items()}
+
+
+def _types(api: type, name: str) -> tuple[Any, Any, Any]:
+    """
+    Return the class, the keywords and the result of a call.
+    """
+    signature, names = inspect.signature(getattr(api, name)), _names(api)
+    said = signature.parameters["parameters"].annotation
+    cls, keywords, none = said.split(" | ")
+    assert (none, signature.parameters["options"].annotation) == ("None", f"Unpack[{keywords}]")
+    return names[cls], names[keywords], names.get(signature.return_annotation)
+
+
+def _taken(field: attrs.Attribute[Any], hint: Any) -> Any:
+    """
+    Return the type that the constructor takes for *field*, whose attribute has the type *hint*.
+    """
+    if field.name == "max_cost":
+        return Decimal | float | str | None
+    if get_origin(hint) in (dict, MutableMapping):
+        return Mapping[get_args(hint)] | None  # type: ignore[misc]  # computed here
+    return hint
+
+
+@pytest.mark.parametrize(("api", "name"), _CALLS, ids=lambda one: getattr(one, "__name__", one))
+def test_keywords_of_a_call_are_the_fields_of_its_parameters(api: type, name: str) -> None:
+    """
+    They have the same names, and the types that the constructor takes.
+    """
+    cls, keywords, _ = _types(api, name)
+    known = get_type_hints(get_origin(keywords) or keywords)
+    if (api, name) == _SENDS_NOTHING:
+        assert set(known) == {"provider", "prices"}
+        return
+    hints = get_type_hints(cls, localns=_names(api))
+    assert set(known) == set(hints)
+    fields = [field for field in attrs.fields(cls) if field.name not in _CALLBACKS]
+    assert [(field.name, known[field.name]) for field in fields] == [
+        (field.name, _taken(field, hints[field.name])) for field in fields
+    ]
+
+
+@pytest.mark.parametrize(("api", "name"), [one for one in _CALLS if one != _SENDS_NOTHING])
+def test_callbacks_of_a_call_get_its_result(api: type, name: str) -> None:
+    """
+    Type checkers know which result that is.
+    """
+    _, keywords, result = _types(api, name)
+    bases = getattr(get_origin(keywords) or keywords, "__orig_bases__", ())
+    kinds = {kind for kind in (keywords, *bases) if get_origin(kind) is call_options.CallOptions}
+    assert {get_args(kind)[0] for kind in kinds} == {result}
