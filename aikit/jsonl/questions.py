@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -82,7 +83,7 @@ class Question:
         encode_line(question.line(dict.fromkeys(question.columns, ""), "row-1"))
         return question
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """All columns that it names."""
         return tuple(dict.fromkeys(self.prompt.columns + (self.system.columns if self.system else ())))

@@ -155,7 +155,7 @@ class CsvTable:
         """
         Return the cells of the text of a row.
         """
-        return next(_csv().reader([kept], delimiter=self.delimiter), [""])
+        return next(_csv().reader([kept], delimiter=self.delimiter)) or [""]
 
 
 def require_dialect(encoding: Any, delimiter: Any) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any, Final
 
 import attrs
@@ -58,7 +59,7 @@ class Template:
                 before = ""
         return cls((*pieces, (before + text[position:], None)))
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """Columns it names, each once."""
         return tuple(dict.fromkeys(column for _, column in self.pieces if column is not None))
