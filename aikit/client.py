@@ -194,8 +194,8 @@ class OpenAIClient:
 
     @property
     def defaults(self) -> OpenAIParameters:
-        """*timeout* and *max_retries* of calls that name none."""
-        return self._session.defaults
+        """*timeout* and *max_retries* of calls that name none: a copy, which changes none."""
+        return OpenAIParameters.of(self._session.defaults)
 
     @property
     def dispatcher(self) -> Dispatcher:

@@ -627,3 +627,13 @@ def test_providers_of_a_program_stand_for_those_of_files(tmp_path: Path, monkeyp
             assert client.files.list({"provider": name}).files == ()
     assert (tmp_path / "own").is_dir()
     assert (tmp_path / "client").is_dir()
+
+
+def test_defaults_are_told_as_a_copy(tmp_path: Path) -> None:
+    """
+    What is assigned to them changes no call of the client.
+    """
+    with OpenAIClient(provider="local", home=tmp_path, timeout=5) as client:
+        client.defaults.timeout = -1
+        assert client.defaults.timeout == 5
+        assert client.files.list().success

@@ -35,7 +35,7 @@ def _names(api: type) -> dict[str, Any]:
     """
     Return the names that stand in the hints of an API.
     """
-    modules = (call_options, *_OPTIONS.values(), inspect.getmodule(api))
+    modules = (call_options, *_OPTIONS.values(), *(inspect.getmodule(cls) for cls in api.__mro__))
     return {name: value for module in modules for name, value in vars(module).items()}
 
 
