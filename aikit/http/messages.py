@@ -14,10 +14,11 @@ import attrs
 from aikit.http.cleaning import cleaned
 from aikit.http.context import CallContext
 from aikit.http.headers import Headers, hidden, redacted, secrets_in
-from aikit.types.errors import OpenAIError
+from aikit.types.errors import OpenAIError, phrase_of
 from aikit.types.interruptions import let_through
 
 _LARGE_BYTES: Final = 8 * 1024 * 1024
+_KEPT_BYTES: Final = 1024 * 1024
 _MOST_VALUES: Final = 2_000_000
 
 
@@ -253,6 +254,8 @@ class Response:
         elapsed_s: Seconds from sending to the last byte.
 
         rest: What is still to come of the body; it comes when the request's sink has room.
+
+        reason: Words beside the status in the first line; some servers, and HTTP/2, have none.
     """
 
     status: int
@@ -261,6 +264,7 @@ class Response:
     request: Request
     elapsed_s: float = 0.0
     rest: Rest | None = attrs.field(default=None, eq=False)
+    reason: str = ""
 
     def __repr__(self) -> str:
         headers = self.without_secrets().headers
@@ -272,6 +276,11 @@ class Response:
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             object.__setattr__(self, name, value)
+
+    @property
+    def status_text(self) -> str:
+        """The words beside the status, or those that are usual: ``"Not Found"``."""
+        return self.reason or phrase_of(self.status)
 
     @property
     def is_success(self) -> bool:
@@ -293,7 +302,11 @@ class Response:
         """
         Return it as JSON, without body and secrets.
         """
-        told = {"status": self.status, "headers": self.without_secrets().headers.to_dict()}
+        told = {
+            "status": self.status,
+            "status_text": self.status_text,
+            "headers": self.without_secrets().headers.to_dict(),
+        }
         return told | {"elapsed_s": self.elapsed_s, "request": self.request.to_dict()}
 
     def without_secrets(self) -> Response:
@@ -305,7 +318,18 @@ class Response:
             self,
             headers=Headers({name: hide(value) for name, value in self.headers.items()}),
             body=hide(self.body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape"),
+            reason=hide(self.reason),
         )
+
+    def kept(self) -> Response:
+        """
+        Return what an error keeps of it: without secrets, and with nothing of what was sent but where to.
+        """
+        request = self.request
+        url, headers = redacted(request.url), request.headers.without_secrets()
+        sent = attrs.evolve(request, url=url, headers=headers, body=None, sink=None, limiter=None)
+        answer = self.without_secrets()
+        return attrs.evolve(answer, request=sent, body=answer.body[:_KEPT_BYTES])
 
     def json(self) -> Any:
         """
@@ -331,6 +355,7 @@ class Response:
                 request_id=answer.request_id,
                 headers=answer.headers,
                 body=answer.body[:2000].decode("utf-8", "replace"),
+                response=self.kept(),
                 is_ambiguous=self.is_ambiguous,
             ) from None
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Any, Final, TypeVar
 from urllib.parse import unquote
 
@@ -15,7 +14,7 @@ import attrs
 from aikit.http.headers import Headers, redacted
 from aikit.http.messages import Response
 from aikit.types.error_words import ErrorWords, is_page, listed, plain, read_error
-from aikit.types.errors import OpenAIError
+from aikit.types.errors import OpenAIError, phrase_of
 from aikit.types.ids import is_same_id
 
 T = TypeVar("T")
@@ -114,6 +113,7 @@ def error_from(response: Response) -> OpenAIError:
         request_id=response.request_id,
         headers=response.headers,
         body=body,
+        response=response.kept(),
         is_ambiguous=response.is_ambiguous,
     )
 
@@ -138,7 +138,7 @@ def _words(body: Any, response: Response) -> ErrorWords:
     """
     if isinstance(body, list) and not any(isinstance(entry, dict) for entry in body):
         return ErrorWords(listed(body) if body else "")
-    return read_error(body, lambda text: _decoded(text, response), without=_phrase(response.status))
+    return read_error(body, lambda text: _decoded(text, response), without=phrase_of(response.status))
 
 
 def _message(words: str, text: str, response: Response) -> str:
@@ -146,12 +146,5 @@ def _message(words: str, text: str, response: Response) -> str:
         return words
     said = plain(words or text)
     where = f"{response.request.method} {redacted(response.request.url)}"
-    phrase = _phrase(response.status) or "refused"
+    phrase = phrase_of(response.status) or "refused"
     return f"{where} was answered with status {response.status} ({phrase})" + (f": {said}" if said else "")
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""

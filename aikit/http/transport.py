@@ -33,6 +33,7 @@ from aikit.http.trust import untrusted
 from aikit.types.errors import ExchangeError, OpenAIError
 
 _CONNECT_TIMEOUT_S: Final = 10.0
+_LONGEST_REASON: Final = 200
 _OLDEST_URLLIB3: Final = (2, 6)
 
 
@@ -244,6 +245,7 @@ class _Reading:
             request=receiver.request,
             elapsed_s=time.monotonic() - self.started,
             rest=None if is_over else self,
+            reason=(getattr(receiver.raw, "reason", None) or "")[:_LONGEST_REASON],
         )
 
     def resume(self) -> Response:

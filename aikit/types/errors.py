@@ -11,7 +11,8 @@ What can go wrong, as values.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from http import HTTPStatus
+from typing import Any, Final, Protocol
 
 import attrs
 
@@ -33,6 +34,44 @@ def _bounded(message: str) -> str:
     if len(message) <= _LONGEST:
         return message
     return f"{message[: _LONGEST - _SHOWN_END - 3]} … {message[-_SHOWN_END:]}"
+
+
+class Answer(Protocol):
+    """
+    The answer that an error is about.
+
+    Attributes:
+        status: HTTP status.
+
+        status_text: What stands beside the status in the first line of the answer, or is usual there.
+
+        headers: Found in any spelling.
+
+        body: As it came, without secrets.
+    """
+
+    @property
+    def status(self) -> int: ...  # noqa: D102  told above
+    @property
+    def status_text(self) -> str: ...  # noqa: D102  told above
+    @property
+    def headers(self) -> Mapping[str, str]: ...  # noqa: D102  told above
+    @property
+    def body(self) -> bytes: ...  # noqa: D102  told above
+
+    def json(self) -> Any:
+        """Decode the body."""
+        ...
+
+
+def phrase_of(status: int) -> str:
+    """
+    Return the usual words for an HTTP *status*, ``"Not Found"``; empty if there are none.
+    """
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
 
 
 @attrs.frozen(kw_only=True, slots=False, str=False)
@@ -59,6 +98,8 @@ class OpenAIError(Exception, Jsonable):
 
         body: The answer's decoded JSON, or its text.
 
+        response: The answer; its request is without body and secrets. ``None`` when no answer came.
+
         is_ambiguous: True when the provider may have acted on the request all the same: an answer was lost, broken or
             no refusal, also that to an earlier attempt.
     """
@@ -74,6 +115,7 @@ class OpenAIError(Exception, Jsonable):
     request_id: str | None = None
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     body: Any = attrs.field(default=None, repr=False)
+    response: Answer | None = attrs.field(default=None, repr=False)
     is_ambiguous: bool = attrs.field(default=False, repr=False)
 
     def __str__(self) -> str:
@@ -91,6 +133,13 @@ class OpenAIError(Exception, Jsonable):
         own: dict[str, Any] = {name: value for name in known if (value := getattr(self, name)) is not None}
         own |= {"is_ambiguous": True} if self.is_ambiguous else {}
         return {"message": self.message, "type": self.type, "param": self.param, "code": self.code} | own
+
+    @property
+    def status_text(self) -> str | None:
+        """The words beside the status, ``"Not Found"``; ``None`` when no answer came."""
+        if self.response is not None:
+            return self.response.status_text
+        return None if self.status is None else phrase_of(self.status)
 
     @property
     def is_bad_request_error(self) -> bool:
