@@ -12,7 +12,9 @@ from typing import Any, Final, Protocol
 
 import attrs
 
+from aikit.http.context import CallContext
 from aikit.jsonl.builder import chat_line, encode_line
+from aikit.jsonl.checker import check
 from aikit.jsonl.records import RecordTable
 from aikit.jsonl.tables import CsvTable, Row
 from aikit.jsonl.templates import Template, unknown_column
@@ -52,12 +54,15 @@ class Question:
         model: The model asked.
 
         body: Further parameters of each request.
+
+        notes: What in these may be a mistake.
     """
 
     prompt: Template
     system: Template | None
     model: str
     body: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, prompt: Any, *, model: Any, system: Any = None, body: Mapping[str, Any] | None = None) -> Question:
@@ -80,8 +85,10 @@ class Question:
             raise ValueError("prompt names no column, and each row would be asked the same; write {column} for a cell")
         if made := [name for name in _MADE if name in question.body]:
             raise ValueError(f"body must not have {' and '.join(made)}: prompt, system and model make them")
-        encode_line(question.line(dict.fromkeys(question.columns, ""), "row-1"))
-        return question
+        line, context = question.line(dict.fromkeys(question.columns, "?"), "row-1"), CallContext()
+        for error in check(encode_line(line), provider="compatible", context=context):
+            raise ValueError(f"body cannot be sent: {error.message}")  # once, and not for each row
+        return attrs.evolve(question, notes=tuple(note.partition(": ")[2] for note in context.notes))
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -182,7 +189,7 @@ def from_records(
     """
     Return batch lines that ask the same about each of *records*, as `from_csv` does; the first is ``row-1``.
     """
-    return _lines(RecordTable(records), Question.of(prompt, model=model, system=system, body=body))
+    return _lines(RecordTable(lambda _: records), Question.of(prompt, model=model, system=system, body=body))
 
 
 def _lines(table: Table, question: Question) -> Iterator[dict[str, Any]]:

@@ -8,16 +8,22 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from datetime import date, time
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
 import attrs
 
+from aikit.http.sources import source_of
 from aikit.jsonl.tables import Row
+from aikit.types.errors import OpenAIError
 from aikit.types.interruptions import let_through
+from aikit.validation.limits import limits_for
+from aikit.validation.lines import Objects, iter_lines
 from aikit.validation.problems import Problems, excerpt
 
 _AS_TEXT: Final = (Decimal, date, time, UUID)
@@ -27,15 +33,32 @@ _COLUMNS_MAX: Final = 10_000
 @attrs.define(eq=False)
 class RecordTable:
     """
-    Records that are read once.
+    Records that are read once, by a function that adds what is none to the problems it is given.
     """
 
     delimiter: ClassVar = ","
     is_marked: ClassVar = False
     notes: ClassVar[tuple[str, ...]] = ()
 
-    _records: Iterable[Any]
+    _read: Callable[[Problems], Iterable[Any]]
     _columns: dict[str, None] = attrs.field(factory=dict, init=False)
+
+    @classmethod
+    def of_file(cls, path: Path) -> RecordTable:
+        """
+        Return the objects on the lines of the file at *path*.
+        """
+
+        def read(problems: Problems) -> Iterator[dict[str, Any]]:
+            limits = attrs.evolve(limits_for("compatible"), removes_mark=True)
+            try:
+                with closing(source_of(path).resolved().open()) as reader:
+                    for _, _, record in Objects(iter_lines(reader, limits.line_max_bytes), limits, problems):
+                        yield record
+            except OpenAIError as error:
+                problems.add(error)
+
+        return cls(read)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -64,7 +87,7 @@ class RecordTable:
         """
         Yield the records; those that cannot be rows are added to *problems*.
         """
-        for number, record in enumerate(self._records, 1):
+        for number, record in enumerate(self._read(problems), 1):
             try:
                 plain = _plain_record(record)
                 kept = json.dumps(plain, allow_nan=False)

@@ -18,6 +18,7 @@ import attrs
 
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.types.interruptions import let_through
+from aikit.validation.foreign_content import foreign_format
 from aikit.validation.problems import Problems
 
 _CHUNK: Final = 1024 * 1024
@@ -32,11 +33,6 @@ _BOMS: Final = (  # the longer first
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
-)
-_OTHERS: Final = (
-    (b"PK\x03\x04", "an Excel workbook or a ZIP file"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (b"\x1f\x8b", "compressed"),
 )
 _REASONS: Final = {
     "unexpected end": "begins a quoted cell that has no end; a quotation mark is missing",
@@ -254,9 +250,9 @@ def _encoding_of(path: Path, given: str | None) -> tuple[str, bool]:
     """
     try:
         with path.open("rb", buffering=0) as file:
-            head = file.read(4)
-            if other := next((words for magic, words in _OTHERS if head.startswith(magic)), None):
-                raise Rejected([_error(path, "invalid_csv", f'is {other}; save it as "CSV UTF-8"')])
+            head = file.read(16)
+            if other := foreign_format(head):
+                raise Rejected([_error(path, "invalid_csv", f'is {other.partition(";")[0]}; save it as "CSV UTF-8"')])
             mark = next((name for mark, name in _BOMS if head.startswith(mark)), None)
             tried = [mark] if mark else [given] if given else ["utf-8", _GUESS]
             for encoding in tried:

@@ -121,6 +121,7 @@ def test_a_record_without_a_column_of_the_prompt_is_told(tmp_path: Path) -> None
         ({"model": ""}, ValueError, "model must not be empty"),
         ({"model": None}, TypeError, "model must be a string"),
         ({"messages": []}, ValueError, "body must not have messages"),
+        ({"stream": True}, ValueError, "body cannot be sent: .*Streaming"),
         ({"temperature": {1, 2}}, ValueError, "'body.temperature' is set"),
     ],
 )

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -32,7 +33,7 @@ class _Number:
 
 
 def _rows(*records: Any) -> tuple[RecordTable, list[Any], list[str]]:
-    table, problems = RecordTable(records), Problems()
+    table, problems = RecordTable(lambda _: records), Problems()
     return table, list(table.rows(problems)), [error.message for error in problems.shown()]
 
 
@@ -128,5 +129,20 @@ def test_columns_without_end_are_told() -> None:
             yield {f"column {number}": number}
 
     problems = Problems()
-    assert len(list(RecordTable(records()).rows(problems))) == 10_000
+    assert len(list(RecordTable(lambda _: records()).rows(problems))) == 10_000
     assert problems.shown()[0].message.startswith("record 10,001 is the first with which there are more than 10,000")
+
+
+def test_the_objects_of_a_file_are_records(tmp_path: Path) -> None:
+    """
+    A line that has none is told; an array, or another kind of file, is one problem.
+    """
+    path, problems = tmp_path / "in.jsonl", Problems()
+    path.write_text('\ufeff{"a": 1}\n[]\n{"a": 2}\n')
+    assert [row.cells for row in RecordTable.of_file(path).rows(problems)] == [{"a": "1"}, {"a": "2"}]
+    assert [error.line for error in problems.shown()] == [2]
+    for content, code in (("[\n", "not_jsonl"), ("", "empty_file"), ("a,b\n1,2\n", "invalid_json_line")):
+        path.write_text(content)
+        problems = Problems()
+        assert list(RecordTable.of_file(path).rows(problems)) == []
+        assert problems.shown()[0].code == code

@@ -135,8 +135,8 @@ def test_short_rows_are_filled_up_and_empty_cells_at_the_end_left_out(tmp_path: 
         ('a,b\n1,"he said \\"no\\""\n', 2, "row 2 has text behind a quoted cell"),
         ("a,b\n1,2\n3,\0\n", 3, "in.csv has a NUL character"),
         ("a,b\n1,2\n".encode("utf-16-le"), 1, "UTF-16 without its mark"),
-        (b"PK\x03\x04 ...", None, "in.csv is an Excel workbook or a ZIP file"),
-        (b"\x1f\x8b ...", None, "in.csv is compressed"),
+        (b"PK\x03\x04 ...", None, "in.csv is a zip archive, or an Office document; save it as"),
+        (b"\x1f\x8b ...", None, "in.csv is compressed with gzip; save it as"),
     ],
 )
 def test_what_cannot_be_read_is_told_with_its_row(

@@ -30,6 +30,7 @@ from aikit.validation.problems import Problems
 COLUMNS: Final = ("text", "status", "error", "note", "input_tokens", "output_tokens", "cost")
 """Those of the answers, which follow the caller's own."""
 
+_JSON: Final = (".jsonl", ".ndjson", ".json")
 SKIPPED: Final = "skipped"
 """Status of a row that has nothing to be asked."""
 
@@ -40,7 +41,7 @@ class TableInput:
     A table, and what is asked about each of its rows.
 
     Attributes:
-        path: The CSV file; ``None`` for records.
+        path: A CSV file, or JSON lines if its name says so; ``None`` for records.
 
         question: What is asked.
 
@@ -66,7 +67,7 @@ class TableInput:
         folder = make_folder()
         with telling_faults(folder):
             self._table, self._kept = self._opened(folder), folder / "rows.jsonl"
-            for note in self._table.notes:
+            for note in (*self.question.notes, *self._table.notes):
                 context.note(note)
             lines = folder / "lines.jsonl"
             with lines.open("wb") as file, self._kept.open("w", encoding="ascii") as kept:
@@ -82,7 +83,9 @@ class TableInput:
 
     def _opened(self, folder: Path) -> CsvTable | RecordTable:
         if self.path is None:
-            return RecordTable(self.records)
+            return RecordTable(lambda _: self.records)
+        if self.path.suffix.lower() in _JSON:
+            return RecordTable.of_file(self.path)
         path = self.path
         if path.is_fifo():  # which cannot be read twice
             path = folder / path.name

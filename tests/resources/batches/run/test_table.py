@@ -184,6 +184,16 @@ def test_lone_surrogates_are_told_before_anything_is_sent(tmp_path: Path) -> Non
         _made(_table([{"review": "\ud800"}]), tmp_path)
 
 
+def test_records_may_be_the_lines_of_a_file(tmp_path: Path) -> None:
+    """
+    Any objects, one on a line.
+    """
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"review": "a", "stars": 5}\n{"review": "b"}\n')
+    written = _written(_table(path), tmp_path).decode().splitlines()
+    assert written[1:] == ["a,5,SAY A,ok,,,100,10,", "b,,SAY B,ok,,,100,10,"]
+
+
 def test_names_that_are_taken_are_not_taken_again() -> None:
     """
     Not in another case either; what an earlier run wrote can be asked about again.
