@@ -208,7 +208,8 @@ def print_cost(output: Output, cost: OpenAIBatchCost) -> None:
         for model in cost.models:
             output.line("\t".join(safe(field) for field in cost_fields(model)))
     elif cost.models:
-        output.columns(COST_TITLES, [cost_cells(model) for model in cost.models], flexible="MODEL")
+        rows = [cost_cells(model) for model in cost.models]
+        output.columns(COST_TITLES, rows, flexible="MODEL", spare=("REASONING", "CACHED"))
 
 
 @click.command(cls=Command)

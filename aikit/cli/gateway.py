@@ -184,7 +184,8 @@ def _print(found: GatewaySettings, output: Output) -> None:
         for one in found.deployments:
             output.line("\t".join(map(safe, _row(one, found))))
     else:
-        output.columns(_TITLES, [_row(one, found) for one in found.deployments], flexible="ADDRESS")
+        rows = [_row(one, found) for one in found.deployments]
+        output.columns(_TITLES, rows, flexible="ADDRESS", spare=("DEFAULT", "BATCHES"))
         for name, value in _limits(found).items():
             output.line(safe(f"{name}: {value}"))
 

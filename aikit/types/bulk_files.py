@@ -37,10 +37,10 @@ AGES: Final[Mapping[str, float]] = {
 """Title → seconds that are too old for it."""
 
 SIZES: Final[Mapping[str, float]] = {
-    "under 1 MB": MIB,
-    "1 to 10 MB": 10 * MIB,
-    "10 to 100 MB": 100 * MIB,
-    "over 100 MB": float("inf"),
+    "under 1 MiB": MIB,
+    "1 to 10 MiB": 10 * MIB,
+    "10 to 100 MiB": 100 * MIB,
+    "over 100 MiB": float("inf"),
 }
 """Title → bytes that are too many for it."""
 
@@ -247,7 +247,7 @@ class OpenAIFileUsage(Jsonable):
 
         by_age: ``"under a day"``, ``"1 to 7 days"``, … → totals.
 
-        by_size: ``"under 1 MB"``, ``"1 to 10 MB"``, … → totals.
+        by_size: ``"under 1 MiB"``, ``"1 to 10 MiB"``, … → totals.
     """
 
     total: OpenAIFileTotals

@@ -73,7 +73,7 @@ _CHECK: Final = {
     "not_a_regular_file": "The path is a device, a pipe or the like; give a file, or open it and pass the stream.",
     "not_jsonl": "The file is compressed, an array or another format; write one JSON object on each line.",
     "nothing_to_resubmit": "The batch has no line of the statuses that were asked for; nothing is to be done.",
-    "part_too_large": "The part of an upload is larger than 64 MB; send it as several.",
+    "part_too_large": "The part of an upload is larger than 64 MiB; send it as several.",
     "streaming_unsupported": "A line asks for streaming, which batches do not have; remove stream.",
     "too_many_errors": "More problems were found than are listed; mend those and check again.",
     "too_many_images": "A line has more images than are allowed; leave some out.",

@@ -240,8 +240,8 @@ def _size_problem(size: int | None, purpose: str, most: int) -> OpenAIError | No
 
 
 def _human(size: float) -> str:
-    for unit in ("bytes", "KB", "MB"):
+    for unit in ("bytes", "KiB", "MiB"):
         if size < 1024:
             return f"{size:.4g} {unit}"
         size /= 1024
-    return f"{size:.4g} GB"
+    return f"{size:.4g} GiB"

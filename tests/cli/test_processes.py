@@ -242,7 +242,7 @@ def test_terminal_gets_a_table_that_fits(tmp_path: Path) -> None:
     title, row = terminal.text.splitlines()
     assert title.split() == ["ID", "NAME", "SIZE", "PURPOSE", "CREATED"]
     assert row.startswith(file_id)
-    assert "KB" in row
+    assert "KiB" in row
     assert "…" in row
     assert max(len(title), len(row)) <= 80
     wide = Terminal.start("files", "list", columns=160)
@@ -259,8 +259,8 @@ def test_terminal_gets_a_progress_bar(tmp_path: Path) -> None:
     terminal = Terminal.start("files", "create", "a.bin", "-p", "user_data")
     assert terminal.end() == 0
     assert "━" in terminal.seen
-    assert "of 29 MB" in terminal.seen
-    assert "1 file uploaded: 29 MB" in terminal.text.splitlines()[-1]
+    assert "of 29 MiB" in terminal.seen
+    assert "1 file uploaded: 29 MiB" in terminal.text.splitlines()[-1]
 
 
 def test_bars_on_a_terminal_leave_piped_data_alone(tmp_path: Path) -> None:
@@ -342,7 +342,7 @@ def test_one_retrieved_file_is_a_card_on_a_terminal(tmp_path: Path) -> None:
     assert terminal.end() == 0
     fields = dict(line.split(None, 1) for line in terminal.text.splitlines())
     assert fields["id"] == file_id
-    assert fields["bytes"] == "2,048 (2.0 KB)"
+    assert fields["bytes"] == "2,048 (2.0 KiB)"
 
 
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "link", "/dev/fd/5"])

@@ -222,9 +222,9 @@ def test_file_of_blank_lines_is_as_good_as_empty(content: bytes) -> None:
 @pytest.mark.parametrize(
     ("size", "purpose", "words"),
     [
-        (9 * 1024**3, "user_data", "9,663,676,416 bytes (9 GB)"),
-        (209_715_201, "batch", "209,715,201 bytes (200 MB)"),
-        (8 * 1024**3 + 1, "vision", "8,589,934,593 bytes (8 GB)"),
+        (9 * 1024**3, "user_data", "9,663,676,416 bytes (9 GiB)"),
+        (209_715_201, "batch", "209,715,201 bytes (200 MiB)"),
+        (8 * 1024**3 + 1, "vision", "8,589,934,593 bytes (8 GiB)"),
     ],
 )
 def test_too_large_a_file_is_refused_with_both_sizes(size: int, purpose: str, words: str) -> None:

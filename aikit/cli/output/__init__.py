@@ -8,7 +8,7 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from enum import IntEnum
 from typing import Any, BinaryIO, Final, NoReturn, TextIO
@@ -153,10 +153,17 @@ class Output:
                 self.line(f"deleted  {safe(value.id)}")
             return
         rows = [[cell(value) for cell in columns.values()] for value in values]
-        self.columns(tuple(columns), rows, flexible=shape.flexible, spare=shape.spare)
+        short = {title: [cell(value) for value in values] for title, cell in shape.short.items()}
+        self.columns(tuple(columns), rows, flexible=shape.flexible, spare=shape.spare, short=short)
 
     def columns(
-        self, titles: Sequence[str], rows: Sequence[Sequence[str]], *, flexible: str, spare: tuple[str, ...] = ()
+        self,
+        titles: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        *,
+        flexible: str,
+        spare: tuple[str, ...] = (),
+        short: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """
         Print a table on the terminal; when it is too wide, the columns *spare* go, then *flexible* is cut.
@@ -165,7 +172,7 @@ class Output:
 
         has_color = self.has_color(sys.stdout)
         rows = [[safe(cell) for cell in row] for row in rows]
-        for line in table_text(titles, rows, flexible=flexible, spare=spare, has_color=has_color):
+        for line in table_text(titles, rows, flexible=flexible, spare=spare, short=short, has_color=has_color):
             self.line(Styled(line))
 
     def card(self, value: Any) -> None:

@@ -18,7 +18,7 @@ from aikit.types.files import OpenAIFile, OpenAIFileDeleted
 Cell = Callable[[Any], str]
 
 _TIMES_OF_BATCH: Final = ("created_at", *TIMES)
-_UNITS: Final = ("KB", "MB", "GB", "TB")
+_UNITS: Final = ("KiB", "MiB", "GiB", "TiB")
 
 
 @attrs.frozen(kw_only=True)
@@ -33,7 +33,9 @@ class Shape:
 
         flexible: Title of the column that is cut when the table is too wide.
 
-        spare: Titles of the last columns that may be left out before that.
+        spare: Titles of the columns that are left out, one after the other, where that would cut it too short.
+
+        short: Title → cell of the columns that can be narrower, when all that is spare is left out.
 
         details: Returns name → text of the fields of a card, for a person.
     """
@@ -42,6 +44,7 @@ class Shape:
     columns: Callable[[Sequence[Any]], Mapping[str, Cell]]
     flexible: str = ""
     spare: tuple[str, ...] = ()
+    short: Mapping[str, Cell] = attrs.field(factory=dict)
     details: Callable[[Any], Mapping[str, str]] = lambda _: {}
 
 
@@ -98,6 +101,11 @@ def _done(batch: OpenAIBatch) -> str:
     return f"{counts.completed + counts.failed:,}/{counts.total:,}" if counts.total else ""
 
 
+def _share(batch: OpenAIBatch) -> str:
+    counts = batch.request_counts
+    return f"{(counts.completed + counts.failed) * 100 // counts.total}%" if counts.total else ""
+
+
 def _batch_details(batch: OpenAIBatch) -> Mapping[str, str]:
     values = batch.to_dict()
     details = {name: str(value) for name, value in values.items() if name not in {"object", "errors", "metadata"}}
@@ -127,7 +135,7 @@ _SHAPES: Final[Mapping[type, Shape]] = {
         fields=_file_fields,
         columns=_file_columns,
         flexible="NAME",
-        spare=("EXPIRES",),
+        spare=("EXPIRES", "CREATED", "PURPOSE"),
         details=_file_details,
     ),
     OpenAIFileDeleted: Shape(fields=lambda deleted: [deleted.id, "deleted"], columns=lambda _: {}),
@@ -135,7 +143,8 @@ _SHAPES: Final[Mapping[type, Shape]] = {
         fields=_batch_fields,
         columns=_batch_columns,
         flexible="STATUS",
-        spare=("CREATED", "ENDPOINT"),
+        spare=("ENDPOINT", "CREATED", "FAILED"),
+        short={"DONE": _share},
         details=_batch_details,
     ),
 }
@@ -143,7 +152,7 @@ _SHAPES: Final[Mapping[type, Shape]] = {
 
 def human_size(size: float | None) -> str:
     """
-    Return *size* in bytes as people say it; a KB has 1,024 bytes, as in the limits of providers.
+    Return *size* in bytes as people say it; a KiB has 1,024 bytes.
     """
     if size is None:
         return "?"

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rich.cells import cell_len
@@ -16,18 +15,27 @@ from rich.console import Console, OverflowMethod
 from rich.table import Table
 from rich.text import Text
 
+from aikit.cli.output.messages import columns_of
 from aikit.cli.safety import in_encoding
 
 GAP: Final = 2
-NAME_MIN: Final = 8
+NAME_MIN: Final = 12
 _ANY: Final = 25
-_RIGHT: Final = frozenset(("SIZE", "DONE", "FAILED", "REQUESTS", "INPUT", "CACHED", "OUTPUT", "REASONING", "COST"))
+_RIGHT: Final = frozenset(
+    ("SIZE", "FILES", "DONE", "FAILED", "REQUESTS", "INPUT", "CACHED", "OUTPUT", "REASONING", "COST")
+)
 _TAIL: Final = re.compile(r"\A(?:\s|m[\d;]*\[\x1b)+")  # of a line read backwards, which takes linear time
 """Blanks at the end of a line, painted or not; how many there are differs between versions of rich."""
 
 
 def table_text(
-    titles: Sequence[str], rows: Sequence[Sequence[str]], *, flexible: str, spare: tuple[str, ...], has_color: bool
+    titles: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    flexible: str,
+    spare: tuple[str, ...],
+    has_color: bool,
+    short: Mapping[str, Sequence[str]] | None = None,
 ) -> list[str]:
     """
     Return the lines of a table as wide as the terminal; ids stay whole.
@@ -39,20 +47,47 @@ def table_text(
 
         flexible: Title of the column that is cut when the table is too wide.
 
-        spare: Titles of the last columns that may be left out before that.
+        spare: Titles of the columns that are left out, one after the other, where that would cut it too short.
 
         has_color: Whether to use colors.
+
+        short: Title → shorter cells of that column, which are taken when all that is spare is left out.
     """
-    width = shutil.get_terminal_size().columns
-    rows = [[in_encoding(cell, sys.stdout.encoding) for cell in row] for row in rows]
-    widths = [max(cell_len(cell) for cell in cells) for cells in zip(titles, *rows, strict=True)]
-    while titles[-1] in spare and sum(widths) + GAP * (len(widths) - 1) > width:
-        titles, rows = titles[:-1], [row[:-1] for row in rows]
-        widths.pop()
-    place = titles.index(flexible)
-    others = sum(widths) - widths[place] + GAP * (len(titles) - 1)
-    widths[place] = max(NAME_MIN, min(widths[place], width - others))
-    return _drawn(titles, rows, widths, has_color=has_color)
+    columns = {
+        title: [in_encoding(cell, sys.stdout.encoding) for cell in cells]
+        for title, *cells in zip(titles, *rows, strict=True)
+    }
+    widths = {title: _wide(title, cells) for title, cells in columns.items()}
+    for title in spare:
+        if _excess({**widths, flexible: min(widths[flexible], NAME_MIN)}) > 0:
+            widths.pop(title, None)
+    for title, shorter in (short or {}).items() if _excess(widths) > 0 else ():
+        columns[title], widths[title] = list(shorter), _wide(title, shorter)
+    while (excess := _excess(widths)) > 0 and (cut := _widest(widths, flexible)):
+        widths[cut] -= min(excess, widths[cut] - NAME_MIN)
+    cells = [columns[title] for title in widths]
+    return _drawn(tuple(widths), list(zip(*cells, strict=True)), list(widths.values()), has_color=has_color)
+
+
+def _wide(title: str, cells: Sequence[str]) -> int:
+    return max(cell_len(cell) for cell in (title, *cells))
+
+
+def _excess(widths: Mapping[str, int]) -> int:
+    """
+    Return how many columns the table is too wide for the terminal.
+    """
+    return sum(widths.values()) + GAP * (len(widths) - 1) - columns_of(sys.stdout)
+
+
+def _widest(widths: Mapping[str, int], flexible: str) -> str | None:
+    """
+    Return the title of the column to be cut: *flexible*, then the widest one without ids; ``None`` when all are short.
+    """
+    if widths[flexible] > NAME_MIN:
+        return flexible
+    others = {title: width for title, width in widths.items() if title != "ID" and width > NAME_MIN}
+    return max(others, key=others.__getitem__, default=None)
 
 
 def overflow_in(encoding: str | None) -> OverflowMethod:

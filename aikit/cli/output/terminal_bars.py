@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import attrs
 from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
@@ -19,16 +19,18 @@ from rich.text import Text
 
 from aikit.cli.inputs import STDIN_NAME
 from aikit.cli.output.formats import counted, human_size
-from aikit.cli.output.terminal import GAP, NAME_MIN, console_on, overflow_in
+from aikit.cli.output.terminal import console_on, overflow_in
 from aikit.cli.safety import in_encoding, safe
 from aikit.types.batches import OpenAIBatchProgress
 from aikit.types.bulk_files import OpenAIFileHousekeepingProgress, OpenAIFileManyProgress, OpenAIFileUnderWay
 from aikit.types.progress import Progress
 
-_NAME_MAX: Final = 24
-_AMOUNT_MIN: Final = 17  # "9.9 KB of 9.9 MB", and more
-_ROOMY: Final = 72  # columns: for a name, a bar, how much, how fast and how long still
-_NARROW: Final = 48  # for the first three
+_NAME_LEAST: Final = 16  # columns: of a name, while something else could be left out
+_BAR_LEAST: Final = 10
+_AMOUNT: Final = len("1023 KiB of 1023 MiB")
+_COUNT: Final = len("50,000 of 50,000")
+_RATE: Final = len("1023 KiB/s")
+_TIME: Final = len("0:00:00")
 _FILES_SHOWN: Final = 8
 
 
@@ -37,11 +39,10 @@ class _Words(ProgressColumn):
     A column with the text that *words* returns for a bar.
     """
 
-    # DownloadColumn and TransferSpeedColumn of rich say MiB, and MB of 1,000,000 bytes; the rest of the command line
-    # says MB of 1,048,576 bytes, as providers do. MofNCompleteColumn writes 50000, where we write 50,000.
+    # DownloadColumn of rich says 9.0/9.9 MiB, and MofNCompleteColumn 50000, where we write 50,000.
 
-    def __init__(self, words: Callable[[Task], str], *, min_width: int | None = None) -> None:
-        super().__init__(table_column=Column(no_wrap=True, min_width=min_width))
+    def __init__(self, words: Callable[[Task], str], room: int) -> None:
+        super().__init__(table_column=Column(no_wrap=True, min_width=room))
         self._words = words
 
     def render(self, task: Task) -> Text:
@@ -64,57 +65,74 @@ def _rate(task: Task) -> str:
     return f"{human_size(speed)}/s" if speed else ""
 
 
-class _FittingBars(RichProgress):
+class FittingBars(RichProgress):
     """
-    Bars that on a narrow terminal drop whole columns, instead of cutting all of them.
+    Bars on stderr that on a narrow terminal drop whole columns, instead of cutting all of them.
+
+    Args:
+        columns: What stands behind a name and its bar → how wide it gets; the last go first, and then the bar.
+
+        has_color: Whether they have colors.
+
+        keeps: Whether finished bars stay.
     """
 
-    def __init__(self, name_column: Column, *columns: ProgressColumn, **more: Any) -> None:
-        self._name_column = name_column
-        super().__init__(TextColumn("{task.description}", markup=False, table_column=name_column), *columns, **more)
+    def __init__(self, columns: Mapping[ProgressColumn, int], *, has_color: bool, keeps: bool = False) -> None:
+        self._terminal = console_on(sys.stderr, has_color=has_color)
+        self._rooms = (_BAR_LEAST, *columns.values())
+        self._name_column = Column(no_wrap=True, overflow=overflow_in(sys.stderr.encoding))
+        name = TextColumn("{task.description}", markup=False, table_column=self._name_column)
+        super().__init__(
+            name,
+            BarColumn(
+                bar_width=None,
+                style="dim",
+                complete_style="cyan",
+                finished_style="green",
+                table_column=Column(min_width=_BAR_LEAST),
+            ),
+            *columns,
+            console=self._terminal,
+            transient=not keeps,
+            redirect_stdout=False,  # data may go to a pipe while bars are on the terminal
+            expand=True,
+        )
 
     def make_tasks_table(self, tasks: Iterable[Task]) -> Table:
         """
-        Return the table: under 72 columns without speed and time, under 48 without bars.
+        Return the table; its names are as long as the columns beside them allow.
         """
-        everything = self.columns
-        width = self.console.width if hasattr(self, "live") else _ROOMY  # called when they are made, too
-        if width < _ROOMY:
-            name, bar, amount = everything[:3]
-            self.columns = (name, bar, amount) if width >= _NARROW else (name, amount)
-        self._name_column.max_width = max(NAME_MIN, min(_NAME_MAX, width - _AMOUNT_MIN - 2 * GAP))
+        everything, rooms = self.columns, list(self._rooms)
+        width = max(1, self._terminal.width - len("^C"))  # a terminal that shows it there would begin another line
+        while len(rooms) > 2 and _NAME_LEAST + sum(rooms) + len(rooms) > width:
+            rooms.pop()
+        if _NAME_LEAST + sum(rooms) + len(rooms) > width:
+            rooms.pop(0)
+            self.columns = (everything[0], everything[2])
+        else:
+            self.columns = everything[: len(rooms) + 1]
+        self._name_column.max_width = max(1, width - sum(rooms) - len(rooms))
         try:
             table = super().make_tasks_table(tasks)
         finally:
             self.columns = everything
-        table.width = max(1, width - len("^C"))  # a terminal that shows it there would begin another line
+        table.width = width
         return table
 
 
 def file_bars(*, has_color: bool, keeps: bool = False) -> RichProgress:
     """
-    Return bars on stderr that show bytes; *keeps* leaves the finished ones.
+    Return bars that show bytes; *keeps* leaves the finished ones.
     """
-    return _FittingBars(
-        Column(no_wrap=True, max_width=_NAME_MAX, overflow=overflow_in(sys.stderr.encoding)),
-        _bar(),
-        _Words(_amount, min_width=_AMOUNT_MIN),
-        _Words(_rate),
-        _time(),
-        **_on_stderr(has_color=has_color, keeps=keeps),
-    )
+    columns = {_Words(_amount, _AMOUNT): _AMOUNT, _Words(_rate, _RATE): _RATE, _time(): _TIME}
+    return FittingBars(columns, has_color=has_color, keeps=keeps)
 
 
 def count_bars(*, has_color: bool, keeps: bool = False) -> RichProgress:
     """
-    Return bars on stderr that show how many of how many; *keeps* leaves the finished ones.
+    Return bars that show how many of how many; *keeps* leaves the finished ones.
     """
-    name = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=32))
-    return RichProgress(name, _bar(), _Words(_count), _time(), **_on_stderr(has_color=has_color, keeps=keeps))
-
-
-def _bar() -> ProgressColumn:
-    return BarColumn(bar_width=None, style="dim", complete_style="cyan", finished_style="green")
+    return FittingBars({_Words(_count, 0): _COUNT, _time(): _TIME}, has_color=has_color, keeps=keeps)
 
 
 def _time() -> ProgressColumn:
@@ -122,12 +140,6 @@ def _time() -> ProgressColumn:
     Return the column of the time that is left, and, of a finished bar, of the time it took.
     """
     return TimeRemainingColumn(compact=True, elapsed_when_finished=True, table_column=Column(no_wrap=True))
-
-
-def _on_stderr(*, has_color: bool, keeps: bool) -> dict[str, Any]:
-    # redirect_stdout: data may go to a pipe while bars are on the terminal
-    console = console_on(sys.stderr, has_color=has_color)
-    return {"console": console, "transient": not keeps, "redirect_stdout": False, "expand": True}
 
 
 @attrs.define(eq=False)

@@ -96,7 +96,7 @@ class Fields:
             self._size_bytes += len(piece)
             if self._size_bytes > BODY_MAX_BYTES:
                 raise request_refused(
-                    413, "The fields of the form are larger than 1 MB together.", "request_too_large", self._name
+                    413, "The fields of the form are larger than 1 MiB together.", "request_too_large", self._name
                 )
             self._text += piece
             return

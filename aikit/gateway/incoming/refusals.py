@@ -26,7 +26,7 @@ def body_too_large(most: int) -> OpenAIError:
     """
     Return the error of a body with more than *most* bytes.
     """
-    message = f"The body of the request is larger than {_mib(most)} MB, the limit of this gateway; send less at once."
+    message = f"The body of the request is larger than {_mib(most)} MiB, the limit of this gateway; send less at once."
     return request_refused(413, message, "request_too_large")
 
 

@@ -63,7 +63,7 @@ class UploadsAPI:
 
             purpose: What the provider may do with it, for example ``"fine-tune"``.
 
-            size_bytes: Exact size of all parts together, up to 8 GB.
+            size_bytes: Exact size of all parts together, up to 8 GiB.
 
             parameters: *expires_after* of the file, *mime_type* of the content.
 
@@ -107,7 +107,7 @@ class UploadsAPI:
         Args:
             upload_id: The upload.
 
-            data: Up to 64 MB: bytes, a path, or a binary stream, which is read from where it stands to its end.
+            data: Up to 64 MiB: bytes, a path, or a binary stream, which is read from where it stands to its end.
 
             parameters: Options of this call.
 

@@ -41,12 +41,12 @@ def test_safe_json_says_the_same(value: dict[str, str], ascii_only: bool) -> Non
         (0, "0 bytes"),
         (1, "1 byte"),
         (1023, "1023 bytes"),
-        (1024, "1.0 KB"),
-        (10 * 1024, "10 KB"),
-        (1024**2 - 1, "1.0 MB"),
-        (512 * 1024**2, "512 MB"),
-        (3 * 1024**4, "3.0 TB"),
-        (5000 * 1024**4, "5000 TB"),
+        (1024, "1.0 KiB"),
+        (10 * 1024, "10 KiB"),
+        (1024**2 - 1, "1.0 MiB"),
+        (512 * 1024**2, "512 MiB"),
+        (3 * 1024**4, "3.0 TiB"),
+        (5000 * 1024**4, "5000 TiB"),
     ],
 )
 def test_sizes_read_as_people_say_them(size: int | None, words: str) -> None:
