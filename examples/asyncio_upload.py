@@ -21,17 +21,17 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as home, OpenAIClient(provider="local", home=home) as client:
         results = await asyncio.gather(*(upload(client, name) for name in NOTES))
         for result in results:
-            print(f"stored {result.file.filename}" if result.file else f"not stored: {result.errors[0]}")
+            print(f"stored {result.unwrap().filename}" if result else f"not stored: {result.errors[0]}")
 
-        listed = await client.files.list({"background": True, "order": "asc"})
-        print(f"{len(listed.files)} files, {sum(file.bytes or 0 for file in listed.files)} bytes")
+        listed = await client.files.list(background=True, order="asc")
+        print(f"{len(listed)} files, {sum(file.bytes or 0 for file in listed)} bytes")
 
 
 async def upload(client: OpenAIClient, name: str) -> OpenAIFileResult:
     """
     Upload one note.
     """
-    return await client.files.create(NOTES[name], "assistants", {"filename": name, "background": True})
+    return await client.files.create(NOTES[name], "assistants", filename=name, background=True)
 
 
 if __name__ == "__main__":

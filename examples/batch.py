@@ -30,22 +30,16 @@ def main() -> None:
         written = jsonl.write(path, lines())
         print(f"written   {written.lines} lines, {written.bytes} bytes")
 
-        stored = client.files.create(path, "batch")
-        if stored.file is None:
-            raise SystemExit(f"not stored: {stored.errors[0]}")
-        created = client.batches.create(stored.file.id, "/v1/chat/completions", {"max_cost": 0.01})
-        if created.batch is None:
-            raise SystemExit(f"not created: {created.errors[0]}")
-        batch_id = created.batch.id
-        client.batches.wait(batch_id, {"poll_interval": 0.1, "on_progress": show}).throw()
+        file = client.files.create(path, "batch").unwrap()
+        batch = client.batches.create(file.id, "/v1/chat/completions", max_cost=0.01).unwrap()
+        client.batches.wait(batch.id, poll_interval=0.1, on_progress=show).throw()
 
-        with client.batches.results(batch_id).throw() as results:
+        with client.batches.results(batch.id).unwrap() as results:
             for row in results:
                 print(f"{row.status:<9} {row.custom_id}: {row.text or row.error}")
 
-        cost = client.batches.cost(batch_id).cost
-        if cost is not None:
-            print(f"cost      ${cost.total:.6f}, {cost.usage.input_tokens} tokens in, {cost.usage.output_tokens} out")
+        cost = client.batches.cost(batch.id).unwrap()
+        print(f"cost      ${cost.total:.6f}, {cost.usage.input_tokens} tokens in, {cost.usage.output_tokens} out")
 
 
 def lines() -> Iterator[dict[str, Any]]:

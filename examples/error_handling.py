@@ -40,7 +40,7 @@ def main() -> None:
 
         print("Whoever prefers exceptions asks for them:")
         try:
-            client.files.delete("file-that-is-not-there", {"throw": True})
+            client.files.delete("file-that-is-not-there").unwrap()
         except OpenAIError as error:
             print(f"  OpenAIError: {error}")
 

@@ -22,7 +22,7 @@ def main() -> None:
     atexit.register(home.cleanup)  # runs after the last callback
 
     client = OpenAIClient(provider="local", home=home.name)
-    client.files.create(CONTENT, "user_data", {"filename": "zeros.bin", "on_response": stored, "on_error": failed})
+    client.files.create(CONTENT, "user_data", filename="zeros.bin", on_response=stored, on_error=failed)
     print("the script is at its end", flush=True)
 
 
@@ -30,8 +30,8 @@ def stored(result: OpenAIFileResult) -> None:
     """
     Say what became of the upload.
     """
-    if result.file is not None:
-        print(f"stored {result.file.filename}, {result.file.bytes:,} bytes")
+    file = result.unwrap()
+    print(f"stored {file.filename}, {file.bytes:,} bytes")
 
 
 def failed(result: OpenAIFileResult) -> None:

@@ -32,13 +32,12 @@ def run(client: OpenAIClient) -> None:
     """
     print(client)
     stored = client.files.create(b'{"item": {"answer": 42}}\n', "evals")
-    if stored.file is None:
+    if not stored:
         raise SystemExit("\n".join(f"{error.code}: {error}" for error in stored.errors))
 
-    known = client.files.wait(stored.file.id).throw().file
-    if known is not None:
-        print(f"{known.filename}: {known.bytes} bytes, {known.status}, request {stored.headers.get('x-request-id')}")
-    print(f"deleted: {client.files.delete(stored.file.id).success}")
+    known = client.files.wait(stored.unwrap().id).unwrap()
+    print(f"{known.filename}: {known.bytes} bytes, {known.status}, request {stored.headers.get('x-request-id')}")
+    print(f"deleted: {client.files.delete(known.id).success}")
 
 
 if __name__ == "__main__":

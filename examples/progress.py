@@ -23,10 +23,8 @@ def main() -> None:
         with path.open("wb") as file:
             file.truncate(SIZE)
 
-        stored = client.files.create(path, "vision", {"on_progress": show})
-        if stored.file is None:
-            raise SystemExit(f"not stored: {stored.errors[0]}")
-        saved = client.files.download(stored.file.id, path.with_name("copy.png"), {"on_progress": show})
+        stored = client.files.create(path, "vision", on_progress=show).unwrap()
+        saved = client.files.download(stored.id, path.with_name("copy.png"), on_progress=show)
         print(f"{saved.bytes_written:,} bytes there and back")
 
 

@@ -24,22 +24,22 @@ def main() -> None:
         path.write_text("".join(map(line, QUESTIONS)), "utf-8")
 
         stored = client.files.create(path, "batch")
-        if stored.file is None:
+        if not stored:
             raise SystemExit(f"not stored: {stored.errors[0]}")
-        file_id = stored.file.id
-        print(f"stored   {stored.file.filename}, {stored.file.bytes} bytes, for {stored.file.purpose}")
+        file = stored.unwrap()
+        print(f"stored   {file.filename}, {file.bytes} bytes, for {file.purpose}")
 
-        names = [file.filename for file in client.files.list({"purpose": "batch"}).files]
+        names = [listed.filename for listed in client.files.list(purpose="batch")]
         print(f"listed   {', '.join(names)}")
 
-        content = client.files.content(file_id).content
+        content = client.files.content(file.id).unwrap()
         print(f"fetched  {len(content)} bytes, the same as on disk: {content == path.read_bytes()}")
 
-        saved = client.files.download(file_id, Path(home) / "copy.jsonl")
-        print(f"saved    {saved.path and saved.path.name}, {saved.bytes_written} bytes")
+        saved = client.files.download(file.id, Path(home) / "copy.jsonl")
+        print(f"saved    {saved.unwrap().name}, {saved.bytes_written} bytes")
 
-        print(f"deleted  {client.files.delete(file_id).success}")
-        print(f"left     {len(client.files.list().files)} files")
+        print(f"deleted  {client.files.delete(file.id).success}")
+        print(f"left     {len(client.files.list())} files")
 
 
 def line(question: str) -> str:
