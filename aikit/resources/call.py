@@ -4,6 +4,8 @@ How a call is made: an operation becomes a flow, a task runs the flow, and its o
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -29,6 +31,8 @@ from aikit.types.errors import CancelledError
 if TYPE_CHECKING:
     from aikit.providers import Provider
     from aikit.resources.session import Session
+
+log: Final = logging.getLogger("aikit")
 
 R = TypeVar("R", bound=OpenAIResult[Any])
 _CALLBACKS: Final = ("on_response", "on_error", "on_terminate", "on_progress")
@@ -87,11 +91,29 @@ def start(
             state.handle = task
             session.scheduler.submit(task)
             return result
+        _tell_if_loop_is_blocked(session, result)
         session.run_here(task)
     except BaseException:
         call.let_go()
         raise
     return result.throw() if parameters.throw else result
+
+
+def _tell_if_loop_is_blocked(session: Session, result: OpenAIResult[Any]) -> None:
+    """
+    Log, once for each client, that a call in this thread blocks the event loop that runs here; not in a notebook.
+    """
+    events = sys.modules.get("asyncio.events")  # a program that has not loaded it has no loop
+    if events is None or session.has_told_of_loop or "ipykernel" in sys.modules:
+        return
+    if events._get_running_loop() is None:  # noqa: SLF001  documented; the other one raises where there is none
+        return
+    session.has_told_of_loop = True
+    message = (
+        "the call that gives this %s blocks the event loop of its thread until it is over; write "
+        "await client.….…(…, background=True), or give it a callback (said once for each client)"
+    )
+    log.warning(message, type(result).__name__)
 
 
 def retry_policy(defaults: OpenAIParameters, parameters: OpenAIParameters) -> RetryPolicy:

@@ -237,6 +237,7 @@ class Session:
         self._lock = threading.Lock()
         self._scheduler: Scheduler | None = None
         self._is_closed = self._is_cancelled = False
+        self.has_told_of_loop = False  # that a call blocks it; twice, where two threads ask at once, does no harm
         self._inline: weakref.WeakSet[Task] = weakref.WeakSet()  # those that wait for their reader are his
         self._recorder: BillingRecorder | None = None
         self._journal: Journal | None = None
