@@ -38,6 +38,9 @@ _paths: Final = click.argument("paths", metavar="PATH...", nargs=-1, required=Tr
 _ids: Final = click.argument("file_ids", metavar="ID...", nargs=-1, required=True)
 _purpose: Final = click.option("-p", "--purpose", type=Purpose(), required=True, help="What the files are for.")
 _filename: Final = click.option("--filename", metavar="NAME", help="Upload under this name; one file only.")
+_recursive: Final = click.option(
+    "-r", "--recursive/--no-recursive", default=True, help="Enter the folders of a folder, too (the default)."
+)
 _follow_links: Final = click.option("--follow-links", is_flag=True, help="Follow links that lead out of a folder.")
 
 _ON_DEMAND: Final = {name: f"aikit.cli.files_prune:{name}" for name in ("usage", "prune")}
@@ -64,7 +67,7 @@ def files() -> None:
 @click.option(
     "--rate", type=click.IntRange(1, MAX_RATE), metavar="N", help="Files a minute; else the provider's limit."
 )
-@click.option("-r", "--recursive", is_flag=True, help="Include the files in subfolders.")
+@_recursive
 @_follow_links
 @click.option(
     "--skip-identical", is_flag=True, help="Skip files that are stored already, with the same name and content."
@@ -79,9 +82,8 @@ def create(paths: Sequence[str], purpose: str, workers: int, **asked: Any) -> in
     """
     Upload files, and print the stored files.
 
-    PATH is a file, a folder (its own files, sorted; not hidden ones, nor those in subfolders unless -r is given, nor
-    links out of it) or - for standard input. Each file is checked before its first byte is sent; one that fails does
-    not stop the others.
+    PATH is a file, a folder (its files and those of its folders, sorted; no hidden ones, nor links out of it) or - for
+    standard input. Each file is checked before its first byte is sent; one that fails does not stop the others.
     """
     settings = settings_of_context()
     with usage_errors():
@@ -175,8 +177,9 @@ def content(file_id: str, path: str | None, *, force: bool) -> int:
 @_paths
 @_purpose
 @_filename
+@_recursive
 @_follow_links
-def check(paths: Sequence[str], purpose: str, filename: str | None, *, follow_links: bool) -> int:
+def check(paths: Sequence[str], purpose: str, filename: str | None, *, recursive: bool, follow_links: bool) -> int:
     """
     Check files without sending anything.
 
@@ -186,7 +189,7 @@ def check(paths: Sequence[str], purpose: str, filename: str | None, *, follow_li
     settings = settings_of_context()
     output = Output(settings)
     links = Links(follow_links)
-    inputs = inputs_of(paths, filename=filename, purpose=purpose, links=links)
+    inputs = inputs_of(paths, filename=filename, purpose=purpose, recursive=recursive, links=links)
     with settings.connected() as client:
         checked: list[Checked] = check_inputs(inputs, purpose, client.provider, output)
     code = print_checked(checked, output, is_many=is_many(paths))

@@ -101,9 +101,11 @@ class Input:
     error: OpenAIError | None = None
 
 
-def inputs_of(paths: Sequence[str], *, filename: str | None, purpose: str, links: Links | None = None) -> list[Input]:
+def inputs_of(
+    paths: Sequence[str], *, filename: str | None, purpose: str, recursive: bool = True, links: Links | None = None
+) -> list[Input]:
     """
-    Return the files that *paths* name; of a folder its own files, sorted, as uploads take them.
+    Return the files that *paths* name, those of a folder sorted, as uploads take them.
 
     Args:
         paths: Files, folders, and at most one ``-``, which is read to its end into a temporary file.
@@ -112,6 +114,8 @@ def inputs_of(paths: Sequence[str], *, filename: str | None, purpose: str, links
 
         purpose: Decides the name of a file that has none.
 
+        recursive: Whether to enter the folders of a folder.
+
         links: Says whether links out of a folder are followed.
 
     Raises:
@@ -119,7 +123,7 @@ def inputs_of(paths: Sequence[str], *, filename: str | None, purpose: str, links
     """
     if paths.count(STDIN) > 1:
         raise click.UsageError("- (standard input) can be read only once")
-    found = [one for path in paths for one in _expand(path, links)]
+    found = [one for path in paths for one in _expand(path, links, recursive=recursive)]
     if filename is not None and len(found) > 1:
         raise click.UsageError(f"--filename names one file, but there are {len(found)}")
     with usage_errors():
@@ -151,13 +155,13 @@ def is_many(paths: Sequence[str]) -> bool:
     return len(paths) > 1 or is_folder(paths[0])
 
 
-def _expand(path: str, links: Links | None) -> Iterator[Input]:
+def _expand(path: str, links: Links | None, *, recursive: bool) -> Iterator[Input]:
     if path == STDIN:
         yield _spool_stdin()
     elif not path or not is_folder(path):
         yield Input(name=path, file=path, size_bytes=size_of(path))
     else:
-        for found in walk(path, recursive=False, links=links):
+        for found in walk(path, recursive=recursive, links=links):
             yield Input(name=found.path or path, file=found.file, size_bytes=size_of(found.file), error=found.error)
 
 

@@ -42,21 +42,27 @@ class FoundFile:
 @attrs.define
 class Links:
     """
-    Links in folders that lead outside of them: whether they are followed, and how many were not.
+    Links in folders that lead outside of them: whether they are followed, and what of a folder was left out.
 
     Attributes:
         follow: Whether files and folders behind them are found, each folder once.
 
         left_out: Those that were met and not followed.
+
+        not_entered: How many folders were met and not searched, because only a folder's own files were asked for.
     """
 
     follow: bool = False
     left_out: int = 0
+    not_entered: int = 0
 
     def tell(self, note: Callable[[str], object]) -> None:
         """
-        Call *note* with a remark for the user, if links were left out.
+        Call *note* with a remark for the user, if links or folders were left out.
         """
+        if self.not_entered:
+            count = "1 folder was" if self.not_entered == 1 else f"{self.not_entered:,} folders were"
+            note(f"{count} not entered, as recursive=False asks (--no-recursive on the command line)")
         if self.left_out:
             count = "1 link" if self.left_out == 1 else f"{self.left_out:,} links"
             note(f"{count} out of a folder left out; follow_links=True (--follow-links on the command line) takes them")
@@ -214,6 +220,8 @@ class _Walk:
                 yield entry
             elif self.recursive:
                 open_folders.append(self._entries(entry))
+            else:
+                self.links.not_entered += 1
 
     def _entries(self, folder: str) -> Iterator[FoundFile | str]:
         """

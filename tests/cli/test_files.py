@@ -99,16 +99,32 @@ def test_unvalidated_file_is_refused_by_the_provider(aikit: Here, tmp_path: Path
     assert "request id req_" in ran.err
 
 
-def test_folder_stands_for_its_own_files_in_order(aikit: Here, tmp_path: Path) -> None:
+def test_folder_stands_for_its_files_in_order(aikit: Here, tmp_path: Path) -> None:
     """
-    Of a folder its files are sent, sorted; hidden files and those of inner folders are not.
+    Of a folder its files are sent, sorted, and those of inner folders, as the library does; hidden files are not.
     """
     folder = tmp_path / "folder"
     (folder / "inner").mkdir(parents=True)
     for name in ("b.txt", "a.txt", ".hidden.txt", "inner/c.txt"):
         (folder / name).write_text(name)
     ran = aikit("files", "create", folder, "-p", "user_data")
-    assert [fields[1] for fields in ran.fields] == ["a.txt", "b.txt"]
+    assert [fields[1] for fields in ran.fields] == ["a.txt", "b.txt", "c.txt"]
+    assert aikit("files", "check", folder, "-p", "user_data").err.startswith("3 files checked")
+
+
+@pytest.mark.parametrize("command", ["create", "check"])
+def test_folders_that_are_not_entered_are_counted(aikit: Here, tmp_path: Path, command: str) -> None:
+    """
+    With --no-recursive only a folder's own files are taken, and what is left out is told.
+    """
+    folder = tmp_path / "folder"
+    for name in ("a.txt", "inner/c.txt", "other/d.txt", "other/deep/e.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    told = aikit("files", command, folder, "-p", "user_data", "--no-recursive").err
+    assert told.startswith("1 file ")
+    assert "2 folders were not entered" in told
+    assert "not entered" not in aikit("files", command, folder, "-p", "user_data").err
 
 
 def test_links_out_of_a_folder_are_left_out_and_counted(aikit: Here, tmp_path: Path) -> None:
