@@ -234,7 +234,7 @@ class FileManager:
                 self.list.tell(file.id, f"not deleted: {result.errors[0]}")
             self.deletions.ended()
 
-        self.client.files.delete(file.id, **{**options, "on_terminate": deleted})
+        self.client.files.delete(file.id, **options, on_terminate=deleted)
 
     def cancel(self) -> None:
         """

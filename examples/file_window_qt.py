@@ -245,7 +245,7 @@ class FileWindow:
                 self.list.known.tell(file.id, f"not deleted: {result.errors[0]}")
             self.deletions.ended()
 
-        self.client.files.delete(file.id, **{**options, "on_terminate": deleted})
+        self.client.files.delete(file.id, **options, on_terminate=deleted)
 
     def cancel(self) -> None:
         """

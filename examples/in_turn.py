@@ -104,7 +104,7 @@ class Transfers:
     def add(
         self,
         name: str,
-        call: Callable[[dict[str, Any]], Any],
+        call: Callable[..., Any],
         options: dict[str, Any],
         then: Callable[[Any], object] = lambda _: None,
     ) -> None:
@@ -183,7 +183,7 @@ class Transfer:
     line: Line
 
     def __init__(
-        self, all_of_them: Transfers, name: str, call: Callable[[dict[str, Any]], Any], then: Callable[[Any], object]
+        self, all_of_them: Transfers, name: str, call: Callable[..., Any], then: Callable[[Any], object]
     ) -> None:
         self.all, self.name, self.call, self.then = all_of_them, name, call, then
         self.running: Any = None
@@ -200,7 +200,7 @@ class Transfer:
         Make the call; what is wrong with its arguments is told in the line as well.
         """
         try:
-            self.running = self.call({**options, "on_progress": self.show, "on_terminate": self.end})
+            self.running = self.call(**options, on_progress=self.show, on_terminate=self.end)
         except (TypeError, ValueError) as error:
             self.all.ended(self, str(error))
 

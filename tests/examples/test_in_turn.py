@@ -90,7 +90,7 @@ class Window:
         """
         self.said = text
 
-    def call(self, options: dict[str, Any]) -> OpenAIFileResult:
+    def call(self, **options: Any) -> OpenAIFileResult:
         """
         Begin a call that goes on until the test ends it.
         """
@@ -98,7 +98,7 @@ class Window:
         return OpenAIFileResult()
 
 
-def refuse(_: dict[str, Any]) -> None:
+def refuse(**_: Any) -> None:
     """Be a call with a wrong argument."""
     raise ValueError("no")
 
