@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # what commands are loaded from by name: programs that freeze
     from aikit.cli.batches import batches  # noqa: F401
     from aikit.cli.batches_results import results  # noqa: F401
     from aikit.cli.demo import demo  # noqa: F401
+    from aikit.cli.docs import docs  # noqa: F401
     from aikit.cli.doctor import doctor  # noqa: F401
     from aikit.cli.files import files  # noqa: F401
     from aikit.cli.files_prune import prune  # noqa: F401
@@ -61,6 +62,7 @@ _COMMANDS: Final = {
     "providers": "aikit.cli.providers:providers",
     "doctor": "aikit.cli.doctor:doctor",
     "gateway": "aikit.cli.gateway:gateway",
+    "docs": "aikit.cli.docs:docs",
     "completion": "aikit.cli.app:completion",
 }
 PROGRAM: Final = "aikit"

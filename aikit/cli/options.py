@@ -27,6 +27,7 @@ from aikit.validation.limits import limits_for
 
 _GRACE_S: Final = 1.0
 _DURATION: Final = re.compile(r"(\d+)\s*([smhdw]?)")
+_RATE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)(i?b)?(?:/s)?")
 _UNIT_S: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604_800}
 
 
@@ -42,6 +43,7 @@ class Settings:
     home: Path | None = None
     timeout: float | None = None
     max_retries: int | None = None
+    bandwidth: float | None = None
     quiet: bool = False
     json: bool = False
     no_color: bool = False
@@ -62,8 +64,8 @@ class Settings:
         Raises:
             click.UsageError: The settings do not fit each other.
         """
-        named = {"timeout": self.timeout, "max_retries": self.max_retries}
-        given: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+        named = ("timeout", "max_retries", "bandwidth")
+        given: dict[str, Any] = {name: value for name in named if (value := getattr(self, name)) is not None}
         with usage_errors():
             return OpenAIClient(
                 self.api_key,
@@ -95,7 +97,8 @@ class Settings:
         """
         Return a command line with *words* for the same provider; it never contains the API key, and is one line.
         """
-        given = {"--provider": self.provider, "--base-url": self.base_url, "--home": self.home}
+        given: dict[str, object] = {"--provider": self.provider, "--base-url": self.base_url, "--home": self.home}
+        given["--bandwidth"] = self.bandwidth and int(self.bandwidth)
         shared = [part for name, value in given.items() if value is not None for part in (name, str(value))]
         return safe(shlex.join(["aikit", *words, *shared]))
 
@@ -234,6 +237,24 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since clic
         return seconds
 
 
+class Rate(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    """
+    Bytes a second: a number, or one with a unit: 500K and 2M are KiB and MiB, 2MB is two million bytes.
+    """
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """
+        Return *value* in bytes a second.
+        """
+        found = _RATE.fullmatch(str(value).strip().lower())
+        if found is None:
+            self.fail(f"{value!r} is no rate; write bytes a second (500000), or a number with K, M or G", param, ctx)
+        base = 1000.0 if found[3] == "b" else 1024.0
+        return float(float(found[1]) * base ** " kmg".index(found[2] or " "))
+
+
 class Dollars(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
     """
     An amount of money, 0 or more: 12.50.
@@ -288,6 +309,7 @@ _SHARED: Final = (
         help="Silence that ends a try.",
     ),
     _option("--max-retries", type=click.IntRange(min=0), metavar="N", help="Tries after the first."),
+    _option("--bandwidth", type=Rate(), metavar="RATE", help="Bytes a second, up and down each: 500K, 2M."),
     _option("--json", is_flag=True, help="Print JSON, also for errors."),
     _option("-q", "--quiet", is_flag=True, help="Print bare ids and errors only."),
     _option("--no-color", is_flag=True, help="Print without colors; NO_COLOR does the same."),

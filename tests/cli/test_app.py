@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from aikit.cli.app import app
-from aikit.cli.options import Settings
+from aikit.cli.options import Rate, Settings
 from tests.cli.conftest import Here
 
 
@@ -269,6 +269,31 @@ def test_a_command_to_go_on_with_has_no_key() -> None:
     words = "aikit batches wait batch_1 --provider work --base-url http://127.0.0.1:9/v1 --home 'my home'"
     assert settings.command_line("batches", "wait", "batch_1") == words
     assert "sk-secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("said", "bytes_per_second"),
+    [("500000", 500_000), ("2K", 2048), ("1.5m", 1_572_864), ("2MiB/s", 2_097_152), ("2MB", 2_000_000), ("1 G", 2**30)],
+)
+def test_a_rate_has_a_unit(said: str, bytes_per_second: int) -> None:
+    """
+    K and KiB are 1,024 bytes, KB a thousand, as elsewhere in the world.
+    """
+    assert Rate().convert(said, None, None) == bytes_per_second
+
+
+def test_bandwidth_holds_a_command_back(aikit: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    It is an option of every command, and of the command that resumes; what is no rate or too little is wrong usage.
+    """
+    held: list[float] = []
+    monkeypatch.setattr("aikit.http.bandwidth.Bandwidth.wait", lambda self, *_: held.append(self.bytes_per_second))
+    (tmp_path / "a.txt").write_text("x" * 5000)
+    assert aikit("files", "create", "a.txt", "-p", "user_data", "--bandwidth", "2K").code == 0
+    assert set(held) == {2048}
+    assert Settings(bandwidth=2048.0).command_line("files", "list") == "aikit files list --bandwidth 2048"
+    for wrong in ("fast", "-1", "10", "1T"):
+        assert aikit("files", "list", "--bandwidth", wrong).code == 2
 
 
 def test_version_is_told(aikit: Here) -> None:

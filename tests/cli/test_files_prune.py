@@ -39,7 +39,7 @@ def test_usage_is_told_in_groups(aikit: Here, good: Path, tmp_path: Path) -> Non
     Off a terminal each sum is a line; --json is the whole.
     """
     aikit("files", "create", good, "-p", "batch")
-    aikit("files", "create", notes(tmp_path, 3), "-p", "user_data")
+    aikit("files", "create", notes(tmp_path, 2), "-p", "user_data")
     lines = {(fields[0], fields[1]): fields[2:] for fields in aikit("files", "usage").fields}
     assert lines["total", "all"][0] == "3"
     assert lines["purpose", "batch"][:2] == ["1", str(good.stat().st_size)]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rich.cells import cell_len
-from rich.console import Console, OverflowMethod
+from rich.console import Console, OverflowMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -105,11 +105,17 @@ def _drawn(
         table.add_column(title, width=cells, no_wrap=True, justify="right" if title in _RIGHT else "left")
     for row in rows:
         table.add_row(*(Text(cell, overflow=overflow_in(sys.stdout.encoding), no_wrap=True) for cell in row))
-    drawn = io.StringIO()
-    console = console_on(drawn, has_color=has_color, width=sum(widths) + GAP * len(widths))
-    console.print(table)
+    return drawn(table, sum(widths) + GAP * len(widths), has_color=has_color)
+
+
+def drawn(what: RenderableType, width: int, *, has_color: bool) -> list[str]:
+    """
+    Return the lines that rich draws of *what*, without blanks at their ends.
+    """
+    text = io.StringIO()
+    console_on(text, has_color=has_color, width=width).print(what)
     end = "\x1b[0m" if has_color else ""
-    return [_TAIL.sub("", line[::-1])[::-1] + end for line in drawn.getvalue().splitlines()]
+    return [_TAIL.sub("", line[::-1])[::-1] + end for line in text.getvalue().splitlines()]
 
 
 def console_on(stream: object, *, has_color: bool, width: int | None = None) -> Console:

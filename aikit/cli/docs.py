@@ -1,0 +1,122 @@
+"""
+``aikit docs``: the pages of the documentation that the package carries.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any, Final
+
+import click
+from click.shell_completion import CompletionItem
+
+from aikit.cli.options import Command, settings_of_context
+from aikit.cli.output import Exit, Output
+from aikit.cli.output.messages import columns_of, paragraphs
+from aikit.cli.safety import Styled, styled
+
+_INDEX: Final = "README"
+_ENTRY: Final = re.compile(r"^- (.+?): (.+)$", re.MULTILINE)
+_LINK: Final = re.compile(r"\[([^\]]+)\]\(([\w-]+)\.md(?:#[\w-]*)?\)")
+_CODE: Final = re.compile(r"^```[^\n]*\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
+_WIDEST: Final = 100
+
+
+class Topic(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    """
+    The name of a page.
+    """
+
+    name = "topic"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """
+        Return the name of the page.
+        """
+        pages = _pages()
+        topic = str(value).lower().removesuffix(".md").replace("_", "-").replace(" ", "-")
+        if topic not in pages:
+            near = difflib.get_close_matches(topic, pages, n=1) or [name for name in pages if topic and topic in name]
+            more = f"did you mean {near[0]!r}?" if near else "aikit docs lists all pages"
+            self.fail(f"there is no page {value!r}; {more}", param, ctx)
+        return topic
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002  click's signature
+        """
+        Return the pages whose names begin with *incomplete*.
+        """
+        return [CompletionItem(name) for name in _pages() if name.startswith(incomplete)]
+
+
+@click.command(cls=Command)
+@click.argument("topic", type=Topic(), required=False)
+def docs(topic: str | None) -> int:
+    """
+    Show a page of the documentation, or list the pages.
+
+    On a terminal a page is drawn, elsewhere it is printed as it stands, in Markdown.
+    """
+    output = Output(settings_of_context())
+    if topic is None:
+        _list(output)
+    elif output.settings.json:
+        output.document({"object": "page", "topic": topic, "text": _pages()[topic].read_text("utf-8")})
+    elif output.is_plain:
+        output.line(_pages()[topic].read_text("utf-8").rstrip("\n"))
+    else:
+        _draw(output, _pages()[topic].read_text("utf-8"))
+    return Exit.DONE
+
+
+def _pages() -> dict[str, Traversable]:
+    """
+    Return the pages by their topics.
+    """
+    found = {page.name.removesuffix(".md"): page for page in files("aikit").joinpath("docs").iterdir()}
+    return {name: found[name] for name in sorted(found) if found[name].name.endswith(".md") and name != _INDEX}
+
+
+def _topics() -> dict[str, str]:
+    """
+    Return what each page is about, in the order of the index, those that it does not name at the end.
+    """
+    index = files("aikit").joinpath("docs", f"{_INDEX}.md").read_text("utf-8")
+    told = {name: about for entry, about in _ENTRY.findall(index) for _, name in _LINK.findall(entry)}
+    pages = _pages()
+    return {name: about for name, about in told.items() if name in pages} | {
+        name: "" for name in pages if name not in told
+    }
+
+
+def _list(output: Output) -> None:
+    topics = {name: about.replace("`", "") for name, about in _topics().items()}
+    if output.settings.json:
+        pages = [{"object": "page", "topic": name, "about": about} for name, about in topics.items()]
+        output.document({"object": "list", "data": pages})
+    elif output.is_plain:
+        for name, about in topics.items():
+            output.line(name if output.settings.quiet else f"{name}\t{about}")
+    else:
+        width = max(len(name) for name in topics) + 2
+        for name, about in topics.items():
+            output.line(paragraphs(f"{name:<{width}}{about}", sys.stdout, indent=width))
+        output.say("to read a page: aikit docs TOPIC")
+
+
+def _draw(output: Output, text: str) -> None:
+    from rich.markdown import Markdown  # noqa: PLC0415  rich is loaded for terminals only
+
+    from aikit.cli.output.terminal import drawn  # noqa: PLC0415  likewise
+
+    width, has_color = min(columns_of(sys.stdout), _WIDEST), output.has_color(sys.stdout)
+    for number, piece in enumerate(_CODE.split(text)):
+        if number % 2:  # code, whose lines stay whole, so that it can be copied
+            lines = [styled(f"    {line}", "36", has_color=has_color) for line in piece.rstrip().splitlines()]
+        else:  # a page is linked to as a file; here it is a topic
+            prose = _LINK.sub(lambda found: f"{found[1]} (`aikit docs {found[2]}`)", piece)
+            lines = [Styled(line) for line in drawn(Markdown(prose, hyperlinks=False), width, has_color=has_color)]
+        output.line(Styled("\n".join(lines).strip("\n") + "\n"))

@@ -1,0 +1,86 @@
+"""
+``aikit docs``: the pages that the package carries, on a terminal and through a pipe.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import aikit as package
+from aikit.cli.app import app
+from tests.cli.conftest import Here
+from tests.cli.processes import seen_here
+
+PAGES = {path.stem: path for path in (Path(package.__file__).parent / "docs").glob("*.md") if path.stem != "README"}
+
+
+def test_all_pages_are_listed_with_what_they_are_about(aikit: Here) -> None:
+    """
+    In the order of the index, and none is missing; -q prints the topics alone, --json both.
+    """
+    ran = aikit("docs")
+    assert ran.code == 0
+    assert sorted(fields[0] for fields in ran.fields) == sorted(PAGES)
+    assert ran.fields[0] == ["files", "upload, list, fetch, stream, download, delete"]
+    assert aikit("docs", "-q").out.split() == [fields[0] for fields in ran.fields]
+    told = aikit("docs", "--json").json
+    assert [[one["topic"], one["about"]] for one in told["data"]] == ran.fields
+
+
+@pytest.mark.parametrize("topic", PAGES)
+def test_a_page_goes_through_a_pipe_as_it_stands(aikit: Here, topic: str) -> None:
+    """
+    Markdown, as the file has it; with --json as one text.
+    """
+    text = PAGES[topic].read_text("utf-8")
+    assert aikit("docs", topic).out == text.rstrip("\n") + "\n"
+    assert aikit("docs", topic, "--json").json == {"object": "page", "topic": topic, "text": text}
+
+
+@pytest.mark.parametrize("topic", ["Many-Files", "many_files", "many files", "many-files.md"])
+def test_a_topic_may_be_spelled_as_it_is_said(aikit: Here, topic: str) -> None:
+    """
+    With capitals, an underscore, a blank, or as the name of its file.
+    """
+    assert aikit("docs", topic).out == aikit("docs", "many-files").out
+
+
+@pytest.mark.parametrize(
+    ("topic", "hint"),
+    [("fils", "did you mean 'files'?"), ("cost", "did you mean 'costs'?"), ("../cli/README", "aikit docs lists all")],
+)
+def test_a_topic_that_is_none_is_told(aikit: Here, topic: str, hint: str) -> None:
+    """
+    Wrong usage, with the page that may be meant.
+    """
+    ran = aikit("docs", topic)
+    assert ran.code == 2
+    assert hint in ran.err
+
+
+def test_a_terminal_gets_a_page_that_is_drawn() -> None:
+    """
+    Headings and tables fit, code stays as it is, however long its lines are, and links name the topic to go on with.
+    """
+    seen = seen_here("docs", "costs", "--no-color", columns=60)
+    text = PAGES["costs"].read_text("utf-8")
+    code = text.split("```python\n")[1].split("```")[0].splitlines()
+    shown = [line.rstrip("\r") for line in seen.split("\n")]
+    assert "# " not in shown[0]
+    assert all(f"    {line}".rstrip() in shown for line in code if line)
+    assert all(len(line) <= 60 for line in shown if not line.startswith("    "))
+    assert "\x1b" not in seen
+    assert "aikit docs run" in " ".join(seen_here("docs", "batches", "--no-color", columns=200).split())
+
+
+def test_topics_are_completed() -> None:
+    """
+    The shell offers the pages whose names begin so.
+    """
+    command = app.get_command(app.make_context("aikit", ["docs"]), "docs")
+    assert command is not None
+    (topic,) = [param for param in command.params if param.name == "topic"]
+    context = command.make_context("docs", [])
+    assert {one.value for one in topic.shell_complete(context, "batch")} == {n for n in PAGES if n.startswith("batch")}
