@@ -18,7 +18,25 @@ from aikit.http.messages import Reader
 from aikit.http.sources import Source
 
 _ESCAPES: Final = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
-_TYPES: Final = {".jsonl": "application/jsonl", ".md": "text/markdown"}
+_OFFICE: Final = "application/vnd.openxmlformats-officedocument."
+_OPEN: Final = "application/vnd.oasis.opendocument."
+# what Python knows of only where the system tells it
+_TYPES: Final = {
+    ".jsonl": "application/jsonl",
+    ".md": "text/markdown",
+    ".docx": f"{_OFFICE}wordprocessingml.document",
+    ".xlsx": f"{_OFFICE}spreadsheetml.sheet",
+    ".pptx": f"{_OFFICE}presentationml.presentation",
+    ".odt": f"{_OPEN}text",
+    ".ods": f"{_OPEN}spreadsheet",
+    ".odp": f"{_OPEN}presentation",
+    ".epub": "application/epub+zip",
+    ".ogg": "audio/ogg",
+    ".flac": "audio/flac",
+    ".m4a": "audio/mp4",
+    ".mkv": "video/x-matroska",
+    ".7z": "application/x-7z-compressed",
+}
 
 
 @attrs.frozen(kw_only=True)

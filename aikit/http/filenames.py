@@ -11,16 +11,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from aikit.http.signatures import extension_of
 from aikit.http.stream_layers import attribute, layers
 
 JSONL_PURPOSES: Final = ("batch", "fine-tune", "evals")
-_MAGIC: Final = (
-    (b"%PDF-", "file.pdf"),
-    (b"\x89PNG\r\n\x1a\n", "file.png"),
-    (b"\xff\xd8\xff", "file.jpg"),
-    (b"GIF87a", "file.gif"),
-    (b"GIF89a", "file.gif"),
-)
 _DECOMPRESSORS: Final = ("gzip", "bz2", "lzma", "compression", "isal", "pyzstd", "lz4")
 _PACKED: Final = re.compile(r"\.(?:gz|bz2|xz|lzma|zst|lz4)\Z", re.IGNORECASE)
 _SHORT_PACKED: Final = re.compile(r"\.(?:(svg)z|tgz|tbz2?|txz|tlz|tzst)\Z", re.IGNORECASE)
@@ -94,18 +88,14 @@ def restore_letters(name: str) -> str:
     return _ESCAPED.sub(letters, name)
 
 
-def fitting_name(head: bytes, purpose: str) -> str:
+def fitting_name(head: bytes, purpose: str, tail: bytes = b"") -> str:
     """
-    Return a name for content that has none, by its purpose or its first bytes.
+    Return a name for content that has none, by its purpose or its first bytes, of a ZIP file also its last ones.
 
     Raises:
         ValueError: Neither tells what it is.
     """
-    if purpose in JSONL_PURPOSES:
-        return "file.jsonl"
-    for magic, name in _MAGIC:
-        if head.startswith(magic):
-            return name
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "file.webp"
-    raise ValueError('the content has no name and does not show its type; pass filename, for example "notes.txt"')
+    extension = "jsonl" if purpose in JSONL_PURPOSES else extension_of(head, tail)
+    if extension is None:
+        raise ValueError('the content has no name and does not show its type; pass filename, for example "notes.txt"')
+    return f"file.{extension}"

@@ -18,6 +18,7 @@ from aikit.http.checked_file import CheckedFile
 from aikit.http.filenames import encodable, fitting_name, restore_letters
 from aikit.http.headers import redacted
 from aikit.http.messages import Reader
+from aikit.http.signatures import HEAD_BYTES, TAIL_BYTES, is_zip
 from aikit.http.stream_layers import attribute
 from aikit.http.streams import StreamSource, changed, stream_source, unreadable
 from aikit.types.errors import OpenAIError
@@ -109,7 +110,7 @@ def source_of(file: Any, *, filename: str | None = None, purpose: str = "") -> S
         return _path_source(file, filename)
     if isinstance(file, bytes | bytearray | memoryview):
         content = _plain_bytes(file)
-        return BytesSource(content=content, name=filename or fitting_name(bytes(content[:16]), purpose))
+        return BytesSource(content=content, name=filename or _fitting_name(content, purpose))
     if any(one.__module__ == "mmap" for one in type(file).__mro__):  # without loading it
         return _mapped_source(file, filename, purpose)
     if callable(attribute(file, "read")):
@@ -354,9 +355,14 @@ def _plain_bytes(file: bytes | bytearray | memoryview) -> memoryview:
     return view.cast("B") if view.nbytes else memoryview(b"")
 
 
+def _fitting_name(content: memoryview | mmap, purpose: str) -> str:
+    head = bytes(content[:HEAD_BYTES])
+    return fitting_name(head, purpose, bytes(content[-TAIL_BYTES:]) if is_zip(head) else b"")
+
+
 def _mapped_source(file: mmap, filename: str | None, purpose: str) -> BytesSource:
     try:
-        return BytesSource(content=file, name=filename or fitting_name(file[:16], purpose))
+        return BytesSource(content=file, name=filename or _fitting_name(file, purpose))
     except ValueError as error:
         if filename is None and "closed" not in str(error):
             raise

@@ -14,12 +14,14 @@ from weakref import WeakValueDictionary
 
 import attrs
 
-from aikit.http.filenames import fitting_name, own_name
+from aikit.http.filenames import JSONL_PURPOSES, fitting_name, own_name
 from aikit.http.messages import Reader
+from aikit.http.signatures import HEAD_BYTES, TAIL_BYTES, is_zip
 from aikit.http.stream_layers import attribute, layers
 from aikit.types.errors import OpenAIError
 from aikit.types.interruptions import let_through
 
+_FEW: Final = 16  # bytes tell whether it gives text
 _TEXT: Final = 'file is a text stream; open it in binary mode: open(path, "rb")'
 
 
@@ -97,40 +99,43 @@ def _is_text(stream: Any) -> bool:
 def _measured(stream: Any, filename: str | None, purpose: str, hold: Hold) -> StreamSource:
     name = filename or own_name(stream)
     try:
-        start, size, head = _measure(stream)
+        start, size, head, tail = _measure(stream, HEAD_BYTES if not name and purpose not in JSONL_PURPOSES else _FEW)
     except Exception as error:  # noqa: BLE001  whatever it raises: EOFError, LZMAError, BadZipFile, …
         problem = unreadable(name or "the stream", error)
         return StreamSource(stream=stream, name=name or "file", size_bytes=None, start=None, problem=problem, hold=hold)
     if isinstance(head, str):
         raise TypeError(_TEXT)
     return StreamSource(
-        stream=stream, name=name or fitting_name(bytes(head), purpose), size_bytes=size, start=start, hold=hold
+        stream=stream, name=name or fitting_name(bytes(head), purpose, tail), size_bytes=size, start=start, hold=hold
     )
 
 
-def _measure(stream: Any) -> tuple[int | None, int | None, Any]:
+def _measure(stream: Any, head_bytes: int) -> tuple[int | None, int | None, Any, bytes]:
     """
-    Return position, bytes from there to the end, and the first 16 of them; nothing of a stream that cannot go back.
+    Return position, bytes from there to the end, and first and last of them; nothing of a stream that cannot go back.
     """
     try:
         if not stream.seekable():
-            return None, None, b""
+            return None, None, b"", b""
         start = stream.tell()
     except (AttributeError, OSError) as error:
         let_through(error)
-        return None, None, b""
+        return None, None, b"", b""
     try:
         end = stream.seek(0, os.SEEK_END)
         end = stream.tell() if end is None else end
         stream.seek(start)
-        head = stream.read(16)
+        head, tail = stream.read(head_bytes), b""
+        if head_bytes == HEAD_BYTES and isinstance(head, bytes) and is_zip(head):
+            stream.seek(max(start, end - TAIL_BYTES))
+            tail = stream.read(TAIL_BYTES)
         stream.seek(start)
     except (AttributeError, OSError) as error:
         let_through(error)
         if stream.tell() != start:  # what comes from here on is not the whole
             raise
-        return None, None, b""
-    return start, max(end - start, 0), head if isinstance(head, str) else bytes(memoryview(head or b""))
+        return None, None, b"", b""
+    return start, max(end - start, 0), head if isinstance(head, str) else bytes(memoryview(head or b"")), tail
 
 
 @attrs.define

@@ -401,7 +401,7 @@ def test_bytes_without_a_name_get_one_that_fits(content: bytes, purpose: str, na
         assert source_of(file, purpose=purpose).name == name
 
 
-@pytest.mark.parametrize("file", [b"text", b"", io.BytesIO(b"RIFF1234WAVE"), _Pipe(b"%PDF-"), memoryview(b"GIF88a")])
+@pytest.mark.parametrize("file", [b"text", b"", io.BytesIO(b"RIFF1234CDXA"), _Pipe(b"%PDF-"), memoryview(b"GIF88a")])
 def test_bytes_that_do_not_show_their_type_need_a_name(file: Any) -> None:
     """
     Without a name there is none to send, and the message says what to pass.
