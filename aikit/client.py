@@ -15,6 +15,7 @@ from aikit.providers.kinds import KINDS, OPENAI
 from aikit.resources.session import Session
 from aikit.runtime.callback_checks import require_plain
 from aikit.runtime.parameters import OpenAIParameters
+from aikit.types.suggestions import did_you_mean, spelt_otherwise
 
 if TYPE_CHECKING:
     from aikit.billing.ledger import Ledger
@@ -148,6 +149,21 @@ class OpenAIClient:
         self._uploads: UploadsAPI | None = None
         self._batches: BatchesAPI | None = None
 
+    if not TYPE_CHECKING:  # which knows the arguments, and would take any then
+
+        def __new__(cls, *_: object, **given: object) -> Self:  # noqa: D102  says what is misspelt
+            for name in given if cls.__init__ is OpenAIClient.__init__ else ():
+                if name not in _arguments():
+                    hint = did_you_mean(name, _arguments())
+                    raise TypeError(f"OpenAIClient has no argument {name!r}; there are {', '.join(_arguments())}{hint}")
+            return object.__new__(cls)
+
+        def __setattr__(self, name: str, value: object) -> None:
+            is_plain = type(self) is OpenAIClient and not name.startswith("_")
+            if is_plain and (meant := spelt_otherwise(name, _arguments())):
+                raise AttributeError(f"a client stays as it was made; make one with OpenAIClient({meant}=…)")
+            object.__setattr__(self, name, value)
+
     def __repr__(self) -> str:
         return f"OpenAIClient({self.provider.kind}, base_url={self.provider.base_url!r})"
 
@@ -245,3 +261,7 @@ class OpenAIClient:
                 make further calls.
         """
         self._session.close(cancel=cancel)
+
+
+def _arguments() -> tuple[str, ...]:
+    return ("api_key", *(OpenAIClient.__init__.__kwdefaults__ or ()))

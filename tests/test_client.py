@@ -637,3 +637,48 @@ def test_defaults_are_told_as_a_copy(tmp_path: Path) -> None:
         client.defaults.timeout = -1
         assert client.defaults.timeout == 5
         assert client.files.list().success
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("apiKey", "api_key"),
+        ("baseURL", "base_url"),
+        ("maxRetries", "max_retries"),
+        ("httpAgent", "http_agent"),
+        ("customHeaders", "custom_headers"),
+        ("organisation", "organization"),
+    ],
+)
+def test_a_misspelt_argument_is_told_with_the_nearest(theirs: str, ours: str) -> None:
+    """
+    It is a TypeError that lists the arguments and says which was probably meant.
+    """
+    options: dict[str, Any] = {theirs: "x"}
+    with pytest.raises(TypeError, match=f"no argument '{theirs}'; there are api_key.*did you mean \"{ours}\""):
+        OpenAIClient(**options)
+
+
+@pytest.mark.parametrize("name", ["baseURL", "base_url", "timeout", "maxRetries", "provider", "home"])
+def test_a_client_stays_as_it_was_made(tmp_path: Path, name: str) -> None:
+    """
+    Assigning an argument, which would change nothing, says what to do instead; what is a program's own may be kept.
+    """
+    with OpenAIClient(provider="local", home=tmp_path) as client:
+        with pytest.raises(AttributeError, match=r"a client stays as it was made; make one with OpenAIClient\("):
+            setattr(client, name, "http://x/v1")
+        client.team = "sales"  # type: ignore[attr-defined]  # checkers know none
+
+
+def test_a_clients_own_subclass_has_arguments_of_its_own(tmp_path: Path) -> None:
+    """
+    What they are called is its own affair.
+    """
+
+    class Desk(OpenAIClient):
+        def __init__(self, folder: Path, *, baseURL: str = "") -> None:  # noqa: N803  what is tried
+            super().__init__(provider="local", home=folder)
+            self.baseURL = baseURL
+
+    with Desk(tmp_path, baseURL="x") as desk:
+        assert desk.baseURL == "x"
