@@ -165,27 +165,6 @@ def test_python_itself_takes_what_is_typed(version: str, tmp_path: Path) -> None
     assert "".join(re.findall(r"<<<\n.*?>>>\n", done.stdout, re.DOTALL)) == printed
 
 
-@pytest.mark.slow
-def test_what_is_shown_has_the_types_that_it_needs(tmp_path: Path) -> None:
-    """
-    mypy, strict but for functions without annotations, finds in all snippets the one mistake that is shown as one.
-    """
-    pytest.importorskip("mypy")
-    for page in _PAGES:
-        name = "_".join(page.relative_to(_ROOT).with_suffix("").parts).replace("-", "_")
-        (tmp_path / f"{name}.py").write_text("\n".join(text for text, _ in _snippets(page)), "utf-8")
-    options = ["--strict", "--allow-untyped-defs", "--allow-untyped-calls", "--hide-error-context"]
-    checked = subprocess.run(
-        [sys.executable, "-m", "mypy", *options, *map(str, sorted(tmp_path.glob("*.py")))],
-        cwd=_ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    (found,) = [line.partition("error: ")[2] for line in checked.stdout.splitlines() if "error: " in line]
-    assert found.endswith('"expire_after" for "create" of "FilesAPI"; did you mean "expires_after"?  [call-arg]')
-
-
 @_each_page
 def test_answers_are_read_line_by_line(page: Path) -> None:
     """
