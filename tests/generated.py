@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
+import click
 
 import aikit
 from aikit import OpenAIClient, jsonl
+from aikit.cli.app import app
 from aikit.resources.batches import BatchesAPI
 from aikit.resources.files import FilesAPI
 from aikit.resources.uploads import UploadsAPI
@@ -48,6 +50,9 @@ def made() -> dict[Path, str]:
     Return each page of which something is made from the code, as it must be.
     """
     parts = {
+        "command-line": {
+            "commands": _table(("command", "what it does"), _commands(app, click.Context(app, info_name="aikit")))
+        },
         "errors": {"error codes": as_markdown()},
         "limits": {"bounds": _table(("limit", *_PROVIDERS), _bounds()), "lists": _lists(), "sources": _sources()},
         "reference": {
@@ -259,6 +264,24 @@ def _sources() -> str:
         told = [f"[{kind}]({entry['source']}) {entry['read']}" for kind, entry in entries if entry["source"]]
         lines += [f"- `{name}`: {', '.join(told)}"] if told else []
     return "\n".join(lines)
+
+
+def _commands(group: click.Group, context: click.Context) -> Iterator[tuple[str, ...]]:
+    """
+    Walk over the commands below *group*, those that do something.
+    """
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        below = click.Context(command, parent=context, info_name=name)
+        if isinstance(command, click.Group):
+            yield from _commands(command, below)
+        if not isinstance(command, click.Group) or command.invoke_without_command:
+            pieces = command.collect_usage_pieces(below)
+            arguments = " ".join(
+                piece for piece in pieces if not piece.startswith(("[OPTIONS]", "[COMMAND]", "COMMAND"))
+            )
+            yield f"`{' '.join([below.command_path, arguments]).strip()}`", _first_sentence(command.callback)
 
 
 def _limits() -> list[str]:
