@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
+
+import pytest
 
 import aikit
 
@@ -128,3 +131,17 @@ def test_dir_shows_what_is_public() -> None:
     own = {name for name in dir(aikit) if not (name.startswith("__") and name.endswith("__"))}
     assert own == set(aikit.__all__)
     assert {"__version__", "__doc__", "__all__"} <= set(dir(aikit))
+
+
+_AT_THE_TOP: Final = {"aikit", "examples", "tests", "README.md", "pyproject.toml"}
+
+
+def test_nothing_else_lies_at_the_top() -> None:
+    """
+    A file that was made while trying is in no commit (take it out of the one that has it, for it stays in history).
+    """
+    if not (_ROOT / ".git").exists():
+        pytest.skip("no clone")
+    command = ["git", "-C", str(_ROOT), "-c", "safe.directory=*", "ls-files", "-z"]
+    names = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\0")
+    assert {name.split("/")[0] for name in names if name and not name.startswith(".")} == _AT_THE_TOP
