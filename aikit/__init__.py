@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from aikit.resources.batches.parameters import OpenAIBatchPricesParameters as OpenAIBatchPricesParameters
     from aikit.resources.batches.parameters import OpenAIBatchResubmitParameters as OpenAIBatchResubmitParameters
     from aikit.resources.batches.parameters import OpenAIBatchRowsParameters as OpenAIBatchRowsParameters
+    from aikit.resources.batches.parameters import OpenAIBatchRunParameters as OpenAIBatchRunParameters
     from aikit.resources.batches.parameters import OpenAIBatchWaitParameters as OpenAIBatchWaitParameters
     from aikit.resources.batches.results import OpenAIBatchCostResult as OpenAIBatchCostResult
     from aikit.resources.batches.results import OpenAIBatchEstimateResult as OpenAIBatchEstimateResult
     from aikit.resources.batches.results import OpenAIBatchListResult as OpenAIBatchListResult
     from aikit.resources.batches.results import OpenAIBatchResult as OpenAIBatchResult
     from aikit.resources.batches.results import OpenAIBatchRowsResult as OpenAIBatchRowsResult
+    from aikit.resources.batches.run.results import OpenAIBatchRunResult as OpenAIBatchRunResult
     from aikit.resources.files.parameters import OpenAIFileDownloadParameters as OpenAIFileDownloadParameters
     from aikit.resources.files.parameters import OpenAIFileListParameters as OpenAIFileListParameters
     from aikit.resources.files.parameters import OpenAIFileManyParameters as OpenAIFileManyParameters
@@ -53,6 +55,8 @@ if TYPE_CHECKING:
     from aikit.runtime.result import OpenAIResult as OpenAIResult
     from aikit.types.batch_rows import OpenAIBatchProblem as OpenAIBatchProblem
     from aikit.types.batch_rows import OpenAIBatchRow as OpenAIBatchRow
+    from aikit.types.batch_runs import OpenAIBatchRun as OpenAIBatchRun
+    from aikit.types.batch_runs import OpenAIBatchRunProgress as OpenAIBatchRunProgress
     from aikit.types.batches import OpenAIBatch as OpenAIBatch
     from aikit.types.batches import OpenAIBatchError as OpenAIBatchError
     from aikit.types.batches import OpenAIBatchProgress as OpenAIBatchProgress
@@ -94,6 +98,7 @@ _HOMES: Final = {
         "OpenAIBatchPricesParameters",
         "OpenAIBatchResubmitParameters",
         "OpenAIBatchRowsParameters",
+        "OpenAIBatchRunParameters",
         "OpenAIBatchWaitParameters",
     ),
     "aikit.resources.batches.results": (
@@ -103,6 +108,8 @@ _HOMES: Final = {
         "OpenAIBatchResult",
         "OpenAIBatchRowsResult",
     ),
+    "aikit.resources.batches.run.results": ("OpenAIBatchRunResult",),
+    "aikit.types.batch_runs": ("OpenAIBatchRun", "OpenAIBatchRunProgress"),
     "aikit.types.batch_rows": ("OpenAIBatchProblem", "OpenAIBatchRow"),
     "aikit.client": ("OpenAIClient",),
     "aikit.http.checked_file": ("CheckedFile",),

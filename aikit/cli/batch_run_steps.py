@@ -5,32 +5,30 @@ Steps of ``aikit batch run``: its options, the confirmation of its cost, its pro
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import attrs
 import click
 
-from aikit.billing.estimates import refusal
-from aikit.cli.batches_results import RowPrinter
-from aikit.cli.calls import Refused, require_success
-from aikit.cli.inputs import STDIN, size_of
+from aikit.cli.batches_results import RowPrinter, say_problems
+from aikit.cli.calls import Refused
+from aikit.cli.inputs import STDIN
 from aikit.cli.output import Exit, Output
 from aikit.cli.output.batch_text import cost_text, estimate_text, money
-from aikit.cli.output.formats import counted
 from aikit.cli.output.messages import ask
 from aikit.cli.output.progress import bars, batch_bars
 from aikit.cli.safety import Styled, safe, styled
-from aikit.client import OpenAIClient
-from aikit.resources.batches.run.costs import costs_of
-from aikit.resources.batches.run.results import require_writable
-from aikit.resources.batches.run.state import Part, RunState
+from aikit.resources.batches.run.folder import RunFolder
+from aikit.resources.batches.run.joining import require_writable
+from aikit.resources.batches.run.results import OpenAIBatchRunResult
 from aikit.storage import exists, is_folder
+from aikit.types.batch_runs import OpenAIBatchRun, OpenAIBatchRunProgress
 from aikit.types.batches import OpenAIBatch, OpenAIBatchProgress
-from aikit.types.costs import OpenAIBatchCost
+from aikit.types.costs import OpenAIBatchEstimate
 from aikit.types.errors import OpenAIError
 from aikit.types.progress import Progress
 
@@ -87,16 +85,21 @@ class RunOptions:
         except OpenAIError as error:
             raise Refused([error], was_sent=True) from error  # it is the disk that refuses
 
-    def require_own_place(self, own: Collection[str]) -> None:
+    def require_own_place(self, folder: RunFolder) -> None:
         """
-        Check that the default output path has no file, unless it is one of *own*, which runs wrote.
+        Check that the default output path has no file, unless a run of those in *folder* wrote it.
 
         Raises:
             click.UsageError: A file is there that no run wrote.
+            Refused: What was kept of a run cannot be read, so its results are not known.
         """
         target = self.target
-        if target is None or self.results or not exists(target) or str(target.absolute()) in own:
+        if target is None or self.results or not exists(target) or str(target.absolute()) in folder.results():
             return
+        try:
+            folder.require_readable()
+        except OpenAIError as error:
+            raise Refused([error], was_sent=True) from error
         raise click.UsageError(f"{target} exists and was not written by a run; move it away, or pass a path with -o")
 
 
@@ -112,70 +115,104 @@ def command_words(path: str, results: str | None, asked: Mapping[str, Any]) -> t
     return tuple(words)
 
 
-def confirm_cost(client: OpenAIClient, output: Output, options: RunOptions, path: Path) -> bool:
+def tell_estimate(output: Output, estimate: OpenAIBatchEstimate) -> None:
     """
-    Print the estimated cost of the lines at *path*; unless they are free, ask on a terminal. Return the answer.
-
-    Raises:
-        Refused: The cost may exceed ``--max-cost``, or is unknown.
+    Print the estimated cost, with what is to be known of it unless it is free.
     """
-    estimate = require_success(client.batches.estimate(path)).estimate
-    is_free = estimate.cost_high == 0
     output.say(f"estimate: {estimate_text(estimate)}")
-    for note in () if is_free else estimate.notes:
+    for note in () if estimate.cost_high == 0 else estimate.notes:
         output.say(f"note: {safe(note)}")
-    if options.max_cost is not None:
-        problem = refusal(estimate, Decimal(str(options.max_cost)), "high")
-        if problem is not None:
-            raise Refused([problem], was_sent=False)
-    if options.yes or is_free or not sys.stdin.isatty():
+
+
+def is_agreed(output: Output, options: RunOptions, estimate: OpenAIBatchEstimate) -> bool:
+    """
+    Print the estimated cost; unless the lines are free, ask on a terminal. Return the answer.
+    """
+    tell_estimate(output, estimate)
+    if options.yes or estimate.cost_high == 0 or not sys.stdin.isatty():
         return True
     question = f"{estimate_text(estimate)}. " if output.settings.quiet else ""
-    if ask(f"{question}Run it?"):
-        return True
-    output.say("no request was sent")
-    return False
+    try:
+        return ask(f"{question}Run it?")
+    except click.Abort:
+        raise KeyboardInterrupt from None  # it would be taken for a fault of the question
 
 
-@contextmanager
-def show_uploads(output: Output, state: RunState) -> Iterator[Callable[[Part], Callable[[Progress], None]]]:
+@attrs.define(eq=False)
+class RunDisplay:
     """
-    Show a bar for each part of the input that is uploaded.
-    """
-    sizes = {part.number: size_of(part.path) for part in state.parts if part.file_id is None}
-    with bars(output, list(sizes.values())) as shown, ExitStack() as stack:
+    What is shown of a run under way: its notes, and bars of its bytes or of its batches.
 
-        def begin(part: Part) -> Callable[[Progress], None]:
-            bar = shown.file(Path(part.path).name, sizes.get(part.number, 0))
-            stack.callback(bar.close)
-            return bar
-
-        yield begin
-
-
-@contextmanager
-def show_waiting(output: Output, state: RunState) -> Iterator[Callable[[Part], Callable[[OpenAIBatchProgress], None]]]:
-    """
-    Show a bar for each batch that has not ended.
-    """
-    if all(part.is_ended for part in state.parts):
-        yield lambda _: lambda _: None
-        return
-    with batch_bars(output) as shown:
-        yield lambda part: shown.batch(part.batch_id or "")
-
-
-def tell_created(output: Output) -> Callable[[Part, OpenAIBatch], None]:
-    """
-    Return a function that prints that a batch was created.
+    Attributes:
+        result: The run.
     """
 
-    def say(part: Part, batch: OpenAIBatch) -> None:
-        before = part.attempts[-2].batch_id if len(part.attempts) > 1 else None
-        what = counted(part.lines, "request") if before is None else f"the lines not ok in {safe(before)}"
-        output.say(f"{safe(batch.id)} created: {what}, to {safe(batch.endpoint)}")
+    output: Output
+    result: OpenAIBatchRunResult | None = None
+    _told: int = 0
+    _shown: object = None
+    _bars: ExitStack = attrs.field(factory=ExitStack)
+    _bar: Callable[[Progress], object] | None = None
+    _batches: dict[str, Callable[[OpenAIBatchProgress], object]] = attrs.field(factory=dict)
 
-    return say
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+        self.tell_notes()
+
+    def clear(self) -> None:
+        """
+        Take all bars away.
+        """
+        self._bars.close()
+        self._shown = None
+
+    def tell_notes(self) -> None:
+        """
+        Print the notes that are new.
+        """
+        notes = self.result.notes if self.result is not None else ()
+        for note in notes[self._told :]:
+            self.output.say(safe(note))
+        self._told = max(self._told, len(notes))
+
+    def show(self, progress: OpenAIBatchRunProgress) -> None:
+        """
+        Print new notes, and show *progress*.
+        """
+        self.tell_notes()
+        is_waiting = progress.phase == "waiting"
+        if not is_waiting and not progress.total_bytes:
+            return
+        kind = is_waiting or (progress.phase, progress.part)
+        if kind != self._shown:
+            self.clear()
+            self._begin(progress, is_waiting=is_waiting)
+            self._shown = kind
+        if not is_waiting and self._bar is not None:
+            self._bar(Progress(progress.bytes, progress.total_bytes, progress.phase))
+        for batch in progress.batches if is_waiting else ():
+            self._show_batch(batch)
+
+    def _begin(self, progress: OpenAIBatchRunProgress, *, is_waiting: bool) -> None:
+        if is_waiting:
+            shown = self._bars.enter_context(batch_bars(self.output))
+            self._batches = {batch_id: shown.batch(batch_id) for batch_id in progress.batch_ids}
+            return
+        size = progress.total_bytes or 0
+        bar = self._bars.enter_context(bars(self.output, [size])).file(self._name(progress), size)
+        self._bars.callback(bar.close)
+        self._bar = bar
+
+    def _name(self, progress: OpenAIBatchRunProgress) -> str:
+        return f"part {progress.part}" if progress.phase == "uploading" and progress.parts > 1 else "the input"
+
+    def _show_batch(self, batch: OpenAIBatch) -> None:
+        counts = batch.request_counts
+        if (bar := self._batches.get(batch.id)) is not None:
+            bar(OpenAIBatchProgress(batch, counts.completed + counts.failed))
 
 
 @attrs.define(eq=False)
@@ -184,14 +221,16 @@ class Report:
     The report at the end of a run: where the results are, counts, costs.
 
     Attributes:
+        folder: Where runs are kept.
+
         rows: The rows that were printed, with their counts.
 
         target: The file of the results; ``None`` if they went to stdout.
     """
 
     output: Output
-    client: OpenAIClient
-    state: RunState
+    folder: RunFolder
+    run: OpenAIBatchRun
     rows: RowPrinter
     target: Path | None
 
@@ -199,24 +238,29 @@ class Report:
         """
         Print the report; *again* is the command that resubmits lines that are not ok. Return the exit code.
         """
-        costs, problems = costs_of(self.client, self.state)
         if self.output.settings.json:
-            self.output.document(self._document(costs, problems))
+            self.output.document(self._document())
         elif self.target is not None:
             self._print_place()
         self.output.say(self.rows.text())
-        for error in problems:
-            self.output.say(f"the cost is unknown: {safe(error.message)}")
+        say_problems(self.output, self.run.problems, self.run.problem_count)
+        costs = self.run.costs
         for cost in costs if len(costs) == 1 else ():
             self.output.say(cost_text(cost))
         if len(costs) > 1:
-            total, is_least = _sum_of(costs)
-            least = "at least " if is_least and total is not None else ""
+            total = self._total
+            least = "at least " if self.run.cost.is_lower_bound and total is not None else ""
             self.output.say(f"cost {least}{money(total)} in {len(costs):,} batches")
         if self.rows.is_all_ok:
             return Exit.DONE
         self.output.say("to resubmit the lines that are not ok:", again)
         return Exit.SOME_NOT_OK
+
+    @property
+    def _total(self) -> Decimal | None:
+        """The cost of all batches; ``None`` if none of it is known."""
+        cost = self.run.cost
+        return None if cost.is_lower_bound and not cost.total else cost.total
 
     def _print_place(self) -> None:
         place = safe(str(self.target))
@@ -229,22 +273,13 @@ class Report:
             bold = styled(place, "1", has_color=self.output.has_color(sys.stdout))
             self.output.line(Styled(f"results  {bold}"))
 
-    def _document(self, costs: list[OpenAIBatchCost], problems: list[OpenAIError]) -> dict[str, Any]:
-        order, counts = self.state.order, self.rows.counts
-        parts = [attrs.asdict(part, recurse=True) for part in self.state.parts]
-        known = {"object": "batch.run", "key": order.key, "input": order.input, "sha256": order.sha256}
-        told = {"requests": counts.total(), "counts": dict(counts), "batches": list(self.state.batch_ids)}
-        where = {"results": None if self.target is None else str(self.target), "parts": parts}
-        total, is_least = _sum_of(costs)
-        cost = {"cost": None if total is None else str(total), "is_lower_bound": is_least or bool(problems)}
-        errors = {"errors": [one.to_dict() for one in problems]} if problems else {}
-        return known | told | where | cost | {"costs": [one.to_dict() for one in costs]} | errors
-
-
-def _sum_of(costs: list[OpenAIBatchCost]) -> tuple[Decimal | None, bool]:
-    """
-    Return the sum of all known costs, ``None`` if none is known, and whether it is a lower bound.
-    """
-    total = sum((cost.total for cost in costs if cost.total is not None), Decimal(0))
-    is_least = any(cost.total is None or cost.is_lower_bound for cost in costs)
-    return (None if is_least and not total else total), is_least
+    def _document(self) -> dict[str, Any]:
+        counts, state, total = self.rows.counts, self.folder.load(self.run.key), self._total
+        order, parts = (state.order, state.parts) if state is not None else (None, ())
+        known = {"object": "batch.run", "key": self.run.key}
+        given = {} if order is None else {"input": order.input, "sha256": order.sha256}
+        told = {"requests": counts.total(), "counts": dict(counts), "batches": list(self.run.batch_ids)}
+        where = {"results": None if self.target is None else str(self.target)}
+        cost = {"cost": None if total is None else str(total), "is_lower_bound": self.run.cost.is_lower_bound}
+        costs = {"costs": [one.to_dict() for one in self.run.costs]}
+        return known | given | told | where | {"parts": [attrs.asdict(part) for part in parts]} | cost | costs

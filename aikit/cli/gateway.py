@@ -85,8 +85,7 @@ def gateway(ctx: click.Context, /, config: Path | None, spool: Path | None, faul
         return Exit.DONE
     output = Output(settings_of_context())
     _require_extra()
-    from aikit.gateway.logs import log_to  # noqa: PLC0415  an extra, which check does without
-    from aikit.gateway.running import serve  # noqa: PLC0415  likewise
+    from aikit.gateway import logs, running  # noqa: PLC0415  an extra, which check does without
     from aikit.gateway.settings.probing import probed  # noqa: PLC0415  likewise
 
     def read() -> GatewaySettings:
@@ -101,14 +100,14 @@ def gateway(ctx: click.Context, /, config: Path | None, spool: Path | None, faul
         return Exit.USAGE
     for warning in found.warnings:
         output.say(safe(f"note: {warning}"))
-    log_to()
+    logs.log_to()
     with ExitStack() as stack:
         try:
             script = None if faults is None else _scripted(faults, found.home, stack)
         except ValueError as error:
             output.complain(str(error))
             return Exit.USAGE
-        serve(
+        running.serve(
             found,
             options["host"].strip("[]"),  # of an address of IPv6
             options["port"],

@@ -164,7 +164,7 @@ class _Call:
         timeout_s = parameters.timeout or defaults.timeout or request.timeout_s
         headers = request.headers.merged(parameters.extra_headers) if parameters.extra_headers else request.headers
         if request.is_best_effort or request.is_cleanup:
-            timeout_s = min(timeout_s, _SHORT_S)
+            timeout_s = min(timeout_s, request.timeout_s, _SHORT_S)
         if timeout_s != request.timeout_s or headers is not request.headers:
             request = attrs.evolve(request, timeout_s=timeout_s, headers=headers)
         if request.is_best_effort:

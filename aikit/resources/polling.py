@@ -83,3 +83,24 @@ class Absence:
         Note that the provider knows it.
         """
         self._since_s = None
+
+
+def begun_now(flow: Flow[T]) -> Flow[T]:
+    """
+    Run *flow* as if its call began now: its pauses are answered with the seconds since then.
+    """
+    began_s = yield Pause(0.0)
+    try:
+        step = next(flow)
+        while True:
+            try:
+                answer = yield step
+            except Exception as error:  # noqa: BLE001  whatever went wrong is the flow's to know
+                step = flow.throw(error)
+            else:
+                step = flow.send(answer - began_s if isinstance(step, Pause) else answer)
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+    finally:
+        flow.close()

@@ -70,6 +70,7 @@ _CHECK: Final = {
     "missing_messages_list": "A line has no list of messages; add it.",
     "missing_required_parameter": "A required parameter is not there; add it.",
     "mixed_formats": "Lines of several fine-tuning formats are in one file; use one format.",
+    "not_confirmed": "The run was not confirmed, or confirm failed; nothing was sent.",
     "not_a_regular_file": "The path is a device, a pipe or the like; give a file, or open it and pass the stream.",
     "not_jsonl": "The file is compressed, an array or another format; write one JSON object on each line.",
     "nothing_to_resubmit": "The batch has no line of the statuses that were asked for; nothing is to be done.",

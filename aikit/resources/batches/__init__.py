@@ -5,7 +5,7 @@ The Batches API of a client.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -13,27 +13,23 @@ from aikit.http.flow import Flow
 from aikit.resources.arguments import require_id
 from aikit.resources.batches.costs import (
     check_affordable,
-    count_cost,
-    estimate,
-    input_of,
     record_created,
     record_end,
     record_end_of_rows,
 )
 from aikit.resources.batches.create import create_checked, new_intent
+from aikit.resources.batches.estimates import CostsAPI, require_batch
 from aikit.resources.batches.fetch import fetch_and_join
 from aikit.resources.batches.parameters import (
     OpenAIBatchListParameters,
     OpenAIBatchParameters,
-    OpenAIBatchPricesParameters,
     OpenAIBatchResubmitParameters,
     OpenAIBatchRowsParameters,
+    OpenAIBatchRunParameters,
     OpenAIBatchWaitParameters,
 )
 from aikit.resources.batches.resubmit import resubmit_lines, statuses_of
 from aikit.resources.batches.results import (
-    OpenAIBatchCostResult,
-    OpenAIBatchEstimateResult,
     OpenAIBatchListResult,
     OpenAIBatchResult,
     OpenAIBatchRowsResult,
@@ -45,37 +41,32 @@ from aikit.runtime.parameters import OpenAIParameters, require_text
 from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Collection
     from typing import Unpack
 
-    from aikit.billing.prices import Prices
     from aikit.http.context import CallContext
-    from aikit.http.sources import FileSource
     from aikit.providers import Provider
     from aikit.resources.batches.options import (
         BatchCancelOptions,
-        BatchCostOptions,
         BatchCreateOptions,
-        BatchEstimateOptions,
         BatchListOptions,
-        BatchPricesOptions,
         BatchResubmitOptions,
         BatchRetrieveOptions,
         BatchRowsOptions,
+        BatchRunOptions,
         BatchWaitOptions,
     )
-    from aikit.resources.session import Session
+    from aikit.resources.batches.run.inputs import RunSource
+    from aikit.resources.batches.run.results import OpenAIBatchRunResult
 
 
-class BatchesAPI:
+class BatchesAPI(CostsAPI):
     """
     Files of requests that a provider answers within a day, at half the price.
     """
 
     # https://developers.openai.com/api/reference/resources/batches (read 2026-11-21)
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def create(
         self,
@@ -277,7 +268,7 @@ class BatchesAPI:
         """
         # GET {base}/batches/{batch_id}, then {base}/files/{file_id}/content of its three files
         # https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
-        _require_batch(batch)
+        require_batch(batch)
         asked = OpenAIBatchRowsParameters.of(parameters, options)
         return start(
             self._session,
@@ -290,6 +281,46 @@ class BatchesAPI:
             asked,
             is_long=True,
         )
+
+    def run(
+        self,
+        input: RunSource,  # noqa: A002  what it is
+        output: str | os.PathLike[str] | None = None,
+        parameters: OpenAIBatchRunParameters | BatchRunOptions | None = None,
+        **options: Unpack[BatchRunOptions],
+    ) -> OpenAIBatchRunResult:
+        """
+        Have a whole file of requests answered: checked, split if need be, uploaded, created, waited for and joined.
+
+        With a callback it holds no thread while it waits. Stopped at any moment, by `cancel`, a crash or a power cut,
+        it goes on when it is called again with the same lines, provider and options, and no batch is created twice: how
+        far it has come is kept in the client's home. A finished run writes its rows again, and costs nothing.
+
+        Args:
+            input: A path, or an iterable of lines: mappings as `jsonl.chat_line` makes them, or text. It is taken once,
+                and never held as a whole.
+
+            output: The file of the rows, in the order of the input: JSON lines, or comma-separated values if its name
+                ends in ``.csv``. It appears when it is complete; one of that name is replaced. Without it, the result
+                is to be iterated over.
+
+            parameters: *confirm*, *max_cost*, *again*, *resubmit*, *metadata*, *output_expires_after*, *poll_interval*,
+                *max_wait*. *on_progress* gets an `OpenAIBatchRunProgress`.
+
+        Returns:
+            A result with ``path``, ``counts``, ``cost``, ``batches``, ``lines`` and ``problems``; ``unwrap()`` has all
+            of them in one value. It is a success when each line has its row, though single ones may not be ok: see
+            ``counts``. Cancelling it stops no batch at the provider.
+
+        Raises:
+            TypeError: *input* or *output* is nothing of that kind. Nothing was sent.
+            ValueError: A path is empty, *output* is the input, or there is no home. Nothing was sent.
+        """
+        # POST {base}/files, POST {base}/batches, GET {base}/batches/{batch_id} and the contents of its files
+        # https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
+        from aikit.resources.batches.run.run import start_run  # noqa: PLC0415  a client that runs no file needs none
+
+        return start_run(self._session, input, output, OpenAIBatchRunParameters.of(parameters, options))
 
     def resubmit(
         self,
@@ -322,7 +353,7 @@ class BatchesAPI:
         """
         # GET {base}/batches/{batch_id} and the files' contents, POST {base}/files, POST {base}/batches
         # https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
-        _require_batch(batch)
+        require_batch(batch)
         statuses = statuses_of(only)
         asked = OpenAIBatchResubmitParameters.of(parameters, options)
         policy, recorder = retry_policy(self._session.defaults, asked), self._session.recorder
@@ -340,99 +371,8 @@ class BatchesAPI:
             is_long=True,
         )
 
-    def estimate(
-        self,
-        file: FileSource,
-        parameters: OpenAIBatchPricesParameters | BatchEstimateOptions | None = None,
-        **options: Unpack[BatchEstimateOptions],
-    ) -> OpenAIBatchEstimateResult:
-        """
-        Estimate what a batch will take, in tokens and US dollars, from its input.
-
-        Args:
-            file: Path, bytes or binary stream of the input; or, if there is no file of that name, the id of an uploaded
-                one, which is fetched and not kept.
-
-            parameters: *prices*.
-
-        Returns:
-            A result whose ``estimate`` is the `OpenAIBatchEstimate`, low and high, for each model and in all. A price
-            that is not known is ``None``, and ``notes`` says what to do.
-
-        Raises:
-            TypeError: *file* is nothing of that kind. Nothing was sent.
-            ValueError: *file* is empty, or a stream that is closed or that another call is reading. Nothing was sent.
-        """
-        asked = OpenAIBatchPricesParameters.of(parameters, options)
-        source = input_of(file)
-        return start(
-            self._session,
-            OpenAIBatchEstimateResult,
-            lambda provider, context: estimate(provider, source, self._session.recorder, context, asked.prices),
-            asked,
-            is_long=True,
-            source=source,
-        )
-
-    def cost(
-        self,
-        batch: OpenAIBatch | str,
-        parameters: OpenAIBatchPricesParameters | BatchCostOptions | None = None,
-        **options: Unpack[BatchCostOptions],
-    ) -> OpenAIBatchCostResult:
-        """
-        Count what a batch that has ended cost, in tokens and US dollars, from the usage in both its files.
-
-        They are counted while they come, and not kept; memory does not grow with them.
-
-        Args:
-            batch: The batch, or its id; one that was not over when it was asked for is asked for anew.
-
-            parameters: *prices*.
-
-        Returns:
-            A result whose ``cost`` is the `OpenAIBatchCost`, for each model and in all. What is not known is ``None``
-            and not 0, ``is_lower_bound`` says that something is missing, and ``notes`` what, and what to do. A batch
-            that is not over is an error with code ``"batch_not_ended"``.
-
-        Raises:
-            TypeError: *batch* is neither a batch nor a string. Nothing was sent.
-            ValueError: *batch* is empty or cannot be an id. Nothing was sent.
-        """
-        # GET {base}/batches/{batch_id}, then {base}/files/{file_id}/content of its output and error file
-        # https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
-        _require_batch(batch)
-        asked = OpenAIBatchPricesParameters.of(parameters, options)
-        return start(
-            self._session,
-            OpenAIBatchCostResult,
-            lambda provider, _: count_cost(provider, batch, self._session.recorder, asked.prices),
-            asked,
-            is_long=True,
-        )
-
-    def prices(
-        self,
-        parameters: OpenAIBatchPricesParameters | BatchPricesOptions | None = None,
-        **options: Unpack[BatchPricesOptions],
-    ) -> Prices:
-        """
-        Return what models cost at the provider, by *provider* and *prices* of *parameters*; nothing is sent.
-
-        Raises:
-            OpenAIError: The user's file of prices cannot be used (code ``"unusable_prices"``).
-        """
-        asked = OpenAIBatchPricesParameters.of(parameters, options)
-        account = self._session.connection_for(asked).provider.account()
-        return self._session.recorder.prices(account, asked.prices)
-
     def _recorded(self, flow: Flow[OpenAIBatch], provider: Provider, *, only_own: bool = False) -> Flow[OpenAIBatch]:
         return record_end(flow, provider, self._session.recorder, only_own=only_own)
-
-
-def _require_batch(batch: Any) -> None:
-    if not isinstance(batch, OpenAIBatch):
-        require_id("batch", batch)
 
 
 def _order(input_file_id: str, endpoint: str, options: OpenAIBatchParameters) -> BatchOrder:

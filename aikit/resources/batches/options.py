@@ -5,7 +5,7 @@ Keywords of the calls of ``client.batches``, for type checkers and editors; see 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias, TypedDict
 
@@ -16,8 +16,11 @@ from aikit.resources.batches.results import (
     OpenAIBatchResult,
     OpenAIBatchRowsResult,
 )
+from aikit.resources.batches.run.results import OpenAIBatchRunResult
 from aikit.runtime.options import CallOptions
+from aikit.types.batch_runs import OpenAIBatchRunProgress
 from aikit.types.batches import OpenAIBatchProgress
+from aikit.types.costs import OpenAIBatchEstimate
 from aikit.types.progress import Progress
 
 BatchRetrieveOptions: TypeAlias = CallOptions[OpenAIBatchResult, Progress]
@@ -65,6 +68,22 @@ class BatchWaitOptions(CallOptions[OpenAIBatchResult, OpenAIBatchProgress], tota
     Options of ``batches.wait``.
     """
 
+    poll_interval: float
+    max_wait: float
+
+
+class BatchRunOptions(CallOptions[OpenAIBatchRunResult, OpenAIBatchRunProgress], total=False):
+    """
+    Options of ``batches.run``.
+    """
+
+    metadata: Mapping[str, str] | None
+    output_expires_after: Mapping[str, Any] | None
+    confirm: Callable[[OpenAIBatchEstimate], object] | None
+    max_cost: Decimal | float | str | None
+    max_cost_of: Literal["high", "low"]
+    again: bool
+    resubmit: bool
     poll_interval: float
     max_wait: float
 

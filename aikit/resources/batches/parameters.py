@@ -5,15 +5,17 @@ What a caller may ask of a call about batches.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal
 
 import attrs
 
 from aikit.billing.price_overrides import checked_prices
+from aikit.runtime.callback_checks import require_callback, require_plain
 from aikit.runtime.parameters import OpenAIParameters, by, filled, is_duration, is_expiry, is_flag, is_text, within
 from aikit.types.batches import INTENT_KEY
+from aikit.types.costs import OpenAIBatchEstimate
 
 MAX_BATCH_LIST_LIMIT: Final = 100
 MAX_METADATA_PAIRS: Final = 16
@@ -94,6 +96,11 @@ def _is_cost(name: str, value: Any) -> None:
 def _are_prices(name: str, value: Any) -> None:
     if value is not None:
         checked_prices(name, value)
+
+
+def _is_question(name: str, value: Any) -> None:
+    require_callback(name, value)
+    require_plain(name, value, "pass a plain function, which returns the answer")
 
 
 def _is_end(name: str, value: Any) -> None:
@@ -245,3 +252,42 @@ class OpenAIBatchResubmitParameters(OpenAIBatchParameters):
 
     completion_window: str = attrs.field(default="", validator=by(_is_window_or_parents))
     input_file: str | os.PathLike[str] | None = attrs.field(default=None, validator=by(_is_path))
+
+
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
+class OpenAIBatchRunParameters(OpenAIParameters):
+    """
+    Options of ``batches.run``.
+
+    Attributes:
+        metadata: As of ``batches.create``, for each batch of the run.
+
+        output_expires_after: Likewise.
+
+        confirm: Called with the `OpenAIBatchEstimate` before anything is sent; unless it returns true, the run ends
+            with an error of code ``"not_confirmed"``. It runs where callbacks run; without any, in the caller's thread.
+
+        max_cost: US dollars. Nothing is sent that may cost more, or whose cost is unknown.
+
+        max_cost_of: As of ``batches.create``.
+
+        again: ``True`` starts a new run, and pays for it, even if there was one before.
+
+        resubmit: ``True`` sends the lines of a finished run again that are not ok, and joins all results.
+
+        poll_interval: As of ``batches.wait``.
+
+        max_wait: Likewise; the same call goes on with a run that took longer.
+    """
+
+    metadata: dict[str, str] = attrs.field(default=None, validator=by(_is_metadata), converter=filled)
+    output_expires_after: dict[str, Any] = attrs.field(default=None, validator=by(is_expiry), converter=filled)
+    confirm: Callable[[OpenAIBatchEstimate], object] | None = attrs.field(
+        default=None, validator=attrs.validators.optional(by(_is_question))
+    )
+    max_cost: Decimal | None = attrs.field(default=None, validator=by(_is_cost), converter=_dollars)
+    max_cost_of: Literal["high", "low"] = attrs.field(default="high", validator=by(_is_end))
+    again: bool = attrs.field(default=False, validator=by(is_flag))
+    resubmit: bool = attrs.field(default=False, validator=by(is_flag))
+    poll_interval: float = attrs.field(default=10.0, validator=by(is_duration))
+    max_wait: float = attrs.field(default=172_800.0, validator=by(is_duration))

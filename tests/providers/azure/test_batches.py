@@ -19,7 +19,6 @@ from aikit.providers.azure.provider import AzureProvider
 from aikit.providers.azure.quota import queue_of
 from aikit.providers.azure.reading import as_openai_batch
 from aikit.providers.config import ProviderSettings
-from aikit.resources.batches.run.run import answer_file
 from aikit.types.batches import BatchOrder, OpenAIBatch, OpenAIBatchRequestCounts
 from aikit.types.errors import CancelledError, OpenAIError
 from tests.azure_server import Resource
@@ -129,7 +128,7 @@ def test_a_run_goes_through_on_either_surface(client: OpenAIClient, resource: Re
     """
     resource.looks = 0
     (tmp_path / "in.jsonl").write_bytes(_lines(5))
-    answer_file(client, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+    client.batches.run(tmp_path / "in.jsonl", tmp_path / "out.jsonl", throw=True)
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [row["custom_id"] for row in rows] == [f"q{n}" for n in range(5)]
 

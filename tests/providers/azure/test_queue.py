@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from aikit import OpenAIClient, jsonl
-from aikit.resources.batches.run.run import answer_file
-from aikit.types.errors import Rejected
+from aikit.types.errors import OpenAIError
 from tests.azure_server import Refusal, Resource
 from tests.providers.azure.conftest import Make
 
@@ -139,9 +138,9 @@ def test_a_run_comes_back_to_what_found_no_room(
     (tmp_path / "in.jsonl").write_bytes(b"".join(mixed))
     client = make("v1")
     for _ in range(starts - 1):
-        with pytest.raises(Rejected, match="surpassed the configured limit"):
-            answer_file(client, tmp_path / "in.jsonl", tmp_path / "out.jsonl", wait={"poll_interval": 0.02})
-    answer_file(client, tmp_path / "in.jsonl", tmp_path / "out.jsonl", wait={"poll_interval": 0.02})
+        with pytest.raises(OpenAIError, match="surpassed the configured limit"):
+            client.batches.run(tmp_path / "in.jsonl", tmp_path / "out.jsonl", poll_interval=0.02, throw=True)
+    client.batches.run(tmp_path / "in.jsonl", tmp_path / "out.jsonl", poll_interval=0.02, throw=True)
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [(row["custom_id"], row["status"]) for row in rows] == [(f"q{n}", "ok") for n in range(3)]
     assert len(resource.batches) == batches
@@ -153,6 +152,6 @@ def test_a_run_without_any_room_says_so(make: Make, resource: Resource, tmp_path
     """
     resource.looks, resource.no_room = 0, ["at once"] * 9
     (tmp_path / "in.jsonl").write_bytes(_lines())
-    with pytest.raises(Rejected, match="surpassed the configured limit"):
-        answer_file(make("v1"), tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+    with pytest.raises(OpenAIError, match="surpassed the configured limit"):
+        make("v1").batches.run(tmp_path / "in.jsonl", tmp_path / "out.jsonl", throw=True)
     assert len(resource.no_room) == 8

@@ -14,7 +14,6 @@ import pytest
 from aikit import OpenAIClient
 from aikit.http.flow import Flow, Pause
 from aikit.providers.openai import OpenAIProvider
-from aikit.resources.batches.run.run import answer_file
 from aikit.resources.batches.run.steps import _FILE_WAIT
 from aikit.resources.files.parameters import OpenAIFileWaitParameters
 from aikit.resources.files.wait import wait_until_processed
@@ -35,9 +34,9 @@ def server() -> Iterator[Service]:
 
 
 @pytest.fixture
-def client(server: Service) -> Iterator[OpenAIClient]:
+def client(server: Service, tmp_path: Path) -> Iterator[OpenAIClient]:
     """A client of it that tries nothing again by itself."""
-    with OpenAIClient("k", base_url=server.url, max_retries=0) as client:
+    with OpenAIClient("k", base_url=server.url, home=tmp_path, max_retries=0) as client:
         yield client
 
 
@@ -127,8 +126,8 @@ def test_run_goes_on_through_passing_404s(server: Service, client: OpenAIClient,
     A run asks again for its batch and for the files of its answers.
     """
     server.unknown = {"/batches/": 3, "/files/file-out": 1}
-    state = answer_file(client, path, tmp_path / "out.jsonl", wait=_WAIT, home=tmp_path)
-    assert dict(state.counts) == {"ok": 2}
+    result = client.batches.run(path, tmp_path / "out.jsonl", **_WAIT)
+    assert result.unwrap().counts == {"ok": 2}
     assert _posts(server, "batches") == 1
 
 
@@ -137,8 +136,8 @@ def test_run_waits_for_its_file(server: Service, client: OpenAIClient, path: Pat
     A file that is still processed is waited for before the batch is asked for.
     """
     server.processing = ["pending", "running", "pending"]
-    state = answer_file(client, path, tmp_path / "out.jsonl", wait=_WAIT, home=tmp_path)
-    assert dict(state.counts) == {"ok": 2}
+    result = client.batches.run(path, tmp_path / "out.jsonl", **_WAIT)
+    assert result.unwrap().counts == {"ok": 2}
     assert (_posts(server, "files"), _posts(server, "batches")) == (1, 1)
 
 
@@ -150,12 +149,12 @@ def test_run_that_was_stopped_waits_on_for_the_same_file(
     """
     server.processing = ["pending"] * 100
     monkeypatch.setitem(_FILE_WAIT, "max_wait", 0.1)
-    with pytest.raises(Rejected, match="still 'pending'"):
-        answer_file(client, path, tmp_path / "out.jsonl", wait=_WAIT, home=tmp_path)
+    with pytest.raises(OpenAIError, match="still 'pending'"):
+        client.batches.run(path, tmp_path / "out.jsonl", **_WAIT).throw()
     monkeypatch.setitem(_FILE_WAIT, "max_wait", 10.0)
     server.processing = ["pending", "running"]
-    state = answer_file(client, path, tmp_path / "out.jsonl", wait=_WAIT, home=tmp_path)
-    assert dict(state.counts) == {"ok": 2}
+    result = client.batches.run(path, tmp_path / "out.jsonl", **_WAIT)
+    assert result.unwrap().counts == {"ok": 2}
     assert (_posts(server, "files"), _posts(server, "batches")) == (1, 1)
 
 
@@ -166,9 +165,8 @@ def test_file_that_cannot_be_processed_ends_the_run(
     No batch is asked for.
     """
     server.processing = ["pending", "error"]
-    with pytest.raises(Rejected) as caught:
-        answer_file(client, path, tmp_path / "out.jsonl", wait=_WAIT, home=tmp_path)
-    assert [error.code for error in caught.value.errors] == ["processing_failed"]
+    result = client.batches.run(path, tmp_path / "out.jsonl", **_WAIT)
+    assert [error.code for error in result.errors] == ["processing_failed"]
     assert _posts(server, "batches") == 0
 
 
@@ -180,7 +178,7 @@ def test_file_whose_status_says_nothing_is_not_waited_for(
     There are servers that never say more of a file, and take it.
     """
     server.processing = [status]
-    answer_file(client, path, tmp_path / "out.jsonl", wait=_WAIT, home=tmp_path)
+    client.batches.run(path, tmp_path / "out.jsonl", **_WAIT).throw()
     assert ("GET", "/v1/files/file-1") not in server.asked
 
 

@@ -53,7 +53,7 @@ class RunFolder:
             make_private(self.path.parent, self.path.name)
             lock = take(self.path / f"{key}.lock")
         if lock is None:
-            message = f"another process works on this run ({key}); wait until it has ended, or stop it first"
+            message = f"another process works on this run ({key}), or another call; wait until it has ended, or stop it"
             raise OpenAIError(message=message, code="run_in_progress")
         try:
             yield
@@ -121,6 +121,16 @@ class RunFolder:
         Return the paths that runs have written results to.
         """
         return {path for state in self._all() for path in state.results}
+
+    def require_readable(self) -> None:
+        """
+        Check that what was kept of each run can be read.
+
+        Raises:
+            OpenAIError: That of one cannot (code ``"run_damaged"``).
+        """
+        for path in self.path.glob("*.json"):
+            self.load(path.stem)
 
     def parts_of(self, key: str) -> Path:
         """

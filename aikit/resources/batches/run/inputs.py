@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import attrs
 
@@ -19,6 +19,7 @@ from aikit.resources.batches.rows.write import write_csv, write_jsonl
 from aikit.types.batch_rows import OpenAIBatchRow
 
 T = TypeVar("T")
+RunSource: TypeAlias = "str | os.PathLike[str] | Iterable[Mapping[str, Any] | str | bytes]"
 
 
 class RunInput(Protocol):

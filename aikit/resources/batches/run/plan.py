@@ -10,14 +10,15 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from aikit.http.sources import Source, source_of
 from aikit.jsonl import split
-from aikit.resources.batches.run.state import Part
-from aikit.storage import sync
+from aikit.resources.batches.run.folder import RunFolder
+from aikit.resources.batches.run.state import Part, RunOrder, RunState
+from aikit.storage import is_file, sync
 from aikit.storage.private import restrict
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
 from aikit.types.interruptions import let_through
@@ -26,6 +27,9 @@ from aikit.validation.batch_lines import BatchRules
 from aikit.validation.limits import Limits, known_limits, limits_for
 from aikit.validation.lines import check_lines, iter_lines, parsed
 from aikit.validation.problems import Problems
+
+if TYPE_CHECKING:
+    from aikit.providers import Provider
 
 _CHUNK: Final = 1024 * 1024
 _SPLIT: Final = frozenset(("mismatched_model", "too_many_tasks", "too_many_inputs"))
@@ -132,6 +136,45 @@ def plan(
     if is_one:
         return (Part(number=1, path=str(path), endpoint=first_url(source) or "", lines=lines),)
     return _split(path, limits, folder, on_read)
+
+
+def load_or_rebuild(provider: Provider, order: RunOrder, path: Path, folder: RunFolder) -> RunState | None:
+    """
+    Return the state of the run of *order*, with its parts made again where they are lost; ``None`` for a new run.
+
+    Args:
+        provider: Whose limits decide how the input is split.
+
+        order: The run.
+
+        path: Where its lines are this time.
+
+        folder: Where runs are kept.
+
+    Raises:
+        Rejected: Its parts are gone, and cannot be made again.
+        OpenAIError: What was kept cannot be used (code ``"run_damaged"``).
+    """
+    known = folder.load(order.key)
+    if known is None:
+        return None
+    known = attrs.evolve(known, order=order)
+    if len(known.parts) == 1:  # the same lines may have another name by now
+        return known.with_part(attrs.evolve(known.parts[0], path=str(path)))
+    if all(part.file_id is not None or is_file(part.path) for part in known.parts):
+        return known
+    parts = plan(path, provider.limits, folder.parts_of(order.key), lambda _: None)
+    if [_what(part) for part in parts] != [_what(part) for part in known.parts]:
+        message = f"the parts of this run are gone from {folder.parts_of(order.key)}, and splitting gives others now"
+        raise OpenAIError(message=f"{message}; put them back, or start over and pay again", code="run_damaged")
+    return attrs.evolve(
+        known,
+        parts=tuple(attrs.evolve(part, path=made.path) for part, made in zip(known.parts, parts, strict=True)),
+    )
+
+
+def _what(part: Part) -> tuple[int, str, int]:
+    return part.number, part.endpoint, part.lines
 
 
 def first_url(source: Source) -> str | None:

@@ -1,165 +1,169 @@
 """
-The results of a run: what became of each line of its input, in the input's order, whatever batch it was in.
+What a caller gets of a run: a handle while it is under way, and what came of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from types import TracebackType
+from typing import Self
 
 import attrs
 
-from aikit.http.sinks import FileSink
-from aikit.http.sources import source_of
-from aikit.resources.batches.fetch import output_missing
-from aikit.resources.batches.rows.join import lacks_answers
-from aikit.resources.batches.rows.write import write_csv, write_jsonl
-from aikit.resources.batches.run.client import Client
-from aikit.resources.batches.run.plan import Fingerprint
-from aikit.resources.batches.run.state import Part, RunState
-from aikit.storage import is_file
+from aikit.resources.arguments import require_path
+from aikit.resources.batches.run.joining import RunRows
+from aikit.resources.batches.run.progress import RunTracker
+from aikit.runtime.result import OpenAIResult
 from aikit.types.batch_rows import OpenAIBatchProblem, OpenAIBatchRow
-from aikit.types.errors import OpenAIError, Rejected
-from aikit.validation.lines import iter_lines, parsed
+from aikit.types.batch_runs import OpenAIBatchRun, OpenAIBatchRunProgress
+from aikit.types.batches import OpenAIBatch
+from aikit.types.costs import OpenAIBatchCost, OpenAIBatchEstimate
+from aikit.types.wire import NOTHING
 
-_LINE_MAX: Final = 1 << 40
 
-
-@attrs.frozen(kw_only=True)
-class Joined:
+@attrs.frozen(eq=False)
+class RunEnd:
     """
-    What became of the lines of a run.
+    How a run ended.
 
     Attributes:
-        state: The run, with the counts.
-
-        rows: One for each line, in the order of the input.
-
-        problems: What could not be joined, of each batch the first 100.
-
-        problem_count: How many there are.
+        rows: Its rows, unless they were written to a file.
     """
 
-    state: RunState
-    rows: Iterator[OpenAIBatchRow]
-    problems: tuple[OpenAIBatchProblem, ...] = ()
-    problem_count: int = 0
+    run: OpenAIBatchRun
+    rows: RunRows | None = None
 
 
-@contextmanager
-def fetch_and_join(client: Client, state: RunState, mark: Fingerprint) -> Iterator[Joined]:
+@attrs.define(eq=False, slots=True, repr=False, getstate_setstate=False)  # pickled as its parent says
+class OpenAIBatchRunResult(OpenAIResult[OpenAIBatchRun]):
     """
-    Yield the rows of the run *state*; *mark* is the fingerprint of its input.
+    The result of ``batches.run``.
 
-    Raises:
-        Rejected: The results of a batch cannot be had.
-        OpenAIError: The input of several batches is not what it was (code ``"input_changed"``), also while it is read.
+    Without an output file it has the rows: iterating waits for a run that is under way, raises the first error of one
+    that failed, and can be done as often as needed. The rows stand in temporary files, which go away at the end of the
+    ``with`` block, by `close`, or with the result itself.
     """
-    if len(state.parts) > 1:
-        _require_same(state, mark)
-    with ExitStack() as stack:
-        results = []
-        for part in state.parts:
-            options: dict[str, Any] = {"with_lineage": True} | input_of(part, state, mark)
-            result = client.batches.results(part.batch_id or "", **options)
-            if result.errors:
-                raise Rejected(result.errors)
-            results.append(stack.enter_context(result))
-            if result.batch is not None and lacks_answers(result.batch, {} if state.is_ended else result.counts):
-                raise Rejected([output_missing(result.batch)])
-            state = state.with_part(attrs.evolve(part, counts=dict(result.counts)))
-        yield Joined(
-            state=state,
-            rows=iter(results[0]) if len(results) == 1 else _merge_parts(state, mark, results),
-            problems=tuple(problem for result in results for problem in result.problems),
-            problem_count=sum(result.problem_count for result in results),
-        )
 
+    _carried = ("path", "lines", "counts", "reasons", "batches", "cost", "problems", "problem_count")
+    _tracker: RunTracker = attrs.field(factory=RunTracker, kw_only=True)
 
-def require_writable(path: Path) -> None:
-    """
-    Check, before anything is paid, that rows can be written to *path*.
+    @property
+    def run(self) -> OpenAIBatchRun | None:
+        """All that came of the run; ``None`` while running and after errors."""
+        return self._outcome.value.run if self._outcome.value else None
 
-    Raises:
-        OpenAIError: They cannot (codes ``"unwritable_file"`` and ``"not_a_regular_file"``).
-    """
-    with FileSink(path=path):
-        pass
+    @property
+    def progress(self) -> OpenAIBatchRunProgress:
+        """How far it has come, also while it runs."""
+        return self._tracker.progress
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Notes beside the answer, also while it runs, such as that an earlier run was resumed."""
+        return self._outcome.notes or self._tracker.notes
 
-def write_rows(rows: Iterable[OpenAIBatchRow], path: Path) -> int:
-    """
-    Write *rows* to the file at *path*, as comma-separated values if its name says so, else as JSON lines.
+    @property
+    def path(self) -> Path | None:
+        """The file with the rows; ``None`` while running, after errors, and where none was asked for."""
+        return self.run.path if self.run else None
 
-    Returns:
-        How many.
+    @property
+    def lines(self) -> int:
+        """How many requests there are; 0 until the input was checked."""
+        return self.run.lines if self.run else self.progress.total
 
-    Raises:
-        OpenAIError: It cannot be written (code ``"unwritable_file"``).
-    """
-    if path.suffix.lower() == ".csv":
-        return write_csv(rows, path, escape_formulas=True)
-    return write_jsonl(rows, path)
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Rows by status; empty while running and after errors."""
+        return self.run.counts if self.run else NOTHING
 
+    @property
+    def reasons(self) -> Mapping[str, int]:
+        """Why rows failed, by code of their error; of rows that were written to a file."""
+        return self.run.reasons if self.run else NOTHING
 
-def merge(path: Path, parts: Iterable[Iterable[OpenAIBatchRow]]) -> Iterator[OpenAIBatchRow]:
-    """
-    Yield the rows of *parts*, each in the order of the input at *path*, in that order.
+    @property
+    def batches(self) -> tuple[OpenAIBatch, ...]:
+        """The last batch of each part of the input that has one, also while it runs and after errors."""
+        return self.run.batches if self.run else self.progress.batches
 
-    Raises:
-        OpenAIError: A line of the input is in no part (code ``"input_changed"``).
-    """
-    heads: dict[str | None, tuple[OpenAIBatchRow, Iterator[OpenAIBatchRow]]] = {}
+    @property
+    def batch_ids(self) -> tuple[str, ...]:
+        """Their ids, also of those that were not looked at."""
+        return self.run.batch_ids if self.run else self.progress.batch_ids
 
-    def advance(rows: Iterator[OpenAIBatchRow]) -> None:
-        row = next(rows, None)
-        if row is not None:
-            heads[row.custom_id] = row, rows
+    @property
+    def cost(self) -> OpenAIBatchCost | None:
+        """What all batches cost; ``None`` while running and after errors."""
+        return self.run.cost if self.run else None
 
-    for part in parts:
-        advance(iter(part))
-    for number, custom_id in _custom_ids(path):
-        if custom_id not in heads:
-            message = f"line {number} of {path} is in none of the batches: it was changed meanwhile; call again"
-            raise OpenAIError(message=message, code="input_changed", line=number)
-        row, rows = heads.pop(custom_id)
-        yield attrs.evolve(row, line=number)
-        advance(rows)
+    @property
+    def costs(self) -> tuple[OpenAIBatchCost, ...]:
+        """What each batch cost, those included that were resubmitted."""
+        return self.run.costs if self.run else ()
 
+    @property
+    def estimate(self) -> OpenAIBatchEstimate | None:
+        """What it may cost, also after errors; ``None`` unless *confirm* or *max_cost* asked for that."""
+        return self.run.estimate if self.run else self._tracker.estimate
 
-def _merge_parts(
-    state: RunState, mark: Fingerprint, parts: Iterable[Iterable[OpenAIBatchRow]]
-) -> Iterator[OpenAIBatchRow]:
-    yield from merge(Path(state.order.input), parts)
-    _require_same(state, mark)
+    @property
+    def problems(self) -> tuple[OpenAIBatchProblem, ...]:
+        """What in the files of the batches could not be joined as it stands, of each the first hundred."""
+        return self.run.problems if self.run else ()
 
+    @property
+    def problem_count(self) -> int:
+        """How many there are."""
+        return self.run.problem_count if self.run else 0
 
-def _require_same(state: RunState, mark: Fingerprint) -> None:
-    """
-    Check that the input is unchanged: it tells the order of the lines.
-    """
-    path = Path(state.order.input)
-    if not mark.is_of(path):
-        message = (
-            f"{path} was changed while its batches were under way, so the order of their lines is lost; put back "
-            "its former content and call again"
-        )
-        raise OpenAIError(message=message, code="input_changed", param="file")
+    def _unwrapped(self) -> OpenAIBatchRun:
+        end: RunEnd = self._outcome.value
+        return end.run
 
+    def __len__(self) -> int:
+        return sum(self._finished().throw().counts.values())
 
-def _custom_ids(path: Path) -> Iterator[tuple[int, str | None]]:
-    with closing(source_of(path).resolved().open()) as reader:
-        for number, line in enumerate(iter_lines(reader, _LINE_MAX), 1):
-            if line and not line.isspace():
-                yield number, parsed(line).get("custom_id")
+    def __iter__(self) -> Iterator[OpenAIBatchRow]:
+        return iter(self._rows())
 
+    def __enter__(self) -> Self:
+        return self
 
-def input_of(part: Part, state: RunState, mark: Fingerprint) -> dict[str, str]:
-    """
-    Return the option that names the input of *part* on this machine, if it is there and unchanged.
-    """
-    path = Path(part.path)
-    is_here = mark.is_of(path) if part.path == state.order.input else is_file(path)
-    return {"input_file": part.path} if is_here else {}
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def write(self, path: str | os.PathLike[str]) -> int:
+        """
+        Write the rows of a run without an output file, as comma-separated values or JSON lines, by the path's name.
+
+        Returns:
+            How many rows.
+
+        Raises:
+            TypeError: *path* is no path.
+            ValueError: *path* is empty, or the rows were written to a file by the run itself.
+            OpenAIError: The run failed, or the file cannot be written.
+        """
+        place = Path(require_path("path", path))
+        return self._rows().write(place)
+
+    def close(self) -> None:
+        """
+        Remove the temporary files, once no iteration reads from them; a run that is under way is cancelled.
+        """
+        if self.cancel():
+            self.wait()
+        rows = self._outcome.value.rows if self._outcome.value is not None else None
+        if rows is not None:
+            rows.close()
+
+    def _rows(self) -> RunRows:
+        end: RunEnd = self._finished().throw()._outcome.value  # noqa: SLF001  itself
+        if end.rows is None:
+            raise ValueError(f"the rows were written to {end.run.path}; leave out output to iterate over them")
+        return end.rows

@@ -1,185 +1,358 @@
 """
-A run in one call, for programs: what ``aikit batch run`` does, without its output.
+A run as one flow: its input is read and checked, its batches are created and waited for, its rows are written.
 """
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from aikit.http.context import CallContext
+from aikit.http.flow import Flow, Work
+from aikit.resources.arguments import require_path
+from aikit.resources.batches.parameters import OpenAIBatchRunParameters, OpenAIBatchWaitParameters
+from aikit.resources.batches.rows.folder import Folder, telling_faults
+from aikit.resources.batches.run.confirm import confirm_cost
+from aikit.resources.batches.run.costs import copy_remaining, costs_of, together
 from aikit.resources.batches.run.folder import RunFolder
-from aikit.resources.batches.run.plan import Fingerprint, fingerprint, plan
-from aikit.resources.batches.run.results import Joined, fetch_and_join, require_writable, write_rows
+from aikit.resources.batches.run.inputs import RunInput, input_of
+from aikit.resources.batches.run.joining import AskedLines, RunRows, join_all, require_writable
+from aikit.resources.batches.run.plan import fingerprint, load_or_rebuild, plan
+from aikit.resources.batches.run.progress import RunTracker
+from aikit.resources.batches.run.results import OpenAIBatchRunResult, RunEnd
 from aikit.resources.batches.run.state import Part, RunOrder, RunState
-from aikit.resources.batches.run.steps import Listener, plan_again, run_all
-from aikit.storage import home_folder, is_file
+from aikit.resources.batches.run.steps import Steps, plan_again
+from aikit.resources.call import retry_policy, start
+from aikit.storage import exists, is_file, is_folder
+from aikit.storage.errors import StoreError
+from aikit.types.batch_rows import OpenAIBatchRow
+from aikit.types.batch_runs import OpenAIBatchRun
 from aikit.types.errors import OpenAIError, Rejected
 
 if TYPE_CHECKING:
-    from aikit.resources.batches.run.client import Client
+    from aikit.providers import Provider
+    from aikit.resources.session import Session
 
 _GONE: Final = "file_gone"
+_MOST_NAMED: Final = 10
 
 
-def answer_file(
-    client: Client,
-    path: Path,
-    results: Path,
-    *,
-    metadata: Mapping[str, str] | None = None,
-    output_expires_after: Mapping[str, Any] | None = None,
-    wait: Mapping[str, Any] | None = None,
-    home: Path | None = None,
-) -> RunState:
+def start_run(session: Session, given: Any, output: Any, options: OpenAIBatchRunParameters) -> OpenAIBatchRunResult:
     """
-    Have all lines of the file at *path* run_all, and a row for each written to *results*, in the file's order.
-
-    It may be stopped at any moment; called again with the same content, provider and options it goes on where it was,
-    and creates no batch twice. A finished run writes its results again.
-
-    Args:
-        client: Whom to ask.
-
-        path: Lines as batches take them; what one batch cannot take is split.
-
-        results: JSON lines, or comma-separated values if its name ends in ``.csv``.
-
-        metadata: Kept with each batch.
-
-        output_expires_after: As for ``batches.create``.
-
-        wait: *poll_interval* and *max_wait*, as for ``batches.wait``.
-
-        home: Where runs are kept; else that of aikit.
-
-    Returns:
-        The run, with ``counts`` of what became of the lines.
+    Start the run of what is *given*, whose rows go to *output*.
 
     Raises:
-        Rejected: The check found problems, or the provider refused a step; what was done is kept.
-        OpenAIError: Another process works on this run (code ``"run_in_progress"``), the file was changed meanwhile
-            (``"input_changed"``), or the results cannot be written.
-        StoreError: The home cannot be used.
+        TypeError: *given* is neither a path nor an iterable of lines, or *output* is no path.
+        ValueError: *given* or *output* is an empty path, both are the same file, or there is no home to keep runs in.
     """
-    require_writable(results)
-    mark = fingerprint(path, _unheard)
-    order = RunOrder(
-        provider=client.provider.identity,
-        input=str(path.resolve()),
-        sha256=mark.sha256,
-        size_bytes=mark.size_bytes,
-        metadata=dict(metadata or {}),
-        output_expires_after=output_expires_after and dict(output_expires_after),
-    )
-    folder = RunFolder.of(home or home_folder())
-    listener = Listener(on_state=folder.save, on_uploaded=lambda _: mark.require(path))
-    with folder.lock(order.key):
-        state = load_or_rebuild(client, order, folder)
-        if state is None:
-            place, provider = folder.parts_of(order.key), client.provider
-            parts = plan(Path(order.input), provider.limits, place, _unheard, provider.line_rules)
-            state = RunState(order=order, created_at=time.time(), parts=parts)
-        elif state.is_ended:
-            state = plan_again(state, is_free_only=True)
-        mark.require(path)
-        over = run_all(client, state, listener, wait or {})
-        return finish(client, over, mark, folder, target=results, use=lambda found: write_rows(found.rows, results))
+    asked = input_of(given)
+    target = None if output is None else Path(require_path("output", output)).absolute()
+    if target is not None and asked.path is not None and _is_same(target, asked.path):
+        raise ValueError("output is the input, which the rows would replace; give another path")
+    folder, tracker = RunFolder.of(session.home), RunTracker()
+
+    def flow(provider: Provider, context: CallContext) -> Flow[RunEnd]:
+        tracker.listen(context)
+        return _Run(session, provider, context, options, asked, target, folder, tracker).carry_out()
+
+    return start(session, partial(OpenAIBatchRunResult, tracker=tracker), flow, options, is_long=True)
 
 
-def load_or_rebuild(client: Client, order: RunOrder, folder: RunFolder) -> RunState | None:
+def _is_same(path: Path, other: Path) -> bool:
+    return exists(path) and exists(other) and path.samefile(other)
+
+
+@attrs.define(eq=False)
+class _Run:
     """
-    Return the state of the run of *order*, with its parts made again where they are lost; ``None`` for a new run.
-
-    Raises:
-        Rejected: Its parts are gone, and cannot be made again.
-        OpenAIError: What was kept cannot be used (code ``"run_damaged"``).
+    One call of ``batches.run``.
     """
-    known = folder.load(order.key)
-    if known is None:
-        return None
-    known = attrs.evolve(known, order=order)
-    if len(known.parts) == 1:  # the same lines may have another name by now
-        return known.with_part(attrs.evolve(known.parts[0], path=order.input))
-    if all(part.file_id is not None or is_file(part.path) for part in known.parts):
-        return known
-    parts = plan(Path(order.input), client.provider.limits, folder.parts_of(order.key), _unheard)
-    if [_what(part) for part in parts] != [_what(part) for part in known.parts]:
-        message = f"the parts of this run are gone from {folder.parts_of(order.key)}, and splitting gives others now"
-        raise OpenAIError(message=f"{message}; put them back, or start over and pay again", code="run_damaged")
-    return attrs.evolve(
-        known,
-        parts=tuple(attrs.evolve(part, path=made.path) for part, made in zip(known.parts, parts, strict=True)),
-    )
 
+    session: Session
+    provider: Provider
+    context: CallContext
+    options: OpenAIBatchRunParameters
+    input: RunInput
+    target: Path | None
+    folder: RunFolder
+    tracker: RunTracker
+    spool: Folder | None = None
 
-def finish(
-    client: Client,
-    state: RunState,
-    mark: Fingerprint,
-    folder: RunFolder,
-    *,
-    target: Path | None,
-    use: Callable[[Joined], object],
-) -> RunState:
-    """
-    Pass the rows of a run, whose batches have ended, to *use*, and save that the run is finished.
+    def carry_out(self) -> Flow[RunEnd]:
+        """
+        Start the run, or resume it where an earlier call was stopped.
 
-    Where the provider no longer has all results of a finished run, those that it wrote stay.
-
-    Args:
-        client: Whose provider has them.
-
-        state: The run.
-
-        mark: Of its input.
-
-        folder: Where it is kept.
-
-        target: Where *use* writes the rows to; ``None`` for no file.
-
-        use: Not called if the rows at *target* are there, and cannot be had again.
-
-    Raises:
-        Rejected: The results of a batch cannot be had.
-        OpenAIError: As `fetch_and_join` and *use*.
-    """
-    place = None if target is None else str(target.absolute())
-    if place is not None:  # kept before, so that who is killed in between finds the file his own
-        state = state.with_results(place)
-        folder.save(state)
-    with ExitStack() as stack:
+        Raises:
+            Rejected: The check found problems, or the provider refused a step; what was done is kept.
+            OpenAIError: Likewise; or another call works on this run (code ``"run_in_progress"``), the input was changed
+                meanwhile (``"input_changed"``), or the rows cannot be written.
+        """
         try:
-            found = stack.enter_context(fetch_and_join(client, state, mark))
-            _require_all(state, found)
+            asked: AskedLines = yield Work(self._read)
+            order = self._order(asked)
+            with self.folder.lock(order.key):
+                end = yield from self._carry_out(order, asked)
+        except StoreError as error:
+            self._let_go()
+            raise OpenAIError(message=error.message, code=error.code) from error
         except Rejected as problem:
-            if not state.is_ended or not any(_is_gone(error) for error in problem.errors):
+            self._let_go()
+            raise Rejected(problem.errors) from problem  # what came along is no run
+        except BaseException:
+            self._let_go()
+            raise
+        if end.rows is None:
+            self._let_go()
+        return end
+
+    def _let_go(self) -> None:
+        if self.spool is not None:
+            self.spool.close()
+
+    def _read(self, context: CallContext) -> AskedLines:
+        if self.target is not None:
+            require_writable(self.target)
+        path = self.input.make_lines(self._make_folder, context)
+        size = path.stat().st_size if is_file(path) else None
+        return AskedLines(path, fingerprint(path, lambda done: context.report("reading", done, size)))
+
+    def _make_folder(self) -> Path:
+        self.spool = self.spool or Folder()
+        return self.spool.path
+
+    def _order(self, asked: AskedLines) -> RunOrder:
+        path = self.input.path
+        return RunOrder(
+            provider=self.provider.identity,
+            input="" if path is None else str(path.resolve()),
+            sha256=asked.mark.sha256,
+            size_bytes=asked.mark.size_bytes,
+            metadata=dict(self.options.metadata or {}),
+            output_expires_after=dict(self.options.output_expires_after or {}) or None,
+        )
+
+    def _carry_out(self, order: RunOrder, asked: AskedLines) -> Flow[RunEnd]:
+        steps = Steps(
+            session=self.session,
+            provider=self.provider,
+            context=self.context,
+            tracker=self.tracker,
+            policy=retry_policy(self.session.defaults, self.options),
+            wait=OpenAIBatchWaitParameters(poll_interval=self.options.poll_interval, max_wait=self.options.max_wait),
+            keep=self._keep,
+            require_same=lambda: asked.mark.require(asked.path),
+        )
+        known = yield Work(lambda _: self._load(order, asked))
+        state = yield from (self._begin(order, asked) if known is None else self._resume(known, asked))
+        self.tracker.know(state)
+        return (yield from self._finish((yield from steps.run_all(state)), asked))
+
+    def _keep(self, state: RunState) -> None:
+        self.folder.save(state)
+        self.tracker.know(state)
+
+    def _load(self, order: RunOrder, asked: AskedLines) -> RunState | None:
+        """
+        Return the state that an earlier call saved; ``None`` without one, and for a new run.
+        """
+        if not self.options.again:
+            return load_or_rebuild(self.provider, order, asked.path, self.folder)
+        try:
+            known = self.folder.load(order.key)
+        except OpenAIError:  # an unreadable state is replaced
+            return None
+        if known is not None and not known.is_ended and known.batch_ids:
+            self.tracker.note(f"batches of the previous run may still be running: {_listed(known.batch_ids)}")
+        return None
+
+    def _begin(self, order: RunOrder, asked: AskedLines) -> Flow[RunState]:
+        """
+        Check and split the input, and confirm what it may cost; return the state of a new run.
+        """
+        if not self.options.again:
+            self._note_others(order)
+        parts: tuple[Part, ...] = yield Work(lambda context: self._plan(order, asked, context))
+        asked.mark.require(asked.path)
+        if len(parts) > 1:
+            self.tracker.note(f"the input becomes {len(parts):,} batches")
+        with ExitStack() as stack:
+            stack.callback(self.folder.forget_parts, order.key)  # unless the run is confirmed
+            yield from self._confirm(asked.path)
+            stack.pop_all()
+        target = self.target
+        own = (str(target),) if target is not None and exists(target) else ()  # an earlier run's, or named
+        state = RunState(order=order, created_at=time.time(), parts=parts, results=own)
+        self.folder.save(state)
+        return state
+
+    def _plan(self, order: RunOrder, asked: AskedLines, context: CallContext) -> tuple[Part, ...]:
+        return plan(
+            asked.path,
+            self.provider.limits,
+            self.folder.parts_of(order.key),
+            lambda done: context.report("checking", done, order.size_bytes),
+            self.provider.line_rules,
+            on_note=self.tracker.note,
+        )
+
+    def _note_others(self, order: RunOrder) -> None:
+        """
+        Note that the input or options changed since an earlier run, and which of its batches may still be running.
+        """
+        for other in self.folder.others(order)[-1:] if order.input else ():
+            what = "the input was changed" if other.order.sha256 != order.sha256 else "other options were given"
+            self.tracker.note(f"{what} since the run of {_time(other.created_at)}: this is a new run")
+            if not other.is_ended and other.batch_ids:
+                self.tracker.note(f"batches of that run that may still be running: {_listed(other.batch_ids)}")
+
+    def _resume(self, known: RunState, asked: AskedLines) -> Flow[RunState]:
+        """
+        Note how far the earlier call came, and return the state to resume.
+
+        The cost of resubmitted lines is estimated and confirmed; *max_cost* applies to all lines without a batch.
+        """
+        state = self._next_of(known)
+        is_asked = self.options.max_cost is not None or (known.is_ended and self.options.resubmit)
+        if not is_asked or all(part.is_submitted for part in state.parts):
+            return state
+        unsent = Folder()
+        try:
+            path = unsent.path / "unsent.jsonl"
+            yield from copy_remaining(self.provider, state, asked, path, self.context)
+            yield from self._confirm(path)
+        finally:
+            unsent.close()
+        return state
+
+    def _next_of(self, known: RunState) -> RunState:
+        if not known.is_ended:
+            created = f"{len(known.batch_ids)} of {len(known.parts)} batches created"
+            self.tracker.note(f"this run was started {_time(known.created_at)}; resuming with {created}")
+            return known
+        state = plan_again(known, is_free_only=not self.options.resubmit)
+        if state.is_ended:
+            since = _time(known.ended_at or 0)
+            note = f"this run finished {since}; these are its results, and cost nothing again"
+        elif self.options.resubmit:
+            note = "resubmitting the lines that are not ok"
+        else:
+            note = "the provider had rejected the batch before it began, so nothing was paid; trying again"
+        self.tracker.note(note)
+        return state
+
+    def _confirm(self, path: Path) -> Flow[None]:
+        return confirm_cost(
+            self.session, self.provider, path, options=self.options, tracker=self.tracker, context=self.context
+        )
+
+    def _finish(self, state: RunState, asked: AskedLines) -> Flow[RunEnd]:
+        """
+        Write the rows of a run whose batches have ended, and keep that it is finished.
+
+        Where the provider no longer has all results of a finished run, those that it wrote stay.
+        """
+        place = None if self.target is None else str(self.target)
+        if place is not None:  # kept before, so that who is killed in between finds the file his own
+            state = state.with_results(place)
+            self._keep(state)
+        try:
+            return (yield from self._join(state, asked))
+        except (OpenAIError, Rejected) as problem:
+            errors = problem.errors if isinstance(problem, Rejected) else (problem,)
+            if not state.is_ended or not any(_is_gone(error) for error in errors):
                 raise
-            if place in state.intact_results:
-                return state
-            raise Rejected([_with_places(error, state) for error in problem.errors]) from problem
-        use(found)
-    done = attrs.evolve(found.state, ended_at=state.ended_at or time.time())
-    done = done if place is None else done.with_written(place)
-    folder.save(done)
-    folder.forget_parts(done.order.key)
-    return done
+            if place not in state.intact_results:
+                raise Rejected([_with_places(error, state) for error in errors]) from problem
+        self.tracker.note("the provider no longer has all result files; the results stay as they were written")
+        return RunEnd((yield from self._told(state, None, Counter())))
+
+    def _join(self, state: RunState, asked: AskedLines) -> Flow[RunEnd]:
+        if self.target is None and len(state.parts) > 1:
+            state = yield Work(lambda _: self._with_own_parts(state))
+        prices = self.session.recorder.prices(self.provider.account())
+        rows = RunRows(state, asked, lambda found, path: self.input.write_rows(found, path, prices), spool=self.spool)
+        try:
+            yield from join_all(self.provider, self.session.recorder, rows, self.context)
+            _require_all(state, rows)
+            return (yield from self._write(state, rows))
+        except BaseException:
+            rows.close()
+            raise
+
+    def _with_own_parts(self, state: RunState) -> RunState:
+        """
+        Return *state* with its parts moved to where they stay as long as the rows do.
+        """
+        place, own = self.folder.parts_of(state.order.key), self._make_folder() / "parts"
+        if is_folder(place):
+            with telling_faults(own.parent):
+                shutil.move(place, own)
+        moved = (attrs.evolve(part, path=str(own / Path(part.path).name)) for part in state.parts)
+        return attrs.evolve(state, parts=tuple(moved))
+
+    def _write(self, state: RunState, rows: RunRows) -> Flow[RunEnd]:
+        reasons = Counter[str]()
+        for number, part in enumerate(rows.parts, 1):
+            self.tracker.saw(number, part.batch)
+        done = attrs.evolve(rows.state, ended_at=state.ended_at or time.time())
+        if self.target is not None:
+            target = self.target
+            self.tracker.begin("writing")
+            yield Work(lambda context: rows.write_rows(_counted(rows, reasons, context), target))
+            done = done.with_written(str(target))
+        self._keep(done)
+        self.folder.forget_parts(done.order.key)
+        run = yield from self._told(done, rows, reasons)
+        if self.target is None:
+            return RunEnd(run, rows)
+        rows.close()
+        return RunEnd(run)
+
+    def _told(self, state: RunState, rows: RunRows | None, reasons: Counter[str]) -> Flow[OpenAIBatchRun]:
+        costs, problems = yield from costs_of(self.provider, self.session.recorder, state)
+        for error in problems:
+            self.tracker.note(f"the cost is unknown: {error.message}")
+        return OpenAIBatchRun(
+            key=state.order.key,
+            path=self.target,
+            lines=state.lines,
+            counts=state.counts,
+            reasons=dict(reasons),
+            batches=self.tracker.progress.batches,
+            batch_ids=state.batch_ids,
+            costs=tuple(costs),
+            cost=together(costs, state.lines if problems else 0),
+            estimate=self.tracker.estimate,
+            problems=rows.problems if rows is not None else (),
+            problem_count=rows.problem_count if rows is not None else 0,
+        )
 
 
-def _what(part: Part) -> tuple[int, str, int]:
-    return part.number, part.endpoint, part.lines
+def _counted(rows: Iterable[OpenAIBatchRow], reasons: Counter[str], context: CallContext) -> Iterator[OpenAIBatchRow]:
+    """
+    Yield *rows* until the call is cancelled; count why they failed.
+    """
+    for row in rows:
+        context.raise_if_cancelled()
+        if row.status == "failed" and row.error is not None:
+            reasons[row.error.code or f"status {row.status_code}"] += 1
+        yield row
 
 
-def _require_all(state: RunState, found: Joined) -> None:
+def _require_all(state: RunState, rows: RunRows) -> None:
     """
     Check that a finished run has lost nothing since.
     """
-    gone = [problem for problem in found.problems if problem.code == _GONE]
-    if state.is_ended and gone and found.state.counts != state.counts:
+    gone = [problem for problem in rows.problems if problem.code == _GONE]
+    if state.is_ended and gone and rows.state.counts != state.counts:
         raise Rejected([OpenAIError(message=problem.message, code=problem.code) for problem in gone])
 
 
@@ -195,5 +368,10 @@ def _with_places(error: OpenAIError, state: RunState) -> OpenAIError:
     return attrs.evolve(error, message=f"{error.message}; this run wrote its results to {places}") if places else error
 
 
-def _unheard(_: int) -> None:
-    pass
+def _listed(ids: tuple[str, ...]) -> str:
+    more = len(ids) - _MOST_NAMED
+    return ", ".join(ids[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _time(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))

@@ -1,167 +1,298 @@
 """
-The steps of a run after its plan: each takes the state of the run, and returns the next state.
+The steps of a run after its plan: flows that take the state of the run, and return the next state.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from aikit.http.retry import may_have_been_applied
-from aikit.resources.batches.create import new_intent
+from aikit.http.context import CallContext
+from aikit.http.flow import Flow, Gather, Pause
+from aikit.http.messages import Request, Response
+from aikit.http.retry import RetryPolicy, intercept, may_have_been_applied
+from aikit.http.sources import source_of
+from aikit.resources.batches.costs import check_affordable, record_created, record_end
+from aikit.resources.batches.create import create_checked, new_intent
 from aikit.resources.batches.fetch import output_missing
+from aikit.resources.batches.parameters import (
+    OpenAIBatchResubmitParameters,
+    OpenAIBatchWaitParameters,
+)
 from aikit.resources.batches.queue import FULL
+from aikit.resources.batches.resubmit import resubmit_lines
 from aikit.resources.batches.rows.join import lacks_output, was_begun
+from aikit.resources.batches.run.progress import RunTracker
 from aikit.resources.batches.run.state import Part, RunState
-from aikit.resources.call import wait_interruptibly
-from aikit.resources.files.wait import UNREADY
-from aikit.resources.polling import looks_s
-from aikit.types.batches import INTENT_KEY
-from aikit.types.errors import OpenAIError, Rejected
+from aikit.resources.batches.wait import wait_until_ended
+from aikit.resources.files.create import create_file
+from aikit.resources.files.parameters import OpenAIFileParameters, OpenAIFileWaitParameters
+from aikit.resources.files.wait import UNREADY, wait_until_processed
+from aikit.resources.polling import begun_now, looks_s
+from aikit.types.batches import INTENT_KEY, BatchOrder, OpenAIBatch
+from aikit.types.errors import CancelledError, OpenAIError, Rejected
+from aikit.types.files import OpenAIFile
 
 if TYPE_CHECKING:
-    from aikit.resources.batches.results import OpenAIBatchResult
-    from aikit.resources.batches.run.client import Client
-    from aikit.types.batches import OpenAIBatch, OpenAIBatchProgress
-    from aikit.types.files import OpenAIFile
-    from aikit.types.progress import Progress
+    from aikit.providers import Provider
+    from aikit.resources.session import Session
 
 NOT_OK: Final = ("failed", "expired", "cancelled", "missing")
 """Statuses of lines that are sent again on request."""
 
 _FILE_WAIT: Final[dict[str, Any]] = {"max_wait": 1800.0}
-
-OnUpload = Callable[[Part], "Callable[[Progress], object] | None"]
-"""Given a part, returns what its upload reports to."""
-
-OnWait = Callable[[Part], "Callable[[OpenAIBatchProgress], object] | None"]
-"""Given a part, returns what the waiting for its batch reports to."""
+_LONGEST_LOOK_S: Final = 20.0
+_SHORTEST_LOOK_S: Final = 5.0
+_ROOM: Final = "some batches did not fit the provider's queue; others have ended, so they are tried again"
 
 
-def _no_progress(_: RunState) -> AbstractContextManager[Callable[[Part], None]]:
-    return nullcontext(lambda _: None)
-
-
-@attrs.frozen(kw_only=True)
-class Listener:
+@attrs.frozen(kw_only=True, eq=False)
+class Steps:
     """
-    Callbacks of a run.
+    The steps of one run.
 
     Attributes:
-        on_state: Keeps the state, before and after each step that counts.
+        session: Of the client whose run it is.
 
-        uploading: Inside of it parts are uploaded; it tells each where to report to.
+        provider: Who answers.
 
-        on_uploaded: Given a part before its upload counts; what it raises ends the run there.
+        context: Of the call.
 
-        waiting: Inside of it batches are waited for, likewise.
+        tracker: Told how far the run has come.
 
-        on_batch: Told each batch as soon as it is known.
+        policy: How often a batch is asked for again whose creation failed.
 
-        on_room: Called before batches are tried again that found no room.
+        wait: *poll_interval* and *max_wait*.
+
+        keep: Keeps the state, before and after each step that counts.
+
+        require_same: Checks that the input is what it was; what it raises ends the run before an upload counts.
     """
 
-    on_state: Callable[[RunState], object]
-    uploading: Callable[[RunState], AbstractContextManager[OnUpload]] = _no_progress
-    on_uploaded: Callable[[Part], object] = lambda _: None
-    waiting: Callable[[RunState], AbstractContextManager[OnWait]] = _no_progress
-    on_batch: Callable[[Part, OpenAIBatch], object] = lambda _, __: None
-    on_room: Callable[[], object] = lambda: None
+    session: Session
+    provider: Provider
+    context: CallContext
+    tracker: RunTracker
+    policy: RetryPolicy
+    wait: OpenAIBatchWaitParameters
+    keep: Callable[[RunState], None]
+    require_same: Callable[[], None]
 
+    def run_all(self, state: RunState) -> Flow[RunState]:
+        """
+        Submit and await batches until all have ended; those refused for lack of room are tried again as others end.
 
-def run_all(client: Client, state: RunState, listener: Listener, wait: Mapping[str, Any]) -> RunState:
-    """
-    Submit and await batches until all have ended; those refused for lack of room are tried again as others end.
+        Raises:
+            Rejected: A step failed; what was done before is kept.
+        """
+        while not state.is_ended:
+            before, state = state, (yield from self.submit(state))
+            state = yield from self.wait_until_ended(state)
+            if has_gained_room(before, state):
+                self.tracker.note(_ROOM)
+                state = plan_again(state, is_free_only=True)
+            elif all(part.is_submitted for part in state.parts):
+                break
+        return state
 
-    Args:
-        client: Whose provider answers.
+    def submit(self, state: RunState) -> Flow[RunState]:
+        """
+        Upload each part that is not at the provider, and create each batch that is not there.
 
-        state: The run.
+        Before a batch is created its intent is kept, so that it is found when this program ends before it knows of it.
+        One that is refused because too many tokens are enqueued is left for later, as long as others are under way.
 
-        listener: Told what happens.
-
-        wait: *poll_interval* and *max_wait*, as for ``batches.wait``.
-
-    Raises:
-        Rejected: A step failed; what was done before is kept.
-    """
-    while not state.is_ended:
-        before, state = state, wait_until_ended(client, submit(client, state, listener), listener, wait)
-        if has_gained_room(before, state):
-            listener.on_room()
-            state = plan_again(state, is_free_only=True)
-        elif all(part.is_submitted for part in state.parts):
-            break
-    return state
-
-
-def submit(client: Client, state: RunState, listener: Listener) -> RunState:
-    """
-    Upload each part that is not at the provider, and create each batch that is not there.
-
-    Before a batch is created its intent is kept, so that it is found when this program ends before it knows of it. One
-    that is refused because too many tokens are enqueued is left for later, as long as others are under way.
-
-    Args:
-        client: Whose provider gets them.
-
-        state: The run.
-
-        listener: Told what happens.
-
-    Raises:
-        Rejected: A step failed; what was done before is kept.
-    """
-    with listener.uploading(state) as on_upload:
+        Raises:
+            Rejected: A step failed; what was done before is kept.
+        """
         for number in range(len(state.parts)):
-            state = _upload(client, state, state.parts[number], listener, on_upload)
-            state = _create(client, state, state.parts[number], listener)
-    return state
+            if not state.parts[number].is_submitted:
+                self.tracker.begin_part(number + 1)
+                state = yield from self._upload(state, state.parts[number])
+                self.tracker.begin("creating")
+                state = yield from self._create(state, state.parts[number])
+        return state
 
+    def wait_until_ended(self, state: RunState) -> Flow[RunState]:
+        """
+        Wait until all batches are over, side by side; parts without a batch are left for later.
 
-def wait_until_ended(client: Client, state: RunState, listener: Listener, wait: Mapping[str, Any]) -> RunState:
-    """
-    Wait until all batches are over, side by side.
-
-    Args:
-        client: Whose provider has them.
-
-        state: Parts without a batch are left for later.
-
-        listener: Told how far they come.
-
-        wait: *poll_interval* and *max_wait*, as for ``batches.wait``.
-
-    Raises:
-        Rejected: One could not be waited for; which of the others are over is kept.
-    """
-    failures: list[OpenAIError] = []
-    with listener.waiting(state) as on_wait:
-        for number, result in [
-            _start_waiting(client, part, wait, on_wait)
-            for part in state.parts
-            if part.is_submitted and not part.is_ended
-        ]:
-            wait_interruptibly(result)
-            batch = result.batch
+        Raises:
+            Rejected: One could not be waited for; which of the others are over is kept.
+        """
+        parts = [part for part in state.parts if part.is_submitted and not part.is_ended]
+        if not parts:
+            return state
+        self.tracker.begin("waiting")
+        flows = [self._watch(part) for part in parts]
+        if len(flows) == 1:  # needs no thread beside that of a call that is waited for
+            found = [(yield from begun_now(flows[0]))]
+        else:
+            found = yield Gather(flows, at_a_time=len(flows), on_progress=lambda *_: None)
+        failures: list[OpenAIError] = []
+        for part, (batch, errors) in zip(parts, found, strict=True):
             if batch is None or not batch.is_ended:
-                failures += result.errors
+                failures += errors
                 continue
+            self.tracker.saw(part.number, batch)
             if lacks_output(batch):  # not noted as over, so that it is waited for again
                 failures.append(output_missing(batch))
                 continue
             code = batch.errors[0].code if batch.errors else None
-            known = {"status": batch.status, "code": code, "is_begun": was_begun(batch)}
-            state = state.with_part(state.parts[number - 1].with_last(**known))
-            listener.on_state(state)
-    if failures:
-        raise Rejected(failures)
-    return state
+            state = state.with_part(part.with_last(status=batch.status, code=code, is_begun=was_begun(batch)))
+            self.keep(state)
+        if failures:
+            raise Rejected(failures)
+        return state
+
+    def _watch(self, part: Part) -> Flow[tuple[OpenAIBatch | None, Sequence[OpenAIError]]]:
+        """
+        Return the batch of *part* when it is over, or as it was last known, with what went wrong.
+        """
+        context = self.tracker.watching(part.number)
+        flow = wait_until_ended(self.provider, part.batch_id or "", self.wait, context)
+        try:
+            flow = record_end(flow, self.provider, self.session.recorder)
+            return (yield from intercept(flow, self._look)), ()
+        except CancelledError:
+            raise
+        except Rejected as rejected:
+            return rejected.value, rejected.errors
+        except OpenAIError as error:
+            return None, (error,)
+
+    def _look(self, request: Request) -> Flow[Response]:
+        """
+        Ask once and not for long: waiting asks again by itself.
+        """
+        if request.sink is None:
+            longest_s = min(max(self.wait.max_wait, _SHORTEST_LOOK_S), _LONGEST_LOOK_S)
+            request = attrs.evolve(request, is_best_effort=True, timeout_s=min(request.timeout_s, longest_s))
+        response: Response = yield request
+        return response
+
+    def _upload(self, state: RunState, part: Part) -> Flow[RunState]:
+        if part.file_id is not None:
+            if not part.attempts:  # this program may have ended while it was waited for
+                yield from self._require_usable((yield from self._known(part.file_id)))
+            return state
+        try:
+            source = source_of(Path(part.path), purpose="batch")
+            options = OpenAIFileParameters()
+            file = yield from create_file(self.session, self.provider, source, "batch", options, context=self.context)
+            self.require_same()
+            state = state.with_part(attrs.evolve(part, file_id=file.id))
+            self.keep(state)
+            yield from self._require_usable(file)
+        except (OpenAIError, Rejected) as error:
+            if len(state.parts) == 1:
+                raise
+            raise _of_part(part, error) from error
+        return state
+
+    def _known(self, file_id: str) -> Flow[OpenAIFile | None]:
+        try:
+            return (yield from self.provider.retrieve_file(file_id))
+        except CancelledError:
+            raise
+        except OpenAIError:
+            return None
+
+    def _require_usable(self, file: OpenAIFile | None) -> Flow[None]:
+        """
+        Wait, where the provider still processes *file*, until a batch can be made of it.
+        """
+        if file is not None and file.status in UNREADY:
+            yield from begun_now(wait_until_processed(self.provider, file.id, OpenAIFileWaitParameters(**_FILE_WAIT)))
+
+    def _create(self, state: RunState, part: Part) -> Flow[RunState]:
+        if not part.attempts:
+            part = part.intending(new_intent())
+        asked_at = part.attempts[-1].asked_at
+        batch = None if asked_at is None else (yield from self._find_earlier(part, asked_at))
+        part = part.with_last(asked_at=time.time())
+        self.keep(state.with_part(part))  # before it is asked for: this is what makes it one batch
+        failure: OpenAIError | Rejected | None = None
+        if batch is None:
+            try:
+                asking = record_created(self._ask(state, part), self.provider, self.session.recorder)
+                batch = yield from begun_now(asking)
+            except (OpenAIError, Rejected) as error:
+                failure, batch = error, error.value if isinstance(error, Rejected) else None
+        return self._created(state, part, batch, failure)
+
+    def _created(
+        self, state: RunState, part: Part, batch: OpenAIBatch | None, failure: OpenAIError | Rejected | None
+    ) -> RunState:
+        """
+        Keep what came of asking for the last batch of *part*, and raise *failure* unless the run goes on all the same.
+        """
+        errors = _errors_of(failure)
+        if batch is not None:
+            state = state.with_part(part.with_last(batch_id=batch.id))
+            self.keep(state)
+            self.tracker.saw(part.number, batch)
+            self.tracker.note(_creation(part, batch))
+        elif not any(map(may_have_been_applied, errors)):
+            self.keep(state.with_part(part.with_last(asked_at=None)))
+        if errors and errors[0].code == "nothing_to_resubmit":  # what was missing is there by now
+            state = state.with_part(attrs.evolve(part, attempts=part.attempts[:-1]))
+            self.keep(state)
+        elif failure is not None and not _is_for_later(errors, state):
+            raise failure if len(state.parts) == 1 else _of_part(part, failure)
+        return state
+
+    def _ask(self, state: RunState, part: Part) -> Flow[OpenAIBatch]:
+        """
+        Ask for the last batch of *part*.
+        """
+        order, intent, file_id = state.order, part.attempts[-1].intent, part.file_id or ""
+        options = OpenAIBatchResubmitParameters(
+            metadata=order.metadata or None, output_expires_after=order.output_expires_after, intent=intent
+        )
+        provider, recorder = self.provider, self.session.recorder
+        if len(part.attempts) > 1:
+            return resubmit_lines(
+                provider,
+                part.attempts[-2].batch_id or "",
+                NOT_OK,
+                options=options,
+                policy=self.policy,
+                recorder=recorder,
+                context=self.context,
+            )
+        wanted = BatchOrder(
+            input_file_id=file_id,
+            endpoint=part.endpoint,
+            metadata=order.metadata,
+            output_expires_after=order.output_expires_after,
+            intent=intent,
+        )
+        checking = check_affordable(provider, file_id, options, recorder, self.context)
+        return create_checked(provider, wanted, self.policy, options, checking)
+
+    def _find_earlier(self, part: Part, asked_at: float) -> Flow[OpenAIBatch | None]:
+        """
+        Return the batch of *part* that a call asked for which ended before it knew; ``None`` if it is not listed.
+
+        A provider that drops metadata shows it by its input.
+        """
+        longest_s = sum(looks_s(self.provider))
+        for pause_s in looks_s(self.provider):
+            page = yield from self.provider.list_batches({"limit": 100})
+            for batch in reversed(page.batches):  # the oldest stays
+                is_of_input = len(part.attempts) == 1 and not batch.metadata and batch.input_file_id == part.file_id
+                if is_of_input or batch.metadata.get(INTENT_KEY) == part.attempts[-1].intent:
+                    return batch
+            left_s = asked_at + longest_s - time.time()
+            if left_s <= 0:
+                break
+            yield Pause(min(pause_s, left_s))
+        return None
 
 
 def plan_again(state: RunState, *, is_free_only: bool) -> RunState:
@@ -191,64 +322,14 @@ def has_gained_room(before: RunState, state: RunState) -> bool:
     return bool(crowded) and any(part.number in begun and not part.is_refused for part in state.parts)
 
 
-def _upload(client: Client, state: RunState, part: Part, listener: Listener, on_upload: OnUpload) -> RunState:
-    if part.file_id is not None:
-        if not part.attempts:  # this program may have ended while it was waited for
-            known = client.files.retrieve(part.file_id, **_in_background({}))
-            wait_interruptibly(known)
-            _require_usable(client, state, part, known.file)
-        return state
-    result = client.files.create(Path(part.path), "batch", **_in_background({"on_progress": on_upload(part)}))
-    wait_interruptibly(result)
-    if result.file is None:
-        raise Rejected(_of_part(part, result.errors, state), result.request)
-    listener.on_uploaded(part)
-    state = state.with_part(attrs.evolve(part, file_id=result.file.id))
-    listener.on_state(state)
-    _require_usable(client, state, part, result.file)
-    return state
+def _creation(part: Part, batch: OpenAIBatch) -> str:
+    before = part.attempts[-2].batch_id if len(part.attempts) > 1 else None
+    count = "1 request" if part.lines == 1 else f"{part.lines:,} requests"
+    what = count if before is None else f"the lines not ok in {before}"
+    return f"{batch.id} created: {what}, to {batch.endpoint}"
 
 
-def _require_usable(client: Client, state: RunState, part: Part, file: OpenAIFile | None) -> None:
-    """
-    Wait, where the provider still processes *file*, until a batch can be made of it.
-    """
-    if file is None or file.status not in UNREADY:
-        return
-    waited = client.files.wait(file.id, **_in_background(_FILE_WAIT))
-    wait_interruptibly(waited)
-    if waited.errors:
-        raise Rejected(_of_part(part, waited.errors, state), waited.request)
-
-
-def _create(client: Client, state: RunState, part: Part, listener: Listener) -> RunState:
-    if part.is_submitted:
-        return state
-    if not part.attempts:
-        part = part.intending(new_intent())
-    asked_at = part.attempts[-1].asked_at
-    batch = None if asked_at is None else _find_earlier(client, part, asked_at)
-    part = part.with_last(asked_at=time.time())
-    listener.on_state(state.with_part(part))  # before it is asked for: this is what makes it one batch
-    errors: tuple[OpenAIError, ...] = ()
-    if batch is None:
-        result = _ask(client, state, part)
-        batch, errors = result.batch, result.errors
-    if batch is not None:
-        state = state.with_part(part.with_last(batch_id=batch.id))
-        listener.on_state(state)
-        listener.on_batch(part, batch)
-    elif not any(map(may_have_been_applied, errors)):
-        listener.on_state(state.with_part(part.with_last(asked_at=None)))
-    if errors and errors[0].code == "nothing_to_resubmit":  # what was missing is there by now
-        state = state.with_part(attrs.evolve(part, attempts=part.attempts[:-1]))
-        listener.on_state(state)
-    elif errors and not _is_for_later(errors, state):
-        raise Rejected(_of_part(part, errors, state), result.request)
-    return state
-
-
-def _is_for_later(errors: tuple[OpenAIError, ...], state: RunState) -> bool:
+def _is_for_later(errors: Sequence[OpenAIError], state: RunState) -> bool:
     """
     Return whether *errors* refuse a batch because too many tokens are enqueued, and others of the run take up room.
     """
@@ -256,61 +337,16 @@ def _is_for_later(errors: tuple[OpenAIError, ...], state: RunState) -> bool:
     return is_under_way and errors[0].code == FULL
 
 
-def _ask(client: Client, state: RunState, part: Part) -> OpenAIBatchResult:
+def _errors_of(failure: OpenAIError | Rejected | None) -> Sequence[OpenAIError]:
+    if failure is None:
+        return ()
+    return failure.errors if isinstance(failure, Rejected) else (failure,)
+
+
+def _of_part(part: Part, failure: OpenAIError | Rejected) -> Rejected:
     """
-    Ask for the last batch of *part*, and wait for the answer.
+    Say of which part *failure* is.
     """
-    options = _in_background(_options(state) | {"intent": part.attempts[-1].intent})
-    if len(part.attempts) == 1:
-        result = client.batches.create(part.file_id or "", part.endpoint, **options)
-    else:
-        result = client.batches.resubmit(part.attempts[-2].batch_id or "", NOT_OK, **options)
-    wait_interruptibly(result)
-    return result
-
-
-def _find_earlier(client: Client, part: Part, asked_at: float) -> OpenAIBatch | None:
-    """
-    Return the batch of *part* that a call asked for which ended before it knew; ``None`` if it is not listed in time.
-
-    A provider that drops metadata shows it by its input.
-    """
-    longest_s = sum(looks_s(client.provider))
-    for pause_s in looks_s(client.provider):
-        page = client.batches.list(**_in_background({"limit": 100}))
-        wait_interruptibly(page)
-        for batch in reversed(page.batches):  # the oldest stays
-            is_of_input = len(part.attempts) == 1 and not batch.metadata and batch.input_file_id == part.file_id
-            if is_of_input or batch.metadata.get(INTENT_KEY) == part.attempts[-1].intent:
-                return batch
-        left_s = asked_at + longest_s - time.time()
-        if left_s <= 0:
-            break
-        time.sleep(min(pause_s, left_s))
-    return None
-
-
-def _options(state: RunState) -> dict[str, Any]:
-    order = state.order
-    options = {"metadata": dict(order.metadata) or None, "output_expires_after": order.output_expires_after}
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _start_waiting(
-    client: Client, part: Part, wait: Mapping[str, Any], on_wait: OnWait
-) -> tuple[int, OpenAIBatchResult]:
-    options = _in_background({**wait, "on_progress": on_wait(part)})
-    return part.number, client.batches.wait(part.batch_id or "", **options)
-
-
-def _in_background(options: dict[str, Any]) -> dict[str, Any]:
-    return {**options, "background": True}  # so that Ctrl-C ends the waiting, wherever the call stands
-
-
-def _of_part(part: Part, errors: tuple[OpenAIError, ...], state: RunState) -> list[OpenAIError]:
-    """
-    Say of which part *errors* are, where there are several.
-    """
-    if len(state.parts) == 1:
-        return list(errors)
-    return [attrs.evolve(error, message=f"part {part.number}: {error.message}") for error in errors]
+    return Rejected(
+        [attrs.evolve(error, message=f"part {part.number}: {error.message}") for error in _errors_of(failure)]
+    )

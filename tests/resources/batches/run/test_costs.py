@@ -12,14 +12,13 @@ import attrs
 import pytest
 
 from aikit.client import OpenAIClient
-from aikit.resources.batches.run.costs import costs_of
-from aikit.resources.batches.run.run import answer_file
+from aikit.types.batch_runs import OpenAIBatchRun
 from aikit.types.batches import OpenAIBatchRequestCounts
 from aikit.types.usage import Usage
+from tests.cli.batch_service import serving_batches
 from tests.resources.batches.run.test_plan import lines
 
 PRICES = {name: {"input": 1000, "output": 1000} for name in ("m", "n")}
-WAIT = {"poll_interval": 0.02}
 
 
 @pytest.fixture
@@ -32,17 +31,34 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
+def answered(client: OpenAIClient, path: Path) -> OpenAIBatchRun:
+    """
+    Return the run of *path*.
+    """
+    return client.batches.run(path, path.with_name("out.jsonl"), poll_interval=0.02).unwrap()
+
+
+def deleted(client: OpenAIClient) -> None:
+    """
+    Delete all files.
+    """
+    for file in client.files.list().files:
+        client.files.delete(file.id).throw()
+
+
 def test_what_is_booked_is_what_would_be_counted(tmp_path: Path, path: Path) -> None:
     """
-    With a ledger and without one a run costs the same, batch for batch.
+    With a ledger and without one a run costs the same, batch for batch, and all together.
     """
     with OpenAIClient(provider="local", home=tmp_path, prices=PRICES) as client:
-        state = answer_file(client, path, tmp_path / "out.jsonl", wait=WAIT, home=tmp_path)
-        booked = costs_of(client, state)
+        booked = answered(client, path)
     with OpenAIClient(provider="local", home=tmp_path, prices=PRICES, ledger=False) as client:
-        assert costs_of(client, state) == booked
-    assert [cost.answered for cost in booked[0]] == [2, 1]
-    assert all(cost.total for cost in booked[0])
+        assert answered(client, path).costs == booked.costs
+    assert [cost.answered for cost in booked.costs] == [2, 1]
+    assert all(cost.total for cost in booked.costs)
+    assert booked.cost.total == sum(cost.total or 0 for cost in booked.costs)
+    assert booked.cost.usage == sum((cost.usage for cost in booked.costs), Usage())
+    assert [(model.model, model.requests) for model in booked.cost.models] == [("m", 2), ("n", 1)]
 
 
 def test_the_ledger_knows_when_the_files_are_gone(tmp_path: Path, path: Path) -> None:
@@ -50,12 +66,9 @@ def test_the_ledger_knows_when_the_files_are_gone(tmp_path: Path, path: Path) ->
     Nothing is fetched for what was booked.
     """
     with OpenAIClient(provider="local", home=tmp_path, prices=PRICES) as client:
-        state = answer_file(client, path, tmp_path / "out.jsonl", wait=WAIT, home=tmp_path)
-        before = costs_of(client, state)
-        for file in client.files.list().files:
-            client.files.delete(file.id).throw()
-        assert costs_of(client, state) == before
-        assert before[1] == []
+        before = answered(client, path)
+        deleted(client)
+        assert answered(client, path).costs == before.costs
 
 
 def test_corrections_are_part_of_what_is_booked(tmp_path: Path, path: Path) -> None:
@@ -63,8 +76,7 @@ def test_corrections_are_part_of_what_is_booked(tmp_path: Path, path: Path) -> N
     What was booked as free before its provider told what came of it is counted again, and then told from the ledger.
     """
     with OpenAIClient(provider="local", home=tmp_path, prices=PRICES) as client:
-        state = answer_file(client, path, tmp_path / "out.jsonl", wait=WAIT, home=tmp_path)
-        before, events = costs_of(client, state), list(client.ledger.events())
+        before, events = answered(client, path), list(client.ledger.events())
         client.ledger.path.rename(tmp_path / "old.db")
         free: dict[str, Any] = {
             "usage": Usage(),
@@ -73,20 +85,20 @@ def test_corrections_are_part_of_what_is_booked(tmp_path: Path, path: Path) -> N
             "request_counts": OpenAIBatchRequestCounts(),
         }
         client.ledger.record(*(attrs.evolve(event, **free if event.kind == "ended" else {}) for event in events))
-        assert costs_of(client, state) == before
+        assert answered(client, path).costs == before.costs
         assert [event.kind for event in client.ledger.events()].count("corrected") == 2
-        for file in client.files.list().files:
-            client.files.delete(file.id).throw()
-        assert costs_of(client, state) == before
+        deleted(client)
+        assert answered(client, path).costs == before.costs
 
 
 def test_what_cannot_be_told_is_said(tmp_path: Path, path: Path) -> None:
     """
-    A batch that nobody booked and nobody knows is a problem, and the others have their cost.
+    Batches that are in no ledger and that nobody knows cost what nobody knows, which is not nothing.
     """
-    with OpenAIClient(provider="local", home=tmp_path, prices=PRICES) as client:
-        state = answer_file(client, path, tmp_path / "out.jsonl", wait=WAIT, home=tmp_path)
-        strange = attrs.evolve(state.parts[1], attempts=state.parts[1].attempts[:1]).with_last(batch_id="batch_x")
-        costs, problems = costs_of(client, state.with_part(strange))
-    assert len(costs) == 1
-    assert [problem.is_not_found_error for problem in problems] == [True]
+    with serving_batches() as service, OpenAIClient("k", base_url=service.url, home=tmp_path, ledger=False) as client:
+        answered(client, path)
+        service.batches.clear()
+        result = client.batches.run(path, path.with_name("out.jsonl"))
+    assert result.success
+    assert (result.unwrap().cost.total, result.unwrap().cost.is_lower_bound) == (None, True)
+    assert sum(note.startswith("the cost is unknown: ") for note in result.notes) == 2

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aikit.resources.batches.run.results import merge, write_rows
+from aikit.resources.batches.run.inputs import write_rows
+from aikit.resources.batches.run.joining import merge
 from aikit.types.batch_rows import OpenAIBatchRow
 from aikit.types.errors import OpenAIError
 
