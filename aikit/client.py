@@ -176,10 +176,7 @@ class OpenAIClient:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None and issubclass(kind, KeyboardInterrupt):
-            self._session.stop()
-        else:
-            self.close()
+        self._session.end_with(kind)
 
     @property
     def files(self) -> FilesAPI:
@@ -261,6 +258,24 @@ class OpenAIClient:
                 make further calls.
         """
         self._session.close(cancel=cancel)
+
+    def close_with(self, window: Any) -> None:
+        """
+        Close when *window* goes: calls are cancelled, what can be resumed is kept, and no callback runs any more.
+
+        One line for programs with a window, to be said in its thread, once the client is made. It is gone when it is
+        closed or destroyed, when its main loop ends with it, or when the program does, which then ends at once.
+        Said of several windows, the last of them counts. Without a *dispatcher*, callbacks run in its main loop.
+
+        Args:
+            window: A ``tkinter.Tk``, ``Toplevel`` or other widget, a ``QWidget``, ``QWindow`` or ``QApplication`` of
+                PySide6 or PyQt6, or a ``wx.Window``.
+
+        Raises:
+            RuntimeError: The client is closed, or this is not the thread of the main loop.
+            TypeError: *window* is none of these.
+        """
+        self._session.close_with(window)
 
 
 def _arguments() -> tuple[str, ...]:

@@ -23,14 +23,7 @@ from in_words import amount, free_place, shortened
 from tk_files import FileList
 from tk_transfers import RED, TransferLines, paint
 
-from aikit import (
-    OpenAIClient,
-    OpenAIFile,
-    OpenAIFileDeletedResult,
-    OpenAIFileListResult,
-    OpenAIFileResult,
-    dispatch,
-)
+from aikit import OpenAIClient, OpenAIFile, OpenAIFileDeletedResult, OpenAIFileListResult, OpenAIFileResult
 
 PURPOSES = ("user_data", "assistants", "batch", "evals", "fine-tune", "vision")
 KEPT = {"for ever": 0, "an hour": 3_600, "a day": 86_400, "a week": 604_800, "30 days": 2_592_000}
@@ -39,7 +32,7 @@ SHOWN, ANSWER_S, DELETIONS = 10_000, 30, 4
 
 class FileManager:
     """
-    The window; its callbacks run in Tk's main loop, because the client's dispatcher brings them there.
+    The window; its callbacks run in Tk's main loop, because the client is closed with it.
     """
 
     def __init__(self, root: tk.Tk, client: OpenAIClient) -> None:
@@ -97,7 +90,7 @@ class FileManager:
         """
         keys: dict[str, Callable[[], object]] = {
             "<Control-o>": self.ask_for_files,
-            "<Control-q>": self.close,
+            "<Control-q>": self.root.destroy,
             "<Delete>": self.delete,
             "<F5>": self.refresh,
             "<Escape>": self.cancel,
@@ -106,7 +99,6 @@ class FileManager:
             self.root.bind(key, partial(lambda act, _: act(), act))
         for key in ("<Return>", "<Double-1>"):
             self.list.list.bind(key, lambda _: self.download())
-        self.root.protocol("WM_DELETE_WINDOW", self.close)
         self.list.list.focus_set()
 
     def providers(self) -> tuple[str, ...]:
@@ -243,21 +235,14 @@ class FileManager:
         self.deletions.clear()
         self.transfers.cancel()
 
-    def close(self) -> None:
-        """
-        Stop what is running and close the window.
-        """
-        self.cancel()
-        self.client.close(cancel=True)
-        self.root.destroy()
-
 
 def main() -> None:
     """
     Open the window, and upload what was named.
     """
     root = tk.Tk()
-    client = OpenAIClient(provider="local", dispatcher=dispatch.tk(root))
+    client = OpenAIClient(provider="local")
+    client.close_with(root)  # callbacks run in its main loop; when it goes, so does what moves bytes
     FileManager(root, client).upload(sys.argv[1:])
     root.mainloop()
 

@@ -36,14 +36,7 @@ from PySide6.QtWidgets import (
 from qt_files import RED, FileList
 from qt_transfers import FAINT, LOOKS, PLAIN, TransferLines
 
-from aikit import (
-    OpenAIClient,
-    OpenAIFile,
-    OpenAIFileDeletedResult,
-    OpenAIFileListResult,
-    OpenAIFileResult,
-    dispatch,
-)
+from aikit import OpenAIClient, OpenAIFile, OpenAIFileDeletedResult, OpenAIFileListResult, OpenAIFileResult
 
 PURPOSES = ("user_data", "assistants", "batch", "evals", "fine-tune", "vision")
 KEPT = {"for ever": 0, "an hour": 3_600, "a day": 86_400, "a week": 604_800, "30 days": 2_592_000}
@@ -52,7 +45,7 @@ SHOWN, ANSWER_S, DELETIONS = 10_000, 30, 4
 
 class FileWindow:
     """
-    The window; its callbacks run in Qt's main loop, because the client's dispatcher brings them there.
+    The window; its callbacks run in Qt's main loop, because the client is closed with it.
     """
 
     def __init__(self, window: QWidget, client: OpenAIClient) -> None:
@@ -254,13 +247,6 @@ class FileWindow:
         self.deletions.clear()
         self.transfers.cancel()
 
-    def close(self) -> None:
-        """
-        Stop what is running.
-        """
-        self.cancel()
-        self.client.close(cancel=True)
-
 
 def main() -> None:
     """
@@ -269,12 +255,12 @@ def main() -> None:
     application = QApplication(sys.argv[:1])
     application.setStyle("Fusion")
     window = QWidget()
-    client = OpenAIClient(provider="local", dispatcher=dispatch.qt(window))
+    client = OpenAIClient(provider="local")
+    client.close_with(window)  # callbacks run in its main loop; when it goes, so does what moves bytes
     files = FileWindow(window, client)
     files.upload(sys.argv[1:])
     window.show()
     application.exec()
-    files.close()
 
 
 if __name__ == "__main__":

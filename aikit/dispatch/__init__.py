@@ -55,9 +55,7 @@ def tk(root: Any) -> LoopDispatcher:
     Raises:
         TypeError: *root* is no widget.
     """
-    from aikit.dispatch.tk_loop import TkLoop  # noqa: PLC0415  only those who have a window pay for it
-
-    return LoopDispatcher(TkLoop(root))
+    return LoopDispatcher(of_windows().TkLoop(root))
 
 
 def qt(parent: Any = None) -> LoopDispatcher:
@@ -76,9 +74,7 @@ def qt(parent: Any = None) -> LoopDispatcher:
         RuntimeError: There is no application yet, or this is not its thread.
         TypeError: *parent* is no ``QObject``.
     """
-    from aikit.dispatch.qt_loop import QtLoop  # noqa: PLC0415  likewise
-
-    return LoopDispatcher(QtLoop.found(parent))
+    return LoopDispatcher(of_windows().QtLoop.found(parent))
 
 
 def wx(window: Any = None) -> LoopDispatcher:
@@ -96,9 +92,7 @@ def wx(window: Any = None) -> LoopDispatcher:
         RuntimeError: There is no application yet, or this is not its thread.
         TypeError: *window* is no ``wx.Window``.
     """
-    from aikit.dispatch.wx_loop import WxLoop  # noqa: PLC0415  likewise
-
-    return LoopDispatcher(WxLoop.found(window))
+    return LoopDispatcher(of_windows().WxLoop.found(window))
 
 
 def asyncio(loop: Any = None) -> LoopDispatcher:
@@ -112,9 +106,18 @@ def asyncio(loop: Any = None) -> LoopDispatcher:
         RuntimeError: No *loop* was given and none is running, or it is closed.
         TypeError: *loop* is none of asyncio's.
     """
-    from aikit.dispatch.asyncio_loop import AsyncioDispatcher, AsyncioLoop  # noqa: PLC0415  likewise
+    from aikit.dispatch.asyncio_loop import AsyncioDispatcher, AsyncioLoop  # noqa: PLC0415  others need no asyncio
 
     return AsyncioDispatcher(AsyncioLoop.found(loop))
+
+
+def of_windows() -> Any:
+    """
+    Return the module that knows windows.
+    """
+    from aikit.dispatch import windows  # noqa: PLC0415  only those who have a window pay for it
+
+    return windows
 
 
 _NAMED: Final[dict[str, Callable[[], Dispatcher]]] = {

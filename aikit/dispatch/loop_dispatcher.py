@@ -125,6 +125,12 @@ class LoopDispatcher:
             self._nesting.run(job)
         return count
 
+    def expect_end(self) -> None:
+        """
+        Log what is dropped for debugging only: the program wants it so.
+        """
+        self._has_warned = True
+
     def end(self) -> None:
         """
         Drop what waits, and whatever comes: the loop is gone.

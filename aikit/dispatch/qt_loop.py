@@ -18,6 +18,47 @@ if TYPE_CHECKING:
 _BINDINGS: Final = ("PySide6", "PyQt6")
 
 
+def _cores() -> list[Any]:
+    return [sys.modules[f"{name}.QtCore"] for name in _BINDINGS if f"{name}.QtCore" in sys.modules]
+
+
+def core_of(value: Any) -> Any:
+    """
+    Return the module ``QtCore`` of the binding that *value* is a ``QObject`` of, if any; none is imported.
+    """
+    return next((core for core in _cores() if isinstance(value, core.QObject)), None)
+
+
+def when_qt_is_gone(core: Any, window: Any, tell: Callable[[], None]) -> None:
+    """
+    Have *tell* called, in the thread of the main loop, when *window* is closed or destroyed, or ``exec()`` is left.
+
+    It may be called more than once.
+    """
+    # A window that is closed lives on, hidden. What it shows itself on is destroyed then, and is not when a program
+    # only hides it, to be seen in the tray alone; some changes of a window make that anew, and show it again.
+
+    def look() -> None:
+        try:
+            is_closed = not window.isVisible()
+        except RuntimeError:  # destroyed by now
+            is_closed = True
+        if is_closed:
+            tell()
+
+    def event_filter(_: Any, __: Any, event: Any) -> bool:
+        if event.type() == core.QEvent.Type.PlatformSurface and event.surfaceEventType() == going:
+            core.QTimer.singleShot(0, look)
+        return False
+
+    if hasattr(window, "isVisible"):
+        gui = sys.modules[f"{core.__name__.partition('.')[0]}.QtGui"]
+        going = gui.QPlatformSurfaceEvent.SurfaceEventType.SurfaceAboutToBeDestroyed
+        window.installEventFilter(type("_Filter", (core.QObject,), {"eventFilter": event_filter})(window))
+    window.destroyed.connect(lambda *_: tell())
+    core.QCoreApplication.instance().aboutToQuit.connect(tell)
+
+
 @attrs.define(eq=False)
 class QtLoop:
     """
@@ -49,9 +90,9 @@ class QtLoop:
             RuntimeError: There is no application yet, or this is not its thread.
             TypeError: *parent* is no ``QObject``.
         """
-        cores = [sys.modules[f"{name}.QtCore"] for name in _BINDINGS if f"{name}.QtCore" in sys.modules]
+        cores = _cores()
         if parent is not None:
-            cores = [core for core in cores if isinstance(parent, core.QObject)]
+            cores = [core for core in cores if core is core_of(parent)]
             if not cores:
                 raise TypeError(f"dispatch.qt() needs a QObject of PySide6 or PyQt6, not {type(parent).__name__}")
         elif not cores and not any(map(find_spec, _BINDINGS)):

@@ -18,6 +18,25 @@ _interpreters: Final[list[Any]] = []
 """Tcl ends the process when its interpreter is freed by another thread, and Python's collector runs in any."""
 
 
+def is_widget(value: Any) -> bool:
+    """
+    Return whether *value* is a ``tkinter.Tk`` or another widget.
+    """
+    return callable(getattr(value, "after", None)) and callable(getattr(value, "bind", None))
+
+
+def when_tk_is_gone(widget: Any, tell: Callable[[], None]) -> None:
+    """
+    Have *tell* called, in the thread of the main loop, when *widget* is destroyed.
+    """
+
+    def on_destroy(event: Any) -> None:
+        if str(event.widget) == str(widget):  # a window hears of its children, too
+            tell()
+
+    widget.bind("<Destroy>", on_destroy, add="+")
+
+
 @attrs.define(eq=False)
 class TkLoop:
     """
@@ -38,7 +57,7 @@ class TkLoop:
 
     @root.validator
     def _is_widget(self, _: Any, root: Any) -> None:
-        if not (callable(getattr(root, "after", None)) and callable(getattr(root, "bind", None))):
+        if not is_widget(root):
             raise TypeError(f"dispatch.tk() needs a tkinter.Tk or another widget, not {type(root).__name__}")
 
     def attach(self, dispatcher: LoopDispatcher, /) -> None:
@@ -55,14 +74,13 @@ class TkLoop:
                 if self._timer is None:  # else each poll would begin one more chain of timers
                     dispatcher.turn()
 
-        def on_destroy(event: Any) -> None:
-            if str(event.widget) == str(self.root):
-                self._is_gone = True
-                for timer in filter(None, (self._poll, self._timer)):  # Tcl would call what is no more
-                    self.root.after_cancel(timer)
-                dispatcher.end()
+        def on_destroyed() -> None:
+            self._is_gone = True
+            for timer in filter(None, (self._poll, self._timer)):  # Tcl would call what is no more
+                self.root.after_cancel(timer)
+            dispatcher.end()
 
-        self.root.bind("<Destroy>", on_destroy, add="+")
+        when_tk_is_gone(self.root, on_destroyed)
         poll()
 
     def wake(self, _: Callable[[], None], /) -> None:

@@ -4,6 +4,7 @@ wxPython's main loop.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from importlib import import_module
@@ -15,6 +16,27 @@ if TYPE_CHECKING:
     from aikit.dispatch.loop_dispatcher import LoopDispatcher
 
 _LOOK_MS: Final = 50
+
+
+def toolkit_of(window: Any) -> Any:
+    """
+    Return the module ``wx`` if *window* is one of its windows, without importing it.
+    """
+    toolkit = sys.modules.get("wx")
+    return toolkit if toolkit is not None and isinstance(window, toolkit.Window) else None
+
+
+def when_wx_is_gone(toolkit: Any, window: Any, tell: Callable[[], None]) -> None:
+    """
+    Have *tell* called, in the thread of the main loop, when *window* is destroyed.
+    """
+
+    def on_destroy(event: Any) -> None:
+        event.Skip()
+        if not window:  # it is deleted by then; its children tell it of their end, too
+            tell()
+
+    window.Bind(toolkit.EVT_WINDOW_DESTROY, on_destroy)
 
 
 @attrs.define(eq=False)
@@ -67,14 +89,12 @@ class WxLoop:
         Notice when the loop begins, and when the window is destroyed.
         """
 
-        def on_destroy(event: Any) -> None:
-            event.Skip()
-            if not self.window:  # it is deleted by then; its children tell it of their end, too
-                self._is_closed, self.gone = True, "the window is gone"
-                dispatcher.end()
+        def on_destroyed() -> None:
+            self._is_closed, self.gone = True, "the window is gone"
+            dispatcher.end()
 
         if self.window is not None:
-            self.window.Bind(self.toolkit.EVT_WINDOW_DESTROY, on_destroy)
+            when_wx_is_gone(self.toolkit, self.window, on_destroyed)
         # The first CallAfter of an application also prepares it, which is better not done by two threads at once.
         self.toolkit.CallAfter(self._note)
 

@@ -8,6 +8,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from aikit.billing.ledger import Ledger
     from aikit.billing.recorder import BillingRecorder, Hook
     from aikit.dispatch import Dispatcher
+    from aikit.dispatch.windows import Gate, Tie
     from aikit.http.flow import Gather
     from aikit.http.messages import Transport
     from aikit.providers import Provider
@@ -230,7 +232,9 @@ class Session:
         self._given = given
         is_flag("ledger", ledger)
         self.bandwidth = None if bandwidth is None else Bandwidth.of(bandwidth)
-        self._dispatcher = _dispatch().dispatcher_of(dispatcher) if dispatcher is not None else None
+        self._has_own_dispatcher = dispatcher is not None
+        self._dispatcher = _dispatch().dispatcher_of(dispatcher) if self._has_own_dispatcher else None
+        self._tie: Tie | None = None
         can_await = hasattr(self._dispatcher, "spawn")
         self._hooks = checked_hooks(hooks, is_kept=ledger, can_await=can_await)
         self._prices, self._is_kept = _checked_prices(prices), ledger
@@ -327,7 +331,7 @@ class Session:
         """The scheduler of calls with callbacks, made by the first of them."""
         with self._lock:
             if self._scheduler is None:
-                self._scheduler = _runtime().Scheduler(self.max_workers, self.pump)
+                self._scheduler = _runtime().Scheduler(self.max_workers, self.pump, is_awaited=self._tie is None)
                 if self._is_cancelled:  # by another thread, while this one was making its call
                     self._scheduler.cancel_all()
             return self._scheduler
@@ -381,6 +385,35 @@ class Session:
             if kept is not None:
                 kept.close()
 
+    def close_with(self, window: Any) -> None:
+        """
+        Cancel all calls, without callbacks, and close when *window* and all others named are gone.
+        """
+        if self._is_closed:
+            raise RuntimeError("the client is closed; make a new one")
+        windows = _dispatch().of_windows()
+        loop = windows.loop_of(window)
+        if self._tie is None:
+            own = self._dispatcher if self._has_own_dispatcher else windows.LoopDispatcher(loop)
+            gate = self._dispatcher = windows.Gate(own)
+            self._tie = windows.Tie(partial(self._leave, gate), partial(self.close, cancel=False))
+        self._tie.add(window)
+
+    def _leave(self, gate: Gate) -> None:
+        gate.is_open = False
+        self._cancel_all(keep=True)
+
+    def end_with(self, error: type[BaseException] | None) -> None:
+        """
+        Close as the end of a ``with`` block does, which raised *error*.
+        """
+        if self._tie is not None:
+            self._tie.end()
+        elif error is not None and issubclass(error, KeyboardInterrupt):
+            self.stop()
+        else:
+            self.close(cancel=False)
+
     def stop(self) -> None:
         """
         Cancel all calls because of Ctrl-C, and wait half a second for their callbacks.
@@ -419,6 +452,7 @@ class Session:
         In a child made by fork, leave the parent's threads, sockets and files to the parent.
         """
         self._lock, self._scheduler, self._recorder, self._journal = threading.Lock(), None, None, None
+        self._tie = None  # the windows are the parent's
         self._inline = weakref.WeakSet()  # to cancel one would cut off the parent's connection
         if self._dispatcher is not None and hasattr(self._dispatcher, "start_over"):
             self._dispatcher.start_over()

@@ -1,7 +1,7 @@
 """
 What happens to running calls when the program ends: they are finished; after Ctrl-C they are cancelled, quickly.
 
-What works on by itself is stopped after that.
+What works on by itself is stopped after that. Calls of a program whose window is gone are cancelled as well.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ _GRACE_S: Final = 1.0
 _HURRIED_S: Final = 1.7
 """Seconds that Ctrl-C leaves to all of it: what engines have under way has one second to end, and is written down."""
 _UNHURRIED_S: Final = 4.0
-# `_lock` guards both sets and both flags; nothing else is locked or called under it.
+_PROMPT_S: Final = 0.3
+"""The same where calls ended with a window: the program is to go when that does."""
+# `_lock` guards all sets and both flags; nothing else is locked or called under it.
 _schedulers: Final[weakref.WeakSet[Scheduler]] = weakref.WeakSet()
 _engines: Final[weakref.WeakSet[Engine]] = weakref.WeakSet()
+_tied: Final[weakref.WeakSet[Tied]] = weakref.WeakSet()
 _lock = threading.Lock()
 _is_registered = _is_over = False
 
@@ -73,6 +76,16 @@ class Engine(Protocol):
         ...
 
 
+class Tied(Protocol):
+    """
+    Something whose calls are not to be finished at the end of the program, but to be cancelled.
+    """
+
+    def end(self) -> None:
+        """Cancel them, and wait for a moment."""
+        ...
+
+
 def finish_before_exit(scheduler: Scheduler) -> None:
     """
     Let *scheduler* finish its calls before the interpreter goes.
@@ -97,6 +110,20 @@ def stop_at_exit(engine: Engine) -> None:
     with _lock:
         _register()
         _engines.add(engine)
+
+
+def end_before_exit(tied: Tied) -> None:
+    """
+    Have *tied* end when the interpreter goes, before any call is waited for.
+
+    Raises:
+        RuntimeError: It is going already.
+    """
+    with _lock:
+        if _is_over:
+            raise RuntimeError("the interpreter is ending")
+        _register()
+        _tied.add(tied)
 
 
 def _register() -> None:
@@ -143,6 +170,7 @@ def _finish() -> None:
     Wait for all schedulers; Ctrl-C, before or now, cancels their calls and ends the process within two seconds.
     """
     try:
+        has_tied = _end_tied()
         if _was_interrupted():
             _end_in_a_hurry()
             _say_interrupted()
@@ -151,7 +179,7 @@ def _finish() -> None:
             if scheduler:
                 scheduler.resume_all()  # no thread of the program is left to do it
                 scheduler.wait(60)
-        _stop_engines(time.monotonic() + _UNHURRIED_S)
+        _stop_engines(time.monotonic() + (_PROMPT_S if has_tied else _UNHURRIED_S))
     except KeyboardInterrupt:
         _end_in_a_hurry()
         _die_of_interrupt()
@@ -159,6 +187,14 @@ def _finish() -> None:
         _end_in_a_hurry()
         _flush()
         os._exit(stop.code if isinstance(stop.code, int) else int(stop.code is not None))
+
+
+def _end_tied() -> bool:
+    with _lock:
+        all_tied = list(_tied)
+    for tied in all_tied:
+        tied.end()
+    return bool(all_tied)
 
 
 def _end_in_a_hurry() -> None:
@@ -243,6 +279,7 @@ def _after_fork_in_child() -> None:
     _lock = threading.Lock()
     _schedulers.clear()
     _engines.clear()
+    _tied.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -17,7 +17,12 @@ TITLE = "a window"
 class Window(Protocol):
     """
     A window of some toolkit, shown, whose main loop does not run yet.
+
+    Attributes:
+        widget: The window itself, as its toolkit knows it.
     """
+
+    widget: Any
 
     def dispatcher(self) -> dispatch.LoopDispatcher:
         """Return the dispatcher of this toolkit."""
@@ -43,6 +48,14 @@ class Window(Protocol):
         """Close the window, and thereby end its main loop."""
         ...
 
+    def leave(self) -> None:
+        """End the main loop, whatever becomes of the window."""
+        ...
+
+    def touch(self) -> object:
+        """Ask something of the window, which raises if it is no more."""
+        ...
+
 
 class TkWindow:
     """
@@ -50,20 +63,21 @@ class TkWindow:
     """
 
     def __init__(self) -> None:
-        self._root = import_module("tkinter").Tk()
-        self._root.title(TITLE)
-        self.later, self.breathe = self._root.after, self._root.update
-        self.run, self.close = self._root.mainloop, self._root.destroy
+        self.widget = import_module("tkinter").Tk()
+        self.widget.title(TITLE)
+        self.later, self.breathe = self.widget.after, self.widget.update
+        self.run, self.close, self.leave = self.widget.mainloop, self.widget.destroy, self.widget.quit
+        self.touch = self.widget.title
 
     def dispatcher(self) -> dispatch.LoopDispatcher:
         """Return the dispatcher of this toolkit."""
-        return dispatch.tk(self._root)
+        return dispatch.tk(self.widget)
 
     def wait(self, delay_ms: int) -> None:
         """Stay in a loop of one's own for a while, as a dialog does."""
-        is_over = import_module("tkinter").BooleanVar(self._root)
-        self._root.after(delay_ms, lambda: is_over.set(True))
-        self._root.wait_variable(is_over)
+        is_over = import_module("tkinter").BooleanVar(self.widget)
+        self.widget.after(delay_ms, lambda: is_over.set(True))
+        self.widget.wait_variable(is_over)
 
 
 class QtWindow:
@@ -74,15 +88,16 @@ class QtWindow:
     def __init__(self, binding: str) -> None:
         self._core, widgets = import_module(f"{binding}.QtCore"), import_module(f"{binding}.QtWidgets")
         self._application = widgets.QApplication([])
-        self._window = widgets.QWidget(windowTitle=TITLE)
-        self._window.setAttribute(self._core.Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._window.show()
-        self.close, self.breathe = self._window.close, self._application.processEvents
-        self.run = self._application.exec
+        self.widget = widgets.QWidget(windowTitle=TITLE)
+        self.widget.setAttribute(self._core.Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.widget.show()
+        self.close, self.breathe = self.widget.close, self._application.processEvents
+        self.run, self.leave = self._application.exec, self._application.quit
+        self.touch = self.widget.windowTitle
 
     def dispatcher(self) -> dispatch.LoopDispatcher:
         """Return the dispatcher of this toolkit."""
-        return dispatch.qt(self._window)
+        return dispatch.qt(self.widget)
 
     def later(self, delay_ms: int, work: Callable[[], None]) -> None:
         """Do *work* in the main loop after a while."""
@@ -103,10 +118,11 @@ class WxWindow:
     def __init__(self) -> None:
         self._wx = import_module("wx")
         self._application = self._wx.App()
-        self._frame = self._wx.Frame(None, title=TITLE)
-        self._frame.Show()
+        self.widget = self._wx.Frame(None, title=TITLE)
+        self.widget.Show()
         self.later = self._wx.CallLater
-        self.run, self.close = self._application.MainLoop, self._frame.Close
+        self.run, self.close = self._application.MainLoop, self.widget.Close
+        self.leave, self.touch = self._application.ExitMainLoop, self.widget.GetTitle
 
     def dispatcher(self) -> dispatch.LoopDispatcher:
         """Return the dispatcher of this toolkit."""
@@ -118,7 +134,7 @@ class WxWindow:
 
     def wait(self, delay_ms: int) -> None:
         """Stay in a loop of one's own for a while, as a dialog does."""
-        with self._wx.Dialog(self._frame) as dialog:
+        with self._wx.Dialog(self.widget) as dialog:
             self._wx.CallLater(delay_ms, dialog.EndModal, 0)
             dialog.ShowModal()
 
