@@ -130,7 +130,7 @@ class MultipartBody:
         name = self.source.name
         parts.append(
             f'--{self.boundary}\r\nContent-Disposition: form-data; name="{_escaped(self.file_field)}"; '
-            f'filename="{_escaped(name)}"\r\nContent-Type: {media_type(name)}\r\n\r\n'
+            f'filename="{_escaped(name)}"\r\nContent-Type: {type_of(self.source)}\r\n\r\n'
         )
         return "".join(parts).encode()
 
@@ -163,6 +163,13 @@ class _MultipartReader:
 
     def close(self) -> None:
         self._file.close()
+
+
+def type_of(source: Source) -> str:
+    """
+    Return the media type of *source*: that which the caller says, or else that which its name stands for.
+    """
+    return source.mime_type or media_type(source.name)
 
 
 def media_type(filename: str) -> str:

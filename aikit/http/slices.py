@@ -126,6 +126,11 @@ class _Unmarked:
         """The stream's."""
         return self.parent.name
 
+    @property
+    def mime_type(self) -> str | None:
+        """Likewise."""
+        return self.parent.mime_type
+
     def resolved(self) -> _Unmarked:
         """
         Return itself.
@@ -174,6 +179,11 @@ class _Slice:
     def name(self) -> str:
         """The whole's."""
         return self.parent.name
+
+    @property
+    def mime_type(self) -> str | None:
+        """Likewise."""
+        return self.parent.mime_type
 
     def resolved(self) -> _Slice:
         """

@@ -9,16 +9,15 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, TypeAlias, cast
 from urllib.parse import unquote, urlsplit
 
 import attrs
 
 from aikit.http.checked_file import CheckedFile
-from aikit.http.filenames import encodable, fitting_name, restore_letters
-from aikit.http.headers import redacted
+from aikit.http.filenames import encodable, name_of_content, require_plain_name, restore_letters
 from aikit.http.messages import Reader
-from aikit.http.signatures import HEAD_BYTES, TAIL_BYTES, is_zip
+from aikit.http.named_files import unpack_named
 from aikit.http.stream_layers import attribute
 from aikit.http.streams import StreamSource, changed, stream_source, unreadable
 from aikit.types.errors import OpenAIError
@@ -27,8 +26,13 @@ from aikit.types.interruptions import let_through
 if TYPE_CHECKING:
     from mmap import mmap
 
-FileSource: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | mmap | BinaryIO | CheckedFile"
-"""What may be uploaded: a path, bytes-like, or a binary stream read from where it stands to its end."""
+FileContent: TypeAlias = "os.PathLike[str] | bytes | bytearray | memoryview | mmap | BinaryIO | CheckedFile"
+"""A path, bytes-like, or a binary stream read from where it stands to its end."""
+
+FileSource: TypeAlias = (
+    "str | FileContent | tuple[str | None, FileContent] | tuple[str | None, FileContent, str | None]"
+)
+"""What may be uploaded: a content, a path as a string, or a content with its name, and its media type."""
 
 
 class Source(Protocol):
@@ -41,6 +45,8 @@ class Source(Protocol):
         size_bytes: Exact size; ``None`` when only reading would tell.
 
         is_replayable: Whether it can be opened more than once.
+
+        mime_type: Its media type, where the caller says it; else its name stands for it.
     """
 
     @property
@@ -49,6 +55,8 @@ class Source(Protocol):
     def size_bytes(self) -> int | None: ...  # noqa: D102  told above
     @property
     def is_replayable(self) -> bool: ...  # noqa: D102  told above
+    @property
+    def mime_type(self) -> str | None: ...  # noqa: D102  told above
 
     def resolved(self) -> Source:
         """
@@ -81,10 +89,11 @@ def source_of(file: Any, *, filename: str | None = None, purpose: str = "") -> S
     Return what *file* stands for; a file on disk is not touched yet, and a stream is held until `release`.
 
     Args:
-        file: Path, bytes-like, or binary stream. A file mapped into memory counts as bytes: all of it is sent. Or an
-            address, which only a provider reads.
+        file: Path, bytes-like, or binary stream. A file mapped into memory counts as bytes: all of it is sent. One of
+            these with its name, and its media type, in a tuple. Or an address, which only a provider reads.
 
-        filename: Name to upload it under; without one a path's or stream's own, or one that fits the content.
+        filename: Name to upload it under; without one that in the tuple, a path's or stream's own, or one that fits
+            the content.
 
         purpose: For ``.jsonl`` purposes, bytes without a name become ``file.jsonl``.
 
@@ -93,47 +102,24 @@ def source_of(file: Any, *, filename: str | None = None, purpose: str = "") -> S
         ValueError: *file* is empty as a path, closed as a stream or in use by another call, or no whole address;
             *filename* is no plain name or is missing.
     """
+    if isinstance(file, tuple):
+        return _named_source(file, filename, purpose)
     if isinstance(filename, str) and not filename.isascii():
         filename = restore_letters(filename)
     if filename is not None:
         require_plain_name(filename)
     if isinstance(file, str) and _ADDRESS.match(file):
         return _url_source(file, filename)
-    if isinstance(file, CheckedFile):
-        return attrs.evolve(
-            _path_source(file.path, filename),
-            size_bytes=file.size_bytes,
-            modified_ns=file.modified_ns,
-            checked_for=file.purpose,
-        )
-    if isinstance(file, str | os.PathLike):
+    if isinstance(file, str | os.PathLike | CheckedFile):
         return _path_source(file, filename)
     if isinstance(file, bytes | bytearray | memoryview):
         content = _plain_bytes(file)
-        return BytesSource(content=content, name=filename or _fitting_name(content, purpose))
+        return BytesSource(content=content, name=filename or name_of_content(content, purpose))
     if any(one.__module__ == "mmap" for one in type(file).__mro__):  # without loading it
         return _mapped_source(file, filename, purpose)
     if callable(attribute(file, "read")):
         return stream_source(file, filename, purpose)
     raise TypeError(f"file must be a path, bytes or a binary stream, not {type(file).__name__}")
-
-
-def require_plain_name(filename: Any) -> None:
-    """
-    Refuse a *filename* that no file can have.
-
-    Raises:
-        TypeError: *filename* is no string.
-        ValueError: It has folders or control characters, is empty, or cannot be encoded.
-    """
-    if not isinstance(filename, str):
-        raise TypeError(f"filename must be a string, not {type(filename).__name__}")
-    is_plain = not any(char in "/\\\x7f" or ord(char) < 32 or "\ud800" <= char <= "\udfff" for char in filename)
-    if not filename or filename in {".", ".."} or not is_plain:
-        raise ValueError(
-            f"filename {redacted(filename)!r} is no plain name; allowed are names without folders and control "
-            "characters"
-        )
 
 
 def release(source: object) -> None:
@@ -159,6 +145,7 @@ class PathSource:
     modified_ns: int | None = None
     is_replayable: bool = True
     checked_for: str | None = None
+    mime_type: str | None = None
 
     def resolved(self) -> Source:
         """
@@ -187,8 +174,8 @@ class PathSource:
         if status.st_size <= _SMALL and not getattr(status, "st_blocks", 1):
             content = self._read_whole()
             if len(content) != status.st_size:
-                return BytesSource(content=_plain_bytes(content), name=self.name)
-        return PathSource(path=self.path, name=self.name, size_bytes=status.st_size, modified_ns=status.st_mtime_ns)
+                return BytesSource(content=_plain_bytes(content), name=self.name, mime_type=self.mime_type)
+        return attrs.evolve(self, size_bytes=status.st_size, modified_ns=status.st_mtime_ns)
 
     def _read_whole(self) -> bytes:
         try:
@@ -270,6 +257,7 @@ class BytesSource:
     content: memoryview | mmap = attrs.field(repr=False)
     name: str
     is_replayable: bool = True
+    mime_type: str | None = None
     size_bytes: int = attrs.field(init=False, repr=False, eq=False)
 
     @size_bytes.default
@@ -304,6 +292,7 @@ class URLSource:
     name: str
     size_bytes: None = None
     is_replayable: bool = True
+    mime_type: None = None
 
     def resolved(self) -> URLSource:
         """
@@ -355,14 +344,9 @@ def _plain_bytes(file: bytes | bytearray | memoryview) -> memoryview:
     return view.cast("B") if view.nbytes else memoryview(b"")
 
 
-def _fitting_name(content: memoryview | mmap, purpose: str) -> str:
-    head = bytes(content[:HEAD_BYTES])
-    return fitting_name(head, purpose, bytes(content[-TAIL_BYTES:]) if is_zip(head) else b"")
-
-
 def _mapped_source(file: mmap, filename: str | None, purpose: str) -> BytesSource:
     try:
-        return BytesSource(content=file, name=filename or _fitting_name(file, purpose))
+        return BytesSource(content=file, name=filename or name_of_content(file, purpose))
     except ValueError as error:
         if filename is None and "closed" not in str(error):
             raise
@@ -378,7 +362,16 @@ def _url_source(address: str, filename: str | None) -> URLSource:
     return URLSource(url=address, name=name)
 
 
-def _path_source(file: str | os.PathLike[str], filename: str | None) -> PathSource:
+def _named_source(file: tuple[Any, ...], filename: str | None, purpose: str) -> Source:
+    name, content, kind = unpack_named(file)
+    source: Any = source_of(content, filename=name if filename is None else filename, purpose=purpose)
+    return cast("Source", source if kind is None else attrs.evolve(source, mime_type=kind))
+
+
+def _path_source(file: str | os.PathLike[str] | CheckedFile, filename: str | None) -> PathSource:
+    if isinstance(file, CheckedFile):
+        known = _path_source(file.path, filename)
+        return attrs.evolve(known, size_bytes=file.size_bytes, modified_ns=file.modified_ns, checked_for=file.purpose)
     path = os.fspath(file)
     if not isinstance(path, str):
         raise TypeError("file must be a path as str, not bytes; use os.fsdecode(path)")

@@ -39,6 +39,7 @@ class StreamSource:
     problem: OpenAIError | None = attrs.field(default=None, repr=False)
     """Why it cannot be measured, which is told when it is resolved: mistakes in files are no mistakes of calls."""
     hold: Hold | None = attrs.field(default=None, repr=False, eq=False)
+    mime_type: str | None = None
 
     @property
     def is_replayable(self) -> bool:

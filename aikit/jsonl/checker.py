@@ -77,6 +77,10 @@ class _ReadOnce:
     def is_replayable(self) -> bool:
         return True
 
+    @property
+    def mime_type(self) -> str | None:
+        return self._source.mime_type
+
     def resolved(self) -> Source:
         return self
 

@@ -25,7 +25,7 @@ class FoundFile:
     One file, or the error that kept it from being found.
 
     Attributes:
-        file: A path, bytes, or a stream.
+        file: A path, bytes, or a stream, or one of these in a tuple with its name.
 
         error: Why there is nothing to read.
     """
@@ -36,7 +36,8 @@ class FoundFile:
     @property
     def path(self) -> str | None:
         """The path as it was given, or in the folder as it was given; ``None`` of bytes and streams."""
-        return os.fsdecode(self.file) if isinstance(self.file, str | os.PathLike) else None
+        content = self.file[1] if isinstance(self.file, tuple) else self.file
+        return os.fsdecode(content) if isinstance(content, str | os.PathLike) else None
 
 
 @attrs.define
@@ -75,6 +76,14 @@ def is_one(paths: Any) -> bool:
     return isinstance(paths, str | bytes | bytearray | memoryview | os.PathLike) or callable(
         getattr(paths, "read", None)
     )
+
+
+def is_named(one: Any) -> bool:
+    """
+    Return whether *one* of several is a content with its name, ``(name, content)`` or ``(name, content, type)``.
+    """
+    is_pair = isinstance(one, tuple) and 2 <= len(one) <= 3
+    return is_pair and is_one(one[1]) and not isinstance(one[1], str) and not is_folder(one[1])
 
 
 def is_folder(one: Any) -> bool:
@@ -117,7 +126,7 @@ def walk(
     folder. A file that is named itself is never left out.
 
     Args:
-        paths: A path, stream or bytes, or an iterable of them.
+        paths: A path, stream or bytes, or an iterable of them, each alone or in a tuple with its name.
 
         recursive: Whether to go into the folders of a folder.
 
@@ -153,6 +162,8 @@ def walk_sizes(
 
 
 def _require_path(one: Any) -> None:
+    if is_named(one):
+        return
     if not is_one(one):
         raise TypeError(f"paths must name files; {one!r} is {type(one).__name__}")
     if isinstance(one, str | os.PathLike):

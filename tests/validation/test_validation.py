@@ -53,6 +53,7 @@ class _OddSource:
     name: str = "file.jsonl"
     size_bytes: int | None = None
     is_replayable: bool = True
+    mime_type: str | None = None
     opened: Callable[[], Reader] = lambda: io.BytesIO(b"")
 
     def resolved(self) -> Source:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import attrs
 
-from aikit.http.bodies import json_body, media_type
+from aikit.http.bodies import json_body, type_of
 from aikit.http.flow import Flow, Work
 from aikit.http.headers import USER_AGENT, Headers
 from aikit.http.messages import Request, Response, Sink, Transport
@@ -111,7 +111,7 @@ class GeminiProvider(OpenAIProvider):
         """
         if order.expires_after is not None:
             raise unsupported(_NO_EXPIRY)
-        model, mime_type = None, media_type(source.name)
+        model, mime_type = None, type_of(source)
         if order.purpose == "batch":
             model, mime_type = (yield Work(lambda context: model_of(source, context))), _JSONL
         label = FileLabel(source.name, order.purpose, model if model and len(model) <= _LONGEST_MODEL else None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from aikit.http.bodies import media_type
+from aikit.http.bodies import type_of
 from aikit.http.flow import Flow, Gather, Work
 from aikit.http.messages import Response, Transport
 from aikit.http.sinks import ResumingSink
@@ -127,7 +127,7 @@ class VertexProvider(OpenAIProvider):
         name, staged = FileName(STORED, new_name()), None
         if order.purpose == "batch" and source.is_replayable:
             staged = yield Work(lambda context: later.staging.stage(source, context, limits=self.limits))
-        storing = store(self.place, source, name.stored, content_type=media_type(source.name), **about)
+        storing = store(self.place, source, name.stored, content_type=type_of(source), **about)
         if staged is None:
             return file_from_wire((yield from storing), self.place)
         try:

@@ -83,6 +83,8 @@ class FilesAPI(ManyFilesAPI):
             file: Path, bytes, or binary stream; a stream is read from where it stands to its end. Or an ``https://``
                 address from which the provider fetches it, unchecked: so does the dated surface of Azure OpenAI. A
                 `CheckedFile` is a path whose content is not read to be checked; it is refused if it has changed since.
+                ``(name, content)`` and ``(name, content, type)`` give a content, with paths as `pathlib.Path`, its name
+                and its media type; *filename* wins.
 
             purpose: What the provider may do with it: ``"assistants"``, ``"batch"``, ``"evals"``, ``"fine-tune"``,
                 ``"user_data"`` or ``"vision"``.

@@ -28,7 +28,7 @@ from aikit.types.bulk_files import (
     OpenAIFilePruneItem,
     OpenAIFileUnderWay,
 )
-from aikit.types.errors import CancelledError
+from aikit.types.errors import CancelledError, OpenAIError
 from aikit.types.interruptions import suppress
 
 if TYPE_CHECKING:
@@ -299,3 +299,14 @@ class PruneProgress:
         if self.context is not None:
             with suppress(CancelledError):
                 self.context.tell(self.progress, is_last=is_last)
+
+
+def named_errors(item: OpenAIFileItem) -> list[OpenAIError]:
+    """
+    Return the errors of a file as they stand among those of others.
+    """
+    path = item.path
+    return [
+        error if path is None or path in error.message else attrs.evolve(error, message=f"{path}: {error.message}")
+        for error in item.errors
+    ]

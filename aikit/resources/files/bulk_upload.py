@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from aikit.http.context import CallContext
+from aikit.http.filenames import encodable, require_plain_name
 from aikit.http.flow import Flow, Gather
 from aikit.http.messages import Request, Response
 from aikit.http.rate_limiter import RateLimiter
 from aikit.http.retry import intercept
 from aikit.http.slices import sha256_of
-from aikit.http.sources import PathSource, Source, release, require_plain_name, source_of
+from aikit.http.sources import PathSource, Source, release, source_of
 from aikit.resources.call import start
-from aikit.resources.files.bulk_progress import BulkProgress
+from aikit.resources.files.bulk_progress import BulkProgress, named_errors
 from aikit.resources.files.create import create_file
 from aikit.resources.files.identical import Identical
 from aikit.resources.files.kept import Kept
@@ -243,7 +244,7 @@ class BulkUpload:
         item = one.item()
         with self._lock:
             room = _ERRORS_MAX - len(self._errors)
-            self._errors += _named_errors(item)[:room] if item.status == FAILED else ()
+            self._errors += named_errors(item)[:room] if item.status == FAILED else ()
         try:
             if self.kept is not None and one.state is not None and item.status not in {KEPT, CANCELLED}:
                 self.kept.manifest.note(item, one.state)
@@ -256,6 +257,8 @@ class BulkUpload:
         """
         if self.kept is None or not isinstance(source, PathSource):
             return None
+        if self.options.filename is None and source.name != encodable(source.path.name):
+            return None  # one of several, with a name of its own: a manifest knows files by their paths
         return FileState(
             path=str(source.path.absolute()),
             size_bytes=source.size_bytes or 0,
@@ -367,17 +370,6 @@ class _FileUpload:
 
 def _cancelled(path: str | None, why: CancelledError) -> OpenAIFileItem:
     return OpenAIFileItem(path=path, status=CANCELLED, errors=(why,))
-
-
-def _named_errors(item: OpenAIFileItem) -> list[OpenAIError]:
-    """
-    Return the errors of a file as they stand among those of others.
-    """
-    path = item.path
-    return [
-        error if path is None or path in error.message else attrs.evolve(error, message=f"{path}: {error.message}")
-        for error in item.errors
-    ]
 
 
 def _iterable_error(error: Exception) -> OpenAIError:

@@ -47,7 +47,7 @@ class ManyFilesAPI:
         Args:
             paths: A path, or an iterable of paths, taken as late as there is room. Of a folder its files are sent,
                 those of its folders too, sorted by name; not hidden ones, and not through links to folders or to files
-                outside of it. Bytes and binary streams may be among them.
+                outside of it. Bytes and binary streams may be among them, and tuples of a name and a content.
 
             purpose: See `create`.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from aikit.http.bodies import media_type
+from aikit.http.bodies import type_of
 from aikit.http.flow import Flow, Gather, Work
 from aikit.http.retry import may_have_been_applied, may_have_been_done
 from aikit.http.slices import are_apart, prefix_md5s, slice_of
@@ -66,7 +66,7 @@ def create_in_parts(
         filename=source.name,
         purpose=purpose,
         bytes=source.size_bytes or 0,
-        mime_type=media_type(source.name),
+        mime_type=type_of(source),
         expires_after=options.expires_after or None,
     )
     multipart = MultipartUpload.of(provider, source, order, options, journal=journal, context=context)

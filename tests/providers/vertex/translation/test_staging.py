@@ -110,6 +110,7 @@ class _Endless:
     name: str = "in.jsonl"
     size_bytes: int | None = None
     is_replayable: bool = True
+    mime_type: str | None = None
 
     def resolved(self) -> _Endless:
         """Return itself."""
