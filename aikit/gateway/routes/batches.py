@@ -32,7 +32,7 @@ from aikit.gateway.routes.files import find_file, records_max
 from aikit.gateway.routing import Endpoint
 from aikit.resources.batches.results import OpenAIBatchResult
 from aikit.types.errors import OpenAIError, Rejected
-from aikit.types.wire import is_id
+from aikit.types.ids import may_name
 
 _VALIDATING: Final = "validating"
 
@@ -145,7 +145,7 @@ async def _own_batch(call: Call) -> BatchRow | None:
     """
     batch_id = call.ids["batch_id"]
     row = await call.gateway.look(call.gateway.registry.batches.get, batch_id, call.principal)
-    if row is None and call.principal.is_admin and is_id(batch_id):
+    if row is None and call.principal.is_admin and may_name("batch", batch_id):
         return None
     if row is None or row.upstream_id is None:
         raise no_such("Batch", batch_id)

@@ -33,7 +33,7 @@ from aikit.providers.local.api.file_rules import parse_list_query
 from aikit.resources.files.stream import OpenAIFileStreamResult
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.types.files import OpenAIFile
-from aikit.types.wire import is_id
+from aikit.types.ids import may_name
 
 log: Final = logging.getLogger("aikit.gateway")
 
@@ -229,7 +229,7 @@ async def find_file(
     if row is not None:
         call.choose(row=row)
         return row
-    if not call.principal.is_admin or not is_id(wanted):
+    if not call.principal.is_admin or not may_name("file", wanted):
         raise no_such("File", wanted, param)
     return FileRow(
         id=wanted,

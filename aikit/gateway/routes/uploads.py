@@ -32,8 +32,8 @@ from aikit.http.sources import source_of
 from aikit.providers.local.api.uploads import parse_upload, part_ids_in
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.types.files import OpenAIFile
+from aikit.types.ids import may_name
 from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart
-from aikit.types.wire import is_id
 from aikit.validation import check_part
 
 _ORDER: Final[tuple[str, ...]] = ("filename", "purpose", "bytes", "mime_type", "expires_after")
@@ -216,7 +216,7 @@ async def _find(call: Call) -> UploadRow:
         if row.is_finished and not row.upstream_id:
             raise over(row.id, row.body["status"])
         return row
-    if not call.principal.is_admin or not is_id(wanted):
+    if not call.principal.is_admin or not may_name("upload", wanted):
         raise no_such("Upload", wanted, "upload_id")
     return UploadRow(id=wanted, deployment=call.choose().name, upstream_id=wanted, owner=None, created_at=0)
 

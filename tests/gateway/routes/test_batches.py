@@ -204,7 +204,7 @@ def test_unknown_ids_are_unknown(home: House) -> None:
     """
     Whatever they look like, the answer is a 404 with all four fields of an error.
     """
-    for batch_id in ("batch_x", "file-x", "%00", "x" * 5_000):
+    for batch_id in ("batch_x", "file-x", "in.jsonl", "%00", "x" * 5_000):
         for answer in (home.admin.get(f"/v1/batches/{batch_id}"), home.admin.post(f"/v1/batches/{batch_id}/cancel")):
             assert answer.status == 404
             assert set(answer.error) == {"message", "type", "param", "code"}

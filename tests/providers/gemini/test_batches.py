@@ -284,14 +284,16 @@ def test_batches_of_others_are_read(client: OpenAIClient, gemini: GeminiServer) 
     assert (batch.id, batch.metadata, batch.output_file_id) == ("batch_x", {"display_name": "mine"}, "file-batch-x")
 
 
-@pytest.mark.parametrize("batch_id", ["x", "batch_", "batch_a/b", "batches/a:cancel", "batch_%2e", "file-a", "batch_?"])
+@pytest.mark.parametrize(
+    "batch_id", ["x", "batch_", "batch_a/b", "batches/a:cancel", "batch_%2e", "files/a", "batch_?"]
+)
 def test_odd_ids_are_refused_before_a_request(client: OpenAIClient, gemini: GeminiServer, batch_id: str) -> None:
     """
     What cannot be the name of a batch becomes part of no address, and neither does an input's.
     """
     for call in (client.batches.retrieve, client.batches.cancel):
         assert [error.code for error in call(batch_id).errors] == ["invalid_id"]
-    made = client.batches.create(batch_id.replace("file-a", "b"), "/v1/chat/completions")
+    made = client.batches.create(batch_id.replace("files/a", "b"), "/v1/chat/completions")
     assert [error.code for error in made.errors] == ["invalid_id"]
     assert gemini.received == []
 
