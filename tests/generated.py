@@ -208,7 +208,7 @@ def _default(value: Any) -> str:
 
 def _arguments() -> Iterator[tuple[str, ...]]:
     said = _section(OpenAIClient.__init__, "Args")
-    for name, argument in inspect.signature(OpenAIClient).parameters.items():
+    for name, argument in list(inspect.signature(OpenAIClient.__init__).parameters.items())[1:]:
         default = "" if argument.default in (None, ()) else f" = {_default(argument.default)}"
         yield f"`{name}{default}`", said[name]
 
