@@ -7,18 +7,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, MutableMapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
 
 import attrs
 
 from aikit.http.headers import MutableHeaders
 from aikit.runtime.callback_checks import Callback, require_callback
 from aikit.types.suggestions import did_you_mean
-
-if TYPE_CHECKING:
-    from aikit.types.batches import OpenAIBatchProgress
-    from aikit.types.bulk_files import OpenAIFileHousekeepingProgress, OpenAIFileManyProgress
-    from aikit.types.progress import Progress
 
 _MAX_SECONDS: Final = 1e9  # thirty years: more is no wait, and more than the clocks of some systems can hold
 MAX_WORKERS: Final = 1_000
@@ -31,6 +26,8 @@ _ELSEWHERE: Final[Mapping[object, str]] = {"formula": "on_terminate"}
 """What others call an option, where that does not resemble ours."""
 
 P = TypeVar("P", bound="OpenAIParameters")
+ResultT = TypeVar("ResultT")
+ProgressT = TypeVar("ProgressT")
 
 
 def by(check: Callable[[str, Any], None]) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
@@ -205,6 +202,25 @@ def _headers(value: Mapping[str, str] | None) -> MutableMapping[str, str]:
     return MutableHeaders(value)
 
 
+if TYPE_CHECKING:
+
+    @attrs.define(kw_only=True, slots=False)
+    class CallbacksOf(Generic[ResultT, ProgressT]):
+        """
+        A base of parameters that tells type checkers which result callbacks get, and *on_progress* which progress.
+        """
+
+        on_response: Callable[[ResultT], object] | None = None
+        on_error: Callable[[ResultT], object] | None = None
+        on_terminate: Callable[[ResultT], object] | None = None
+        on_progress: Callable[[ProgressT], object] | None = None
+
+else:
+
+    class CallbacksOf(Generic[ResultT, ProgressT]):  # noqa: D101  see above
+        __slots__ = ()
+
+
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class OpenAIParameters:
     """
@@ -242,16 +258,10 @@ class OpenAIParameters:
         provider: Name of a configured provider to ask instead of the client's.
     """
 
-    on_response: Callback | None = attrs.field(default=None, validator=attrs.validators.optional(by(require_callback)))
-    on_error: Callback | None = attrs.field(default=None, validator=attrs.validators.optional(by(require_callback)))
-    on_terminate: Callback | None = attrs.field(default=None, validator=attrs.validators.optional(by(require_callback)))
-    on_progress: (
-        Callable[[Progress], object]
-        | Callable[[OpenAIBatchProgress], object]
-        | Callable[[OpenAIFileManyProgress], object]
-        | Callable[[OpenAIFileHousekeepingProgress], object]
-        | None
-    ) = attrs.field(default=None, validator=attrs.validators.optional(by(require_callback)))
+    on_response: Callback | None = attrs.field(default=None, validator=by(require_callback))
+    on_error: Callback | None = attrs.field(default=None, validator=by(require_callback))
+    on_terminate: Callback | None = attrs.field(default=None, validator=by(require_callback))
+    on_progress: Callback | None = attrs.field(default=None, validator=by(require_callback))
     background: bool = attrs.field(default=False, validator=by(is_flag))
     timeout: float | None = attrs.field(default=None, validator=by(_is_positive))
     deadline: float | None = attrs.field(default=None, validator=by(_is_positive))

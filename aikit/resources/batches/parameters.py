@@ -7,15 +7,30 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
 
 from aikit.billing.price_overrides import checked_prices
 from aikit.runtime.callback_checks import require_callback, require_plain
-from aikit.runtime.parameters import OpenAIParameters, by, filled, is_duration, is_expiry, is_flag, is_text, within
+from aikit.runtime.parameters import (
+    CallbacksOf,
+    OpenAIParameters,
+    by,
+    filled,
+    is_duration,
+    is_expiry,
+    is_flag,
+    is_text,
+    within,
+)
 from aikit.types.batches import INTENT_KEY
 from aikit.types.costs import OpenAIBatchEstimate
+
+if TYPE_CHECKING:
+    from aikit.resources.batches.results import OpenAIBatchListResult, OpenAIBatchResult, OpenAIBatchRowsResult
+    from aikit.types.batches import OpenAIBatchProgress
+    from aikit.types.progress import Progress
 
 MAX_BATCH_LIST_LIMIT: Final = 100
 MAX_METADATA_PAIRS: Final = 16
@@ -122,7 +137,7 @@ def _is_pair(name: str, key: Any, text: Any) -> None:
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
-class OpenAIBatchParameters(OpenAIParameters):
+class OpenAIBatchParameters(CallbacksOf["OpenAIBatchResult", "Progress"], OpenAIParameters):
     """
     Options of ``batches.create``.
 
@@ -178,7 +193,7 @@ class OpenAIBatchPricesParameters(OpenAIParameters):
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
-class OpenAIBatchListParameters(OpenAIParameters):
+class OpenAIBatchListParameters(CallbacksOf["OpenAIBatchListResult", "Progress"], OpenAIParameters):
     """
     Options of ``batches.list``; its order is the provider's, newest first.
 
@@ -203,7 +218,7 @@ class OpenAIBatchListParameters(OpenAIParameters):
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
-class OpenAIBatchWaitParameters(OpenAIParameters):
+class OpenAIBatchWaitParameters(CallbacksOf["OpenAIBatchResult", "OpenAIBatchProgress"], OpenAIParameters):
     """
     Options of ``batches.wait``.
 
@@ -221,7 +236,7 @@ class OpenAIBatchWaitParameters(OpenAIParameters):
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
-class OpenAIBatchRowsParameters(OpenAIParameters):
+class OpenAIBatchRowsParameters(CallbacksOf["OpenAIBatchRowsResult", "Progress"], OpenAIParameters):
     """
     Options of ``batches.results``.
 

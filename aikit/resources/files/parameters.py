@@ -5,12 +5,14 @@ Options of the calls of ``client.files``.
 from __future__ import annotations
 
 import os
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
 
 from aikit.resources.arguments import require_path
+from aikit.runtime.callback_checks import require_callback
 from aikit.runtime.parameters import (
+    CallbacksOf,
     OpenAIParameters,
     by,
     filled,
@@ -22,10 +24,29 @@ from aikit.runtime.parameters import (
     within,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aikit.resources.files.results import (
+        OpenAIFileDownloadResult,
+        OpenAIFileListResult,
+        OpenAIFileManyResult,
+        OpenAIFilePruneResult,
+        OpenAIFileResult,
+        OpenAIFileUsageResult,
+    )
+    from aikit.resources.files.stream import OpenAIFileStreamResult
+    from aikit.types.bulk_files import OpenAIFileHousekeepingProgress, OpenAIFileManyProgress
+    from aikit.types.progress import Progress
+
 MAX_LIST_LIMIT: Final = 10_000
 MAX_AT_A_TIME: Final = 1_000
 MAX_RATE: Final = 1_000_000
 _WEEK_S: Final = 604_800
+
+
+def _callback() -> Any:
+    return attrs.field(default=None, validator=by(require_callback))
 
 
 def _is_order(name: str, value: Any) -> None:
@@ -34,7 +55,7 @@ def _is_order(name: str, value: Any) -> None:
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
-class OpenAIFileParameters(OpenAIParameters):
+class OpenAIFileParameters(CallbacksOf["OpenAIFileResult", "Progress"], OpenAIParameters):
     """
     Options of ``files.create``.
 
@@ -56,7 +77,7 @@ class OpenAIFileParameters(OpenAIParameters):
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
-class OpenAIFileListParameters(OpenAIParameters):
+class OpenAIFileListParameters(CallbacksOf["OpenAIFileListResult", "Progress"], OpenAIParameters):
     """
     Options of ``files.list``.
 
@@ -87,7 +108,7 @@ class OpenAIFileListParameters(OpenAIParameters):
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
-class OpenAIFileWaitParameters(OpenAIParameters):
+class OpenAIFileWaitParameters(CallbacksOf["OpenAIFileResult", "Progress"], OpenAIParameters):
     """
     Options of ``files.wait``.
 
@@ -112,7 +133,7 @@ def _is_age(name: str, value: Any) -> None:
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
-class OpenAIFileDownloadParameters(OpenAIParameters):
+class OpenAIFileDownloadParameters(CallbacksOf["OpenAIFileDownloadResult", "Progress"], OpenAIParameters):
     """
     Options of ``files.download``.
 
@@ -129,7 +150,7 @@ def _is_position(name: str, value: Any) -> None:
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
-class OpenAIFileStreamParameters(OpenAIParameters):
+class OpenAIFileStreamParameters(CallbacksOf["OpenAIFileStreamResult", "Progress"], OpenAIParameters):
     """
     Options of ``files.stream``: of the content, *start* to *end* comes, as of a slice ``content[start:end]``.
 
@@ -177,6 +198,11 @@ class OpenAIFileManyParameters(OpenAIFileParameters):
             left out.
     """
 
+    # mypy: each replaces one of a single file
+    on_response: Callable[[OpenAIFileManyResult], object] | None = _callback()  # type: ignore[assignment]
+    on_error: Callable[[OpenAIFileManyResult], object] | None = _callback()  # type: ignore[assignment]
+    on_terminate: Callable[[OpenAIFileManyResult], object] | None = _callback()  # type: ignore[assignment]
+    on_progress: Callable[[OpenAIFileManyProgress], object] | None = _callback()  # type: ignore[assignment]
     at_a_time: int | None = attrs.field(default=None, validator=by(within(1, MAX_AT_A_TIME)))
     rate: int | None = attrs.field(default=None, validator=by(within(1, MAX_RATE)))
     recursive: bool = attrs.field(default=True, validator=by(is_flag))
@@ -186,7 +212,9 @@ class OpenAIFileManyParameters(OpenAIFileParameters):
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
-class OpenAIFileUsageParameters(OpenAIParameters):
+class OpenAIFileUsageParameters(
+    CallbacksOf["OpenAIFileUsageResult", "OpenAIFileHousekeepingProgress"], OpenAIParameters
+):
     """
     Options of ``files.usage``.
 
@@ -201,7 +229,9 @@ class OpenAIFileUsageParameters(OpenAIParameters):
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
-class OpenAIFilePruneParameters(OpenAIParameters):
+class OpenAIFilePruneParameters(
+    CallbacksOf["OpenAIFilePruneResult", "OpenAIFileHousekeepingProgress"], OpenAIParameters
+):
     """
     Options of ``files.prune``: a file must fit all conditions given, and at least one must be given.
 

@@ -5,11 +5,15 @@ Options of the calls of ``client.uploads``.
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from aikit.runtime.parameters import OpenAIParameters, by, filled, is_expiry, is_flag, is_text
+from aikit.runtime.parameters import CallbacksOf, OpenAIParameters, by, filled, is_expiry, is_flag, is_text
+
+if TYPE_CHECKING:
+    from aikit.resources.uploads.results import OpenAIUploadResult
+    from aikit.types.progress import Progress
 
 _MD5: Final = re.compile(r"[0-9a-fA-F]{32}")
 
@@ -21,7 +25,7 @@ def _is_md5(name: str, value: Any) -> None:
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
-class OpenAIUploadParameters(OpenAIParameters):
+class OpenAIUploadParameters(CallbacksOf["OpenAIUploadResult", "Progress"], OpenAIParameters):
     """
     Options of ``uploads.create``.
 
@@ -39,7 +43,7 @@ class OpenAIUploadParameters(OpenAIParameters):
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
-class OpenAIUploadCompleteParameters(OpenAIParameters):
+class OpenAIUploadCompleteParameters(CallbacksOf["OpenAIUploadResult", "Progress"], OpenAIParameters):
     """
     Options of ``uploads.complete``.
 
