@@ -191,7 +191,7 @@ def filled(value: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _copied(value: Any) -> Any:
-    return {key: _copied(one) for key, one in value.items()} if isinstance(value, Mapping) else value
+    return {key: _copied(one) for key, one in dict(value).items()} if isinstance(value, Mapping) else value
 
 
 def _headers(value: Mapping[str, str] | None) -> MutableMapping[str, str]:
