@@ -220,14 +220,14 @@ def refusal(estimate: OpenAIBatchEstimate, max_cost: Decimal, of: str) -> OpenAI
     """
     is_high = of == "high"
     cost = estimate.cost_high if is_high else estimate.cost_low
-    why, least = " ".join(f"{note}." for note in estimate.notes), estimate.cost_low
+    why, least = "; ".join(estimate.notes), estimate.cost_low
     if estimate.problem_count:
         return _refused("unknown_cost", f"what the batch will cost cannot be estimated: {why}")
     if estimate.unpriced:
         return _refused("unknown_cost", f"what the batch will cost is not known: {why}")
     if cost is None:
         message = f"what the batch will cost at most is not known, it is at least ${least:.4f}: {why}"
-        return _refused("unknown_cost", f'{message} Or compare the low end, with max_cost_of="low".')
+        return _refused("unknown_cost", f'{message}, or compare the low end, with max_cost_of="low"')
     if cost <= max_cost:
         return None
     bound, end = ("at most", "high") if is_high else ("at least", "low")

@@ -20,6 +20,7 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from aikit.cli.safety import safe
+from aikit.cli.spelling import with_options
 from aikit.client import OpenAIClient
 from aikit.providers.config.providers import Providers
 from aikit.providers.kinds import LOCAL
@@ -120,7 +121,7 @@ def usage_errors() -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError) as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(with_options(str(error))) from error
 
 
 class Purpose(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only

@@ -323,8 +323,8 @@ class FileSink(ResumingSink):
         except FileExistsError as error:
             let_through(error)
             raise OpenAIError(
-                message=f"{self.path} is there already, and was left as it is; pass replace=True (--force on the "
-                "command line), or the path to save it at",
+                message=f"{self.path} is there already, and was left as it is; pass replace=True, or the "
+                "path to save it at",
                 code="file_exists",
                 param="path",
             ) from error

@@ -63,10 +63,10 @@ class Links:
         """
         if self.not_entered:
             count = "1 folder was" if self.not_entered == 1 else f"{self.not_entered:,} folders were"
-            note(f"{count} not entered, as recursive=False asks (--no-recursive on the command line)")
+            note(f"{count} not entered, as recursive=False asks")
         if self.left_out:
             count = "1 link" if self.left_out == 1 else f"{self.left_out:,} links"
-            note(f"{count} out of a folder left out; follow_links=True (--follow-links on the command line) takes them")
+            note(f"{count} out of a folder left out; follow_links=True takes them")
 
 
 def is_one(paths: Any) -> bool:

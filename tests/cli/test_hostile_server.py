@@ -26,6 +26,7 @@ _LET_THROUGH: Final = re.compile(
 )
 _WORDS: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     ("demo",): (),
+    ("docs",): (),
     ("files", "create"): ("in.jsonl", "-p", "batch"),
     ("files", "list"): (),
     ("files", "retrieve"): ("file-1",),

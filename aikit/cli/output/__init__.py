@@ -19,6 +19,7 @@ from aikit.cli.options import Settings
 from aikit.cli.output.formats import shape_of
 from aikit.cli.output.messages import complain, forget, paragraphs, tell
 from aikit.cli.safety import Styled, safe, safe_json, safe_lines
+from aikit.cli.spelling import with_options
 from aikit.providers.kinds import KINDS, OPENAI
 from aikit.types.errors import OpenAIError
 
@@ -211,7 +212,7 @@ class Output:
         Print a message on stderr, and *command* at its end, a command line; not with ``--quiet``.
         """
         if not self.settings.quiet:
-            tell(text, command)
+            tell(with_options(text), command)
 
     def error(self, error: OpenAIError, subject: str | None = None) -> None:
         """
@@ -238,7 +239,9 @@ def error_text(error: OpenAIError) -> str:
     """
     values = {name: getattr(error, name) for name in _DETAILS}
     details = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items() if value is not None)
-    return safe(" ".join(f"{error.message} ({details})".split()) if details else " ".join(error.message.split()))
+    is_own = error.status is None and error.line is None  # not the provider's words, nor those that it would have
+    message = with_options(error.message) if is_own else error.message
+    return safe(" ".join((f"{message} ({details})" if details else message).split()))
 
 
 def exit_of(answers: Sequence[Answer]) -> Exit:

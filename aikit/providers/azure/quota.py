@@ -21,7 +21,7 @@ _NEAR: Final = 450
 _FEWEST_BETWEEN: Final = 10
 FULL: Final = (
     f"a resource keeps at most {_MOST} batch files without expiry: give expires_after, with which it keeps "
-    f"{_MOST_WITH_EXPIRY:,}, or delete old ones with files.prune"
+    f"{_MOST_WITH_EXPIRY:,}, or delete old ones with files.prune()"
 )
 
 

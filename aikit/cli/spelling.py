@@ -1,0 +1,47 @@
+"""
+Messages of the library as the command line says them: parameters are options, and calls are commands.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_NAMES: Final = {
+    "api_key": "--api-key",
+    "at_a_time": "--workers",
+    "base_url": "--base-url",
+    "expires_after": "--expires-after",
+    "follow_links": "--follow-links",
+    "input_file": "--input",
+    "max_cost": "--max-cost",
+    "max_queue_wait": "--max-queue-wait",
+    "max_retries": "--max-retries",
+    "max_wait": "--max-wait",
+    "older_than": "--older-than",
+    "output_expires_after": "--output-expires-after",
+    "poll_interval": "--poll-interval",
+    "skip_identical": "--skip-identical",
+}
+_PHRASES: Final = (
+    (r',? or compare the low end, with max_cost_of="low"|\.? Or compare the low end, with max_cost_of="low"\.', ""),
+    (r" or as OpenAIClient\(prices=…\)", ""),
+    (r'\bprovider="(\w+)"', r"--provider \1"),
+    (r"\breplace=True\b", "--force"),
+    (r"\brecursive=False\b", "--no-recursive"),
+    (r"\bunused=True\b", "--unused"),
+    (r"\bvalidate=False\b", "--no-validate"),
+    (r"\b(pass|raise|lower|leave out) (timeout|filename|intent|metadata|bandwidth|concurrency|rate)\b", r"\1 --\2"),
+    (r"^(timeout|filename|bandwidth|concurrency|rate) (must|is for)\b", r"--\1 \2"),
+    (r"\b(files|batches)\.([a-z]+)\(\)", r"aikit \1 \2"),
+)
+_PARAMETERS: Final = rf"(?<![\w\"'`./\[-])({'|'.join(_NAMES)})(?:=True)?(?![\w\"'`=\[]|\.\w)"
+
+
+def with_options(text: str) -> str:
+    """
+    Return *text*, which the library wrote, with the options of the command line in place of parameters and calls.
+    """
+    for pattern, spoken in _PHRASES:
+        text = re.sub(pattern, spoken, text)
+    return re.sub(_PARAMETERS, lambda found: _NAMES[found[1]], text)
