@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 import attrs
 
+from aikit.http.address_hints import address_hint
 from aikit.http.cleaning import cleaned
 from aikit.http.context import CallContext
 from aikit.http.headers import Headers, hidden, redacted, secrets_in
@@ -349,7 +350,7 @@ class Response:
             kind = answer.headers.get("content-type", "no content type")
             raise OpenAIError(
                 message=f"the answer of {redacted(self.request.url)} is not JSON ({kind}, {len(self.body)} bytes); "
-                "is the base URL that of an OpenAI-format API?",
+                f"is the base URL that of an OpenAI-format API?{address_hint(self.request.url)}",
                 code="invalid_response",
                 status=self.status,
                 request_id=answer.request_id,

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import attrs
 
+from aikit.http.address_hints import address_hint, hint_of_refusal
 from aikit.http.headers import Headers, redacted
 from aikit.http.messages import Response
 from aikit.types.error_words import ErrorWords, is_page, listed, plain, read_error
@@ -50,12 +51,10 @@ def understood(response: Response, from_wire: Callable[[Any], T]) -> T:
         refusal = error_from(response)
         if isinstance(data, dict) and (data.get("error") or data.get("object") == "error"):
             raise refusal from None  # some servers refuse with status 200
-        said = (
-            ""
-            if isinstance(data, dict) and ("id" in data or "data" in data)
-            else _words(refusal.body, response).message
-        )
-        message = response.request.hide_in(error.message) + (f"; it says: {said}" if said else "")
+        has_object = isinstance(data, dict) and ("id" in data or "data" in data)
+        said = "" if has_object else _words(refusal.body, response).message
+        hint = "" if has_object else address_hint(response.request.url)
+        message = response.request.hide_in(error.message) + (f"; it says: {said}" if said else "") + hint
         raise attrs.evolve(refusal, message=message, code=error.code, type=None, param=None) from None
 
 
@@ -104,8 +103,10 @@ def error_from(response: Response) -> OpenAIError:
     body = _decoded(text, response)
     told = ErrorWords() if body is text else _words(body, response)
     earlier = "; an earlier try was not answered, and may have been acted on" if _is_doubtful_refusal(response) else ""
+    url, status = response.request.url, response.status
+    hint = hint_of_refusal(url, status, told.message if isinstance(body, dict) else "", text)
     return OpenAIError(
-        message=_message(told.message, text, response) + earlier,
+        message=_message(told.message, text, response) + hint + earlier,
         code=told.code,
         type=told.type,
         param=told.param,

@@ -4,6 +4,7 @@ Base URLs: checked, written in one way, and compared.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
@@ -12,6 +13,7 @@ from aikit.http.headers import redacted
 OPENAI_URL: Final = "https://api.openai.com/v1"
 QUOTES: Final = "\"'`“”„‘’«»"  # noqa: RUF001  those of word processors, too
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_SCHEMELESS: Final = re.compile(r"(?P<host>localhost|[a-z\d-]+(?:\.[a-z\d-]+)+)(?::\d+)?(?:/.*)?", re.IGNORECASE)
 _LOOPBACK: Final = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
@@ -91,11 +93,23 @@ def _problem_of(base_url: str, parts: SplitResult | None, *, has_port: bool) -> 
     if parts is None and "[" not in base_url and "]" not in base_url:
         return "has a port that is none; ports are 1 to 65535"
     if parts is None or parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-        return "must start with http:// or https:// and name a host"
+        return f"must start with http:// or https:// and name a host{_with_scheme(base_url)}"
     if not has_port:
         return "has a port that is none; ports are 1 to 65535"
     foreign = next((char for char in parts.path if not char.isascii()), None)
     return None if foreign is None else f"has {foreign!r} behind its host; write it as {quote(foreign)}"
+
+
+def _with_scheme(base_url: str) -> str:
+    """
+    Return the end of a message that asks whether *base_url* is meant with a scheme, if that is what it lacks.
+    """
+    address = base_url.partition("?")[0]
+    found = _SCHEMELESS.fullmatch(address)
+    if found is None:
+        return ""
+    is_near = found["host"] in _LOOPBACK or not found["host"].strip("0123456789.")
+    return f"; did you mean {'http' if is_near else 'https'}://{address}?"
 
 
 def _in_ascii(shown: str, parts: SplitResult) -> str:

@@ -103,6 +103,19 @@ def test_each_fault_has_its_finding(
     assert mend in found.get(problem or "", "")
 
 
+def test_base_url_without_version_is_told_with_the_one_that_is_meant(aikit: Here) -> None:
+    """
+    The finding is about the address and names the right one, and so does the error of any other command.
+    """
+    with serving(answer(404, b"404 page not found", {"content-type": "text/plain"})) as server:
+        wrong = ("--base-url", server.url.removesuffix("/v1"), "--api-key", _KEY)
+        ran = aikit("doctor", "openai", *wrong)
+        listed = aikit("files", "list", *wrong)
+        meant = f"did you mean the base URL {server.url}?"
+    assert meant in ran.out
+    assert meant in listed.err
+
+
 @pytest.mark.parametrize(("kept", "is_good"), [(3, True), (449, True), (450, False)])
 def test_files_without_expiry_are_counted_where_they_have_a_quota(kept: int, aikit: Here, *, is_good: bool) -> None:
     """
