@@ -119,11 +119,11 @@ class Run:
         """
         Start the run, or resume it where it was stopped; return the exit code.
         """
-        with RunDisplay(self.output) as display:
+        with RunDisplay(self.output, self.options.path.name) as display:
 
             def confirm(estimate: OpenAIBatchEstimate) -> bool:
                 display.clear()
-                return is_agreed(self.output, self.options, estimate)
+                return is_agreed(self.output, self.options, estimate, self.client.provider.model_address)
 
             asking |= {
                 "max_cost": self.options.max_cost,
@@ -139,6 +139,7 @@ class Run:
                 while not result.wait(_LOOK_S):
                     self.client.pump()
             except KeyboardInterrupt:
+                display.is_over = True
                 display.clear()
                 self._say_how_to_resume(result)
                 result.cancel(keep=True)

@@ -21,6 +21,7 @@ from aikit.cli.output import Exit, Output
 from aikit.cli.output.batch_text import cost_text, estimate_text, money
 from aikit.cli.output.messages import ask
 from aikit.cli.output.progress import bars, batch_bars
+from aikit.cli.own_server import is_own_server
 from aikit.cli.safety import Styled, safe, styled
 from aikit.resources.batches.run.folder import RunFolder
 from aikit.resources.batches.run.joining import require_writable
@@ -115,21 +116,24 @@ def command_words(path: str, results: str | None, asked: Mapping[str, Any]) -> t
     return tuple(words)
 
 
-def tell_estimate(output: Output, estimate: OpenAIBatchEstimate) -> None:
+def tell_estimate(output: Output, estimate: OpenAIBatchEstimate, *, is_own: bool = False) -> None:
     """
-    Print the estimated cost, with what is to be known of it unless it is free.
+    Print the estimated cost, with what is to be known of it unless it is free; *is_own* is said of one's own server.
     """
-    output.say(f"estimate: {estimate_text(estimate)}")
-    for note in () if estimate.cost_high == 0 else estimate.notes:
+    output.say(f"estimate: {estimate_text(estimate, is_own=is_own)}")
+    for note in () if estimate.cost_high == 0 or is_own else estimate.notes:
         output.say(f"note: {safe(note)}")
 
 
-def is_agreed(output: Output, options: RunOptions, estimate: OpenAIBatchEstimate) -> bool:
+def is_agreed(output: Output, options: RunOptions, estimate: OpenAIBatchEstimate, model_address: str) -> bool:
     """
-    Print the estimated cost; unless the lines are free, ask on a terminal. Return the answer.
+    Print the estimated cost; unless the lines are free or go to a server of one's own, ask on a terminal.
+
+    Return the answer.
     """
-    tell_estimate(output, estimate)
-    if options.yes or estimate.cost_high == 0 or not sys.stdin.isatty():
+    is_own = is_own_server(model_address, estimate)
+    tell_estimate(output, estimate, is_own=is_own)
+    if options.yes or estimate.cost_high == 0 or is_own or not sys.stdin.isatty():
         return True
     question = f"{estimate_text(estimate)}. " if output.settings.quiet else ""
     try:
@@ -144,11 +148,17 @@ class RunDisplay:
     What is shown of a run under way: its notes, and bars of its bytes or of its batches.
 
     Attributes:
+        name: Of the input.
+
         result: The run.
+
+        is_over: Set when nothing more is to be shown.
     """
 
     output: Output
+    name: str
     result: OpenAIBatchRunResult | None = None
+    is_over: bool = False
     _told: int = 0
     _shown: object = None
     _bars: ExitStack = attrs.field(factory=ExitStack)
@@ -182,6 +192,8 @@ class RunDisplay:
         """
         Print new notes, and show *progress*.
         """
+        if self.is_over:
+            return
         self.tell_notes()
         is_waiting = progress.phase == "waiting"
         if not is_waiting and not progress.total_bytes:
@@ -207,7 +219,8 @@ class RunDisplay:
         self._bar = bar
 
     def _name(self, progress: OpenAIBatchRunProgress) -> str:
-        return f"part {progress.part}" if progress.phase == "uploading" and progress.parts > 1 else "the input"
+        is_part = progress.phase == "uploading" and progress.parts > 1
+        return f"part {progress.part} of {self.name}" if is_part else self.name
 
     def _show_batch(self, batch: OpenAIBatch) -> None:
         counts = batch.request_counts

@@ -55,6 +55,11 @@ class Provider(Protocol):
         ...
 
     @property
+    def model_address(self) -> str:
+        """Base URL of the server whose models answer the lines of batches; empty for the built-in model."""
+        ...
+
+    @property
     def identity(self) -> str:
         """Text that tells this provider from others, without secrets: the same files and answers have the same text."""
         ...

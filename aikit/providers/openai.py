@@ -89,6 +89,11 @@ class OpenAIProvider:
         return redacted(self.base_url)
 
     @property
+    def model_address(self) -> str:
+        """The base URL."""
+        return self.base_url
+
+    @property
     def identity(self) -> str:
         """Kind and base URL."""
         return f"{self.kind} {self.base_url}"

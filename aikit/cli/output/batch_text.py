@@ -36,9 +36,9 @@ def span(low: int, high: int | None) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def estimate_text(estimate: OpenAIBatchEstimate) -> str:
+def estimate_text(estimate: OpenAIBatchEstimate, *, is_own: bool = False) -> str:
     """
-    Return the tokens and cost of an estimate, on one line.
+    Return the tokens and cost of an estimate, on one line; *is_own* is said of one's own server, which has no prices.
     """
     models = named([model.model for model in estimate.models if model.model])
     asked = f"{counted(estimate.requests, 'request')}" + (f" to {models}" if models else "")
@@ -48,7 +48,8 @@ def estimate_text(estimate: OpenAIBatchEstimate) -> str:
     tokens_out = f"{span(estimate.output_tokens_low, estimate.output_tokens_high)} out"
     if estimate.is_unbounded and not estimate.output_tokens_low:
         tokens_out = "unlimited tokens out"
-    return f"{asked}: {tokens_in} tokens in, {tokens_out}; {price_text(estimate)}"
+    price = "a server of your own, without prices" if is_own else price_text(estimate)
+    return f"{asked}: {tokens_in} tokens in, {tokens_out}; {price}"
 
 
 def price_text(estimate: OpenAIBatchEstimate) -> str:

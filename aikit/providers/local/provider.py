@@ -69,6 +69,11 @@ class LocalProvider(OpenAIProvider):
         return str(self.home)
 
     @property
+    def model_address(self) -> str:
+        """That of *upstream*, if there is one."""
+        return self.upstream or ""
+
+    @property
     def identity(self) -> str:
         """Kind, base URL, folder and upstream."""
         return " ".join(filter(None, (super().identity, str(self.home), self.upstream)))
