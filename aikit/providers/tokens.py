@@ -8,7 +8,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -16,6 +16,11 @@ from aikit.http.context import CallContext
 from aikit.http.messages import Request, Response, Transport
 from aikit.providers.addresses import origin
 from aikit.types.errors import OpenAIError
+
+if TYPE_CHECKING:
+    from aikit.types.batches import BatchOrder
+    from aikit.types.files import FileOrder
+    from aikit.types.uploads import UploadOrder
 
 TokenCallable = Callable[[], str]
 """Returns a bearer token that is good now; it keeps it, and renews it in time, by itself."""
@@ -111,6 +116,17 @@ def unsupported(message: str) -> OpenAIError:
     Return the error for what a provider cannot do; nothing was sent.
     """
     return OpenAIError(message=message, code="unsupported")
+
+
+def require_no_extra(name: str, order: FileOrder | UploadOrder | BatchOrder) -> None:
+    """
+    Refuse further fields of an *order* to a provider whose requests are of another form than OpenAI's.
+
+    Raises:
+        OpenAIError: There are some (code ``"unsupported"``).
+    """
+    if order.extra:
+        raise unsupported(f"{name} takes no further fields; leave extra_body out")
 
 
 def _unavailable(why: str) -> OpenAIError:

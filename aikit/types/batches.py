@@ -56,6 +56,8 @@ class BatchOrder:
 
     Attributes:
         intent: Unique to this order; sent as one pair of the metadata.
+
+        extra: Further fields.
     """
 
     input_file_id: str
@@ -64,6 +66,7 @@ class BatchOrder:
     metadata: Mapping[str, str] = attrs.field(default=NOTHING, hash=False)
     output_expires_after: Mapping[str, Any] | None = attrs.field(default=None, hash=False)
     intent: str
+    extra: Mapping[str, Any] = attrs.field(default=NOTHING, hash=False)
 
     def to_wire(self) -> dict[str, Any]:
         """
@@ -77,7 +80,7 @@ class BatchOrder:
         }
         if self.output_expires_after is not None:
             order["output_expires_after"] = dict(self.output_expires_after)
-        return order
+        return {**order, **self.extra}
 
 
 @attrs.frozen

@@ -33,17 +33,33 @@ class FileOrder:
 
     Attributes:
         expires_after: ``{"anchor": "created_at", "seconds": …}``; ``None`` leaves it to the provider.
+
+        extra: Further fields.
     """
 
     purpose: str
     expires_after: Mapping[str, Any] | None = attrs.field(default=None, hash=False)
+    extra: Mapping[str, Any] = attrs.field(default=NOTHING, hash=False)
 
     def to_form(self) -> dict[str, str]:
         """
         Return the fields of OpenAI's form, but for the file.
         """
-        expiry = {f"expires_after[{name}]": str(value) for name, value in (self.expires_after or {}).items()}
-        return {"purpose": self.purpose, **expiry}
+        own = {"expires_after": self.expires_after} if self.expires_after else {}
+        return {"purpose": self.purpose, **_in_form(own), **_in_form(self.extra)}
+
+
+def _in_form(fields: Mapping[str, Any]) -> dict[str, str]:
+    """
+    Return *fields* as those of a form: members of mappings have their names in brackets.
+    """
+    told: dict[str, str] = {}
+    for name, value in fields.items():
+        if isinstance(value, Mapping):
+            told |= _in_form({f"{name}[{member}]": one for member, one in value.items()})
+        else:
+            told[name] = str(value).lower() if isinstance(value, bool) else str(value)
+    return told
 
 
 @attrs.frozen

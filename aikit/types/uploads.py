@@ -36,6 +36,8 @@ class UploadOrder:
         bytes: Exact size of the whole.
 
         mime_type: Type of the content; must suit *purpose*.
+
+        extra: Further fields.
     """
 
     filename: str
@@ -43,13 +45,15 @@ class UploadOrder:
     bytes: int
     mime_type: str
     expires_after: Mapping[str, Any] | None = attrs.field(default=None, hash=False)
+    extra: Mapping[str, Any] = attrs.field(default=NOTHING, hash=False)
 
     def to_wire(self) -> dict[str, Any]:
         """
         Return it as OpenAI wants it.
         """
         order = attrs.asdict(self, recurse=False, filter=lambda _, value: value is not None)
-        return order | ({"expires_after": dict(self.expires_after)} if self.expires_after else {})
+        del order["extra"]
+        return {**order, **({"expires_after": dict(self.expires_after)} if self.expires_after else {}), **self.extra}
 
 
 @attrs.frozen(kw_only=True)

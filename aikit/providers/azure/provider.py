@@ -152,6 +152,7 @@ class AzureProvider(OpenAIProvider):
         wire: dict[str, Any] = {"purpose": order.purpose, "filename": source.name, "content_url": source.url}
         if order.expires_after:
             wire["expires_after"] = dict(order.expires_after)
+        wire |= order.extra
         response = yield self._request("POST", "/files/import", body=json_body(wire))
         return understood(discreet(response, source.url), self._read_file)
 

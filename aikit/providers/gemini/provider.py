@@ -35,7 +35,7 @@ from aikit.providers.google.paging import entries_in, page_of, whole_list
 from aikit.providers.google.retry_info import RetryInfoTransport
 from aikit.providers.kinds import KINDS
 from aikit.providers.openai import OpenAIProvider
-from aikit.providers.tokens import unsupported
+from aikit.providers.tokens import require_no_extra, unsupported
 from aikit.types.errors import CancelledError, OpenAIError
 from aikit.validation.limits import Limits, limits_for
 
@@ -109,6 +109,7 @@ class GeminiProvider(OpenAIProvider):
         """
         Upload *source* as the file that *order* describes; of the input of a batch the model is noted.
         """
+        require_no_extra("Gemini", order)
         if order.expires_after is not None:
             raise unsupported(_NO_EXPIRY)
         model, mime_type = None, type_of(source)
@@ -152,6 +153,7 @@ class GeminiProvider(OpenAIProvider):
         """
         Create a batch for the model that the lines of its input ask; never repeated by itself.
         """
+        require_no_extra("Gemini", order)
         method = METHODS.get(order.endpoint)
         if method is None:
             raise unsupported(f"Gemini has batches for {' and '.join(METHODS)}, and none for {order.endpoint}")

@@ -19,6 +19,7 @@ from aikit.providers.account import Account, key_of
 from aikit.providers.config import ProviderSettings
 from aikit.providers.google.retry_info import RetryInfoTransport
 from aikit.providers.openai import OpenAIProvider
+from aikit.providers.tokens import require_no_extra
 from aikit.providers.vertex import later
 from aikit.providers.vertex.access import Access
 from aikit.providers.vertex.names import FILES, STORED, FileName, new_name, read_file_id
@@ -123,6 +124,7 @@ class VertexProvider(OpenAIProvider):
             Rejected: Lines cannot be translated, or would not be imported; nothing was sent.
             OpenAIError: It was refused, or did not arrive.
         """
+        require_no_extra("Vertex AI", order)
         about = yield Work(lambda _: metadata_of(source.name, order, time.time()))
         name, staged = FileName(STORED, new_name()), None
         if order.purpose == "batch" and source.is_replayable:
@@ -177,6 +179,7 @@ class VertexProvider(OpenAIProvider):
         """
         Create the job for *order*, or return the one with its intent; never repeated by itself.
         """
+        require_no_extra("Vertex AI", order)
         return later.batches.create_batch(self.place, order, self.limits)
 
     def retrieve_batch(self, batch_id: str) -> Flow[OpenAIBatch]:
@@ -201,6 +204,7 @@ class VertexProvider(OpenAIProvider):
         """
         Announce a file that will come in parts.
         """
+        require_no_extra("Vertex AI", order)
         return later.uploads.create_upload(self.place, order)
 
     def add_upload_part(self, upload_id: str, source: Source) -> Flow[OpenAIUploadPart]:

@@ -383,6 +383,7 @@ def _order(input_file_id: str, endpoint: str, options: OpenAIBatchParameters) ->
         metadata=options.metadata,
         output_expires_after=options.output_expires_after or None,
         intent=options.intent or new_intent(),
+        extra=options.extra_body,
     )
 
 

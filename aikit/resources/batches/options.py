@@ -37,6 +37,7 @@ class _OfCreation(TypedDict, total=False):
     max_queue_wait: float | None
     max_cost: Decimal | float | str | None
     max_cost_of: Literal["high", "low"]
+    extra_body: Mapping[str, Any] | None
 
 
 class BatchCreateOptions(CallOptions[OpenAIBatchResult, Progress], _OfCreation, total=False):

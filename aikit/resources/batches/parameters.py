@@ -13,6 +13,7 @@ import attrs
 
 from aikit.billing.price_overrides import checked_prices
 from aikit.runtime.callback_checks import require_callback, require_plain
+from aikit.runtime.extra_fields import fits_beside
 from aikit.runtime.parameters import (
     CallbacksOf,
     OpenAIParameters,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from aikit.types.progress import Progress
 
 MAX_BATCH_LIST_LIMIT: Final = 100
+_SAID: Final = ("input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after")
 MAX_METADATA_PAIRS: Final = 16
 MAX_METADATA_KEY: Final = 64
 MAX_METADATA_VALUE: Final = 512
@@ -167,6 +169,8 @@ class OpenAIBatchParameters(CallbacksOf["OpenAIBatchResult", "Progress"], OpenAI
 
         max_cost_of: Which end of the estimate must not be above *max_cost*: ``"high"``, or ``"low"`` for inputs whose
             answers have no bound.
+
+        extra_body: Further fields of the order, for servers that take some.
     """
 
     completion_window: str = attrs.field(default="24h", validator=by(_is_window))
@@ -178,6 +182,7 @@ class OpenAIBatchParameters(CallbacksOf["OpenAIBatchResult", "Progress"], OpenAI
     max_queue_wait: float | None = attrs.field(default=None, validator=by(_is_wait))
     max_cost: Decimal | None = attrs.field(default=None, validator=by(_is_cost), converter=_dollars)
     max_cost_of: Literal["high", "low"] = attrs.field(default="high", validator=by(_is_end))
+    extra_body: dict[str, Any] = attrs.field(default=None, validator=by(fits_beside(_SAID)), converter=filled)
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)

@@ -151,4 +151,5 @@ def _order(
         metadata=metadata,
         output_expires_after=options.output_expires_after or None,
         intent=options.intent or new_intent(),
+        extra=options.extra_body,
     )

@@ -41,7 +41,7 @@ def create_file(
         OpenAIError: It was refused, or did not arrive.
     """
     source = source.resolved()
-    limits, order = provider.limits, FileOrder(purpose=purpose, expires_after=options.expires_after or None)
+    limits, order = provider.limits, order_of(purpose, options)
     if isinstance(source, URLSource):
         if not limits.imports_files:
             message = f"{provider.kind} fetches no file from an address; fetch it first, and give its path"
@@ -64,6 +64,13 @@ def create_file(
     if problem is not None:
         raise Rejected([problem], file)
     return file
+
+
+def order_of(purpose: str, options: OpenAIFileParameters) -> FileOrder:
+    """
+    Return what a file with *options* is to be.
+    """
+    return FileOrder(purpose=purpose, expires_after=options.expires_after or None, extra=options.extra_body)
 
 
 def problem_of_size(file: OpenAIFile, size_bytes: int | None) -> OpenAIError | None:

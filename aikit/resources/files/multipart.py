@@ -68,6 +68,7 @@ def create_in_parts(
         bytes=source.size_bytes or 0,
         mime_type=type_of(source),
         expires_after=options.expires_after or None,
+        extra=options.extra_body,
     )
     multipart = MultipartUpload.of(provider, source, order, options, journal=journal, context=context)
     record = yield from find_interrupted(multipart)

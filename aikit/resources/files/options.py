@@ -33,6 +33,7 @@ class _OfEachFile(TypedDict, total=False):
     filename: str | None
     checksum: bool
     validate: bool
+    extra_body: Mapping[str, Any] | None
 
 
 class FileCreateOptions(CallOptions[OpenAIFileResult, Progress], _OfEachFile, total=False):

@@ -11,6 +11,7 @@ import attrs
 
 from aikit.resources.arguments import require_path
 from aikit.runtime.callback_checks import require_callback
+from aikit.runtime.extra_fields import fits_beside
 from aikit.runtime.parameters import (
     CallbacksOf,
     OpenAIParameters,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 MAX_LIST_LIMIT: Final = 10_000
 MAX_AT_A_TIME: Final = 1_000
 MAX_RATE: Final = 1_000_000
+_SAID: Final = ("file", "purpose", "expires_after", "filename", "bytes", "mime_type")  # of a file, whole or in parts
 _WEEK_S: Final = 604_800
 
 
@@ -68,12 +70,18 @@ class OpenAIFileParameters(CallbacksOf["OpenAIFileResult", "Progress"], OpenAIPa
 
         checksum: ``False`` sends a file in parts without hashing it: the provider compares nothing, and what was
             interrupted cannot go on.
+
+        extra_body: Further fields of the form, name → string, number, truth value or mapping of these, for servers that
+            take some, such as ``{"target_model_names": "a, b"}`` of LiteLLM; of a file in parts, fields of its upload.
     """
 
     expires_after: dict[str, Any] = attrs.field(default=None, validator=by(is_expiry), converter=filled)
     filename: str | None = attrs.field(default=None, validator=by(is_text))
     checksum: bool = attrs.field(default=True, validator=by(is_flag))
     validate: bool = attrs.field(default=True, validator=by(is_flag))
+    extra_body: dict[str, Any] = attrs.field(
+        default=None, validator=by(fits_beside(_SAID, in_form=True)), converter=filled
+    )
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)

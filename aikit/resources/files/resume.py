@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
 
@@ -70,7 +70,7 @@ class MultipartUpload:
             account=provider.account_key(options.extra_headers),
             purpose=order.purpose,
             filename=order.filename,
-            options=json.dumps([order.mime_type, dict(order.expires_after or {})], sort_keys=True),
+            options=json.dumps(_options(order), sort_keys=True),
             part_bytes=provider.limits.upload_part_max_bytes,
             size_bytes=order.bytes,
             place=as_text(source.path.resolve()) if isinstance(source, PathSource) else None,
@@ -268,3 +268,8 @@ def _answer_lost(multipart: MultipartUpload) -> OpenAIError:
         "and size may be there; look at files.list(), and delete those that are too many"
     )
     return OpenAIError(message=message, code="answer_lost")
+
+
+def _options(order: UploadOrder) -> list[Any]:
+    more = [dict(order.extra)] if order.extra else []
+    return [order.mime_type, dict(order.expires_after or {}), *more]

@@ -87,6 +87,7 @@ class UploadsAPI:
             bytes=size_bytes,
             mime_type=asked.mime_type or media_type(filename),
             expires_after=asked.expires_after or None,
+            extra=asked.extra_body,
         )
         return start(
             self._session,

@@ -23,6 +23,7 @@ class UploadCreateOptions(CallOptions[OpenAIUploadResult, Progress], total=False
     expires_after: Mapping[str, Any] | None
     mime_type: str | None
     validate: bool
+    extra_body: Mapping[str, Any] | None
 
 
 class UploadCompleteOptions(CallOptions[OpenAIUploadResult, Progress], total=False):

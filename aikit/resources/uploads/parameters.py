@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from aikit.runtime.extra_fields import fits_beside
 from aikit.runtime.parameters import CallbacksOf, OpenAIParameters, by, filled, is_expiry, is_flag, is_text
 
 if TYPE_CHECKING:
     from aikit.resources.uploads.results import OpenAIUploadResult
     from aikit.types.progress import Progress
 
+_SAID: Final = ("filename", "purpose", "bytes", "mime_type", "expires_after")
 _MD5: Final = re.compile(r"[0-9a-fA-F]{32}")
 
 
@@ -35,11 +37,14 @@ class OpenAIUploadParameters(CallbacksOf["OpenAIUploadResult", "Progress"], Open
         mime_type: Type of the content; without it that of the name's extension.
 
         validate: ``False`` leaves judging to the provider.
+
+        extra_body: Further fields of the order, for servers that take some.
     """
 
     expires_after: dict[str, Any] = attrs.field(default=None, validator=by(is_expiry), converter=filled)
     mime_type: str | None = attrs.field(default=None, validator=by(is_text))
     validate: bool = attrs.field(default=True, validator=by(is_flag))
+    extra_body: dict[str, Any] = attrs.field(default=None, validator=by(fits_beside(_SAID)), converter=filled)
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
