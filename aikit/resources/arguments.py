@@ -16,7 +16,8 @@ _KIND_OF: Final = {"batch": "batch", "batch_id": "batch", "upload_id": "upload",
 """Argument → kind of the object that it names; all others name files."""
 
 _HINTS: Final = {
-    "input_file_id": 'upload the file first, with files.create and purpose "batch", and give its id',
+    "input_file_id": 'upload the file first, with files.create and purpose "batch", and give its id, or give the path '
+    "to batches.run",
     "file": "files.create returns a file with its id, and files.list shows all; a batch has the ids of its files",
     "batch": "batches.create returns a batch with its id, and batches.list shows all",
     "upload": "uploads.create returns an upload with its id",

@@ -89,7 +89,8 @@ class BatchesAPI(CostsAPI):
         new batches more than 15 seconds late, or because a process died between creating and looking.
 
         Args:
-            input_file_id: A file of purpose ``"batch"``.
+            input_file_id: A file of purpose ``"batch"``, at the provider. A path is refused, and not uploaded: a file
+                that the caller has not made would stay there, and be made again by each call; `run` takes paths.
 
             endpoint: What each of its lines asks, for example ``"/v1/chat/completions"``.
 
@@ -103,7 +104,7 @@ class BatchesAPI(CostsAPI):
 
         Raises:
             TypeError: *input_file_id* or *endpoint* is no string. Nothing was sent.
-            ValueError: *input_file_id* is empty or cannot be an id, or *endpoint* is empty. Nothing was sent.
+            ValueError: *input_file_id* is empty, a path or no id of a file, or *endpoint* is empty. Nothing was sent.
         """
         # POST {base}/batches {input_file_id, endpoint, completion_window, metadata, output_expires_after}
         # https://developers.openai.com/api/reference/resources/batches/methods/create (read 2026-11-21)
