@@ -69,7 +69,28 @@ PROGRAM: Final = "aikit"
 VARIABLE: Final = "_AIKIT_COMPLETE"
 
 
-@click.group(PROGRAM, cls=Group, on_demand=_COMMANDS, epilog=_EPILOG)
+class _Interrupted(BaseException):
+    """
+    Ctrl-C in a command; of KeyboardInterrupt click makes an empty line, and no more.
+    """
+
+
+class _Program(Group):
+    """
+    All commands.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """
+        Run the command that *ctx* names.
+        """
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            raise _Interrupted from interrupt
+
+
+@click.group(PROGRAM, cls=_Program, on_demand=_COMMANDS, epilog=_EPILOG)
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def app() -> None:
     """
@@ -87,7 +108,7 @@ def run(argv: Sequence[str]) -> int:
     _never_fail_to_encode()
     try:
         return _flush(_invoke(list(argv)))
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt, _Interrupted):
         begin_line()
         tell("stopped by Ctrl-C")
         if threading.active_count() > 1:  # calls under way, which may block for long

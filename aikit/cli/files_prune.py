@@ -106,6 +106,8 @@ def prune(*, yes: bool, **asked: Any) -> int:
         result = client.files.prune(**{**asked, "dry_run": not yes, "on_progress": shown, "background": True})
         _wait_or_stop(result)
     is_stopped = any(error.code == "cancelled" for error in result.errors)
+    if is_stopped:
+        begin_line()
     if result.errors and not len(result.items):
         if is_stopped:
             output.say("stopped by Ctrl-C: no file was deleted")
@@ -125,7 +127,6 @@ def _wait_or_stop(result: OpenAIFilePruneResult) -> None:
     try:
         wait_interruptibly(result)
     except KeyboardInterrupt:
-        begin_line()
         result.cancel()
         result.wait(1)
         if not result.terminated:

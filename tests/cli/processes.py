@@ -7,6 +7,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from aikit.cli import main
 
 PROGRAM: Final = (sys.executable, "-m", "aikit")
 SHORT_LOOKS: Final = (sys.executable, str(Path(__file__).with_name("short_looks.py")))
+_STEP: Final = re.compile(r"\r|\n|\x1b\[[?0-9;]*[A-Za-z]|[^\r\n\x1b]+")
 _ESCAPE_END: Final = frozenset("ABCDEFGHJKSTfhlmnu")
 
 
@@ -101,15 +103,25 @@ class Terminal:
     seen: str = ""
 
     @classmethod
-    def start(cls, *argv: str, columns: int = 80, stdout: Any = None) -> Terminal:
+    def start(cls, *argv: str, columns: int = 80, stdout: Any = None, controls: bool = False) -> Terminal:
         """
         Start the command line; with *stdout*, only stdin and stderr are the terminal.
+
+        One that *controls* the program makes a signal of a key, as the terminals of people do.
         """
         ours, theirs = _opened(columns)
         output = theirs if stdout is None else stdout
         # readline, which pytest loads, puts COLUMNS into C's environment behind os.environ: so we pass our own
         env = dict(os.environ)
-        process = subprocess.Popen([*PROGRAM, *argv], stdin=theirs, stdout=output, stderr=theirs, env=env)
+        process = subprocess.Popen(
+            [*PROGRAM, *argv],
+            stdin=theirs,
+            stdout=output,
+            stderr=theirs,
+            env=env,
+            start_new_session=controls,
+            preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if controls else None,  # noqa: PLW1509  takes no lock
+        )
         os.close(theirs)
         return cls(process, ours)
 
@@ -152,6 +164,25 @@ class Terminal:
             else:
                 shown.append(char)
         return "".join(shown).replace("\r\n", "\n")
+
+    @property
+    def screen(self) -> list[str]:
+        """What stands there at last, as far as it is no row that was longer than the terminal is wide."""
+        lines, row, column = [""], 0, 0
+        for part in _STEP.findall(self.seen):
+            if part == "\r":
+                column = 0
+            elif part == "\n":
+                row += 1
+                lines += [""] * (row + 1 - len(lines))
+            elif part.endswith("A"):
+                row -= int(part[2:-1] or 1)
+            elif part.endswith("K"):
+                lines[row] = "" if part == "\x1b[2K" else lines[row][:column]
+            elif not part.startswith("\x1b"):
+                lines[row] = lines[row][:column].ljust(column) + part + lines[row][column + len(part) :]
+                column += len(part)
+        return [line.rstrip() for line in lines]
 
     def _read(self) -> bool:
         data = _read(self._fd)

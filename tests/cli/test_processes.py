@@ -181,6 +181,43 @@ def test_interrupt_while_nobody_answers_the_door(argv: tuple[str, ...], good: Pa
     assert err.decode().strip().startswith("stopped by Ctrl-C")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (("files", "list"), ["stopped by Ctrl-C"]),
+        (("files", "prune", "--older-than", "1d", "--yes"), ["stopped by Ctrl-C: no file was deleted"]),
+        (("files", "create", "a.txt", "-p", "user_data"), ["stopped by Ctrl-C: 0 uploaded, 1 not (a.txt)"]),
+        (
+            ("batches", "wait", "b"),
+            [
+                "the batch is not cancelled; to continue waiting:",
+                "  aikit batches wait b --provider openai --base-url {}",
+                "stopped by Ctrl-C",
+            ],
+        ),
+    ],
+)
+def test_ctrl_c_on_a_terminal_leaves_only_what_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argv: tuple[str, ...], told: list[str]
+) -> None:
+    """
+    The ^C that the terminal shows is wiped, no bar stays, and no empty line stands between.
+    """
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    (tmp_path / "a.txt").write_text("a")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        terminal = Terminal.start(*argv, "--provider", "openai", "--base-url", url, columns=60, controls=True)
+        silent.settimeout(20)
+        with silent.accept()[0]:
+            time.sleep(0.5)
+            terminal.type("\x03")
+            assert terminal.end() == 130
+    assert "^C" in terminal.seen
+    assert terminal.screen == [*(line.format(url) for line in told), ""]
+
+
 def test_interrupt_while_stdin_is_read_is_quiet(tmp_path: Path) -> None:
     """
     Ctrl-C while standard input is read has exit code 130 and no traceback.
