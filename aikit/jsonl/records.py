@@ -36,8 +36,8 @@ class RecordTable:
     Records that are read once, by a function that adds what is none to the problems it is given.
     """
 
-    delimiter: ClassVar = ","
-    is_marked: ClassVar = False
+    delimiter: ClassVar[str] = ","
+    is_marked: ClassVar[bool] = False
     notes: ClassVar[tuple[str, ...]] = ()
 
     _read: Callable[[Problems], Iterable[Any]]

@@ -227,11 +227,11 @@ class Session:
     ) -> None:
         require_workers(max_workers)
         are_headers("custom_headers", given.custom_headers)
-        self.defaults = OpenAIParameters(timeout=timeout, max_retries=max_retries, http_agent=http_agent)
+        self.defaults: OpenAIParameters = OpenAIParameters(timeout=timeout, max_retries=max_retries, http_agent=http_agent)
         self.max_workers = max_workers
         self._given = given
         is_flag("ledger", ledger)
-        self.bandwidth = None if bandwidth is None else Bandwidth.of(bandwidth)
+        self.bandwidth: Bandwidth | None = None if bandwidth is None else Bandwidth.of(bandwidth)
         self._has_own_dispatcher = dispatcher is not None
         self._dispatcher = _dispatch().dispatcher_of(dispatcher) if self._has_own_dispatcher else None
         self._tie: Tie | None = None

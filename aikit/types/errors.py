@@ -212,7 +212,7 @@ class Rejected(Exception):  # noqa: N818  it carries errors, it is not one
 
     def __init__(self, errors: Sequence[OpenAIError], value: Any = None) -> None:
         super().__init__("; ".join(str(error) for error in errors))
-        self.errors = tuple(errors)
+        self.errors: tuple[OpenAIError, ...] = tuple(errors)
         self.value = value
 
 
