@@ -227,7 +227,8 @@ class Session:
     ) -> None:
         require_workers(max_workers)
         are_headers("custom_headers", given.custom_headers)
-        self.defaults: OpenAIParameters = OpenAIParameters(timeout=timeout, max_retries=max_retries, http_agent=http_agent)
+        defaults = OpenAIParameters(timeout=timeout, max_retries=max_retries, http_agent=http_agent)
+        self.defaults: OpenAIParameters = defaults
         self.max_workers = max_workers
         self._given = given
         is_flag("ledger", ledger)

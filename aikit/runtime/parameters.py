@@ -183,7 +183,7 @@ class Unfilled(dict[str, Any]):
 
 def filled(value: Mapping[str, Any] | None) -> dict[str, Any]:
     """
-    Return a copy of a mapping and of those in it, which stays as it was checked.
+    Return a copy of a mapping and of the mappings and lists in it, which stays as it was checked.
     """
     if value is None or (isinstance(value, Unfilled) and not value):
         return Unfilled()
@@ -191,7 +191,9 @@ def filled(value: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _copied(value: Any) -> Any:
-    return {key: _copied(one) for key, one in dict(value).items()} if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping):
+        return {key: _copied(one) for key, one in dict(value).items()}
+    return [_copied(one) for one in value] if isinstance(value, list) else value
 
 
 def _headers(value: Mapping[str, str] | None) -> MutableMapping[str, str]:

@@ -401,6 +401,11 @@ def test_keywords_win_over_the_parameters_object() -> None:
     copy = OpenAIBatchPricesParameters.of(prices)
     prices.prices["mine"]["input"] = -1
     assert copy.prices == {"mine": {"input": 1, "output": 2}}
+    order = OpenAIBatchParameters(extra_body={"routes": [{"to": "a"}]})
+    sent = OpenAIBatchParameters.of(order)
+    order.extra_body["routes"][0]["to"] = "b"
+    order.extra_body["routes"].append({})
+    assert sent.extra_body == {"routes": [{"to": "a"}]}
 
 
 def test_headers_that_are_filled_later_stay_discreet() -> None:

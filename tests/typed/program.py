@@ -15,6 +15,7 @@ import aikit
 from aikit import (
     OpenAIBatchParameters,
     OpenAIBatchProgress,
+    OpenAIBatchRunProgress,
     OpenAIClient,
     OpenAIError,
     OpenAIFile,
@@ -59,6 +60,10 @@ class Desk:
     def on_batch(self, progress: OpenAIBatchProgress) -> None:
         """Note how far a batch is."""
         self.told.append(progress.batch.status)
+
+    def on_run(self, progress: OpenAIBatchRunProgress) -> None:
+        """Note how far a run is."""
+        self.told.append(f"{progress.phase} {progress.fraction or 0:.0%}")
 
     def on_stored(self, result: OpenAIFileResult) -> None:
         """Note that a file is stored, or why not."""
@@ -111,6 +116,16 @@ class Desk:
         usage = self.client.files.usage({"purpose": "user_data", "timeout": 5}).unwrap()
         self.told.append(f"{usage.total.files} files")
 
+    def run(self, path: Path, answers: Path) -> Iterator[str]:
+        """Have a whole file answered in one call, and a table."""
+        run = self.client.batches.run(path, answers, metadata={"job": "whole"}, on_progress=self.on_run).unwrap()
+        yield f"{run.lines} lines, {run.counts}, {run.path}"
+        rows = [{"review": "good"}, {"review": "bad"}]
+        table = self.client.batches.run(
+            jsonl.from_records(rows, prompt="Summarise: {review}", model="gpt-4o-mini"), answers.with_suffix(".csv")
+        )
+        yield f"{table.unwrap().lines} rows"
+
     def stream(self, file_id: str, size: int) -> bytes:
         """Return the first bytes of a file."""
         with self.client.files.stream(file_id, end=size) as chunks:
@@ -130,6 +145,10 @@ def main(folder: Path) -> None:
         assert file.wait(20)
         say(desk.stream(file.unwrap().id, 5), client.files.content(file.unwrap().id).text[:5])
         say(client.files.download(file.unwrap().id, folder / "copy.jsonl", {"replace": True}).path)
+        say(*desk.run(path, folder / "answers.jsonl"))
+        for content in (b"%PDF-1.4", ("a.txt", b"abc"), ("b.txt", b"abc", "text/plain"), path):
+            named = client.files.create(content, "user_data", {"timeout": 5})
+            say(bool(named), named.unwrap().filename, named.rate_limit.limit.requests)
         common = OpenAIParameters(timeout=5, max_retries=0, throw=True)
         upload = client.uploads.create("a.bin", "user_data", 3, mime_type="text/plain").unwrap()
         part = client.uploads.add_part(upload.id, b"abc", common).unwrap()
