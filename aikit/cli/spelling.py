@@ -23,6 +23,7 @@ _NAMES: Final = {
     "poll_interval": "--poll-interval",
     "skip_identical": "--skip-identical",
 }
+_VERBS: Final = "create|list|retrieve|delete|content|usage|prune|cancel|wait|results|cost|resubmit"
 _PHRASES: Final = (
     (r',? or compare the low end, with max_cost_of="low"|\.? Or compare the low end, with max_cost_of="low"\.', ""),
     (r" or as OpenAIClient\(prices=…\)", ""),
@@ -33,7 +34,9 @@ _PHRASES: Final = (
     (r"\bvalidate=False\b", "--no-validate"),
     (r"\b(pass|raise|lower|leave out) (timeout|filename|intent|metadata|bandwidth|concurrency|rate)\b", r"\1 --\2"),
     (r"^(timeout|filename|bandwidth|concurrency|rate) (must|is for)\b", r"--\1 \2"),
-    (r"\b(files|batches)\.([a-z]+)\(\)", r"aikit \1 \2"),
+    (r"\bpass a filename\b", "pass a --filename"),
+    (r"(?<![\w./-])(?:client\.)?batches\.run\b(?:\(\))?(?![\w./(-]\w)", "aikit batch run"),
+    (rf"(?<![\w./-])(?:client\.)?(files|batches)\.({_VERBS})\b(?:\(\))?(?![\w./(-]\w)", r"aikit \1 \2"),
 )
 _PARAMETERS: Final = rf"(?<![\w\"'`./\[-])({'|'.join(_NAMES)})(?:=True)?(?![\w\"'`=\[]|\.\w)"
 

@@ -33,6 +33,15 @@ from tests.cli.server import serving
         ("follow_links=True takes them", "--follow-links takes them"),
         ("expires_after seconds must be 3,600", "--expires-after seconds must be 3,600"),
         ('for the embedded provider, provider="local"', "for the embedded provider, --provider local"),
+        ("ends in .txt; pass a filename that fits", "ends in .txt; pass a --filename that fits"),
+        (
+            "upload it with files.create, or call batches.run",
+            "upload it with aikit files create, or call aikit batch run",
+        ),
+        (
+            "client.batches.run() sends it; files.list shows all.",
+            "aikit batch run sends it; aikit files list shows all.",
+        ),
         ("look in batches.list() for one", "look in aikit batches list for one"),
         (
             "give expires_after, or delete old ones with files.prune()",
@@ -53,6 +62,8 @@ def test_parameters_are_options_and_calls_are_commands(said: str, shown: str) ->
     "said",
     [
         "/data/max_cost.jsonl: there is no such file",
+        "/data/files.list: there is no such file",
+        "files.list.jsonl: there is no such file",
         "Unknown parameter: 'expires_after'.",
         'set max_output_tokens in them, or "max_output_tokens" of the model in the prices',
         "no connection in time; the timeout of the proxy",
