@@ -288,9 +288,10 @@ class OpenAIParameters:
             return object.__new__(cls)
 
         def __setattr__(self, name: str, value: object) -> None:
-            if name not in _names(type(self)):
-                raise AttributeError(_unknown(type(self), name))
-            object.__setattr__(self, name, value)
+            try:
+                object.__setattr__(self, name, value)
+            except AttributeError:
+                raise AttributeError(_unknown(type(self), name)) from None
 
         def __getattr__(self, name: str) -> Any:
             raise AttributeError(name if name.startswith("__") else _unknown(type(self), name))
