@@ -12,6 +12,7 @@ import attrs
 
 from aikit.http.context import CallContext
 from aikit.http.messages import Request, Reservoir
+from aikit.http.signal import Signal
 
 T = TypeVar("T")
 
@@ -23,11 +24,14 @@ class Pause:
 
     Attributes:
         seconds: How long to wait; the scheduler decides how.
+
+        until: Ends the pause early.
     """
 
     # Not a property of a request: ten thousand flows that wait would hold a request each, and what made it.
 
     seconds: float
+    until: Signal | None = None
 
 
 @attrs.frozen

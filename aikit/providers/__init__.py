@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from aikit.providers.kinds import KINDS
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from aikit.http.flow import Flow
     from aikit.http.messages import Transport
+    from aikit.http.signal import Signal
     from aikit.http.sinks import ResumingSink
     from aikit.http.sources import Source
     from aikit.providers.account import Account
@@ -72,6 +75,10 @@ class Provider(Protocol):
     @property
     def limits(self) -> Limits:
         """Sizes, counts and purposes that the provider accepts."""
+        ...
+
+    def watching_end(self, batch_id: str) -> AbstractContextManager[Signal] | None:
+        """Return a context with a signal that is set when the batch ends; ``None`` where nothing would set it."""
         ...
 
     def line_rules(self, problems: Problems) -> LineRules | None:

@@ -30,7 +30,9 @@ from aikit.validation.limits import Limits, limits_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
+    from aikit.http.signal import Signal
     from aikit.providers.checks import Finding
     from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
     from aikit.validation.lines import LineRules
@@ -107,6 +109,12 @@ class OpenAIProvider:
     def limits(self) -> Limits:
         """OpenAI's limits at its own address, hardly any elsewhere."""
         return limits_for("openai" if self.base_url == OPENAI_URL else "compatible")
+
+    def watching_end(self, batch_id: str) -> AbstractContextManager[Signal] | None:  # noqa: ARG002  nothing tells
+        """
+        Return ``None``: the end of a batch is only known to who asks.
+        """
+        return None
 
     def line_rules(self, problems: Problems) -> LineRules | None:  # noqa: ARG002  there are none
         """

@@ -4,6 +4,8 @@ Pauses between two questions about the same thing, and how long a new thing may 
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -22,6 +24,8 @@ provider knows it at once, and takes the first two."""
 _LOOKS_EMBEDDED: Final = 2
 _GROWTH: Final = 1.5
 _MAX_GROWTH: Final = 10
+_EARLY_S: Final = 0.5
+_MOST_QUICK: Final = 32
 
 
 def growing_pauses(interval_s: float) -> Iterator[float]:
@@ -32,6 +36,62 @@ def growing_pauses(interval_s: float) -> Iterator[float]:
     while True:
         yield pause_s
         pause_s = min(pause_s * _GROWTH, interval_s * _MAX_GROWTH)
+
+
+class _QuickLooks:
+    """
+    How many waits look often just now: of thousands at once only some do, for no provider would stand that.
+    """
+
+    # `_lock` guards `_count`; no other lock is taken and no user code runs under it.
+
+    def __init__(self) -> None:
+        self._count, self._lock = 0, threading.Lock()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more might look often just now."""
+        return self._count < _MOST_QUICK
+
+    def begin(self) -> bool:
+        """
+        Return whether one more may look often, until `end`.
+        """
+        with self._lock:
+            may = self._count < _MOST_QUICK
+            self._count += may
+            return may
+
+    def end(self) -> None:
+        """
+        Let another one look often.
+        """
+        with self._lock:
+            self._count -= 1
+
+
+_quick = _QuickLooks()
+
+
+def early_pauses(interval_s: float) -> Iterator[float]:
+    """
+    Return seconds without end: half a second first, growing to *interval_s*, and then those of `growing_pauses`.
+
+    While 32 others are at that, the first is *interval_s*.
+    """
+    return _quick_pauses(interval_s) if _quick.has_room else growing_pauses(interval_s)
+
+
+def _quick_pauses(interval_s: float) -> Iterator[float]:
+    if interval_s > _EARLY_S and _quick.begin():
+        try:
+            pause_s = _EARLY_S
+            while pause_s < interval_s:
+                yield pause_s
+                pause_s *= _GROWTH
+        finally:
+            _quick.end()
+    yield from growing_pauses(interval_s)
 
 
 def looks_s(provider: Provider) -> tuple[float, ...]:
@@ -104,3 +164,12 @@ def begun_now(flow: Flow[T]) -> Flow[T]:
         return value
     finally:
         flow.close()
+
+
+def _after_fork_in_child() -> None:
+    global _quick  # noqa: PLW0603  the waits of the parent are not the child's
+    _quick = _QuickLooks()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

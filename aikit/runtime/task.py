@@ -16,6 +16,7 @@ import attrs
 from aikit.http.context import CallContext
 from aikit.http.flow import Flow, Gather, Pause, Room, Step, Work
 from aikit.http.messages import Request, Reservoir, Response, Rest, Transport
+from aikit.http.signal import Signal
 from aikit.runtime.call_state import Outcome
 from aikit.runtime.driver import Driver, Group
 from aikit.types.errors import UNEXPECTED, CancelledError, OpenAIError, Rejected, strip
@@ -51,14 +52,16 @@ class Task:
 
         full: The sink whose reader it waits for.
 
+        signal: What ends its pause early.
+
         outcome: How it ended; ``None`` before.
     """
 
     # One thread at a time runs a task: the one that holds `_run_lock`, which is tried and never waited for. While flows
-    # side by side run, their group holds it. `due`, `group`, `full`, `outcome` and private fields belong to the holder;
-    # others read them. `ticket` belongs to the timer's lock, being ready or pending to the scheduler's, and the list of
-    # children to the group's. No thread holds one of those three while it takes another, and no user code runs under
-    # any of them; flows and callbacks run under `_run_lock`.
+    # side by side run, their group holds it. `due`, `group`, `full`, `signal`, `outcome` and private fields belong to
+    # the holder; others read them. `ticket` belongs to the timer's lock, being ready or pending to the scheduler's, and
+    # the list of children to the group's. No thread holds one of those three while it takes another, and no user code
+    # runs under any of them; flows and callbacks run under `_run_lock`.
 
     flow: Flow[Any]
     transport: Callable[[], Transport]
@@ -71,6 +74,7 @@ class Task:
     ticket: int | None = None
     group: Group | None = None
     full: Reservoir | None = None
+    signal: Signal | None = None
     outcome: Outcome | None = None
     _began: float = attrs.field(factory=time.monotonic)
     _cleanup_until: float = 0.0
@@ -140,7 +144,8 @@ class Task:
     def is_due(self) -> bool:
         """Whether a parked task may continue, or is to stop."""
         has_room = self.full is not None and self.full.has_room
-        return has_room or self.context.is_cancelled or self.due <= time.monotonic()
+        is_told = self.signal is not None and self.signal.is_set
+        return has_room or is_told or self.context.is_cancelled or self.due <= time.monotonic()
 
     def try_lock(self) -> bool:
         """
@@ -177,10 +182,13 @@ class Task:
         """
         Sleep in this thread until the task is due or cancelled; return false if *until* came first.
         """
+        told = threading.Event()
+        if self.signal is not None and self.driver is None:  # else it wakes the task, wherever that is parked
+            self.signal.when_set(told.set)
         while not self.is_due:
             if until is not None and time.monotonic() >= until:
                 return False
-            time.sleep(min(max(self.due - time.monotonic(), 0.0), _LOOK_S))
+            told.wait(min(max(self.due - time.monotonic(), 0.0), _LOOK_S))
         return True
 
     def run_here(self, gather: Callable[[Task, Gather], None]) -> None:
@@ -224,6 +232,9 @@ class Task:
             if isinstance(step, Room):
                 self._wait_for(step.sink)
             else:
+                self.signal = step.until if isinstance(step, Pause) else None
+                if self.signal is not None and self.driver is not None:
+                    self.signal.when_set(partial(self.driver.wake, self))
                 self._request = self._response = None  # waiting tasks hold no answers
             return step
         finally:
@@ -253,7 +264,7 @@ class Task:
         return self.flow.throw(self.context.stopped())
 
     def _started_or_resumed(self) -> Step:
-        rest, self._rest, self.full = self._rest, None, None
+        rest, self._rest, self.full, self.signal = self._rest, None, None, None
         if rest is not None:
             return self._answered(lambda: self._resumed(rest))
         if not self._is_waiting:

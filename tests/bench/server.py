@@ -3,8 +3,8 @@ The neutral server: knows just enough of the Files API to keep every peer conten
 
 It runs as a process of its own, one thread per connection. The first part of a base URL's path says how it behaves:
 ``/ready/v1`` answers at once, ``/slow/v1`` answers uploads after 20 ms, ``/waiting/v1`` has files that never leave
-``"uploaded"``, and batches that are complete when they are asked for a second time. ``/polled/v1`` has batches that
-never end, and lists none. ``/parts/v1`` takes uploads in parts, and answers each part after 50 ms.
+``"uploaded"``, and batches that are complete five seconds after they were first asked for. ``/polled/v1`` has batches
+that never end, and lists none. ``/parts/v1`` takes uploads in parts, and answers each part after 50 ms.
 ``/upload/storage/v1`` takes resumable uploads as Google Cloud Storage does.
 """
 
@@ -24,11 +24,13 @@ LISTED_FILES: Final = 10_000
 DELAY_S: Final = 0.020
 PART_DELAY_S: Final = 0.050
 
+
 _BLOCK: Final = 4 * 1024 * 1024
 _READ: Final = 64 * 1024
+_BATCH_S: Final = 5.0
 _CREATED: Final = "2026-11-30T11:00:00.123Z"
 _answered = itertools.count()
-_begun: set[str] = set()
+_begun: dict[str, float] = {}
 
 
 class Head(NamedTuple):
@@ -103,8 +105,8 @@ class Connection:
         elif head.path.startswith(b"v1/batches/"):
             next(_answered)
             batch_id = head.path[11:].decode()
-            is_complete = batch_id in _begun and head.behaviour != b"polled"
-            _begun.add(batch_id)
+            began = _begun.setdefault(batch_id, time.monotonic())
+            is_complete = time.monotonic() - began >= _BATCH_S and head.behaviour != b"polled"
             self._client.sendall(_json_answer(batch_object(batch_id, is_complete=is_complete)))
         elif head.path == b"answered":
             self._client.sendall(_json_answer(next(_answered)))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,12 @@ import attrs
 
 from aikit.http.headers import Headers
 from aikit.http.messages import Transport
+from aikit.http.signal import Signal
 from aikit.providers.account import Account, as_text
 from aikit.providers.config import ProviderSettings
 from aikit.providers.local import BASE_URL, UPSTREAM_FIELD
 from aikit.providers.local.batches.answer_settings import CONCURRENCY, AnswerSettings
+from aikit.providers.local.ends import watching_end
 from aikit.providers.openai import OpenAIProvider
 from aikit.storage import home_folder
 from aikit.validation.limits import Limits, limits_for
@@ -82,6 +84,12 @@ class LocalProvider(OpenAIProvider):
     def is_embedded(self) -> bool:
         """True: this process answers."""
         return True
+
+    def watching_end(self, batch_id: str) -> AbstractContextManager[Signal]:
+        """
+        Return a context with a signal that is set when a thread of this process ends the batch.
+        """
+        return watching_end(batch_id)
 
     @property
     def limits(self) -> Limits:

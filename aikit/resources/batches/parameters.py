@@ -228,7 +228,8 @@ class OpenAIBatchWaitParameters(CallbacksOf["OpenAIBatchResult", "OpenAIBatchPro
     Options of ``batches.wait``.
 
     Attributes:
-        poll_interval: Seconds between the first two questions; grows by half each time, to ten times itself at most.
+        poll_interval: Seconds between two looks. The first comes after half a second, unless 32 other calls look as
+            often; pauses grow by half each time to *poll_interval*, and on to ten times that.
 
         max_wait: Seconds after which the call gives up; the default is two days, twice the usual window. An answer that
             is under way then may still come, within *timeout* and *max_wait* (or five seconds) more.

@@ -5,6 +5,7 @@ Waiting for a batch, which may take a day: passing failures of network and provi
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -12,10 +13,11 @@ import attrs
 from aikit.http.context import CallContext
 from aikit.http.flow import Flow, Pause
 from aikit.http.retry import retry_after_s
+from aikit.http.signal import Signal
 from aikit.resources.batches.parameters import OpenAIBatchWaitParameters
 from aikit.resources.batches.queue import found_no_room
 from aikit.resources.batches.rows.join import SETTLED_S, lacks_output
-from aikit.resources.polling import Absence, growing_pauses
+from aikit.resources.polling import Absence, early_pauses
 from aikit.runtime.parameters import OpenAIParameters
 from aikit.types.batches import OpenAIBatch, OpenAIBatchProgress
 from aikit.types.errors import ExchangeError, OpenAIError, Rejected
@@ -44,15 +46,40 @@ def wait_until_ended(
     """
     Ask for a batch with growing pauses until it is over, and up to two minutes more for the file of its answers.
 
-    A 404 counts after 15 seconds of it: what was just created, or seen, may be unknown for a moment.
+    Where a thread of this process ends it, that is known at once. A 404 counts after 15 seconds of it: what was just
+    created, or seen, may be unknown for a moment.
 
     Raises:
         Rejected: The provider refuses to tell, or the batch did not complete, or not in time; what was last known of
             it comes along.
     """
+    end = provider.watching_end(batch_id)
+    if end is None:  # a flow less for each of the ten thousand that may wait
+        return _look_until_ended(provider, batch_id, options, context, None)
+    return _watch_end(end, provider, batch_id, options, context)
+
+
+def _watch_end(
+    end: AbstractContextManager[Signal],
+    provider: Provider,
+    batch_id: str,
+    options: OpenAIBatchWaitParameters,
+    context: CallContext,
+) -> Flow[OpenAIBatch]:
+    with end as ended:
+        return (yield from _look_until_ended(provider, batch_id, options, context, ended))
+
+
+def _look_until_ended(
+    provider: Provider,
+    batch_id: str,
+    options: OpenAIBatchWaitParameters,
+    context: CallContext,
+    ended: Signal | None,
+) -> Flow[OpenAIBatch]:
     batch: OpenAIBatch | None = None
     progress: OpenAIBatchProgress | None = None
-    spent_s, pauses, troubles = 0.0, growing_pauses(options.poll_interval), 0
+    spent_s, pauses, troubles = 0.0, early_pauses(options.poll_interval), 0
     absence = Absence(provider, options.max_wait)
     ended_s, unnamed = None, 0  # when it was over, and how often it was without its file then
     while True:
@@ -80,7 +107,8 @@ def wait_until_ended(
         if spent_s >= options.max_wait:
             raise _too_late(batch_id, spent_s, batch, trouble)
         pause_s = _wanted_s(_at_most_soon(next(pauses), unnamed), trouble, troubles)
-        spent_s = yield Pause(min(pause_s, options.max_wait - spent_s))
+        until = None if ended is not None and ended.is_set else ended  # told once, it ends no further pause
+        spent_s = yield Pause(min(pause_s, options.max_wait - spent_s), until)
 
 
 def _may_pass(error: OpenAIError, *, is_known: bool) -> bool:

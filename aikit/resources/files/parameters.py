@@ -121,7 +121,8 @@ class OpenAIFileWaitParameters(CallbacksOf["OpenAIFileResult", "Progress"], Open
     Options of ``files.wait``.
 
     Attributes:
-        poll_interval: Seconds between the first two questions; grows by half each time, to ten times itself at most.
+        poll_interval: Seconds between two looks. The first comes after half a second, unless 32 other calls look as
+            often; pauses grow by half each time to *poll_interval*, and on to ten times that.
 
         max_wait: Seconds after which the call gives up.
     """

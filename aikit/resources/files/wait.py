@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from aikit.http.flow import Flow, Pause
-from aikit.resources.polling import Absence, growing_pauses
+from aikit.resources.polling import Absence, early_pauses
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.types.files import OpenAIFile
 
@@ -30,7 +30,7 @@ def wait_until_processed(provider: Provider, file_id: str, options: OpenAIFileWa
         OpenAIError: It took longer than *max_wait* (code ``"timeout"``), or the provider refuses to tell.
         Rejected: Processing failed (code ``"processing_failed"``); the file comes along.
     """
-    pauses = growing_pauses(options.poll_interval)
+    pauses = early_pauses(options.poll_interval)
     absence = Absence(provider, options.max_wait)
     spent_s = 0.0  # a flow knows no clock, but each pause tells how long the call has taken
     while True:

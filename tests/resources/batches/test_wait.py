@@ -5,6 +5,7 @@ Waiting for a batch: with growing pauses, through all trouble that may pass, to 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -17,11 +18,14 @@ from aikit.http.context import CallContext
 from aikit.http.flow import Flow, Pause
 from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
+from aikit.providers.local.ends import tell_end
+from aikit.providers.local.provider import LocalProvider
 from aikit.providers.openai import OpenAIProvider
 from aikit.resources.batches.parameters import OpenAIBatchWaitParameters
 from aikit.resources.batches.wait import wait_until_ended, with_bounded_timeout
 from aikit.types.batches import OpenAIBatch
 from aikit.types.errors import ExchangeError, OpenAIError, Rejected
+from tests.resources.batches.run.test_plan import lines
 from tests.resources.batches.test_batches import said
 from tests.scripted_server import Step, answer, cut, reset, serving, silent
 
@@ -65,17 +69,18 @@ def _told(flow: Flow[Any], step: Any, spent_s: float = 0.0) -> Any:
     return flow.send(spent_s)
 
 
-def test_pauses_grow_to_ten_times_the_first() -> None:
+def test_pauses_grow_to_ten_times_the_interval() -> None:
     """
-    Each pause is half as long again as the one before, until it is ten times the first.
+    From half a second on, each pause is half as long again as the one before, until it is ten times the interval.
     """
     flow, spent_s = _flow(poll_interval=4.0), 0.0
     step, pauses = next(flow), []
-    for _ in range(9):
+    for _ in range(15):
         pauses.append(_seconds(flow.send(_answer(step))))
         spent_s += pauses[-1]
         step = flow.send(spent_s)
-    assert pauses == [4.0, 6.0, 9.0, 13.5, 20.25, 30.375, 40.0, 40.0, 40.0]
+    assert pauses[:6] == pytest.approx([0.5, 0.75, 1.125, 1.6875, 2.53125, 3.796875])
+    assert pauses[6:] == [4.0, 6.0, 9.0, 13.5, 20.25, 30.375, 40.0, 40.0, 40.0]
 
 
 def test_it_is_asked_once_more_when_time_is_over() -> None:
@@ -84,9 +89,9 @@ def test_it_is_asked_once_more_when_time_is_over() -> None:
     """
     flow = _flow(poll_interval=10.0, max_wait=15.0)
     step = flow.send(_answer(next(flow)))
-    assert _seconds(step) == 10.0
-    step = flow.send(_answer(flow.send(11.0)))
-    assert _seconds(step) == 4.0
+    assert _seconds(step) == 0.5
+    step = flow.send(_answer(flow.send(14.75)))
+    assert _seconds(step) == 0.25
     with pytest.raises(Rejected) as caught:
         flow.send(_answer(flow.send(15.0)))
     (error,) = caught.value.errors
@@ -112,7 +117,7 @@ def test_trouble_that_may_pass_is_waited_out(trouble: ExchangeError | int) -> No
     """
     flow = _flow(poll_interval=1.0)
     step: Any = next(flow)
-    for pause_s in (0.5, 1.0, 2.0, 3.375):
+    for pause_s in (0.5, 0.75, 1.0, 1.5):
         failed = flow.throw(trouble) if isinstance(trouble, ExchangeError) else flow.send(_answer(step, trouble))
         assert _seconds(_told(flow, failed)) == pause_s
         step = flow.send(pause_s)
@@ -143,7 +148,7 @@ def test_new_trouble_is_asked_about_as_soon_as_the_first() -> None:
         after = after if status == 200 else _told(flow, after)
         pauses.append(_seconds(after))
         step = flow.send(0.0)
-    assert pauses == [0.5, 1.0, 135.0, 0.5]
+    assert pauses == [0.5, 0.75, 1.125, 0.5]
 
 
 def test_trouble_to_the_end_is_told() -> None:
@@ -397,3 +402,41 @@ def test_progress_never_goes_backwards(counts: list[tuple[int, int]], end: str) 
     assert done == sorted(done)
     assert len({(report.phase, report.done, report.total) for report in seen}) == len(seen)
     assert seen[-1].phase == end
+
+
+def test_the_end_that_is_told_in_this_process_ends_the_pause() -> None:
+    """
+    A batch of the embedded provider is looked at again when it ends, and no oftener than others before.
+    """
+    provider = LocalProvider()
+    flow = wait_until_ended(provider, "batch_1", OpenAIBatchWaitParameters(poll_interval=10.0), CallContext())
+    pause: Any = flow.send(_answer(next(flow)))
+    assert (pause.seconds, pause.until.is_set) == (0.5, False)
+    tell_end("batch_2")
+    assert not pause.until.is_set
+    tell_end("batch_1")
+    assert pause.until.is_set
+    again: Any = flow.send(_answer(flow.send(0.1)))
+    assert again == Pause(0.75)  # were it not over all the same, nothing would tell
+    flow.close()
+    tell_end("batch_1")
+
+
+@pytest.mark.parametrize("options", [{}, {"background": True}], ids=["here", "background"])
+def test_a_batch_of_the_embedded_provider_is_waited_for_no_longer_than_it_takes(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
+    """
+    However long the interval is; several calls may wait for one batch.
+    """
+    with OpenAIClient(provider="local", home=tmp_path) as client:
+        path = tmp_path / "in.jsonl"
+        path.write_bytes(lines(*[{}] * 20))
+        file = client.files.create(path, "batch").unwrap()
+        batch = client.batches.create(file.id, "/v1/chat/completions").unwrap()
+        other = client.batches.wait(batch.id, poll_interval=1_000.0, background=True)
+        result = client.batches.wait(batch.id, poll_interval=1_000.0, **options)
+        assert result.wait(20)
+        assert result.success
+        assert other.wait(20)
+        assert other.success

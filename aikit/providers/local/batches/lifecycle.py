@@ -26,6 +26,7 @@ from aikit.providers.local.batches.input import (
 )
 from aikit.providers.local.batches.journal import Journal, Record
 from aikit.providers.local.batches.output import answered_line, conclude, count_columns
+from aikit.providers.local.ends import tell_end
 from aikit.providers.local.store.batches import BatchStore, StatusChanged, StoredBatch
 from aikit.storage.database import giving_up
 from aikit.storage.errors import StoreError, telling_faults
@@ -86,6 +87,7 @@ class BatchRun:
                 batch = self.batches.retrieve(self.batch_id)
                 if batch is None or batch.is_ended:
                     self.batches.store.batch_folder.forget(self.batch_id)
+                    tell_end(self.batch_id)
                     return False
                 if self._is_waiting(batch):
                     return True
