@@ -16,6 +16,7 @@ import click
 
 from aikit.cli.options import Command, Dollars, Group, Pairs, settings_of_context
 from aikit.cli.output import Exit, Output
+from aikit.cli.output.formats import human_time
 from aikit.cli.safety import safe
 from aikit.gateway.key_fields import key_object, read_fields, read_key, when
 from aikit.gateway.registry.keys import hash_of, masked
@@ -247,10 +248,16 @@ def _all(registry: Registry) -> Iterator[KeyRow]:
 
 def _print(rows: list[KeyRow], output: Output) -> None:
     if not output.is_plain:
-        output.columns(_TITLES, [_columns(row) for row in rows], flexible="TOKEN")
+        shown = [dict(zip(_TITLES, _columns(row), strict=True)) | {"EXPIRES": _human_expiry(row)} for row in rows]
+        cells = [list(row.values()) for row in shown]
+        output.columns(_TITLES, cells, flexible="ALIAS", spare=("TOKEN", "EXPIRES"))
         return
     for row in rows:
         output.line(row.token if output.settings.quiet else "\t".join(safe(field) for field in _columns(row)))
+
+
+def _human_expiry(row: KeyRow) -> str:
+    return "-" if row.expires_at is None else human_time(int(row.expires_at))
 
 
 def _columns(row: KeyRow) -> list[str]:

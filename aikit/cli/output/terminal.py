@@ -22,7 +22,7 @@ GAP: Final = 2
 NAME_MIN: Final = 12
 _ANY: Final = 25
 _RIGHT: Final = frozenset(
-    ("SIZE", "FILES", "DONE", "FAILED", "REQUESTS", "INPUT", "CACHED", "OUTPUT", "REASONING", "COST")
+    ("SIZE", "FILES", "DONE", "FAILED", "REQUESTS", "INPUT", "CACHED", "OUTPUT", "REASONING", "COST", "SPENT")
 )
 _TAIL: Final = re.compile(r"\A(?:\s|m[\d;]*\[\x1b)+")  # of a line read backwards, which takes linear time
 """Blanks at the end of a line, painted or not; how many there are differs between versions of rich."""
