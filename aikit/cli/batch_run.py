@@ -11,11 +11,20 @@ from typing import Any, Final
 import attrs
 import click
 
-from aikit.cli.batch_run_steps import Report, RunDisplay, RunOptions, command_words, is_agreed, tell_estimate
+from aikit.cli.batch_run_steps import (
+    OF_TABLES,
+    Report,
+    RunDisplay,
+    RunOptions,
+    body_of,
+    command_words,
+    is_agreed,
+    tell_estimate,
+)
 from aikit.cli.batches import create_options, wait_options
-from aikit.cli.batches_results import RowPrinter, print_rows
+from aikit.cli.batches_results import RowPrinter, print_rows, print_written
 from aikit.cli.calls import Refused, tell_refusal
-from aikit.cli.inputs import InputPath, OutputPath
+from aikit.cli.inputs import STDIN, InputPath, OutputPath, stdin_path
 from aikit.cli.options import Command, Dollars, Duration, Group, Pairs, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.output.batch_text import list_text
@@ -43,14 +52,20 @@ def batch() -> None:
 
 
 @batch.command(cls=Command)
-@click.argument("path", metavar="INPUT", type=InputPath(dir_okay=False))
+@click.argument("path", metavar="INPUT", type=InputPath(dir_okay=False, allow_dash=True))
 @click.option(
     "-o",
     "--output",
     "results",
     type=OutputPath(dir_okay=False),
-    help="Results: a .jsonl or .csv file, or - for stdout. Default: INPUT.results.jsonl, beside the input.",
+    help="Results: a .jsonl or .csv file, or - for stdout. Default: INPUT.results.jsonl, or .csv, beside the input.",
 )
+@click.option("--prompt", metavar="TEXT", help='For a CSV file: what to ask about each row, "Summarise: {review}".')
+@click.option("--system", metavar="TEXT", help="With --prompt: the system message before it.")
+@click.option("--model", metavar="NAME", help="With --prompt: the model to ask.")
+@click.option("--body", type=Pairs(), metavar="K=V", multiple=True, help="With --prompt: as temperature=0.")
+@click.option("--encoding", metavar="NAME", help="With --prompt: of the CSV file, if it is not found.")
+@click.option("--delimiter", metavar="CHAR", help="With --prompt: what is between cells, likewise.")
 @click.option("--max-cost", type=Dollars(), metavar="USD", help="Do not start a run that may cost more.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask about the cost.")
 @click.option("--resubmit", is_flag=True, help="Resubmit lines of a finished run that are not ok; join all results.")
@@ -66,6 +81,9 @@ def run(path: str, results: str | None, **asked: Any) -> int:
     """
     Run all requests of INPUT as batches, and write their results to one file, in the input's order.
 
+    INPUT has one request on each line, or, with --prompt, is a CSV file (or JSON lines) with a row for each question:
+    then the results are its rows as they are, with text, status, error and cost beside. - is standard input.
+
     The input is checked, and split where it is too large for one batch. The cost is estimated, and confirmed on a
     terminal; then the parts are uploaded, batches are created and waited for, and the results joined. Stopped at any
     moment, by Ctrl-C or a crash, the run resumes when called again with the same input, and pays nothing twice. Called
@@ -77,9 +95,11 @@ def run(path: str, results: str | None, **asked: Any) -> int:
     """
     settings = settings_of_context()
     output = Output(settings)
+    source = stdin_path() if path == STDIN else Path(path)
     options = RunOptions(
-        path=Path(path),
-        results=results,
+        path=source,
+        results=STDIN if path == STDIN and results is None else results,
+        is_table=asked["prompt"] is not None,
         words=command_words(path, results, asked),
         **{name: asked[name] for name in ("max_cost", "yes", "resubmit", "again")},
     )
@@ -100,6 +120,8 @@ def run(path: str, results: str | None, **asked: Any) -> int:
             "output_expires_after": parameters.output_expires_after,
             "poll_interval": wait.poll_interval,
             "max_wait": wait.max_wait,
+            **{name: asked[name] for name in OF_TABLES},
+            "body": body_of(asked["body"]),
         }
         return Run(client, output, folder, options).carry_out(asking)
 
@@ -160,7 +182,11 @@ class Run:
         rows.reasons.update(run.reasons)
         if run.path is None:
             rows = RowPrinter(result)
-            print_rows(self.output, rows)
+            if self.options.is_table:
+                rows.count()
+                print_written(self.output, result.write, self.options.form)
+            else:
+                print_rows(self.output, rows)
         return Report(self.output, self.folder, run, rows, self.options.target).tell(self._again("--resubmit"))
 
     def _fail(self, result: OpenAIBatchRunResult) -> int:

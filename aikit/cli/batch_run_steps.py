@@ -4,12 +4,13 @@ Steps of ``aikit batch run``: its options, the confirmation of its cost, its pro
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import attrs
 import click
@@ -26,12 +27,16 @@ from aikit.cli.safety import Styled, safe, styled
 from aikit.resources.batches.run.folder import RunFolder
 from aikit.resources.batches.run.joining import require_writable
 from aikit.resources.batches.run.results import OpenAIBatchRunResult
+from aikit.resources.batches.run.table import is_of_json
 from aikit.storage import exists, is_folder
 from aikit.types.batch_runs import OpenAIBatchRun, OpenAIBatchRunProgress
 from aikit.types.batches import OpenAIBatch, OpenAIBatchProgress
 from aikit.types.costs import OpenAIBatchEstimate
 from aikit.types.errors import OpenAIError
 from aikit.types.progress import Progress
+
+OF_TABLES: Final = ("prompt", "system", "model", "encoding", "delimiter")
+"""Options that come with a table."""
 
 
 @attrs.frozen(kw_only=True)
@@ -44,6 +49,8 @@ class RunOptions:
 
         results: The value of ``--output``; ``None`` without one.
 
+        is_table: Whether the input has a row for each question.
+
         words: The command line that resumes the run.
 
         max_cost: US dollars.
@@ -51,6 +58,7 @@ class RunOptions:
 
     path: Path
     results: str | None
+    is_table: bool
     words: tuple[str, ...]
     max_cost: float | None
     yes: bool
@@ -62,7 +70,12 @@ class RunOptions:
         """The file of the results; ``None`` for stdout."""
         if self.results == STDIN:
             return None
-        return Path(self.results) if self.results else self.path.with_suffix(".results.jsonl")
+        return Path(self.results) if self.results else self.path.with_suffix(f".results.{self.form}")
+
+    @property
+    def form(self) -> str:
+        """The format of results that have no name: that of the input."""
+        return "csv" if self.is_table and not is_of_json(self.path) else "jsonl"
 
     def require_place(self, *, is_json: bool) -> None:
         """
@@ -110,10 +123,24 @@ def command_words(path: str, results: str | None, asked: Mapping[str, Any]) -> t
     """
     words: list[str] = ["batch", "run", path, *(["-o", results] if results else [])]
     words += [word for key, text in asked["metadata"] for word in ("--metadata", f"{key}={text}")]
-    for name in ("output_expires_after", "poll_interval", "max_wait", "concurrency"):
+    words += [word for key, text in asked["body"] for word in ("--body", f"{key}={text}")]
+    for name in (*OF_TABLES, "output_expires_after", "poll_interval", "max_wait", "concurrency"):
         if asked[name] is not None:
             words += [f"--{name.replace('_', '-')}", str(asked[name])]
     return tuple(words)
+
+
+def body_of(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """
+    Return the parameters of each request: what is JSON as that, all else as text.
+    """
+    found = {}
+    for name, text in pairs:
+        try:
+            found[name] = json.loads(text)
+        except ValueError:
+            found[name] = text
+    return found
 
 
 def tell_estimate(output: Output, estimate: OpenAIBatchEstimate, *, is_own: bool = False) -> None:

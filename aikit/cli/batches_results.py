@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,6 +74,13 @@ class RowPrinter:
                 self.reasons[row.error.code or f"status {row.status_code}"] += 1
             if row.status in self.only:
                 yield row
+
+    def count(self) -> None:
+        """
+        Let all rows pass.
+        """
+        for _ in self:
+            pass
 
     @property
     def is_all_ok(self) -> bool:
@@ -160,9 +167,16 @@ def print_rows(output: Output, rows: Iterable[OpenAIBatchRow], form: str | None 
     """
     Print *rows* on stdout once all are complete; return the exit code.
     """
+    return print_written(output, lambda path: write_rows(rows, path), form or "jsonl")
+
+
+def print_written(output: Output, write: Callable[[Path], object], form: str) -> int:
+    """
+    Print the file that *write* makes, in the format *form*, on stdout; return the exit code.
+    """
     with temporary_folder() as folder:
-        part = Path(folder) / f"rows.{form or 'jsonl'}"
-        write_rows(rows, part)
+        part = Path(folder) / f"rows.{form}"
+        write(part)
         with part.open("rb") as file:
             return copy_to_stdout(output, file)
 

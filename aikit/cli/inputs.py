@@ -20,7 +20,7 @@ from aikit.cli.options import Settings, usage_errors
 from aikit.http.descriptors import descriptor_of
 from aikit.http.sources import FileSource, Source, release, source_of
 from aikit.storage import is_folder
-from aikit.storage.temporary import temporary_root
+from aikit.storage.temporary import temporary_folder, temporary_root
 from aikit.storage.walk import Links, walk
 from aikit.types.errors import OpenAIError
 
@@ -196,6 +196,19 @@ def _spool_stdin() -> Input:
     size = file.tell()
     file.seek(0)
     return Input(name=STDIN_NAME, file=file, size_bytes=size)
+
+
+def stdin_path() -> Path:
+    """
+    Copy standard input to a file that is removed at the end of the command, and return its path.
+    """
+    folder = click.get_current_context().with_resource(temporary_folder())
+    first = sys.stdin.buffer.read(_CHUNK)
+    path = Path(folder) / ("stdin.jsonl" if first.lstrip().startswith(b"{") else "stdin.csv")
+    with path.open("wb") as file:
+        file.write(first)
+        shutil.copyfileobj(sys.stdin.buffer, file, _CHUNK)
+    return path
 
 
 def size_of(path: str | Path) -> int:

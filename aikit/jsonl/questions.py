@@ -54,15 +54,12 @@ class Question:
         model: The model asked.
 
         body: Further parameters of each request.
-
-        notes: What in these may be a mistake.
     """
 
     prompt: Template
     system: Template | None
     model: str
     body: Mapping[str, Any]
-    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, prompt: Any, *, model: Any, system: Any = None, body: Mapping[str, Any] | None = None) -> Question:
@@ -85,10 +82,10 @@ class Question:
             raise ValueError("prompt names no column, and each row would be asked the same; write {column} for a cell")
         if made := [name for name in _MADE if name in question.body]:
             raise ValueError(f"body must not have {' and '.join(made)}: prompt, system and model make them")
-        line, context = question.line(dict.fromkeys(question.columns, "?"), "row-1"), CallContext()
-        for error in check(encode_line(line), provider="compatible", context=context):
+        line = encode_line(question.line(dict.fromkeys(question.columns, "?"), "row-1"))
+        for error in check(line, provider="compatible", context=CallContext()):
             raise ValueError(f"body cannot be sent: {error.message}")  # once, and not for each row
-        return attrs.evolve(question, notes=tuple(note.partition(": ")[2] for note in context.notes))
+        return question
 
     @cached_property
     def columns(self) -> tuple[str, ...]:

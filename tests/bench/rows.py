@@ -11,7 +11,7 @@ from tests.bench.chat_server import DELAY_S
 from tests.bench.environments import curl_path, modules_of
 from tests.bench.measure import Line, Row
 from tests.bench.server import BULK_BYTES
-from tests.bench.stage import LARGE_BYTES, SMALL_FILES, Stage
+from tests.bench.stage import LARGE_BYTES, SMALL_FILES, TABLE_ROWS, Stage
 
 _CALLS: Final = 2_000
 _AT_A_TIME: Final = 64
@@ -359,6 +359,18 @@ def _executor(stage: Stage) -> Row:
     )
 
 
+def _table(stage: Stage) -> Row:
+    return Row(
+        f"a CSV file of {TABLE_ROWS:,} rows answered by the embedded provider, CSV in and out",
+        {"aikit": stage.program("aikit", "table_with_aikit.py", stage.table_file, TABLE_ROWS, stage.folder)},
+        [
+            Line("the whole process", "wall_s", limit=2.5),
+            Line("CPU", "cpu_s"),
+            Line("peak memory", "rss_mib", limit=60),
+        ],
+    )
+
+
 def _against_faults(faults: str, what: str, lines: int, ratio: float) -> Callable[[Stage], Row]:
     def row(stage: Stage) -> Row:
         url = stage.faulty_chat_url(faults)
@@ -502,6 +514,7 @@ ROWS: Final[Mapping[str, Callable[[Stage], Row]]] = {
     "check": _check,
     "wait": _wait,
     "executor": _executor,
+    "table": _table,
     "refused": _against_faults("eighth", "every eighth refused for a second", 600, 1.3),
     "unrefused": _against_faults("none", "without faults", 600, 0.7),
     "faulty": _against_faults("faulty", _FAULTS, 2_000, 1.3),

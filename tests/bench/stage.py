@@ -5,6 +5,7 @@ What the measured programs find: interpreters, the server's addresses, and files
 from __future__ import annotations
 
 import atexit
+import csv
 import json
 import random
 import shutil
@@ -25,6 +26,7 @@ BATCH_LINE_BYTES: Final = 4_194  # 50,000 of them fill OpenAI's 209,715,200 byte
 LARGE_BYTES: Final = 1 << 30
 MIXED_BYTES: Final = 1_000_000_000
 SMALL_FILES: Final = 5_000
+TABLE_ROWS: Final = 5_000
 SMALL_BYTES: Final = 10_000
 _SEED: Final = 20_261_121
 _HERE: Final = Path(__file__).parent
@@ -159,6 +161,17 @@ class Stage:
         texts = _texts(97, BATCH_LINE_BYTES - frame)
         with path.open("wb", buffering=1024 * 1024) as file:
             file.writelines(_batch_line(number, texts[number % len(texts)]) for number in range(BATCH_LINES))
+        return path
+
+    @cached_property
+    def table_file(self) -> Path:
+        """A CSV file of reviews of some 400 characters, with line ends and quotation marks in them."""
+        path = self.folder / "reviews.csv"
+        texts = _texts(97, 400)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["id", "stars", "review"])
+            rows.writerows([number, number % 5, texts[number % len(texts)]] for number in range(TABLE_ROWS))
         return path
 
     @cached_property

@@ -717,3 +717,95 @@ def test_parts_that_nobody_wanted_are_not_left_behind(
     assert aikit("batch", "run", "mixed.jsonl", *QUICK).code == 0
     assert [path.suffix for path in (home / "runs").iterdir()] == [".json"]
     assert len(service.batches) == 2
+
+
+@pytest.fixture
+def reviews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """
+    A table for the embedded provider.
+    """
+    monkeypatch.setenv("AIKIT_PROVIDER", "local")
+    path = tmp_path / "reviews.csv"
+    path.write_text("id,review\n1,good\n2,\n3,bad\n")
+    return path
+
+
+_ASKED: Final = ("--prompt", "Say {review}", "--model", "m", *QUICK)
+
+
+def test_a_table_is_answered_row_by_row(aikit: Here, reviews: Path) -> None:
+    """
+    The copy with the answers stands beside it; called again, nothing is created anew.
+    """
+    results = reviews.with_suffix(".results.csv")
+    ran = aikit(
+        "batch", "run", reviews, *_ASKED, "--system", "Be short.", "--body", "temperature=0", "--body", "user=me"
+    )
+    assert (ran.code, ran.fields) == (0, [[str(results), *"220000"]])
+    assert "1 row has nothing to be asked: see skipped" in ran.err
+    written = results.read_bytes()
+    assert [line.rsplit(b",", 3)[0] for line in written.splitlines()] == [
+        b"id,review,text,status,error,note",
+        b"1,good,Say good,ok,,",
+        b"2,,,skipped,,",
+        b"3,bad,Say bad,ok,,",
+    ]
+    results.unlink()
+    ran = aikit(
+        "batch", "run", reviews, *_ASKED, "--system", "Be short.", "--body", "temperature=0", "--body", "user=me"
+    )
+    assert (ran.code, results.read_bytes()) == (0, written)
+    assert "cost nothing again" in ran.err
+
+
+def test_a_table_goes_from_standard_input_to_standard_output(aikit: Here, reviews: Path, tmp_path: Path) -> None:
+    """
+    As CSV, or as JSON lines where those came; so do lines of requests.
+    """
+    before = sorted(tmp_path.rglob("*.csv"))
+    ran = aikit("batch", "run", "-", *_ASKED, stdin=reviews.read_bytes())
+    assert ran.code == 0
+    assert ran.out.splitlines()[:2] == [
+        "id,review,text,status,error,note,input_tokens,output_tokens,cost",
+        "1,good,Say good,ok,,,9,2,0",
+    ]
+    assert "2 requests: 2 ok" in ran.err
+    assert sorted(tmp_path.rglob("*.csv")) == before
+    ran = aikit("batch", "run", "-", *_ASKED, stdin=b'{"review": "good"}\n')
+    assert ran.json["text"] == "Say good"
+    ran = aikit("batch", "run", "-", *QUICK, stdin=json.dumps(chat_line("Hi", model="m", custom_id="a")).encode())
+    assert ran.json["custom_id"] == "a"
+    ran = aikit("batch", "run", "-", *_ASKED, "-o", tmp_path / "x.csv", stdin=reviews.read_bytes())
+    assert len((tmp_path / "x.csv").read_text().splitlines()) == 4
+
+
+def test_the_command_that_resumes_a_table_has_its_options(aikit: Here, reviews: Path) -> None:
+    """
+    Quoted for the shell.
+    """
+    ran = aikit("batch", "run", reviews, *_ASKED, "--body", "temprature=0", "--delimiter", ",")
+    assert ran.code == 4
+    assert "unknown parameter 'temprature'" in ran.err
+    assert (
+        f"to resubmit the lines that are not ok: aikit batch run {reviews} --body temprature=0 "
+        "--prompt 'Say {review}' --model m --delimiter , --poll-interval 0.02 --resubmit"
+    ) in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "reviews.csv is a table: give prompt"),
+        (("--model", "m"), "model must come with prompt"),
+        (("--prompt", "Say {review}"), "model must come with prompt"),
+        (("--prompt", "hello", "--model", "m"), "prompt names no column"),
+        (("--prompt", "{revew}", "--model", "m"), 'did you mean "review"?'),
+    ],
+)
+def test_what_a_table_lacks_is_told(aikit: Here, reviews: Path, words: tuple[str, ...], told: str) -> None:
+    """
+    Before a request is sent.
+    """
+    ran = aikit("batch", "run", reviews, *words)
+    assert ran.code in {2, 3}
+    assert told in ran.err

@@ -299,14 +299,16 @@ class BatchesAPI(CostsAPI):
 
         Args:
             input: A path, or an iterable of lines: mappings as `jsonl.chat_line` makes them, or text. It is taken once,
-                and never held as a whole.
+                and never held as a whole. With *prompt*, a CSV file (or JSON lines), or an iterable of records: a row
+                for each question.
 
             output: The file of the rows, in the order of the input: JSON lines, or comma-separated values if its name
                 ends in ``.csv``. It appears when it is complete; one of that name is replaced. Without it, the result
                 is to be iterated over.
 
             parameters: *confirm*, *max_cost*, *again*, *resubmit*, *metadata*, *output_expires_after*, *poll_interval*,
-                *max_wait*. *on_progress* gets an `OpenAIBatchRunProgress`.
+                *max_wait*; of tables *prompt*, *system*, *model*, *body*, *encoding*, *delimiter*. *on_progress* gets
+                an `OpenAIBatchRunProgress`.
 
         Returns:
             A result with ``path``, ``counts``, ``cost``, ``batches``, ``lines`` and ``problems``; ``unwrap()`` has all
@@ -315,7 +317,8 @@ class BatchesAPI(CostsAPI):
 
         Raises:
             TypeError: *input* or *output* is nothing of that kind. Nothing was sent.
-            ValueError: A path is empty, *output* is the input, or there is no home. Nothing was sent.
+            ValueError: A path is empty, *output* is the input, there is no home, or *prompt* names no column or cannot
+                be read. Nothing was sent.
         """
         # POST {base}/files, POST {base}/batches, GET {base}/batches/{batch_id} and the contents of its files
         # https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)

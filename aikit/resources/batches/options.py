@@ -87,6 +87,12 @@ class BatchRunOptions(CallOptions[OpenAIBatchRunResult, OpenAIBatchRunProgress],
     resubmit: bool
     poll_interval: float
     max_wait: float
+    prompt: str | None
+    system: str | None
+    model: str | None
+    body: Mapping[str, Any] | None
+    encoding: str | None
+    delimiter: str | None
 
 
 class BatchRowsOptions(CallOptions[OpenAIBatchRowsResult, Progress], total=False):

@@ -120,6 +120,11 @@ def _is_question(name: str, value: Any) -> None:
     require_plain(name, value, "pass a plain function, which returns the answer")
 
 
+def _is_body(name: str, value: Any) -> None:
+    if value is not None and not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a mapping of parameters of each request, not {type(value).__name__}")
+
+
 def _is_end(name: str, value: Any) -> None:
     if value not in ("high", "low"):
         raise ValueError(f'{name} must be "high" or "low", not {value!r}')
@@ -299,6 +304,19 @@ class OpenAIBatchRunParameters(OpenAIParameters):
         poll_interval: As of ``batches.wait``.
 
         max_wait: Likewise; the same call goes on with a run that took longer.
+
+        prompt: The question about each row of a table, in which ``{column}`` stands for a cell, and ``{{`` and ``}}``
+            for braces. A row that has nothing in any of these columns is not asked about.
+
+        system: With *prompt*, the message before it, likewise.
+
+        model: With *prompt*, the model asked.
+
+        body: With *prompt*, further parameters of each request, such as ``{"temperature": 0}``.
+
+        encoding: With *prompt*, that of a CSV file. Default: UTF-8, UTF-16 with its mark, or Windows-1252.
+
+        delimiter: With *prompt*, what is between the cells of a CSV file. Default: the one with most columns.
     """
 
     metadata: dict[str, str] = attrs.field(default=None, validator=by(_is_metadata), converter=filled)
@@ -312,3 +330,9 @@ class OpenAIBatchRunParameters(OpenAIParameters):
     resubmit: bool = attrs.field(default=False, validator=by(is_flag))
     poll_interval: float = attrs.field(default=10.0, validator=by(is_duration))
     max_wait: float = attrs.field(default=172_800.0, validator=by(is_duration))
+    prompt: str | None = attrs.field(default=None, validator=by(is_text))
+    system: str | None = attrs.field(default=None, validator=by(is_text))
+    model: str | None = attrs.field(default=None, validator=by(is_text))
+    body: dict[str, Any] = attrs.field(default=None, validator=by(_is_body), converter=filled)
+    encoding: str | None = attrs.field(default=None, validator=by(is_text))
+    delimiter: str | None = attrs.field(default=None, validator=by(is_text))

@@ -1,5 +1,5 @@
 """
-What a run is given: a file of lines, or lines that are written to one first.
+What a run is given: a file of lines, or lines or a table of which one is made first.
 """
 
 from __future__ import annotations
@@ -7,18 +7,25 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 import attrs
 
 from aikit.billing.prices import Prices
 from aikit.http.context import CallContext
+from aikit.jsonl.questions import Question
+from aikit.jsonl.tables import require_dialect
 from aikit.jsonl.writer import write
 from aikit.resources.arguments import require_path
+from aikit.resources.batches.parameters import OpenAIBatchRunParameters
 from aikit.resources.batches.rows.write import write_csv, write_jsonl
+from aikit.resources.batches.run.table import TableInput
 from aikit.types.batch_rows import OpenAIBatchRow
 
 T = TypeVar("T")
+
+_TABLES: Final = (".csv", ".tsv", ".xlsx", ".xls")
+_OF_TABLES: Final = ("system", "model", "body", "encoding", "delimiter")
 RunSource: TypeAlias = "str | os.PathLike[str] | Iterable[Mapping[str, Any] | str | bytes]"
 
 
@@ -100,19 +107,34 @@ class Lines:
         return write_rows(rows, target)
 
 
-def input_of(value: Any) -> RunInput:
+def input_of(value: Any, options: OpenAIBatchRunParameters) -> RunInput:
     """
-    Return what *value* stands for: the path of a file, or an iterable of lines.
+    Return what *value* stands for: the path of a file of lines, or lines; with a prompt a table, or records.
 
     Raises:
-        TypeError: It is neither.
-        ValueError: It is an empty path.
+        TypeError: It is neither, or an option of tables has another type.
+        ValueError: It is an empty path or a table without a prompt, or an option of tables cannot be used.
     """
-    if isinstance(value, str | os.PathLike):
-        return LinesFile(Path(require_path("input", value)))
-    if isinstance(value, bytes | bytearray | memoryview | Mapping) or not isinstance(value, Iterable):
-        raise TypeError(f"input must be a path, or an iterable of lines, not {type(value).__name__}")
-    return Lines(value)
+    path = Path(require_path("input", value)) if isinstance(value, str | os.PathLike) else None
+    if path is None and (
+        isinstance(value, bytes | bytearray | memoryview | Mapping) or not isinstance(value, Iterable)
+    ):
+        raise TypeError(f"input must be a path, or an iterable of lines or records, not {type(value).__name__}")
+    if options.prompt is not None:
+        if options.model is None:
+            raise ValueError("model must come with prompt: the model to ask")
+        question = Question.of(options.prompt, model=options.model, system=options.system, body=options.body)
+        require_dialect(options.encoding, options.delimiter)
+        return TableInput(path, question, () if path else value, options.encoding, options.delimiter)
+    if alone := [name for name in _OF_TABLES if getattr(options, name)]:
+        raise ValueError(f"{' and '.join(alone)} must come with prompt, the question about each row of a table")
+    if path is None:
+        return Lines(value)
+    if path.suffix.lower() in _TABLES:
+        raise ValueError(
+            f'{path.name} is a table: give prompt, what to ask about each row, such as "Summarise: {{column}}"'
+        )
+    return LinesFile(path)
 
 
 def stoppable(values: Iterable[T], context: CallContext) -> Iterator[T]:

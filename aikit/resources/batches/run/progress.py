@@ -30,8 +30,6 @@ class RunTracker:
     Attributes:
         progress: How far it has come.
 
-        notes: What is worth knowing, in sentences.
-
         estimate: What the run may cost, if that was asked for.
     """
 
@@ -39,13 +37,17 @@ class RunTracker:
     # its own. No other lock is taken and no user code runs under it.
 
     progress: OpenAIBatchRunProgress = attrs.field(factory=OpenAIBatchRunProgress, init=False)
-    notes: tuple[str, ...] = attrs.field(default=(), init=False)
     estimate: OpenAIBatchEstimate | None = attrs.field(default=None, init=False)
     _context: CallContext = attrs.field(factory=CallContext, init=False)
     _on_progress: Callable[[Any], None] | None = attrs.field(default=None, init=False)
     _batches: dict[int, OpenAIBatch] = attrs.field(factory=dict, init=False)
     _done: dict[int, int] = attrs.field(factory=dict, init=False)
     _lock: Any = attrs.field(factory=threading.Lock, init=False, repr=False)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is worth knowing, in sentences, from whatever step."""
+        return self._context.notes
 
     def listen(self, context: CallContext) -> None:
         """
@@ -58,8 +60,6 @@ class RunTracker:
         """
         Add a note, which can be read at once.
         """
-        with self._lock:
-            self.notes = (*self.notes, text)
         self._context.note(text)
 
     def begin(self, phase: str) -> None:

@@ -53,7 +53,7 @@ def start_run(session: Session, given: Any, output: Any, options: OpenAIBatchRun
         TypeError: *given* is neither a path nor an iterable of lines, or *output* is no path.
         ValueError: *given* or *output* is an empty path, both are the same file, or there is no home to keep runs in.
     """
-    asked = input_of(given)
+    asked = input_of(given, options)
     target = None if output is None else Path(require_path("output", output)).absolute()
     if target is not None and asked.path is not None and _is_same(target, asked.path):
         raise ValueError("output is the input, which the rows would replace; give another path")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from aikit.http.checked_file import CheckedFile
 from aikit.http.context import CallContext
 from aikit.http.flow import Flow, Gather, Pause
 from aikit.http.messages import Request, Response
@@ -181,7 +182,7 @@ class Steps:
                 yield from self._require_usable((yield from self._known(part.file_id)))
             return state
         try:
-            source = source_of(Path(part.path), purpose="batch")
+            source = source_of(_checked(part), purpose="batch")
             options = OpenAIFileParameters()
             file = yield from create_file(self.session, self.provider, source, "batch", options, context=self.context)
             self.require_same()
@@ -341,6 +342,16 @@ def _errors_of(failure: OpenAIError | Rejected | None) -> Sequence[OpenAIError]:
     if failure is None:
         return ()
     return failure.errors if isinstance(failure, Rejected) else (failure,)
+
+
+def _checked(part: Part) -> CheckedFile | Path:
+    """
+    Return the file of *part*, which the plan has checked, or its path where that is gone, which its upload tells.
+    """
+    try:
+        return CheckedFile.of(part.path, "batch")
+    except OSError:
+        return Path(part.path)
 
 
 def _of_part(part: Part, failure: OpenAIError | Rejected) -> Rejected:

@@ -66,10 +66,10 @@ class TableInput:
         """
         folder = make_folder()
         with telling_faults(folder):
-            self._table, self._kept = self._opened(folder), folder / "rows.jsonl"
-            for note in (*self.question.notes, *self._table.notes):
+            self._table, self._kept = self._opened(folder), folder / ".rows"
+            for note in self._table.notes:
                 context.note(note)
-            lines = folder / "lines.jsonl"
+            lines = folder / f"{self.path.stem if self.path else 'records'}.jsonl"
             with lines.open("wb") as file, self._kept.open("w", encoding="ascii") as kept:
                 self._write_lines(file, kept, context)
         return lines
@@ -84,7 +84,7 @@ class TableInput:
     def _opened(self, folder: Path) -> CsvTable | RecordTable:
         if self.path is None:
             return RecordTable(lambda _: self.records)
-        if self.path.suffix.lower() in _JSON:
+        if is_of_json(self.path):
             return RecordTable.of_file(self.path)
         path = self.path
         if path.is_fifo():  # which cannot be read twice
@@ -149,6 +149,13 @@ class TableInput:
             file.write(f"{line}\n".encode(errors="backslashreplace"))  # of a lone surrogate, its escape is JSON
             count += 1
         return count
+
+
+def is_of_json(path: Path) -> bool:
+    """
+    Return whether the table at *path* is one of JSON lines, by its name.
+    """
+    return path.suffix.lower() in _JSON
 
 
 def own_names(columns: Iterable[str]) -> tuple[str, ...]:

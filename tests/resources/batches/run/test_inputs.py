@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from aikit.http.context import CallContext
+from aikit.resources.batches.parameters import OpenAIBatchRunParameters
 from aikit.resources.batches.run.inputs import input_of
 from aikit.types.errors import CancelledError, Rejected
 from tests.resources.batches.run.test_plan import lines
 
 
 def _made(value: Any, folder: Path, context: CallContext | None = None) -> Path:
-    return input_of(value).make_lines(lambda: folder, context or CallContext())
+    return input_of(value, OpenAIBatchRunParameters()).make_lines(lambda: folder, context or CallContext())
 
 
 def test_a_file_of_lines_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -61,8 +62,8 @@ def test_what_is_neither_a_path_nor_lines_is_refused(value: Any) -> None:
     """
     One line alone is no iterable of lines, and bytes are no path.
     """
-    with pytest.raises(TypeError, match="input must be a path, or an iterable of lines, not"):
-        input_of(value)
+    with pytest.raises(TypeError, match="input must be a path, or an iterable of lines or records, not"):
+        input_of(value, OpenAIBatchRunParameters())
 
 
 def test_taking_lines_can_be_cancelled(tmp_path: Path) -> None:

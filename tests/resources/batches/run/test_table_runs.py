@@ -1,0 +1,206 @@
+"""
+``batches.run`` of tables: a CSV file, or records, asked about row by row.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import pytest
+
+from aikit.client import OpenAIClient
+from aikit.providers.local.provider import LocalProvider
+from aikit.testing import embedded_provider
+from aikit.validation.limits import limits_for
+
+_ASKED: Final[dict[str, Any]] = {"prompt": "Say {review}", "model": "m", "poll_interval": 0.02}
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[OpenAIClient]:
+    """
+    A client of the embedded provider.
+    """
+    with OpenAIClient(provider="local", home=tmp_path / "home") as client:
+        yield client
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    """
+    A table of three rows, one of which is empty.
+    """
+    path = tmp_path / "reviews.csv"
+    path.write_text("id,review\n1,good\n2,\n3,bad\n")
+    return path
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".csv":
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return list(csv.DictReader(file))
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def test_a_table_is_answered_row_by_row(client: OpenAIClient, tmp_path: Path, reviews: Path) -> None:
+    """
+    Paths may be text; each row is there, and what was not asked about is noted.
+    """
+    result = client.batches.run(str(reviews), str(tmp_path / "answers.csv"), **_ASKED)
+    run = result.unwrap()
+    assert (run.lines, dict(run.counts)) == (2, {"ok": 2})
+    assert "1 row has nothing to be asked: see skipped" in result.notes
+    found = _rows(tmp_path / "answers.csv")
+    assert [(row["id"], row["review"], row["text"], row["status"]) for row in found] == [
+        ("1", "good", "Say good", "ok"),
+        ("2", "", "", "skipped"),
+        ("3", "bad", "Say bad", "ok"),
+    ]
+    content = client.files.content(run.batches[0].input_file_id).content
+    assert content is not None
+    assert [json.loads(line)["custom_id"] for line in content.splitlines()] == ["row-2", "row-4"]
+    file = client.files.retrieve(run.batches[0].input_file_id).file
+    assert file is not None
+    assert file.filename == "reviews.jsonl"
+
+
+def test_the_same_question_about_the_same_rows_is_one_run(client: OpenAIClient, tmp_path: Path, reviews: Path) -> None:
+    """
+    Also when other columns have changed, which are written as they are now; another prompt is another run.
+    """
+    first = client.batches.run(reviews, tmp_path / "a.csv", **_ASKED).unwrap()
+    reviews.write_text("id;review;new\n7;good;x\n8;;y\n9;bad;z\n")
+    again = client.batches.run(reviews, tmp_path / "b.jsonl", **_ASKED).unwrap()
+    assert again.batch_ids == first.batch_ids
+    assert [(row["id"], row["new"], row["text"]) for row in _rows(tmp_path / "b.jsonl")] == [
+        ("7", "x", "Say good"),
+        ("8", "y", None),
+        ("9", "z", "Say bad"),
+    ]
+    for changed in ({"prompt": "Tell {review}"}, {"system": "Be short."}, {"model": "n"}, {"body": {"n": 1}}):
+        other = client.batches.run(reviews, tmp_path / "c.csv", **(_ASKED | changed)).unwrap()
+        assert other.batch_ids != first.batch_ids
+
+
+def test_a_run_of_a_table_that_was_stopped_goes_on(tmp_path: Path, reviews: Path) -> None:
+    """
+    The batch that was created is waited for by the next call.
+    """
+    with embedded_provider(tmp_path / "home") as provider, provider.client() as client:
+        provider.fail_lines(delay=1_000.0)  # slow ones
+        result = client.batches.run(reviews, tmp_path / "x.csv", **_ASKED, max_wait=1e-6)
+        assert [error.code for error in result.errors] == ["timeout"]
+        provider.clock.run_at(100_000.0)
+        run = client.batches.run(reviews, tmp_path / "x.csv", **_ASKED).unwrap()
+        assert run.batch_ids == result.batch_ids
+        assert [row["text"] for row in _rows(tmp_path / "x.csv")] == ["Say good", "", "Say bad"]
+
+
+def test_records_are_answered_as_they_come(client: OpenAIClient, tmp_path: Path) -> None:
+    """
+    An iterable is taken once; its values are beside the answers.
+    """
+    records = ({"review": text, "stars": number} for number, text in enumerate(["good", "bad"]))
+    client.batches.run(records, tmp_path / "answers.jsonl", **_ASKED).unwrap()
+    assert [(row["stars"], row["text"]) for row in _rows(tmp_path / "answers.jsonl")] == [
+        (0, "Say good"),
+        (1, "Say bad"),
+    ]
+
+
+def test_costs_of_the_rows_are_those_of_the_run(tmp_path: Path, reviews: Path) -> None:
+    """
+    To the last digit.
+    """
+    prices = {"m": {"input": "0.15", "output": "0.6"}}
+    with OpenAIClient(provider="local", home=tmp_path / "home", prices=prices) as client:
+        run = client.batches.run(reviews, tmp_path / "answers.csv", **_ASKED).unwrap()
+    costs = [Decimal(row["cost"]) for row in _rows(tmp_path / "answers.csv") if row["cost"]]
+    assert len(costs) == 2
+    assert sum(costs) == run.cost.total != 0
+
+
+def test_rows_that_fail_are_rows_and_can_be_sent_again(tmp_path: Path, reviews: Path) -> None:
+    """
+    With the reason, and with the answer afterwards.
+    """
+    with embedded_provider(tmp_path / "home") as provider, provider.client() as client:
+        provider.fail_lines("row-4", status=500)
+        run = client.batches.run(reviews, tmp_path / "x.csv", **_ASKED).unwrap()
+        assert dict(run.counts) == {"ok": 1, "failed": 1}
+        assert [row["status"] for row in _rows(tmp_path / "x.csv")] == ["ok", "skipped", "failed"]
+        assert _rows(tmp_path / "x.csv")[2]["error"]
+        provider.fail_lines("row-4", delay=0.0)
+        client.batches.run(reviews, tmp_path / "x.csv", **_ASKED, resubmit=True).unwrap()
+        assert [row["status"] for row in _rows(tmp_path / "x.csv")] == ["ok", "skipped", "ok"]
+
+
+def test_a_table_of_several_batches_is_one(
+    client: OpenAIClient, tmp_path: Path, reviews: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Where one batch cannot take all of it, rows stay in their order.
+    """
+    small = attrs.evolve(limits_for("local"), batch_max_lines=1)
+    monkeypatch.setattr(LocalProvider, "limits", property(lambda _: small))
+    run = client.batches.run(reviews, tmp_path / "x.csv", **_ASKED).unwrap()
+    assert len(run.batches) == 2
+    assert [row["text"] for row in _rows(tmp_path / "x.csv")] == ["Say good", "", "Say bad"]
+
+
+def test_without_an_output_rows_are_written_later(client: OpenAIClient, tmp_path: Path, reviews: Path) -> None:
+    """
+    As often as needed, also when the table is gone.
+    """
+    with client.batches.run(reviews, **_ASKED) as result:
+        assert [row.text for row in result] == ["Say good", "Say bad"]
+        reviews.unlink()
+        assert result.write(tmp_path / "x.csv") == 3
+        assert result.write(tmp_path / "x.jsonl") == 3
+    assert [row["review"] for row in _rows(tmp_path / "x.csv")] == ["good", "", "bad"]
+
+
+def test_problems_of_a_table_are_told_before_anything_is_sent(
+    client: OpenAIClient, tmp_path: Path, reviews: Path
+) -> None:
+    """
+    All of them at once.
+    """
+    reviews.write_text("id,review\n1,a,b\n2,c,d\n")
+    result = client.batches.run(reviews, tmp_path / "x.csv", **_ASKED)
+    assert [(error.code, error.line) for error in result.errors] == [("invalid_csv", 2), ("invalid_csv", 3)]
+    result = client.batches.run(reviews, tmp_path / "x.csv", **(_ASKED | {"prompt": "{revew}"}))
+    assert [error.code for error in result.errors] == ["unknown_column"]
+    assert "did you mean" in result.errors[0].message
+    assert client.files.list().files == ()
+    assert not (tmp_path / "x.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({}, ValueError, "reviews.csv is a table: give prompt"),
+        ({"model": "m", "system": "x"}, ValueError, "system and model must come with prompt"),
+        ({"prompt": "{review}"}, ValueError, "model must come with prompt"),
+        ({"prompt": "hello", "model": "m"}, ValueError, "prompt names no column"),
+        ({"prompt": "{review}", "model": "m", "body": []}, TypeError, "body must be a mapping"),
+        ({"prompt": "{review}", "model": "m", "body": {"messages": []}}, ValueError, "body must not have messages"),
+        ({"prompt": "{review}", "model": "m", "delimiter": ";;"}, ValueError, "delimiter must be one character"),
+        ({"prompt": "{review}", "model": "m", "encoding": "utf-9"}, ValueError, "encoding 'utf-9' is unknown"),
+        ({"prompt": "{review}", "modle": "m"}, TypeError, "did you mean"),
+    ],
+)
+def test_wrong_options_raise(
+    client: OpenAIClient, reviews: Path, options: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    """
+    Before a run is begun.
+    """
+    with pytest.raises(error, match=words):
+        client.batches.run(reviews, **options)
