@@ -18,6 +18,7 @@ from aikit.billing.price_list import is_installed, listed_price
 from aikit.billing.price_overrides import read_prices, user_prices
 from aikit.billing.rates import FREE, Price
 from aikit.storage.package_data import read_data
+from aikit.types.json_form import Jsonable
 from aikit.types.usage import Usage
 
 _MOST_NAMED: Final = 10
@@ -27,7 +28,7 @@ _DATE: Final = re.compile(r"-20\d\d-[01]\d-[0-3]\d(?=$|:)")
 
 
 @attrs.frozen(kw_only=True)
-class Prices:
+class Prices(Jsonable):
     """
     The prices of one provider, as one user knows them.
 

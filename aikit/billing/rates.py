@@ -10,6 +10,7 @@ from typing import Final
 
 import attrs
 
+from aikit.types.json_form import Jsonable
 from aikit.types.usage import Usage
 from aikit.types.wire import NOTHING
 
@@ -23,7 +24,7 @@ KINDS: Final = (*CACHE_WRITES, *(f"{side}_{form}" for side in ("input", "cached"
 
 
 @attrs.frozen(kw_only=True)
-class Rates:
+class Rates(Jsonable):
     """
     US dollars per million tokens; ``None`` where unknown.
 
@@ -149,7 +150,7 @@ FREE: Final = Rates(input=Decimal(0), cached_input=Decimal(0), output=Decimal(0)
 
 
 @attrs.frozen(kw_only=True)
-class Price:
+class Price(Jsonable):
     """
     What one model costs.
 

@@ -28,6 +28,9 @@ class CheckedFile:
     size_bytes: int
     modified_ns: int
 
+    def __fspath__(self) -> str:
+        return str(self.path)
+
     @classmethod
     def of(cls, path: str | os.PathLike[str], purpose: str) -> CheckedFile:
         """

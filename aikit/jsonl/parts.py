@@ -18,6 +18,7 @@ from aikit.jsonl.tokens import TokenEstimate
 from aikit.storage import exists
 from aikit.types.errors import OpenAIError
 from aikit.types.interruptions import let_through, suppress
+from aikit.types.json_form import Jsonable
 
 WAITING_MAX: Final = 4 * 1024 * 1024  # bytes of all parts that are not on disk yet
 _BUFFER: Final = 256 * 1024
@@ -26,7 +27,7 @@ _NONE: Final = TokenEstimate()
 
 
 @attrs.frozen(kw_only=True)
-class Part:
+class Part(Jsonable):
     """
     One part of a split batch input.
 

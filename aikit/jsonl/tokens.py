@@ -16,6 +16,7 @@ import attrs
 from aikit.jsonl.text_bounds import text_bounds
 from aikit.jsonl.tokenizers import count_tokens, tokenizer_of
 from aikit.types.interruptions import let_through
+from aikit.types.json_form import Jsonable
 from aikit.types.wire import whole_number
 
 _SHORT: Final = 8_192
@@ -50,7 +51,7 @@ _ANSWERED_WITHOUT_TOKENS: Final = ("/embeddings", "/moderations")
 
 
 @attrs.frozen
-class TokenEstimate:
+class TokenEstimate(Jsonable):
     """
     A range of tokens.
 

@@ -23,7 +23,8 @@ from aikit.types.rate_limit import RateLimit, rate_limit_of
 T = TypeVar("T")
 
 _LOOK_S: Final = 0.1  # how often a worker that waits for a call looks whether the call needs a thread
-_LONGEST: Final = 200  # characters of one thing that `repr` shows
+_LONGEST: Final = 300  # characters of one thing that `repr` shows
+_LONGEST_FIELD: Final = 60
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -301,18 +302,26 @@ class OpenAIListResult(OpenAIResult[tuple[T, ...]]):
         return following
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+def _cut(text: str, longest: int = _LONGEST) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _shortened(value: Any) -> str:
     """
-    Return *value* for a person: of many the first three, and of each as much as says which it is.
+    Return *value* for a person: of many the first three, and of each what it has.
     """
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        more = f", and {len(value) - 3:,} more" if len(value) > 3 else ""
+        return f"[{', '.join(map(_shortened, value[:3]))}{more}]"
+    if not attrs.has(type(value)):
         return _cut(repr(value))
-    more = f", and {len(value) - 3:,} more" if len(value) > 3 else ""
-    return f"[{', '.join(_cut(repr(one)) for one in value[:3])}{more}]"
+    fields = {field.name: getattr(value, field.name) for field in attrs.fields(type(value)) if field.repr}
+    told = (f"{name}={_cut(repr(one), _LONGEST_FIELD)}" for name, one in fields.items() if _is_telling(name, one))
+    return _cut(f"{type(value).__name__}({', '.join(told)})")
+
+
+def _is_telling(name: str, value: Any) -> bool:
+    return name != "object" and (isinstance(value, int) or bool(value))
 
 
 def _usage(response: Response | None) -> Any:

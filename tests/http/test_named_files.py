@@ -166,6 +166,8 @@ def test_what_takes_files_takes_tuples(tmp_path: Path) -> None:
         assert client.batches.estimate(("a.jsonl", _LINE)).unwrap().requests == 1
         checked = jsonl.check(("a.jsonl", _LINE))
         assert not checked
-        file = CheckedFile.of(_on_disk(tmp_path), "batch")
+        file = CheckedFile.of(_on_disk(tmp_path).rename(tmp_path / "c.jsonl"), "batch")
         assert client.files.create(("d.jsonl", file), "batch").unwrap().filename == "d.jsonl"
+        many = client.files.create_many([file, ("e.jsonl", file)], "batch").unwrap()
+        assert [item.file.filename for item in many if item.file] == ["c.jsonl", "e.jsonl"]
         assert json.loads(client.files.content(client.files.list()[0].id).unwrap())["custom_id"] == "q"

@@ -183,9 +183,12 @@ def test_many_files_are_iterated_failed_ones_too() -> None:
 
 def test_repr_shows_what_a_result_carries() -> None:
     """
-    The object is there, of many the first three, and of a content its size alone.
+    What is known of the object is there, of many the first three, and of a content its size alone.
     """
-    assert f"success=True, file={_FILE!r})" in repr(_ended(OpenAIFileResult(), _FILE))
+    assert repr(_ended(OpenAIFileResult(), _FILE)) == (
+        "OpenAIFileResult(terminated=True, success=True, "
+        "file=OpenAIFile(id='file-1', bytes=3, created_at=1, filename='a.txt', purpose='user_data'))"
+    )
     assert repr(_ended(OpenAIFileContentResult(), b"secret" * 9)) == (
         "OpenAIFileContentResult(terminated=True, success=True, size=54)"
     )
@@ -209,6 +212,7 @@ def test_repr_is_bounded() -> None:
         _many(10_000),
     )
     assert max(len(repr(result)) for result in results) < 1_500
+    assert "purpose='user_data'" in repr(results[0])
 
 
 def test_results_are_told_as_json() -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -142,6 +142,20 @@ def test_sums_rows_and_rate_limits() -> None:
     assert (_through_json(row)["custom_id"], _through_json(row)["error"]["line"]) == ("q", 1)
     limit = RateLimit(limit={"requests": 5}, remaining={}, reset={"tokens": "1s"})
     assert _through_json(limit) == {"limit": {"requests": 5}, "remaining": {}, "reset": {"tokens": "1s"}}
+
+
+def test_prices_and_parts_are_told(tmp_path: Path) -> None:
+    """
+    What else calls return: prices, and the parts of a file that was split.
+    """
+    line = aikit.jsonl.chat_line("hi", model="m", custom_id="q")
+    (tmp_path / "a.jsonl").write_text(json.dumps(line) + "\n")
+    (part,) = aikit.jsonl.split(tmp_path / "a.jsonl", tmp_path / "parts", max_tokens=1_000)
+    assert (_through_json(part)["lines"], _through_json(part)["path"]) == (1, str(part.path))
+    prices = {"m": {"input": "0.10", "output": 0.2}}
+    with aikit.OpenAIClient(provider="local", home=tmp_path, prices=prices) as client:
+        told = _through_json(client.batches.prices())
+    assert told["own"]["m"]["standard"]["input"] == "0.10"
 
 
 def test_secrets_are_in_no_json() -> None:
