@@ -76,17 +76,20 @@ def _pages() -> dict[str, Traversable]:
     """
     Return the pages by their topics.
     """
-    found = {page.name.removesuffix(".md"): page for page in files("aikit").joinpath("docs").iterdir()}
-    return {name: found[name] for name in sorted(found) if found[name].name.endswith(".md") and name != _INDEX}
+    folder = files("aikit").joinpath("docs")
+    if not folder.is_dir():  # a program that was made of aikit, and left them out
+        raise click.UsageError("this program does not carry the pages; pip install aikit-client brings them")
+    names = sorted(page.name.removesuffix(".md") for page in folder.iterdir() if page.name.endswith(".md"))
+    return {name: folder.joinpath(f"{name}.md") for name in names if name != _INDEX}
 
 
 def _topics() -> dict[str, str]:
     """
     Return what each page is about, in the order of the index, those that it does not name at the end.
     """
+    pages = _pages()
     index = files("aikit").joinpath("docs", f"{_INDEX}.md").read_text("utf-8")
     told = {name: about for entry, about in _ENTRY.findall(index) for _, name in _LINK.findall(entry)}
-    pages = _pages()
     return {name: about for name, about in told.items() if name in pages} | {
         name: "" for name in pages if name not in told
     }

@@ -75,6 +75,17 @@ def test_a_terminal_gets_a_page_that_is_drawn() -> None:
     assert "aikit docs run" in " ".join(seen_here("docs", "batches", "--no-color", columns=200).split())
 
 
+def test_a_program_without_pages_says_so(aikit: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """
+    One that was frozen brings the code along, and not what is read about it.
+    """
+    monkeypatch.setattr("aikit.cli.docs.files", lambda _: tmp_path)
+    for words in ((), ("files",)):
+        ran = aikit("docs", *words)
+        assert ran.code == 2
+        assert "does not carry the pages" in ran.err
+
+
 def test_topics_are_completed() -> None:
     """
     The shell offers the pages whose names begin so.
