@@ -25,7 +25,8 @@ from aikit.cli.batches import create_options, wait_options
 from aikit.cli.batches_results import RowPrinter, print_rows, print_written
 from aikit.cli.calls import Refused, tell_refusal
 from aikit.cli.inputs import STDIN, InputPath, OutputPath, stdin_path
-from aikit.cli.options import Command, Dollars, Duration, Group, Pairs, settings_of_context, usage_errors
+from aikit.cli.option_types import Dollars, Duration, Pairs
+from aikit.cli.options import Command, Group, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.output.batch_text import list_text
 from aikit.cli.output.messages import begin_line

@@ -13,16 +13,8 @@ import click
 
 from aikit.cli.calls import Refused, call_each, require_success, show, show_card, show_list, tell_refusal
 from aikit.cli.inputs import STDIN, Input, InputPath, inputs_of
-from aikit.cli.options import (
-    Command,
-    Dollars,
-    Duration,
-    Endpoint,
-    Group,
-    Pairs,
-    settings_of_context,
-    usage_errors,
-)
+from aikit.cli.option_types import Dollars, Duration, Endpoint, Pairs
+from aikit.cli.options import Command, Group, settings_of_context, usage_errors
 from aikit.cli.output import Answer, Output, exit_of
 from aikit.cli.output.formats import counted
 from aikit.cli.output.messages import begin_line

@@ -15,7 +15,8 @@ import click
 from aikit.cli.batches import create_options
 from aikit.cli.calls import Refused, require_success, tell_errors, tell_refusal
 from aikit.cli.inputs import STDIN, OutputPath
-from aikit.cli.options import Choices, Command, Dollars, Duration, Pairs, settings_of_context, usage_errors
+from aikit.cli.option_types import Choices, Dollars, Duration, Pairs
+from aikit.cli.options import Command, settings_of_context, usage_errors
 from aikit.cli.output import Answer, Exit, Output, copy_to_stdout, exit_of
 from aikit.cli.output.batch_text import (
     COST_TITLES,

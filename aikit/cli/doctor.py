@@ -12,7 +12,8 @@ import attrs
 import click
 from click.core import ParameterSource
 
-from aikit.cli.options import Command, ProviderName, Settings, settings_of_context, usage_errors
+from aikit.cli.option_types import ProviderName
+from aikit.cli.options import Command, Settings, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.output.messages import paragraphs
 from aikit.cli.safety import safe

@@ -15,7 +15,8 @@ import click
 from aikit.cli.calls import call_each, show, show_list, tell_errors
 from aikit.cli.files_create import Interrupt, Uploads
 from aikit.cli.inputs import STDIN, Input, InputPath, OutputPath, files_of, inputs_of, is_many
-from aikit.cli.options import Command, Duration, Group, Purpose, settings_of_context, usage_errors
+from aikit.cli.option_types import Duration, Purpose
+from aikit.cli.options import Command, Group, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output, copy_to_stdout, exit_of
 from aikit.cli.output.formats import counted
 from aikit.cli.output.messages import ask, paragraphs, tell

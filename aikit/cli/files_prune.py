@@ -11,7 +11,8 @@ import attrs
 import click
 
 from aikit.cli.calls import tell_errors, tell_notes
-from aikit.cli.options import Command, Duration, Purpose, settings_of_context, usage_errors
+from aikit.cli.option_types import Duration, Purpose
+from aikit.cli.options import Command, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.output.formats import counted, human_size, human_time, iso_time
 from aikit.cli.output.messages import begin_line

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from aikit.cli.options import Command, Duration, Group, settings_of_context
+from aikit.cli.option_types import Duration
+from aikit.cli.options import Command, Group, settings_of_context
 from aikit.cli.output import Exit, Output, naming_stdout
 from aikit.cli.safety import safe
 from aikit.gateway.settings import GatewaySettings, SettingsError, read_settings

@@ -14,7 +14,8 @@ from typing import Any, Final, TypeVar
 import attrs
 import click
 
-from aikit.cli.options import Command, Dollars, Group, Pairs, settings_of_context
+from aikit.cli.option_types import Dollars, Pairs
+from aikit.cli.options import Command, Group, settings_of_context
 from aikit.cli.output import Exit, Output
 from aikit.cli.output.formats import human_time
 from aikit.cli.safety import safe

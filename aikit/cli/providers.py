@@ -13,7 +13,8 @@ from typing import Any, Final
 import attrs
 import click
 
-from aikit.cli.options import Command, Group, ProviderName, Settings, settings_of_context, usage_errors
+from aikit.cli.option_types import ProviderName
+from aikit.cli.options import Command, Group, Settings, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
 from aikit.cli.safety import safe
 from aikit.http.headers import redacted

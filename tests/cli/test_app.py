@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from aikit.cli.app import app
-from aikit.cli.options import Rate, Settings
+from aikit.cli.option_types import Rate
+from aikit.cli.options import Settings
 from tests.cli.conftest import Here
 
 
@@ -251,6 +252,17 @@ def test_help_fits_and_names_the_shared_options(argv: tuple[str, ...]) -> None:
     assert "Options of every command:" in ran.output
     assert "--json" in ran.output
     assert max(map(len, ran.output.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("group", [(), ("files",), ("batches",), ("gateway", "keys")])
+def test_help_says_whole_sentences(group: tuple[str, ...]) -> None:
+    """
+    What a command does is not cut off, and wraps at words.
+    """
+    told = CliRunner().invoke(app, [*group, "--help"], terminal_width=60).output
+    commands = told.split("Commands:\n")[1].split("\n\n")[0]
+    assert "..." not in commands
+    assert all(len(line) <= 60 for line in commands.splitlines())
 
 
 def test_help_documents_the_exit_codes() -> None:
