@@ -1,0 +1,136 @@
+"""
+Runs that are stopped at every moment: by a cancel, a deadline, and the end of their client.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from aikit.client import OpenAIClient
+from aikit.resources.batches.run.results import OpenAIBatchRunResult
+from tests.cli.batch_service import MOMENTS, Service, serving_batches
+from tests.resources.batches.run.test_plan import lines
+
+QUICK: dict[str, Any] = {"poll_interval": 0.02}
+_MIXED: Final = lines({}, {"body": {"model": "n"}}, {}, {"body": {"model": "n"}})
+
+
+def _cancel(result: OpenAIBatchRunResult, _: OpenAIClient) -> None:
+    assert result.cancel()
+
+
+def _close(result: OpenAIBatchRunResult, client: OpenAIClient) -> None:
+    client.close(cancel=True)
+    assert result.terminated
+
+
+def _expire(result: OpenAIBatchRunResult, _: OpenAIClient) -> None:
+    assert not result.terminated  # its deadline is near
+
+
+_STOPS: Final = {"cancelled": _cancel, "closed": _close, "deadline_exceeded": _expire}
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    """A server that answers each batch."""
+    with serving_batches() as service:
+        yield service
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """An input of two models, which makes two batches."""
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(_MIXED)
+    return path
+
+
+def _client(service: Service, home: Path) -> OpenAIClient:
+    return OpenAIClient("k", base_url=service.url, home=home)
+
+
+def _settled(service: Service) -> None:
+    """
+    Let the server act on what it was held at, as one does whose client has gone meanwhile.
+    """
+    service.go_on.set()
+    ends_at = time.monotonic() + 20
+    while service.is_held and time.monotonic() < ends_at:
+        time.sleep(0.01)
+    time.sleep(0.05)
+
+
+@pytest.mark.parametrize("stop", _STOPS.values(), ids=_STOPS)
+@pytest.mark.parametrize("passing", [0, 1])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_whenever_a_run_is_stopped_each_part_has_one_batch(
+    service: Service,
+    path: Path,
+    moment: str,
+    passing: int,
+    stop: Callable[[OpenAIBatchRunResult, OpenAIClient], None],
+) -> None:
+    """
+    While it uploads, creates, waits or fetches, at the first part or the second; called again, it ends with every line.
+    """
+    service.hold_at, service.passing = moment, passing
+    client = _client(service, path.parent)
+    deadline = 1.5 if stop is _expire else None
+    result = client.batches.run(path, path.parent / "x", background=True, deadline=deadline, **QUICK)
+    assert service.reached.wait(20)
+    stop(result, client)
+    assert result.wait(20)
+    assert [error.code for error in result.errors] == ["deadline_exceeded" if stop is _expire else "cancelled"]
+    _settled(service)
+    client.close()
+    with _client(service, path.parent) as again:
+        run = again.batches.run(path, path.parent / "x", **QUICK).unwrap()
+    assert dict(run.counts) == {"ok": 4}
+    assert len(service.batches) == 2
+    assert [json.loads(line)["custom_id"] for line in (path.parent / "x").read_bytes().splitlines()] == [
+        f"r-{number}" for number in range(4)
+    ]
+
+
+def test_a_client_that_is_closed_finishes_its_runs(service: Service, path: Path) -> None:
+    """
+    As all that is pending.
+    """
+    with _client(service, path.parent) as client:
+        result = client.batches.run(path, path.parent / "x", background=True, **QUICK)
+    assert result.terminated
+    assert result.success
+
+
+def test_a_run_in_a_callback_of_another_needs_no_second_worker(service: Service, path: Path) -> None:
+    """
+    It can be waited for there.
+    """
+    found: list[OpenAIBatchRunResult] = []
+    with OpenAIClient("k", base_url=service.url, home=path.parent, max_workers=1) as client:
+
+        def on(_: object) -> None:
+            found.append(client.batches.run(path, path.parent / "y", background=True, **QUICK))
+            assert found[0].wait(20)
+
+        result = client.batches.run(_MIXED.splitlines()[:1], on_terminate=on, **QUICK)
+        assert result.wait(20)
+    assert [one.success for one in found] == [True]
+
+
+def test_a_server_that_hangs_is_asked_again(service: Service, path: Path) -> None:
+    """
+    A look that is never answered ends with the time to wait, and not with the longest time-out.
+    """
+    service.hold_at = "waiting"
+    with _client(service, path.parent) as client:
+        result = client.batches.run(_MIXED.splitlines()[:1], max_wait=0.5, **QUICK)
+        assert [error.code for error in result.errors][:1] == ["timeout"]
+    service.go_on.set()
