@@ -32,7 +32,7 @@ def main() -> None:
 
         file = client.files.create(path, "batch").unwrap()
         batch = client.batches.create(file.id, "/v1/chat/completions", max_cost=0.01).unwrap()
-        client.batches.wait(batch.id, poll_interval=0.1, on_progress=show).throw()
+        client.batches.wait(batch.id, on_progress=show).throw()
 
         with client.batches.results(batch.id).unwrap() as results:
             for row in results:
