@@ -110,8 +110,8 @@ def _tell_if_loop_is_blocked(session: Session, result: OpenAIResult[Any]) -> Non
         return
     session.has_told_of_loop = True
     message = (
-        "the call that gives this %s blocks the event loop of its thread until it is over; write "
-        "await client.….…(…, background=True), or give it a callback (said once for each client)"
+        "a call that gives an %s blocks the event loop of its thread until it is over; await it, with background=True "
+        "among its options, or give it a callback such as on_terminate (said once for each client)"
     )
     log.warning(message, type(result).__name__)
 
