@@ -67,7 +67,7 @@ def test_keywords_of_a_call_are_the_fields_of_its_parameters(api: type, name: st
     They have the same names, and the types that the constructor takes.
     """
     cls, keywords, _ = _types(api, name)
-    known = get_type_hints(get_origin(keywords) or keywords)
+    known = get_type_hints(keywords)
     if (api, name) == _SENDS_NOTHING:
         assert set(known) == {"provider", "prices"}
         return
@@ -85,6 +85,5 @@ def test_callbacks_of_a_call_get_its_result(api: type, name: str) -> None:
     Type checkers know which result that is.
     """
     _, keywords, result = _types(api, name)
-    bases = getattr(get_origin(keywords) or keywords, "__orig_bases__", ())
-    kinds = {kind for kind in (keywords, *bases) if get_origin(kind) is call_options.CallOptions}
+    kinds = {kind for kind in keywords.__orig_bases__ if get_origin(kind) is call_options.CallOptions}
     assert {get_args(kind)[0] for kind in kinds} == {result}

@@ -83,6 +83,15 @@ class Desk:
         parameters.on_progress = self.on_bytes
         return self.client.files.create(path, "batch", parameters, **options).unwrap()
 
+    async def replace(self, path: Path, old: OpenAIFile) -> OpenAIFile:
+        """Upload a file, delete the one it replaces, and leave the loop free meanwhile."""
+        result = await self.client.files.create(path, "batch", background=True, deadline=20)
+        gone = await self.client.files.delete(old.id, {"on_terminate": self.on_deleted})
+        self.told.append(f"{gone.unwrap().deleted}")
+        async with await self.client.files.stream(result.unwrap().id, background=True) as chunks:
+            self.told.append(f"{sum([len(chunk) async for chunk in chunks])} bytes back")
+        return result.unwrap()
+
     def names(self, purpose: str) -> Iterator[str]:
         """Walk over the names of the stored files, page by page."""
         parameters = OpenAIFileListParameters(purpose=purpose, order="desc", limit=100)
@@ -132,6 +141,16 @@ class Desk:
             return b"".join(chunks)
 
 
+async def in_a_loop(folder: Path, path: Path) -> None:
+    """
+    Do it from asyncio, whose loop runs the callbacks.
+    """
+    with OpenAIClient(provider="local", home=folder / "home", dispatcher="asyncio") as client:
+        desk = Desk(client)
+        old = (await client.files.create(path, "batch", {"background": True})).unwrap()
+        say((await desk.replace(path, old)).filename, desk.told[-1])
+
+
 def main(folder: Path) -> None:
     """
     Do all of it, in *folder*, on the embedded provider.
@@ -158,6 +177,7 @@ def main(folder: Path) -> None:
             client.files.retrieve("file-absent", common)
         except OpenAIError as error:
             say(error.code, error.status)
+        asyncio.run(in_a_loop(folder, path))
         desk.tidy(folder)
         say(desk.told)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, Literal, TypedDict
 
 from aikit.resources.batches.results import (
     OpenAIBatchCostResult,
@@ -23,8 +23,17 @@ from aikit.types.batches import OpenAIBatchProgress
 from aikit.types.costs import OpenAIBatchEstimate
 from aikit.types.progress import Progress
 
-BatchRetrieveOptions: TypeAlias = CallOptions[OpenAIBatchResult, Progress]
-BatchCancelOptions: TypeAlias = BatchRetrieveOptions
+
+class BatchRetrieveOptions(CallOptions[OpenAIBatchResult, Progress], total=False):
+    """
+    Options of ``batches.retrieve``.
+    """
+
+
+class BatchCancelOptions(CallOptions[OpenAIBatchResult, Progress], total=False):
+    """
+    Options of ``batches.cancel``.
+    """
 
 
 class _OfCreation(TypedDict, total=False):

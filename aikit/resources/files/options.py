@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, Literal, TypedDict
 
 from aikit.resources.files.results import (
     OpenAIFileContentResult,
@@ -23,9 +23,23 @@ from aikit.runtime.options import CallOptions
 from aikit.types.bulk_files import OpenAIFileHousekeepingProgress, OpenAIFileManyProgress
 from aikit.types.progress import Progress
 
-FileRetrieveOptions: TypeAlias = CallOptions[OpenAIFileResult, Progress]
-FileDeleteOptions: TypeAlias = CallOptions[OpenAIFileDeletedResult, Progress]
-FileContentOptions: TypeAlias = CallOptions[OpenAIFileContentResult, Progress]
+
+class FileRetrieveOptions(CallOptions[OpenAIFileResult, Progress], total=False):
+    """
+    Options of ``files.retrieve``.
+    """
+
+
+class FileDeleteOptions(CallOptions[OpenAIFileDeletedResult, Progress], total=False):
+    """
+    Options of ``files.delete``.
+    """
+
+
+class FileContentOptions(CallOptions[OpenAIFileContentResult, Progress], total=False):
+    """
+    Options of ``files.content``.
+    """
 
 
 class _OfEachFile(TypedDict, total=False):

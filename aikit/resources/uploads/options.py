@@ -5,14 +5,23 @@ Keywords of the calls of ``client.uploads``, for type checkers and editors; see 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 from aikit.resources.uploads.results import OpenAIUploadPartResult, OpenAIUploadResult
 from aikit.runtime.options import CallOptions
 from aikit.types.progress import Progress
 
-UploadPartOptions: TypeAlias = CallOptions[OpenAIUploadPartResult, Progress]
-UploadCancelOptions: TypeAlias = CallOptions[OpenAIUploadResult, Progress]
+
+class UploadPartOptions(CallOptions[OpenAIUploadPartResult, Progress], total=False):
+    """
+    Options of ``uploads.add_part``.
+    """
+
+
+class UploadCancelOptions(CallOptions[OpenAIUploadResult, Progress], total=False):
+    """
+    Options of ``uploads.cancel``.
+    """
 
 
 class UploadCreateOptions(CallOptions[OpenAIUploadResult, Progress], total=False):
