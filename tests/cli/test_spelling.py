@@ -42,6 +42,11 @@ from tests.cli.server import serving
             "client.batches.run() sends it; files.list shows all.",
             "aikit batch run sends it; aikit files list shows all.",
         ),
+        ("model must come with prompt: the model to ask", "--model must come with --prompt: the model to ask"),
+        ("system and model must come with prompt, which", "--system and --model must come with --prompt, which"),
+        ("a.csv is a table: give prompt, what to ask", "a.csv is a table: give --prompt, what to ask"),
+        ('prompt names the column "a"', '--prompt names the column "a"'),
+        ("if its letters are wrong, give the encoding", "if its letters are wrong, give --encoding"),
         ("look in batches.list() for one", "look in aikit batches list for one"),
         (
             "give expires_after, or delete old ones with files.prune()",
