@@ -10,7 +10,10 @@ from urllib.parse import urlsplit
 
 from aikit.http.headers import redacted
 
-_ASKED: Final = re.compile(r"(?P<base>.*)/(?:files|batches|uploads)(?P<item>/.*)?")
+_ASKED: Final = re.compile(
+    r"(?P<base>.*)(?:/(?:files|batches|uploads)(?P<item>/.*)?"
+    r"|(?P<call>/chat/completions|(?<!/chat)/completions|/responses|/embeddings|/moderations))"
+)
 _ENDPOINT: Final = re.compile(
     r"/(?:files|batches|uploads|(?:chat/)?completions|responses|embeddings|moderations|models)/*$"
 )
@@ -29,11 +32,11 @@ def address_hint(url: str, *, is_about_item: bool = False) -> str:
     Args:
         url: What was asked and has no such address, or answers what no API does.
 
-        is_about_item: Whether the answer is that there is no such object, which says nothing of the address.
+        is_about_item: Whether the answer is that there is no such object or model, which says nothing of the address.
     """
     parts = urlsplit(url)
     asked = _ASKED.fullmatch(parts.path)
-    if asked is None or (is_about_item and asked["item"]) or "api-version" in parts.query:
+    if asked is None or (is_about_item and (asked["item"] or asked["call"])) or "api-version" in parts.query:
         return ""
     base = asked["base"]
     path = _ENDPOINT.sub("", base)

@@ -8,6 +8,7 @@ import pytest
 
 from aikit import OpenAIClient
 from aikit.http.address_hints import address_hint, hint_of_refusal
+from aikit.jsonl import chat_line
 from tests.scripted_server import Step, answer, serving
 
 _JSON = {"content-type": "application/json"}
@@ -35,7 +36,13 @@ _ASKED = "; did you mean the base URL "
         ("https://h/api/v1/openai", None),
     ],
 )
-@pytest.mark.parametrize("rest", ["/files", "/files?limit=1", "/batches", "/files/file-1/content", "/uploads/u/parts"])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        *("/files", "/files?limit=1", "/batches", "/files/file-1/content", "/uploads/u/parts"),
+        *("/chat/completions", "/completions", "/responses", "/embeddings"),
+    ],
+)
 def test_what_is_meant_is_seen_in_what_was_asked(base: str, meant: str | None, rest: str) -> None:
     """
     A version that is missing is added, an endpoint behind it is taken off, and what may be right is left alone.
@@ -67,6 +74,7 @@ def test_missing_object_is_no_missing_address(words: str, is_hinted: bool) -> No
     A server without a version may be right, and then there is merely no such file.
     """
     assert bool(hint_of_refusal("http://h/files/file-1", 404, words, words)) is is_hinted
+    assert bool(hint_of_refusal("http://h/chat/completions", 404, words, words)) is is_hinted
     assert hint_of_refusal("http://h/files", 500, words, words) == ""
     assert hint_of_refusal("http://h/files", 401, words, words) == ""
 
@@ -129,3 +137,17 @@ def test_server_that_wants_tls_is_told(text: bytes) -> None:
     with serving(answer(400, text)) as server, OpenAIClient(base_url=server.url, api_key="k") as client:
         (error,) = client.files.list().errors
         assert error.message.endswith(f"{_ASKED}{server.url.replace('http', 'https')}?")
+
+
+@pytest.mark.slow
+def test_server_behind_the_embedded_provider_is_told_likewise() -> None:
+    """
+    A batch whose lines are answered by a server says which base URL may be meant, once that server knows no address.
+    """
+    with serving(answer(404, _FASTAPI, _JSON)) as server:
+        root = server.url.removesuffix("/v1")
+        with OpenAIClient(provider="local", base_url=root) as client:
+            run = client.batches.run([chat_line("Hi", model="m")], poll_interval=0.05)
+            errors = [row.error.message for row in run if row.error]
+    assert len(errors) == 1
+    assert f"Not Found{_ASKED}{root}/v1?" in errors[0]
