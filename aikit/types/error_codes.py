@@ -87,6 +87,7 @@ _CHECK: Final = {
     "unknown_cost": "What the batch will cost is not known; give a price and bound the answers.",
     "unreadable_file": "The file cannot be read; check its permissions, or whether it changed.",
     "unreadable_folder": "The folder cannot be read; check its permissions.",
+    "unreadable_lines": "The caller's lines raised an error while they were read; see the message.",
     "unreadable_paths": "The caller's paths raised an error while they were read; see the message.",
     "unknown_column": "The prompt names a column that the table has not, or several times; see the message.",
     "unrecognized_role": "A message has an unknown role; take one that the message lists.",

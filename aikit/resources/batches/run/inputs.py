@@ -4,6 +4,7 @@ What a run is given: a file of lines, or lines or a table of which one is made f
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ import attrs
 
 from aikit.billing.prices import Prices
 from aikit.http.context import CallContext
+from aikit.jsonl.builder import UnfitError
 from aikit.jsonl.questions import Question
 from aikit.jsonl.tables import require_dialect
 from aikit.jsonl.writer import write
@@ -21,7 +23,10 @@ from aikit.resources.batches.parameters import OpenAIBatchRunParameters
 from aikit.resources.batches.rows.write import write_csv, write_jsonl
 from aikit.resources.batches.run.table import TableInput
 from aikit.types.batch_rows import OpenAIBatchRow
+from aikit.types.errors import OpenAIError, Rejected
+from aikit.types.interruptions import let_through
 
+log: Final = logging.getLogger("aikit")
 T = TypeVar("T")
 
 _TABLES: Final = (".csv", ".tsv", ".xlsx", ".xls")
@@ -125,16 +130,34 @@ def input_of(value: Any, options: OpenAIBatchRunParameters) -> RunInput:
             raise ValueError("model must come with prompt: the model to ask")
         question = Question.of(options.prompt, model=options.model, system=options.system, body=options.body)
         require_dialect(options.encoding, options.delimiter)
-        return TableInput(path, question, () if path else value, options.encoding, options.delimiter)
+        return TableInput(path, question, () if path else _taken(value), options.encoding, options.delimiter)
     if alone := [name for name in _OF_TABLES if getattr(options, name)]:
         raise ValueError(f"{' and '.join(alone)} must come with prompt, the question about each row of a table")
     if path is None:
-        return Lines(value)
+        return Lines(_taken(value))
     if path.suffix.lower() in _TABLES:
         raise ValueError(
             f'{path.name} is a table: give prompt, what to ask about each row, such as "Summarise: {{column}}"'
         )
     return LinesFile(path)
+
+
+def _taken(values: Iterable[T]) -> Iterator[T]:
+    """
+    Yield *values*; what the caller's own iterable raises is told as that.
+
+    Raises:
+        OpenAIError: The iterable raised an error (code ``"unreadable_lines"``).
+    """
+    try:
+        yield from values
+    except (UnfitError, OpenAIError, Rejected):  # of one line, as functions of jsonl raise it
+        raise
+    except Exception as error:
+        let_through(error)
+        log.exception("the iterable of lines raised")
+        message = f"the iterable of lines raised {type(error).__name__}: {error}; nothing was sent"
+        raise OpenAIError(message=message, code="unreadable_lines", param="input") from error
 
 
 def stoppable(values: Iterable[T], context: CallContext) -> Iterator[T]:

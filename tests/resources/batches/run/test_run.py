@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from aikit import dispatch, to_json
+from aikit import dispatch, jsonl, to_json
 from aikit.client import OpenAIClient
 from aikit.resources.batches.run.folder import RunFolder
 from aikit.resources.batches.run.results import OpenAIBatchRunResult
@@ -342,3 +342,30 @@ def test_nothing_is_left_of_lines_that_were_written_for_a_run(
         assert list((tmp_path / "temporary").iterdir())
         assert len(result) == 3
     assert list((tmp_path / "temporary").iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [{}, {"prompt": "Say {a}", "model": "m"}], ids=["lines", "records"])
+def test_what_an_iterable_raises_is_told_as_its_own(
+    client: OpenAIClient, tmp_path: Path, options: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    Nothing is sent of what came before; what a function of `jsonl` raises is a problem of its line.
+    """
+
+    def broken() -> Iterator[Any]:
+        yield {"a": "b"} if options else jsonl.chat_line("x", model="m")
+        raise ZeroDivisionError("mine")
+
+    result = client.batches.run(broken(), tmp_path / "x", **options)
+    assert [error.code for error in result.errors] == ["unreadable_lines"]
+    assert "ZeroDivisionError: mine; nothing was sent" in str(result.errors[0])
+    assert "the iterable of lines raised" in caplog.text
+    assert client.files.list().files == ()
+
+
+def test_a_line_that_cannot_be_made_is_a_problem_of_that_line(client: OpenAIClient, tmp_path: Path) -> None:
+    """
+    As when it is written to a file.
+    """
+    result = client.batches.run((jsonl.chat_line(text, model="m") for text in ("a", "\ud800")), tmp_path / "x")
+    assert [error.line for error in result.errors] == [2]
