@@ -41,13 +41,11 @@ The same in Python:
     from aikit import OpenAIClient
 
     client = OpenAIClient(provider="local")
-    file = client.files.create("requests.jsonl", "batch").throw().file
-    batch = client.batches.create(file.id, "/v1/chat/completions").throw().batch
-    client.batches.wait(batch.id)
-    for row in client.batches.results(batch.id):
-        print(row.custom_id, row.status, row.text)
+    with client.batches.run("requests.jsonl") as rows:
+        for row in rows:
+            print(row.custom_id, row.status, row.text)
 
-Next: aikit files --help, aikit batch run --help
+Next: aikit docs, aikit files --help, aikit batch run --help
 With OPENAI_API_KEY set, the same commands go to OpenAI."""
 _ENDPOINT: Final = "/v1/chat/completions"
 _POLL_S: Final = 0.1

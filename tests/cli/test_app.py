@@ -5,11 +5,13 @@ The program as a whole: demo, providers, completion, help.
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from aikit import jsonl
 from aikit.cli.app import app
 from aikit.cli.option_types import Rate
 from aikit.cli.options import Settings
@@ -40,6 +42,20 @@ def test_demo_fits_eighty_columns(aikit: Here) -> None:
     No line of the demo is wider than a common terminal.
     """
     assert max(map(len, aikit("demo", "--lines", "3").out.splitlines())) <= 80
+
+
+def test_the_program_that_the_demo_shows_runs(
+    aikit: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    The snippet at the demo's end has a file of requests answered, as it stands.
+    """
+    told = aikit("demo", "--lines", "3").out
+    snippet = textwrap.dedent(told.partition("The same in Python:\n")[2].partition("Next:")[0])
+    monkeypatch.chdir(tmp_path)
+    jsonl.write("requests.jsonl", [jsonl.chat_line("Why?", model="m", custom_id="one")])
+    exec(compile(snippet, "demo", "exec"), {})  # noqa: S102  our own program
+    assert capsys.readouterr().out == "one ok Why?\n"
 
 
 def test_demo_as_json_is_one_document(aikit: Here) -> None:
