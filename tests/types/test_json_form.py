@@ -166,7 +166,7 @@ def test_secrets_are_in_no_json() -> None:
     for value in (response, _REQUEST, response.headers, _REQUEST.headers, {"in": [response]}):
         assert _KEY not in json.dumps(value, default=aikit.to_json)
     assert _through_json(response)["headers"] == {"x-echo": "***", "x": "y"}
-    assert _through_json(_REQUEST)["method"] == "GET"
+    assert _through_json(_REQUEST) == {"method": "GET", "url": "https://***@api.example/v1/files", "attempt": 1}
 
 
 def test_the_hook_takes_what_stands_beside_them() -> None:
