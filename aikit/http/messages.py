@@ -326,8 +326,8 @@ class Response:
         Return what an error keeps of it: without secrets, and with nothing of what was sent but where to.
         """
         request = self.request
-        url, headers = redacted(request.url), request.headers.without_secrets()
-        sent = attrs.evolve(request, url=url, headers=headers, body=None, sink=None, limiter=None)
+        url = redacted(request.url)
+        sent = attrs.evolve(request, url=url, headers=Headers(), body=None, sink=None, limiter=None)
         answer = self.without_secrets()
         return attrs.evolve(answer, request=sent, body=answer.body[:_KEPT_BYTES])
 

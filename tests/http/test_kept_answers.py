@@ -74,7 +74,7 @@ def test_an_error_holds_nothing_that_was_sent() -> None:
     sent = Request(
         method="POST",
         url=f"https://api.example/v1/files?sig={_KEY}",
-        headers=Headers({"Authorization": f"Bearer {_KEY}"}),
+        headers=Headers({"Authorization": f"Bearer {_KEY}", "X-Own": "a word"}),
         body=json_body({"a": "b"}),
     )
     error = error_from(Response(status=500, body=b"x" * 3_000_000, request=sent))
