@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -99,7 +100,8 @@ def check_affordable(
     """
     if options.max_cost is None:
         return
-    problem = refusal((yield from estimate(provider, file, recorder, context)), options.max_cost, options.max_cost_of)
+    found = yield from estimate(provider, file, recorder, context)
+    problem = refusal(found, Decimal(options.max_cost), options.max_cost_of)
     if problem is not None:
         raise Rejected([problem])
 

@@ -90,7 +90,7 @@ def _is_window_or_parents(name: str, value: Any) -> None:
         _is_window(name, value)
 
 
-def _dollars(value: Any) -> Any:
+def _dollars(value: Decimal | float | str | None) -> Any:
     """
     Return a number of dollars exactly as it was written.
     """
@@ -185,7 +185,7 @@ class OpenAIBatchParameters(CallbacksOf["OpenAIBatchResult", "Progress"], OpenAI
     intent: str | None = attrs.field(default=None, validator=by(_is_intent))
     intent_is_new: bool = attrs.field(default=False, validator=by(is_flag))
     max_queue_wait: float | None = attrs.field(default=None, validator=by(_is_wait))
-    max_cost: Decimal | None = attrs.field(default=None, validator=by(_is_cost), converter=_dollars)
+    max_cost: Decimal | float | str | None = attrs.field(default=None, validator=by(_is_cost), converter=_dollars)
     max_cost_of: Literal["high", "low"] = attrs.field(default="high", validator=by(_is_end))
     extra_body: dict[str, Any] = attrs.field(default=None, validator=by(fits_beside(_SAID)), converter=filled)
 
@@ -324,7 +324,7 @@ class OpenAIBatchRunParameters(OpenAIParameters):
     confirm: Callable[[OpenAIBatchEstimate], object] | None = attrs.field(
         default=None, validator=attrs.validators.optional(by(_is_question))
     )
-    max_cost: Decimal | None = attrs.field(default=None, validator=by(_is_cost), converter=_dollars)
+    max_cost: Decimal | float | str | None = attrs.field(default=None, validator=by(_is_cost), converter=_dollars)
     max_cost_of: Literal["high", "low"] = attrs.field(default="high", validator=by(_is_end))
     again: bool = attrs.field(default=False, validator=by(is_flag))
     resubmit: bool = attrs.field(default=False, validator=by(is_flag))

@@ -5,6 +5,7 @@ The question before a run is begun: what it may cost, and whether it is to be.
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -49,7 +50,7 @@ def confirm_cost(
         return
     source = source_of(path, filename="batch.jsonl")
     found = tracker.estimate = yield from estimate(provider, source, session.recorder, context)
-    problem = None if options.max_cost is None else refusal(found, options.max_cost, options.max_cost_of)
+    problem = None if options.max_cost is None else refusal(found, Decimal(options.max_cost), options.max_cost_of)
     if problem is not None:
         raise Rejected([problem])
     if options.confirm is None:
