@@ -117,8 +117,8 @@ def _draw(output: Output, text: str) -> None:
 
     width, has_color = min(columns_of(sys.stdout), _WIDEST), output.has_color(sys.stdout)
     for number, piece in enumerate(_CODE.split(text)):
-        if number % 2:  # code, whose lines stay whole, so that it can be copied
-            lines = [styled(f"    {line}", "36", has_color=has_color) for line in piece.rstrip().splitlines()]
+        if number % 2:  # code, whose lines stay as they are, so that it can be copied to Python's prompt
+            lines = [styled(line, "36", has_color=has_color) for line in piece.rstrip().splitlines()]
         else:  # a page is linked to as a file; here it is a topic
             prose = _LINK.sub(lambda found: f"{found[1]} (`aikit docs {found[2]}`)", piece)
             lines = [Styled(line) for line in drawn(Markdown(prose, hyperlinks=False), width, has_color=has_color)]
