@@ -22,6 +22,7 @@ from aikit.providers.config.logins import is_signed
 from aikit.providers.config.providers import Providers
 from aikit.providers.doctor import examine
 from aikit.providers.kinds import KINDS, OPENAI
+from aikit.types.suggestions import continued
 
 
 @click.command(cls=Command)
@@ -108,6 +109,5 @@ def _print(name: str, finding: Finding, output: Output) -> None:
         fields = (name, finding.check, state, finding.text, finding.mend or "-")
         output.line("\t".join(safe(field) for field in fields))
     else:
-        mend = f"; {finding.mend}" if finding.mend else ""
         row = f"{safe(name):<12}  {state:<7}  {finding.check:<10}  "
-        output.line(paragraphs(row + safe(finding.text + mend), sys.stdout, indent=len(row)))
+        output.line(paragraphs(row + safe(continued(finding.text, finding.mend or "")), sys.stdout, indent=len(row)))

@@ -42,7 +42,7 @@ def address_hint(url: str, *, is_about_item: bool = False) -> str:
     path = _ENDPOINT.sub("", base)
     if _VERSION.search(path) is None:
         path += "/v1"
-    return "" if path == base else f"; did you mean the base URL {_before(url)}{path}?"
+    return "" if path == base else f"did you mean the base URL {_before(url)}{path}?"
 
 
 def hint_of_refusal(url: str, status: int, words: str, text: str) -> str:
@@ -62,9 +62,7 @@ def hint_of_refusal(url: str, status: int, words: str, text: str) -> str:
         return address_hint(url, is_about_item=bool(words) and _UNKNOWN.match(words) is None)
     if status == 400 and url.startswith("http://") and _TLS_WANTED.search(text[:2_000]):
         asked = _ASKED.fullmatch(urlsplit(url).path)
-        return (
-            f"; did you mean the base URL {_before(url).replace('http', 'https', 1)}{asked['base'] if asked else ''}?"
-        )
+        return f"did you mean the base URL {_before(url).replace('http', 'https', 1)}{asked['base'] if asked else ''}?"
     return ""
 
 

@@ -349,7 +349,7 @@ class Response:
             kind = answer.headers.get("content-type", "no content type")
             raise OpenAIError(
                 message=f"the answer of {redacted(self.request.url)} is not JSON ({kind}, {len(self.body)} bytes); "
-                f"is the base URL that of an OpenAI-format API?{address_hint(self.request.url)}",
+                + (address_hint(self.request.url) or "is the base URL that of an OpenAI-format API?"),
                 code="invalid_response",
                 status=self.status,
                 request_id=answer.request_id,

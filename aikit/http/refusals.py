@@ -17,6 +17,7 @@ from aikit.http.messages import Response
 from aikit.types.error_words import ErrorWords, is_page, listed, plain, read_error
 from aikit.types.errors import OpenAIError, phrase_of
 from aikit.types.ids import is_same_id
+from aikit.types.suggestions import continued
 
 T = TypeVar("T")
 
@@ -54,7 +55,8 @@ def understood(response: Response, from_wire: Callable[[Any], T]) -> T:
         has_object = isinstance(data, dict) and ("id" in data or "data" in data)
         said = "" if has_object else _words(refusal.body, response).message
         hint = "" if has_object else address_hint(response.request.url)
-        message = response.request.hide_in(error.message) + (f"; it says: {said}" if said else "") + hint
+        message = continued(response.request.hide_in(error.message), f"it says: {said}" if said else "")
+        message = continued(message, hint)
         raise attrs.evolve(refusal, message=message, code=error.code, type=None, param=None) from None
 
 
@@ -102,11 +104,11 @@ def error_from(response: Response) -> OpenAIError:
         text = text[:-_LONGEST_SECRET]  # of a secret at the cut, the first half would be left
     body = _decoded(text, response)
     told = ErrorWords() if body is text else _words(body, response)
-    earlier = "; an earlier try was not answered, and may have been acted on" if _is_doubtful_refusal(response) else ""
+    earlier = "an earlier try was not answered, and may have been acted on" if _is_doubtful_refusal(response) else ""
     url, status = response.request.url, response.status
     hint = hint_of_refusal(url, status, told.message if isinstance(body, dict) else "", text)
     return OpenAIError(
-        message=_message(told.message, text, response) + hint + earlier,
+        message=continued(continued(_message(told.message, text, response), hint), earlier),
         code=told.code,
         type=told.type,
         param=told.param,

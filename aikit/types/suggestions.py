@@ -1,5 +1,5 @@
 """
-Suggestions: which of the known names somebody may have meant.
+The ends of messages: which of the known names may be meant, and what else is to be said.
 """
 
 from __future__ import annotations
@@ -29,3 +29,15 @@ def spelt_otherwise(given: str, known: Iterable[str]) -> str | None:
 
 def _plain(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def continued(message: str, more: str) -> str:
+    """
+    Return *message* with *more* behind it: after a semicolon instead of its full stop, but after its question mark.
+    """
+    if not more:
+        return message
+    text = message.rstrip()
+    if text.endswith(("?", "!", "..")):
+        return f"{text} {more}"
+    return f"{text.removesuffix('.')}; {more}"

@@ -17,7 +17,7 @@ _OPENAI = b'{"error": {"message": "Invalid URL (GET /files)", "type": "invalid_r
 _FASTAPI = b'{"detail": "Not Found"}'
 _PAGE = b"<!doctype html><html><body><h1>Welcome</h1></body></html>"
 _NO_FILE = b'{"error": {"message": "No such File object: file-1", "type": "invalid_request_error", "param": "id"}}'
-_ASKED = "; did you mean the base URL "
+_ASKED = "did you mean the base URL "
 
 
 @pytest.mark.parametrize(

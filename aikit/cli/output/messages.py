@@ -63,7 +63,8 @@ def begin_line() -> None:
     """
     with suppress(OSError, ValueError):
         if sys.stderr.isatty():
-            sys.stderr.write("\n" if os.environ.get("TERM") == "dumb" else _CLEAR)
+            is_simple = os.environ.get("TERM") == "dumb" or os.name == "nt"  # an old console shows escapes
+            sys.stderr.write("\n" if is_simple else _CLEAR)
             sys.stderr.flush()
 
 

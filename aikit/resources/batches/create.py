@@ -27,6 +27,7 @@ from aikit.resources.pages import one_page
 from aikit.resources.polling import looks_s
 from aikit.types.batches import INTENT_KEY, REFUSED_TO_STOP, BatchOrder, BatchPage, OpenAIBatch
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
+from aikit.types.suggestions import continued
 from aikit.validation import check_batch
 
 if TYPE_CHECKING:
@@ -62,10 +63,8 @@ def create_checked(
             "metadata, intent and output_expires_after"
         )
         raise OpenAIError(message=message, code="unsupported")
-    if options.validate:
-        problems = check_batch(order.endpoint, order.completion_window, provider.limits)
-        if problems:
-            raise Rejected(problems)
+    if options.validate and (problems := check_batch(order.endpoint, order.completion_window, provider.limits)):
+        raise Rejected(problems)
     if options.intent is not None and options.max_cost is not None:
         found = yield from find_oldest(provider, options.intent)
         if found is not None:  # nothing will be created, so nothing will cost
@@ -167,7 +166,7 @@ def _keep_oldest(provider: Provider, order: BatchOrder, made: _Made) -> Flow[Ope
     try:
         oldest, *younger = yield from _find_rivals(provider, order.intent, made)
     except CancelledError as error:
-        message = f"{error.message}; batch {made.batch.id} was created"
+        message = continued(error.message, f"batch {made.batch.id} was created")
         raise Rejected([attrs.evolve(error, message=message)], made.batch) from None
     if made.is_answered and made.attempt == 1:
         younger = [batch for batch in younger if batch.id == made.batch.id]  # an earlier one may be its own as well
@@ -360,11 +359,11 @@ def _is_worth_a_retry(error: OpenAIError, policy: RetryPolicy, attempt: int) -> 
 
 
 def _unresolved(error: OpenAIError, order: BatchOrder) -> OpenAIError:
-    message = (
-        f"{error.message}; the batch may exist all the same: before creating it again, look in batches.list() for one "
-        f"with {INTENT_KEY} {order.intent} in its metadata, or with input_file_id {order.input_file_id}"
+    more = (
+        f"the batch may exist all the same: before creating it again, look in batches.list() for one with {INTENT_KEY} "
+        f"{order.intent} in its metadata, or with input_file_id {order.input_file_id}"
     )
-    return attrs.evolve(error, message=message)
+    return attrs.evolve(error, message=continued(error.message, more))
 
 
 def _cancel(provider: Provider, batch: OpenAIBatch) -> Flow[str | None]:
@@ -391,7 +390,7 @@ def _cancel_all(provider: Provider, too_many: list[OpenAIBatch], oldest: OpenAIB
         except CancelledError:
             raise
         except OpenAIError as error:
-            why = f"could not be cancelled: {error.message}; cancel it"
+            why = continued(f"could not be cancelled: {error.message}", "cancel it")
         if why is not None:
             message = f"two batches were created for one intent: {oldest.id} stays, and {batch.id} {why}"
             problems.append(OpenAIError(message=message, code="created_twice"))

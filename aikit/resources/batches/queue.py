@@ -21,6 +21,7 @@ from aikit.resources.batches.rows.join import was_begun
 from aikit.resources.polling import ask_until_known, growing_pauses
 from aikit.types.batches import OpenAIBatch
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
+from aikit.types.suggestions import continued
 
 if TYPE_CHECKING:
     from aikit.providers import Provider
@@ -115,7 +116,7 @@ def _until_begun(provider: Provider, batch: OpenAIBatch, until_s: float) -> Flow
             yield Pause(min(pause_s, left_s))
             batch = yield from ask_until_known(provider, partial(provider.retrieve_batch, batch.id))
     except CancelledError as error:
-        message = f"{error.message}; batch {batch.id} was created"
+        message = continued(error.message, f"batch {batch.id} was created")
         raise Rejected([attrs.evolve(error, message=message)], batch) from None
     except OpenAIError:
         pass  # it is there, and that is what counts

@@ -30,6 +30,7 @@ from aikit.providers.local.batches.answerer import (
 from aikit.types.error_words import read_error
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError
 from aikit.types.rate_limit import seconds_until_reset
+from aikit.types.suggestions import continued
 from aikit.types.wire import whole_number
 
 MOST_BYTES: Final = 64 * 1024 * 1024
@@ -259,7 +260,8 @@ def _refused(response: Response) -> Answer:
     """
     error = error_from(response)
     if 300 <= response.status <= 399:
-        error = attrs.evolve(error, message=f"{error.message}; redirects are not followed, correct the base URL")
+        message = continued(error.message, "redirects are not followed, correct the base URL")
+        error = attrs.evolve(error, message=message)
     body, has_shape = error.body, _has_openais_shape(error.body)
     if not has_shape:
         body = {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}

@@ -36,6 +36,7 @@ from aikit.storage.errors import StoreError
 from aikit.types.batch_rows import OpenAIBatchRow
 from aikit.types.batch_runs import OpenAIBatchRun
 from aikit.types.errors import OpenAIError, Rejected
+from aikit.types.suggestions import continued
 
 if TYPE_CHECKING:
     from aikit.providers import Provider
@@ -365,7 +366,8 @@ def _with_places(error: OpenAIError, state: RunState) -> OpenAIError:
     Say where the results are that were written before.
     """
     places = ", ".join(state.intact_results)
-    return attrs.evolve(error, message=f"{error.message}; this run wrote its results to {places}") if places else error
+    message = continued(error.message, places and f"this run wrote its results to {places}")
+    return attrs.evolve(error, message=message)
 
 
 def _listed(ids: tuple[str, ...]) -> str:
