@@ -4,6 +4,7 @@ The client: the three APIs of one provider, and what they share.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -151,6 +152,7 @@ class OpenAIClient:
 
     if not TYPE_CHECKING:  # which knows the arguments, and would take any then
 
+        @functools.wraps(__init__)  # so that Python's own help, and prompts that complete, know the arguments
         def __new__(cls, *_: object, **given: object) -> Self:  # noqa: D102  says what is misspelt
             for name in given if cls.__init__ is OpenAIClient.__init__ else ():
                 if name not in _arguments():

@@ -5,6 +5,7 @@ The client: arguments, environment, callbacks, closing.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import logging
 import pickle
@@ -637,6 +638,13 @@ def test_defaults_are_told_as_a_copy(tmp_path: Path) -> None:
         client.defaults.timeout = -1
         assert client.defaults.timeout == 5
         assert client.files.list().success
+
+
+def test_the_arguments_are_known_to_help() -> None:
+    """
+    Python's help, and prompts that complete, show the arguments of a client.
+    """
+    assert list(inspect.signature(OpenAIClient).parameters)[:3] == ["api_key", "provider", "base_url"]
 
 
 @pytest.mark.parametrize(
