@@ -42,7 +42,7 @@ from aikit.types.errors import OpenAIError
 
 _LOOK_S: Final = 0.02
 _GRACE_S: Final = 0.5
-_BEFORE_SENDING: Final = frozenset(("", "reading", "checking", "estimating"))
+_BEFORE_SENDING: Final = frozenset(("", "making", "reading", "checking", "estimating"))
 
 
 @click.group(cls=Group)
@@ -64,7 +64,7 @@ def batch() -> None:
 @click.option("--prompt", metavar="TEXT", help='For a CSV file: what to ask about each row, "Summarise: {review}".')
 @click.option("--system", metavar="TEXT", help="With --prompt: the system message before it.")
 @click.option("--model", metavar="NAME", help="With --prompt: the model to ask.")
-@click.option("--body", type=Pairs(), metavar="K=V", multiple=True, help="With --prompt: as temperature=0.")
+@click.option("--body", type=Pairs(), metavar="K=V", multiple=True, help="With --prompt: a parameter of each request.")
 @click.option("--encoding", metavar="NAME", help="With --prompt: of the CSV file, if it is not found.")
 @click.option("--delimiter", metavar="CHAR", help="With --prompt: what is between cells, likewise.")
 @click.option("--max-cost", type=Dollars(), metavar="USD", help="Do not start a run that may cost more.")

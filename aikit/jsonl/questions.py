@@ -92,11 +92,16 @@ class Question:
         """All columns that it names."""
         return tuple(dict.fromkeys(self.prompt.columns + (self.system.columns if self.system else ())))
 
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The columns of which a row must have something: those of the prompt, or where it has none, of system."""
+        return self.prompt.columns or self.columns
+
     def is_about(self, cells: Mapping[str, str]) -> bool:
         """
         Return whether any of the *cells* that the prompt names has something in it.
         """
-        return any(cells[name] and not cells[name].isspace() for name in self.prompt.columns or self.columns)
+        return any(cells[name] and not cells[name].isspace() for name in self.asked)
 
     def line(self, cells: Mapping[str, str], custom_id: str) -> dict[str, Any]:
         """
@@ -128,7 +133,7 @@ class Question:
             has_questions |= is_asked
             yield row, self.line(row.cells, f"row-{row.number}") if is_asked else None
         if not has_questions and not problems.count:
-            reason = f"no row has anything under {', '.join(self.prompt.columns or self.columns)}"
+            reason = f"no row has anything under {' or '.join(self.asked)}"
             message = f"there is nothing to ask: {reason if has_rows else 'there are no rows'}"
             problems.add(OpenAIError(message=message, code="empty_file", param="file"))
 

@@ -254,7 +254,7 @@ def _encoding_of(path: Path, given: str | None) -> tuple[str, bool]:
             if other := foreign_format(head):
                 raise Rejected([_error(path, "invalid_csv", f'is {other.partition(";")[0]}; save it as "CSV UTF-8"')])
             mark = next((name for mark, name in _BOMS if head.startswith(mark)), None)
-            tried = [mark] if mark else [given] if given else ["utf-8", _GUESS]
+            tried = [mark] if mark else [codecs.lookup(given).name] if given else ["utf-8", _GUESS]
             for encoding in tried:
                 if _is_in(file, encoding, path):
                     return encoding, encoding != "utf-8"

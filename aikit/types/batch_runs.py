@@ -22,8 +22,8 @@ class OpenAIBatchRunProgress(Jsonable):
     How far a run has come.
 
     Attributes:
-        phase: ``"reading"``, ``"checking"``, ``"estimating"``, ``"uploading"``, ``"creating"``, ``"waiting"``,
-            ``"downloading"``, ``"joining"`` or ``"writing"``; empty before the first of them.
+        phase: ``"making"`` (the lines of a table), ``"reading"``, ``"checking"``, ``"estimating"``, ``"uploading"``,
+            ``"creating"``, ``"waiting"``, ``"downloading"``, ``"joining"`` or ``"writing"``; empty before the first.
 
         bytes: Done so far of what the phase moves.
 

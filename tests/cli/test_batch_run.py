@@ -742,7 +742,7 @@ def test_a_table_is_answered_row_by_row(aikit: Here, reviews: Path) -> None:
         "batch", "run", reviews, *_ASKED, "--system", "Be short.", "--body", "temperature=0", "--body", "user=me"
     )
     assert (ran.code, ran.fields) == (0, [[str(results), *"220000"]])
-    assert "1 row has nothing to be asked: see skipped" in ran.err
+    assert "1 row is skipped, with nothing under review" in ran.err
     written = results.read_bytes()
     assert [line.rsplit(b",", 3)[0] for line in written.splitlines()] == [
         b"id,review,text,status,error,note",
@@ -795,9 +795,9 @@ def test_the_command_that_resumes_a_table_has_its_options(aikit: Here, reviews: 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ((), "reviews.csv is a table: give prompt"),
-        (("--model", "m"), "model must come with prompt"),
-        (("--prompt", "Say {review}"), "model must come with prompt"),
+        ((), "reviews.csv is a table: give --prompt"),
+        (("--model", "m"), "--model must come with --prompt"),
+        (("--prompt", "Say {review}"), "--model must come with --prompt"),
         (("--prompt", "hello", "--model", "m"), "prompt names no column"),
         (("--prompt", "{revew}", "--model", "m"), 'did you mean "review"?'),
     ],

@@ -86,6 +86,7 @@ def test_a_given_encoding_is_taken(tmp_path: Path, encoding: str) -> None:
     text = "テスト" if encoding == "shift-jis" else "Łódź"
     table = _table(tmp_path, f"id,{text}\n1,{text}\n".encode(encoding), encoding=encoding)
     assert (table.columns, _cells(table), table.notes) == (("id", text), [["1", text]], ())
+    assert not _table(tmp_path, "a\n", encoding="UTF8").is_marked
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

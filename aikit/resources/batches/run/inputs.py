@@ -103,7 +103,7 @@ class Lines:
         """
         Write the lines to a file, and return its path.
         """
-        return write(make_folder() / "lines.jsonl", stoppable(self.lines, context)).path
+        return write(make_folder() / "lines.jsonl", _no_records(stoppable(self.lines, context))).path
 
     def write_rows(self, rows: Iterable[OpenAIBatchRow], target: Path, prices: Prices) -> int:  # noqa: ARG002  as told
         """
@@ -140,6 +140,20 @@ def input_of(value: Any, options: OpenAIBatchRunParameters) -> RunInput:
             f'{path.name} is a table: give prompt, what to ask about each row, such as "Summarise: {{column}}"'
         )
     return LinesFile(path)
+
+
+def _no_records(lines: Iterable[T]) -> Iterator[T]:
+    """
+    Yield *lines*.
+
+    Raises:
+        Rejected: The first has nothing of a line, so that they are records, which need a prompt.
+    """
+    for number, line in enumerate(lines, 1):
+        if number == 1 and isinstance(line, Mapping) and not line.keys() & {"url", "body"}:
+            message = "the first line has neither url nor body; if it is a record, give prompt, the question about each"
+            raise Rejected([OpenAIError(message=message, code="missing_required_parameter", param="url", line=1)])
+        yield line
 
 
 def _taken(values: Iterable[T]) -> Iterator[T]:

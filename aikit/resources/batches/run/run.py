@@ -210,6 +210,7 @@ class _Run:
         """
         for other in self.folder.others(order)[-1:] if order.input else ():
             what = "the input was changed" if other.order.sha256 != order.sha256 else "other options were given"
+            what = what if self.options.prompt is None else "the table or the question was changed"
             self.tracker.note(f"{what} since the run of {_time(other.created_at)}: this is a new run")
             if not other.is_ended and other.batch_ids:
                 self.tracker.note(f"batches of that run that may still be running: {_listed(other.batch_ids)}")

@@ -23,6 +23,7 @@ from aikit.jsonl.records import RecordTable
 from aikit.jsonl.tables import CsvTable
 from aikit.resources.batches.rows.folder import telling_faults
 from aikit.resources.batches.rows.write import escaped, write_whole
+from aikit.storage import is_file
 from aikit.types.batch_rows import OpenAIBatchRow
 from aikit.types.errors import Rejected
 from aikit.validation.problems import Problems
@@ -94,9 +95,11 @@ class TableInput:
         return CsvTable.of(path, self.question.columns, encoding=self.encoding, delimiter=self.delimiter)
 
     def _write_lines(self, lines: BinaryIO, kept: IO[str], context: CallContext) -> None:
-        problems, skipped = Problems(), 0
+        problems, skipped, done = Problems(), 0, 0
+        total = None if self.path is None or not is_file(self.path) else self.path.stat().st_size
         for row, line in self.question.lines(self._table, problems):
-            context.raise_if_cancelled()
+            done += len(row.kept) + 1  # at most so many bytes
+            context.report("making", done, total)
             kept.write(json.dumps((row.kept, line is not None)) + "\n")
             try:
                 lines.write(b"" if line is None else encode_line(line))
@@ -106,7 +109,8 @@ class TableInput:
         if problems.count:
             raise Rejected(problems.shown())
         if skipped:
-            context.note(f"{skipped:,} {'row has' if skipped == 1 else 'rows have'} nothing to be asked: see {SKIPPED}")
+            rows = "1 row is" if skipped == 1 else f"{skipped:,} rows are"
+            context.note(f"{rows} skipped, with nothing under {' or '.join(self.question.asked)}")
 
     def _answered(self, rows: Iterator[OpenAIBatchRow], prices: Prices) -> Iterator[tuple[str, Sequence[Any]]]:
         """

@@ -231,7 +231,7 @@ def test_what_is_to_be_known_of_the_table_is_noted(tmp_path: Path) -> None:
     _made(_table(_file(tmp_path, "review,é\na,1\n,2\n".encode("cp1252"))), tmp_path, context)
     assert [note.partition(",")[0].partition(":")[0] for note in context.notes] == [
         "in.csv is not UTF-8 and was read as Windows-1252; if its letters are wrong",
-        "1 row has nothing to be asked",
+        "1 row is skipped",
     ]
 
 

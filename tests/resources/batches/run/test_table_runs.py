@@ -17,6 +17,7 @@ import pytest
 from aikit.client import OpenAIClient
 from aikit.providers.local.provider import LocalProvider
 from aikit.testing import embedded_provider
+from aikit.types.batch_runs import OpenAIBatchRunProgress
 from aikit.validation.limits import limits_for
 
 _ASKED: Final[dict[str, Any]] = {"prompt": "Say {review}", "model": "m", "poll_interval": 0.02}
@@ -55,7 +56,7 @@ def test_a_table_is_answered_row_by_row(client: OpenAIClient, tmp_path: Path, re
     result = client.batches.run(str(reviews), str(tmp_path / "answers.csv"), **_ASKED)
     run = result.unwrap()
     assert (run.lines, dict(run.counts)) == (2, {"ok": 2})
-    assert "1 row has nothing to be asked: see skipped" in result.notes
+    assert "1 row is skipped, with nothing under review" in result.notes
     found = _rows(tmp_path / "answers.csv")
     assert [(row["id"], row["review"], row["text"], row["status"]) for row in found] == [
         ("1", "good", "Say good", "ok"),
@@ -180,6 +181,34 @@ def test_problems_of_a_table_are_told_before_anything_is_sent(
     assert "did you mean" in result.errors[0].message
     assert client.files.list().files == ()
     assert not (tmp_path / "x.csv").exists()
+
+
+def test_records_without_a_question_are_told_as_that(client: OpenAIClient) -> None:
+    """
+    And not as lines that lack everything, one by one.
+    """
+    (error,) = client.batches.run({"review": str(number)} for number in range(5)).errors
+    assert (error.code, error.line) == ("missing_required_parameter", 1)
+    assert "give prompt" in error.message
+
+
+def test_reading_a_table_tells_its_progress(client: OpenAIClient, tmp_path: Path, reviews: Path) -> None:
+    """
+    In bytes of the file.
+    """
+    seen: list[OpenAIBatchRunProgress] = []
+    client.batches.run(reviews, tmp_path / "x.csv", **_ASKED, background=True, on_progress=seen.append).wait(20)
+    assert seen[0].phase == "making"
+    assert seen[0].total_bytes == reviews.stat().st_size >= seen[0].bytes > 0
+
+
+def test_a_changed_question_is_told_to_be_a_new_run(client: OpenAIClient, tmp_path: Path, reviews: Path) -> None:
+    """
+    As a changed table is.
+    """
+    client.batches.run(reviews, tmp_path / "x.csv", **_ASKED).unwrap()
+    result = client.batches.run(reviews, tmp_path / "x.csv", **(_ASKED | {"prompt": "Tell {review}"}))
+    assert any(note.startswith("the table or the question was changed since") for note in result.notes)
 
 
 @pytest.mark.parametrize(
