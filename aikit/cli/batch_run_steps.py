@@ -246,8 +246,11 @@ class RunDisplay:
         self._bar = bar
 
     def _name(self, progress: OpenAIBatchRunProgress) -> str:
-        is_part = progress.phase == "uploading" and progress.parts > 1
-        return f"part {progress.part} of {self.name}" if is_part else self.name
+        if progress.phase == "uploading":
+            return f"part {progress.part} of {self.name}" if progress.parts > 1 else self.name
+        if progress.phase == "checking":  # which the bar says by itself
+            return self.name
+        return f"{progress.phase} {'results' if progress.phase in {'downloading', 'joining'} else self.name}"
 
     def _show_batch(self, batch: OpenAIBatch) -> None:
         counts = batch.request_counts
