@@ -16,7 +16,7 @@ from aikit.cli.safety import Styled, safe_lines, styled
 
 _COLUMNS: Final = 80
 _INDENT: Final = 2
-_LEAST: Final = 24
+_LEAST: Final = 36
 _CLEAR: Final = "\r\x1b[K"
 
 
