@@ -119,14 +119,15 @@ def _wrapped(line: str, width: int, indent: int) -> str:
     """
     if _width(line) <= width:
         return line
-    done, begin = [], line[: len(line) - len(line.lstrip(" "))]
+    done, begin = list[str](), line[: len(line) - len(line.lstrip(" "))]
     first, *words = line[len(begin) :].split(" ")
     current = begin + first
     for word in words:
         longer = f"{current} {word}"
-        if _width(longer) > width:
+        anew = (begin or " " * indent) + word
+        if _width(longer) > width and (_width(anew) <= width or _width(current) > width):  # else nothing is won
             done.append(current)
-            longer = (begin or " " * indent) + word
+            longer = anew
         current = longer
     return "\n".join([*done, current])
 

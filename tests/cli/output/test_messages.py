@@ -57,7 +57,7 @@ def test_a_word_that_is_too_long_stays_whole(terminal: Terminal, word: str) -> N
     """
     tell(f"saved at {word} as told")
     assert word in terminal.getvalue()
-    assert [line.strip() for line in terminal.getvalue().splitlines()] == ["saved at", word, "as told"]
+    assert [line.strip() for line in terminal.getvalue().splitlines()] == [f"saved at {word}", "as told"]
 
 
 def test_wide_signs_count_twice(terminal: Terminal) -> None:
