@@ -411,7 +411,7 @@ def test_one_batch_too_many_is_told_and_the_older_one_goes_on(
     monkeypatch.setattr(Service, "create", create)
     ran = aikit("batch", "run", good, *QUICK)
     assert ran.code == 1
-    assert "batch_1 stays, and batch_2 is completed, and costs what batches.cost tells" in ran.err
+    assert "batch_1 stays, and batch_2 is completed, and costs what aikit batches cost tells" in ran.err
     assert aikit("batch", "run", good, *QUICK).fields[0][1:] == ["5", "5", "0", "0", "0", "0"]
     assert len(service.batches) == 2
 
