@@ -106,7 +106,8 @@ def error_from(response: Response) -> OpenAIError:
     told = ErrorWords() if body is text else _words(body, response)
     earlier = "an earlier try was not answered, and may have been acted on" if _is_doubtful_refusal(response) else ""
     url, status = response.request.url, response.status
-    hint = hint_of_refusal(url, status, told.message if isinstance(body, dict) else "", text)
+    is_storage = "x-ms-version" in response.request.headers  # a blob may be called whatever an API's paths are
+    hint = "" if is_storage else hint_of_refusal(url, status, told.message if isinstance(body, dict) else "", text)
     return OpenAIError(
         message=continued(continued(_message(told.message, text, response), hint), earlier),
         code=told.code,

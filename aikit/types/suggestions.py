@@ -9,15 +9,21 @@ from collections.abc import Iterable
 
 def did_you_mean(given: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """
-    Return the end of a message that asks for the nearest of *known*, empty if none is near; case does not count.
+    Return the end of a message that asks for the nearest of *known*, empty if none is near; see `nearest`.
+    """
+    near = nearest(given, known, cutoff)
+    return f'; did you mean "{near}"?' if near else ""
 
-    *cutoff* is how alike it must be, from 0 to 1.
+
+def nearest(given: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """
+    Return the one of *known* that is nearest to *given*, if it is as alike as *cutoff*, from 0 to 1; case does not count.
     """
     from difflib import get_close_matches  # noqa: PLC0415  takes 4 ms, and only a mistake needs it
 
     plain = {_plain(name): name for name in known}
     near = get_close_matches(_plain(given), plain, n=1, cutoff=cutoff)
-    return f'; did you mean "{plain[near[0]]}"?' if near else ""
+    return plain[near[0]] if near else None
 
 
 def spelt_otherwise(given: str, known: Iterable[str]) -> str | None:

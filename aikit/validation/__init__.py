@@ -217,7 +217,9 @@ def _extension_problem(name: str, purpose: str, limits: Limits) -> OpenAIError |
         return None
     ending = f"ends in {extension}" if extension else "has no extension"
     message = f'the name "{name}" {ending}, but files for purpose "{purpose}" end in {", ".join(allowed)}'
-    return OpenAIError(message=f"{message}; pass a filename that fits", code="invalid_extension", param="file")
+    return OpenAIError(
+        message=f"{message}; rename it, or pass a filename that fits", code="invalid_extension", param="file"
+    )
 
 
 def _extension(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import attrs
 
 from aikit.storage.package_data import read_data
-from aikit.types.suggestions import did_you_mean
+from aikit.types.suggestions import did_you_mean, nearest
 from aikit.validation.problems import excerpt
 
 _NEAR: Final = 0.8
@@ -84,9 +84,11 @@ class UnknownParameters:
             near = did_you_mean(name, self.known, _NEAR)
             return near if near and name not in data["others"] else None
         meant: Mapping[str, str] = data["meant"].get(self._endpoint, {})
-        if name in meant:
-            return f"; did you mean {meant[name]}?" if " " in meant[name] else f'; did you mean "{meant[name]}"?'
-        return did_you_mean(name, self.known, _NEAR) or "; the provider may refuse these lines"
+        near = nearest(name, {*self.known, *meant}, _NEAR)
+        if near is None:
+            return "; the provider may refuse these lines"
+        words = meant.get(near, near)
+        return f"; did you mean {words}?" if " " in words else f'; did you mean "{words}"?'
 
     def _count(self, text: str, number: int) -> None:
         if text in self._found:

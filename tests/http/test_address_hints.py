@@ -8,6 +8,9 @@ import pytest
 
 from aikit import OpenAIClient
 from aikit.http.address_hints import address_hint, hint_of_refusal
+from aikit.http.headers import Headers
+from aikit.http.messages import Request, Response
+from aikit.http.refusals import error_from
 from aikit.jsonl import chat_line
 from tests.scripted_server import Step, answer, serving
 
@@ -58,6 +61,16 @@ def test_addresses_of_other_kinds_are_left_alone(url: str) -> None:
     Azure's older API has no version in its path, and storage has no API of this kind.
     """
     assert address_hint(url) == ""
+
+
+def test_blob_may_be_called_as_the_paths_of_an_api_are() -> None:
+    """
+    What is asked of a storage is not the API, and a blob that is missing says nothing about addresses.
+    """
+    for mark, is_hinted in (({"x-ms-version": "2023-11-03"}, False), ({}, True)):
+        request = Request(method="GET", url="https://h/in/files/a.jsonl", headers=Headers(mark))
+        error = error_from(Response(status=404, body=b"<Error/>", headers=Headers(), request=request))
+        assert (_ASKED in error.message) is is_hinted
 
 
 @pytest.mark.parametrize(

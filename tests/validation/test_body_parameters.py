@@ -107,6 +107,8 @@ def test_parameter_of_the_future_is_let_through() -> None:
         (response_line("Hi", model="m", max_tokens=5), 'did you mean "max_output_tokens"?'),
         (response_line("Hi", model="m", system="Be kind."), 'did you mean "instructions"?'),
         (response_line("Hi", model="m", response_format={}), 'did you mean "text.format"?'),
+        (chat_line("Hi", model="m", sytem="Be kind."), "did you mean a message of the role system?"),
+        (response_line("Hi", model="m", max_token=5), 'did you mean "max_output_tokens"?'),
         (chat_line("Hi", model="m", instructions="Be kind."), "did you mean a message of the role system?"),
         (chat_line("Hi", model="m", max_output_tokens=5), 'did you mean "max_completion_tokens"?'),
         (embedding_line("Hi", model="m", dimension=5), 'did you mean "dimensions"?'),
