@@ -17,7 +17,7 @@ def did_you_mean(given: str, known: Iterable[str], cutoff: float = 0.6) -> str:
 
 def nearest(given: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """
-    Return the one of *known* that is nearest to *given*, if it is as alike as *cutoff*, from 0 to 1; case does not count.
+    Return the one of *known* that is nearest to *given*, if they are as alike as *cutoff*, from 0 to 1, in any case.
     """
     from difflib import get_close_matches  # noqa: PLC0415  takes 4 ms, and only a mistake needs it
 

@@ -56,8 +56,8 @@ class UnknownParameters:
         Look at the names in the *body* of the line of that *number*.
         """
         for name in body if self.known else ():
-            if name not in self.known and (meant := self._meant(name)) is not None:
-                self._count(f"unknown parameter '{excerpt(name)}' of {self._endpoint}{meant}", number)
+            if name not in self.known and (text := _note_on(excerpt(name), self._endpoint, self._has_others)):
+                self._count(text, number)
 
     def look_beside(self, line: Iterable[str], number: int) -> None:
         """
@@ -75,23 +75,26 @@ class UnknownParameters:
             for text, (first, count) in self._found.items()
         )
 
-    def _meant(self, name: str) -> str | None:
-        """
-        Return the end of the note on *name*; ``None`` if another server may know it.
-        """
-        data = _data()
-        if self._has_others:
-            near = did_you_mean(name, self.known, _NEAR)
-            return near if near and name not in data["others"] else None
-        meant: Mapping[str, str] = data["meant"].get(self._endpoint, {})
-        near = nearest(name, {*self.known, *meant}, _NEAR)
-        if near is None:
-            return "; the provider may refuse these lines"
-        words = meant.get(near, near)
-        return f"; did you mean {words}?" if " " in words else f'; did you mean "{words}"?'
-
     def _count(self, text: str, number: int) -> None:
         if text in self._found:
             self._found[text][1] += 1
         elif len(self._found) < _MOST_NAMES:
             self._found[text] = [number, 1]
+
+
+@functools.lru_cache(maxsize=256)  # a misspelt name is in each line of a file, and looking for the nearest takes long
+def _note_on(name: str, endpoint: str, has_others: bool) -> str | None:  # noqa: FBT001  part of the key
+    """
+    Return the note on an unknown parameter; ``None`` if another server may know it.
+    """
+    data, known = _data(), known_parameters(endpoint)
+    text = f"unknown parameter '{name}' of {endpoint}"
+    if has_others:
+        end = did_you_mean(name, known, _NEAR)
+        return text + end if end and name not in data["others"] else None
+    meant: Mapping[str, str] = data["meant"].get(endpoint, {})
+    near = nearest(name, {*known, *meant}, _NEAR)
+    if near is None:
+        return f"{text}; the provider may refuse these lines"
+    words = meant.get(near, near)
+    return f"{text}; did you mean {words}?" if " " in words else f'{text}; did you mean "{words}"?'
