@@ -58,6 +58,9 @@ class Gather:
 
         at_a_time: How many may be under way.
 
+        most_threads: How many threads may run those of a call that is waited for, where most of them only wait;
+            ``None`` for *at_a_time*.
+
         total_bytes: Bytes that all of them move, for one progress of the whole; ``None`` where that is unknown.
 
         done_bytes: What was moved before.
@@ -68,6 +71,7 @@ class Gather:
 
     flows: Iterable[Generator[Any, Any, Any]]
     at_a_time: int = 4
+    most_threads: int | None = None
     total_bytes: int | None = None
     done_bytes: int = 0
     on_progress: Callable[[int, Any], None] | None = None

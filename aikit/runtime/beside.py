@@ -23,7 +23,7 @@ def gather_beside(task: Task, step: Gather) -> None:
     # This thread only waits. If it ran flows too, Ctrl-C and what signal handlers raise would end up in one of them.
     # The others are daemons: one that is stuck where nothing reaches it, in the caller's own iterable or on a disk that
     # hangs, holds up neither the caller nor the interpreter's end.
-    beside, is_over = Scheduler(max(step.at_a_time, 1), is_awaited=False), threading.Event()
+    beside, is_over = Scheduler(max(step.most_threads or step.at_a_time, 1), is_awaited=False), threading.Event()
     group = TaskGroup(task, beside, is_over.set)
     task.adopt(group)
     try:

@@ -46,6 +46,7 @@ NOT_OK: Final = ("failed", "expired", "cancelled", "missing")
 """Statuses of lines that are sent again on request."""
 
 _FILE_WAIT: Final[dict[str, Any]] = {"max_wait": 1800.0}
+_WATCHERS: Final = 8
 _LONGEST_LOOK_S: Final = 20.0
 _SHORTEST_LOOK_S: Final = 5.0
 _ROOM: Final = "some batches did not fit the provider's queue; others have ended, so they are tried again"
@@ -133,7 +134,7 @@ class Steps:
         if len(flows) == 1:  # needs no thread beside that of a call that is waited for
             found = [(yield from begun_now(flows[0]))]
         else:
-            found = yield Gather(flows, at_a_time=len(flows), on_progress=lambda *_: None)
+            found = yield Gather(flows, len(flows), _WATCHERS, on_progress=lambda *_: None)
         failures: list[OpenAIError] = []
         for part, (batch, errors) in zip(parts, found, strict=True):
             if batch is None or not batch.is_ended:

@@ -273,7 +273,7 @@ def test_a_hundred_runs_wait_on_one_worker(tmp_path: Path) -> None:
     None of them holds a thread while its batch is under way.
     """
     with serving_batches() as service:
-        service.looks = 30
+        service.looks = 4
         with OpenAIClient("k", base_url=service.url, home=tmp_path, max_workers=2) as client:
             runs = [
                 client.batches.run([lines({"custom_id": f"c{n}"})], background=True, poll_interval=0.1)
@@ -369,3 +369,23 @@ def test_a_line_that_cannot_be_made_is_a_problem_of_that_line(client: OpenAIClie
     """
     result = client.batches.run((jsonl.chat_line(text, model="m") for text in ("a", "\ud800")), tmp_path / "x")
     assert [error.line for error in result.errors] == [2]
+
+
+def test_forty_batches_of_one_run_are_waited_for_by_a_few_threads(tmp_path: Path) -> None:
+    """
+    Also by a call that its program waits for.
+    """
+    threads: list[int] = []
+    with serving_batches() as service, OpenAIClient("k", base_url=service.url, home=tmp_path) as client:
+        service.looks = 3
+        made = [lines({"custom_id": f"c{n}", "body": {"model": f"m{n}"}}) for n in range(40)]
+
+        def look(progress: OpenAIBatchRunProgress) -> None:
+            names = [thread.name for thread in threading.enumerate()]
+            threads.append(sum(name.startswith("aikit") for name in names))
+            assert progress.parts in {0, 40}
+
+        run = client.batches.run(made, tmp_path / "x", on_progress=look, poll_interval=0.1).unwrap()
+        assert (dict(run.counts), len(run.batches)) == ({"ok": 40}, 40)
+    assert max(threads) <= 10
+    assert ids(tmp_path / "x") == [f"c{n}" for n in range(40)]
