@@ -20,7 +20,7 @@ from aikit.http.sources import Source
 _ESCAPES: Final = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument."
 _OPEN: Final = "application/vnd.oasis.opendocument."
-# what Python knows of only where the system tells it
+# those of contents that get a name here, which systems tell each in its own way, or not at all
 _TYPES: Final = {
     ".jsonl": "application/jsonl",
     ".md": "text/markdown",
@@ -36,6 +36,25 @@ _TYPES: Final = {
     ".m4a": "audio/mp4",
     ".mkv": "video/x-matroska",
     ".7z": "application/x-7z-compressed",
+    ".zip": "application/zip",
+    ".tar": "application/x-tar",
+    ".rtf": "application/rtf",
+    ".pdf": "application/pdf",
+    ".wav": "audio/x-wav",
+    ".mp3": "audio/mpeg",
+    ".mp4": "video/mp4",
+    ".mov": "video/quicktime",
+    ".webm": "video/webm",
+    ".avi": "video/x-msvideo",
+    ".3gp": "video/3gpp",
+    ".tif": "image/tiff",
+    ".heic": "image/heic",
+    ".avif": "image/avif",
+    ".webp": "image/webp",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".gif": "image/gif",
 }
 
 

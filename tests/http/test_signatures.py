@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aikit.http.bodies import media_type
+from aikit.http.bodies import _type_of, media_type
 from aikit.http.signatures import HEAD_BYTES, TAIL_BYTES
 from aikit.http.sources import source_of
 
@@ -83,6 +83,19 @@ def test_contents_are_named_by_their_bytes(extension: str, kind: str, content: b
         for one in (content, bytearray(content), io.BytesIO(content), mapped):
             assert source_of(one, purpose="user_data").name == f"file.{extension}"
     assert media_type(f"file.{extension}") == kind
+
+
+def test_media_types_are_the_same_on_every_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What a system says of the extensions that are chosen here does not count: Windows' registry has its own words.
+    """
+    _type_of.cache_clear()
+    monkeypatch.setattr("mimetypes.guess_type", lambda *_, **__: ("application/x-odd", None))
+    found = {extension: media_type(f"file.{extension}") for extension, _, _ in _CONTENTS}
+    _type_of.cache_clear()
+    assert {extension: kind for extension, kind, _ in _CONTENTS if extension != "gz"} == {
+        extension: kind for extension, kind in found.items() if extension != "gz"
+    }
 
 
 def test_a_stream_is_named_from_where_it_stands() -> None:
