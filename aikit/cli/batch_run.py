@@ -200,7 +200,8 @@ class Run:
         if result.progress.parts:
             self.output.say("the progress is saved; to resume:", self._again())
         is_early = result.progress.phase in _BEFORE_SENDING
-        is_checked = code is None or code not in ERROR_CODES or ERROR_CODES[code].raised_by == CHECK
+        known = ERROR_CODES.get(code or "")
+        is_checked = known is None or known.raised_by == CHECK or result.errors[0].line is not None
         return tell_refusal(self.output, Refused(result.errors, was_sent=not (is_early and is_checked)))
 
     def _say_how_to_resume(self, result: OpenAIBatchRunResult) -> None:
