@@ -125,6 +125,8 @@ def input_of(value: Any, options: OpenAIBatchRunParameters) -> RunInput:
         isinstance(value, bytes | bytearray | memoryview | Mapping) or not isinstance(value, Iterable)
     ):
         raise TypeError(f"input must be a path, or an iterable of lines or records, not {type(value).__name__}")
+    if type(value).__name__ == "DataFrame":
+        raise TypeError('input is a DataFrame; pass its rows, of pandas frame.to_dict("records")')
     if options.prompt is not None:
         if options.model is None:
             raise ValueError("model must come with prompt: the model to ask")

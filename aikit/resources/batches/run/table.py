@@ -26,6 +26,7 @@ from aikit.resources.batches.rows.write import escaped, write_whole
 from aikit.storage import is_file
 from aikit.types.batch_rows import OpenAIBatchRow
 from aikit.types.errors import Rejected
+from aikit.validation.limits import limits_for
 from aikit.validation.problems import Problems
 
 COLUMNS: Final = ("text", "status", "error", "note", "input_tokens", "output_tokens", "cost")
@@ -95,16 +96,20 @@ class TableInput:
         return CsvTable.of(path, self.question.columns, encoding=self.encoding, delimiter=self.delimiter)
 
     def _write_lines(self, lines: BinaryIO, kept: IO[str], context: CallContext) -> None:
-        problems, skipped, done = Problems(), 0, 0
+        problems, skipped, done, longest = Problems(), 0, 0, limits_for("compatible").line_max_bytes
         total = None if self.path is None or not is_file(self.path) else self.path.stat().st_size
         for row, line in self.question.lines(self._table, problems):
             done += len(row.kept) + 1  # at most so many bytes
             context.report("making", done, total)
             kept.write(json.dumps((row.kept, line is not None)) + "\n")
             try:
-                lines.write(b"" if line is None else encode_line(line))
+                written = lines.write(b"" if line is None else encode_line(line))
             except UnfitError as error:
                 problems.add_line(row.line, error.code, error.message, error.param)
+                continue
+            if written > longest:
+                message = f"row {row.number:,} makes a line of more than {longest:,} bytes, the limit; make it shorter"
+                problems.add_line(row.line, "line_too_long", message)
             skipped += line is None
         if problems.count:
             raise Rejected(problems.shown())

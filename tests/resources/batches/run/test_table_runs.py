@@ -192,6 +192,29 @@ def test_records_without_a_question_are_told_as_that(client: OpenAIClient) -> No
     assert "give prompt" in error.message
 
 
+def test_a_frame_is_told_how_its_rows_are_had(client: OpenAIClient) -> None:
+    """
+    It is iterated over by the names of its columns, which nobody means.
+    """
+
+    class DataFrame(list[str]):
+        pass
+
+    with pytest.raises(TypeError, match="to_dict"):
+        client.batches.run(DataFrame(["review"]), **_ASKED)
+
+
+def test_a_row_that_is_too_long_is_told_by_its_number(client: OpenAIClient, tmp_path: Path, reviews: Path) -> None:
+    """
+    That of its line among those that are sent means nothing to its owner.
+    """
+    reviews.write_text(f"id,review\n1,\n2,{'x' * 24_000_000}\n")
+    result = client.batches.run(reviews, tmp_path / "x.csv", **(_ASKED | {"prompt": "{review}{review}{review}"}))
+    (error,) = result.errors
+    assert (error.code, error.line) == ("line_too_long", 3)
+    assert error.message.startswith("row 3 makes a line of more than 67,108,864 bytes")
+
+
 def test_reading_a_table_tells_its_progress(client: OpenAIClient, tmp_path: Path, reviews: Path) -> None:
     """
     In bytes of the file.
