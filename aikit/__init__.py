@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from aikit.resources.batches.parameters import OpenAIBatchPricesParameters as OpenAIBatchPricesParameters
     from aikit.resources.batches.parameters import OpenAIBatchResubmitParameters as OpenAIBatchResubmitParameters
     from aikit.resources.batches.parameters import OpenAIBatchRowsParameters as OpenAIBatchRowsParameters
-    from aikit.resources.batches.parameters import OpenAIBatchRunParameters as OpenAIBatchRunParameters
     from aikit.resources.batches.parameters import OpenAIBatchWaitParameters as OpenAIBatchWaitParameters
     from aikit.resources.batches.results import OpenAIBatchCostResult as OpenAIBatchCostResult
     from aikit.resources.batches.results import OpenAIBatchEstimateResult as OpenAIBatchEstimateResult
     from aikit.resources.batches.results import OpenAIBatchListResult as OpenAIBatchListResult
     from aikit.resources.batches.results import OpenAIBatchResult as OpenAIBatchResult
     from aikit.resources.batches.results import OpenAIBatchRowsResult as OpenAIBatchRowsResult
+    from aikit.resources.batches.run.parameters import OpenAIBatchRunParameters as OpenAIBatchRunParameters
     from aikit.resources.batches.run.results import OpenAIBatchRunResult as OpenAIBatchRunResult
     from aikit.resources.files.parameters import OpenAIFileDownloadParameters as OpenAIFileDownloadParameters
     from aikit.resources.files.parameters import OpenAIFileListParameters as OpenAIFileListParameters
@@ -98,7 +98,6 @@ _HOMES: Final = {
         "OpenAIBatchPricesParameters",
         "OpenAIBatchResubmitParameters",
         "OpenAIBatchRowsParameters",
-        "OpenAIBatchRunParameters",
         "OpenAIBatchWaitParameters",
     ),
     "aikit.resources.batches.results": (
@@ -108,6 +107,7 @@ _HOMES: Final = {
         "OpenAIBatchResult",
         "OpenAIBatchRowsResult",
     ),
+    "aikit.resources.batches.run.parameters": ("OpenAIBatchRunParameters",),
     "aikit.resources.batches.run.results": ("OpenAIBatchRunResult",),
     "aikit.types.batch_runs": ("OpenAIBatchRun", "OpenAIBatchRunProgress"),
     "aikit.types.batch_rows": ("OpenAIBatchProblem", "OpenAIBatchRow"),

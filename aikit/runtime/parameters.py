@@ -238,9 +238,9 @@ class OpenAIParameters:
 
         on_terminate: Called with the result in any case, after the other.
 
-        on_progress: Called with a `Progress`, by ``batches.wait`` with an `OpenAIBatchProgress`, by
-            ``files.create_many`` with an `OpenAIFileManyProgress`, by ``files.usage`` and ``files.prune`` with an
-            `OpenAIFileHousekeepingProgress`, at most ten times a second.
+        on_progress: Called with a `Progress`, by ``batches.wait`` with an `OpenAIBatchProgress`, by ``batches.run``
+            with an `OpenAIBatchRunProgress`, by ``files.create_many`` with an `OpenAIFileManyProgress`, by
+            ``files.usage`` and ``files.prune`` with an `OpenAIFileHousekeepingProgress`, at most ten times a second.
 
         background: ``True`` returns at once also without a callback; *on_progress* alone does not.
 

@@ -25,7 +25,6 @@ from aikit.resources.batches.parameters import (
     OpenAIBatchParameters,
     OpenAIBatchResubmitParameters,
     OpenAIBatchRowsParameters,
-    OpenAIBatchRunParameters,
     OpenAIBatchWaitParameters,
 )
 from aikit.resources.batches.resubmit import resubmit_lines, statuses_of
@@ -34,6 +33,7 @@ from aikit.resources.batches.results import (
     OpenAIBatchResult,
     OpenAIBatchRowsResult,
 )
+from aikit.resources.batches.run.parameters import OpenAIBatchRunParameters
 from aikit.resources.batches.wait import wait_until_ended, with_bounded_timeout
 from aikit.resources.call import retry_policy, start
 from aikit.resources.pages import all_pages, one_page

@@ -5,14 +5,13 @@ What a caller may ask of a call about batches.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
 
 from aikit.billing.price_overrides import checked_prices
-from aikit.runtime.callback_checks import require_callback, require_plain
 from aikit.runtime.extra_fields import fits_beside
 from aikit.runtime.parameters import (
     CallbacksOf,
@@ -26,7 +25,6 @@ from aikit.runtime.parameters import (
     within,
 )
 from aikit.types.batches import INTENT_KEY
-from aikit.types.costs import OpenAIBatchEstimate
 
 if TYPE_CHECKING:
     from aikit.resources.batches.results import OpenAIBatchListResult, OpenAIBatchResult, OpenAIBatchRowsResult
@@ -46,7 +44,10 @@ def _is_window(name: str, value: Any) -> None:
     is_text(name, value)
 
 
-def _is_metadata(name: str, value: Any) -> None:
+def is_metadata(name: str, value: Any) -> None:
+    """
+    Check pairs of strings to keep with a batch.
+    """
     # https://developers.openai.com/api/reference/resources/batches/methods/create (read 2026-11-21)
     if value is None:
         return
@@ -90,7 +91,7 @@ def _is_window_or_parents(name: str, value: Any) -> None:
         _is_window(name, value)
 
 
-def _dollars(value: Decimal | float | str | None) -> Any:
+def dollars(value: Decimal | float | str | None) -> Any:
     """
     Return a number of dollars exactly as it was written.
     """
@@ -101,7 +102,10 @@ def _dollars(value: Decimal | float | str | None) -> Any:
         return value
 
 
-def _is_cost(name: str, value: Any) -> None:
+def is_cost(name: str, value: Any) -> None:
+    """
+    Check a number of US dollars.
+    """
     if value is None:
         return
     if not isinstance(value, Decimal | str):
@@ -115,17 +119,10 @@ def _are_prices(name: str, value: Any) -> None:
         checked_prices(name, value)
 
 
-def _is_question(name: str, value: Any) -> None:
-    require_callback(name, value)
-    require_plain(name, value, "pass a plain function, which returns the answer")
-
-
-def _is_body(name: str, value: Any) -> None:
-    if value is not None and not isinstance(value, Mapping):
-        raise TypeError(f"{name} must be a mapping of parameters of each request, not {type(value).__name__}")
-
-
-def _is_end(name: str, value: Any) -> None:
+def is_end(name: str, value: Any) -> None:
+    """
+    Check the name of an end of an estimate.
+    """
     if value not in ("high", "low"):
         raise ValueError(f'{name} must be "high" or "low", not {value!r}')
 
@@ -179,14 +176,14 @@ class OpenAIBatchParameters(CallbacksOf["OpenAIBatchResult", "Progress"], OpenAI
     """
 
     completion_window: str = attrs.field(default="24h", validator=by(_is_window))
-    metadata: dict[str, str] = attrs.field(default=None, validator=by(_is_metadata), converter=filled)
+    metadata: dict[str, str] = attrs.field(default=None, validator=by(is_metadata), converter=filled)
     output_expires_after: dict[str, Any] = attrs.field(default=None, validator=by(is_expiry), converter=filled)
     validate: bool = attrs.field(default=True, validator=by(is_flag))
     intent: str | None = attrs.field(default=None, validator=by(_is_intent))
     intent_is_new: bool = attrs.field(default=False, validator=by(is_flag))
     max_queue_wait: float | None = attrs.field(default=None, validator=by(_is_wait))
-    max_cost: Decimal | float | str | None = attrs.field(default=None, validator=by(_is_cost), converter=_dollars)
-    max_cost_of: Literal["high", "low"] = attrs.field(default="high", validator=by(_is_end))
+    max_cost: Decimal | float | str | None = attrs.field(default=None, validator=by(is_cost), converter=dollars)
+    max_cost_of: Literal["high", "low"] = attrs.field(default="high", validator=by(is_end))
     extra_body: dict[str, Any] = attrs.field(default=None, validator=by(fits_beside(_SAID)), converter=filled)
 
 
@@ -278,61 +275,3 @@ class OpenAIBatchResubmitParameters(OpenAIBatchParameters):
 
     completion_window: str = attrs.field(default="", validator=by(_is_window_or_parents))
     input_file: str | os.PathLike[str] | None = attrs.field(default=None, validator=by(_is_path))
-
-
-@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
-class OpenAIBatchRunParameters(OpenAIParameters):
-    """
-    Options of ``batches.run``.
-
-    Attributes:
-        metadata: As of ``batches.create``, for each batch of the run.
-
-        output_expires_after: Likewise.
-
-        confirm: Called with the `OpenAIBatchEstimate` before anything is sent; unless it returns true, the run ends
-            with an error of code ``"not_confirmed"``. It runs where callbacks run; without any, in the caller's thread.
-
-        max_cost: US dollars. Nothing is sent that may cost more, or whose cost is unknown.
-
-        max_cost_of: As of ``batches.create``.
-
-        again: ``True`` starts a new run, and pays for it, even if there was one before.
-
-        resubmit: ``True`` sends the lines of a finished run again that are not ok, and joins all results.
-
-        poll_interval: As of ``batches.wait``.
-
-        max_wait: Likewise; the same call goes on with a run that took longer.
-
-        prompt: The question about each row of a table, in which ``{column}`` stands for a cell, and ``{{`` and ``}}``
-            for braces. A row that has nothing in any of these columns is not asked about.
-
-        system: With *prompt*, the message before it, likewise.
-
-        model: With *prompt*, the model asked.
-
-        body: With *prompt*, further parameters of each request, such as ``{"temperature": 0}``.
-
-        encoding: With *prompt*, that of a CSV file. Default: UTF-8, UTF-16 with its mark, or Windows-1252.
-
-        delimiter: With *prompt*, what is between the cells of a CSV file. Default: the one with most columns.
-    """
-
-    metadata: dict[str, str] = attrs.field(default=None, validator=by(_is_metadata), converter=filled)
-    output_expires_after: dict[str, Any] = attrs.field(default=None, validator=by(is_expiry), converter=filled)
-    confirm: Callable[[OpenAIBatchEstimate], object] | None = attrs.field(
-        default=None, validator=attrs.validators.optional(by(_is_question))
-    )
-    max_cost: Decimal | float | str | None = attrs.field(default=None, validator=by(_is_cost), converter=_dollars)
-    max_cost_of: Literal["high", "low"] = attrs.field(default="high", validator=by(_is_end))
-    again: bool = attrs.field(default=False, validator=by(is_flag))
-    resubmit: bool = attrs.field(default=False, validator=by(is_flag))
-    poll_interval: float = attrs.field(default=10.0, validator=by(is_duration))
-    max_wait: float = attrs.field(default=172_800.0, validator=by(is_duration))
-    prompt: str | None = attrs.field(default=None, validator=by(is_text))
-    system: str | None = attrs.field(default=None, validator=by(is_text))
-    model: str | None = attrs.field(default=None, validator=by(is_text))
-    body: dict[str, Any] = attrs.field(default=None, validator=by(_is_body), converter=filled)
-    encoding: str | None = attrs.field(default=None, validator=by(is_text))
-    delimiter: str | None = attrs.field(default=None, validator=by(is_text))

@@ -16,7 +16,7 @@ from aikit.http.context import CallContext
 from aikit.http.flow import Flow, Pause
 from aikit.http.sources import source_of
 from aikit.resources.batches.costs import estimate
-from aikit.resources.batches.parameters import OpenAIBatchRunParameters
+from aikit.resources.batches.run.parameters import OpenAIBatchRunParameters
 from aikit.resources.batches.run.progress import RunTracker
 from aikit.resources.polling import growing_pauses
 from aikit.types.costs import OpenAIBatchEstimate

@@ -19,8 +19,8 @@ from aikit.jsonl.questions import Question
 from aikit.jsonl.tables import require_dialect
 from aikit.jsonl.writer import write
 from aikit.resources.arguments import require_path
-from aikit.resources.batches.parameters import OpenAIBatchRunParameters
 from aikit.resources.batches.rows.write import write_csv, write_jsonl
+from aikit.resources.batches.run.parameters import OpenAIBatchRunParameters
 from aikit.resources.batches.run.table import TableInput
 from aikit.types.batch_rows import OpenAIBatchRow
 from aikit.types.errors import OpenAIError, Rejected

@@ -18,13 +18,14 @@ import attrs
 from aikit.http.context import CallContext
 from aikit.http.flow import Flow, Work
 from aikit.resources.arguments import require_path
-from aikit.resources.batches.parameters import OpenAIBatchRunParameters, OpenAIBatchWaitParameters
+from aikit.resources.batches.parameters import OpenAIBatchWaitParameters
 from aikit.resources.batches.rows.folder import Folder, telling_faults
 from aikit.resources.batches.run.confirm import confirm_cost
 from aikit.resources.batches.run.costs import copy_remaining, costs_of, together
 from aikit.resources.batches.run.folder import RunFolder
 from aikit.resources.batches.run.inputs import RunInput, input_of
 from aikit.resources.batches.run.joining import AskedLines, RunRows, join_all, require_writable
+from aikit.resources.batches.run.parameters import OpenAIBatchRunParameters
 from aikit.resources.batches.run.plan import fingerprint, load_or_rebuild, plan
 from aikit.resources.batches.run.progress import RunTracker
 from aikit.resources.batches.run.results import OpenAIBatchRunResult, RunEnd

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from aikit.http.context import CallContext
-from aikit.resources.batches.parameters import OpenAIBatchRunParameters
 from aikit.resources.batches.run.inputs import input_of
+from aikit.resources.batches.run.parameters import OpenAIBatchRunParameters
 from aikit.types.errors import CancelledError, Rejected
 from tests.resources.batches.run.test_plan import lines
 
