@@ -7,6 +7,7 @@ from __future__ import annotations
 import codecs
 import functools
 import re
+import stat
 from collections.abc import Collection, Iterator, Mapping
 from importlib.util import find_spec, module_from_spec
 from io import FileIO
@@ -249,6 +250,8 @@ def _encoding_of(path: Path, given: str | None) -> tuple[str, bool]:
         Rejected: It cannot be read, is in another encoding, has NUL characters, or is another kind of file.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise Rejected([_error(path, "not_a_regular_file", "is not a regular file, and is to be read twice")])
         with path.open("rb", buffering=0) as file:
             head = file.read(16)
             if other := foreign_format(head):

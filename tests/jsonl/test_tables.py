@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import os
 import tempfile
 from pathlib import Path
 from typing import Any, Final
@@ -177,8 +178,18 @@ def test_files_that_cannot_be_decoded_or_opened_are_told(tmp_path: Path) -> None
     assert _problems(tmp_path, b"a,\xff\n", encoding="utf-8")[0][0] == "invalid_encoding"
     with pytest.raises(Rejected, match="does not exist"):
         CsvTable.of(tmp_path / "none.csv")
-    with pytest.raises(Rejected, match="cannot be read"):
+    with pytest.raises(Rejected, match="is not a regular file"):
         CsvTable.of(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    """
+    It can be read once only, and may never be written to.
+    """
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(Rejected, match="is not a regular file"):
+        CsvTable.of(tmp_path / "pipe.csv")
 
 
 def test_an_unknown_encoding_is_refused(tmp_path: Path) -> None:
