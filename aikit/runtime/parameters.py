@@ -278,6 +278,13 @@ class OpenAIParameters:
         """Whether the call returns before it has terminated."""
         return self.background or any((self.on_response, self.on_error, self.on_terminate))
 
+    @classmethod
+    def _hint_for(cls, name: str) -> str:  # noqa: ARG003  for those that know more
+        """
+        Return the end of a message about an unknown option, where another than the nearest is meant; else empty.
+        """
+        return ""
+
     if not TYPE_CHECKING:  # which would take any name then
 
         def __new__(cls, *_: object, **options: object) -> Self:  # noqa: D102  what attrs makes says the rest
@@ -369,5 +376,5 @@ def _problem(cls: type[OpenAIParameters], name: Any, value: Any) -> Exception | 
 
 def _unknown(cls: type[OpenAIParameters], name: object) -> str:
     known = _names(cls)
-    hint = did_you_mean(_ELSEWHERE.get(name, str(name)), known)
+    hint = cls._hint_for(str(name)) or did_you_mean(_ELSEWHERE.get(name, str(name)), known)
     return f"{cls.__name__} has no option {name!r}; there are {', '.join(known)}{hint}"

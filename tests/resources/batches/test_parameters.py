@@ -15,6 +15,7 @@ from aikit.resources.batches.parameters import (
     OpenAIBatchRowsParameters,
     OpenAIBatchWaitParameters,
 )
+from aikit.resources.batches.run.parameters import OpenAIBatchRunParameters
 from aikit.runtime.parameters import OpenAIParameters
 
 _EXPIRY = {"anchor": "created_at", "seconds": 3600}
@@ -138,3 +139,23 @@ def test_defaults_are_those_of_a_day() -> None:
     """
     assert OpenAIBatchParameters().completion_window == "24h"
     assert OpenAIBatchWaitParameters().max_wait == 48 * 3600
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("temperature", "; a parameter of the requests goes into body: body={'temperature': …}"),
+        ("temprature", "; a parameter of the requests goes into body: body={'temperature': …}"),
+        ("max_tokens", "; a parameter of the requests goes into body: body={'max_tokens': …}"),
+        ("modle", '; did you mean "model"?'),
+        ("max_costs", '; did you mean "max_cost"?'),
+        ("onTerminate", '; did you mean "on_terminate"?'),
+    ],
+)
+def test_parameter_of_a_request_is_no_option_of_a_run(name: str, says: str) -> None:
+    """
+    What the lines are to have is told where it goes; a misspelt option is told as ever.
+    """
+    with pytest.raises(TypeError, match=f"has no option '{name}'") as raised:
+        OpenAIBatchRunParameters.of(None, {name: 1})
+    assert str(raised.value).endswith(says)

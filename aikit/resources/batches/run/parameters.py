@@ -23,6 +23,8 @@ from aikit.runtime.parameters import (
     is_text,
 )
 from aikit.types.costs import OpenAIBatchEstimate
+from aikit.types.suggestions import nearest
+from aikit.validation.body_parameters import known_parameters
 
 if TYPE_CHECKING:
     from aikit.resources.batches.run.results import OpenAIBatchRunResult
@@ -95,3 +97,9 @@ class OpenAIBatchRunParameters(CallbacksOf["OpenAIBatchRunResult", "OpenAIBatchR
     body: dict[str, Any] = attrs.field(default=None, validator=by(_is_body), converter=filled)
     encoding: str | None = attrs.field(default=None, validator=by(is_text))
     delimiter: str | None = attrs.field(default=None, validator=by(is_text))
+
+    @classmethod
+    def _hint_for(cls, name: str) -> str:
+        known = known_parameters("/v1/chat/completions") - {field.name for field in attrs.fields(cls)}
+        meant = name if name in known else nearest(name, known, 0.85)
+        return "" if meant is None else f"; a parameter of the requests goes into body: body={{{meant!r}: …}}"
