@@ -422,7 +422,7 @@ def test_a_name_of_what_is_not_open_is_wrong_usage(good: Path) -> None:
         ("{aikit} files create <(printf x) --purpose user_data", b"use -"),
         ("printf x | {aikit} files check /dev/fd/0", b"use -"),
         ("{aikit} batches create <(printf '{{}}') --endpoint /v1/chat/completions", b"use -"),
-        ("{aikit} batch run <(printf '{{}}')", b"write it to a file first"),
+        ("{aikit} batch run <(printf '{{}}')", b"use - and redirect it to standard input"),
     ],
 )
 def test_open_pipes_are_told_for_what_they_are(command: str, instead: bytes) -> None:
