@@ -13,6 +13,7 @@ import pytest
 
 from aikit.resources.batches import BatchesAPI
 from aikit.resources.batches import options as batch_options
+from aikit.resources.batches.run import parameters as run_parameters
 from aikit.resources.files import FilesAPI
 from aikit.resources.files import options as file_options
 from aikit.resources.uploads import UploadsAPI
@@ -34,7 +35,7 @@ def _names(api: type) -> dict[str, Any]:
     """
     Return the names that stand in the hints of an API.
     """
-    modules = (call_options, *_OPTIONS.values(), *(inspect.getmodule(cls) for cls in api.__mro__))
+    modules = (call_options, run_parameters, *_OPTIONS.values(), *(inspect.getmodule(cls) for cls in api.__mro__))
     return {name: value for module in modules for name, value in vars(module).items()}
 
 

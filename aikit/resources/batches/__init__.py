@@ -33,7 +33,6 @@ from aikit.resources.batches.results import (
     OpenAIBatchResult,
     OpenAIBatchRowsResult,
 )
-from aikit.resources.batches.run.parameters import OpenAIBatchRunParameters
 from aikit.resources.batches.wait import wait_until_ended, with_bounded_timeout
 from aikit.resources.call import retry_policy, start
 from aikit.resources.pages import all_pages, one_page
@@ -58,6 +57,7 @@ if TYPE_CHECKING:
         BatchWaitOptions,
     )
     from aikit.resources.batches.run.inputs import RunSource
+    from aikit.resources.batches.run.parameters import OpenAIBatchRunParameters
     from aikit.resources.batches.run.results import OpenAIBatchRunResult
 
 
@@ -324,7 +324,7 @@ class BatchesAPI(CostsAPI):
         # https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
         from aikit.resources.batches.run.run import start_run  # noqa: PLC0415  a client that runs no file needs none
 
-        return start_run(self._session, input, output, OpenAIBatchRunParameters.of(parameters, options))
+        return start_run(self._session, input, output, parameters, options)
 
     def resubmit(
         self,

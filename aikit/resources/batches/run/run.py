@@ -7,7 +7,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -47,7 +47,9 @@ _GONE: Final = "file_gone"
 _MOST_NAMED: Final = 10
 
 
-def start_run(session: Session, given: Any, output: Any, options: OpenAIBatchRunParameters) -> OpenAIBatchRunResult:
+def start_run(
+    session: Session, given: Any, output: Any, parameters: Any, keywords: Mapping[str, Any]
+) -> OpenAIBatchRunResult:
     """
     Start the run of what is *given*, whose rows go to *output*.
 
@@ -55,6 +57,7 @@ def start_run(session: Session, given: Any, output: Any, options: OpenAIBatchRun
         TypeError: *given* is neither a path nor an iterable of lines, or *output* is no path.
         ValueError: *given* or *output* is an empty path, both are the same file, or there is no home to keep runs in.
     """
+    options = OpenAIBatchRunParameters.of(parameters, keywords)
     asked = input_of(given, options)
     target = None if output is None else Path(require_path("output", output)).absolute()
     if target is not None and asked.path is not None and _is_same(target, asked.path):
