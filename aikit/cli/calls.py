@@ -10,7 +10,6 @@ from typing import Any
 from aikit.cli.output import INVALID_ID, Answer, Exit, Output, exit_of
 from aikit.cli.safety import safe
 from aikit.resources.batches.results import OpenAIBatchResult
-from aikit.resources.call import wait_interruptibly
 from aikit.resources.files.results import OpenAIFileResult
 from aikit.runtime.result import OpenAIListResult, OpenAIResult
 from aikit.types.errors import OpenAIError
@@ -63,7 +62,7 @@ def call_each(ids: Sequence[str], start: Start, param: str) -> Iterator[Answer]:
         if isinstance(result, Answer):
             yield result
             continue
-        wait_interruptibly(result)
+        result.wait()
         yield _answer(one, result)
 
 

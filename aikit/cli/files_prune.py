@@ -18,7 +18,6 @@ from aikit.cli.output.formats import counted, human_size, human_time, iso_time
 from aikit.cli.output.messages import begin_line
 from aikit.cli.output.progress import housekeeping_bar
 from aikit.cli.safety import safe
-from aikit.resources.call import wait_interruptibly
 from aikit.resources.files.parameters import MAX_RATE
 from aikit.resources.files.results import OpenAIFilePruneResult
 from aikit.types.bulk_files import OpenAIFilePruneItem, OpenAIFileTotals, OpenAIFileUsage
@@ -45,7 +44,7 @@ def usage(purpose: str | None, expiring: int) -> int:
             "background": True,
         }
         result = client.files.usage(**asked)
-        wait_interruptibly(result)
+        result.wait()
     if result.stored is None:
         return tell_errors(output, result)
     if settings.json:
@@ -126,7 +125,7 @@ def prune(*, yes: bool, **asked: Any) -> int:
 
 def _wait_or_stop(result: OpenAIFilePruneResult) -> None:
     try:
-        wait_interruptibly(result)
+        result.wait()
     except KeyboardInterrupt:
         result.cancel()
         result.wait(1)

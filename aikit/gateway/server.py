@@ -217,13 +217,12 @@ def _within_descriptors(bounds: ConnectionBounds) -> ConnectionBounds:
     """
     Return *bounds* with no more connections than the process may have; it takes as many as it is allowed to take.
     """
-    if sys.platform == "win32":
-        return bounds
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        soft = hard
-    if soft == resource.RLIM_INFINITY:
-        return bounds
-    most = max(soft - _SPARE_DESCRIPTORS, soft // 2)
-    return attrs.evolve(bounds, connections_max=min(bounds.connections_max, most))
+    if sys.platform != "win32":
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+        if soft != resource.RLIM_INFINITY:
+            most = max(soft - _SPARE_DESCRIPTORS, soft // 2)
+            return attrs.evolve(bounds, connections_max=min(bounds.connections_max, most))
+    return bounds

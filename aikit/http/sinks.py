@@ -20,6 +20,7 @@ import attrs
 
 from aikit.http.descriptors import names_open_file
 from aikit.http.messages import Sink
+from aikit.storage import replace
 from aikit.types.errors import ExchangeError, OpenAIError
 from aikit.types.interruptions import let_through, suppress
 
@@ -312,7 +313,7 @@ class FileSink(ResumingSink):
                 os.close(os.open(self._target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
             if self._mode is not None:
                 self._part.chmod(self._mode)
-            self._part.replace(self._target)
+            replace(self._part, self._target)
 
     @contextmanager
     def _disk(self) -> Iterator[FileIO]:

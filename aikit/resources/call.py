@@ -199,11 +199,3 @@ class _Call:
     def _newest(self, on_progress: Callback) -> Callable[[Any], None]:
         tell = partial(run_callbacks, [on_progress], queue=self.queue)
         return self.session.newest_only(tell, self.queue or self.session.dispatcher)
-
-
-def wait_interruptibly(result: OpenAIResult[Any]) -> None:
-    """
-    Wait for *result*, with time-outs, since on Windows Ctrl-C does not interrupt a wait without one.
-    """
-    while not result.wait(1):
-        pass

@@ -12,6 +12,7 @@ from aikit.runtime.scheduler import Scheduler
 from aikit.runtime.task import Task
 from aikit.runtime.task_group import TaskGroup
 from aikit.types.errors import CancelledError
+from aikit.types.interruptions import LONGEST_WAIT_S
 
 _GRACE_S: Final = 0.5  # after Ctrl-C, for flows side by side to notice
 
@@ -28,7 +29,8 @@ def gather_beside(task: Task, step: Gather) -> None:
     task.adopt(group)
     try:
         group.start(step)
-        is_over.wait()
+        while not is_over.wait(LONGEST_WAIT_S):
+            pass
     except BaseException:
         task.stop(CancelledError(keeps=True))
         is_over.wait(_GRACE_S)

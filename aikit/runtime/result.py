@@ -16,6 +16,7 @@ import attrs
 from aikit.http.messages import Request, Response
 from aikit.runtime.call_state import CallState, Outcome, wake
 from aikit.types.errors import OpenAIError
+from aikit.types.interruptions import LONGEST_WAIT_S
 from aikit.types.json_form import as_json
 from aikit.types.page import Page
 from aikit.types.rate_limit import RateLimit, rate_limit_of
@@ -179,7 +180,10 @@ class OpenAIResult(Generic[T]):
                 return self.terminated
         if handle is not None and self.terminated and handle.run_if_idle(until):
             return True
-        return state.wait_for_delivery(until)
+        while not state.wait_for_delivery(until, LONGEST_WAIT_S):
+            if until is not None and time.monotonic() >= until:
+                return False
+        return True
 
     def cancel(self, *, keep: bool = False) -> bool:
         """

@@ -20,6 +20,7 @@ from aikit.runtime.task import Task
 from aikit.runtime.task_group import TaskGroup
 from aikit.runtime.timers import Timer
 from aikit.types.errors import CancelledError
+from aikit.types.interruptions import AudibleCondition
 
 log: Final = logging.getLogger("aikit")
 _LOOK_S: Final = 0.1  # how often a callback that waits for all calls looks whether one is ready
@@ -76,7 +77,7 @@ class Scheduler:
 
     def __attrs_post_init__(self) -> None:
         self._timer = Timer(self.enqueue)
-        self._changed, self._has_work = threading.Condition(self._lock), threading.Condition(self._lock)
+        self._changed, self._has_work = AudibleCondition(self._lock), threading.Condition(self._lock)
 
     def submit(self, task: Task) -> None:
         """

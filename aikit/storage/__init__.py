@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 _NO_HOME: Final = "HOME is not set, and this user has no home folder"
 _LONG: Final = 300
+_PATIENCE_S: Final = 1.0
+_LOOK_S: Final = 0.02
 
 
 NO_HOME: Final = Path(os.devnull, "aikit")
@@ -66,6 +69,28 @@ def is_file(path: str | os.PathLike[str]) -> bool:
     Return whether *path* is a regular file; see `exists`.
     """
     return os.path.isfile(path)  # noqa: PTH113  likewise
+
+
+def replace(part: Path, target: Path) -> None:
+    """
+    Give the file *part* the name *target*, which a file may have.
+
+    On Windows that is impossible while one of them is open, also in a program that looks for viruses or makes an index:
+    for a moment it is waited for.
+
+    Raises:
+        OSError: It cannot have that name.
+    """
+    ends_at = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            part.replace(target)
+        except PermissionError:
+            if os.name != "nt" or time.monotonic() >= ends_at:
+                raise
+            time.sleep(_LOOK_S)
+        else:
+            return
 
 
 def sync(path: Path) -> None:

@@ -30,6 +30,7 @@ _SAFELY: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 _PATIENCE_S: Final = 60.0
 _LOOK_S: Final = 0.02
+_LOOKS: Final = 3
 _taken: Final[weakref.WeakSet[FileIO]] = weakref.WeakSet()
 
 
@@ -170,13 +171,14 @@ def remove_if_abandoned(path: Path) -> None:
 
 if sys.platform == "win32":
 
-    def _is_taken_by(file: FileIO, *, is_shared: bool = False) -> bool:  # noqa: ARG001  there are none there
-        file.seek(0)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
+    def _is_taken_by(file: FileIO, *, is_shared: bool = False) -> bool:
+        for _ in range(1 if is_shared else _LOOKS):  # none is shared there: who only looks has it for an instant
+            with suppress(OSError):
+                file.seek(0)
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+                return True
+            time.sleep(_LOOK_S)
+        return False
 
 else:
 

@@ -91,7 +91,7 @@ def _set_mode(path: Path, mode: int) -> None:
 
 def _tell_if_open(home: Path) -> None:
     mode = stat.S_IMODE(home.stat().st_mode)
-    if sys.platform == "win32" or not mode & _OTHERS or str(home) in _told:
+    if os.name == "nt" or not mode & _OTHERS or str(home) in _told:
         return
     _told.add(str(home))
     log.warning(

@@ -5,7 +5,9 @@ Files named by paths, folders and lists of them, one by one and always in the sa
 from __future__ import annotations
 
 import os
+import stat
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +18,7 @@ from aikit import storage
 from aikit.types.errors import OpenAIError
 
 _LISTS: Final = (list, tuple, set, frozenset)
+_JUNCTION: Final = 0xA0000003  # stat.IO_REPARSE_TAG_MOUNT_POINT, which Python has on Windows only
 _ADDRESSES: Final = ("http://", "https://")
 
 
@@ -185,9 +188,9 @@ def _is_address(one: Any) -> bool:
 
 def _in_folder(top: str, links: Links, *, recursive: bool, but: str | os.PathLike[str] | None) -> Iterator[FoundFile]:
     is_empty = True
-    names = {Path(but).name, Path(but).resolve().name} if but is not None else frozenset()
+    names = {_plain(str(Path(but))), _plain(os.path.realpath(but))} if but is not None else frozenset()
     for found in _Walk([os.path.realpath(top)], links, recursive).files(top):
-        if but is not None and os.path.basename(found.file) in names and _is_same(found.file, but):  # noqa: PTH119  likewise
+        if but is not None and _plain(found.file) in names and _is_same(found.file, but):
             continue
         is_empty = False
         yield found
@@ -196,6 +199,13 @@ def _in_folder(top: str, links: Links, *, recursive: bool, but: str | os.PathLik
             f"{top} has no files" if recursive else f"{top} has no files of its own; folders in it are not searched"
         )
         yield FoundFile(top, OpenAIError(message=message, code="empty_folder", param="file"))
+
+
+def _plain(path: str) -> str:
+    """
+    Return the name of a file as systems compare it that know no capitals, or write accents in two ways.
+    """
+    return unicodedata.normalize("NFC", os.path.basename(path)).casefold()  # noqa: PTH119  likewise
 
 
 def _is_same(path: str, other: str | os.PathLike[str]) -> bool:
@@ -243,7 +253,7 @@ class _Walk:
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    if entry.name.startswith(".") or not self._is_taken(entry):
+                    if _is_hidden(entry) or not self._is_taken(entry):
                         continue
                     if _is_folder(entry):
                         folders.add(entry.name)
@@ -275,8 +285,32 @@ class _Walk:
         return self.links.follow
 
 
+def _is_hidden(entry: os.DirEntry[str]) -> bool:
+    """
+    Return whether *entry* is hidden: by a dot, or by its mark on Windows and macOS.
+    """
+    if entry.name.startswith("."):
+        return True
+    if os.name != "nt" and sys.platform != "darwin":
+        return False
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except OSError:  # gone by now
+        return False
+    hidden = getattr(status, "st_file_attributes", 0) & stat.FILE_ATTRIBUTE_HIDDEN
+    return bool(hidden or getattr(status, "st_flags", 0) & stat.UF_HIDDEN)
+
+
 def _is_link(entry: os.DirEntry[str]) -> bool:
-    return entry.is_symlink() or (sys.version_info >= (3, 12) and entry.is_junction())
+    """
+    Return whether *entry* leads elsewhere, as links do, and junctions of Windows, which Python 3.11 calls folders.
+    """
+    if os.name != "nt" or entry.is_symlink():
+        return entry.is_symlink()
+    try:
+        return getattr(entry.stat(follow_symlinks=False), "st_reparse_tag", 0) == _JUNCTION
+    except OSError:
+        return False
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -16,8 +16,23 @@ from functools import partial
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Final
 
+LONGEST_WAIT_S: Final = 1.0
+"""Longer waits are made in pieces: on Windows, the main thread hears Ctrl-C only between two."""
+
 _LIBRARIES: Final = frozenset(("aikit", "http", "json", "requests", "socket", "sqlite3", "ssl", "urllib3"))
 _MOST: Final = 50  # exceptions that led to one
+
+
+class AudibleCondition(threading.Condition):
+    """
+    A condition whose `wait_for` waits in such pieces.
+    """
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """
+        Wait, but not for long: whoever waits has to look and to wait again.
+        """
+        return super().wait(LONGEST_WAIT_S if timeout is None else min(timeout, LONGEST_WAIT_S))
 
 
 def let_through(error: BaseException) -> None:

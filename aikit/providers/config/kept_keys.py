@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from aikit.providers.config.logins import LIST, is_signed, logins_in, origin_for_key
 from aikit.providers.config.settings import ProviderSettings
+from aikit.storage import replace
 from aikit.storage.private import make_private, private_opener
 from aikit.types.interruptions import let_through
 
@@ -104,4 +105,4 @@ def _note(home: Path, known: Mapping[str, str]) -> None:
     part = home / f"{LIST}.part"
     with open(part, "w", encoding="utf-8", opener=private_opener) as file:
         json.dump(dict(known), file, indent=1)
-    part.replace(home / LIST)
+    replace(part, home / LIST)

@@ -18,6 +18,7 @@ from aikit.http.stream_sink import EnoughError, StreamSink
 from aikit.runtime.call_state import Outcome, wake
 from aikit.runtime.result import OpenAIResult
 from aikit.types.errors import CancelledError
+from aikit.types.interruptions import LONGEST_WAIT_S
 
 if TYPE_CHECKING:
     from aikit.providers import Provider
@@ -214,7 +215,7 @@ class OpenAIFileStreamResult(OpenAIResult["OpenAIFileStreamResult"]):
             if self._is_driven_by_reader:
                 self._pull_some()
                 continue
-            left_s = 1.0 if until is None else min(until - time.monotonic(), 1.0)  # so that Ctrl-C is heard on Windows
+            left_s = LONGEST_WAIT_S if until is None else min(until - time.monotonic(), LONGEST_WAIT_S)
             if left_s <= 0:
                 return False
             task = self._pull.task

@@ -14,9 +14,9 @@ from pathlib import Path
 import attrs
 
 from aikit.resources.batches.run.state import RunOrder, RunState
-from aikit.storage import sync
+from aikit.storage import replace, sync
 from aikit.storage.errors import telling_faults
-from aikit.storage.locks import take
+from aikit.storage.locks import release, take
 from aikit.storage.private import make_private, private_opener
 from aikit.types.errors import OpenAIError
 from aikit.types.interruptions import suppress
@@ -58,9 +58,7 @@ class RunFolder:
         try:
             yield
         finally:
-            with suppress(OSError):  # an open file cannot be removed everywhere
-                (self.path / f"{key}.lock").unlink()
-            lock.close()
+            release(self.path / f"{key}.lock", lock)
 
     def load(self, key: str) -> RunState | None:
         """
@@ -96,7 +94,7 @@ class RunFolder:
                     json.dump(state.to_json(), file, indent=2)
                     file.flush()
                     os.fsync(file.fileno())
-                part.replace(path)
+                replace(part, path)
             except OSError:
                 with suppress(OSError):
                     part.unlink()
