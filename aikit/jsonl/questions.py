@@ -186,7 +186,7 @@ def from_csv(
 
 
 def from_records(
-    records: Iterable[Mapping[str, Any]], *, prompt: str, model: str, system: str | None = None, **body: Any
+    records: Iterable[Mapping[Any, Any]], *, prompt: str, model: str, system: str | None = None, **body: Any
 ) -> Iterator[dict[str, Any]]:
     """
     Return batch lines that ask the same about each of *records*, as `from_csv` does; the first is ``row-1``.

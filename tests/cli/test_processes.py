@@ -369,6 +369,21 @@ def test_binary_content_is_kept_off_the_terminal() -> None:
             assert run(*argv).stdout == content
 
 
+def test_a_mark_of_the_encoding_is_not_shown_on_a_terminal() -> None:
+    """
+    It is there for spreadsheets, and stays where the content goes to a file.
+    """
+    content = "\ufeffNr;größe\n".encode()
+    with serving() as server:
+        argv = ("--provider", "openai", "--base-url", server.url, "files", "content", "file-1")
+        server.content = content
+        terminal = Terminal.start(*argv)
+        assert terminal.end() == 0
+        assert "Nr;größe" in terminal.text
+        assert "feff" not in ascii(terminal.text)
+        assert run(*argv).stdout == content
+
+
 def test_one_retrieved_file_is_a_card_on_a_terminal(tmp_path: Path) -> None:
     """
     A person sees every field with its name.

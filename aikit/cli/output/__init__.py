@@ -284,7 +284,7 @@ def copy_to_stdout(output: Output, file: BinaryIO) -> int:
 
 
 def _show_text(file: BinaryIO, stream: TextIO) -> None:
-    text = io.TextIOWrapper(file, "utf-8", errors="backslashreplace")
+    text = io.TextIOWrapper(file, "utf-8-sig", errors="backslashreplace")
     while piece := text.read(_HEAD):
         stream.write(safe_lines(piece))
     text.detach()

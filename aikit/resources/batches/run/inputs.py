@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 _TABLES: Final = (".csv", ".tsv", ".xlsx", ".xls")
 _OF_TABLES: Final = ("system", "model", "body", "encoding", "delimiter")
-RunSource: TypeAlias = "str | os.PathLike[str] | Iterable[Mapping[str, Any] | str | bytes]"
+RunSource: TypeAlias = "str | os.PathLike[str] | Iterable[Mapping[Any, Any] | str | bytes]"
 
 
 class RunInput(Protocol):
