@@ -18,6 +18,7 @@ from aikit.cli.options import Command, Group
 from aikit.cli.output import Exit, leave_now, naming_stdout
 from aikit.cli.output.messages import begin_line, forget, tell
 from aikit.cli.safety import safe, safe_json
+from aikit.cli.spelling import with_options
 from aikit.storage.errors import StoreError
 from aikit.types.errors import OpenAIError
 
@@ -122,7 +123,7 @@ def run(argv: Sequence[str]) -> int:
         _complain(f"{name}{error.strerror or error}")
         return Exit.REFUSED
     except (OpenAIError, StoreError) as error:  # of a machine that lacks what a command needs
-        _complain(safe(str(error)))
+        _complain(with_options(safe(str(error))))
         return Exit.REFUSED
     except Exception as error:  # noqa: BLE001  people get a sentence, not a traceback
         _complain(f"unexpected {type(error).__name__}: {safe(str(error))}; this is a bug in aikit")

@@ -56,16 +56,18 @@ class OutputPath(click.Path):
 
 class InputPath(click.Path):
     """
-    The path of a file to read, or ``-`` where *allow_dash*: pipes that are open here, as by ``<(…)``, are refused.
+    The path of a file to read, or ``-``: pipes that are open here, as by ``<(…)``, are refused.
     """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """
         Return the path.
         """
-        instead = "use - and redirect it to standard input" if self.allow_dash else "write it to a file first"
         if isinstance(value, str) and is_pipe(value):
-            self.fail(f"{value} is an open pipe or terminal, which can be read only once; {instead}", param, ctx)
+            message = (
+                "is an open pipe or terminal, which can be read only once; use - and redirect it to standard input"
+            )
+            self.fail(f"{value} {message}", param, ctx)
         return super().convert(value, param, ctx)
 
 

@@ -16,6 +16,7 @@ import click
 from aikit.cli.option_types import ProviderName
 from aikit.cli.options import Command, Group, Settings, settings_of_context, usage_errors
 from aikit.cli.output import Exit, Output
+from aikit.cli.output.messages import ask_secret
 from aikit.cli.safety import safe
 from aikit.http.headers import redacted
 from aikit.providers import provider_from
@@ -129,7 +130,7 @@ def _for_login(name: str, settings: Settings) -> Configured:
 
 def _asked(name: str) -> str:
     if sys.stdin.isatty():
-        return str(click.prompt(f"API key of {name}", hide_input=True, err=True))
+        return ask_secret(f"API key of {name}")
     return sys.stdin.read(_MOST_KEY).strip()
 
 

@@ -52,9 +52,27 @@ def ask(question: str) -> bool:
         return click.confirm(paragraphs(question, sys.stderr), err=True)
     except click.Abort as abort:
         tell("")
-        if isinstance(abort.__context__, EOFError):
-            return False
-        raise
+        _require_end(abort)
+        return False
+
+
+def ask_secret(question: str) -> str:
+    """
+    Ask on the terminal for what is not shown there, and return it; empty at the end of the input.
+    """
+    try:
+        return str(click.prompt(question, hide_input=True, err=True))
+    except click.Abort as abort:
+        _require_end(abort)
+        return ""
+
+
+def _require_end(abort: click.Abort) -> None:
+    """
+    Raise *abort*, unless it came of the end of the input: that is Ctrl-D.
+    """
+    if not isinstance(abort.__context__, EOFError):
+        raise abort
 
 
 def begin_line() -> None:

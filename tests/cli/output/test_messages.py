@@ -11,7 +11,7 @@ import click
 import pytest
 
 from aikit.cli.output import messages
-from aikit.cli.output.messages import ask, begin_line, complain, paragraphs, tell
+from aikit.cli.output.messages import ask, ask_secret, begin_line, complain, paragraphs, tell
 
 
 class Terminal(io.StringIO):
@@ -141,7 +141,8 @@ def test_the_end_of_the_input_is_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
             raise abort
 
         monkeypatch.setattr(click, "confirm", confirm)
-        return ask("Delete it?")
+        monkeypatch.setattr(click, "prompt", confirm)
+        return ask("Delete it?") or bool(ask_secret("Key"))
 
     assert not asked(EOFError())
     with pytest.raises(click.Abort):
