@@ -169,7 +169,8 @@ def _walked(
         patched.setattr("aikit.storage.walk.os.scandir", lambda _: _Entries(entries))
         patched.setattr("aikit.storage.walk.os.name", system)
         patched.setattr("aikit.storage.walk.sys.platform", platform)
-        return [Path(one.file).name for one in found]
+        files = [one.file for one in found]
+    return [Path(file).name for file in files]
 
 
 def test_manifest_in_other_letters_is_left_out_of_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
