@@ -132,7 +132,7 @@ def count_bars(*, has_color: bool, keeps: bool = False) -> RichProgress:
     """
     Return bars that show how many of how many; *keeps* leaves the finished ones.
     """
-    return FittingBars({_Words(_count, 0): _COUNT, _time(): _TIME}, has_color=has_color, keeps=keeps)
+    return FittingBars({_Words(_count, _COUNT): _COUNT, _time(): _TIME}, has_color=has_color, keeps=keeps)
 
 
 def _time() -> ProgressColumn:
