@@ -5,9 +5,9 @@ Values as JSON: ``to_dict`` of errors, objects, progress and costs, and the hook
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -59,7 +59,7 @@ def to_json(value: object) -> Any:
     """
     if isinstance(to_dict := getattr(value, "to_dict", None), type(Jsonable().to_dict)):
         return to_dict()
-    if isinstance(value, Decimal):
+    if (decimal := sys.modules.get("decimal")) and isinstance(value, decimal.Decimal):  # imported by who makes one
         return f"{value:f}"
     if isinstance(value, os.PathLike):
         return os.fspath(value)
