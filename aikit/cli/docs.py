@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
 from importlib.resources import files
@@ -16,8 +15,10 @@ from click.shell_completion import CompletionItem
 
 from aikit.cli.options import Command, settings_of_context
 from aikit.cli.output import Exit, Output
+from aikit.cli.output.formats import named
 from aikit.cli.output.messages import columns_of, paragraphs
 from aikit.cli.safety import Styled, styled
+from aikit.types.suggestions import did_you_mean
 
 _INDEX: Final = "README"
 _ENTRY: Final = re.compile(r"^- (.+?): (.+)$", re.MULTILINE)
@@ -40,9 +41,8 @@ class Topic(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
         pages = _pages()
         topic = str(value).lower().removesuffix(".md").replace("_", "-").replace(" ", "-")
         if topic not in pages:
-            near = difflib.get_close_matches(topic, pages, n=1) or [name for name in pages if topic and topic in name]
-            more = f"did you mean {near[0]!r}?" if near else "aikit docs lists all pages"
-            self.fail(f"there is no page {value!r}; {more}", param, ctx)
+            more = did_you_mean(topic, pages) or _mentions(str(value).lower()) or "; aikit docs lists all pages"
+            self.fail(f"there is no page {value!r}{more}", param, ctx)
         return topic
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002  click's signature
@@ -81,6 +81,14 @@ def _pages() -> dict[str, Traversable]:
         raise click.UsageError("this program does not carry the pages; pip install aikit-client brings them")
     names = sorted(page.name.removesuffix(".md") for page in folder.iterdir() if page.name.endswith(".md"))
     return {name: folder.joinpath(f"{name}.md") for name in names if name != _INDEX}
+
+
+def _mentions(word: str) -> str:
+    """
+    Return the end of a message that names the pages with *word* in them; empty if none has it.
+    """
+    found = [name for name, page in _pages().items() if word and word in page.read_text("utf-8").lower()]
+    return f"; it is mentioned in {named(found)}" if found else ""
 
 
 def _topics() -> dict[str, str]:

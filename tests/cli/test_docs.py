@@ -49,7 +49,12 @@ def test_a_topic_may_be_spelled_as_it_is_said(aikit: Here, topic: str) -> None:
 
 @pytest.mark.parametrize(
     ("topic", "hint"),
-    [("fils", "did you mean 'files'?"), ("cost", "did you mean 'costs'?"), ("../cli/README", "aikit docs lists all")],
+    [
+        ("fils", 'did you mean "files"?'),
+        ("cost", 'did you mean "costs"?'),
+        ("max_cost_of", "it is mentioned in "),
+        ("../cli/README", "aikit docs lists all"),
+    ],
 )
 def test_a_topic_that_is_none_is_told(aikit: Here, topic: str, hint: str) -> None:
     """
