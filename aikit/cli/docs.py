@@ -65,7 +65,7 @@ def docs(topic: str | None) -> int:
         _list(output)
     elif output.settings.json:
         output.document({"object": "page", "topic": topic, "text": _pages()[topic].read_text("utf-8")})
-    elif output.is_plain:
+    elif output.is_plain or "utf" not in (sys.stdout.encoding or "").lower():  # lines of tables would be escapes
         output.line(_pages()[topic].read_text("utf-8").rstrip("\n"))
     else:
         _draw(output, _pages()[topic].read_text("utf-8"))

@@ -11,7 +11,7 @@ import pytest
 import aikit as package
 from aikit.cli.app import app
 from tests.cli.conftest import Here
-from tests.cli.processes import seen_here
+from tests.cli.processes import Terminal, seen_here
 
 PAGES = {path.stem: path for path in (Path(package.__file__).parent / "docs").glob("*.md") if path.stem != "README"}
 
@@ -89,6 +89,18 @@ def test_a_program_without_pages_says_so(aikit: Here, monkeypatch: pytest.Monkey
         ran = aikit("docs", *words)
         assert ran.code == 2
         assert "does not carry the pages" in ran.err
+
+
+@pytest.mark.slow
+def test_a_terminal_without_unicode_gets_the_page_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The lines of tables would be thousands of escapes there.
+    """
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    terminal = Terminal.start("docs", "errors")
+    assert terminal.end() == 0
+    assert "\\u2500" not in terminal.text
+    assert "| code |" in terminal.text
 
 
 def test_topics_are_completed() -> None:
