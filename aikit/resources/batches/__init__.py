@@ -303,8 +303,8 @@ class BatchesAPI(CostsAPI):
                 for each question.
 
             output: The file of the rows, in the order of the input: JSON lines, or comma-separated values if its name
-                ends in ``.csv``. It appears when it is complete; one of that name is replaced. Without it, the result
-                is to be iterated over.
+                ends in ``.csv``; of a table, these unless it ends in ``.jsonl``. It appears when it is complete; one of
+                that name is replaced. Without it, the result is to be iterated over.
 
             parameters: *confirm*, *max_cost*, *again*, *resubmit*, *metadata*, *output_expires_after*, *poll_interval*,
                 *max_wait*; of tables *prompt*, *system*, *model*, *body*, *encoding*, *delimiter*. *on_progress* gets

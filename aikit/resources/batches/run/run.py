@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from aikit.providers import Provider
     from aikit.resources.session import Session
 
+_WORKBOOKS: Final = (".xlsx", ".xls", ".ods")
 _GONE: Final = "file_gone"
 _MOST_NAMED: Final = 10
 
@@ -62,6 +63,8 @@ def start_run(
     target = None if output is None else Path(require_path("output", output)).absolute()
     if target is not None and asked.path is not None and _is_same(target, asked.path):
         raise ValueError("output is the input, which the rows would replace; give another path")
+    if target is not None and target.suffix.lower() in _WORKBOOKS:
+        raise ValueError(f"output is {target.suffix}, which is no text; name it .csv, which spreadsheets open")
     folder, tracker = RunFolder.of(session.home), RunTracker()
 
     def flow(provider: Provider, context: CallContext) -> Flow[RunEnd]:

@@ -78,9 +78,9 @@ class TableInput:
 
     def write_rows(self, rows: Iterable[OpenAIBatchRow], target: Path, prices: Prices) -> int:
         """
-        Write each row of the table with its answer to the file at *target*: as CSV if its name says so, else as JSON.
+        Write each row of the table with its answer to the file at *target*: as JSON if its name says so, else as CSV.
         """
-        write_to = self._write_csv if target.suffix.lower() == ".csv" else self._write_jsonl
+        write_to = self._write_jsonl if is_of_json(target) else self._write_csv
         return write_whole(target, lambda file: write_to(self._answered(iter(rows), prices), file))
 
     def _opened(self, folder: Path) -> CsvTable | RecordTable:
@@ -162,7 +162,7 @@ class TableInput:
 
 def is_of_json(path: Path) -> bool:
     """
-    Return whether the table at *path* is one of JSON lines, by its name.
+    Return whether a table at *path* is one of JSON lines, by its name.
     """
     return path.suffix.lower() in _JSON
 

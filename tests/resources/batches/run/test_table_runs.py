@@ -115,6 +115,27 @@ def test_records_are_answered_as_they_come(client: OpenAIClient, tmp_path: Path)
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "first"), [("x.tsv", "id,"), ("x", "id,"), ("x.CSV", "id,"), ("x.ndjson", "{"), ("x.JSONL", "{")]
+)
+def test_the_name_of_the_output_says_its_format(
+    client: OpenAIClient, tmp_path: Path, reviews: Path, name: str, first: str
+) -> None:
+    """
+    What is none of JSON is a table like the input.
+    """
+    client.batches.run(reviews, tmp_path / name, **_ASKED).unwrap()
+    assert (tmp_path / name).read_text().startswith(first)
+
+
+def test_a_workbook_is_refused_as_the_output(client: OpenAIClient, tmp_path: Path, reviews: Path) -> None:
+    """
+    It would be text that no spreadsheet opens.
+    """
+    with pytest.raises(ValueError, match="which is no text"):
+        client.batches.run(reviews, tmp_path / "x.xlsx", **_ASKED)
+
+
 def test_costs_of_the_rows_are_those_of_the_run(tmp_path: Path, reviews: Path) -> None:
     """
     To the last digit.
