@@ -144,6 +144,11 @@ class MutableHeaders(Headers, MutableMapping[str, str]):
 
     __slots__ = ()
 
+    def __setattr__(self, name: str, value: object) -> None:
+        if name != "_fields":
+            raise AttributeError(f'header fields are set by key: ["{name}"] = …')
+        object.__setattr__(self, name, value)
+
     def __setitem__(self, name: str, value: str) -> None:
         self._fields[str(name).lower()] = (name, value)
         self.__dict__.clear()

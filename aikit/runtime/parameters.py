@@ -180,6 +180,11 @@ class Unfilled(dict[str, Any]):
     The mapping that an option reads as while it is not given: filled, it is given; empty, it is not.
     """
 
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f'an option that is a mapping is filled by key: ["{name}"] = …')
+
 
 def filled(value: Mapping[str, Any] | None) -> dict[str, Any]:
     """

@@ -4,6 +4,7 @@ Parameters: what a caller may ask, and how a mistake is told.
 
 from __future__ import annotations
 
+import copy
 import math
 import pickle
 from http.client import HTTPConnection
@@ -421,3 +422,16 @@ def test_headers_that_are_filled_later_stay_discreet() -> None:
     parameters.extra_headers["X-A"] = "b\nc"
     with pytest.raises(ValueError, match="extra_headers has a field 'X-A'"):
         OpenAIParameters.of(parameters)
+
+
+@pytest.mark.parametrize("option", ["metadata", "output_expires_after", "extra_headers", "extra_body"])
+def test_a_mapping_is_filled_by_key_only(option: str) -> None:
+    """
+    An attribute of it, which would be sent nowhere, is refused; copies of all kinds can be made of it.
+    """
+    parameters = OpenAIBatchParameters()
+    with pytest.raises(AttributeError, match=r"by key: \["):
+        getattr(parameters, option).anchor = "created_at"
+    getattr(parameters, option)["anchor"] = "created_at"
+    for copied in (copy.copy(parameters), copy.deepcopy(parameters), pickle.loads(pickle.dumps(parameters))):  # noqa: S301  our own
+        assert getattr(copied, option) == {"anchor": "created_at"}
