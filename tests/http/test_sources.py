@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aikit import OpenAIClient
 from aikit.http.sources import BytesSource, PathSource, Source, source_of
 from aikit.http.streams import StreamSource
 from aikit.types.errors import OpenAIError
@@ -482,3 +483,15 @@ def test_file_of_the_kernel_without_an_end_is_refused(monkeypatch: pytest.Monkey
     monkeypatch.setattr("aikit.http.sources._KERNEL_MAX", 10)
     with pytest.raises(OpenAIError, match="copy it to a file first"):
         source_of("/proc/version").resolved()
+
+
+@pytest.mark.parametrize(("name", "says"), [("file-abc", "the id of a file"), ("batch_67a1", "the id of a batch")])
+def test_id_in_place_of_a_path_is_told_as_such(name: str, says: str) -> None:
+    """
+    What is not there and looks like an id is told with what belongs there.
+    """
+    with OpenAIClient(provider="local") as client:
+        for result in (client.files.create(name, "batch"), client.batches.run(name, None)):
+            (error,) = result.errors
+            assert error.code == "file_not_found"
+            assert error.message.endswith(f"{name} does not exist; it looks like {says}, and a path belongs here")

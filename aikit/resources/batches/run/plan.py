@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from aikit.http.sources import Source, source_of
+from aikit.http.sources import Source, missing, source_of
 from aikit.jsonl import split
 from aikit.resources.batches.run.folder import RunFolder
 from aikit.resources.batches.run.state import Part, RunOrder, RunState
@@ -275,7 +275,7 @@ def _name_of(limits: Limits) -> str:
 
 def _unreadable(path: Path, error: Exception) -> OpenAIError:
     let_through(error)
-    is_missing = isinstance(error, FileNotFoundError)
-    reason = "does not exist" if is_missing else f"cannot be read: {getattr(error, 'strerror', None) or error}"
-    code = "file_not_found" if is_missing else "unreadable_file"
-    return OpenAIError(message=f"{path} {reason}; check the path", code=code, param="file")
+    if isinstance(error, FileNotFoundError):
+        return missing(path)
+    message = f"{path} cannot be read: {getattr(error, 'strerror', None) or error}; check the path"
+    return OpenAIError(message=message, code="unreadable_file", param="file")
