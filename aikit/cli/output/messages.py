@@ -17,7 +17,7 @@ from aikit.cli.safety import Styled, safe_lines, styled
 _COLUMNS: Final = 80
 _INDENT: Final = 2
 _LEAST: Final = 36
-_CLEAR: Final = "\r\x1b[K"
+_CLEAR: Final = "\x1b[?25h\r\x1b[K"  # and shows the cursor, which bars hide: Ctrl-C may have stopped their end
 
 
 def tell(text: str, command: str = "") -> None:

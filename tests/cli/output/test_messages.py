@@ -118,11 +118,11 @@ def test_an_error_keeps_its_color_when_it_is_broken(terminal: Terminal) -> None:
 
 def test_a_line_begins_anew_after_ctrl_c(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    The ^C that a terminal shows does not stand before the message.
+    The ^C that a terminal shows does not stand before the message, and the cursor is there again.
     """
     monkeypatch.setenv("TERM", "xterm")
     begin_line()
-    assert terminal.getvalue() == "\r\x1b[K"
+    assert terminal.getvalue() == "\x1b[?25h\r\x1b[K"
     monkeypatch.setenv("TERM", "dumb")
     begin_line()
     assert terminal.getvalue().endswith("K\n")
