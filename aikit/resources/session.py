@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _MIN_CONNECTIONS: Final = 16
 _GRACE_S: Final = 0.5
+_PUMP_S: Final = 0.1
 _sessions: Final[weakref.WeakSet[Session]] = weakref.WeakSet()
 
 
@@ -438,9 +439,17 @@ class Session:
                 task.cancel()
         while True:
             self._with_scheduler(lambda scheduler: scheduler.resume_all())
-            self._with_scheduler(lambda scheduler: scheduler.wait())
+            self._with_scheduler(self._wait)
             if not self.pump():
                 return
+
+    def _wait(self, scheduler: Scheduler) -> None:
+        """
+        Wait for all calls, and run callbacks meanwhile that wait for this thread: a call may wait for an answer.
+        """
+        longest_s = _PUMP_S if hasattr(self._dispatcher, "pump") else None
+        while not scheduler.wait(longest_s):
+            self.pump()
 
     def _with_scheduler(self, work: Callable[[Scheduler], object]) -> None:
         with self._lock:

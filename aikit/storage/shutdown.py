@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 _GRACE_S: Final = 1.0
+_LOOK_S: Final = 1.0
 _HURRIED_S: Final = 1.7
 """Seconds that Ctrl-C leaves to all of it: what engines have under way has one second to end, and is written down."""
 _UNHURRIED_S: Final = 4.0
@@ -178,7 +179,8 @@ def _finish() -> None:
         while (scheduler := _busy_scheduler()) or _pumped():
             if scheduler:
                 scheduler.resume_all()  # no thread of the program is left to do it
-                scheduler.wait(60)
+                scheduler.wait(_LOOK_S)
+                _pumped()  # a call may wait for the answer of a callback
         _stop_engines(time.monotonic() + (_PROMPT_S if has_tied else _UNHURRIED_S))
     except KeyboardInterrupt:
         _end_in_a_hurry()

@@ -4,6 +4,7 @@ The question before a run is begun: what it may cost, and whether it is to be.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -55,14 +56,17 @@ def confirm_cost(
         raise Rejected([problem])
     if options.confirm is None:
         return
-    answer = _Answer(options.confirm, found)
+    question = _Question(options.confirm, found)
+    answer = question.answer
     if options.is_background:
-        session.dispatcher.deliver(answer.ask)
+        asked = weakref.ref(question)
+        session.dispatcher.deliver(question.ask)
+        del question
+        pauses = growing_pauses(_LOOK_S)
+        while answer.value is None and asked() is not None:  # one who takes his time holds no thread
+            yield Pause(next(pauses))
     else:
-        answer.ask()
-    pauses = growing_pauses(_LOOK_S)
-    while answer.value is None:  # whoever is asked may take his time, and no thread waits for him
-        yield Pause(next(pauses))
+        question.ask()
     answer.require()
 
 
@@ -75,22 +79,7 @@ class _Answer:
         value: Whether to go on, or what the question raised; ``None`` until it is answered.
     """
 
-    confirm: Callable[[OpenAIBatchEstimate], object]
-    estimate: OpenAIBatchEstimate
     value: bool | OpenAIError | None = None
-
-    def ask(self) -> None:
-        """
-        Ask in this thread; never raises, but for a wish to end the program.
-        """
-        try:
-            self.value = bool(self.confirm(self.estimate))
-        except Exception as error:  # noqa: BLE001  it is the caller's own, and ends his run
-            let_through(error)
-            self.value = _failed(error)
-        except BaseException as error:
-            self.value = _failed(error)
-            raise
 
     def require(self) -> None:
         """
@@ -102,8 +91,33 @@ class _Answer:
         if isinstance(self.value, OpenAIError):
             raise self.value
         if not self.value:
-            message = "what the run may cost was not confirmed, so nothing was sent"
-            raise OpenAIError(message=message, code="not_confirmed")
+            was_asked = self.value is not None
+            why = "was not confirmed" if was_asked else "could not be asked about: callbacks are not run any more"
+            raise OpenAIError(message=f"what the run may cost {why}; nothing was sent", code="not_confirmed")
+
+
+@attrs.define(eq=False)
+class _Question:
+    """
+    The question what a run may cost, on its way to where callbacks run; it may be dropped there.
+    """
+
+    confirm: Callable[[OpenAIBatchEstimate], object]
+    estimate: OpenAIBatchEstimate
+    answer: _Answer = attrs.field(factory=_Answer)
+
+    def ask(self) -> None:
+        """
+        Ask in this thread; never raises, but for a wish to end the program.
+        """
+        try:
+            self.answer.value = bool(self.confirm(self.estimate))
+        except Exception as error:  # noqa: BLE001  it is the caller's own, and ends his run
+            let_through(error)
+            self.answer.value = _failed(error)
+        except BaseException as error:
+            self.answer.value = _failed(error)
+            raise
 
 
 def _failed(error: BaseException) -> OpenAIError:

@@ -10,6 +10,7 @@ import pickle
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -224,6 +225,20 @@ def test_the_question_is_asked_where_callbacks_run(tmp_path: Path, path: Path) -
             client.pump()
         assert result.success
     assert threads == [threading.main_thread().name]
+
+
+def test_a_client_that_is_closed_asks_before(tmp_path: Path, path: Path) -> None:
+    """
+    In the thread that closes it, which would else wait for itself; where callbacks are dropped, that is a no.
+    """
+    with OpenAIClient(provider="local", home=tmp_path, dispatcher=dispatch.pumped()) as client:
+        result = client.batches.run(path, tmp_path / "x", confirm=lambda _: True, background=True, **QUICK)
+    assert result.success
+    gone = SimpleNamespace(deliver=lambda _: None)
+    with OpenAIClient(provider="local", home=tmp_path, dispatcher=gone) as client:
+        result = client.batches.run(path, tmp_path / "x", again=True, confirm=lambda _: True, background=True, **QUICK)
+    assert [error.code for error in result.errors] == ["not_confirmed"]
+    assert "callbacks are not run any more" in str(result.errors[0])
 
 
 def test_what_may_cost_too_much_is_not_begun(tmp_path: Path, path: Path) -> None:

@@ -5,6 +5,8 @@ Runs that are stopped at every moment: by a cancel, a deadline, and the end of t
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -134,3 +136,27 @@ def test_a_server_that_hangs_is_asked_again(service: Service, path: Path) -> Non
         result = client.batches.run(_MIXED.splitlines()[:1], max_wait=0.5, **QUICK)
         assert [error.code for error in result.errors][:1] == ["timeout"]
     service.go_on.set()
+
+
+_LAST_LINES: Final = """
+import sys
+from aikit import OpenAIClient, dispatch, jsonl
+client = OpenAIClient(provider="local", home=sys.argv[1], dispatcher=dispatch.pumped())
+client.batches.run(
+    [jsonl.chat_line("x", model="m")],
+    sys.argv[2],
+    confirm=lambda _: print("asked") is None,
+    on_terminate=lambda result: print(dict(result.counts)),
+)
+"""
+
+
+@pytest.mark.slow
+def test_a_program_that_ends_is_asked_and_gets_its_rows(tmp_path: Path) -> None:
+    """
+    The last line of a script may be the run: nothing is left to pump but the end of the program.
+    """
+    argv = [sys.executable, "-c", _LAST_LINES, str(tmp_path), str(tmp_path / "x")]
+    ran = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
+    assert ran.stdout.split("\n") == ["asked", "{'ok': 1}", ""]
+    assert len((tmp_path / "x").read_bytes().splitlines()) == 1
