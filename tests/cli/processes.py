@@ -4,14 +4,11 @@ The command line as a process of its own, behind pipes or on a terminal.
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import re
 import struct
 import subprocess
 import sys
-import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +20,10 @@ import attrs
 import pytest
 
 from aikit.cli import main
+
+fcntl = pytest.importorskip("fcntl", reason="of POSIX systems")
+pty = pytest.importorskip("pty", reason="of POSIX systems")
+termios = pytest.importorskip("termios", reason="of POSIX systems")
 
 PROGRAM: Final = (sys.executable, "-m", "aikit")
 SHORT_LOOKS: Final = (sys.executable, str(Path(__file__).with_name("short_looks.py")))

@@ -11,7 +11,6 @@ import json
 import math
 import os
 import pickle
-import resource
 import shutil
 import sqlite3
 import time
@@ -61,6 +60,8 @@ from tests.providers.vertex.answers import translated
 from tests.providers.vertex.translation.chats import body
 from tests.providers.vertex.translation.translating import content_of
 from tests.scripted_server import FILE, cut, rendered, serving
+
+resource = pytest.importorskip("resource", reason="of POSIX systems")
 
 _ALL_S: Final = float(os.environ.get("AIKIT_FUZZ_S", "60"))
 _SEED: Final = os.environ.get("AIKIT_FUZZ_SEED")

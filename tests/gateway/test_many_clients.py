@@ -5,7 +5,6 @@ Tests of many clients at once: they die in mid upload, say nothing, or come slow
 from __future__ import annotations
 
 import json
-import resource
 import signal
 import socket
 import statistics
@@ -21,6 +20,8 @@ import pytest
 
 from tests.gateway.incoming.sending import BOUNDARY, batch_line, field, file, form
 from tests.gateway.raw_http import PATIENCE_S, Door, answer_on, statuses, wait_for
+
+resource = pytest.importorskip("resource", reason="of POSIX systems")
 
 pytestmark = [
     pytest.mark.slow,

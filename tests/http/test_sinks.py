@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from aikit.http.headers import Headers
 from aikit.http.sinks import FileSink
 from aikit.types.errors import ExchangeError, OpenAIError
+from tests.systems import posix_only
 
 _WHOLE = {"Content-Length": "6", "ETag": '"one"'}
 
@@ -252,6 +253,7 @@ def test_what_is_no_file_is_not_replaced(
     assert list(tmp_path.glob(".*")) == []
 
 
+@posix_only
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs Linux's /proc")
 @pytest.mark.parametrize("is_deleted", [False, True])
 @pytest.mark.parametrize(
@@ -370,6 +372,7 @@ def test_folder_of_that_name_is_an_error(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "a"]
 
 
+@posix_only
 def test_folder_that_vanishes_is_no_second_error(tmp_path: Path) -> None:
     """
     When the folder is gone with the part in it, the error is the one that says so.

@@ -23,6 +23,7 @@ from aikit import OpenAIClient, OpenAIError
 from aikit.types.errors import ExchangeError
 from tests.http.test_proxies import _peer
 from tests.scripted_server import answer, serving
+from tests.systems import posix_only
 
 _VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -55,6 +56,7 @@ def _plain(sock: socket.socket) -> None:
     sock.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 
 
+@posix_only
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 @pytest.mark.parametrize("kind", ["missing", "no certificate", "locked", "loop", "overlong", "below a file"])
 def test_a_bundle_that_cannot_be_used_is_named(

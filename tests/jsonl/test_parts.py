@@ -5,7 +5,6 @@ Parts of a split input: their names, their folder, and trouble with it.
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 from collections import Counter
@@ -17,6 +16,8 @@ from aikit.jsonl import parts, split
 from aikit.jsonl import splitter as splitting
 from tests.alone import alone
 from tests.jsonl.split_cases import jsonl_of, names_in, refused_split, request_line
+
+resource = pytest.importorskip("resource", reason="of POSIX systems")
 
 
 def test_parts_of_an_earlier_split_are_not_overwritten(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from aikit.jsonl import Rejected, Written, chat_line, check, stable_id, write
 from tests.alone import peak_bytes
 from tests.jsonl.errors import JSON
+from tests.systems import posix_only
 
 
 def _request(custom_id: str = "a", **body: Any) -> dict[str, Any]:
@@ -179,6 +180,7 @@ def test_a_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:
     assert (path.read_text(), _names(tmp_path)) == ("before", ["in.jsonl"])
 
 
+@posix_only
 def test_a_file_can_be_made_from_itself(tmp_path: Path) -> None:
     """
     Lines may be read from the very file that they replace.

@@ -19,6 +19,7 @@ from aikit import OpenAIClient
 from aikit.storage import locks
 from aikit.storage.locks import locked, remove_if_abandoned, take
 from aikit.storage.private import private_opener
+from tests.systems import posix_only
 
 
 def test_one_has_it_at_a_time(tmp_path: Path) -> None:
@@ -32,6 +33,7 @@ def test_one_has_it_at_a_time(tmp_path: Path) -> None:
     second.close()
 
 
+@posix_only
 def test_who_has_it_may_remove_it(tmp_path: Path) -> None:
     """The next one makes it anew, and it is a lock again."""
     first = take(tmp_path / "lock")

@@ -18,6 +18,7 @@ from aikit.types.batches import OpenAIBatchRequestCounts
 from aikit.types.usage import Usage
 from tests.billing.account_server import AccountServer, account_server, ended_batch
 from tests.billing.lines import answer, file_of, usage
+from tests.systems import posix_only
 
 _PRICES = {"m": {"batch": {"input": "1", "output": "2"}}}
 _NONE = OpenAIBatchRequestCounts()
@@ -103,6 +104,7 @@ def test_files_that_come_later_correct_what_is_booked(server: AccountServer, tmp
     assert _booked(tmp_path)[1:] == [("ended", Decimal(1), True), ("corrected", Decimal(2), False)]
 
 
+@posix_only
 @pytest.mark.parametrize("call", _CALLS)
 def test_an_end_that_was_booked_as_free_too_early_is_corrected(
     server: AccountServer, tmp_path: Path, call: str

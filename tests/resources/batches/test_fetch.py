@@ -25,6 +25,7 @@ from aikit.types.errors import OpenAIError
 from aikit.types.usage import Usage
 from tests.answering_server import AnsweringServer, answering_server
 from tests.resources.batches.rows.files import WIRE, asked, batch, never_ran, told
+from tests.systems import posix_only
 
 _INPUT = asked("a") + asked("b") + asked("c")
 
@@ -182,6 +183,7 @@ def test_broken_downloads_go_on(server: AnsweringServer, client: OpenAIClient) -
     assert sum("from" in line for line in server.asked) == 3
 
 
+@posix_only
 def test_disk_without_room_is_an_error(
     server: AnsweringServer, client: OpenAIClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ import pytest
 from aikit import OpenAIClient, OpenAIFile, OpenAIFileListParameters, OpenAIParameters
 from tests.scripted_server import FILE, answer, serving
 from tests.stopwatch import Stopwatch
+from tests.systems import posix_only
 
 LINE = json.dumps(
     {
@@ -369,6 +370,7 @@ def test_missing_folder_is_not_taken_for_a_file(client: OpenAIClient, tmp_path: 
     assert (result.response, (tmp_path / "newfolder").exists()) == (None, False)
 
 
+@posix_only
 def test_pipe_is_not_downloaded_to(client: OpenAIClient, tmp_path: Path) -> None:
     """
     A pipe of that name stays a pipe, and nothing is fetched.

@@ -17,6 +17,7 @@ from aikit.types.batches import OpenAIBatchRequestCounts
 from aikit.types.usage import Usage
 from tests.cli.batch_service import serving_batches
 from tests.resources.batches.run.test_plan import lines
+from tests.systems import posix_only
 
 PRICES = {name: {"input": 1000, "output": 1000} for name in ("m", "n")}
 
@@ -71,6 +72,7 @@ def test_the_ledger_knows_when_the_files_are_gone(tmp_path: Path, path: Path) ->
         assert answered(client, path).costs == before.costs
 
 
+@posix_only
 def test_corrections_are_part_of_what_is_booked(tmp_path: Path, path: Path) -> None:
     """
     What was booked as free before its provider told what came of it is counted again, and then told from the ledger.
