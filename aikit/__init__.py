@@ -163,15 +163,16 @@ _MODULES: Final = ("dispatch", "jsonl")
 
 __all__ = [*_HOME_OF, *_MODULES]  # noqa: PLE0604  the public names, each loaded when it is asked for
 
+if not TYPE_CHECKING:  # who would let any name pass then
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return import_module(f"aikit.{name}")
-    if name in _HOME_OF:
-        value = getattr(import_module(_HOME_OF[name]), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'aikit' has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            return import_module(f"aikit.{name}")
+        if name in _HOME_OF:
+            value = getattr(import_module(_HOME_OF[name]), name)
+            globals()[name] = value
+            return value
+        raise AttributeError(f"module 'aikit' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -43,13 +43,14 @@ _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in name
 
 __all__ = [*_HOME_OF]  # noqa: PLE0604  the public names, each loaded when it is asked for
 
+if not TYPE_CHECKING:  # who would let any name pass then
 
-def __getattr__(name: str) -> Any:
-    if name in _HOME_OF:
-        value = getattr(import_module(_HOME_OF[name]), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'aikit.jsonl' has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name in _HOME_OF:
+            value = getattr(import_module(_HOME_OF[name]), name)
+            globals()[name] = value
+            return value
+        raise AttributeError(f"module 'aikit.jsonl' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

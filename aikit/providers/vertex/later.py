@@ -16,8 +16,9 @@ __all__ = ["batches", "checks", "files", "inputs", "staging", "uploads"]
 
 _ELSEWHERE: Final = {"files": "answers.files", "staging": "translation.staging"}
 
+if not TYPE_CHECKING:  # who would let any name pass then
 
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return import_module(f"{__package__}.{_ELSEWHERE.get(name, name)}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name in __all__:
+            return import_module(f"{__package__}.{_ELSEWHERE.get(name, name)}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
