@@ -5,6 +5,7 @@ Batch lines made of rows: one question for each, by a prompt in which its cells 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -54,12 +55,15 @@ class Question:
         model: The model asked.
 
         body: Further parameters of each request.
+
+        notes: What may be a mistake in these, such as a misspelt parameter.
     """
 
     prompt: Template
     system: Template | None
     model: str
     body: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, prompt: Any, *, model: Any, system: Any = None, body: Mapping[str, Any] | None = None) -> Question:
@@ -82,10 +86,10 @@ class Question:
             raise ValueError("prompt names no column, and each row would be asked the same; write {column} for a cell")
         if made := [name for name in _MADE if name in question.body]:
             raise ValueError(f"body must not have {' and '.join(made)}: prompt, system and model make them")
-        line = encode_line(question.line(dict.fromkeys(question.columns, "?"), "row-1"))
-        for error in check(line, provider="compatible", context=CallContext()):
+        line, context = question.line(dict.fromkeys(question.columns, "?"), "row-1"), CallContext()
+        for error in check(encode_line(line), provider="compatible", context=context):
             raise ValueError(f"body cannot be sent: {error.message}")  # once, and not for each row
-        return question
+        return attrs.evolve(question, notes=tuple(note.partition(": ")[2] for note in context.notes))
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -159,7 +163,7 @@ def from_csv(
     Return batch lines, for `write`, that ask the same about each row of a CSV file.
 
     The first row names the columns; the custom_id of the next is ``row-2``. Rows that have nothing in any column of
-    the prompt are left out.
+    the prompt are left out. What may be a mistake, such as a misspelt parameter, is a Python warning.
 
     Args:
         path: The file.
@@ -182,7 +186,10 @@ def from_csv(
         Rejected: The file cannot be read, or rows of it cannot; at the end, with all problems.
     """
     question = Question.of(prompt, model=model, system=system, body=body)
-    return _lines(CsvTable.of(Path(path), question.columns, encoding=encoding, delimiter=delimiter), question)
+    table = CsvTable.of(Path(path), question.columns, encoding=encoding, delimiter=delimiter)
+    for note in (*question.notes, *table.notes):
+        warnings.warn(note, stacklevel=2)
+    return _lines(table, question)
 
 
 def from_records(
@@ -191,7 +198,10 @@ def from_records(
     """
     Return batch lines that ask the same about each of *records*, as `from_csv` does; the first is ``row-1``.
     """
-    return _lines(RecordTable(lambda _: records), Question.of(prompt, model=model, system=system, body=body))
+    question = Question.of(prompt, model=model, system=system, body=body)
+    for note in question.notes:
+        warnings.warn(note, stacklevel=2)
+    return _lines(RecordTable(lambda _: records), question)
 
 
 def _lines(table: Table, question: Question) -> Iterator[dict[str, Any]]:

@@ -133,6 +133,18 @@ def test_wrong_arguments_are_told_at_once(options: dict[str, Any], error: type[E
         from_records([], **({"prompt": "{a}", "model": "m"} | options))
 
 
+def test_a_misspelt_argument_is_a_warning(tmp_path: Path) -> None:
+    """
+    It is a parameter of the request, as far as anything can tell; so is a guess of the encoding.
+    """
+    path = tmp_path / "in.csv"
+    path.write_bytes("größe\nä\n".encode("cp1252"))
+    with pytest.warns(UserWarning, match="Windows-1252"):
+        from_csv(path, prompt="{größe}", model="m")
+    with pytest.warns(UserWarning, match="unknown parameter 'temprature'.*did you mean"):
+        from_records([], prompt="{a}", model="m", temprature=0)
+
+
 def test_cells_are_text_in_json(tmp_path: Path) -> None:
     """
     Quotation marks, line ends and anything else.
