@@ -17,7 +17,7 @@ from aikit.cli.files_create import Interrupt, Uploads
 from aikit.cli.inputs import STDIN, Input, InputPath, OutputPath, files_of, inputs_of, is_many
 from aikit.cli.option_types import Duration, Purpose
 from aikit.cli.options import Command, Group, settings_of_context, usage_errors
-from aikit.cli.output import Exit, Output, copy_to_stdout, exit_of
+from aikit.cli.output import Exit, Output, copy_to_stdout, exit_of, message_of
 from aikit.cli.output.formats import counted
 from aikit.cli.output.messages import ask, paragraphs, tell
 from aikit.cli.output.progress import Bars, bars
@@ -295,10 +295,10 @@ def _print(one: Checked, output: Output) -> None:
     for error in one.errors:
         line = "" if error.line is None else str(error.line)
         if output.is_plain:
-            output.line("\t".join(safe(cell) for cell in (one.name, line, error.code or "", error.message)))
+            output.line("\t".join(safe(cell) for cell in (one.name, line, error.code or "", message_of(error))))
         else:
             place = f"{safe(one.name)}:{line}:" if line else f"{safe(one.name)}:"
-            shown = paragraphs(f"{place} {safe(error.message)} ({safe(error.code or '')})", sys.stdout)
+            shown = paragraphs(f"{place} {safe(message_of(error))} ({safe(error.code or '')})", sys.stdout)
             output.line(Styled(styled(place, "1", has_color=output.has_color(sys.stdout)) + shown[len(place) :]))
 
 

@@ -123,6 +123,16 @@ def test_a_cost_that_is_not_known_is_told_in_options(aikit: Here, tmp_path: Path
     assert "OpenAIClient(prices=…)" in json.dumps(told, ensure_ascii=False)
 
 
+def test_a_check_tells_its_options(aikit: Here, tmp_path: Path) -> None:
+    """
+    On what a file is called, the check says what the upload would: which option gives it another name.
+    """
+    (tmp_path / "in.txt").write_bytes(batch_lines(1))
+    told = aikit("files", "check", "in.txt", "-p", "batch").fields[0][-1]
+    assert "pass a --filename" in told
+    assert told in aikit("files", "create", "in.txt", "-p", "batch").err
+
+
 def test_wrong_usage_is_told_in_options(aikit: Here, tmp_path: Path) -> None:
     """
     What the library refuses of an option is called as it was given.

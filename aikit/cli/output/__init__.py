@@ -239,9 +239,15 @@ def error_text(error: OpenAIError) -> str:
     """
     values = {name: getattr(error, name) for name in _DETAILS}
     details = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items() if value is not None)
-    is_own = error.status is None and error.line is None  # not the provider's words, nor those that it would have
-    message = with_options(error.message) if is_own else error.message
+    message = message_of(error)
     return safe(" ".join((f"{message} ({details})" if details else message).split()))
+
+
+def message_of(error: OpenAIError) -> str:
+    """
+    Return the message of *error*; the library's own speaks of options, that of a provider, or about a line, stays.
+    """
+    return with_options(error.message) if error.status is None and error.line is None else error.message
 
 
 def exit_of(answers: Sequence[Answer]) -> Exit:
