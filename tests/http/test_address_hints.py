@@ -163,4 +163,4 @@ def test_server_behind_the_embedded_provider_is_told_likewise() -> None:
             run = client.batches.run([chat_line("Hi", model="m")], poll_interval=0.05)
             errors = [row.error.message for row in run if row.error]
     assert len(errors) == 1
-    assert f"Not Found{_ASKED}{root}/v1?" in errors[0]
+    assert f"Not Found; {_ASKED}{root}/v1? Correct the API key" in errors[0]

@@ -84,10 +84,9 @@ def access_error(upstream: str | None, denied: AccessDenied) -> OpenAIError:
     """
     details = _details(denied.answer.body)
     status, said = denied.answer.status_code, details.get("message")
-    message = (
-        f"The server {upstream} answers every request with status {status}"
-        f"{f': {said}' if said else ''}. Correct the API key, the account or the base_url, then create the batch again."
-    )
+    told = f"The server {upstream} answers every request with status {status}{f': {said}' if said else ''}"
+    mend = "Correct the API key, the account or the base_url, then create the batch again."
+    message = f"{told}{'' if told.endswith('?') else '.'} {mend}"
     return OpenAIError(message=message, code="access_denied")
 
 
