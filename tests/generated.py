@@ -26,7 +26,7 @@ from aikit.resources.uploads import UploadsAPI
 from aikit.runtime.parameters import OpenAIParameters
 from aikit.runtime.result import OpenAIListResult, OpenAIResult
 from aikit.storage.package_data import read_data
-from aikit.types.error_codes import as_markdown
+from aikit.types.error_codes import ERROR_CODES
 from aikit.validation.limits import Limits, limits_for
 
 DOCS: Final = Path(aikit.__file__).parent / "docs"
@@ -53,7 +53,7 @@ def made() -> dict[Path, str]:
         "command-line": {
             "commands": _table(("command", "what it does"), _commands(app, click.Context(app, info_name="aikit")))
         },
-        "errors": {"error codes": as_markdown()},
+        "errors": {"error codes": _table(("code", "raised", "what it means, and what to do"), _codes())},
         "limits": {"bounds": _table(("limit", *_PROVIDERS), _bounds()), "lists": _lists(), "sources": _sources()},
         "reference": {
             "calls": _calls(),
@@ -232,6 +232,11 @@ def _functions() -> Iterator[tuple[str, ...]]:
             taken = inspect.signature(function)
             plain = [one.replace(annotation=one.empty) for one in taken.parameters.values()]
             yield f"`{name}{taken.replace(parameters=plain, return_annotation=taken.empty)}`", _first_sentence(function)
+
+
+def _codes() -> Iterator[tuple[str, ...]]:
+    for code, line in ERROR_CODES.items():
+        yield f"`{code}`", line.raised_by, line.text
 
 
 def _bounds() -> Iterator[tuple[str, ...]]:

@@ -21,6 +21,7 @@ from typing import Final
 import pytest
 
 import aikit
+from tests.generated import made
 
 _ROOT: Final = Path(aikit.__file__).parents[1]
 _README: Final = _ROOT / "README.md"
@@ -208,3 +209,10 @@ def test_the_readme_is_read_in_one_go() -> None:
     What is not for everybody has a page.
     """
     assert len(_README.read_text("utf-8").splitlines()) <= 260
+
+
+def test_what_pages_say_of_the_code_is_so() -> None:
+    """
+    Calls, options, results, commands, codes and limits stand there as in the code; else: python -m tests.generated.
+    """
+    assert [page.name for page, text in made().items() if page.read_text("utf-8") != text] == []

@@ -192,11 +192,3 @@ ERROR_CODES: Final[Mapping[str, ErrorCode]] = {
     for code in sorted(lines)
 }
 """Code → what it means; first those of checks before sending, then aikit's own, then the provider's."""
-
-
-def as_markdown() -> str:
-    """
-    Return the table as it stands in ``aikit/docs/errors.md``.
-    """
-    rows = [f"| `{code}` | {line.raised_by} | {line.text} |" for code, line in ERROR_CODES.items()]
-    return "\n".join(["| code | raised | what it means, and what to do |", "|---|---|---|", *rows])

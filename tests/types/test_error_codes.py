@@ -5,15 +5,13 @@ The table of error codes: every code that is raised stands in it, and every line
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Final
 
 import pytest
 
-from aikit.types.error_codes import CHECK, ERROR_CODES, GATEWAY, HERE, PROVIDER, as_markdown
+from aikit.types.error_codes import CHECK, ERROR_CODES, GATEWAY, HERE, PROVIDER
 from tests.types.code_scanner import Named, Scanner, package_scanner
 
-PAGE: Final = Path(__file__).parents[2] / "aikit" / "docs" / "errors.md"
 NAMED: Final = list(package_scanner().named())
 
 
@@ -61,15 +59,6 @@ def test_each_line_is_one_plain_sentence(code: str) -> None:
     assert text.endswith(".")
     assert "|" not in text
     assert len(text) <= 110
-
-
-def test_a_page_has_the_table() -> None:
-    """
-    Users find the table between two marks in the page of errors, as it stands in the package.
-    """
-    page = PAGE.read_text("utf-8")
-    table = page.partition("<!-- error codes -->\n")[2].partition("\n<!-- end of error codes -->")[0]
-    assert table == as_markdown()
 
 
 SOURCE: Final = """
