@@ -19,7 +19,7 @@ from aikit.dispatch.tk_loop import TkLoop, is_widget, when_tk_is_gone
 from aikit.dispatch.wx_loop import WxLoop, toolkit_of, when_wx_is_gone
 from aikit.storage.shutdown import end_before_exit
 
-_GRACE_S: Final = 0.6
+_GRACE_S: Final = 0.5
 """What a program waits for calls that were cancelled, and for files to be closed, when its window is gone."""
 
 

@@ -22,7 +22,7 @@ _LOOK_S: Final = 1.0
 _HURRIED_S: Final = 1.7
 """Seconds that Ctrl-C leaves to all of it: what engines have under way has one second to end, and is written down."""
 _UNHURRIED_S: Final = 4.0
-_PROMPT_S: Final = 0.3
+_PROMPT_S: Final = 0.1
 """The same where calls ended with a window: the program is to go when that does."""
 # `_lock` guards all sets and both flags; nothing else is locked or called under it.
 _schedulers: Final[weakref.WeakSet[Scheduler]] = weakref.WeakSet()

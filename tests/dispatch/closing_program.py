@@ -10,9 +10,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
-from aikit import OpenAIClient
+from aikit import OpenAIClient, jsonl
 from tests.dispatch.windows import Window, opened
 
 
@@ -108,7 +109,27 @@ def late(program: Program) -> None:
         say(str(error))
 
 
-SCENES: Final = {"closed": closed, "left": left, "left_in_a_block": left_in_a_block, "late": late}
+def answering(program: Program) -> None:
+    """
+    Close the window while the embedded provider waits for answers to the lines of a batch.
+    """
+    url, folder = program.client.provider.base_url, Path(program.path).parent
+    client = OpenAIClient("k", provider="local", base_url=url, home=folder / "home")
+    client.close_with(program.window.widget)
+    jsonl.write(folder / "in.jsonl", (jsonl.chat_line("Hi", model="m", custom_id=str(one)) for one in range(50)))
+    result = client.batches.run(folder / "in.jsonl", folder / "out.jsonl", on_progress=program.note, background=True)
+    program.run(program.window.close)
+    result.wait(5)
+    say(result.errors[0].code or "")
+
+
+SCENES: Final = {
+    "closed": closed,
+    "left": left,
+    "left_in_a_block": left_in_a_block,
+    "late": late,
+    "answering": answering,
+}
 
 
 def main(scene: str, toolkit: str, url: str, path: str) -> None:

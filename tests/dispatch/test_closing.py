@@ -89,6 +89,14 @@ def test_program_ends_with_its_window_in_the_middle_of_uploads(played: Played, s
     assert seconds < LONGEST_S
 
 
+def test_embedded_provider_goes_with_the_window(played: Played) -> None:
+    """Lines of a batch that wait for their answers hold up no program; whoever runs them again goes on with them."""
+    seconds, said, complaints = played("answering")
+
+    assert (said, complaints) == (["cancelled"], "")
+    assert seconds < LONGEST_S
+
+
 def test_client_that_was_told_late_goes_with_its_window(played: Played) -> None:
     """Calls that were under way before are cancelled, too, and there are no more."""
     seconds, said, complaints = played("late")
