@@ -267,7 +267,7 @@ class Response:
     reason: str = ""
 
     def __repr__(self) -> str:
-        headers = self.without_secrets().headers
+        headers = self.told_headers
         return f"Response(status={self.status}, headers={headers!r}, {len(self.body)} bytes, request={self.request!r})"
 
     def __getstate__(self) -> dict[str, Any]:
@@ -302,24 +302,22 @@ class Response:
         """
         Return it as JSON, without body and secrets.
         """
-        told = {
-            "status": self.status,
-            "status_text": self.status_text,
-            "headers": self.without_secrets().headers.to_dict(),
-        }
+        words = self.request.hide_in(self.status_text)
+        told = {"status": self.status, "status_text": words, "headers": self.told_headers.to_dict()}
         return told | {"elapsed_s": self.elapsed_s, "request": self.request.to_dict()}
+
+    @property
+    def told_headers(self) -> Headers:
+        """The headers, with secrets of the request hidden, which some servers repeat."""
+        return Headers({name: self.request.hide_in(value) for name, value in self.headers.items()})
 
     def without_secrets(self) -> Response:
         """
         Return it with the request's secrets hidden: there are servers that repeat what they were sent.
         """
         hide = self.request.hide_in
-        return attrs.evolve(
-            self,
-            headers=Headers({name: hide(value) for name, value in self.headers.items()}),
-            body=hide(self.body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape"),
-            reason=hide(self.reason),
-        )
+        body = hide(self.body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+        return attrs.evolve(self, headers=self.told_headers, body=body, reason=hide(self.reason))
 
     def kept(self) -> Response:
         """

@@ -112,7 +112,7 @@ class OpenAIResult(Generic[T]):
     @property
     def rate_limit(self) -> RateLimit:
         """What the provider lets through."""
-        return rate_limit_of(self.headers)
+        return rate_limit_of(self.response.told_headers if self.response is not None else _NO_HEADERS)
 
     @property
     def usage(self) -> Any:

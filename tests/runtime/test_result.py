@@ -354,6 +354,18 @@ def test_rate_limit_is_what_the_headers_say() -> None:
     )
 
 
+def test_rate_limit_repeats_no_key() -> None:
+    """
+    A server that repeats the key it was sent, as the time of a reset, does not bring it into the limits.
+    """
+    key = "sk-proj-0123456789"
+    request = attrs.evolve(_REQUEST, headers=Headers({"Authorization": f"Bearer {key}"}))
+    response = Response(status=200, request=request, headers=Headers({"x-ratelimit-reset-tokens": key}))
+    result: OpenAIFileResult = _ended(OpenAIFileResult())
+    result._state.outcome = Outcome(response=response)
+    assert result.rate_limit.reset.tokens == "***"
+
+
 @pytest.mark.parametrize(
     ("body", "usage"),
     [

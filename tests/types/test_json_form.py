@@ -160,12 +160,14 @@ def test_prices_and_parts_are_told(tmp_path: Path) -> None:
 
 def test_secrets_are_in_no_json() -> None:
     """
-    Requests, responses and headers go without keys, wherever these stand.
+    Requests, responses, headers and limits go without keys, wherever these stand.
     """
-    response = Response(status=200, headers=Headers({"x-echo": _KEY, "x": "y"}), body=_KEY.encode(), request=_REQUEST)
+    headers, words = Headers({"x-echo": _KEY, "x": "y"}), f"OK {_KEY}"
+    response = Response(status=200, headers=headers, body=_KEY.encode(), request=_REQUEST, reason=words)
     for value in (response, _REQUEST, response.headers, _REQUEST.headers, {"in": [response]}):
         assert _KEY not in json.dumps(value, default=aikit.to_json)
     assert _through_json(response)["headers"] == {"x-echo": "***", "x": "y"}
+    assert _through_json(response)["status_text"] == "OK ***"
     assert _through_json(_REQUEST) == {"method": "GET", "url": "https://***@api.example/v1/files", "attempt": 1}
 
 
