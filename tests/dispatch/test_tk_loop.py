@@ -53,6 +53,12 @@ class HandRoot:
         assert add == "+"
         self.on_destroy = on_destroy
 
+    def destroy(self) -> None:
+        """
+        Tell what wants to know.
+        """
+        self.on_destroy(attrs.make_class("Event", ["widget"])(self))
+
     def pass_a_millisecond(self) -> None:
         """
         Call what is due by now.
@@ -98,6 +104,6 @@ def test_a_window_that_goes_leaves_no_timer_behind(*, is_busy: bool) -> None:
     for _ in range(20):
         root.pass_a_millisecond()
     assert len(root.timers) == (2 if is_busy else 1)
-    root.on_destroy(attrs.make_class("Event", ["widget"])(root))
+    root.destroy()
 
     assert root.timers == {}

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 
 from aikit import OpenAIClient, dispatch
@@ -31,11 +30,6 @@ def client(silent_server: ScriptedServer, tmp_path: Path) -> Iterator[OpenAIClie
     client.close(cancel=True)
 
 
-def destroy(root: HandRoot) -> None:
-    """Have the window go."""
-    root.on_destroy(attrs.make_class("Event", ["widget"])(root))
-
-
 def is_closed(client: OpenAIClient) -> bool:
     """Tell whether the client takes no more calls."""
     try:
@@ -49,7 +43,7 @@ def test_calls_are_cancelled_without_callbacks_when_the_window_goes(client: Open
     root, called = HandRoot(), list[Any]()
     client.close_with(root)
     result = client.files.list({"on_terminate": called.append})
-    destroy(root)
+    root.destroy()
 
     assert result.wait(10)
     assert [error.code for error in result.errors] == ["cancelled"]
@@ -72,7 +66,7 @@ def test_callbacks_run_in_the_main_loop_of_the_window(tmp_path: Path) -> None:
     for _ in range(50):
         root.pass_a_millisecond()
     assert called == [result]
-    destroy(root)
+    root.destroy()
 
 
 def test_last_of_several_windows_counts(client: OpenAIClient) -> None:
@@ -80,10 +74,10 @@ def test_last_of_several_windows_counts(client: OpenAIClient) -> None:
     roots = [HandRoot(), HandRoot()]
     for root in roots:
         client.close_with(root)
-    destroy(roots[0])
-    destroy(roots[0])
+    roots[0].destroy()
+    roots[0].destroy()
     assert not is_closed(client)
-    destroy(roots[1])
+    roots[1].destroy()
     assert is_closed(client)
 
 
@@ -99,7 +93,7 @@ def test_dispatcher_that_was_given_is_kept_and_goes_on_for_others(tmp_path: Path
         mine = own.files.list({"on_terminate": called.append})
         theirs = other.files.list({"on_terminate": called.append})
         assert all(result.wait(10) for result in (mine, theirs))
-        destroy(root)
+        root.destroy()
         shared.pump()
 
         assert called == [theirs]

@@ -24,6 +24,7 @@ from aikit.storage import home_folder
 from aikit.storage.upload_entry import UploadRecord
 from aikit.storage.upload_journal import Journal
 from aikit.validation.limits import limits_for
+from tests.dispatch.test_tk_loop import HandRoot
 from tests.scripted_server import Exchange
 from tests.stopwatch import Stopwatch
 from tests.upload_server import UploadServer, answer_lost, refused, say, slow, upload_server
@@ -287,6 +288,29 @@ def home_of() -> Path:
     Return the home of this test.
     """
     return Path(os.environ["AIKIT_HOME"])
+
+
+def test_upload_goes_on_after_the_window_of_its_program_went(server: UploadServer, path: Path) -> None:
+    """
+    What has arrived by then is kept, as after Ctrl-C, though its client is closed without a word.
+    """
+    root = HandRoot()
+    server.faults = dict.fromkeys(range(5, 100), slow)
+    client = OpenAIClient("k", base_url=server.url)
+    client.close_with(root)
+    result = client.files.create(path, "user_data", {"background": True})
+    deadline = time.monotonic() + 20
+    while len(server.parts) < 4 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.1)
+    root.destroy()
+    assert result.wait(20)
+    assert result.errors[0].code == "cancelled"
+    client.close()
+    mended(server)
+    assert created(server, path).success
+    assert server.asked.count("parts") < 10
+    assert server.open_uploads == []
 
 
 @pytest.mark.parametrize("keep", [False, True])
