@@ -16,13 +16,14 @@ from aikit.http.sinks import FileSink
 from aikit.jsonl.builder import UnfitError, encode_line, stable_id
 from aikit.storage.spill import DiskCounter
 from aikit.types.errors import OpenAIError, Rejected
+from aikit.types.json_form import Jsonable
 from aikit.validation.problems import Problems, excerpt
 
 _BLOCK: Final = 1024 * 1024
 
 
 @attrs.frozen
-class Written:
+class Written(Jsonable):
     """
     A file that was written.
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import aikit
+from aikit import jsonl
 from aikit.http.headers import Headers
 from aikit.http.messages import Request, Response
 from aikit.types.batch_rows import OpenAIBatchRow
@@ -189,10 +190,11 @@ def test_the_hook_takes_what_stands_beside_them() -> None:
 
 def test_every_public_value_can_be_told() -> None:
     """
-    What a program gets of a call has ``to_dict``: all public names but clients, parameters and modules.
+    What a program gets of a call has ``to_dict``: all public names but clients, parameters and what is raised.
     """
     others = ("Parameters", "Client", "Providers", "CheckedFile")
     public = [getattr(aikit, name) for name in aikit.__all__ if not name.endswith(others)]
+    public += [getattr(jsonl, name) for name in jsonl.__all__ if name != "Rejected"]
     values = [one for one in public if isinstance(one, type)]
     assert [one.__name__ for one in values if not hasattr(one, "to_dict")] == []
     assert len([one for one in values if issubclass(one, Jsonable)]) > 20
