@@ -39,8 +39,8 @@ def _programs() -> dict[str, str]:
     Return the programs by their file names; those of pages end in ``.page.py``.
     """
     programs = {path.name: _WITHOUT_LIBRARIES + path.read_text("utf-8") for path in (_ROOT / "examples").glob("*.py")}
-    for page in _PAGES:
-        programs[f"{page.parent.name}-{page.stem}.page.py"] = _AS_PAGES_WRITE + _snippets(page.read_text("utf-8"))
+    for number, page in enumerate(_PAGES):
+        programs[f"{number:02}-{page.stem}.page.py"] = _AS_PAGES_WRITE + _snippets(page.read_text("utf-8"))
     tour = _TOUR.search(_PAGES[0].read_text("utf-8"))
     assert tour is not None
     programs["tour.py"] = _snippets(tour[1])
