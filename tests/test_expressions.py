@@ -23,6 +23,7 @@ _SIZES: Final = (24, 1024, 8 * 1024, 64 * 1024)  # a bad expression is seen befo
 _TIMES: Final = 60  # a quadratic expression takes thousands
 _LEAST_S: Final = 0.1
 _MADE_OF: Final[Mapping[str, str]] = {
+    "aikit/cli/spelling.py": "texts in that file; messages of errors are short",
     "aikit/gateway/incoming/line_check.py": "a model_name of the configuration, escaped",
     "aikit/gateway/outgoing/errors.py": "an id of a provider, escaped; messages of errors are short",
     "aikit/jsonl/parts.py": "the caller's own file name, escaped",

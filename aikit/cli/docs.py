@@ -22,7 +22,7 @@ from aikit.types.suggestions import did_you_mean
 
 _INDEX: Final = "README"
 _ENTRY: Final = re.compile(r"^- (.+?): (.+)$", re.MULTILINE)
-_LINK: Final = re.compile(r"\[([^\]]+)\]\(([\w-]+)\.md(?:#[\w-]*)?\)")
+_LINK: Final = re.compile(r"\[([^\[\]]+)\]\(([\w-]+)\.md(?:#[\w-]*)?\)")
 _CODE: Final = re.compile(r"^```[^\n]*\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 _WIDEST: Final = 100
 
