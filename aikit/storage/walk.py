@@ -168,7 +168,9 @@ def _require_path(one: Any) -> None:
     if is_named(one):
         return
     if not is_one(one):
-        raise TypeError(f"paths must name files; {one!r} is {type(one).__name__}")
+        hint = ", or (name, content, type), of bytes, a binary stream or the pathlib.Path of a file"
+        hint = f"; a tuple is (name, content){hint}" if isinstance(one, tuple) else ""
+        raise TypeError(f"paths must name files, and {type(one).__name__} names none{hint}")
     if isinstance(one, str | os.PathLike):
         path = os.fspath(one)
         if not isinstance(path, str):

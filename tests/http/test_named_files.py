@@ -132,13 +132,14 @@ def test_many_files_may_be_named(client: OpenAIClient, tmp_path: Path) -> None:
 
 def test_among_many_a_tuple_of_paths_is_a_list(client: OpenAIClient, tmp_path: Path) -> None:
     """
-    Alone, a tuple is the list of files that it was; in a list, what is no named content is refused at once.
+    Alone, a tuple is the list of files that it was; in a list, what is no named content is told at once what one is.
     """
     place = _on_disk(tmp_path)
     assert len(client.files.create_many((str(place), str(place)), "user_data").unwrap()) == 2
     for odd in (("a.txt", "text"), ("a.txt",), ("folder", tmp_path), ("a", b"x", "y", "z")):
-        with pytest.raises(TypeError, match="paths must name files"):
+        with pytest.raises(TypeError, match=r"paths must name files.*of bytes, a binary stream") as refused:
             client.files.create_many([odd], "user_data")  # type: ignore[list-item]  # that is the test
+        assert "text" not in str(refused.value)
     failed = client.files.create_many(iter([("a", b"x", "no type")]), "user_data")
     assert failed.errors[0].code == "invalid_file"
 
