@@ -72,11 +72,12 @@ class LoopDispatcher:
     _has_warned: bool = attrs.field(default=False, init=False, repr=False)
     _nesting: Nesting = attrs.field(factory=Nesting, init=False, repr=False)
     _ended_at: float = attrs.field(default=float("-inf"), init=False, repr=False)
+    _at_exit: Any = attrs.field(init=False, repr=False)
     # Of the same thread, for a window may be destroyed, and say so, while this thread is in here.
     _lock: Any = attrs.field(factory=threading.RLock, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        weakref.finalize(self, _tell_of_the_rest, self._jobs)
+        self._at_exit = weakref.finalize(self, _tell_of_the_rest, self._jobs)
         self.loop.attach(self)
 
     def deliver(self, job: Job, /) -> None:
@@ -127,9 +128,10 @@ class LoopDispatcher:
 
     def expect_end(self) -> None:
         """
-        Log what is dropped for debugging only: the program wants it so.
+        Log what is dropped for debugging only, and nothing of what the loop never ran: the program wants it so.
         """
         self._has_warned = True
+        self._at_exit.detach()
 
     def end(self) -> None:
         """

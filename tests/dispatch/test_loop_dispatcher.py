@@ -252,6 +252,20 @@ def test_what_no_loop_ever_ran_is_told_at_the_end() -> None:
     assert "callbacks were dropped, 1 in number" in done.stderr
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_no_loop_ever_ran_is_not_told_where_the_end_was_expected(count: int) -> None:
+    """A client that is closed with its window drops what the main loop left waiting without a word."""
+    source = (
+        "from aikit import dispatch; from tests.dispatch.test_loop_dispatcher import HandLoop\n"
+        "dispatcher = dispatch.LoopDispatcher(HandLoop())\n"
+        "dispatcher.expect_end()\n"
+        f"for _ in range({count}): dispatcher.deliver(print)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
+
+    assert (done.stdout, done.stderr) == ("", "")
+
+
 def test_a_window_that_goes_at_this_very_moment_raises_nothing_into_the_pool(caplog: pytest.LogCaptureFixture) -> None:
     """An error of the toolkit while it is woken means that it is gone."""
     loop = HandLoop(is_broken=True)
