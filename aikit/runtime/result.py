@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar, overload
 
 import attrs
 
@@ -48,6 +48,22 @@ class OpenAIResult(Generic[T]):
 
     def __bool__(self) -> bool:
         return self.success
+
+    if not TYPE_CHECKING:  # which would take any name then
+
+        def __getattr__(self, name: str) -> Any:
+            hint = "" if name.startswith("_") or not self.terminated else self._hint_for(name)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
+
+    def _hint_for(self, name: str) -> str:
+        """
+        Return the end of a message about an attribute that is missing, where what the call is about has it or failed.
+        """
+        if self.errors:
+            return f"; the call failed: {_cut(str(self.errors[0]))}"
+        about: Any = self._unwrapped()
+        is_there = about is not self and hasattr(about, name)
+        return f"; unwrap() gives the {type(about).__name__}, which has it" if is_there else ""
 
     def _shown(self) -> Iterator[tuple[str, Any]]:
         yield "terminated", self.terminated

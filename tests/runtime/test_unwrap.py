@@ -275,3 +275,20 @@ def test_a_stream_that_failed_is_not_unwrapped(tmp_path: Path) -> None:
         pytest.raises(OpenAIError, match="No such File"),
     ):
         client.files.stream("file-none").unwrap()
+
+
+def test_an_attribute_of_what_a_call_is_about_leads_to_unwrap(tmp_path: Path) -> None:
+    """
+    Who asks the result for the id of the file that it carries is told of ``unwrap``, or why there is none.
+    """
+    with aikit.OpenAIClient(provider="local", home=tmp_path) as client:
+        made: Any = client.files.create(b"a", "user_data", filename="a.txt")
+        failed: Any = client.files.retrieve("file-absent")
+        rows: Any = client.files.list()
+    with pytest.raises(AttributeError, match=r"has no attribute 'id'; unwrap\(\) gives the OpenAIFile, which has it$"):
+        made.id  # noqa: B018  asking for it is the test
+    with pytest.raises(AttributeError, match="has no attribute 'id'; the call failed: No such File"):
+        failed.id  # noqa: B018  likewise
+    for result, name in ((made, "ids"), (rows, "data"), (OpenAIFileResult(), "id")):
+        with pytest.raises(AttributeError, match=f"Result' object has no attribute '{name}'$"):
+            getattr(result, name)
