@@ -217,9 +217,10 @@ def _extension_problem(name: str, purpose: str, limits: Limits) -> OpenAIError |
         return None
     ending = f"ends in {extension}" if extension else "has no extension"
     message = f'the name "{name}" {ending}, but files for purpose "{purpose}" end in {", ".join(allowed)}'
-    return OpenAIError(
-        message=f"{message}; rename it, or pass a filename that fits", code="invalid_extension", param="file"
-    )
+    mend = "rename it, or pass a filename that fits"
+    if purpose == "batch" and extension in {".csv", ".tsv"}:
+        mend = "client.batches.run() answers the rows of a table: give the prompt"
+    return OpenAIError(message=f"{message}; {mend}", code="invalid_extension", param="file")
 
 
 def _extension(name: str) -> str:

@@ -162,6 +162,18 @@ def test_name_that_does_not_fit_the_purpose_is_refused(name: str, purpose: str, 
     assert all(extension in error.message for extension in _OPENAI.extensions[purpose])
 
 
+@pytest.mark.parametrize(
+    ("name", "purpose", "is_answered"), [("a.csv", "batch", True), ("a.TSV", "batch", True), ("a.csv", "evals", False)]
+)
+def test_table_is_not_to_be_renamed_but_to_be_run(name: str, purpose: str, is_answered: bool) -> None:  # noqa: FBT001  a parameter of the test
+    """
+    Its lines are no requests under any name; where its rows can be answered, the call that does it is named.
+    """
+    (error,) = _checked(b"id,review\n1,Good\n", purpose, name)
+    assert ("client.batches.run()" in error.message) == is_answered
+    assert ("rename" in error.message) != is_answered
+
+
 @pytest.mark.parametrize("name", ["in.txt", "in.json", "in.ndjson", "in"])
 def test_wrong_name_is_told_before_any_line_is(name: str) -> None:
     """
