@@ -41,7 +41,8 @@ class Topic(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
         pages = _pages()
         topic = str(value).lower().removesuffix(".md").replace("_", "-").replace(" ", "-")
         if topic not in pages:
-            more = did_you_mean(topic, pages) or _mentions(str(value).lower()) or "; aikit docs lists all pages"
+            word = str(value).lower()
+            more = _about(word) or did_you_mean(topic, pages) or _mentions(word) or "; aikit docs lists all pages"
             self.fail(f"there is no page {value!r}{more}", param, ctx)
         return topic
 
@@ -81,6 +82,15 @@ def _pages() -> dict[str, Traversable]:
         raise click.UsageError("this program does not carry the pages; pip install aikit-client brings them")
     names = sorted(page.name.removesuffix(".md") for page in folder.iterdir() if page.name.endswith(".md"))
     return {name: folder.joinpath(f"{name}.md") for name in names if name != _INDEX}
+
+
+def _about(word: str) -> str:
+    """
+    Return the end of a message that names the pages whose line in the index has *word* in it; empty if none has it.
+    """
+    is_there = re.compile(rf"\b{re.escape(word)}", re.IGNORECASE).search
+    found = [name for name, about in _topics().items() if is_there(about)]
+    return f"; it is a subject of {named(found)}" if found else ""
 
 
 def _mentions(word: str) -> str:

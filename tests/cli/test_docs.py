@@ -53,6 +53,9 @@ def test_a_topic_may_be_spelled_as_it_is_said(aikit: Here, topic: str) -> None:
         ("fils", 'did you mean "files"?'),
         ("cost", 'did you mean "costs"?'),
         ("max_cost_of", "it is mentioned in "),
+        ("large", "it is a subject of uploads"),
+        ("Windows", "it is a subject of callbacks, platforms"),
+        ("csv", "it is a subject of run"),
         ("../cli/README", "aikit docs lists all"),
     ],
 )
