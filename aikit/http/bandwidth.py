@@ -54,7 +54,8 @@ class Bandwidth:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise TypeError(f"bandwidth must be a number of bytes a second, not {type(value).__name__}")
         if not _MIN_BYTES_PER_SECOND <= value < float("inf"):
-            raise ValueError(f"bandwidth must be {_MIN_BYTES_PER_SECOND:,} bytes a second or more, not {value!r}")
+            given = f"{value:,}".removesuffix(".0")
+            raise ValueError(f"bandwidth must be {_MIN_BYTES_PER_SECOND:,} bytes a second or more, not {given}")
         return cls(value)
 
     def block_size(self, most: int) -> int:

@@ -311,6 +311,15 @@ def test_a_rate_has_a_unit(said: str, bytes_per_second: int) -> None:
     assert Rate().convert(said, None, None) == bytes_per_second
 
 
+def test_rate_that_is_too_low_is_told_as_it_was_given(aikit: Here) -> None:
+    """
+    Who leaves out the unit reads the number that was understood.
+    """
+    ran = aikit("files", "list", "--bandwidth", "2")
+    assert ran.code == 2
+    assert ran.err.startswith("error: --bandwidth must be 1,024 bytes a second or more, not 2\n")
+
+
 def test_bandwidth_holds_a_command_back(aikit: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     It is an option of every command, and of the command that resumes; what is no rate or too little is wrong usage.
