@@ -21,6 +21,7 @@ from aikit.cli.safety import safe
 from aikit.cli.spelling import with_options
 from aikit.client import OpenAIClient
 from aikit.providers.kinds import LOCAL
+from aikit.types.suggestions import did_you_mean, nearest
 
 _GRACE_S: Final = 1.0
 _WHOLE: Final = 1_000
@@ -225,6 +226,25 @@ class Group(SharedOptions, click.Group):
             self.add_command(getattr(import_module(module), attribute), cmd_name)
         return super().get_command(ctx, cmd_name)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """
+        Return the command that *args* name; where there is none, say which may be meant, of this group or another.
+        """
+        given = args[0]
+        if not given.startswith("-") and not ctx.resilient_parsing and self.get_command(ctx, given) is None:
+            ctx.fail(f"there is no command {given!r}{self._meant(ctx, given)}")
+        return super().resolve_command(ctx, args)
+
+    def _meant(self, ctx: click.Context, given: str) -> str:
+        near = nearest(given, self.list_commands(ctx))
+        if near is not None:
+            return f'; did you mean "{ctx.command_path} {near}"?'
+        top, path = ctx.find_root(), f"{ctx.command_path} {given}"
+        alike = [one for one in _paths(top.command, top, top.command_path) if one.split()[-1] == given]
+        return did_you_mean(path, alike, cutoff=0)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """
         Write the commands, each with its whole first sentence.
@@ -240,6 +260,18 @@ class Group(SharedOptions, click.Group):
         """
         self.format_commands(ctx, formatter)
         SharedOptions.format_options(self, ctx, formatter)
+
+
+def _paths(command: click.Command, ctx: click.Context, path: str) -> Iterator[str]:
+    """
+    Yield *path*, which leads to *command*, and those of all commands below it.
+    """
+    yield path
+    if isinstance(command, click.Group):
+        for name in command.list_commands(ctx):
+            found = command.get_command(ctx, name)
+            if found is not None:
+                yield from _paths(found, ctx, f"{path} {name}")
 
 
 def settings_of_context() -> Settings:

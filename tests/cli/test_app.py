@@ -334,6 +334,40 @@ def test_bandwidth_holds_a_command_back(aikit: Here, tmp_path: Path, monkeypatch
         assert aikit("files", "list", "--bandwidth", wrong).code == 2
 
 
+@pytest.mark.parametrize(
+    ("argv", "meant"),
+    [
+        (("file", "list"), "aikit files"),
+        (("bacth", "run", "in.jsonl"), "aikit batch"),
+        (("files", "lst"), "aikit files list"),
+        (("batch", "list"), "aikit batches list"),
+        (("batches", "run", "in.jsonl"), "aikit batch run"),
+        (("run", "in.jsonl"), "aikit batch run"),
+        (("prune",), "aikit files prune"),
+        (("files", "wait", "id"), "aikit batches wait"),
+    ],
+)
+def test_command_that_is_none_is_told_with_the_one_that_may_be_meant(
+    aikit: Here, argv: tuple[str, ...], meant: str
+) -> None:
+    """
+    A name that is nearly that of a command, or that of a command of another group.
+    """
+    ran = aikit(*argv)
+    assert ran.code == 2
+    assert f'; did you mean "{meant}"?' in ran.err
+
+
+@pytest.mark.parametrize("argv", [("frobnicate",), ("files", "frobnicate", "--help")])
+def test_command_that_resembles_none_is_told_without_a_guess(aikit: Here, argv: tuple[str, ...]) -> None:
+    """
+    Only where help is to be had.
+    """
+    ran = aikit(*argv)
+    assert (ran.code, "did you mean" in ran.err) == (2, False)
+    assert "there is no command 'frobnicate'" in ran.err
+
+
 def test_version_is_told(aikit: Here) -> None:
     """
     --version prints name and version.
