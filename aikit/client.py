@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from aikit.providers.config import ProviderSettings
 from aikit.providers.kinds import KINDS, OPENAI
@@ -52,7 +52,7 @@ class OpenAIClient:
         custom_headers: Mapping[str, str] | None = None,
         http_agent: Any = None,
         max_workers: int = 6,
-        dispatcher: Any = None,
+        dispatcher: Dispatcher | Literal["immediate", "queue", "asyncio", "qt", "wx"] | None = None,
         home: str | os.PathLike[str] | None = None,
         concurrency: int | None = None,
         prices: Mapping[str, Any] | None = None,

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -225,7 +225,9 @@ def test_close_inside_a_callback_does_not_wait_for_itself(server: ScriptedServer
 
 
 @pytest.mark.parametrize("dispatcher", ["immediate", "queue"])
-def test_closing_waits_for_calls_that_callbacks_make(server: ScriptedServer, dispatcher: str) -> None:
+def test_closing_waits_for_calls_that_callbacks_make(
+    server: ScriptedServer, dispatcher: Literal["immediate", "queue"]
+) -> None:
     """
     A chain of calls that is under way when the block ends is finished.
     """

@@ -190,9 +190,9 @@ def test_unknown_dispatcher_is_refused() -> None:
     A misspelt name and an object that cannot deliver are the caller's fault.
     """
     with pytest.raises(ValueError, match="immediate, queue, asyncio, qt, wx"):
-        OpenAIClient("k", dispatcher="imediate")
+        OpenAIClient("k", dispatcher="imediate")  # type: ignore[arg-type]  # that is the test
     with pytest.raises(TypeError, match=r"aikit\.dispatch"):
-        OpenAIClient("k", dispatcher=5)
+        OpenAIClient("k", dispatcher=5)  # type: ignore[arg-type]  # that is the test
 
 
 @pytest.mark.parametrize("maker", [dispatch.tk, dispatch.LoopDispatcher])
