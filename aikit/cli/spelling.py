@@ -28,6 +28,7 @@ _PHRASES: Final = (
     (r',? or compare the low end, with max_cost_of="low"|\.? Or compare the low end, with max_cost_of="low"\.', ""),
     (r" or as OpenAIClient\(prices=…\)", ""),
     (r'\bprovider="(\w+)"', r"--provider \1"),
+    (r"\bagain=True\b", "--again"),
     (r"\breplace=True\b", "--force"),
     (r"\brecursive=False\b", "--no-recursive"),
     (r"\bunused=True\b", "--unused"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -161,7 +161,12 @@ class _Run:
         known = yield Work(lambda _: self._load(order, asked))
         state = yield from (self._begin(order, asked) if known is None else self._resume(known, asked))
         self.tracker.know(state)
-        return (yield from self._finish((yield from steps.run_all(state)), asked))
+        try:
+            return (yield from self._finish((yield from steps.run_all(state)), asked))
+        except (OpenAIError, Rejected) as problem:
+            if known is None or not known.batch_ids or not _is_of_gone(problem):
+                raise
+            raise Rejected([_with_way_out(error, known) for error in _errors_of(problem)]) from problem
 
     def _keep(self, state: RunState) -> None:
         self.folder.save(state)
@@ -275,11 +280,8 @@ class _Run:
         try:
             return (yield from self._join(state, asked))
         except (OpenAIError, Rejected) as problem:
-            errors = problem.errors if isinstance(problem, Rejected) else (problem,)
-            if not state.is_ended or not any(_is_gone(error) for error in errors):
+            if not state.is_ended or not _is_of_gone(problem) or place not in state.intact_results:
                 raise
-            if place not in state.intact_results:
-                raise Rejected([_with_places(error, state) for error in errors]) from problem
         self.tracker.note("the provider no longer has all result files; the results stay as they were written")
         return RunEnd((yield from self._told(state, None, Counter())))
 
@@ -365,17 +367,27 @@ def _require_all(state: RunState, rows: RunRows) -> None:
         raise Rejected([OpenAIError(message=problem.message, code=problem.code) for problem in gone])
 
 
-def _is_gone(error: OpenAIError) -> bool:
-    return error.is_not_found_error or error.code in {_GONE, "lineage_broken"}
-
-
-def _with_places(error: OpenAIError, state: RunState) -> OpenAIError:
+def _is_of_gone(problem: OpenAIError | Rejected) -> bool:
     """
-    Say where the results are that were written before.
+    Return whether the provider has not, or shows not, what the run made there.
+    """
+    return any(error.is_not_found_error or error.code in {_GONE, "lineage_broken"} for error in _errors_of(problem))
+
+
+def _with_way_out(error: OpenAIError, state: RunState) -> OpenAIError:
+    """
+    Say where the results are that were written before, and what can be done.
     """
     places = ", ".join(state.intact_results)
-    message = continued(error.message, places and f"this run wrote its results to {places}")
-    return attrs.evolve(error, message=message)
+    told = [f"this run wrote its results to {places}"] if places else []
+    if error.code not in {_GONE, "lineage_broken"}:
+        told.append("if the key is of another account or project than when this run was begun, give the former one")
+    told.append("again=True starts over, and pays again")
+    return attrs.evolve(error, message=continued(error.message, "; ".join(told)))
+
+
+def _errors_of(problem: OpenAIError | Rejected) -> Sequence[OpenAIError]:
+    return problem.errors if isinstance(problem, Rejected) else (problem,)
 
 
 def _listed(ids: tuple[str, ...]) -> str:

@@ -404,3 +404,27 @@ def test_forty_batches_of_one_run_are_waited_for_by_a_few_threads(tmp_path: Path
         assert (dict(run.counts), len(run.batches)) == ({"ok": 40}, 40)
     assert max(threads) <= 10
     assert ids(tmp_path / "x") == [f"c{n}" for n in range(40)]
+
+
+def test_a_run_whose_batch_is_unknown_says_what_can_be_done(tmp_path: Path) -> None:
+    """
+    With the key of another project the provider knows nothing of it, under way or finished.
+    """
+    with serving_batches(looks=1_000_000) as service, OpenAIClient("k", base_url=service.url, home=tmp_path) as client:
+        service.hold_at = "waiting"
+        rows = [{"word": "one"}]
+        asked: dict[str, Any] = {"prompt": "Say {word}", "model": "m", "poll_interval": 0.02}
+        client.batches.run(rows, deadline=0.5, **asked)
+        service.go_on.set()
+        made = dict(service.batches)
+        service.batches.clear()
+        under_way = client.batches.run(rows, max_wait=0.1, **asked)
+        service.batches |= made
+        service.looks = 1
+        assert client.batches.run(rows, **asked).success
+        service.batches.clear()
+        finished = client.batches.run(rows, **asked)
+    for result in (under_way, finished):
+        assert result.errors[0].is_not_found_error
+        assert "key is of another account or project" in result.errors[0].message
+        assert result.errors[0].message.endswith("; again=True starts over, and pays again")
