@@ -36,7 +36,7 @@ def require_id(name: str, value: Any) -> None:
     kind = _KIND_OF.get(name, "file")
     hint = _HINTS.get(name) or _HINTS[kind]
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be a string, not {type(value).__name__}; {hint}")
+        raise TypeError(f"{name} must be a string, not {type(value).__name__}; {_way_to_id(value) or hint}")
     require_text(name, value)
     if is_path(value):
         raise ValueError(f"{name} {redacted(value)!r} is a path, and no id; {hint}")
@@ -52,6 +52,15 @@ def require_id(name: str, value: Any) -> None:
     found = kind_of(value) or kind
     if found != kind:
         raise ValueError(f"{name} {value!r} is the id of {_a(found)}, not of {_a(kind)}; {hint}")
+
+
+def _way_to_id(value: Any) -> str:
+    """
+    Return how to get from *value*, an object or a result, to an id; empty if it is neither.
+    """
+    if isinstance(getattr(value, "id", None), str):
+        return "give its id: write .id behind it"
+    return "give the id of what it carries: write .unwrap().id behind it" if hasattr(value, "unwrap") else ""
 
 
 def _a(kind: str) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from aikit import OpenAIClient
+from aikit import OpenAIClient, OpenAIFileResult
 from aikit.http.messages import Request
 from aikit.providers.openai import OpenAIProvider
 from aikit.resources.arguments import require_id, require_path
@@ -117,14 +117,27 @@ def test_id_of_whatever_kind_is_asked_for(name: str, value: str) -> None:
     require_id(name, value)
 
 
+_FIRST = r"upload the file first"
+_OBJECT = r"give its id: write \.id behind it"
+_RESULT = r"give the id of what it carries: write \.unwrap\(\)\.id behind it"
+
+
 @pytest.mark.parametrize(
-    "value", [Path("questions.jsonl"), b"{}", OpenAIFile("file-1", 1, 1, "in.jsonl", "batch"), 5, None]
+    ("value", "says"),
+    [
+        (Path("questions.jsonl"), _FIRST),
+        (b"{}", _FIRST),
+        (5, _FIRST),
+        (None, _FIRST),
+        (OpenAIFile("file-1", 1, 1, "in.jsonl", "batch"), _OBJECT),
+        (OpenAIFileResult(), _RESULT),
+    ],
 )
-def test_object_in_place_of_an_id_is_refused_with_what_to_do(value: Any) -> None:
+def test_object_in_place_of_an_id_is_refused_with_what_to_do(value: Any, says: str) -> None:
     """
-    A path, content or the file itself is no id.
+    A path, content, the file itself or the result of its upload is no id.
     """
-    with pytest.raises(TypeError, match=r"input_file_id must be a string, not \w+; upload the file first"):
+    with pytest.raises(TypeError, match=rf"input_file_id must be a string, not \w+; {says}"):
         require_id("input_file_id", value)
 
 
