@@ -204,6 +204,16 @@ def test_the_readme_and_the_list_of_pages_name_each_page() -> None:
     assert set(_LINK.findall((_DOCS / "README.md").read_text("utf-8"))) == names - {"README.md"}
 
 
+def test_the_readme_calls_each_page_by_its_topic() -> None:
+    """
+    What stands in its list of pages can be typed behind `aikit docs`.
+    """
+    listed = _README.read_text("utf-8").partition("## The pages\n")[2].partition("\n## ")[0]
+    called = re.findall(r"\[([^\]`]+)\]\(aikit/docs/([\w-]+)\.md\)", listed)
+    assert len(called) == len(list(_DOCS.glob("*.md"))) - 1
+    assert [name for name, topic in called if name != topic] == []
+
+
 def test_the_readme_is_read_in_one_go() -> None:
     """
     What is not for everybody has a page.
