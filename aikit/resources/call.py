@@ -37,6 +37,11 @@ log: Final = logging.getLogger("aikit")
 R = TypeVar("R", bound=OpenAIResult[Any])
 _CALLBACKS: Final = ("on_response", "on_error", "on_terminate", "on_progress")
 _SHORT_S: Final = 20.0  # without a byte, for requests whose answer the caller does not wait for
+_NOT_IN_BACKGROUND: Final = (
+    "a call that gives an %s blocks the event loop of its thread until it is over; await it, with background=True "
+    "among its options, or give it a callback such as on_terminate (said once for each client)"
+)
+_WAITED_FOR: Final = "waiting for an %s blocks this thread's event loop; await it instead (said once for each client)"
 
 Operation = Callable[["Provider", CallContext], Flow[Any]]
 """Makes the flow of one call."""
@@ -89,9 +94,10 @@ def start(
             on_task(task)
         if parameters.is_background:
             state.handle = task
+            state.before_wait = partial(_tell_if_loop_is_blocked, session, _WAITED_FOR)
             session.scheduler.submit(task)
             return result
-        _tell_if_loop_is_blocked(session, result)
+        _tell_if_loop_is_blocked(session, _NOT_IN_BACKGROUND, result)
         session.run_here(task)
     except BaseException:
         call.let_go()
@@ -99,9 +105,9 @@ def start(
     return result.throw() if parameters.throw else result
 
 
-def _tell_if_loop_is_blocked(session: Session, result: OpenAIResult[Any]) -> None:
+def _tell_if_loop_is_blocked(session: Session, message: str, result: OpenAIResult[Any]) -> None:
     """
-    Log, once for each client, that a call in this thread blocks the event loop that runs here; not in a notebook.
+    Log, once for each client, that what this thread is about to do blocks its event loop; not in a notebook.
     """
     events = sys.modules.get("asyncio.events")  # a program that has not loaded it has no loop
     if events is None or session.has_told_of_loop or "ipykernel" in sys.modules:
@@ -109,10 +115,6 @@ def _tell_if_loop_is_blocked(session: Session, result: OpenAIResult[Any]) -> Non
     if events._get_running_loop() is None:  # noqa: SLF001  documented; the other one raises where there is none
         return
     session.has_told_of_loop = True
-    message = (
-        "a call that gives an %s blocks the event loop of its thread until it is over; await it, with background=True "
-        "among its options, or give it a callback such as on_terminate (said once for each client)"
-    )
     log.warning(message, type(result).__name__)
 
 

@@ -72,6 +72,8 @@ class CallState:
     Attributes:
         handle: The hold on a call that runs in the background.
 
+        before_wait: Called with the result before a thread waits for such a call.
+
         outcome: How the call ended.
 
         is_terminated: Whether *outcome* is final.
@@ -79,14 +81,15 @@ class CallState:
         is_delivered: Whether the callbacks ran or were handed to the dispatcher.
     """
 
-    # `_lock` guards `is_delivered`, `delivering` and `_watchers`, and no user code runs under it. *handle* is set
-    # before the call begins and *outcome* by the one thread that ends it; both are set in one go.
+    # `_lock` guards `is_delivered`, `delivering` and `_watchers`, and no user code runs under it. *handle* and
+    # *before_wait* are set before the call begins, *outcome* by the one thread that ends it; each is set in one go.
 
     handle: Handle | None = None
     outcome: Outcome = _RUNNING
     is_terminated: bool = False
     is_delivered: bool = False
     delivering: int | None = None
+    before_wait: Callable[[Any], None] | None = None
     _watchers: list[Callable[[], None]] | None = None
 
     def settle(self, outcome: Outcome, deliver: Callable[[], None] | None = None) -> None:
@@ -100,7 +103,7 @@ class CallState:
                 deliver()
         finally:
             with _lock:
-                self.is_delivered, self.delivering, self.handle = True, None, None
+                self.is_delivered, self.delivering, self.handle, self.before_wait = True, None, None, None
                 watchers, self._watchers = self._watchers or (), None
             for watcher in watchers:
                 watcher()

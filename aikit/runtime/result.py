@@ -190,6 +190,8 @@ class OpenAIResult(Generic[T]):
             return True
         if handle is not None and handle.is_driven_here():
             return self.terminated
+        if (before_wait := state.before_wait) is not None and timeout != 0 and not self.terminated:
+            before_wait(self)
         until = None if timeout is None else time.monotonic() + timeout
         while handle is not None and not self.terminated and handle.run_if_idle(until):
             if state.wait_for_delivery(until, _LOOK_S) or (until is not None and time.monotonic() >= until):

@@ -7,14 +7,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from aikit import OpenAIClient
+from aikit import OpenAIClient, OpenAIFileListResult
 
 
 @pytest.fixture
@@ -67,6 +68,30 @@ def test_calls_that_do_not_block_are_not_told(client: OpenAIClient, caplog: pyte
     asyncio.run(calls())
     client.files.list()
     assert _told(caplog) == []
+
+
+@pytest.mark.parametrize("wait", [OpenAIFileListResult.wait, list, len], ids=["wait", "list", "len"])
+def test_waiting_for_a_call_in_the_background_blocks_the_loop_too(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, wait: Callable[[Any], object]
+) -> None:
+    """
+    Who waits for a result, iterates it or counts it in the loop while its call runs is told once to await it.
+    """
+    gate = threading.Event()
+
+    async def calls(client: OpenAIClient) -> None:
+        client.files.list(on_terminate=lambda _: gate.wait(20))  # on the only thread that there is
+        result = client.files.list(background=True)
+        assert not result.wait(0)
+        assert _told(caplog) == []
+        threading.Timer(0.2, gate.set).start()
+        wait(result)
+        wait(result)
+        await result
+
+    with OpenAIClient(provider="local", home=tmp_path, max_workers=1) as client:
+        asyncio.run(calls(client))
+    assert ["await it instead" in message for message in _told(caplog)] == [True]
 
 
 def test_a_notebook_is_not_told(
