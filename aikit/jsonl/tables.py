@@ -11,7 +11,7 @@ import stat
 from collections.abc import Collection, Iterator, Mapping
 from importlib.util import find_spec, module_from_spec
 from io import FileIO
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -125,7 +125,7 @@ class CsvTable:
 
     def rows(self, problems: Problems) -> Iterator[Row]:
         """
-        Yield its rows but for blank ones; those that cannot be read are added to *problems*.
+        Yield its rows; those that cannot be read are added to *problems*.
         """
         width = len(self.columns)
         for record in islice(_records(self.path, self.encoding, self.delimiter, problems), 1, None):
@@ -193,9 +193,12 @@ def _csv() -> Any:
 
 def _records(path: Path, encoding: str, delimiter: str, problems: Problems) -> Iterator[_Record]:
     """
-    Yield the records that are not blank, without Excel's own; one that ends them too early is added to *problems*.
+    Yield the records, without Excel's own; one that ends them too early is added to *problems*.
+
+    A blank line is none, but below a heading of one column it is an empty cell.
     """
     taken: list[str] = []
+    number = width = 0
 
     def taking() -> Iterator[str]:
         for line in _lines(path, encoding):
@@ -203,8 +206,8 @@ def _records(path: Path, encoding: str, delimiter: str, problems: Problems) -> I
             yield line
 
     reader = _csv().reader(taking(), delimiter=delimiter, strict=True)
-    for number in count(1):
-        start = reader.line_num + 1
+    while True:
+        number, start = number + 1, reader.line_num + 1
         taken.clear()
         try:
             cells = next(reader)
@@ -215,8 +218,11 @@ def _records(path: Path, encoding: str, delimiter: str, problems: Problems) -> I
             problems.add_line(start, "invalid_csv", f"row {number:,} {reason}")
             return
         raw = "".join(taken).rstrip("\r\n")
-        if cells and not (number == 1 and _SEP.fullmatch(raw)):
-            yield _Record(number, start, raw, cells)
+        if start == 1 and _SEP.fullmatch(raw):
+            number = 0  # spreadsheets do not show it
+        elif cells or width == 1:
+            width = width or len(cells)
+            yield _Record(number, start, raw, cells or [""])
 
 
 def _lines(path: Path, encoding: str) -> Iterator[str]:

@@ -46,7 +46,7 @@ def _problems(folder: Path, content: bytes | str, **options: Any) -> list[tuple[
 
 def test_rows_have_their_number_line_cells_and_text(tmp_path: Path) -> None:
     """
-    Numbers are those of a spreadsheet, lines those of an editor; blank lines are rows in both, and left out.
+    Numbers are those of a spreadsheet, lines those of an editor; blank lines count in both, and are left out.
     """
     table = _table(tmp_path, 'id, review \r\n1,"a\r\n""b"""\r\n\r\n2,c')
     assert (table.columns, table.heading) == (("id", "review"), "id, review ")
@@ -116,6 +116,28 @@ def test_the_line_of_excel_says_the_delimiter(tmp_path: Path) -> None:
     """
     table = _table(tmp_path, "sep=;\r\na,b;c\r\n1,5;2\r\n")
     assert (table.columns, _cells(table)) == (("a,b", "c"), [["1,5", "2"]])
+
+
+def test_rows_below_the_line_of_excel_have_the_numbers_that_it_shows(tmp_path: Path) -> None:
+    """
+    It does not show that line; editors do.
+    """
+    table = _table(tmp_path, "sep=;\r\na;b\r\n1;2\r\n")
+    assert [(row.number, row.line) for row in table.rows(Problems())] == [(2, 3)]
+
+
+def test_a_blank_line_is_an_empty_cell_where_there_is_one_column(tmp_path: Path) -> None:
+    """
+    So that answers stand beside their rows when the column is put back.
+    """
+    table = _table(tmp_path, '\n"review"\nso\n\n  \nand so\n')
+    rows = list(table.rows(Problems()))
+    assert [(row.number, row.cells["review"], row.kept) for row in rows] == [
+        (3, "so", "so"),
+        (4, "", ""),
+        (5, "  ", "  "),
+        (6, "and so", "and so"),
+    ]
 
 
 def test_short_rows_are_filled_up_and_empty_cells_at_the_end_left_out(tmp_path: Path) -> None:
