@@ -362,8 +362,7 @@ class FileSink(ResumingSink):
 
     def _no_file(self) -> OpenAIError:
         return OpenAIError(
-            message=f"{self.path} is no regular file, and nothing was saved; give the path of a file, or write "
-            "what files.content gives to it",
+            message=f"{self.path} is no regular file, and nothing was saved; give the path of a file",
             code="not_a_regular_file",
             param="path",
         )

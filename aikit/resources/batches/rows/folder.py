@@ -66,7 +66,7 @@ class Folder:
             ValueError: It was closed.
         """
         if self._is_closed:
-            raise ValueError("the results are closed; call batches.results() again")
+            raise ValueError("the results are closed; make the call again that gave them")
 
     @contextmanager
     def reading(self) -> Iterator[Path]:
