@@ -238,7 +238,7 @@ class OpenAIBatch(Jsonable):
             values["errors"] = {"object": "list", "data": [error.to_dict() for error in self.errors]}
         values |= {"request_counts": self.request_counts.to_dict(), "usage": self.usage}
         values["metadata"] = dict(self.metadata) or None
-        return {name: as_json(value) for name, value in values.items() if value is not None} | dict(self.extra)
+        return {name: as_json(value) for name, value in values.items() if value is not None} | dict(as_json(self.extra))
 
 
 class BatchPage(Page[OpenAIBatch]):

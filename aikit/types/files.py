@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import attrs
 
-from aikit.types.json_form import Jsonable
+from aikit.types.json_form import Jsonable, as_json
 from aikit.types.page import Page
 from aikit.types.wire import (
     LAST_TIME,
@@ -165,9 +165,8 @@ class OpenAIFile(Jsonable):
             "status": self.status,
             "status_details": self.status_details,
         }
-        return {name: value for name, value in values.items() if value is not None or name == "bytes"} | dict(
-            self.extra
-        )
+        known = {name: value for name, value in values.items() if value is not None or name == "bytes"}
+        return known | dict(as_json(self.extra))
 
     def to_dict(self) -> dict[str, Any]:
         """

@@ -77,4 +77,6 @@ def as_json(value: Any) -> Any:
     Raises:
         TypeError: Something in it cannot be told as JSON.
     """
-    return value if value is None or isinstance(value, str | int | float) else to_json(value)
+    if isinstance(value, float):
+        return value if value - value == 0 else None  # JSON knows no number that is none, and none without end
+    return value if value is None or isinstance(value, str | int) else to_json(value)

@@ -172,6 +172,25 @@ def test_secrets_are_in_no_json() -> None:
     assert _through_json(_REQUEST) == {"method": "GET", "url": "https://***@api.example/v1/files", "attempt": 1}
 
 
+def test_numbers_that_json_does_not_know_are_told_as_nothing() -> None:
+    """
+    Some servers write ``NaN`` and ``1e999``, which Python reads; what is written of it every language reads.
+    """
+    odd = {"score": [float("nan"), 0.5], "most": {"of": float("-inf")}}
+    for value in (OpenAIFile.from_wire(_FILE_WIRE | odd), OpenAIBatch.from_wire(_BATCH_WIRE | odd)):
+        told = json.loads(json.dumps(value, default=aikit.to_json, allow_nan=False))
+        assert {name: told[name] for name in odd} == {"score": [None, 0.5], "most": {"of": None}}
+
+
+def test_what_is_told_is_a_copy() -> None:
+    """
+    Who changes it, fields that aikit does not know included, changes no object.
+    """
+    file = OpenAIFile.from_wire(_FILE_WIRE | {"new": [1]})
+    file.to_dict()["new"].append(2)
+    assert file.extra == {"new": [1]}
+
+
 def test_the_hook_takes_what_stands_beside_them() -> None:
     """
     Dollars, paths, sets and mappings of such values are known; bytes and others are refused as json does.
