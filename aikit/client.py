@@ -274,7 +274,7 @@ class OpenAIClient:
                 PySide6 or PyQt6, or a ``wx.Window``.
 
         Raises:
-            RuntimeError: The client is closed, or this is not the thread of the main loop.
+            RuntimeError: The client is closed, the window is destroyed, or this is not the thread of the main loop.
             TypeError: *window* is none of these.
         """
         self._session.close_with(window)

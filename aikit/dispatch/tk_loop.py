@@ -4,6 +4,7 @@ Tk's main loop.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -22,19 +23,26 @@ def is_widget(value: Any) -> bool:
     """
     Return whether *value* is a ``tkinter.Tk`` or another widget.
     """
-    return callable(getattr(value, "after", None)) and callable(getattr(value, "bind", None))
+    is_like_one = callable(getattr(value, "after", None)) and callable(getattr(value, "bind", None))
+    return is_like_one and not isinstance(value, type)
 
 
 def when_tk_is_gone(widget: Any, tell: Callable[[], None]) -> None:
     """
     Have *tell* called, in the thread of the main loop, when *widget* is destroyed.
+
+    Raises:
+        RuntimeError: It is destroyed already.
     """
 
     def on_destroy(event: Any) -> None:
         if str(event.widget) == str(widget):  # a window hears of its children, too
             tell()
 
-    widget.bind("<Destroy>", on_destroy, add="+")
+    try:
+        widget.bind("<Destroy>", on_destroy, add="+")
+    except getattr(sys.modules.get("_tkinter"), "TclError", ()) as error:
+        raise RuntimeError("the window is destroyed already") from error
 
 
 @attrs.define(eq=False)

@@ -4,8 +4,10 @@ Clients that are closed with windows, which go when the test says so.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -105,6 +107,26 @@ def test_block_of_a_client_with_a_window_cancels_at_its_end(silent_server: Scrip
         client.close_with(HandRoot())
         result = client.files.list({"background": True})
     assert [error.code for error in result.errors] == ["cancelled"]
+
+
+def test_class_of_windows_is_no_window(client: OpenAIClient) -> None:
+    """Who forgets the parentheses is told what is one."""
+    with pytest.raises(TypeError, match=r"close_with\(\) needs a tkinter.Tk or Toplevel, .* not type"):
+        client.close_with(HandRoot)
+    assert not is_closed(client)
+
+
+def test_window_that_is_gone_already_is_refused(client: OpenAIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is one that the call tells of, and not Tcl's; the client goes on."""
+    monkeypatch.setitem(sys.modules, "_tkinter", SimpleNamespace(TclError=LookupError))
+
+    class GoneRoot(HandRoot):
+        def bind(self, *_: Any, **__: Any) -> None:
+            raise LookupError("application has been destroyed")
+
+    with pytest.raises(RuntimeError, match="the window is destroyed already"):
+        client.close_with(GoneRoot())
+    assert not is_closed(client)
 
 
 def test_what_is_no_window_is_refused(client: OpenAIClient) -> None:
