@@ -326,6 +326,8 @@ class OpenAIParameters:
             return _checked(cls, options) if options else cast("Self", _defaults(cls))
         if isinstance(value, Mapping):
             return _checked(cls, {**value, **options})
+        if isinstance(value, type):
+            raise TypeError(f"parameters must be an object, not the class {value.__name__}; write {value.__name__}()")
         made = type(value) if isinstance(value, cls) else cls
         if not isinstance(value, OpenAIParameters) or not issubclass(made, type(value)):
             raise TypeError(f"parameters must be {cls.__name__} or a mapping, not {type(value).__name__}")

@@ -329,6 +329,14 @@ def test_a_class_is_no_adapter(agent: type) -> None:
     assert OpenAIParameters(http_agent=agent()).http_agent is not None
 
 
+def test_a_class_is_no_parameters() -> None:
+    """
+    Who forgot the brackets is told to write them.
+    """
+    with pytest.raises(TypeError, match=r"not the class OpenAIFileParameters; write OpenAIFileParameters\(\)$"):
+        OpenAIFileParameters.of(OpenAIFileParameters)
+
+
 def test_parameters_are_filled_by_assignment() -> None:
     """
     Made empty and filled, also within the mappings of a fresh object, they are those of the constructor.
