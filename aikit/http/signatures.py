@@ -21,7 +21,6 @@ _MAGIC: Final = (
     (b"GIF89a", "gif"),
     (b"II*\0", "tif"),
     (b"MM\0*", "tif"),
-    (b"ID3", "mp3"),
     (b"OggS\0", "ogg"),
     (b"fLaC\0", "flac"),
     (b"{\\rtf1", "rtf"),
@@ -48,6 +47,7 @@ _MP3_RATES: Final = (
     (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
 )
 _MP3_SAMPLES: Final = (44_100, 48_000, 32_000)
+_ID3: Final = re.compile(rb"ID3[\x02-\x04][^\xff].[\0-\x7f]{4}", re.DOTALL)  # https://id3.org/id3v2.4.0-structure, 3.1
 _MP3_HALVES: Final = {0b11: 1, 0b10: 2, 0b00: 4}
 
 
@@ -63,14 +63,14 @@ def extension_of(head: bytes, tail: bytes = b"") -> str | None:
     plain = next((extension for magic, extension in _MAGIC if head.startswith(magic)), None)
     if plain is not None or head[:4] == b"RIFF":
         return plain or _RIFF.get(head[8:12])
-    if head[4:8] == b"ftyp":
+    if head[:2] == b"\0\0" and head[4:8] == b"ftyp":  # behind the size of this box, which is some dozens of bytes
         return _BRANDS.get(head[8:12]) or ("3gp" if head[8:11] == b"3gp" else "mp4")
     if head[:4] == b"\x1a\x45\xdf\xa3":
         found = _DOCTYPE.search(head)
         return None if found is None else {b"webm": "webm"}.get(found[1], "mkv")
     if is_zip(head):
         return _of_zip(head, tail)
-    return "tar" if head[257:262] == b"ustar" else "mp3" if _is_mp3(head) else None
+    return "tar" if head[257:262] == b"ustar" else "mp3" if _ID3.match(head) or _is_mp3(head) else None
 
 
 def is_zip(head: bytes) -> bool:

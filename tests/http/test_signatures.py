@@ -133,12 +133,14 @@ def test_the_list_of_a_large_package_is_at_its_end() -> None:
         b"OggX",
         b"fLaCs",
         b"MMXX",
+        b"ID3 is what stands before the sound",
+        b"The ftyp box says which film it is",
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
     ],
 )
 def test_bytes_that_may_be_anything_get_no_name(content: bytes) -> None:
     """
-    One frame's header, a mark of UTF-16 or two letters are no proof.
+    One frame's header, a mark of UTF-16, or letters with which a text may begin are no proof.
     """
     with pytest.raises(ValueError, match="pass filename"):
         source_of(content, purpose="user_data")
