@@ -14,6 +14,7 @@ import shutil
 import site
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -29,6 +30,7 @@ _DOCS: Final = _ROOT / "aikit" / "docs"
 _PAGES: Final = [_README, *sorted(_DOCS.glob("*.md"))]
 _BLOCK: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
+_EXTRAS: Final = re.compile(r"(?:aikit-client|`)\[([a-z,]+)\]")
 _HEADING: Final = re.compile(r"^#+ (.*)$", re.MULTILINE)
 _each_page: Final = pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.relative_to(_ROOT).as_posix())
 
@@ -212,6 +214,22 @@ def test_the_readme_calls_each_page_by_its_topic() -> None:
     called = re.findall(r"\[([^\]`]+)\]\(aikit/docs/([\w-]+)\.md\)", listed)
     assert len(called) == len(list(_DOCS.glob("*.md"))) - 1
     assert [name for name, topic in called if name != topic] == []
+
+
+def test_each_extra_is_told_by_a_page() -> None:
+    """
+    What the README lists by name can be installed, and stands where it is needed.
+    """
+    told = {
+        name
+        for page in _DOCS.glob("*.md")
+        for one in _EXTRAS.findall(page.read_text("utf-8"))
+        for name in one.split(",")
+    }
+    named = _README.read_text("utf-8").partition("Extras: ")[2].partition(", or `all`")[0]
+    extras = tomllib.loads((_ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    assert set(re.findall(r"`(\w+)`", named)) == extras.keys() - {"all", "dev", "test"}
+    assert extras.keys() - {"all", "dev", "test"} <= told
 
 
 def test_the_readme_is_read_in_one_go() -> None:
