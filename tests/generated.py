@@ -10,7 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ import attrs
 import click
 
 import aikit
-from aikit import OpenAIClient, jsonl
+from aikit import OpenAIClient, OpenAIError, jsonl
 from aikit.cli.app import app
 from aikit.resources.batches import BatchesAPI
 from aikit.resources.files import FilesAPI
@@ -58,8 +58,10 @@ def made() -> dict[Path, str]:
         "reference": {
             "calls": _calls(),
             "client": _table(("argument", "what it does"), _arguments()),
+            "members": _table(("of a client", "what it is or does"), _members()),
             "options": _table(("option", "of", "what it does"), _options()),
             "results": _table(("of a result", "what it is"), _results()),
+            "values": _table(("attribute", "what it is"), _values()),
             "lines": _table(("function", "what it does"), _functions()),
         },
     }
@@ -225,13 +227,48 @@ def _results() -> Iterator[tuple[str, ...]]:
                 yield f"`{result.__name__}.{name}{called}`", _first_sentence(value)
 
 
+def _members() -> Iterator[tuple[str, ...]]:
+    for name, value in vars(OpenAIClient).items():
+        if not name.startswith("_"):
+            called = "" if isinstance(value, property) else _taken(value)
+            yield f"`client.{name}{called}`", _first_sentence(value)
+
+
+def _taken(function: Any) -> str:
+    taken = inspect.signature(function)
+    plain = [one.replace(annotation=one.empty) for one in taken.parameters.values() if one.name != "self"]
+    return str(taken.replace(parameters=plain, return_annotation=taken.empty))
+
+
+def _values() -> Iterator[tuple[str, ...]]:
+    """
+    Walk over what results carry and callbacks get: their fields, and what is derived from them.
+    """
+    for cls in filter(_is_carried, (getattr(aikit, name) for name in sorted(aikit.__all__))):
+        for field in attrs.fields(cls):
+            if not field.name.startswith("_"):
+                kind = str(field.type).replace(" | ", " or ")
+                yield f"`{cls.__name__}.{field.name}: {kind}`", _meaning(cls, field.name)
+        for name, value in inspect.getmembers_static(cls, lambda found: isinstance(found, property | cached_property)):
+            if not name.startswith("_"):
+                yield f"`{cls.__name__}.{name}`", _first_sentence(value)
+
+
+def _is_carried(value: Any) -> bool:
+    """
+    Return whether *value* is a class of what results carry, and none of options, results or what is raised.
+    """
+    if not inspect.isclass(value) or not value.__module__.startswith("aikit.types."):
+        return False
+    is_raised = issubclass(value, Exception) and value is not OpenAIError
+    return attrs.has(value) and not is_raised and not value.__name__.endswith(("Parameters", "Result"))
+
+
 def _functions() -> Iterator[tuple[str, ...]]:
     for name in sorted(jsonl.__all__):
         function = getattr(jsonl, name)
         if inspect.isfunction(function):
-            taken = inspect.signature(function)
-            plain = [one.replace(annotation=one.empty) for one in taken.parameters.values()]
-            yield f"`{name}{taken.replace(parameters=plain, return_annotation=taken.empty)}`", _first_sentence(function)
+            yield f"`{name}{_taken(function)}`", _first_sentence(function)
 
 
 def _codes() -> Iterator[tuple[str, ...]]:

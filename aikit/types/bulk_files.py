@@ -221,6 +221,8 @@ class OpenAIFileTotals(Jsonable):
     How much some files are.
 
     Attributes:
+        files: How many they are.
+
         bytes: Of those whose size the provider knows.
 
         oldest: When the oldest was created, in Unix seconds; ``None`` of no files.
@@ -264,6 +266,8 @@ class OpenAIFilePruneItem(Jsonable):
     A file that is to go.
 
     Attributes:
+        file: The file.
+
         status: ``"listed"`` (a dry run), ``"deleted"``, ``"failed"`` or ``"cancelled"``.
 
         reasons: Why it is to go.
@@ -309,6 +313,12 @@ class OpenAIFilePruneCounts(Jsonable):
         seen: Files that were looked at.
 
         listed: Those that would go, in a dry run.
+
+        deleted: Those that are gone.
+
+        failed: Those that could not be deleted.
+
+        cancelled: Those that were not tried, for the call was ended.
 
         bytes: Of those listed or deleted.
     """
