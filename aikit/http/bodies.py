@@ -107,7 +107,7 @@ class MultipartBody:
 
     # RFC 7578; names are escaped as browsers do: https://html.spec.whatwg.org/#multipart-form-data (read 2026-11-21)
 
-    fields: Mapping[str, str]
+    fields: Mapping[str, str] = attrs.field(repr=lambda fields: repr([*fields]))  # a caller's own may be secrets
     file_field: str
     source: Source
     boundary: str = attrs.field(factory=lambda: os.urandom(16).hex())

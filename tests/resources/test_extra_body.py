@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 import responses
 
-from aikit import OpenAIClient, OpenAIError, OpenAIFileParameters
+from aikit import (
+    OpenAIBatchParameters,
+    OpenAIBatchResubmitParameters,
+    OpenAIClient,
+    OpenAIError,
+    OpenAIFileParameters,
+    OpenAIUploadParameters,
+)
 from aikit.http.context import CallContext
 from aikit.http.flow import Flow
 from aikit.http.sources import source_of
@@ -215,3 +222,20 @@ def test_an_upload_with_other_fields_is_another_one() -> None:
     source, options = source_of(b"x", filename="a"), OpenAIFileParameters()
     made = [MultipartUpload.of(OpenAIProvider(), source, order, options, **known) for order in orders]
     assert len({upload.wanted.same for upload in made}) == 3
+
+
+@pytest.mark.usefixtures("server")
+def test_what_is_added_is_not_shown(client: OpenAIClient) -> None:
+    """
+    Keys for a server behind a proxy may be among the fields: neither parameters nor requests show them.
+    """
+    extra = {"api_key": "k-0123456789", "vertex": {"token": "k-0123456789"}}
+    for cls in (OpenAIFileParameters, OpenAIUploadParameters, OpenAIBatchParameters, OpenAIBatchResubmitParameters):
+        assert "0123456789" not in repr(cls(extra_body=extra))
+    for result in (
+        client.files.create(("a", b"x"), "user_data", extra_body=extra),
+        client.uploads.create("a", "user_data", 1, extra_body=extra),
+        client.batches.create("file-1", "/v1/chat/completions", extra_body=extra),
+    ):
+        assert result.success
+        assert "0123456789" not in repr(result.request)

@@ -184,7 +184,9 @@ class OpenAIBatchParameters(CallbacksOf["OpenAIBatchResult", "Progress"], OpenAI
     max_queue_wait: float | None = attrs.field(default=None, validator=by(_is_wait))
     max_cost: Decimal | float | str | None = attrs.field(default=None, validator=by(is_cost), converter=dollars)
     max_cost_of: Literal["high", "low"] = attrs.field(default="high", validator=by(is_end))
-    extra_body: dict[str, Any] = attrs.field(default=None, validator=by(fits_beside(_SAID)), converter=filled)
+    extra_body: dict[str, Any] = attrs.field(
+        default=None, validator=by(fits_beside(_SAID)), converter=filled, repr=False
+    )
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)

@@ -80,7 +80,7 @@ class OpenAIFileParameters(CallbacksOf["OpenAIFileResult", "Progress"], OpenAIPa
     checksum: bool = attrs.field(default=True, validator=by(is_flag))
     validate: bool = attrs.field(default=True, validator=by(is_flag))
     extra_body: dict[str, Any] = attrs.field(
-        default=None, validator=by(fits_beside(_SAID, in_form=True)), converter=filled
+        default=None, validator=by(fits_beside(_SAID, in_form=True)), converter=filled, repr=False
     )
 
 

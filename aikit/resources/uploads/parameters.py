@@ -44,7 +44,9 @@ class OpenAIUploadParameters(CallbacksOf["OpenAIUploadResult", "Progress"], Open
     expires_after: dict[str, Any] = attrs.field(default=None, validator=by(is_expiry), converter=filled)
     mime_type: str | None = attrs.field(default=None, validator=by(is_text))
     validate: bool = attrs.field(default=True, validator=by(is_flag))
-    extra_body: dict[str, Any] = attrs.field(default=None, validator=by(fits_beside(_SAID)), converter=filled)
+    extra_body: dict[str, Any] = attrs.field(
+        default=None, validator=by(fits_beside(_SAID)), converter=filled, repr=False
+    )
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
