@@ -211,17 +211,18 @@ def test_providers_of_another_form_refuse_them() -> None:
 
 def test_an_upload_with_other_fields_is_another_one() -> None:
     """
-    What was interrupted goes on only where the fields are the same.
+    What was interrupted goes on only where the fields are the same; its journal has none of them as they are.
     """
     orders = [
         UploadOrder(filename="a", purpose="batch", bytes=1, mime_type="text/plain", extra=extra)
-        for extra in ({}, {"x": 1}, {"x": 2})
+        for extra in ({}, {"x": "k-0123456789"}, {"x": 2})
     ]
-    assert [order.to_wire().get("x") for order in orders] == [None, 1, 2]
+    assert [order.to_wire().get("x") for order in orders] == [None, "k-0123456789", 2]
     known: dict[str, Any] = {"journal": None, "context": CallContext()}
     source, options = source_of(b"x", filename="a"), OpenAIFileParameters()
     made = [MultipartUpload.of(OpenAIProvider(), source, order, options, **known) for order in orders]
     assert len({upload.wanted.same for upload in made}) == 3
+    assert "0123456789" not in str([upload.wanted for upload in made])
 
 
 @pytest.mark.usefixtures("server")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
@@ -271,5 +272,6 @@ def _answer_lost(multipart: MultipartUpload) -> OpenAIError:
 
 
 def _options(order: UploadOrder) -> list[Any]:
-    more = [dict(order.extra)] if order.extra else []
+    # fields of the caller's own may be keys, which are not for a journal
+    more = [sha256(json.dumps(dict(order.extra), sort_keys=True).encode()).hexdigest()] if order.extra else []
     return [order.mime_type, dict(order.expires_after or {}), *more]
