@@ -103,6 +103,11 @@ class Part:
         return self.batch_id is not None
 
     @property
+    def is_asked(self) -> bool:
+        """Whether a batch of its file was asked for, and not surely refused."""
+        return len(self.attempts) > 1 or any(attempt.asked_at is not None for attempt in self.attempts)
+
+    @property
     def is_ended(self) -> bool:
         """Whether its last batch is over."""
         return bool(self.attempts) and self.attempts[-1].status is not None

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,7 +34,8 @@ from aikit.resources.batches.wait import wait_until_ended
 from aikit.resources.files.create import create_file
 from aikit.resources.files.parameters import OpenAIFileParameters, OpenAIFileWaitParameters
 from aikit.resources.files.wait import UNREADY, wait_until_processed
-from aikit.resources.polling import begun_now, looks_s
+from aikit.resources.polling import ask_until_known, begun_now, looks_s
+from aikit.storage import is_file
 from aikit.types.batches import INTENT_KEY, BatchOrder, OpenAIBatch
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
 from aikit.types.files import OpenAIFile
@@ -178,9 +180,7 @@ class Steps:
         return response
 
     def _upload(self, state: RunState, part: Part) -> Flow[RunState]:
-        if part.file_id is not None:
-            if not part.attempts:  # this program may have ended while it was waited for
-                yield from self._require_usable((yield from self._known(part.file_id)))
+        if part.file_id is not None and (part.is_asked or not (yield from self._is_gone(part.file_id))):
             return state
         try:
             source = source_of(_checked(part), purpose="batch")
@@ -196,19 +196,24 @@ class Steps:
             raise _of_part(part, error) from error
         return state
 
-    def _known(self, file_id: str) -> Flow[OpenAIFile | None]:
+    def _is_gone(self, file_id: str) -> Flow[bool]:
+        """
+        Return whether the provider has deleted the file of an earlier call; if not, wait until it can be used.
+        """
         try:
-            return (yield from self.provider.retrieve_file(file_id))
+            file = yield from ask_until_known(self.provider, partial(self.provider.retrieve_file, file_id))
         except CancelledError:
             raise
-        except OpenAIError:
-            return None
+        except OpenAIError as error:
+            return error.is_not_found_error
+        yield from self._require_usable(file)
+        return False
 
-    def _require_usable(self, file: OpenAIFile | None) -> Flow[None]:
+    def _require_usable(self, file: OpenAIFile) -> Flow[None]:
         """
         Wait, where the provider still processes *file*, until a batch can be made of it.
         """
-        if file is not None and file.status in UNREADY:
+        if file.status in UNREADY:
             yield from begun_now(wait_until_processed(self.provider, file.id, OpenAIFileWaitParameters(**_FILE_WAIT)))
 
     def _create(self, state: RunState, part: Part) -> Flow[RunState]:
@@ -258,15 +263,7 @@ class Steps:
         )
         provider, recorder = self.provider, self.session.recorder
         if len(part.attempts) > 1:
-            return resubmit_lines(
-                provider,
-                part.attempts[-2].batch_id or "",
-                NOT_OK,
-                options=options,
-                policy=self.policy,
-                recorder=recorder,
-                context=self.context,
-            )
+            return self._ask_again(part, options)
         wanted = BatchOrder(
             input_file_id=file_id,
             endpoint=part.endpoint,
@@ -276,6 +273,27 @@ class Steps:
         )
         checking = check_affordable(provider, file_id, options, recorder, self.context)
         return create_checked(provider, wanted, self.policy, options, checking)
+
+    def _ask_again(self, part: Part, options: OpenAIBatchResubmitParameters) -> Flow[OpenAIBatch]:
+        """
+        Ask for a batch of what the last but one of *part* left undone; where the input is gone, it is taken from here.
+        """
+        ask = partial(
+            resubmit_lines,
+            self.provider,
+            part.attempts[-2].batch_id or "",
+            NOT_OK,
+            policy=self.policy,
+            recorder=self.session.recorder,
+            context=self.context,
+        )
+        try:
+            return (yield from ask(options=options))
+        except OpenAIError as error:
+            if error.param != "input_file" or len(part.attempts) > 2 or not is_file(part.path):
+                raise
+        self.require_same()
+        return (yield from ask(options=attrs.evolve(options, input_file=part.path)))
 
     def _find_earlier(self, part: Part, asked_at: float) -> Flow[OpenAIBatch | None]:
         """

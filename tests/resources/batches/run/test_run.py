@@ -17,10 +17,13 @@ import pytest
 
 from aikit import dispatch, jsonl, to_json
 from aikit.client import OpenAIClient
+from aikit.http.flow import Flow
 from aikit.resources.batches.run.folder import RunFolder
 from aikit.resources.batches.run.results import OpenAIBatchRunResult
 from aikit.testing import embedded_provider
 from aikit.types.batch_runs import OpenAIBatchRunProgress
+from aikit.types.batches import OpenAIBatch
+from aikit.types.errors import OpenAIError
 from tests.cli.batch_service import serving_batches
 from tests.resources.batches.run.test_plan import lines
 
@@ -428,3 +431,32 @@ def test_a_run_whose_batch_is_unknown_says_what_can_be_done(tmp_path: Path) -> N
         assert result.errors[0].is_not_found_error
         assert "key is of another account or project" in result.errors[0].message
         assert result.errors[0].message.endswith("; again=True starts over, and pays again")
+
+
+@pytest.mark.parametrize("is_asked", [False, True])
+def test_a_file_that_is_gone_before_its_batch_is_sent_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_asked: bool
+) -> None:
+    """
+    Providers delete files after some time; where the batch failed for that, the lines come from this machine.
+    """
+    with OpenAIClient(provider="local", home=tmp_path) as client:
+
+        def run() -> OpenAIBatchRunResult:
+            return client.batches.run([{"word": "one"}], prompt="Say {word}", model="m", **QUICK)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(client.provider.__class__, "create_batch", _refused)
+            assert [error.code for error in run().errors] == ["insufficient_quota"]
+        (file,) = client.files.list()
+        state = next(iter(RunFolder.of(tmp_path)._all()))
+        if is_asked:
+            RunFolder.of(tmp_path).save(state.with_part(state.parts[0].with_last(asked_at=1.0)))
+        assert client.files.delete(file.id).success
+        if is_asked:
+            assert dict(run().counts) == {"failed": 1}
+        assert dict(run().counts) == {"ok": 1}
+
+
+def _refused(*_: object) -> Flow[OpenAIBatch]:
+    raise OpenAIError(message="no", code="insufficient_quota", status=403)
