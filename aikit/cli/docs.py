@@ -24,6 +24,8 @@ _INDEX: Final = "README"
 _ENTRY: Final = re.compile(r"^- (.+?): (.+)$", re.MULTILINE)
 _LINK: Final = re.compile(r"\[([^\[\]]+)\]\(([\w-]+)\.md(?:#[\w-]*)?\)")
 _CODE: Final = re.compile(r"^```[^\n]*\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
+_TABLE: Final = re.compile(r"(?:^\|.*\|$\n?)+", re.MULTILINE)
+_CELL: Final = re.compile(r"(?<!\\)\|")
 _WIDEST: Final = 100
 
 
@@ -129,15 +131,39 @@ def _list(output: Output) -> None:
 
 
 def _draw(output: Output, text: str) -> None:
-    from rich.markdown import Markdown  # noqa: PLC0415  rich is loaded for terminals only
-
-    from aikit.cli.output.terminal import drawn  # noqa: PLC0415  likewise
-
     width, has_color = min(columns_of(sys.stdout), _WIDEST), output.has_color(sys.stdout)
     for number, piece in enumerate(_CODE.split(text)):
         if number % 2:  # code, whose lines stay as they are, so that it can be copied to Python's prompt
             lines = [styled(line, "36", has_color=has_color) for line in piece.rstrip().splitlines()]
         else:  # a page is linked to as a file; here it is a topic
             prose = _LINK.sub(lambda found: f"{found[1]} (`aikit docs {found[2]}`)", piece)
-            lines = [Styled(line) for line in drawn(Markdown(prose, hyperlinks=False), width, has_color=has_color)]
+            prose = _TABLE.sub(lambda found: _fitting(found[0], width), prose)
+            lines = [Styled(line) for line in _drawn(prose, width, has_color=has_color)]
         output.line(Styled("\n".join(lines).strip("\n") + "\n"))
+
+
+def _drawn(prose: str, width: int, *, has_color: bool) -> list[str]:
+    from rich.markdown import Markdown  # noqa: PLC0415  rich is loaded for terminals only
+
+    from aikit.cli.output.terminal import drawn  # noqa: PLC0415  likewise
+
+    return drawn(Markdown(prose, hyperlinks=False), width, has_color=has_color)
+
+
+def _fitting(table: str, width: int) -> str:
+    """
+    Return *table*, or a list of its rows where columns are too narrow for it: names would end in an ellipsis.
+    """
+    if sum(line.count("…") for line in _drawn(table, width, has_color=False)) == table.count("…"):
+        return table
+    heads, _, *rows = [_CELL.split(line.strip().strip("|")) for line in table.splitlines()]
+    lines = []
+    for first, *cells in rows:
+        told = [
+            (head.strip(), cell.strip()) for head, cell in zip(heads[1:], cells, strict=True) if cell.strip() != "-"
+        ]
+        lines += [
+            f"- {first.strip()}",
+            *(f"  - {head}: {cell}" if len(heads) > 2 else f"  - {cell}" for head, cell in told),
+        ]
+    return "\n".join(lines).replace("\\|", "|") + "\n"

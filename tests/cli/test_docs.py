@@ -83,6 +83,20 @@ def test_a_terminal_gets_a_page_that_is_drawn() -> None:
     assert "aikit docs run" in " ".join(seen_here("docs", "batches", "--no-color", columns=200).split())
 
 
+@pytest.mark.parametrize("columns", [40, 60, 100])
+@pytest.mark.parametrize("topic", ["coming-from", "errors", "limits", "command-line", "reference"])
+def test_names_and_numbers_of_tables_are_whole_on_any_terminal(topic: str, columns: int) -> None:
+    """
+    Where columns would be too narrow for them, the rows are a list.
+    """
+    shown = "".join(seen_here("docs", topic, "--no-color", columns=columns).split())
+    rows = [line for line in PAGES[topic].read_text("utf-8").splitlines() if line.startswith("| `")]
+    names = [row.split("`")[1].split("(")[0].split()[0] for row in rows]
+    assert names
+    assert [name for name in names if name not in shown.replace("│", "")] == []
+    assert shown.count("…") == "".join(PAGES[topic].read_text("utf-8").split()).count("…")
+
+
 def test_a_program_without_pages_says_so(aikit: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """
     One that was frozen brings the code along, and not what is read about it.
