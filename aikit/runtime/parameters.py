@@ -195,10 +195,17 @@ def filled(value: Mapping[str, Any] | None) -> dict[str, Any]:
     return cast("dict[str, Any]", _copied(value))
 
 
+def _plain(value: Any) -> Any:
+    """
+    Return *value*; a string of another class, which may be written otherwise, as one of `str`: members of enumerations.
+    """
+    return str.__str__(value) if isinstance(value, str) else value
+
+
 def _copied(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _copied(one) for key, one in dict(value).items()}
-    return [_copied(one) for one in value] if isinstance(value, list) else value
+        return {_plain(key): _copied(one) for key, one in dict(value).items()}
+    return [_copied(one) for one in value] if isinstance(value, list) else _plain(value)
 
 
 def _headers(value: Mapping[str, str] | None) -> MutableMapping[str, str]:
@@ -206,7 +213,7 @@ def _headers(value: Mapping[str, str] | None) -> MutableMapping[str, str]:
     Return a copy that stays as it was checked.
     """
     are_headers("extra_headers", value)
-    return MutableHeaders(value)
+    return MutableHeaders(None if value is None else {_plain(name): _plain(text) for name, text in value.items()})
 
 
 if TYPE_CHECKING:
@@ -358,6 +365,7 @@ def _given(parameters: OpenAIParameters) -> dict[str, Any]:
 
 
 def _checked(cls: type[P], given: Mapping[Any, Any]) -> P:
+    given = {name: _plain(value) for name, value in given.items()}
     try:
         return cls(**given)
     except (TypeError, ValueError) as first:

@@ -46,7 +46,7 @@ class FileOrder:
         Return the fields of OpenAI's form, but for the file.
         """
         own = {"expires_after": self.expires_after} if self.expires_after else {}
-        return {"purpose": self.purpose, **_in_form(own), **_in_form(self.extra)}
+        return {"purpose": str.__str__(self.purpose), **_in_form(own), **_in_form(self.extra)}
 
 
 def _in_form(fields: Mapping[str, Any]) -> dict[str, str]:

@@ -5,10 +5,12 @@ Parameters: what a caller may ask, and how a mistake is told.
 from __future__ import annotations
 
 import copy
+import enum
 import math
 import pickle
 from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlencode
 
 import attrs
 import pytest
@@ -28,6 +30,7 @@ from aikit.resources.files.parameters import (
     OpenAIFileWaitParameters,
 )
 from aikit.runtime.parameters import OpenAIParameters
+from aikit.types.files import FileOrder
 
 _EXPIRY = {"anchor": "created_at", "seconds": 3600}
 
@@ -443,3 +446,27 @@ def test_a_mapping_is_filled_by_key_only(option: str) -> None:
     getattr(parameters, option)["anchor"] = "created_at"
     for copied in (copy.copy(parameters), copy.deepcopy(parameters), pickle.loads(pickle.dumps(parameters))):  # noqa: S301  our own
         assert getattr(copied, option) == {"anchor": "created_at"}
+
+
+class _Word(str, enum.Enum):  # noqa: UP042  the others are written as what they stand for
+    """
+    Strings that Python writes as their names.
+    """
+
+    BATCH = "batch"
+    DESC = "desc"
+    CREATED = "created_at"
+
+
+def test_members_of_enumerations_are_sent_as_what_they_stand_for() -> None:
+    """
+    Texts of options, in mappings and headers too, and the purpose of a file may be such members.
+    """
+    listed = OpenAIFileListParameters.of({"order": _Word.DESC}, {"purpose": _Word.BATCH})
+    assert urlencode(listed.query()) == "order=desc&purpose=batch"
+    expiry = {"anchor": _Word.CREATED, "seconds": 3600}
+    made = OpenAIFileParameters(expires_after=expiry, extra_headers={"X-A": _Word.BATCH}, extra_body={"a": _Word.DESC})
+    asked = OpenAIFileParameters.of(made)
+    assert f"{asked.extra_headers['X-A']}" == "batch"
+    form = FileOrder(purpose=_Word.BATCH, expires_after=asked.expires_after, extra=asked.extra_body).to_form()
+    assert [f"{value}" for value in form.values()] == ["batch", "created_at", "3600", "desc"]
