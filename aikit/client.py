@@ -146,9 +146,6 @@ class OpenAIClient:
             bandwidth=bandwidth,
             providers=providers,
         )
-        self._files: FilesAPI | None = None
-        self._uploads: UploadsAPI | None = None
-        self._batches: BatchesAPI | None = None
 
     if not TYPE_CHECKING:  # which knows the arguments, and would take any then
 
@@ -180,32 +177,26 @@ class OpenAIClient:
     ) -> None:
         self._session.end_with(kind)
 
-    @property
+    @functools.cached_property
     def files(self) -> FilesAPI:
         """The Files API."""
-        if self._files is None:
-            from aikit.resources.files import FilesAPI  # noqa: PLC0415  a client that is made and not used stays small
+        from aikit.resources.files import FilesAPI  # noqa: PLC0415  a client that is made and not used stays small
 
-            self._files = FilesAPI(self._session)
-        return self._files
+        return FilesAPI(self._session)
 
-    @property
+    @functools.cached_property
     def uploads(self) -> UploadsAPI:
         """The Uploads API."""
-        if self._uploads is None:
-            from aikit.resources.uploads import UploadsAPI  # noqa: PLC0415  likewise, of those without large files
+        from aikit.resources.uploads import UploadsAPI  # noqa: PLC0415  likewise, of those without large files
 
-            self._uploads = UploadsAPI(self._session)
-        return self._uploads
+        return UploadsAPI(self._session)
 
-    @property
+    @functools.cached_property
     def batches(self) -> BatchesAPI:
         """The Batches API."""
-        if self._batches is None:
-            from aikit.resources.batches import BatchesAPI  # noqa: PLC0415  likewise, also of clients of files only
+        from aikit.resources.batches import BatchesAPI  # noqa: PLC0415  likewise, also of clients of files only
 
-            self._batches = BatchesAPI(self._session)
-        return self._batches
+        return BatchesAPI(self._session)
 
     @property
     def defaults(self) -> OpenAIParameters:

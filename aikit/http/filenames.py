@@ -11,7 +11,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from aikit.http.headers import redacted
 from aikit.http.signatures import HEAD_BYTES, TAIL_BYTES, extension_of, is_zip
 from aikit.http.stream_layers import attribute, layers
 
@@ -108,21 +107,3 @@ def name_of_content(content: Any, purpose: str) -> str:
     """
     head = bytes(content[:HEAD_BYTES])
     return fitting_name(head, purpose, bytes(content[-TAIL_BYTES:]) if is_zip(head) else b"")
-
-
-def require_plain_name(filename: Any) -> None:
-    """
-    Refuse a *filename* that no file can have.
-
-    Raises:
-        TypeError: *filename* is no string.
-        ValueError: It has folders or control characters, is empty, or cannot be encoded.
-    """
-    if not isinstance(filename, str):
-        raise TypeError(f"filename must be a string, not {type(filename).__name__}")
-    is_plain = not any(char in "/\\\x7f" or ord(char) < 32 or "\ud800" <= char <= "\udfff" for char in filename)
-    if not filename or filename in {".", ".."} or not is_plain:
-        raise ValueError(
-            f"filename {redacted(filename)!r} is no plain name; allowed are names without folders and control "
-            "characters"
-        )

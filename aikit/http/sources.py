@@ -6,20 +6,20 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, TypeAlias, cast
-from urllib.parse import unquote, urlsplit
 
 import attrs
 
 from aikit.http.checked_file import CheckedFile
-from aikit.http.filenames import encodable, name_of_content, require_plain_name, restore_letters
+from aikit.http.filenames import encodable, name_of_content, restore_letters
+from aikit.http.headers import redacted
 from aikit.http.messages import Reader
 from aikit.http.named_files import unpack_named
 from aikit.http.stream_layers import attribute
 from aikit.http.streams import StreamSource, changed, stream_source, unreadable
+from aikit.http.url_source import is_address, url_source
 from aikit.types.errors import OpenAIError
 from aikit.types.ids import kind_of
 from aikit.types.interruptions import let_through
@@ -109,8 +109,10 @@ def source_of(file: Any, *, filename: str | None = None, purpose: str = "") -> S
         filename = restore_letters(filename)
     if filename is not None:
         require_plain_name(filename)
-    if isinstance(file, str) and _ADDRESS.match(file):
-        return _url_source(file, filename)
+    if isinstance(file, str) and is_address(file):
+        source = url_source(file, filename)
+        require_plain_name(source.name)
+        return source
     if isinstance(file, str | os.PathLike | CheckedFile):
         return _path_source(file, filename)
     if isinstance(file, bytes | bytearray | memoryview):
@@ -121,6 +123,24 @@ def source_of(file: Any, *, filename: str | None = None, purpose: str = "") -> S
     if callable(attribute(file, "read")):
         return stream_source(file, filename, purpose)
     raise TypeError(f"file must be a path, bytes or a binary stream, not {type(file).__name__}")
+
+
+def require_plain_name(filename: Any) -> None:
+    """
+    Refuse a *filename* that no file can have.
+
+    Raises:
+        TypeError: *filename* is no string.
+        ValueError: It has folders or control characters, is empty, or cannot be encoded.
+    """
+    if not isinstance(filename, str):
+        raise TypeError(f"filename must be a string, not {type(filename).__name__}")
+    is_plain = not any(char in "/\\\x7f" or ord(char) < 32 or "\ud800" <= char <= "\udfff" for char in filename)
+    if not filename or filename in {".", ".."} or not is_plain:
+        raise ValueError(
+            f"filename {redacted(filename)!r} is no plain name; allowed are names without folders and control "
+            "characters"
+        )
 
 
 def release(source: object) -> None:
@@ -280,35 +300,6 @@ class BytesSource:
         return io.BytesIO(reader.read(left)) if left < _SMALL else reader
 
 
-@attrs.frozen(kw_only=True)
-class URLSource:
-    """
-    A file at an address, from which the provider fetches it; nothing of it is read here.
-
-    Attributes:
-        url: The address; with the signature that may be in it, it is a secret.
-    """
-
-    url: str = attrs.field(repr=False)
-    name: str
-    size_bytes: None = None
-    is_replayable: bool = True
-    mime_type: None = None
-
-    def resolved(self) -> URLSource:
-        """
-        Return itself.
-        """
-        return self
-
-    def open(self, start: int = 0) -> Reader:  # noqa: ARG002  as of other sources
-        """
-        Refuse.
-        """
-        raise OpenAIError(message="a file at an address is not read here; fetch it first", code="unsupported")
-
-
-_ADDRESS: Final = re.compile(r"https?://", re.IGNORECASE)
 _SMALL: Final = 64 * 1024
 _KERNEL_MAX: Final = 16 * 1024 * 1024
 
@@ -352,15 +343,6 @@ def _mapped_source(file: mmap, filename: str | None, purpose: str) -> BytesSourc
         if filename is None and "closed" not in str(error):
             raise
         raise ValueError("file is a closed map; leave it open until the call has terminated") from error
-
-
-def _url_source(address: str, filename: str | None) -> URLSource:
-    parts = urlsplit(address)
-    if not parts.hostname or not (address.isascii() and address.isprintable()):
-        raise ValueError("file begins like an address and is none; copy it again, whole and percent-encoded")
-    name = filename or unquote(parts.path).rpartition("/")[2] or parts.hostname
-    require_plain_name(name)
-    return URLSource(url=address, name=name)
 
 
 def _named_source(file: tuple[Any, ...], filename: str | None, purpose: str) -> Source:

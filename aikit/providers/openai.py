@@ -105,7 +105,7 @@ class OpenAIProvider:
         """False: a server answers."""
         return False
 
-    @property
+    @cached_property
     def limits(self) -> Limits:
         """OpenAI's limits at its own address, hardly any elsewhere."""
         return limits_for("openai" if self.base_url == OPENAI_URL else "compatible")

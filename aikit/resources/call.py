@@ -5,7 +5,6 @@ How a call is made: an operation becomes a flow, a task runs the flow, and its o
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -32,11 +31,11 @@ if TYPE_CHECKING:
     from aikit.providers import Provider
     from aikit.resources.session import Session
 
-log: Final = logging.getLogger("aikit")
 
 R = TypeVar("R", bound=OpenAIResult[Any])
 _CALLBACKS: Final = ("on_response", "on_error", "on_terminate", "on_progress")
 _SHORT_S: Final = 20.0  # without a byte, for requests whose answer the caller does not wait for
+log: Final = logging.getLogger("aikit")
 _NOT_IN_BACKGROUND: Final = (
     "a call that gives an %s blocks the event loop of its thread until it is over; await it, with background=True "
     "among its options, or give it a callback such as on_terminate (said once for each client)"
@@ -94,10 +93,11 @@ def start(
             on_task(task)
         if parameters.is_background:
             state.handle = task
-            state.before_wait = partial(_tell_if_loop_is_blocked, session, _WAITED_FOR)
+            state.before_wait = partial(_tell_if_waiting_blocks, session)
             session.scheduler.submit(task)
             return result
-        _tell_if_loop_is_blocked(session, _NOT_IN_BACKGROUND, result)
+        if session.notices_loop():
+            log.warning(_NOT_IN_BACKGROUND, type(result).__name__)
         session.run_here(task)
     except BaseException:
         call.let_go()
@@ -105,17 +105,9 @@ def start(
     return result.throw() if parameters.throw else result
 
 
-def _tell_if_loop_is_blocked(session: Session, message: str, result: OpenAIResult[Any]) -> None:
-    """
-    Log, once for each client, that what this thread is about to do blocks its event loop; not in a notebook.
-    """
-    events = sys.modules.get("asyncio.events")  # a program that has not loaded it has no loop
-    if events is None or session.has_told_of_loop or "ipykernel" in sys.modules:
-        return
-    if events._get_running_loop() is None:  # noqa: SLF001  documented; the other one raises where there is none
-        return
-    session.has_told_of_loop = True
-    log.warning(message, type(result).__name__)
+def _tell_if_waiting_blocks(session: Session, result: OpenAIResult[Any]) -> None:
+    if session.notices_loop():
+        log.warning(_WAITED_FOR, type(result).__name__)
 
 
 def retry_policy(defaults: OpenAIParameters, parameters: OpenAIParameters) -> RetryPolicy:
@@ -139,6 +131,11 @@ class _Call:
     source: Source | str | None = None
     deadline: Deadline | None = None
     queue: CallbackQueue | None = None
+    policy: RetryPolicy = attrs.field(init=False)
+
+    @policy.default
+    def _policy(self) -> RetryPolicy:
+        return retry_policy(self.session.defaults, self.parameters)
 
     def task(self, operation: Operation, *, is_long: bool) -> Task:
         """
@@ -171,7 +168,7 @@ class _Call:
             request = attrs.evolve(request, timeout_s=timeout_s, headers=headers)
         if request.is_best_effort:
             return follow_redirects(request)
-        return with_retries(request, retry_policy(defaults, parameters))
+        return with_retries(request, self.policy)
 
     def let_go(self) -> None:
         """

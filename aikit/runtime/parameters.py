@@ -32,9 +32,14 @@ ProgressT = TypeVar("ProgressT")
 
 def by(check: Callable[[str, Any], None]) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
     """
-    Return *check* of a name and a value as attrs calls validators.
+    Return *check* of a name and a value as attrs calls validators; it is not asked about what was not given.
     """
-    return lambda _, field, value: check(field.name, value)
+
+    def validate(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
+        if value is not field.default and not is_unfilled(value):
+            check(field.name, value)
+
+    return validate
 
 
 def _is_positive(name: str, value: Any) -> None:
@@ -186,11 +191,18 @@ class Unfilled(dict[str, Any]):
         raise AttributeError(f'an option that is a mapping is filled by key: ["{name}"] = …')
 
 
+def is_unfilled(value: object) -> bool:
+    """
+    Return whether *value* is such a mapping, and empty.
+    """
+    return isinstance(value, Unfilled) and not value
+
+
 def filled(value: Mapping[str, Any] | None) -> dict[str, Any]:
     """
     Return a copy of a mapping and of the mappings and lists in it, which stays as it was checked.
     """
-    if value is None or (isinstance(value, Unfilled) and not value):
+    if value is None or is_unfilled(value):
         return Unfilled()
     return cast("dict[str, Any]", _copied(value))
 

@@ -15,7 +15,8 @@ from aikit.http.flow import Flow, Pause, Work
 from aikit.http.messages import Request, Sink, Transport
 from aikit.http.refusals import discreet, raise_for_status, understood
 from aikit.http.sinks import ResumingSink
-from aikit.http.sources import Source, URLSource
+from aikit.http.sources import Source
+from aikit.http.url_source import URLSource
 from aikit.providers.account import Account, key_of
 from aikit.providers.addresses import account_address
 from aikit.providers.azure.blobs import BlobStorage, blob_file, is_address

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from aikit.http.context import CallContext
-from aikit.http.filenames import encodable, require_plain_name
+from aikit.http.filenames import encodable
 from aikit.http.flow import Flow, Gather
 from aikit.http.messages import Request, Response
 from aikit.http.rate_limiter import RateLimiter
 from aikit.http.retry import intercept
 from aikit.http.slices import sha256_of
-from aikit.http.sources import PathSource, Source, release, source_of
+from aikit.http.sources import PathSource, Source, release, require_plain_name, source_of
 from aikit.resources.call import start
 from aikit.resources.files.bulk_progress import BulkProgress, named_errors
 from aikit.resources.files.create import create_file

@@ -10,7 +10,7 @@ import attrs
 
 from aikit.http.flow import Flow
 from aikit.http.slices import without_mark
-from aikit.http.sources import URLSource
+from aikit.http.url_source import URLSource
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.types.files import FileOrder, OpenAIFile
 from aikit.types.ids import is_encoded_id
@@ -41,7 +41,8 @@ def create_file(
         OpenAIError: It was refused, or did not arrive.
     """
     source = source.resolved()
-    limits, order = provider.limits, order_of(purpose, options)
+    limits = provider.limits
+    order = FileOrder(purpose=purpose, expires_after=options.expires_after or None, extra=options.extra_body)
     if isinstance(source, URLSource):
         if not limits.imports_files:
             message = f"{provider.kind} fetches no file from an address; fetch it first, and give its path"
@@ -54,23 +55,15 @@ def create_file(
     if limits.removes_mark and source.name.lower().endswith(".jsonl"):
         source = without_mark(source)
     flow = None
-    if (source.size_bytes or 0) > limits.size_limit(purpose):
+    if (source.size_bytes or 0) > min(limits.batch_max_bytes, limits.file_max_bytes):
         from aikit.resources.files.multipart import create_in_parts, goes_in_parts  # noqa: PLC0415  most files are small
 
         if goes_in_parts(source, purpose, limits):
             flow = create_in_parts(provider, source, purpose, options, journal=session.journal, context=context)
     file = yield from flow or provider.create_file(source, order)
-    problem = problem_of_size(file, source.size_bytes)
-    if problem is not None:
+    if file.bytes != source.size_bytes and (problem := problem_of_size(file, source.size_bytes)) is not None:
         raise Rejected([problem], file)
     return file
-
-
-def order_of(purpose: str, options: OpenAIFileParameters) -> FileOrder:
-    """
-    Return what a file with *options* is to be.
-    """
-    return FileOrder(purpose=purpose, expires_after=options.expires_after or None, extra=options.extra_body)
 
 
 def problem_of_size(file: OpenAIFile, size_bytes: int | None) -> OpenAIError | None:

@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from aikit.http.bodies import media_type
-from aikit.http.filenames import require_plain_name
 from aikit.http.flow import Flow
-from aikit.http.sources import FileSource, Source, source_of
+from aikit.http.sources import FileSource, Source, require_plain_name, source_of
 from aikit.resources.arguments import require_id
 from aikit.resources.call import start
 from aikit.resources.uploads.parameters import OpenAIUploadCompleteParameters, OpenAIUploadParameters
