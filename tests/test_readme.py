@@ -17,7 +17,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -85,6 +85,27 @@ def test_a_pages_snippets_print_what_it_says(page: Path) -> None:
             with contextlib.redirect_stdout(printed):
                 exec(compile(text, str(page), "exec"), namespace)  # noqa: S102  our own page
             assert expected is None or printed.getvalue() == expected
+
+
+@_each_page
+def test_a_pages_snippets_print_the_same_where_lines_end_otherwise(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    On Windows, what a page writes as text has a carriage return more in each line.
+    """
+
+    def write_text(path: Path, text: str) -> int:
+        return path.write_bytes(text.replace("\n", "\r\n").encode())
+
+    def open_there(path: str, mode: str = "r", newline: str | None = None) -> Any:
+        return Path(path).open(mode, newline="\r\n" if mode == "w" and newline is None else newline)
+
+    monkeypatch.setattr(Path, "write_text", write_text)
+    namespace: dict[str, object] = {"__name__": "__main__", "open": open_there}
+    for text, expected in _snippets(page):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(text, str(page), "exec"), namespace)  # noqa: S102  our own page
+        assert expected is None or printed.getvalue() == expected
 
 
 @_each_page

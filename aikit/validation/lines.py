@@ -261,7 +261,7 @@ def parsed(line: bytes, decoder: json.JSONDecoder | None = None) -> Any:
     # RFC 8259 sections 6 and 8.1 (read 2026-11-21)
     decoder = decoder or _DECODER
     try:
-        text = line.decode()
+        text = line.removesuffix(b"\r").decode()  # else each line of a file from Windows is read twice
         try:
             value, end = decoder.raw_decode(text)
         except json.JSONDecodeError:  # blanks in front, or really broken

@@ -117,6 +117,8 @@ def test_what_json_writes_is_read_back(value: Any) -> None:
     ("line", "reason"),
     [
         (b"{", "Expecting property name enclosed in double quotes at column 2."),
+        (b'{"custom_id": "q1"', "Expecting ',' delimiter at column 19."),
+        (b'{"custom_id": "q1"\r', "Expecting ',' delimiter at column 19."),
         (b'{"a": 1} {"b": 2}', "Extra data at column 10."),
         (b'{"a": "\xff"}', "Byte 8 is not UTF-8."),
         (b'{"a": "\xed\xa0\x80"}', "Byte 8 is not UTF-8."),
