@@ -66,6 +66,13 @@ def secrets_in(url: str) -> set[str]:
     return {one for value in values for one in (value, unquote(value)) if len(one) >= _MIN_SECRET}
 
 
+def _exact(value: str) -> str:
+    """
+    Return *value* as one of `str`: members of enumerations are strings, too, and would be sent as their names.
+    """
+    return value if type(value) is str or not isinstance(value, str) else str.__str__(value)
+
+
 class Headers(Mapping[str, str]):
     """
     Header fields: immutable, found in any spelling, and discreet: secrets are left out of ``repr`` and pickles.
@@ -74,7 +81,7 @@ class Headers(Mapping[str, str]):
     __slots__ = ("__dict__", "_fields")
 
     def __init__(self, fields: Mapping[str, str] | None = None) -> None:
-        self._fields = {name.lower(): (name, value) for name, value in (fields or {}).items()}
+        self._fields = {name.lower(): (name, _exact(value)) for name, value in (fields or {}).items()}
 
     def __getitem__(self, name: str) -> str:
         return self._fields[name.lower()][1]
@@ -100,7 +107,7 @@ class Headers(Mapping[str, str]):
         new._fields = dict(self._fields)
         for other in others:
             for name, value in (other or {}).items():
-                new._fields[name.lower()] = (name, value)
+                new._fields[name.lower()] = (name, _exact(value))
         return new
 
     def without_secrets(self) -> Headers:

@@ -225,7 +225,7 @@ def _headers(value: Mapping[str, str] | None) -> MutableMapping[str, str]:
     Return a copy that stays as it was checked.
     """
     are_headers("extra_headers", value)
-    return MutableHeaders(None if value is None else {_plain(name): _plain(text) for name, text in value.items()})
+    return MutableHeaders(value)
 
 
 if TYPE_CHECKING:

@@ -468,5 +468,7 @@ def test_members_of_enumerations_are_sent_as_what_they_stand_for() -> None:
     made = OpenAIFileParameters(expires_after=expiry, extra_headers={"X-A": _Word.BATCH}, extra_body={"a": _Word.DESC})
     asked = OpenAIFileParameters.of(made)
     assert f"{asked.extra_headers['X-A']}" == "batch"
+    given = {"X-A": _Word.BATCH}
+    assert [f"{headers['x-a']}" for headers in (Headers(given), Headers().merged(given))] == ["batch", "batch"]
     form = FileOrder(purpose=_Word.BATCH, expires_after=asked.expires_after, extra=asked.extra_body).to_form()
     assert [f"{value}" for value in form.values()] == ["batch", "created_at", "3600", "desc"]
