@@ -18,7 +18,7 @@ from aikit.http.bandwidth import Bandwidth
 from aikit.providers.config import ProviderSettings
 from aikit.resources.connections import Connection, Connections
 from aikit.runtime.callback_checks import checked_hooks
-from aikit.runtime.parameters import OpenAIParameters, are_headers, is_flag, require_workers
+from aikit.runtime.parameters import OpenAIParameters, are_headers, is_flag
 from aikit.storage import NO_HOME, NoHomeError, home_folder
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from aikit.runtime.task import Task
     from aikit.storage.upload_journal import Journal
 
+_MAX_WORKERS: Final = 1_000
 _MIN_CONNECTIONS: Final = 16
 _GRACE_S: Final = 0.5
 _PUMP_S: Final = 0.1
@@ -70,7 +71,7 @@ class Session:
         bandwidth: float | None,
         providers: Providers | None,
     ) -> None:
-        require_workers(max_workers)
+        _require_workers(max_workers)
         are_headers("custom_headers", given.custom_headers)
         defaults = OpenAIParameters(timeout=timeout, max_retries=max_retries, http_agent=http_agent)
         self.defaults: OpenAIParameters = defaults
@@ -327,6 +328,11 @@ class Session:
         if self.bandwidth is not None:
             self.bandwidth.after_fork_in_child()
         self._connections.after_fork_in_child()
+
+
+def _require_workers(count: Any) -> None:
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= _MAX_WORKERS:
+        raise ValueError(f"max_workers must be a whole number from 1 to {_MAX_WORKERS:,}, not {count!r}")
 
 
 def _gather_beside(task: Task, step: Gather) -> None:

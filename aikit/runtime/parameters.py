@@ -16,7 +16,6 @@ from aikit.runtime.callback_checks import Callback, require_callback
 from aikit.types.suggestions import did_you_mean
 
 _MAX_SECONDS: Final = 1e9  # thirty years: more is no wait, and more than the clocks of some systems can hold
-MAX_WORKERS: Final = 1_000
 _MIN_EXPIRY_S: Final = 3600
 _MAX_EXPIRY_S: Final = 2_592_000
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -121,17 +120,6 @@ def is_flag(name: str, value: Any) -> None:
     """
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, not {value!r}")
-
-
-def require_workers(count: Any) -> None:
-    """
-    Check how many calls of a client may be under way at once.
-
-    Raises:
-        ValueError: *count* is no whole number from 1 to 1,000.
-    """
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MAX_WORKERS:
-        raise ValueError(f"max_workers must be a whole number from 1 to {MAX_WORKERS:,}, not {count!r}")
 
 
 def require_text(name: str, value: Any) -> None:
