@@ -223,14 +223,14 @@ def _results() -> Iterator[tuple[str, ...]]:
     for result in dict.fromkeys((OpenAIResult, OpenAIListResult, *sorted(results, key=lambda found: found.__name__))):
         for name, value in vars(result).items():
             if not name.startswith("_"):
-                called = "" if isinstance(value, property) else "()"
+                called = "" if isinstance(value, property | cached_property) else "()"
                 yield f"`{result.__name__}.{name}{called}`", _first_sentence(value)
 
 
 def _members() -> Iterator[tuple[str, ...]]:
     for name, value in vars(OpenAIClient).items():
         if not name.startswith("_"):
-            called = "" if isinstance(value, property) else _taken(value)
+            called = "" if isinstance(value, property | cached_property) else _taken(value)
             yield f"`client.{name}{called}`", _first_sentence(value)
 
 
