@@ -244,7 +244,7 @@ class Steps:
             self.keep(state)
             self.tracker.saw(part.number, batch)
             self.tracker.note(_creation(part, batch))
-        elif not any(map(may_have_been_applied, errors)):
+        elif not any(isinstance(error, CancelledError) or may_have_been_applied(error) for error in errors):
             self.keep(state.with_part(part.with_last(asked_at=None)))
         if errors and errors[0].code == "nothing_to_resubmit":  # what was missing is there by now
             state = state.with_part(attrs.evolve(part, attempts=part.attempts[:-1]))

@@ -101,6 +101,36 @@ def test_whenever_a_run_is_stopped_each_part_has_one_batch(
     ]
 
 
+@pytest.mark.parametrize("stop", _STOPS.values(), ids=_STOPS)
+@pytest.mark.parametrize("hidden", [{"unlisted_s": 2.0}, {"keeps_metadata": False}], ids=["late", "no metadata"])
+def test_a_batch_whose_creation_was_stopped_is_looked_for_as_long_as_it_may_be_hidden(
+    service: Service,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    hidden: dict[str, Any],
+    stop: Callable[[OpenAIBatchRunResult, OpenAIClient], None],
+) -> None:
+    """
+    The provider may list it late, or without what names it.
+    """
+    monkeypatch.setattr("aikit.resources.polling.LOOKS_S", (0.5,) * 10)
+    for name, value in hidden.items():
+        setattr(service, name, value)
+    path.write_bytes(lines({}, {}))
+    service.hold_at = "after creation"
+    client = _client(service, path.parent)
+    deadline = 1.0 if stop is _expire else None
+    result = client.batches.run(path, path.parent / "x", background=True, deadline=deadline, **QUICK)
+    assert service.reached.wait(20)
+    stop(result, client)
+    assert result.wait(20)
+    _settled(service)
+    client.close()
+    with _client(service, path.parent) as again:
+        assert again.batches.run(path, path.parent / "x", **QUICK).success
+    assert len(service.batches) == 1
+
+
 def test_a_client_that_is_closed_finishes_its_runs(service: Service, path: Path) -> None:
     """
     As all that is pending.
