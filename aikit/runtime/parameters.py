@@ -338,7 +338,11 @@ class OpenAIParameters:
         made = type(value) if isinstance(value, cls) else cls
         if not isinstance(value, OpenAIParameters) or not issubclass(made, type(value)):
             raise TypeError(f"parameters must be {cls.__name__} or a mapping, not {type(value).__name__}")
-        return _checked(made, {**_given(value), **options})
+        given = _given(value)
+        for name in () if cls is OpenAIParameters else sorted(given.keys() - _names(cls)):
+            if given[name] != _given(_defaults(made))[name]:  # of another call: it would be ignored
+                raise TypeError(_unknown(cls, name))
+        return _checked(made, {**given, **options})
 
 
 def _defaults_of(cls: type[OpenAIParameters]) -> OpenAIParameters:

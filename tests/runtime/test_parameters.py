@@ -340,6 +340,15 @@ def test_a_class_is_no_parameters() -> None:
         OpenAIFileParameters.of(OpenAIFileParameters)
 
 
+def test_options_of_another_call_are_not_ignored() -> None:
+    """
+    Parameters of a class below are taken as long as nothing is given that the call does not have.
+    """
+    assert OpenAIFileParameters.of(OpenAIFileManyParameters(filename="a.txt")).filename == "a.txt"
+    with pytest.raises(TypeError, match=r"^OpenAIFileParameters has no option 'rate'; "):
+        OpenAIFileParameters.of(OpenAIFileManyParameters(rate=5))
+
+
 def test_parameters_are_filled_by_assignment() -> None:
     """
     Made empty and filled, also within the mappings of a fresh object, they are those of the constructor.
