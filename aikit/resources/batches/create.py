@@ -44,6 +44,7 @@ _CLOCKS_APART_S: Final = 3600
 _QUICK_S: Final = 3600
 _PAID: Final = frozenset(("finalizing", "completed", "expired"))
 _OVER: Final = _PAID | {"failed", "cancelling", "cancelled"}
+_NO_LIST: Final = frozenset((404, 405, 501))  # of a server without a list of batches: looking again shows no more
 _GATEWAY_TIMEOUTS: Final = frozenset((504, 524))  # 524: a content network's own
 
 
@@ -144,6 +145,8 @@ def _create_or_find(provider: Provider, order: BatchOrder, policy: RetryPolicy) 
     for attempt in itertools.count(1):
         try:
             return _Made((yield from provider.create_batch(order)), attempt, is_answered=True)
+        except CancelledError as error:
+            raise _unresolved(error, order) from None
         except OpenAIError as error:
             is_refused = not may_have_been_applied(error)
             if is_refused and attempt == 1:
@@ -235,10 +238,6 @@ def find_all(provider: Provider, intent: str, since: float = float("-inf")) -> F
         query["after"] = page.last_id
     found.reverse()  # the newest came first: of those created in the same second, the first is the oldest now
     return sorted(found, key=lambda batch: batch.created_at)
-
-
-_NO_LIST: Final = frozenset((404, 405, 501))
-"""Statuses of a server that has no list of batches: looking again shows no more."""
 
 
 def _look_until_known(search: _Search, failure: OpenAIError, policy: RetryPolicy) -> Flow[OpenAIBatch | None]:
@@ -363,7 +362,7 @@ def _unresolved(error: OpenAIError, order: BatchOrder) -> OpenAIError:
         f"the batch may exist all the same: before creating it again, look in batches.list() for one with {INTENT_KEY} "
         f"{order.intent} in its metadata, or with input_file_id {order.input_file_id}"
     )
-    return attrs.evolve(error, message=continued(error.message, more))
+    return attrs.evolve(error, message=continued(error.message, more), is_ambiguous=True)
 
 
 def _cancel(provider: Provider, batch: OpenAIBatch) -> Flow[str | None]:

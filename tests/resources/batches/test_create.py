@@ -23,7 +23,7 @@ from aikit.providers.local.provider import LocalProvider
 from aikit.providers.openai import OpenAIProvider
 from aikit.resources.batches.create import create_once
 from aikit.resources.polling import looks_s
-from aikit.types.batches import BatchOrder
+from aikit.types.batches import INTENT_KEY, BatchOrder
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError, Rejected
 from tests.batch_server import (
     Fault,
@@ -39,6 +39,7 @@ from tests.batch_server import (
     refused_after_acting,
     refused_before_acting,
 )
+from tests.cli.batch_service import serving_batches
 
 _ACTING = (dropped_after_acting, cut_after_acting, refused_after_acting, nonsense_after_acting)
 _IDLE = (dropped_before_acting, refused_before_acting, busy)
@@ -262,13 +263,14 @@ def test_refusal_is_the_answer(status: int) -> None:
 @pytest.mark.parametrize("error", [ExchangeError(message="x", is_ambiguous=False), CancelledError()])
 def test_what_never_left_or_was_given_up_is_not_looked_for(error: OpenAIError) -> None:
     """
-    Without a connection nothing was done, and who cancels wants no more requests.
+    Without a connection nothing was done, and who cancels wants no more requests, but is told that it may exist.
     """
     flow = _flow()
     next(flow)
-    with pytest.raises(OpenAIError) as caught:
+    with pytest.raises(type(error)) as caught:
         flow.throw(error)
-    assert caught.value is error
+    is_given_up = isinstance(error, CancelledError)
+    assert (caught.value is error, caught.value.is_ambiguous) == (not is_given_up, is_given_up)
 
 
 @pytest.mark.parametrize("headers", [{"x_should_retry": "false"}, {"retry_after": "3600"}])
@@ -556,3 +558,23 @@ def test_each_order_has_an_intent_of_its_own() -> None:
     intents = [batch["metadata"]["aikit_intent"] for batch in server.batches]
     assert len(set(intents)) == 3
     assert all(len(intent) == 32 for intent in intents)
+
+
+@pytest.mark.parametrize("deadline", [None, 0.5])
+def test_a_creation_that_was_stopped_says_that_the_batch_may_exist(tmp_path: Path, deadline: float | None) -> None:
+    """
+    The request was on its way, so whoever asks again without looking may pay twice.
+    """
+    with (
+        serving_batches(hold_at="after creation") as service,
+        OpenAIClient("k", base_url=service.url, home=tmp_path) as client,
+    ):
+        result = client.batches.create("file-1", "/v1/chat/completions", background=True, deadline=deadline)
+        assert service.reached.wait(20)
+        if deadline is None:
+            result.cancel()
+        assert result.wait(20)
+        (error,) = result.errors
+        (batch,) = service.batches.values()
+    assert error.is_ambiguous
+    assert f"{INTENT_KEY} {batch['metadata'][INTENT_KEY]}" in error.message
