@@ -25,6 +25,7 @@ _ENTRY: Final = re.compile(r"^- (.+?): (.+)$", re.MULTILINE)
 _LINK: Final = re.compile(r"\[([^\[\]]+)\]\(([\w-]+)\.md(?:#[\w-]*)?\)")
 _CODE: Final = re.compile(r"^```[^\n]*\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 _TABLE: Final = re.compile(r"(?:^\|.*\|$\n?)+", re.MULTILINE)
+_WORD: Final = re.compile(r"\w+")
 _CELL: Final = re.compile(r"(?<!\\)\|")
 _WIDEST: Final = 100
 
@@ -90,8 +91,8 @@ def _about(word: str) -> str:
     """
     Return the end of a message that names the pages whose line in the index has *word* in it; empty if none has it.
     """
-    is_there = re.compile(rf"\b{re.escape(word)}", re.IGNORECASE).search
-    found = [name for name, about in _topics().items() if is_there(about)]
+    words = {name: _WORD.findall(about.lower()) for name, about in _topics().items()}
+    found = [name for name, said in words.items() if word and any(one.startswith(word) for one in said)]
     return f"; it is a subject of {named(found)}" if found else ""
 
 
