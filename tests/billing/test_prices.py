@@ -237,7 +237,9 @@ def test_a_file_keeps_every_digit(tmp_path: Path) -> None:
     Numbers in JSON are decimal, not binary.
     """
     path = tmp_path / "prices.json"
-    path.write_text('\ufeff{"models": {"m": {"batch": {"input": 0.1, "cached_input": 1e-3, "output": "0.30"}}}}')
+    path.write_text(
+        '\ufeff{"models": {"m": {"batch": {"input": 0.1, "cached_input": 1e-3, "output": "0.30"}}}}', "utf-8"
+    )
     assert read_prices(path, Decimal("0.5"))["m"].batch == Rates(
         input=Decimal("0.1"), cached_input=Decimal("0.001"), output=Decimal("0.3")
     )

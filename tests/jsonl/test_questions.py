@@ -17,7 +17,7 @@ from tests.jsonl.errors import worded
 
 def _csv(folder: Path, text: str) -> Path:
     path = folder / "in.csv"
-    path.write_text(text)
+    path.write_bytes(text.encode())
     return path
 
 

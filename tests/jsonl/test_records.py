@@ -138,7 +138,7 @@ def test_the_objects_of_a_file_are_records(tmp_path: Path) -> None:
     A line that has none is told; an array, or another kind of file, is one problem.
     """
     path, problems = tmp_path / "in.jsonl", Problems()
-    path.write_text('\ufeff{"a": 1}\n[]\n{"a": 2}\n')
+    path.write_text('\ufeff{"a": 1}\n[]\n{"a": 2}\n', "utf-8")
     assert [row.cells for row in RecordTable.of_file(path).rows(problems)] == [{"a": "1"}, {"a": "2"}]
     assert [error.line for error in problems.shown()] == [2]
     for content, code in (("[\n", "not_jsonl"), ("", "empty_file"), ("a,b\n1,2\n", "invalid_json_line")):

@@ -51,7 +51,7 @@ def test_file_goes_up_and_comes_back_byte_for_byte(client: OpenAIClient, tmp_pat
     The main job: upload, list, fetch back, delete.
     """
     path = tmp_path / "in.jsonl"
-    path.write_text(LINE + "\n", "utf-8")
+    path.write_bytes(f"{LINE}\n".encode())
     file = client.files.create(path, "batch").throw().file
     assert file is not None
     assert (file.filename, file.bytes, file.purpose) == ("in.jsonl", path.stat().st_size, "batch")
