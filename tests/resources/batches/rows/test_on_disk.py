@@ -73,7 +73,7 @@ def test_close_waits_for_those_who_read() -> None:
         assert rows.folder.exists()
         assert [row.line for row in iterator] == [2, 3]
         assert not rows.folder.exists()
-        with pytest.raises(ValueError, match=r"closed; call batches.results\(\) again"):
+        with pytest.raises(ValueError, match="the results are closed; make the call again that gave them"):
             iter(rows)
 
 
