@@ -129,10 +129,9 @@ def test_window_of_the_page_ends_with_its_upload(screen: Screen, tmp_path: Path)
     assert ended_at - float(done.stdout) < LONGEST_S
 
 
+@pytest.mark.parametrize("toolkit", ["PySide6", "PyQt6"], indirect=True)
 def test_window_in_the_tray_is_not_gone(toolkit: Toolkit, screen: Screen) -> None:
     """A window of Qt that its program hides when it is closed goes on with its client."""
-    if not toolkit.name.startswith("Py"):
-        pytest.skip("of Qt")
     lines = (
         f"from {toolkit.name} import QtCore, QtWidgets",
         "from aikit import OpenAIClient",
