@@ -118,8 +118,8 @@ def text_of(value: Any) -> str:
 
 def _csv_row(cells: Iterable[str]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(cells)
-    return text.getvalue()
+    csv.writer(text).writerow(cells)  # with its line end: before Python 3.13 it quotes no line end but its own
+    return text.getvalue()[:-2]
 
 
 def _plain_record(record: Any) -> dict[str, Any]:

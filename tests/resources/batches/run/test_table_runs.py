@@ -71,6 +71,21 @@ def test_a_table_is_answered_row_by_row(client: OpenAIClient, tmp_path: Path, re
     assert file.filename == "reviews.jsonl"
 
 
+def test_cells_of_records_may_have_lines(client: OpenAIClient, tmp_path: Path) -> None:
+    """
+    Line ends of any kind, also in the name of a column, stay within their cell, and answers beside their row.
+    """
+    records = [
+        {"review": "one\ntwo", "a\nb": 1},
+        {"review": "one\rtwo", "a\nb": 2},
+        {"review": "one\r\ntwo", "a\nb": 3},
+    ]
+    client.batches.run(records, tmp_path / "answers.csv", **_ASKED).unwrap()
+    assert [(row["review"], row["a\nb"], row["text"]) for row in _rows(tmp_path / "answers.csv")] == [
+        (record["review"], str(record["a\nb"]), f"Say {record['review']}") for record in records
+    ]
+
+
 def test_the_same_question_about_the_same_rows_is_one_run(client: OpenAIClient, tmp_path: Path, reviews: Path) -> None:
     """
     Also when other columns have changed, which are written as they are now; another prompt is another run.
