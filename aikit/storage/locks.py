@@ -136,8 +136,10 @@ def _no_file(path: Path) -> OSError:
 
 def release(path: Path, file: FileIO) -> None:
     """
-    Release a lock that was taken at *path*, and remove its file.
+    Release a lock that was taken at *path*, and remove its file; one that was left to the parent stays.
     """
+    if file.closed:  # in a child made by fork
+        return
     if os.name == "nt":  # an open file cannot be removed there, nor one that another process has taken by then
         file.close()
     with suppress(OSError):

@@ -17,7 +17,7 @@ import pytest
 
 from aikit import OpenAIClient
 from aikit.storage import locks
-from aikit.storage.locks import locked, remove_if_abandoned, take
+from aikit.storage.locks import locked, release, remove_if_abandoned, take
 from aikit.storage.private import private_opener
 from tests.systems import posix_only
 
@@ -70,6 +70,18 @@ def test_a_forked_child_does_not_keep_it(tmp_path: Path) -> None:
         os.waitpid(child, 0)
         for descriptor in (end, lives, living):
             os.close(descriptor)
+
+
+def test_what_was_left_to_the_parent_is_not_released(tmp_path: Path) -> None:
+    """A child made by fork, in which the file is closed, does not remove it: another would take the lock beside."""
+    lock = take(tmp_path / "lock")
+    assert lock is not None
+    kept = FileIO(lock.fileno(), closefd=False)
+    kept.close()
+    release(tmp_path / "lock", kept)
+    assert (tmp_path / "lock").exists()
+    release(tmp_path / "lock", lock)
+    assert not (tmp_path / "lock").exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed there")

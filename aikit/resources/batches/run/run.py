@@ -192,12 +192,12 @@ class _Run:
         """
         if not self.options.again:
             self._note_others(order)
-        parts: tuple[Part, ...] = yield Work(lambda context: self._plan(order, asked, context))
-        asked.mark.require(asked.path)
-        if len(parts) > 1:
-            self.tracker.note(f"the input becomes {len(parts):,} batches")
         with ExitStack() as stack:
             stack.callback(self.folder.forget_parts, order.key)  # unless the run is confirmed
+            parts: tuple[Part, ...] = yield Work(lambda context: self._plan(order, asked, context))
+            asked.mark.require(asked.path)
+            if len(parts) > 1:
+                self.tracker.note(f"the input becomes {len(parts):,} batches")
             yield from self._confirm(asked.path)
             stack.pop_all()
         target = self.target

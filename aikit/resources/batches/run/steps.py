@@ -351,10 +351,10 @@ def _creation(part: Part, batch: OpenAIBatch) -> str:
 
 def _is_for_later(errors: Sequence[OpenAIError], state: RunState) -> bool:
     """
-    Return whether *errors* refuse a batch because too many tokens are enqueued, and others of the run take up room.
+    Return whether *errors* surely refuse a batch for too many enqueued tokens, and others of the run take up room.
     """
     is_under_way = any(part.is_submitted and not part.is_ended for part in state.parts)
-    return is_under_way and errors[0].code == FULL
+    return is_under_way and errors[0].code == FULL and not any(map(may_have_been_applied, errors))
 
 
 def _errors_of(failure: OpenAIError | Rejected | None) -> Sequence[OpenAIError]:

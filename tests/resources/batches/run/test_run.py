@@ -19,6 +19,7 @@ from aikit import dispatch, jsonl, to_json
 from aikit.client import OpenAIClient
 from aikit.http.flow import Flow
 from aikit.resources.batches.run.folder import RunFolder
+from aikit.resources.batches.run.plan import plan
 from aikit.resources.batches.run.results import OpenAIBatchRunResult
 from aikit.testing import embedded_provider
 from aikit.types.batch_runs import OpenAIBatchRunProgress
@@ -308,6 +309,23 @@ def test_a_hundred_runs_wait_on_one_worker(tmp_path: Path) -> None:
 
 async def _asked(_: object) -> bool:
     return True
+
+
+def test_an_input_that_changes_when_it_is_split_leaves_nothing(
+    client: OpenAIClient, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The parts that were made of it are removed.
+    """
+
+    def plan_and_change(*arguments: Any, **options: Any) -> Any:
+        parts = plan(*arguments, **options)
+        path.write_bytes(path.read_bytes() + b"\n")
+        return parts
+
+    monkeypatch.setattr("aikit.resources.batches.run.run.plan", plan_and_change)
+    assert [error.code for error in client.batches.run(path).errors] == ["input_changed"]
+    assert [one.name for one in (client.home / "runs").iterdir() if one.is_dir()] == []
 
 
 def test_what_cannot_be_meant_is_refused_at_once(client: OpenAIClient, path: Path) -> None:
