@@ -15,32 +15,23 @@ import itertools
 import os
 from functools import partial
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote
 
 import attrs
 
 from aikit.http.flow import Flow, Pause
 from aikit.http.retry import RetryPolicy, asked_to_retry, may_have_been_applied
 from aikit.resources.batches.parameters import OpenAIBatchParameters
-from aikit.resources.batches.queue import create_when_there_is_room, found_no_room
-from aikit.resources.pages import one_page
+from aikit.resources.batches.queue import create_when_there_is_room
+from aikit.resources.batches.search import CLOCKS_APART_S, Search, find_all, find_oldest, unresolved
 from aikit.resources.polling import looks_s
-from aikit.types.batches import INTENT_KEY, REFUSED_TO_STOP, BatchOrder, BatchPage, OpenAIBatch
+from aikit.types.batches import INTENT_KEY, REFUSED_TO_STOP, BatchOrder, OpenAIBatch
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
 from aikit.types.suggestions import continued
 from aikit.validation import check_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
     from aikit.providers import Provider
 
-# OpenAI lets 2,000 batches an hour be created, so ten pages hold at least the last half hour.
-# https://developers.openai.com/api/docs/guides/batch (read 2026-11-21)
-_MAX_PAGES: Final = 10
-_PAGE_SIZE: Final = 100
-_CLOCKS_APART_S: Final = 3600
 _QUICK_S: Final = 3600
 _PAID: Final = frozenset(("finalizing", "completed", "expired"))
 _OVER: Final = _PAID | {"failed", "cancelling", "cancelled"}
@@ -141,12 +132,12 @@ class _Made:
 
 
 def _create_or_find(provider: Provider, order: BatchOrder, policy: RetryPolicy) -> Flow[_Made]:
-    search = _Search(provider, order, policy.now() - _CLOCKS_APART_S)
+    search = Search(provider, order, policy.now() - CLOCKS_APART_S)
     for attempt in itertools.count(1):
         try:
             return _Made((yield from provider.create_batch(order)), attempt, is_answered=True)
         except CancelledError as error:
-            raise _unresolved(error, order) from None
+            raise unresolved(error, order) from None
         except OpenAIError as error:
             is_refused = not may_have_been_applied(error)
             if is_refused and attempt == 1:
@@ -203,44 +194,7 @@ def _find_rivals(provider: Provider, intent: str, made: _Made) -> Flow[list[Open
     return sorted(known.values(), key=lambda batch: batch.created_at)
 
 
-def find_oldest(provider: Provider, intent: str) -> Flow[OpenAIBatch | None]:
-    """
-    Return the oldest of the newest 1,000 batches that carry *intent*.
-    """
-    return next(iter((yield from find_all(provider, intent))), None)
-
-
-def find_all(provider: Provider, intent: str, since: float = float("-inf")) -> Flow[list[OpenAIBatch]]:
-    """
-    Return those of the newest 1,000 batches that carry *intent*, the oldest first.
-
-    Args:
-        provider: Whose batches.
-
-        intent: What they carry.
-
-        since: Unix seconds before which it was certainly not created.
-
-    Raises:
-        OpenAIError: They cannot be listed.
-        Rejected: One that cannot be read carries it.
-    """
-    found: list[OpenAIBatch] = []
-    query: dict[str, Any] = {"limit": _PAGE_SIZE}
-    for _ in range(_MAX_PAGES):
-        page = yield from provider.list_batches(query)
-        _require_readable(page, intent)
-        having = (batch for batch in page.batches if batch.metadata.get(INTENT_KEY) == intent)
-        found += [batch for batch in having if not found_no_room(batch)]
-        times = [batch.created_at for batch in page.batches]
-        if not page.has_more or (times and times[-1] < since <= times[0]):
-            break
-        query["after"] = page.last_id
-    found.reverse()  # the newest came first: of those created in the same second, the first is the oldest now
-    return sorted(found, key=lambda batch: batch.created_at)
-
-
-def _look_until_known(search: _Search, failure: OpenAIError, policy: RetryPolicy) -> Flow[OpenAIBatch | None]:
+def _look_until_known(search: Search, failure: OpenAIError, policy: RetryPolicy) -> Flow[OpenAIBatch | None]:
     """
     Look for the batch after *failure*; return ``None`` if it does not exist, which the last look must have shown.
     """
@@ -262,86 +216,10 @@ def _look_until_known(search: _Search, failure: OpenAIError, policy: RetryPolicy
                 return batch
             is_shown = True
     except CancelledError as error:
-        raise _unresolved(error, search.order) from None
+        raise unresolved(error, search.order) from None
     if is_shown and not _may_still_come(failure):
         return None
-    raise _unresolved(failure, search.order)
-
-
-@attrs.frozen
-class _Search:
-    """
-    The search for a batch that may have been created.
-
-    Attributes:
-        since: Unix seconds before which it was certainly not created, whatever the clocks say.
-    """
-
-    provider: Provider
-    order: BatchOrder
-    since: float
-
-    def look(self) -> Flow[OpenAIBatch | None]:
-        """
-        Look through the newest batches; return ``None`` if it is certainly not among them.
-
-        Raises:
-            OpenAIError: It cannot be known.
-            Rejected: It is there, but cannot be read.
-        """
-        query: Mapping[str, Any] = {"limit": _PAGE_SIZE}
-        for _ in range(_MAX_PAGES):
-            page = yield from one_page(self.provider.list_batches, query)
-            _require_readable(page, self.order.intent)
-            for batch in page.batches:
-                if not found_no_room(batch) and self._is_it(batch):
-                    return batch
-            for unread in page.unread:
-                self._require_another(unread.id, unread.data.get("metadata"), *unread.data.values())
-            if not page.has_more or self._reaches_back(page):
-                return None
-            query = {**query, "after": page.last_id}
-        raise OpenAIError(message=f"it is not among the newest {_MAX_PAGES * _PAGE_SIZE} batches, and there are more")
-
-    def _is_it(self, batch: OpenAIBatch) -> bool:
-        if batch.metadata.get(INTENT_KEY) == self.order.intent:
-            return True
-        is_new = batch.created_at >= self.since or not batch.is_ended  # clocks may be further apart
-        if is_new:
-            self._require_another(batch.id, batch.metadata, batch.input_file_id)
-        return False
-
-    def _require_another(self, batch_id: str | None, metadata: Any, *inputs: Any) -> None:
-        if not metadata and any(_is_same(one, self.order.input_file_id) for one in inputs):
-            raise OpenAIError(message=f"batch {batch_id} may be it: it has the same input and no metadata")
-
-    def _reaches_back(self, page: BatchPage) -> bool:
-        """
-        Tell whether all further pages are older; there are servers that do not list the newest first.
-        """
-        times = [batch.created_at for batch in page.batches]
-        return bool(times) and times[0] > times[-1] and times[-1] < self.since
-
-
-def _is_same(told: Any, asked: str) -> bool:
-    """
-    Return whether an input is the one *asked* for; addresses may be told in another spelling.
-    """
-    return isinstance(told, str) and unquote(told).casefold() == unquote(asked).casefold()
-
-
-def _require_readable(page: BatchPage, intent: str) -> None:
-    """
-    Refuse to go on where a batch that cannot be read carries *intent*, or the list is one of other things.
-    """
-    for unread in page.unread:
-        if (kind := unread.data.get("object", "batch")) != "batch":
-            message = f"the list of batches has an object that is a {kind}, so it shows nothing of batches"
-            raise OpenAIError(message=message, code="invalid_response", body=unread.data)
-        metadata = unread.data.get("metadata")
-        if isinstance(metadata, dict) and metadata.get(INTENT_KEY) == intent:
-            message = f"batch {unread.id} carries {INTENT_KEY} {intent}, but cannot be read: {unread.why}"
-            raise Rejected([OpenAIError(message=message, code="invalid_response", body=unread.data)])
+    raise unresolved(failure, search.order)
 
 
 def _may_still_come(error: OpenAIError) -> bool:
@@ -355,14 +233,6 @@ def _is_worth_a_retry(error: OpenAIError, policy: RetryPolicy, attempt: int) -> 
     if attempt > policy.max_retries or asked_to_retry(error.headers) is False:
         return False
     return policy.delay_s(attempt, error.headers) is not None
-
-
-def _unresolved(error: OpenAIError, order: BatchOrder) -> OpenAIError:
-    more = (
-        f"the batch may exist all the same: before creating it again, look in batches.list() for one with {INTENT_KEY} "
-        f"{order.intent} in its metadata, or with input_file_id {order.input_file_id}"
-    )
-    return attrs.evolve(error, message=continued(error.message, more), is_ambiguous=True)
 
 
 def _cancel(provider: Provider, batch: OpenAIBatch) -> Flow[str | None]:

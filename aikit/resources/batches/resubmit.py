@@ -15,11 +15,12 @@ from aikit.http.flow import Flow
 from aikit.http.retry import RetryPolicy
 from aikit.http.sources import source_of
 from aikit.resources.batches.costs import check_affordable
-from aikit.resources.batches.create import create_as_asked, find_oldest, new_intent
+from aikit.resources.batches.create import create_as_asked, new_intent
 from aikit.resources.batches.fetch import fetch_and_join, output_missing
 from aikit.resources.batches.parameters import MAX_METADATA_PAIRS, OpenAIBatchResubmitParameters
 from aikit.resources.batches.rows.folder import telling_faults
 from aikit.resources.batches.rows.join import BatchRows, lacks_answers
+from aikit.resources.batches.search import find_oldest
 from aikit.resources.files.create import problem_of_size
 from aikit.resources.files.parameters import OpenAIFileWaitParameters
 from aikit.resources.files.wait import UNREADY, wait_until_processed

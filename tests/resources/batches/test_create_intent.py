@@ -19,7 +19,8 @@ from aikit.http.messages import Request, Response
 from aikit.http.retry import RetryPolicy
 from aikit.providers.openai import OpenAIProvider
 from aikit.resources import polling
-from aikit.resources.batches.create import create_for_intent, find_all, find_oldest
+from aikit.resources.batches.create import create_for_intent
+from aikit.resources.batches.search import find_all, find_oldest
 from aikit.types.batches import BatchOrder
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError, Rejected
 from tests.answering_server import AnsweringServer, answering_server

@@ -30,13 +30,14 @@ from aikit.resources.batches.resubmit import resubmit_lines
 from aikit.resources.batches.rows.join import lacks_output, was_begun
 from aikit.resources.batches.run.progress import RunTracker
 from aikit.resources.batches.run.state import Part, RunState
+from aikit.resources.batches.search import CLOCKS_APART_S, Search
 from aikit.resources.batches.wait import wait_until_ended
 from aikit.resources.files.create import create_file
 from aikit.resources.files.parameters import OpenAIFileParameters, OpenAIFileWaitParameters
 from aikit.resources.files.wait import UNREADY, wait_until_processed
 from aikit.resources.polling import ask_until_known, begun_now, looks_s
 from aikit.storage import is_file
-from aikit.types.batches import INTENT_KEY, BatchOrder, OpenAIBatch
+from aikit.types.batches import BatchOrder, OpenAIBatch
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
 from aikit.types.files import OpenAIFile
 
@@ -302,12 +303,13 @@ class Steps:
         A provider that drops metadata shows it by its input.
         """
         longest_s = sum(looks_s(self.provider))
+        file_id = (part.file_id or "") if len(part.attempts) == 1 else ""
+        order = BatchOrder(input_file_id=file_id, endpoint=part.endpoint, intent=part.attempts[-1].intent)
+        search = Search(self.provider, order, asked_at - CLOCKS_APART_S, is_own_input=True)
         for pause_s in looks_s(self.provider):
-            page = yield from self.provider.list_batches({"limit": 100})
-            for batch in reversed(page.batches):  # the oldest stays
-                is_of_input = len(part.attempts) == 1 and not batch.metadata and batch.input_file_id == part.file_id
-                if is_of_input or batch.metadata.get(INTENT_KEY) == part.attempts[-1].intent:
-                    return batch
+            found = yield from search.look_for_all()
+            if found:
+                return found[0]
             left_s = asked_at + longest_s - time.time()
             if left_s <= 0:
                 break

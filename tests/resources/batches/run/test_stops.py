@@ -131,6 +131,42 @@ def test_a_batch_whose_creation_was_stopped_is_looked_for_as_long_as_it_may_be_h
     assert len(service.batches) == 1
 
 
+def _stop_creation(client: OpenAIClient, service: Service, path: Path, **options: Any) -> None:
+    """
+    Stop a run of the file at *path* when the server has created a batch and not yet said so.
+    """
+    service.hold_at = "after creation"
+    result = client.batches.run(path, path.parent / "x", background=True, **options, **QUICK)
+    assert service.reached.wait(20)
+    assert result.cancel()
+    assert result.wait(20)
+    _settled(service)
+
+
+def _add_batches(service: Service, count: int) -> None:
+    for _ in range(count):
+        service.create({"input_file_id": "file-x", "endpoint": "/v1/chat/completions", "completion_window": "24h"})
+
+
+@pytest.mark.parametrize(("newer", "codes"), [(250, []), (1000, [None])])
+def test_a_batch_whose_creation_was_stopped_is_looked_for_among_the_newest_thousand(
+    service: Service, path: Path, monkeypatch: pytest.MonkeyPatch, newer: int, codes: list[None]
+) -> None:
+    """
+    Where it may be further back, the run ends with an error, and none is created.
+    """
+    monkeypatch.setattr("aikit.resources.polling.LOOKS_S", (0.01,))
+    service.keeps_metadata = False
+    path.write_bytes(lines({}, {}))
+    with _client(service, path.parent) as client:
+        _stop_creation(client, service, path)
+        _add_batches(service, newer)
+        result = client.batches.run(path, path.parent / "x", **QUICK)
+    assert [error.code for error in result.errors] == codes
+    assert ("not among the newest 1,000" in str(result.errors)) == bool(codes)
+    assert len(service.batches) == newer + 1
+
+
 def test_a_client_that_is_closed_finishes_its_runs(service: Service, path: Path) -> None:
     """
     As all that is pending.
