@@ -14,7 +14,7 @@ from pathlib import Path
 import attrs
 
 from aikit.resources.batches.run.state import RunOrder, RunState
-from aikit.storage import replace, sync
+from aikit.storage import is_file, replace, sync
 from aikit.storage.errors import telling_faults
 from aikit.storage.locks import release, take
 from aikit.storage.private import make_private, private_opener
@@ -135,6 +135,17 @@ class RunFolder:
         Return where the parts of the run *key* are, if it has several.
         """
         return self.path / key
+
+    def lend_parts(self, key: str, place: Path) -> None:
+        """
+        Give the parts of a run second names in the new folder *place*, or copies where that is on another disk.
+        """
+        place.mkdir(mode=0o700)
+        for path in filter(is_file, self.parts_of(key).glob("*")):
+            try:
+                os.link(path, place / path.name)
+            except OSError:
+                shutil.copyfile(path, place / path.name)
 
     def forget_parts(self, key: str) -> None:
         """

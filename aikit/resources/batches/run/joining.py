@@ -37,10 +37,14 @@ _LINE_MAX: Final = 1 << 40
 class AskedLines:
     """
     The lines of a run, as they were when they were read.
+
+    Attributes:
+        own_parts: A folder with the files of all parts that the run does not remove when it is finished.
     """
 
     path: Path
     mark: Fingerprint
+    own_parts: Path | None = None
 
     def require_same(self) -> None:
         """
@@ -60,7 +64,7 @@ class AskedLines:
         """
         Return the path of the lines of *part* on this machine, if they are there and unchanged.
         """
-        path = Path(part.path)
+        path = Path(part.path) if self.own_parts is None else self.own_parts / Path(part.path).name
         is_here = self.mark.is_of(path) if path == self.path else is_file(path)
         return path if is_here else None
 

@@ -138,7 +138,9 @@ def plan(
     return _split(path, limits, folder, on_read)
 
 
-def load_or_rebuild(provider: Provider, order: RunOrder, path: Path, folder: RunFolder) -> RunState | None:
+def load_or_rebuild(
+    provider: Provider, order: RunOrder, path: Path, folder: RunFolder, on_read: OnRead
+) -> RunState | None:
     """
     Return the state of the run of *order*, with its parts made again where they are lost; ``None`` for a new run.
 
@@ -151,6 +153,8 @@ def load_or_rebuild(provider: Provider, order: RunOrder, path: Path, folder: Run
 
         folder: Where runs are kept.
 
+        on_read: Told how far the making of lost parts has come.
+
     Raises:
         Rejected: Its parts are gone, and cannot be made again.
         OpenAIError: What was kept cannot be used (code ``"run_damaged"``).
@@ -161,16 +165,27 @@ def load_or_rebuild(provider: Provider, order: RunOrder, path: Path, folder: Run
     known = attrs.evolve(known, order=order)
     if len(known.parts) == 1:  # the same lines may have another name by now
         return known.with_part(attrs.evolve(known.parts[0], path=str(path)))
-    if all(part.file_id is not None or is_file(part.path) for part in known.parts):
+    if all(is_file(part.path) for part in known.parts):
         return known
-    parts = plan(path, provider.limits, folder.parts_of(order.key), lambda _: None)
-    if [_what(part) for part in parts] != [_what(part) for part in known.parts]:
-        message = f"the parts of this run are gone from {folder.parts_of(order.key)}, and splitting gives others now"
-        raise OpenAIError(message=f"{message}; put them back, or start over and pay again", code="run_damaged")
-    return attrs.evolve(
-        known,
-        parts=tuple(attrs.evolve(part, path=made.path) for part, made in zip(known.parts, parts, strict=True)),
-    )
+    try:
+        return _with_parts(known, _split(path, provider.limits, folder.parts_of(order.key), on_read))
+    except CancelledError:
+        raise
+    except (OpenAIError, Rejected):
+        if any(part.file_id is None for part in known.parts):
+            raise
+    return known  # the provider may give out what was uploaded
+
+
+def _with_parts(known: RunState, parts: tuple[Part, ...]) -> RunState:
+    if [_what(part) for part in parts] == [_what(part) for part in known.parts]:
+        places = [part.path for part in parts]
+        made = (attrs.evolve(part, path=place) for part, place in zip(known.parts, places, strict=True))
+        return attrs.evolve(known, parts=tuple(made))
+    for part in parts:
+        Path(part.path).unlink()  # they are not what their names say
+    message = f"the parts of this run are gone from {Path(known.parts[0].path).parent}, and splitting gives others now"
+    raise OpenAIError(message=f"{message}; put them back, or start over and pay again", code="run_damaged")
 
 
 def _what(part: Part) -> tuple[int, str, int]:

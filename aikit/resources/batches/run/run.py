@@ -4,7 +4,6 @@ A run as one flow: its input is read and checked, its batches are created and wa
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,7 +31,7 @@ from aikit.resources.batches.run.results import OpenAIBatchRunResult, RunEnd
 from aikit.resources.batches.run.state import Part, RunOrder, RunState
 from aikit.resources.batches.run.steps import Steps, plan_again
 from aikit.resources.call import retry_policy, start
-from aikit.storage import exists, is_file, is_folder
+from aikit.storage import exists, is_file
 from aikit.storage.errors import StoreError
 from aikit.types.batch_rows import OpenAIBatchRow
 from aikit.types.batch_runs import OpenAIBatchRun
@@ -158,7 +157,7 @@ class _Run:
             keep=self._keep,
             require_same=lambda: asked.mark.require(asked.path),
         )
-        known = yield Work(lambda _: self._load(order, asked))
+        known = yield Work(lambda context: self._load(order, asked, context))
         state = yield from (self._begin(order, asked) if known is None else self._resume(known, asked))
         self.tracker.know(state)
         try:
@@ -172,12 +171,13 @@ class _Run:
         self.folder.save(state)
         self.tracker.know(state)
 
-    def _load(self, order: RunOrder, asked: AskedLines) -> RunState | None:
+    def _load(self, order: RunOrder, asked: AskedLines, context: CallContext) -> RunState | None:
         """
         Return the state that an earlier call saved; ``None`` without one, and for a new run.
         """
         if not self.options.again:
-            return load_or_rebuild(self.provider, order, asked.path, self.folder)
+            on_read = partial(context.report, "checking", total=order.size_bytes)
+            return load_or_rebuild(self.provider, order, asked.path, self.folder, on_read)
         try:
             known = self.folder.load(order.key)
         except OpenAIError:  # an unreadable state is replaced
@@ -280,6 +280,8 @@ class _Run:
         try:
             return (yield from self._join(state, asked))
         except (OpenAIError, Rejected) as problem:
+            if state.is_ended:
+                self.folder.forget_parts(state.order.key)
             if not state.is_ended or not _is_of_gone(problem) or place not in state.intact_results:
                 raise
         self.tracker.note("the provider no longer has all result files; the results stay as they were written")
@@ -287,7 +289,7 @@ class _Run:
 
     def _join(self, state: RunState, asked: AskedLines) -> Flow[RunEnd]:
         if self.target is None and len(state.parts) > 1:
-            state = yield Work(lambda _: self._with_own_parts(state))
+            asked = yield Work(lambda _: self._with_own_parts(state.order.key, asked))
         prices = self.session.recorder.prices(self.provider.account())
         rows = RunRows(state, asked, lambda found, path: self.input.write_rows(found, path, prices), spool=self.spool)
         try:
@@ -298,16 +300,14 @@ class _Run:
             rows.close()
             raise
 
-    def _with_own_parts(self, state: RunState) -> RunState:
+    def _with_own_parts(self, key: str, asked: AskedLines) -> AskedLines:
         """
-        Return *state* with its parts moved to where they stay as long as the rows do.
+        Return *asked* with parts that stay as long as the rows do; those of the run stay until it is finished.
         """
-        place, own = self.folder.parts_of(state.order.key), self._make_folder() / "parts"
-        if is_folder(place):
-            with telling_faults(own.parent):
-                shutil.move(place, own)
-        moved = (attrs.evolve(part, path=str(own / Path(part.path).name)) for part in state.parts)
-        return attrs.evolve(state, parts=tuple(moved))
+        own = self._make_folder() / "parts"
+        with telling_faults(own.parent):
+            self.folder.lend_parts(key, own)
+        return attrs.evolve(asked, own_parts=own)
 
     def _write(self, state: RunState, rows: RunRows) -> Flow[RunEnd]:
         reasons = Counter[str]()

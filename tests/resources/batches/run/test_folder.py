@@ -100,3 +100,23 @@ def test_a_state_that_cannot_be_written_leaves_the_one_before(
         folder.save(STATE.with_results("/r"))
     assert folder.load(ORDER.key) == STATE
     assert [path.name for path in folder.path.iterdir()] == [f"{ORDER.key}.json"]
+
+
+@pytest.mark.parametrize("is_far", [False, True])
+def test_parts_are_lent_and_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_far: bool) -> None:
+    """
+    They have a second name, or a copy where disks differ; what a stopped split left is not taken along.
+    """
+    folder = RunFolder.of(tmp_path)
+    (folder.parts_of("k") / ".begun").mkdir(parents=True)
+    (folder.parts_of("k") / "a.jsonl").write_bytes(b"{}")
+    if is_far:
+        monkeypatch.setattr("os.link", _cross_device)
+    folder.lend_parts("k", tmp_path / "own")
+    assert (folder.parts_of("k") / "a.jsonl").exists()
+    folder.forget_parts("k")
+    assert [(path.name, path.read_bytes()) for path in (tmp_path / "own").iterdir()] == [("a.jsonl", b"{}")]
+
+
+def _cross_device(*_: object) -> None:
+    raise OSError(errno.EXDEV, "Invalid cross-device link")

@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
 import pytest
 
 from aikit.http.sources import source_of
-from aikit.resources.batches.run.plan import fingerprint, first_url, plan
-from aikit.resources.batches.run.state import Part
+from aikit.resources.batches.run.folder import RunFolder
+from aikit.resources.batches.run.plan import fingerprint, first_url, load_or_rebuild, plan
+from aikit.resources.batches.run.state import Part, RunOrder, RunState
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.validation.limits import limits_for
 
@@ -132,6 +134,32 @@ def test_a_changed_file_is_noticed(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(OpenAIError, match="does not exist"):
         mark.require(path)
+
+
+@pytest.mark.parametrize("is_uploaded", [False, True])
+def test_parts_that_are_split_otherwise_by_now_are_not_taken_for_those_of_the_run(
+    tmp_path: Path, *, is_uploaded: bool
+) -> None:
+    """
+    A provider that takes more lines than it did: none is left under a name of the run, however often it is called.
+    """
+    path, folder = tmp_path / "in.jsonl", RunFolder.of(tmp_path)
+    path.write_bytes(lines({}, {}, {}))
+    order = RunOrder(provider="p", input="", sha256="", size_bytes=1)
+    parts = plan(path, attrs.evolve(LIMITS, batch_max_lines=2), folder.parts_of(order.key), lambda _: None)
+    known = RunState(order=order, created_at=0, parts=parts)
+    if is_uploaded:
+        known = attrs.evolve(known, parts=tuple(attrs.evolve(part, file_id="f") for part in parts))
+    folder.save(known)
+    Path(parts[1].path).unlink()
+    provider: Any = SimpleNamespace(limits=LIMITS)
+    for _ in range(2):
+        if is_uploaded:
+            assert load_or_rebuild(provider, order, path, folder, lambda _: None) == known
+        else:
+            with pytest.raises(OpenAIError, match="splitting gives others now"):
+                load_or_rebuild(provider, order, path, folder, lambda _: None)
+        assert not list(folder.parts_of(order.key).glob("*"))
 
 
 @pytest.mark.parametrize(("content", "url"), [(b'{"url": "/v1/x"}\n{}', "/v1/x"), (b"[]", None), (b"\xff", None)])

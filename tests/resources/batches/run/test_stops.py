@@ -5,6 +5,7 @@ Runs that are stopped at every moment: by a cancel, a deadline, and the end of t
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -15,7 +16,9 @@ from typing import Any, Final
 import pytest
 
 from aikit.client import OpenAIClient
+from aikit.http.flow import Flow
 from aikit.resources.batches.run.results import OpenAIBatchRunResult
+from aikit.types.errors import OpenAIError
 from tests.cli.batch_service import MOMENTS, Service, serving_batches
 from tests.resources.batches.run.test_plan import lines
 
@@ -202,6 +205,33 @@ def test_a_server_that_hangs_is_asked_again(service: Service, path: Path) -> Non
         result = client.batches.run(_MIXED.splitlines()[:1], max_wait=0.5, **QUICK)
         assert [error.code for error in result.errors][:1] == ["timeout"]
     service.go_on.set()
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_rows_that_could_not_be_had_need_no_input_of_the_provider(
+    service: Service, path: Path, monkeypatch: pytest.MonkeyPatch, *, is_killed: bool
+) -> None:
+    """
+    Servers may give out no input files: the parts are kept, or made of the input again, also when all is finished.
+    """
+    service.unknown = {"/files/file-1/": 1_000_000, "/files/file-2/": 1_000_000}
+    with _client(service, path.parent) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr("aikit.resources.batches.run.run.join_all", _unreachable)
+            assert client.batches.run(path, **QUICK).errors[0].code == "connection_error"
+        (folder,) = (place for place in (path.parent / "runs").iterdir() if place.is_dir())
+        assert len(list(folder.iterdir())) == 2
+        if is_killed:
+            shutil.rmtree(folder)
+        for _ in range(2):
+            with client.batches.run(path, **QUICK) as result:
+                assert [row.custom_id for row in result] == ["r-0", "r-1", "r-2", "r-3"]
+        assert not folder.exists()
+    assert not [asked for asked in service.asked if "/files/file-1/" in asked[1] or "/files/file-2/" in asked[1]]
+
+
+def _unreachable(*_: object) -> Flow[None]:
+    raise OpenAIError(message="no network", code="connection_error")
 
 
 _LAST_LINES: Final = """
