@@ -79,7 +79,7 @@ def test_a_frozen_command_line_has_all_its_commands(freeze: Freezer, screen: Scr
     program = freeze(_COMMAND_LINE, tmp_path)
     local = ("--provider", "local")
     assert json.loads(_run(screen, tmp_path, program, *local, "files", "list", "--json"))["data"] == []
-    assert "Next: aikit files --help" in _run(screen, tmp_path, program, "demo")
+    assert "Next: aikit docs, aikit files --help" in _run(screen, tmp_path, program, "demo")
     for command in ("batch run", "batches results", "batches create", "files prune", "providers", "completion"):
         assert "Options of every command" in _run(screen, tmp_path, program, *command.split(), "--help")
     with files_server() as server:
