@@ -168,6 +168,8 @@ def merge(path: Path, parts: Iterable[Iterable[OpenAIBatchRow]]) -> Iterator[Ope
     """
     Yield the rows of *parts*, each in the order of the input at *path*, in that order.
 
+    A part is begun when a row of it is wanted: where parts follow one another, one at a time holds files open.
+
     Raises:
         OpenAIError: A line of the input is in no part (code ``"input_changed"``).
     """
@@ -178,9 +180,10 @@ def merge(path: Path, parts: Iterable[Iterable[OpenAIBatchRow]]) -> Iterator[Ope
         if row is not None:
             heads[row.custom_id] = row, rows
 
-    for part in parts:
-        advance(iter(part))
+    unread = iter(parts)
     for number, custom_id in _custom_ids(path):
+        while custom_id not in heads and (part := next(unread, None)) is not None:
+            advance(iter(part))
         if custom_id not in heads:
             message = f"line {number} of {path} is in none of the batches: it was changed meanwhile; call again"
             raise OpenAIError(message=message, code="input_changed", line=number)

@@ -5,6 +5,7 @@ The rows of several batches, put back into the order of the input.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,30 @@ def test_rows_come_in_the_order_of_the_input(tmp_path_factory: pytest.TempPathFa
     dealt = [[row(f"r{number}") for number, part in enumerate(parts) if part == which] for which in range(5)]
     found = [(one.line, one.custom_id) for one in merge(path, dealt)]
     assert found == [(number + 1, f"r{number}") for number in range(len(parts))]
+
+
+def test_parts_that_follow_one_another_are_read_one_at_a_time(tmp_path: Path) -> None:
+    """
+    However many there are, the files of one are open; where lines alternate, those of the parts that share them.
+    """
+    path = tmp_path / "in.jsonl"
+    path.write_text("".join(json.dumps({"custom_id": name}) + "\n" for name in "abcdef"))
+    reading: set[str] = set()
+
+    def part(names: str) -> Iterator[OpenAIBatchRow]:
+        reading.add(names)
+        yield from map(row, names)
+        reading.remove(names)
+
+    seen = [(one.custom_id, sorted(reading)) for one in merge(path, map(part, ("ab", "ce", "d", "f")))]
+    assert seen == [
+        ("a", ["ab"]),
+        ("b", ["ab"]),
+        ("c", ["ce"]),
+        ("d", ["ce", "d"]),
+        ("e", ["ce"]),
+        ("f", ["f"]),
+    ]
 
 
 def test_blank_lines_count_and_have_no_row(tmp_path: Path) -> None:
