@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -39,16 +39,19 @@ def fetch_and_join(
     context: CallContext,
     *,
     with_lineage: bool = False,
+    known: Sequence[str] = (),
 ) -> Flow[BatchRows]:
     """
     Fetch the files of *batch* into a temporary folder, and join them.
+
+    With its lineage, *known* are the ids of it from the oldest on: a provider may have dropped what tells the parent.
 
     Raises:
         OpenAIError: The batch has not ended (code ``"batch_not_ended"``), a file is gone (``"file_gone"``), the lineage
             is broken (``"lineage_broken"``), or what fetching can fail with.
     """
     ended = yield from fetch_ended(provider, batch)
-    lineage = (yield from _fetch_lineage(provider, ended)) if with_lineage else [ended]
+    lineage = (yield from _fetch_lineage(provider, ended, known)) if with_lineage else [ended]
     folder = Folder()
     try:
         asked = yield from _fetch_input(provider, lineage[0], input_file, folder.path / "input.jsonl")
@@ -78,13 +81,14 @@ def fetch_ended(provider: Provider, batch: OpenAIBatch | str) -> Flow[OpenAIBatc
     raise OpenAIError(message=message, code="batch_not_ended")
 
 
-def _fetch_lineage(provider: Provider, batch: OpenAIBatch) -> Flow[list[OpenAIBatch]]:
+def _fetch_lineage(provider: Provider, batch: OpenAIBatch, known: Sequence[str]) -> Flow[list[OpenAIBatch]]:
     """
     Return the batches from the first one on to *batch*, each with what is left of the one before.
     """
     lineage = [batch]
     seen = {batch.id}
-    while (parent_id := lineage[0].metadata.get(PARENT_KEY)) and isinstance(parent_id, str):
+    parents = dict(zip(known[1:], known, strict=False))
+    while (parent_id := parents.get(lineage[0].id, lineage[0].metadata.get(PARENT_KEY))) and isinstance(parent_id, str):
         if parent_id in seen:
             raise _broken(batch, f"{lineage[0].id} names {parent_id}, which descends from it")
         try:

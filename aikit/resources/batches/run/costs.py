@@ -119,8 +119,8 @@ def copy_remaining(
                 with telling_faults(path.parent):
                     _copy_whole(Path(part.path), file)
                 continue
-            before = part.attempts[-2].batch_id or ""
-            rows = yield from fetch_and_join(provider, before, asked.of(part), context, with_lineage=True)
+            before, place = part.batch_ids, asked.of(part)
+            rows = yield from fetch_and_join(provider, before[-1], place, context, with_lineage=True, known=before)
             try:
                 with telling_faults(path.parent):
                     for row in rows:

@@ -145,7 +145,8 @@ def join_all(provider: Provider, recorder: BillingRecorder, found: RunRows, cont
     if len(state.parts) > 1:
         found.asked.require_same()
     for part in state.parts:
-        flow = fetch_and_join(provider, part.batch_id or "", found.asked.of(part), context, with_lineage=True)
+        asked, known = found.asked.of(part), part.batch_ids
+        flow = fetch_and_join(provider, part.batch_id or "", asked, context, with_lineage=True, known=known)
         rows = yield from record_end_of_rows(flow, provider, recorder)
         found.parts.append(rows)
         if lacks_answers(rows.batch, {} if state.is_ended else rows.counts):

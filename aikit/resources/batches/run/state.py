@@ -98,6 +98,11 @@ class Part:
         return self.attempts[-1].batch_id if self.attempts else None
 
     @property
+    def batch_ids(self) -> tuple[str, ...]:
+        """All its batches, from the first on."""
+        return tuple(attempt.batch_id for attempt in self.attempts if attempt.batch_id is not None)
+
+    @property
     def is_submitted(self) -> bool:
         """Whether there is a batch, and none is still to be created."""
         return self.batch_id is not None

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import pytest
 
+from aikit import OpenAIBatchEstimate
 from aikit.client import OpenAIClient
 from aikit.http.flow import Flow
 from aikit.resources.batches.run.results import OpenAIBatchRunResult
@@ -168,6 +169,43 @@ def test_a_batch_whose_creation_was_stopped_is_looked_for_among_the_newest_thous
     assert [error.code for error in result.errors] == codes
     assert ("not among the newest 1,000" in str(result.errors)) == bool(codes)
     assert len(service.batches) == newer + 1
+
+
+def _ages(service: Service) -> None:
+    """
+    Let what has ended have ended long ago, so that what is missing is missing for good.
+    """
+    for batch in service.batches.values():
+        batch |= {name: at - 7200 for name, at in batch.items() if name.endswith("_at")}
+
+
+@pytest.mark.parametrize("keeps_metadata", [True, False])
+def test_answers_of_all_batches_of_a_part_are_kept_when_lines_are_sent_again(
+    service: Service, path: Path, *, keeps_metadata: bool
+) -> None:
+    """
+    The run knows them, also where the provider drops which batch comes from which; each sends what is left.
+    """
+    service.keeps_metadata, service.ends = keeps_metadata, ["expired", "expired"]
+    path.write_bytes(lines({}, {}, {}, {}))
+    counts: list[dict[str, int]] = []
+    asked: list[int] = []
+    with _client(service, path.parent) as client:
+        for again in (False, True, True):
+            run = client.batches.run(path, path.parent / "x", resubmit=again, confirm=_asking(asked), **QUICK).unwrap()
+            counts.append(dict(run.counts))
+            _ages(service)
+    assert counts == [{"ok": 2, "expired": 2}, {"ok": 3, "expired": 1}, {"ok": 4}]
+    assert [batch["request_counts"]["total"] for batch in service.batches.values()] == [4, 2, 1]
+    assert asked == [4, 2, 1]
+
+
+def _asking(asked: list[int]) -> Callable[[OpenAIBatchEstimate], bool]:
+    def confirm(estimate: OpenAIBatchEstimate) -> bool:
+        asked.append(estimate.requests)
+        return True
+
+    return confirm
 
 
 def test_a_client_that_is_closed_finishes_its_runs(service: Service, path: Path) -> None:
