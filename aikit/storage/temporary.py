@@ -80,6 +80,16 @@ class TemporaryFolder:
             return cls(path, None)
         return cls.make(root) if lock is None else cls(path, lock)  # another process found it without a holder
 
+    @classmethod
+    def within(cls, owned: Path) -> TemporaryFolder:
+        """
+        Make a folder without a lock in *owned*, whose own lock is enough.
+
+        Raises:
+            OSError: That place is full, or there is no such folder.
+        """
+        return cls(Path(tempfile.mkdtemp(dir=owned)), None)
+
     def remove(self) -> None:
         """
         Remove the folder; a child made by fork leaves that to its parent.

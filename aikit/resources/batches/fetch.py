@@ -40,9 +40,10 @@ def fetch_and_join(
     *,
     with_lineage: bool = False,
     known: Sequence[str] = (),
+    within: Path | None = None,
 ) -> Flow[BatchRows]:
     """
-    Fetch the files of *batch* into a temporary folder, and join them.
+    Fetch the files of *batch* into a temporary folder, perhaps *within* one, and join them.
 
     With its lineage, *known* are the ids of it from the oldest on: a provider may have dropped what tells the parent.
 
@@ -52,7 +53,7 @@ def fetch_and_join(
     """
     ended = yield from fetch_ended(provider, batch)
     lineage = (yield from _fetch_lineage(provider, ended, known)) if with_lineage else [ended]
-    folder = Folder()
+    folder = Folder(within)
     try:
         asked = yield from _fetch_input(provider, lineage[0], input_file, folder.path / "input.jsonl")
         files: list[AnswerFile | Gone] = []

@@ -34,15 +34,15 @@ class Folder:
     _is_closed: bool
     _remove: weakref.finalize[[], Folder]
 
-    def __init__(self) -> None:
+    def __init__(self, within: Path | None = None) -> None:
         """
-        Make the folder.
+        Make the folder; in the folder *within*, which stays as long, it holds no file open.
 
         Raises:
             OpenAIError: There is no room for it (code ``"temporary_storage"``).
         """
-        with telling_faults(temporary_root()):
-            folder = TemporaryFolder.make()
+        with telling_faults(within or temporary_root()):
+            folder = TemporaryFolder.make() if within is None else TemporaryFolder.within(within)
         self.path = folder.path
         self._lock = threading.Lock()
         self._readers, self._is_closed = 0, False

@@ -83,7 +83,7 @@ class RunRows:
 
         parts: The rows of each batch.
 
-        spool: The folder of the lines, if they are not the caller's own file.
+        spool: The folder of the lines, if they are not the caller's own file, and of the answers to several parts.
     """
 
     state: RunState
@@ -98,6 +98,11 @@ class RunRows:
     def __iter__(self) -> Iterator[OpenAIBatchRow]:
         with nullcontext() if self.spool is None else self.spool.reading():
             yield from self.parts[0] if len(self.parts) == 1 else self._merged()
+
+    @property
+    def place(self) -> Path | None:
+        """Where the answers are, if all are in one folder."""
+        return None if self.spool is None else self.spool.path
 
     @property
     def problems(self) -> tuple[OpenAIBatchProblem, ...]:
@@ -144,9 +149,17 @@ def join_all(provider: Provider, recorder: BillingRecorder, found: RunRows, cont
     state = found.state
     if len(state.parts) > 1:
         found.asked.require_same()
+        found.spool = found.spool or Folder()
     for part in state.parts:
-        asked, known = found.asked.of(part), part.batch_ids
-        flow = fetch_and_join(provider, part.batch_id or "", asked, context, with_lineage=True, known=known)
+        flow = fetch_and_join(
+            provider,
+            part.batch_id or "",
+            found.asked.of(part),
+            context,
+            with_lineage=True,
+            known=part.batch_ids,
+            within=found.place,
+        )
         rows = yield from record_end_of_rows(flow, provider, recorder)
         found.parts.append(rows)
         if lacks_answers(rows.batch, {} if state.is_ended else rows.counts):

@@ -144,6 +144,21 @@ def test_rows_can_be_read_without_a_file(client: OpenAIClient, path: Path) -> No
         iter(written)
 
 
+def test_the_rows_of_all_parts_hold_one_lock(
+    client: OpenAIClient, tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A file that is held open for each part would be too many; nothing is left when the result is closed.
+    """
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    with client.batches.run(path, **QUICK) as result:
+        assert len(result.unwrap().batch_ids) == 2
+        assert len(list(place.rglob(".lock"))) == 1
+    assert not list(place.iterdir())
+
+
 def test_rows_outlive_the_name_of_their_result(client: OpenAIClient, path: Path) -> None:
     """
     What is iterated over stays until its last row was read.
