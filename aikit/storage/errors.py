@@ -17,6 +17,8 @@ from aikit.storage import shown
 from aikit.types.interruptions import let_through
 
 NO_SPACE: Final = frozenset((errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)))
+TOO_MANY_OPEN: Final = frozenset((errno.EMFILE, errno.ENFILE))
+FEWER_OPEN: Final = "close some, or raise the limit of open files (ulimit -n)"
 _DAMAGED: Final = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
 _BUSY: Final = frozenset((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED))
 
@@ -64,11 +66,10 @@ def _of_disk(folder: Path, error: OSError) -> StoreError:
     if error.errno in NO_SPACE:
         return _full(folder)
     reason = error.strerror or str(error)
-    return StoreError(
-        message=f"the store in {shown(folder)} cannot be used: {reason}; check the folder's permissions, or set "
-        "AIKIT_HOME to a folder that can be written",
-        code="storage_unavailable",
-    )
+    advice = "check the folder's permissions, or set AIKIT_HOME to a folder that can be written"
+    advice = FEWER_OPEN if error.errno in TOO_MANY_OPEN else advice
+    message = f"the store in {shown(folder)} cannot be used: {reason}; {advice}"
+    return StoreError(message=message, code="storage_unavailable")
 
 
 def _of_database(folder: Path, error: sqlite3.Error) -> StoreError:

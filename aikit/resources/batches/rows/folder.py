@@ -10,13 +10,16 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
+from aikit.storage.errors import FEWER_OPEN, TOO_MANY_OPEN
 from aikit.storage.temporary import TemporaryFolder, temporary_root
 from aikit.types.errors import OpenAIError
 from aikit.types.interruptions import let_through
+
+_NOT_OPENED: Final = "unable to open database file"  # of SQLite, which does not say why
 
 
 @attrs.define(eq=False, init=False)
@@ -108,8 +111,10 @@ def unusable(folder: Path, error: BaseException) -> OpenAIError:
     """
     let_through(error)
     reason = getattr(error, "strerror", None) or error
-    return OpenAIError(
-        message=f"the temporary folder {folder} cannot be used: {reason}; free some space on that disk, or set "
-        "TMPDIR to a folder with room for the files of the batch",
-        code="temporary_storage",
-    )
+    advice = "free some space on that disk, or set TMPDIR to a folder with room for the files of the batch"
+    if getattr(error, "errno", None) in TOO_MANY_OPEN:
+        advice = FEWER_OPEN
+    elif str(error) == _NOT_OPENED:
+        advice = f"{advice}; if too many files are open, {FEWER_OPEN}"
+    message = f"the temporary folder {folder} cannot be used: {reason}; {advice}"
+    return OpenAIError(message=message, code="temporary_storage")

@@ -17,6 +17,7 @@ import attrs
 from aikit.http.context import CallContext
 from aikit.resources.batches.rows.folder import Folder
 from aikit.resources.batches.rows.index import AnswerFile, Entry, Index, entries, new_database
+from aikit.storage.errors import TOO_MANY_OPEN
 from aikit.types.batch_rows import LINE_MAX_BYTES, OpenAIBatchProblem, OpenAIBatchRow
 from aikit.types.batches import OpenAIBatch, OpenAIBatchError
 from aikit.types.errors import OpenAIError
@@ -159,6 +160,8 @@ class BatchRows:
         try:
             file = self._input.open("rb")
         except OSError as error:
+            if error.errno in TOO_MANY_OPEN:
+                raise
             raise _changed(self._input) from error
         if _identity(os.fstat(file.fileno())) != self._input_is:
             file.close()

@@ -4,7 +4,9 @@ The temporary folder: private, and gone in time.
 
 from __future__ import annotations
 
+import errno
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -63,6 +65,24 @@ def test_no_room_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(OpenAIError, match="set TMPDIR to a folder with room") as caught:
         Folder()
     assert caught.value.code == "temporary_storage"
+
+
+@pytest.mark.parametrize(
+    ("error", "is_room_asked"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), False),
+        (OSError(errno.ENFILE, "Too many open files in system"), False),
+        (sqlite3.OperationalError("unable to open database file"), True),
+    ],
+)
+def test_too_many_open_files_are_no_full_disk(error: Exception, *, is_room_asked: bool) -> None:
+    """
+    Where SQLite does not say which of both it was, both are told.
+    """
+    folder = Folder()
+    with pytest.raises(OpenAIError, match="raise the limit of open files") as caught, folder.reading():
+        raise error
+    assert ("free some space" in caught.value.message) == is_room_asked
 
 
 def test_what_is_closed_is_not_read() -> None:

@@ -4,6 +4,7 @@ Rows are files: read by many, gone in time, and told of when they are not what t
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import os
@@ -49,6 +50,23 @@ def test_changed_input_of_the_same_size_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(OpenAIError, match="is not what it was when it was joined"):
         list(rows)
     rows.close()
+
+
+def test_an_input_is_not_called_changed_where_too_many_files_are_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    It is as it was, and whoever raises the limit can read it.
+    """
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with joined(_INPUT, told("a")) as rows:
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "open", refuse)
+            with pytest.raises(OpenAIError, match="raise the limit of open files") as caught:
+                list(rows)
+        assert caught.value.code == "temporary_storage"
+        assert list(rows)
 
 
 def test_files_that_somebody_removed_are_an_error() -> None:
