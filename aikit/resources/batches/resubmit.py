@@ -5,7 +5,7 @@ Resubmission: a batch of those lines of an earlier one that have no good answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -66,9 +66,12 @@ def resubmit_lines(
     policy: RetryPolicy,
     recorder: BillingRecorder,
     context: CallContext,
+    once: Callable[[Flow[OpenAIFile]], Flow[str]] | None = None,
 ) -> Flow[OpenAIBatch]:
     """
     Make the next input from the lines of *batch* with one of *statuses*, upload it and create its batch.
+
+    Where *once* is given it returns the id of the input: it carries out the upload, unless there was one before.
 
     Raises:
         OpenAIError: There are no such lines (code ``"nothing_to_resubmit"``), the metadata has no room for the lineage
@@ -87,10 +90,11 @@ def resubmit_lines(
         metadata = _metadata(rows.batch, options)
         place = _copy_lines(rows, statuses)
         yield from check_affordable(provider, source_of(place), options, recorder, context)
-        file = yield from _upload(provider, place, options, context)
+        upload = _upload(provider, place, options, context)
+        file_id = (yield from upload).id if once is None else (yield from once(upload))
     finally:
         rows.close()
-    order = _order(rows.batch, file.id, metadata, options)
+    order = _order(rows.batch, file_id, metadata, options)
     return (yield from create_as_asked(provider, order, policy, options))
 
 

@@ -48,6 +48,8 @@ class Attempt:
         is_begun: Whether lines of a batch that failed may have been answered, and paid, before.
 
         asked_at: Unix seconds when it was first asked for, noted before, unless that was surely refused.
+
+        file_id: The file at the provider with what the batch before left undone; noted before it is asked for.
     """
 
     intent: str
@@ -56,6 +58,7 @@ class Attempt:
     code: str | None = None
     is_begun: bool = False
     asked_at: float | None = None
+    file_id: str | None = None
 
     @property
     def is_refused(self) -> bool:
@@ -101,6 +104,11 @@ class Part:
     def batch_ids(self) -> tuple[str, ...]:
         """All its batches, from the first on."""
         return tuple(attempt.batch_id for attempt in self.attempts if attempt.batch_id is not None)
+
+    @property
+    def last_file_id(self) -> str | None:
+        """The file that the last batch is made of; ``None`` until it is there."""
+        return self.attempts[-1].file_id if len(self.attempts) > 1 else self.file_id
 
     @property
     def is_submitted(self) -> bool:

@@ -14,7 +14,7 @@ import attrs
 
 from aikit.http.checked_file import CheckedFile
 from aikit.http.context import CallContext
-from aikit.http.flow import Flow, Gather, Pause
+from aikit.http.flow import Flow, Gather
 from aikit.http.messages import Request, Response
 from aikit.http.retry import RetryPolicy, intercept, may_have_been_applied
 from aikit.http.sources import source_of
@@ -28,14 +28,14 @@ from aikit.resources.batches.parameters import (
 from aikit.resources.batches.queue import FULL
 from aikit.resources.batches.resubmit import resubmit_lines
 from aikit.resources.batches.rows.join import lacks_output, was_begun
+from aikit.resources.batches.run.earlier import find_earlier
 from aikit.resources.batches.run.progress import RunTracker
 from aikit.resources.batches.run.state import Part, RunState
-from aikit.resources.batches.search import CLOCKS_APART_S, Search
 from aikit.resources.batches.wait import wait_until_ended
 from aikit.resources.files.create import create_file
 from aikit.resources.files.parameters import OpenAIFileParameters, OpenAIFileWaitParameters
 from aikit.resources.files.wait import UNREADY, wait_until_processed
-from aikit.resources.polling import ask_until_known, begun_now, looks_s
+from aikit.resources.polling import ask_until_known, begun_now
 from aikit.storage import is_file
 from aikit.types.batches import BatchOrder, OpenAIBatch
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
@@ -221,7 +221,7 @@ class Steps:
         if not part.attempts:
             part = part.intending(new_intent())
         asked_at = part.attempts[-1].asked_at
-        batch = None if asked_at is None else (yield from self._find_earlier(part, asked_at))
+        batch = None if asked_at is None else (yield from find_earlier(self.provider, part, asked_at))
         part = part.with_last(asked_at=time.time())
         self.keep(state.with_part(part))  # before it is asked for: this is what makes it one batch
         failure: OpenAIError | Rejected | None = None
@@ -264,7 +264,7 @@ class Steps:
         )
         provider, recorder = self.provider, self.session.recorder
         if len(part.attempts) > 1:
-            return self._ask_again(part, options)
+            return self._ask_again(state, part, options)
         wanted = BatchOrder(
             input_file_id=file_id,
             endpoint=part.endpoint,
@@ -275,7 +275,7 @@ class Steps:
         checking = check_affordable(provider, file_id, options, recorder, self.context)
         return create_checked(provider, wanted, self.policy, options, checking)
 
-    def _ask_again(self, part: Part, options: OpenAIBatchResubmitParameters) -> Flow[OpenAIBatch]:
+    def _ask_again(self, state: RunState, part: Part, options: OpenAIBatchResubmitParameters) -> Flow[OpenAIBatch]:
         """
         Ask for a batch of what the last but one of *part* left undone; where the input is gone, it is taken from here.
         """
@@ -287,6 +287,7 @@ class Steps:
             policy=self.policy,
             recorder=self.session.recorder,
             context=self.context,
+            once=partial(self._upload_once, state, part),
         )
         try:
             return (yield from ask(options=options))
@@ -296,25 +297,15 @@ class Steps:
         self.require_same()
         return (yield from ask(options=attrs.evolve(options, input_file=part.path)))
 
-    def _find_earlier(self, part: Part, asked_at: float) -> Flow[OpenAIBatch | None]:
+    def _upload_once(self, state: RunState, part: Part, upload: Flow[OpenAIFile]) -> Flow[str]:
         """
-        Return the batch of *part* that a call asked for which ended before it knew; ``None`` if it is not listed.
-
-        A provider that drops metadata shows it by its input.
+        Return the file of the last batch of *part*: an earlier call's, or that of *upload*, kept before it is used.
         """
-        longest_s = sum(looks_s(self.provider))
-        file_id = (part.file_id or "") if len(part.attempts) == 1 else ""
-        order = BatchOrder(input_file_id=file_id, endpoint=part.endpoint, intent=part.attempts[-1].intent)
-        search = Search(self.provider, order, asked_at - CLOCKS_APART_S, is_own_input=True)
-        for pause_s in looks_s(self.provider):
-            found = yield from search.look_for_all()
-            if found:
-                return found[0]
-            left_s = asked_at + longest_s - time.time()
-            if left_s <= 0:
-                break
-            yield Pause(min(pause_s, left_s))
-        return None
+        file_id = part.attempts[-1].file_id
+        if file_id is None or (yield from self._is_gone(file_id)):
+            file_id = (yield from upload).id
+            self.keep(state.with_part(part.with_last(file_id=file_id)))
+        return file_id
 
 
 def plan_again(state: RunState, *, is_free_only: bool) -> RunState:

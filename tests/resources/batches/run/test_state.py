@@ -18,7 +18,9 @@ from aikit.resources.batches.run.state import Attempt, Part, RunOrder, RunState
 ORDER = RunOrder(provider="openai https://x/v1", input="/a/in.jsonl", sha256="0" * 64, size_bytes=7)
 
 _texts = st.text(max_size=20)
-_attempts = st.builds(Attempt, intent=_texts, batch_id=st.none() | _texts, status=st.none() | _texts)
+_attempts = st.builds(
+    Attempt, intent=_texts, batch_id=st.none() | _texts, status=st.none() | _texts, file_id=st.none() | _texts
+)
 _parts = st.builds(
     Part,
     number=st.integers(1, 9),
@@ -54,6 +56,17 @@ def test_what_is_kept_is_read_back(state: RunState) -> None:
     Through JSON and back a state is what it was.
     """
     assert RunState.from_json(json.loads(json.dumps(state.to_json()))) == state
+
+
+def test_what_an_older_aikit_kept_of_a_batch_is_read() -> None:
+    """
+    It did not note the file of what is sent again.
+    """
+    part = Part(number=1, path="/a", endpoint="/v1/x", lines=1, attempts=(Attempt(intent="x", batch_id="b"),))
+    state = RunState(order=ORDER, created_at=1.0, parts=(part,))
+    data = json.loads(json.dumps(state.to_json()))
+    del data["parts"][0]["attempts"][0]["file_id"]
+    assert RunState.from_json(data) == state
 
 
 @pytest.mark.parametrize("data", [None, [], {}, {"version": 2}, {"version": 1, "key": "", "order": {}, "parts": []}])

@@ -200,6 +200,29 @@ def test_answers_of_all_batches_of_a_part_are_kept_when_lines_are_sent_again(
     assert asked == [4, 2, 1]
 
 
+@pytest.mark.parametrize("keeps_metadata", [True, False])
+@pytest.mark.parametrize("is_created", [True, False])
+def test_lines_that_are_sent_again_are_sent_once_whenever_that_is_stopped(
+    service: Service, path: Path, monkeypatch: pytest.MonkeyPatch, *, is_created: bool, keeps_metadata: bool
+) -> None:
+    """
+    Their batch is found by their file where metadata is dropped; one that was not created is made of the same file.
+    """
+    monkeypatch.setattr("aikit.resources.polling.LOOKS_S", (0.1,) * 3)
+    service.keeps_metadata, service.ends = keeps_metadata, ["expired"]
+    path.write_bytes(lines({}, {}, {}, {}))
+    with _client(service, path.parent) as client:
+        client.batches.run(path, path.parent / "x", **QUICK).unwrap()
+        _stop_creation(client, service, path, resubmit=True)
+        asked_of = service.batches["batch_2"]["input_file_id"]
+        if not is_created:
+            del service.batches["batch_2"]
+        _ages(service)
+        run = client.batches.run(path, path.parent / "x", **QUICK).unwrap()
+    assert dict(run.counts) == {"ok": 4}
+    assert [batch["input_file_id"] for batch in service.batches.values()] == ["file-1", asked_of]
+
+
 def _asking(asked: list[int]) -> Callable[[OpenAIBatchEstimate], bool]:
     def confirm(estimate: OpenAIBatchEstimate) -> bool:
         asked.append(estimate.requests)
