@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -237,13 +237,13 @@ class _Run:
         is_asked = self.options.max_cost is not None or (known.is_ended and self.options.resubmit)
         if not is_asked or all(part.is_submitted for part in state.parts):
             return state
-        unsent = Folder()
-        try:
+        with ExitStack() as stack, closing(Folder()) as unsent:
+            if known.is_ended:  # and stays so, unless this is confirmed
+                stack.callback(self.folder.forget_parts, known.order.key)
             path = unsent.path / "unsent.jsonl"
             yield from copy_remaining(self.provider, state, asked, path, self.context)
             yield from self._confirm(path)
-        finally:
-            unsent.close()
+            stack.pop_all()
         return state
 
     def _next_of(self, known: RunState) -> RunState:

@@ -291,6 +291,20 @@ def test_rows_that_could_not_be_had_need_no_input_of_the_provider(
     assert not [asked for asked in service.asked if "/files/file-1/" in asked[1] or "/files/file-2/" in asked[1]]
 
 
+def test_parts_of_a_finished_run_are_not_left_where_sending_again_is_refused(service: Service, path: Path) -> None:
+    """
+    What was split to tell what it may cost goes when the bound refuses it; the rows can still be had.
+    """
+    service.ends = ["expired", "expired"]
+    with _client(service, path.parent) as client:
+        first = client.batches.run(path, path.parent / "x", **QUICK).unwrap()
+        assert not first.is_all_ok
+        refused = client.batches.run(path, path.parent / "x", resubmit=True, max_cost=1, **QUICK)
+        assert [error.code for error in refused.errors] == ["unknown_cost"]
+        assert [place.suffix for place in (path.parent / "runs").iterdir()] == [".json"]
+        assert client.batches.run(path, path.parent / "x", **QUICK).unwrap().counts == first.counts
+
+
 def _unreachable(*_: object) -> Flow[None]:
     raise OpenAIError(message="no network", code="connection_error")
 
