@@ -164,7 +164,7 @@ def _keep_oldest(provider: Provider, order: BatchOrder, made: _Made) -> Flow[Ope
         raise Rejected([attrs.evolve(error, message=message)], made.batch) from None
     if made.is_answered and made.attempt == 1:
         younger = [batch for batch in younger if batch.id == made.batch.id]  # an earlier one may be its own as well
-    yield from _cancel_all(provider, younger, oldest)
+    yield from cancel_all(provider, younger, oldest)
     return oldest
 
 
@@ -251,7 +251,14 @@ def _cancel(provider: Provider, batch: OpenAIBatch) -> Flow[str | None]:
     return f"is {batch.status}, and costs what batches.cost tells" if batch.status in _PAID else None
 
 
-def _cancel_all(provider: Provider, too_many: list[OpenAIBatch], oldest: OpenAIBatch) -> Flow[None]:
+def cancel_all(provider: Provider, too_many: list[OpenAIBatch], oldest: OpenAIBatch) -> Flow[None]:
+    """
+    Cancel *too_many*, which were created for the intent of *oldest*.
+
+    Raises:
+        Rejected: One could not be cancelled, or is to be paid all the same (code ``"created_twice"``); *oldest* comes
+            along.
+    """
     problems = []
     for batch in too_many:
         try:

@@ -218,13 +218,20 @@ class Steps:
             yield from begun_now(wait_until_processed(self.provider, file.id, OpenAIFileWaitParameters(**_FILE_WAIT)))
 
     def _create(self, state: RunState, part: Part) -> Flow[RunState]:
+        batch: OpenAIBatch | None = None
+        failure: OpenAIError | Rejected | None = None
         if not part.attempts:
             part = part.intending(new_intent())
         asked_at = part.attempts[-1].asked_at
-        batch = None if asked_at is None else (yield from find_earlier(self.provider, part, asked_at))
+        if asked_at is not None:
+            try:
+                batch = yield from find_earlier(self.provider, part, asked_at, self.tracker.note)
+            except Rejected as error:
+                if error.value is None:
+                    raise
+                failure, batch = error, error.value
         part = part.with_last(asked_at=time.time())
         self.keep(state.with_part(part))  # before it is asked for: this is what makes it one batch
-        failure: OpenAIError | Rejected | None = None
         if batch is None:
             try:
                 asking = record_created(self._ask(state, part), self.provider, self.session.recorder)

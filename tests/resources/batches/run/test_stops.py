@@ -171,6 +171,27 @@ def test_a_batch_whose_creation_was_stopped_is_looked_for_among_the_newest_thous
     assert len(service.batches) == newer + 1
 
 
+@pytest.mark.parametrize(("status", "codes"), [("in_progress", []), ("completed", ["created_twice"])])
+def test_of_two_batches_of_a_creation_that_was_stopped_the_younger_is_cancelled(
+    service: Service, path: Path, status: str, codes: list[str]
+) -> None:
+    """
+    It is noted; one that was quicker is paid, which the call tells, and the next goes on with the older.
+    """
+    path.write_bytes(lines({}, {}))
+    with _client(service, path.parent) as client:
+        _stop_creation(client, service, path)
+        second = service.create(dict(service.batches["batch_1"]))
+        second["status"] = status
+        result = client.batches.run(path, path.parent / "x", **QUICK)
+        assert [error.code for error in result.errors] == codes
+        assert any("batch_2 cancelled: batch_1 was" in note for note in result.notes) == (not codes)
+        assert second["status"] == ("completed" if codes else "cancelled")
+        run = client.batches.run(path, path.parent / "x", **QUICK).unwrap()
+    assert run.batch_ids == ("batch_1",)
+    assert len(service.batches) == 2
+
+
 def _ages(service: Service) -> None:
     """
     Let what has ended have ended long ago, so that what is missing is missing for good.
