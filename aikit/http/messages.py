@@ -20,6 +20,7 @@ from aikit.types.interruptions import let_through
 
 _LARGE_BYTES: Final = 8 * 1024 * 1024
 _KEPT_BYTES: Final = 1024 * 1024
+_SECRET_BYTES: Final = 64 * 1024  # more than a header may have
 _MOST_VALUES: Final = 2_000_000
 
 
@@ -326,8 +327,10 @@ class Response:
         request = self.request
         url = redacted(request.url)
         sent = attrs.evolve(request, url=url, headers=Headers(), body=None, sink=None, limiter=None)
-        answer = self.without_secrets()
-        return attrs.evolve(answer, request=sent, body=answer.body[:_KEPT_BYTES])
+        if len(self.body) <= _KEPT_BYTES:
+            return attrs.evolve(self.without_secrets(), request=sent)
+        begin = attrs.evolve(self, body=self.body[: _KEPT_BYTES + _SECRET_BYTES]).without_secrets()
+        return attrs.evolve(begin, request=sent, body=begin.body[:-_SECRET_BYTES])  # no half of a secret at the cut
 
     def json(self) -> Any:
         """

@@ -85,6 +85,19 @@ def test_an_error_holds_nothing_that_was_sent() -> None:
     assert len(error.response.body) == 1024 * 1024
 
 
+def test_no_half_of_a_secret_is_kept_where_a_large_answer_is_cut() -> None:
+    """
+    Wherever the cut falls, and however much shorter the answer is without its secrets.
+    """
+    sent = Request(
+        method="GET", url="https://api.example/v1/files", headers=Headers({"Authorization": f"Bearer {_KEY}"})
+    )
+    for shift in range(0, len(_KEY), 3):
+        error = error_from(Response(status=500, body=b"x" * shift + _KEY.encode() * 200_000, request=sent))
+        assert error.response is not None
+        assert error.response.body.strip(b"x*") == b""
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [
