@@ -114,6 +114,18 @@ def test_too_many_pairs_are_told_with_the_reason() -> None:
         OpenAIBatchParameters(metadata={str(number): "" for number in range(16)})
 
 
+@pytest.mark.parametrize("count", [15, 16])
+def test_a_run_takes_as_many_pairs_as_lines_that_are_sent_again_can_carry(count: int) -> None:
+    """
+    More are refused before anything is sent; a copied intent and parent do not count.
+    """
+    pairs = {str(number): "" for number in range(count)}
+    with pytest.raises(ValueError, match=rf"at most 14 pairs, not {count}: of the 16 .* aikit_parent one"):
+        OpenAIBatchRunParameters(metadata=pairs)
+    fitting = dict(list(pairs.items())[:14]) | {"aikit_intent": "x", "aikit_parent": "b"}
+    assert OpenAIBatchRunParameters(metadata=fitting).metadata == fitting
+
+
 def test_parameters_stay_as_they_were_checked() -> None:
     """
     A mapping that is changed after the call was made changes nothing.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from aikit.resources.batches.parameters import dollars, is_cost, is_end, is_metadata
+from aikit.resources.batches.parameters import MAX_METADATA_PAIRS, dollars, is_cost, is_end, is_metadata
 from aikit.runtime.callback_checks import require_callback, require_plain
 from aikit.runtime.parameters import (
     CallbacksOf,
@@ -22,6 +22,7 @@ from aikit.runtime.parameters import (
     is_flag,
     is_text,
 )
+from aikit.types.batches import INTENT_KEY, PARENT_KEY
 from aikit.types.costs import OpenAIBatchEstimate
 from aikit.types.suggestions import nearest
 from aikit.validation.body_parameters import known_parameters
@@ -36,6 +37,20 @@ def _is_question(name: str, value: Any) -> None:
     require_plain(name, value, "pass a plain function, which returns the answer")
 
 
+def _is_metadata(name: str, value: Any) -> None:
+    """
+    Check pairs that each batch of a run can carry, also one of lines that are sent again.
+    """
+    own = value.keys() - {INTENT_KEY, PARENT_KEY} if isinstance(value, Mapping) else ()
+    if len(own) > MAX_METADATA_PAIRS - 2:
+        raise ValueError(
+            f"{name} must have at most {MAX_METADATA_PAIRS - 2} pairs, not {len(own)}: of the {MAX_METADATA_PAIRS} "
+            f"that the provider takes, {INTENT_KEY} is one, by which a batch is never created twice, and {PARENT_KEY} "
+            "one, which names the batch whose lines are sent again"
+        )
+    is_metadata(name, value)
+
+
 def _is_body(name: str, value: Any) -> None:
     if value is not None and not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a mapping of parameters of each request, not {type(value).__name__}")
@@ -47,9 +62,10 @@ class OpenAIBatchRunParameters(CallbacksOf["OpenAIBatchRunResult", "OpenAIBatchR
     Options of ``batches.run``.
 
     Attributes:
-        metadata: As of ``batches.create``, for each batch of the run.
+        metadata: As of ``batches.create``, for each batch of the run, but up to 14 pairs: what is sent again names the
+            batch before it.
 
-        output_expires_after: Likewise.
+        output_expires_after: As of ``batches.create``, for each batch.
 
         confirm: Called with the `OpenAIBatchEstimate` before anything is sent; unless it returns true, the run ends
             with an error of code ``"not_confirmed"``. It runs where callbacks run; without any, in the caller's thread.
@@ -80,7 +96,7 @@ class OpenAIBatchRunParameters(CallbacksOf["OpenAIBatchRunResult", "OpenAIBatchR
         delimiter: With *prompt*, what is between the cells of a CSV file. Default: the one with most columns.
     """
 
-    metadata: dict[str, str] = attrs.field(default=None, validator=by(is_metadata), converter=filled)
+    metadata: dict[str, str] = attrs.field(default=None, validator=by(_is_metadata), converter=filled)
     output_expires_after: dict[str, Any] = attrs.field(default=None, validator=by(is_expiry), converter=filled)
     confirm: Callable[[OpenAIBatchEstimate], object] | None = attrs.field(
         default=None, validator=attrs.validators.optional(by(_is_question))

@@ -244,6 +244,21 @@ def test_lines_that_are_sent_again_are_sent_once_whenever_that_is_stopped(
     assert [batch["input_file_id"] for batch in service.batches.values()] == ["file-1", asked_of]
 
 
+def test_a_refused_batch_of_a_run_with_all_its_metadata_is_tried_again(service: Service, path: Path) -> None:
+    """
+    As many pairs as a run takes leave room for what a batch of the same lines has to name.
+    """
+    service.ends = ["failed"]
+    path.write_bytes(lines({}, {}))
+    metadata = {str(number): "x" for number in range(14)}
+    with _client(service, path.parent) as client:
+        options = {"metadata": metadata} | QUICK
+        assert client.batches.run(path, path.parent / "x", **options).unwrap().batches[0].status == "failed"
+        run = client.batches.run(path, path.parent / "x", resubmit=True, **options).unwrap()
+    assert dict(run.counts) == {"ok": 2}
+    assert len(service.batches["batch_2"]["metadata"]) == 16
+
+
 def _asking(asked: list[int]) -> Callable[[OpenAIBatchEstimate], bool]:
     def confirm(estimate: OpenAIBatchEstimate) -> bool:
         asked.append(estimate.requests)
