@@ -90,7 +90,7 @@ class BatchServer:
         newest_first = [batch for batch in self.batches if self._born.get(batch["id"], 0.0) <= latest][::-1]
         ids = [batch["id"] for batch in newest_first]
         start = ids.index(query["after"][0]) + 1 if "after" in query else 0
-        end = start + int(query["limit"][0])
+        end = start + int(query.get("limit", ["20"])[0])  # OpenAI's own number, where none is asked for
         return {"object": "list", "data": newest_first[start:end], "has_more": end < len(ids)}
 
 
