@@ -55,11 +55,13 @@ def test_shown_commands_exist(page: Path) -> None:
     """
     Each has the commands and the options that a page shows.
     """
+    unknown = []
     for words in _commands(page):
         try:
             _require_known(words)
         except click.UsageError as error:
-            pytest.fail(f"aikit {shlex.join(words)}: {error.format_message()}")
+            unknown.append(f"aikit {shlex.join(words)}: {error.format_message()}")
+    assert unknown == []
 
 
 def test_a_command_that_does_not_exist_is_found() -> None:

@@ -4,7 +4,6 @@ Clients that are closed with their window, in real windows of all toolkits.
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -17,8 +16,8 @@ from typing import Final
 import pytest
 
 import aikit
-from tests.dispatch.toolkits import Missing, Toolkit, found
-from tests.examples.screen import Screen, missing, shown
+from tests.dispatch.toolkits import Toolkit, found
+from tests.examples.screen import Screen
 from tests.scripted_server import Exchange, serving
 
 pytestmark = pytest.mark.foreign
@@ -29,28 +28,6 @@ LONGEST_S: Final = 3.0
 """A fraction of a second on an idle machine; what is sent here would take a quarter of an hour."""
 
 Played = Callable[[str], tuple[float, list[str], str]]
-
-
-@pytest.fixture(scope="module")
-def screen() -> Iterator[Screen]:
-    """Run the screen."""
-    lacking = missing()
-    if lacking:
-        pytest.skip(lacking)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIKIT_", "OPENAI_", "PYTHON"))}
-    with shown(kept) as screen:
-        yield screen
-
-
-@pytest.fixture(params=["tk", "PySide6", "PyQt6", "wx"])
-def toolkit(request: pytest.FixtureRequest, screen: Screen) -> Toolkit:
-    """Give each toolkit, if it is here or can be had."""
-    try:
-        toolkit = found(request.param)
-        toolkit.try_on(screen.environment)
-    except Missing as reason:
-        pytest.skip(str(reason))
-    return toolkit
 
 
 def dawdle(exchange: Exchange) -> None:

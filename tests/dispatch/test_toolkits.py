@@ -5,7 +5,6 @@ Dispatchers in real windows of all toolkits, on a screen that nobody looks at.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 
 from tests.bench.stage import server
 from tests.dispatch.toolkits import Missing, Toolkit, found
-from tests.examples.screen import Screen, missing, shown
+from tests.examples.screen import Screen
 
 pytestmark = pytest.mark.foreign
 
@@ -25,28 +24,6 @@ TRIES: Final = 6
 SIZE: Final = 256 * 1024 * 1024
 
 Played = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def screen() -> Iterator[Screen]:
-    """Run the screen."""
-    lacking = missing()
-    if lacking:
-        pytest.skip(lacking)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIKIT_", "OPENAI_", "PYTHON"))}
-    with shown(kept) as screen:
-        yield screen
-
-
-@pytest.fixture(params=["tk", "PySide6", "PyQt6", "wx"])
-def toolkit(request: pytest.FixtureRequest, screen: Screen) -> Toolkit:
-    """Give each toolkit, if it is here or can be had."""
-    try:
-        toolkit = found(request.param)
-        toolkit.try_on(screen.environment)
-    except Missing as reason:
-        pytest.skip(str(reason))
-    return toolkit
 
 
 @pytest.fixture

@@ -243,6 +243,9 @@ def test_lines_of_batches_and_requests_are_counted_apart(limits: Limits) -> None
     once(limits, principal)
     once(limits, principal)
     limits.batch(principal, requests=3, tokens=0)
+    assert "requests" in refused(lambda: limits.batch(principal, requests=1, tokens=0)).message
+    once(limits, principal)
+    refused(lambda: once(limits, principal))
 
 
 def test_downloads_of_a_minute_are_bounded(limits: Limits, clock: Clock) -> None:
