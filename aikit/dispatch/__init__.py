@@ -53,6 +53,7 @@ def tk(root: Any) -> LoopDispatcher:
         root: A ``tkinter.Tk``, or any widget.
 
     Raises:
+        RuntimeError: This is another thread than that of *root*.
         TypeError: *root* is no widget.
     """
     return LoopDispatcher(of_windows().TkLoop(root))

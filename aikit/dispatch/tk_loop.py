@@ -45,6 +45,16 @@ def when_tk_is_gone(widget: Any, tell: Callable[[], None]) -> None:
         raise RuntimeError("the window is destroyed already") from error
 
 
+def _require_own_thread(widget: Any) -> None:
+    # Most of Tcl waits for the main loop when another thread asks; eval() is of those that refuse.
+    tcl = getattr(widget, "tk", None)
+    try:
+        if tcl is not None:
+            tcl.eval("")
+    except RuntimeError:
+        raise RuntimeError("dispatch.tk() must be called in the thread that the window was made in") from None
+
+
 @attrs.define(eq=False)
 class TkLoop:
     """
@@ -67,6 +77,7 @@ class TkLoop:
     def _is_widget(self, _: Any, root: Any) -> None:
         if not is_widget(root):
             raise TypeError(f"dispatch.tk() needs a tkinter.Tk or another widget, not {type(root).__name__}")
+        _require_own_thread(root)
 
     def attach(self, dispatcher: LoopDispatcher, /) -> None:
         """

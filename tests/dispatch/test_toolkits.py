@@ -140,6 +140,15 @@ def test_callbacks_are_dropped_and_logged_once_the_window_is_gone(played: Played
     assert "Traceback" not in story["said"]
 
 
+def test_another_thread_ties_nothing_to_the_window(played: Played) -> None:
+    """It is told so at once, before the main loop runs as well as during it, for a client and for a dispatcher."""
+    story = played("elsewhere")
+
+    assert len(story["told"]) == 4
+    assert all("must be called in the thread" in told for told in story["told"])
+    assert story["seconds"] < 0.5
+
+
 def run(source: str, toolkit: Toolkit, screen: Screen) -> subprocess.CompletedProcess[str]:
     """
     Run a small program with a window.

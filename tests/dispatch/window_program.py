@@ -232,6 +232,38 @@ def gone(window: Window, client: OpenAIClient, path: str) -> Story:
     return {"heard": heard, "succeeded": [upload.success for upload in uploads]}
 
 
+def elsewhere(window: Window, client: OpenAIClient, _: str) -> Story:
+    """
+    Tie a client and a dispatcher to the window in another thread, before and during the main loop; note what is told.
+    """
+    told: list[str] = []
+    seconds: list[float] = []
+
+    def tie() -> None:
+        for way in (partial(client.close_with, window.widget), window.dispatcher):
+            began_at = time.monotonic()
+            try:
+                way()
+            except RuntimeError as error:
+                told.append(str(error))
+            seconds.append(time.monotonic() - began_at)
+
+    def run_elsewhere() -> None:
+        thread = threading.Thread(target=tie)
+        thread.start()
+        window.wait(300)
+        thread.join(10)
+
+    def run_and_close() -> None:
+        run_elsewhere()
+        window.close()
+
+    run_elsewhere()
+    window.later(50, run_and_close)
+    window.run()
+    return {"told": told, "seconds": max(seconds)}
+
+
 SCENES: Final[dict[str, Callable[[Window, OpenAIClient, str], Story]]] = {
     "many": many,
     "upload": upload,
@@ -241,6 +273,7 @@ SCENES: Final[dict[str, Callable[[Window, OpenAIClient, str], Story]]] = {
     "prelude": prelude,
     "breathing": breathing,
     "gone": gone,
+    "elsewhere": elsewhere,
 }
 
 
