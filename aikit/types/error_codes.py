@@ -105,6 +105,7 @@ _HERE: Final = {
     "checksum_mismatch": "The content has another checksum than was announced or sent; send it again.",
     "connection_error": "The connection could not be made or broke; check the address and the network, and try again.",
     "created_twice": "Two batches were created for one intent at once; cancel the one that the message names.",
+    "creation_unknown": "Whether the batch was created cannot be told; look in batches.list, as the message says.",
     "deadline_exceeded": "The call had all the time of its deadline; call again, with a longer one.",
     "demo_failed": "A step of the demo did not come out as it must; report it.",
     "dependency_too_old": "An installed package is too old for aikit; upgrade it as the message says.",

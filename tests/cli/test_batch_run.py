@@ -369,6 +369,26 @@ def test_a_batch_that_failed_in_the_middle_is_paid_and_not_tried_again_unasked(
     assert "cost $0.000075 in 2 batches" in ran.err
 
 
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_what_blocks_a_run_is_told_with_the_option_that_begins_anew(
+    aikit: Here, good: Path, service: Service, home: Path, *, is_damaged: bool
+) -> None:
+    """
+    Also behind the words of a provider that knows the batch no more, and they stay as they are.
+    """
+    aikit("batch", "run", good, *QUICK, "-o", "x.jsonl")
+    service.batches.clear()
+    Path("x.jsonl").unlink()
+    for path in home.glob("runs/*.json") if is_damaged else ():
+        path.write_text("{")
+    ran = aikit("batch", "run", good, *QUICK, "-o", "x.jsonl")
+    assert ran.code == (1 if is_damaged else 3)
+    assert "--again starts over, and pays again" in ran.err
+    assert "again=True" not in ran.err
+    assert ("No such object: batch_1; if the key" in ran.err) == (not is_damaged)
+    assert aikit("batch", "run", good, *QUICK, "-o", "x.jsonl", "--again").code == 0
+
+
 @pytest.mark.parametrize("ago_s", [0, 200])
 def test_answers_that_come_after_their_file_are_not_paid_again(
     aikit: Here, good: Path, service: Service, monkeypatch: pytest.MonkeyPatch, ago_s: int

@@ -20,6 +20,8 @@ from aikit.cli.output.formats import shape_of
 from aikit.cli.output.messages import complain, forget, paragraphs, tell
 from aikit.cli.safety import Styled, safe, safe_json, safe_lines
 from aikit.cli.spelling import with_options
+from aikit.http.messages import Response
+from aikit.http.refusals import error_from
 from aikit.providers.kinds import KINDS, OPENAI
 from aikit.types.errors import OpenAIError
 
@@ -245,9 +247,15 @@ def error_text(error: OpenAIError) -> str:
 
 def message_of(error: OpenAIError) -> str:
     """
-    Return the message of *error*; the library's own speaks of options, that of a provider, or about a line, stays.
+    Return the message of *error*; what the library says speaks of options, a provider's words, or of a line, stay.
     """
-    return with_options(error.message) if error.status is None and error.line is None else error.message
+    if error.line is not None:
+        return error.message
+    words = error.message if error.status is not None else ""
+    if isinstance(error.response, Response):
+        words = error_from(error.response).message.rstrip().removesuffix(".")
+    before, words, after = error.message.partition(words) if words else (error.message, "", "")
+    return f"{with_options(before)}{words}{with_options(after)}"
 
 
 def exit_of(answers: Sequence[Answer]) -> Exit:

@@ -119,7 +119,7 @@ class Search:
         if found:
             return found
         message = f"it is not among the newest {_MAX_PAGES * _PAGE_SIZE:,} batches, and there are more"
-        raise unresolved(OpenAIError(message=message), self.order)
+        raise unresolved(OpenAIError(message=message, code="creation_unknown"), self.order)
 
     def _found_on(self, page: BatchPage) -> Iterator[OpenAIBatch]:
         for batch in page.batches:
@@ -141,7 +141,7 @@ class Search:
     def _require_another(self, batch_id: str | None, metadata: Any, *inputs: Any) -> None:
         if not metadata and any(_is_same(one, self.order.input_file_id) for one in inputs):
             message = f"batch {batch_id} may be it: it has the same input and no metadata"
-            raise unresolved(OpenAIError(message=message), self.order)
+            raise unresolved(OpenAIError(message=message, code="creation_unknown"), self.order)
 
     def _reaches_back(self, page: BatchPage) -> bool:
         """

@@ -74,8 +74,8 @@ class RunFolder:
             return None
         except (OSError, ValueError, RecursionError) as error:
             message = (
-                f"the state of this run in {path} cannot be read: {error}; its batches are in batches.list(); to "
-                "start over, and pay again, remove that file"
+                f"the state of this run in {path} cannot be read: {error}; its batches are in batches.list(); "
+                "again=True starts over, and pays again"
             )
             raise OpenAIError(message=message, code="run_damaged") from error
 

@@ -185,7 +185,7 @@ def _with_parts(known: RunState, parts: tuple[Part, ...]) -> RunState:
     for part in parts:
         Path(part.path).unlink()  # they are not what their names say
     message = f"the parts of this run are gone from {Path(known.parts[0].path).parent}, and splitting gives others now"
-    raise OpenAIError(message=f"{message}; put them back, or start over and pay again", code="run_damaged")
+    raise OpenAIError(message=f"{message}; put them back; again=True starts over, and pays again", code="run_damaged")
 
 
 def _what(part: Part) -> tuple[int, str, int]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from aikit.http.flow import Flow, Work
 from aikit.resources.arguments import require_path
 from aikit.resources.batches.parameters import OpenAIBatchWaitParameters
 from aikit.resources.batches.rows.folder import Folder, telling_faults
+from aikit.resources.batches.run.blocked import GONE, is_of_gone, with_way_out
 from aikit.resources.batches.run.confirm import confirm_cost
 from aikit.resources.batches.run.costs import copy_remaining, costs_of, together
 from aikit.resources.batches.run.folder import RunFolder
@@ -36,14 +37,12 @@ from aikit.storage.errors import StoreError
 from aikit.types.batch_rows import OpenAIBatchRow
 from aikit.types.batch_runs import OpenAIBatchRun
 from aikit.types.errors import OpenAIError, Rejected
-from aikit.types.suggestions import continued
 
 if TYPE_CHECKING:
     from aikit.providers import Provider
     from aikit.resources.session import Session
 
 _WORKBOOKS: Final = (".xlsx", ".xls", ".ods")
-_GONE: Final = "file_gone"
 _MOST_NAMED: Final = 10
 
 
@@ -163,9 +162,9 @@ class _Run:
         try:
             return (yield from self._finish((yield from steps.run_all(state)), asked))
         except (OpenAIError, Rejected) as problem:
-            if known is None or not known.batch_ids or not _is_of_gone(problem):
+            if known is None or not known.is_asked:
                 raise
-            raise Rejected([_with_way_out(error, known) for error in _errors_of(problem)]) from problem
+            raise with_way_out(problem, known) from problem
 
     def _keep(self, state: RunState) -> None:
         self.folder.save(state)
@@ -282,7 +281,7 @@ class _Run:
         except (OpenAIError, Rejected) as problem:
             if state.is_ended:
                 self.folder.forget_parts(state.order.key)
-            if not state.is_ended or not _is_of_gone(problem) or place not in state.intact_results:
+            if not state.is_ended or not is_of_gone(problem) or place not in state.intact_results:
                 raise
         self.tracker.note("the provider no longer has all result files; the results stay as they were written")
         return RunEnd((yield from self._told(state, None, Counter())))
@@ -362,32 +361,9 @@ def _require_all(state: RunState, rows: RunRows) -> None:
     """
     Check that a finished run has lost nothing since.
     """
-    gone = [problem for problem in rows.problems if problem.code == _GONE]
+    gone = [problem for problem in rows.problems if problem.code == GONE]
     if state.is_ended and gone and rows.state.counts != state.counts:
         raise Rejected([OpenAIError(message=problem.message, code=problem.code) for problem in gone])
-
-
-def _is_of_gone(problem: OpenAIError | Rejected) -> bool:
-    """
-    Return whether the provider has not, or shows not, what the run made there.
-    """
-    return any(error.is_not_found_error or error.code in {_GONE, "lineage_broken"} for error in _errors_of(problem))
-
-
-def _with_way_out(error: OpenAIError, state: RunState) -> OpenAIError:
-    """
-    Say where the results are that were written before, and what can be done.
-    """
-    places = ", ".join(state.intact_results)
-    told = [f"this run wrote its results to {places}"] if places else []
-    if error.code not in {_GONE, "lineage_broken"}:
-        told.append("if the key is of another account or project than when this run was begun, give the former one")
-    told.append("again=True starts over, and pays again")
-    return attrs.evolve(error, message=continued(error.message, "; ".join(told)))
-
-
-def _errors_of(problem: OpenAIError | Rejected) -> Sequence[OpenAIError]:
-    return problem.errors if isinstance(problem, Rejected) else (problem,)
 
 
 def _listed(ids: tuple[str, ...]) -> str:

@@ -203,6 +203,11 @@ class RunState:
     marks: Mapping[str, str] = attrs.field(default=NOTHING, hash=False)
 
     @property
+    def is_asked(self) -> bool:
+        """Whether a batch was asked for, and not surely refused."""
+        return any(part.is_asked or part.is_submitted for part in self.parts)
+
+    @property
     def is_ended(self) -> bool:
         """Whether all its batches are over and its results were written."""
         return self.ended_at is not None

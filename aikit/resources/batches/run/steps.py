@@ -28,6 +28,7 @@ from aikit.resources.batches.parameters import (
 from aikit.resources.batches.queue import FULL
 from aikit.resources.batches.resubmit import resubmit_lines
 from aikit.resources.batches.rows.join import lacks_output, was_begun
+from aikit.resources.batches.run.blocked import errors_of
 from aikit.resources.batches.run.earlier import find_earlier
 from aikit.resources.batches.run.progress import RunTracker
 from aikit.resources.batches.run.state import Part, RunState
@@ -246,7 +247,7 @@ class Steps:
         """
         Keep what came of asking for the last batch of *part*, and raise *failure* unless the run goes on all the same.
         """
-        errors = _errors_of(failure)
+        errors = errors_of(failure)
         if batch is not None:
             state = state.with_part(part.with_last(batch_id=batch.id))
             self.keep(state)
@@ -357,12 +358,6 @@ def _is_for_later(errors: Sequence[OpenAIError], state: RunState) -> bool:
     return is_under_way and errors[0].code == FULL and not any(map(may_have_been_applied, errors))
 
 
-def _errors_of(failure: OpenAIError | Rejected | None) -> Sequence[OpenAIError]:
-    if failure is None:
-        return ()
-    return failure.errors if isinstance(failure, Rejected) else (failure,)
-
-
 def _checked(part: Part) -> CheckedFile | Path:
     """
     Return the file of *part*, which the plan has checked, or its path where that is gone, which its upload tells.
@@ -378,5 +373,5 @@ def _of_part(part: Part, failure: OpenAIError | Rejected) -> Rejected:
     Say of which part *failure* is.
     """
     return Rejected(
-        [attrs.evolve(error, message=f"part {part.number}: {error.message}") for error in _errors_of(failure)]
+        [attrs.evolve(error, message=f"part {part.number}: {error.message}") for error in errors_of(failure)]
     )

@@ -152,12 +152,12 @@ def _add_batches(service: Service, count: int) -> None:
         service.create({"input_file_id": "file-x", "endpoint": "/v1/chat/completions", "completion_window": "24h"})
 
 
-@pytest.mark.parametrize(("newer", "codes"), [(250, []), (1000, [None])])
+@pytest.mark.parametrize(("newer", "codes"), [(250, []), (1000, ["creation_unknown"])])
 def test_a_batch_whose_creation_was_stopped_is_looked_for_among_the_newest_thousand(
-    service: Service, path: Path, monkeypatch: pytest.MonkeyPatch, newer: int, codes: list[None]
+    service: Service, path: Path, monkeypatch: pytest.MonkeyPatch, newer: int, codes: list[str]
 ) -> None:
     """
-    Where it may be further back, the run ends with an error, and none is created.
+    Where it may be further back, the run ends with an error that says what can be done, and none is created.
     """
     monkeypatch.setattr("aikit.resources.polling.LOOKS_S", (0.01,))
     service.keeps_metadata = False
@@ -168,7 +168,22 @@ def test_a_batch_whose_creation_was_stopped_is_looked_for_among_the_newest_thous
         result = client.batches.run(path, path.parent / "x", **QUICK)
     assert [error.code for error in result.errors] == codes
     assert ("not among the newest 1,000" in str(result.errors)) == bool(codes)
+    way_on = "; if it is there, batches.results() gives its answers; again=True starts over, and pays again"
+    assert all(error.message.endswith(way_on) for error in result.errors)
     assert len(service.batches) == newer + 1
+
+
+def test_answers_that_never_come_do_not_block_a_run_for_good(service: Service, path: Path) -> None:
+    """
+    A provider that names no file with them: each further call says how to start over.
+    """
+    service.silent_looks = 1_000_000
+    path.write_bytes(lines({}, {}))
+    with _client(service, path.parent) as client:
+        for _ in range(2):
+            (error,) = client.batches.run(path, path.parent / "x", max_wait=0.2, **QUICK).errors
+    assert error.code in {"output_missing", "timeout"}
+    assert error.message.endswith("again=True starts over, and pays again")
 
 
 @pytest.mark.parametrize(("status", "codes"), [("in_progress", []), ("completed", ["created_twice"])])
