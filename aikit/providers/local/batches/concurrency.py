@@ -56,6 +56,7 @@ class ConcurrencyLimit:
     _overloaded_until: float = 0.0
     _started: int = 0
     _started_before: int = 0
+    _started_before_pause: int = 0
 
     @property
     def is_failing(self) -> bool:
@@ -116,16 +117,19 @@ class ConcurrencyLimit:
         """
         self.blocked_until = max(self.blocked_until, until)
 
-    def on_unreachable(self, now: float) -> bool:
+    def on_unreachable(self, number: int, now: float) -> bool:
         """
-        Block new requests, for twice as long each time; return whether an outage begins.
+        Note that request *number* met nobody, and block new ones, for twice as long each time; return whether it did.
+
+        Requests that started before the last pause say nothing new, however late they fail.
         """
-        if now < self.blocked_until:
+        if number <= self._started_before_pause or now < self.blocked_until:
             return False
         pause_s = min(_FIRST_PAUSE_S * 2 ** min(self.outages, _MOST_DOUBLINGS), _LONGEST_PAUSE_S)
         self.outages += 1
         self.blocked_until = now + pause_s
-        return self.outages == 1
+        self._started_before_pause = self._started
+        return True
 
 
 @attrs.define

@@ -292,7 +292,7 @@ class _Run:
             self._retry_later(worker, task, request)
             return
         except Unreachable as fault:
-            self._wait_until_reachable(worker, fault.message)
+            self._has_paused(worker, fault.message)
             return
         except Exception as error:  # noqa: BLE001  one line must not end the others
             _log.exception("line %d could not be answered", task.line)
@@ -353,27 +353,30 @@ class _Run:
             AccessDenied: Waiting has not helped.
         """
         with self._state:
-            now = self._time.now()
-            if self._denials.add(is_first=not task.failures):
-                if now >= self._limit.blocked_until:
-                    self._denials.pauses += 1
+            if not self._denials.add(is_first=not task.failures):
+                if is_own_denial(task.failures):
+                    return False
+                worker.task = task.failed()
+                worker.retry_at = self._time.now() + (self._backoff.delay_s(worker.task.failures, {}) or 0.0)
+                return True
+        if self._has_paused(worker, f"the server answers with status {answer.status_code}, whatever is asked"):
+            with self._state:
+                self._denials.pauses += 1
                 if self._denials.are_final:
                     raise AccessDenied(answer)
-            elif is_own_denial(task.failures):
-                return False
-            else:
-                worker.task = task.failed()
-                worker.retry_at = now + (self._backoff.delay_s(worker.task.failures, {}) or 0.0)
-                return True
-        self._wait_until_reachable(worker, f"the server answers with status {answer.status_code}, whatever is asked")
         return True
 
-    def _wait_until_reachable(self, worker: _Worker, reason: str) -> None:
+    def _has_paused(self, worker: _Worker, reason: str) -> bool:
+        """
+        Put off the worker's task until somebody may be there; return whether a pause begins with it.
+        """
         with self._state:
-            is_first = self._limit.on_unreachable(self._time.now())
+            begins = self._limit.on_unreachable(worker.number, self._time.now())
+            is_first = begins and self._limit.outages == 1
             worker.retry_at = self._limit.blocked_until
         if is_first:
             _log.warning("no line of the batch can be answered now, and it continues by itself: %s", reason)
+        return begins
 
     def _tick(self) -> None:
         """

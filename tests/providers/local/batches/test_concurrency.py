@@ -4,6 +4,7 @@ The pace of asking: when it grows, when it halves, and when everything waits.
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -128,21 +129,33 @@ def test_parked_tasks_come_in_the_order_they_are_due_and_are_bounded_by_their_si
 
 def test_an_outage_is_probed_by_one_with_growing_pauses() -> None:
     """
-    Pauses double up to a minute; who was under way when it began counts as one; success ends it at once.
+    Pauses double up to a minute; success ends it at once.
     """
     pace, now, pauses = ConcurrencyLimit(8), 1000.0, []
-    assert pace.on_unreachable(now)
-    assert not pace.on_unreachable(now + 0.1)
     for _ in range(9):
+        assert pace.can_start(0, now)
+        assert pace.on_unreachable(pace.start(), now)
         pauses.append(pace.blocked_until - now)
         now = pace.blocked_until
-        assert pace.can_start(0, now)
         assert not pace.can_start(1, now)
-        assert not pace.on_unreachable(now)
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
     assert pace.on_success()
     assert not pace.on_success()
     assert pace.can_start(7, pace.blocked_until)
+
+
+@pytest.mark.parametrize("late_s", [0.1, 1.0, 3600.0])
+def test_requests_that_were_under_way_when_a_pause_began_count_as_one(late_s: float) -> None:
+    """
+    Also those that fail when it is over, as at a server that takes its time to refuse.
+    """
+    pace, numbers = ConcurrencyLimit(8), list[int]()
+    for _ in range(8):
+        numbers.append(pace.start())
+    assert pace.on_unreachable(numbers[3], 1000.0)
+    assert not any(pace.on_unreachable(number, 1000.0 + late_s) for number in numbers)
+    assert (pace.outages, pace.blocked_until) == (1, 1001.0)
+    assert pace.on_unreachable(pace.start(), 1001.0)
 
 
 @given(st.lists(st.sampled_from(["well", "overload", "nowhere"]), max_size=60), st.integers(1, 100))
@@ -159,7 +172,7 @@ def test_the_limit_keeps_within_its_bounds(ends: list[str], most: int) -> None:
         elif end == "overload":
             pace.on_throttled(number)
         else:
-            pace.on_unreachable(now)
+            pace.on_unreachable(number, now)
         assert 1 <= pace.limit <= most
         assert pace.can_start(0, pace.blocked_until)
         assert not pace.can_start(most, pace.blocked_until)

@@ -21,6 +21,7 @@ from aikit.providers.local.batches.executor import Executor
 from aikit.providers.local.clock import Clock, RealClock, SpedUpClock
 from aikit.types.errors import CancelledError
 from tests.alone import alone
+from tests.clocks import set_forward
 from tests.stopwatch import Stopwatch
 from tests.threads import Threads
 
@@ -51,6 +52,34 @@ class Scripted:
         finally:
             with self._lock:
                 self.under_way -= 1
+
+
+@attrs.define
+class Spell:
+    """
+    Seconds of a clock in which a server does something else, from its Nth request on, however busy this machine is.
+    """
+
+    clock: Clock
+    first: int
+    seconds: float
+    begun: float = float("inf")
+    _count: int = 0
+    _lock: Any = attrs.field(factory=threading.Lock)
+
+    @property
+    def ends(self) -> float:
+        """When it is over, by the clock."""
+        return self.begun + self.seconds
+
+    def is_on(self) -> bool:
+        """Count a request; return whether it falls into the spell."""
+        with self._lock:
+            self._count += 1
+            now = self.clock.now()
+            if self._count == self.first:
+                self.begun = now
+            return self.begun <= now < self.ends
 
 
 def tasks(count: int) -> Iterator[Task]:
@@ -236,10 +265,10 @@ def test_a_storm_of_refusals_passes() -> None:
     While all is refused nearly nothing is asked; afterwards all is answered.
     """
     clock = SpedUpClock(100.0)
-    ends_at = clock.now() + 50.0
+    storm = Spell(clock, 1, 50.0)
 
     def act(_: Task, __: CallContext) -> Answer:
-        if clock.now() < ends_at:
+        if storm.is_on():
             raise Throttled
         return FINE
 
@@ -272,19 +301,19 @@ def test_when_most_are_refused_new_lines_wait_too() -> None:
     A server that has too many requests is left alone for as long as it asks, but for the few that find it out.
     """
     clock, begun = SpedUpClock(100.0), list[float]()
-    full_from, full_to = clock.now() + 20.0, clock.now() + 80.0
+    full = Spell(clock, 40, 60.0)
 
     def act(task: Task, context: CallContext) -> Answer:
         begun.append(clock.now())
         found = waiting(0.02)(task, context)
-        if full_from < clock.now() < full_to:
+        if full.is_on():
             raise Throttled(60.0)
         return found
 
     assert len(run(Scripted(act), 200, clock=clock, concurrency=4)) == 200
-    refused = [moment for moment in begun if full_from < moment + 2.0 and moment < full_to]
+    refused = [moment for moment in begun if full.begun < moment + 2.0 and moment < full.ends]
     assert len(refused) < 32
-    assert [moment for moment in begun if full_from + 20.0 < moment < full_from + 60.0] == []
+    assert [moment for moment in begun if full.begun + 20.0 < moment < full.begun + 60.0] == []
 
 
 def test_a_server_that_says_nothing_is_left_is_left_alone() -> None:
@@ -354,16 +383,36 @@ def test_a_key_that_is_withdrawn_and_given_back_costs_no_line() -> None:
     Whoever has answered before is waited for some minutes.
     """
     clock = SpedUpClock(50.0)
-    gone, back = clock.now() + 5.0, clock.now() + 60.0
+    withdrawn = Spell(clock, 100, 55.0)
 
     def act(task: Task, context: CallContext) -> Answer:
         waiting(0.01)(task, context)
-        return denied(403) if gone < clock.now() < back else FINE
+        return denied(403) if withdrawn.is_on() else FINE
 
     answerer = Scripted(act)
     answers = run(answerer, 400, clock=clock)
     assert answers == dict.fromkeys(range(1, 401), FINE)
     assert sum(answerer.asked.values()) < 400 + 8 * 8
+
+
+def test_a_server_that_takes_its_time_to_deny_is_probed_before_it_is_given_up() -> None:
+    """
+    Denials of requests that were under way when the pause began are no attempts after it.
+    """
+    clock = SpedUpClock(50.0)
+    late = threading.Barrier(8)
+
+    def act(task: Task, context: CallContext) -> Answer:
+        if answerer.asked[task.line] > 1:
+            return waiting(0.3)(task, context)
+        late.wait(PATIENCE_S)
+        waiting(0.03 * task.line)(
+            task, context
+        )  # one after another, each after the pause that the one before may begin
+        return denied(403)
+
+    answerer = Scripted(act)
+    assert run(answerer, 8, clock=clock, concurrency=8) == dict.fromkeys(range(1, 9), FINE)
 
 
 def test_a_line_that_alone_is_denied_has_that_for_its_answer() -> None:
@@ -416,8 +465,8 @@ def test_a_clock_that_stands_still_can_be_stopped_and_set_forward() -> None:
             raise Throttled(3600.0)
         return FINE
 
-    threading.Timer(0.2, clock.advance, (3600.0,)).start()
-    assert len(run(Scripted(act), 5, clock=clock, concurrency=1)) == 5
+    with set_forward(clock, 3600.0):
+        assert len(run(Scripted(act), 5, clock=clock, concurrency=1)) == 5
     refused.clear()
     assert run(Scripted(act), 5, clock=clock, should_stop=refused.is_set, concurrency=1) == {}
 
@@ -447,10 +496,10 @@ def test_nobody_there_burns_no_lines_and_is_told_once(caplog: pytest.LogCaptureF
     Pauses grow; when the server is back all lines are answered, and their tries did not count.
     """
     clock = SpedUpClock(50.0)
-    back_at = clock.now() + 20.0
+    away = Spell(clock, 1, 20.0)
 
     def act(task: Task, _: CallContext) -> Answer:
-        if clock.now() < back_at:
+        if away.is_on():
             raise Unreachable("cannot connect to http://127.0.0.1:1/v1")
         assert task.attempt == 1
         return FINE
@@ -468,8 +517,13 @@ def test_after_stopping_nothing_begins_and_what_is_under_way_may_end() -> None:
     Those that end within the time of grace are reported.
     """
     stop = threading.Event()
-    answerer = Scripted(waiting(0.3))
-    threading.Timer(0.1, stop.set).start()
+
+    def act(task: Task, context: CallContext) -> Answer:
+        if len(answerer.asked) == 8:
+            stop.set()
+        return waiting(0.3)(task, context)
+
+    answerer = Scripted(act)
     assert len(run(answerer, 100, should_stop=stop.is_set)) == 8
     assert len(answerer.asked) == 8
 
