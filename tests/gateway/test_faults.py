@@ -15,6 +15,7 @@ import pytest
 from aikit import OpenAIClient
 from aikit.gateway.faults import read_faults
 from aikit.testing import EmbeddedProvider, embedded_provider
+from tests.clocks import set_forward
 from tests.gateway.gateways import lines
 from tests.threads import Threads
 
@@ -93,8 +94,8 @@ def test_a_delay_passes_with_the_clock(provider: EmbeddedProvider) -> None:
     """
     url = provider.serve()
     provider.fail("GET", "/files", times=2, delay=86_400)
-    threading.Timer(0.2, provider.clock.advance, (86_400,)).start()
-    assert _get(url, "/files")[0] == 200
+    with set_forward(provider.clock, 86_400):
+        assert _get(url, "/files")[0] == 200
     late = threading.Thread(target=_get, args=(url, "/files"))
     late.start()
     provider.close()

@@ -48,8 +48,15 @@ def test_a_clock_that_stands_still_is_set_forward() -> None:
     """With speed 0 only `advance` lets time pass, also for those who wait already."""
     clock = SpedUpClock(speed=0)
     began_at = clock.now()
-    threading.Timer(0.05, clock.advance, (3600,)).start()
-    assert not clock.wait(3600, threading.Event())
+
+    class Waited(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            if clock.now() == began_at:
+                threading.Timer(0.05, clock.advance, (3600,)).start()
+                time.sleep(0.1)
+            return super().wait(timeout)
+
+    assert not clock.wait(3600, Waited())
     assert clock.now() == began_at + 3600
 
 

@@ -273,6 +273,12 @@ def test_cancelling_keeps_what_is_done_and_tells_the_rest(
     server.refusals["0000.txt"] = [400]
     folder = folder_of(tmp_path, 200)
     options: dict[str, Any] = {"at_a_time": 2, "background": is_background}
+
+    def closed_after_five() -> None:
+        while len(server.contents) < 5:
+            time.sleep(0.005)
+        client.close(cancel=True)
+
     if is_background:
         result = client.files.create_many(folder, "user_data", **options)
         while len(server.contents) < 5:
@@ -282,7 +288,7 @@ def test_cancelling_keeps_what_is_done_and_tells_the_rest(
         result.wait(10)
         assert watch.stop() < 1
     else:
-        threading.Timer(0.4, lambda: client.close(cancel=True)).start()
+        threading.Thread(target=closed_after_five).start()
         result = client.files.create_many(folder, "user_data", **options)
     assert [error.code for error in result.errors] == ["cancelled", "refused"]
     assert len(result.items) == result.counts.total == 200

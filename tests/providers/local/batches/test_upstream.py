@@ -511,14 +511,17 @@ def test_a_server_that_dies_and_comes_back_gets_the_rest() -> None:
     """
     with serving(answer(200, COMPLETION, after_s=0.01)) as first, upstream_at(first.url) as found:
         port = first._listener.getsockname()[1]
-        threading.Timer(0.15, first.stop).start()
         second = ScriptedServer([SAID])
 
         def start_again() -> None:
+            while len(first.received) < 20:
+                time.sleep(0.005)
+            first.stop()
+            time.sleep(0.6)
             second._listener = socket.create_server(("127.0.0.1", port), backlog=64)
             threading.Thread(target=second._accept, daemon=True).start()
 
-        threading.Timer(0.8, start_again).start()
+        threading.Thread(target=start_again, daemon=True).start()
         answers = executed(found, 400, speed=10.0)
         second.stop()
     assert len(answers) == 400
