@@ -17,6 +17,7 @@ from aikit.cli.options import Command, settings_of_context
 from aikit.cli.output import Exit, Output
 from aikit.cli.output.formats import named
 from aikit.cli.output.messages import columns_of, paragraphs
+from aikit.cli.output.pager import is_paged, pager_of_terminal, takes_styles
 from aikit.cli.safety import Styled, styled
 from aikit.types.suggestions import did_you_mean
 
@@ -58,7 +59,8 @@ class Topic(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
 
 @click.command(cls=Command)
 @click.argument("topic", type=Topic(), required=False)
-def docs(topic: str | None) -> int:
+@click.option("--no-pager", is_flag=True, help="Print at once what is longer than the terminal, without PAGER or less.")
+def docs(topic: str | None, *, no_pager: bool) -> int:
     """
     Show a page of the documentation, or list the pages.
 
@@ -69,10 +71,11 @@ def docs(topic: str | None) -> int:
         _list(output)
     elif output.settings.json:
         output.document({"object": "page", "topic": topic, "text": _pages()[topic].read_text("utf-8")})
-    elif output.is_plain or "utf" not in (sys.stdout.encoding or "").lower():  # lines of tables would be escapes
-        output.line(_pages()[topic].read_text("utf-8").rstrip("\n"))
     else:
-        _draw(output, _pages()[topic].read_text("utf-8"))
+        pager = "" if no_pager or output.is_plain else pager_of_terminal()
+        text = _shown(output, _pages()[topic].read_text("utf-8"), pager)
+        if not is_paged(text, pager):
+            output.line(text)
     return Exit.DONE
 
 
@@ -131,8 +134,15 @@ def _list(output: Output) -> None:
         output.say("to read a page: aikit docs TOPIC")
 
 
-def _draw(output: Output, text: str) -> None:
+def _shown(output: Output, text: str, pager: str) -> str:
+    """
+    Return the page as it is shown: off a terminal as it stands.
+    """
+    if output.is_plain or "utf" not in (sys.stdout.encoding or "").lower():  # lines of tables would be escapes
+        return text.rstrip("\n")
     width, has_color = min(columns_of(sys.stdout), _WIDEST), output.has_color(sys.stdout)
+    has_color &= not pager or takes_styles(pager)
+    pieces = []
     for number, piece in enumerate(_CODE.split(text)):
         if number % 2:  # code, whose lines stay as they are, so that it can be copied to Python's prompt
             lines = [styled(line, "36", has_color=has_color) for line in piece.rstrip().splitlines()]
@@ -140,7 +150,8 @@ def _draw(output: Output, text: str) -> None:
             prose = _LINK.sub(lambda found: f"{found[1]} (`aikit docs {found[2]}`)", piece)
             prose = _TABLE.sub(lambda found: _fitting(found[0], width), prose)
             lines = [Styled(line) for line in _drawn(prose, width, has_color=has_color)]
-        output.line(Styled("\n".join(lines).strip("\n") + "\n"))
+        pieces.append("\n".join(lines).strip("\n"))
+    return Styled("\n\n".join(filter(None, pieces)) + "\n")
 
 
 def _drawn(prose: str, width: int, *, has_color: bool) -> list[str]:

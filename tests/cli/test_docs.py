@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,64 @@ def test_a_terminal_without_unicode_gets_the_page_as_it_stands(monkeypatch: pyte
     assert terminal.end() == 0
     assert "\\u2500" not in terminal.text
     assert "| code |" in terminal.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("keys", ["q", "\x03q"])
+@pytest.mark.skipif(shutil.which("less") is None, reason="less is not here")
+def test_a_long_page_waits_for_its_reader(monkeypatch: pytest.MonkeyPatch, keys: str) -> None:
+    """
+    In less, where PAGER does not say another, with its colors, until q is pressed; Ctrl-C is less's own.
+    """
+    monkeypatch.delenv("PAGER")
+    terminal = Terminal.start("docs", "errors", controls=True)
+    terminal.wait_for("\n:")
+    for key in keys:
+        terminal.type(key)
+        time.sleep(0.3)  # less drops what was typed when it was interrupted
+    assert terminal.end() == 0
+    assert "\x1b[1;4m" in terminal.seen
+    assert "ESC[" not in terminal.seen
+    assert "Traceback" not in terminal.seen
+    assert terminal.text.count("\n") < 60
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("pager", "words", "least", "most"),
+    [
+        ("head -n 3", (), 1, 5),
+        ("true", (), 0, 1),  # it reads nothing
+        ("no-such-pager", (), 60, 999),
+        ("", (), 60, 999),
+        ("head -n 3", ("--no-pager",), 60, 999),
+        ("head -n 3", ("-q",), 60, 999),
+    ],
+)
+def test_pager_is_the_one_that_people_chose(
+    monkeypatch: pytest.MonkeyPatch, pager: str, words: tuple[str, ...], least: int, most: int
+) -> None:
+    """
+    PAGER, a command line; one that ends early is no fault, and without one the page is there as a whole.
+    """
+    monkeypatch.setenv("PAGER", pager)
+    terminal = Terminal.start("docs", "errors", *words)
+    assert terminal.end() == 0
+    assert "Traceback" not in terminal.text
+    assert least <= terminal.text.count("\n") <= most
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "value"), [("TERM", "dumb"), ("LINES", "900")])
+def test_no_pager_where_none_is_needed(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """
+    A terminal that is none, and one that shows the page as a whole.
+    """
+    monkeypatch.setenv("PAGER", "head -n 3")
+    monkeypatch.setenv(name, value)
+    terminal = Terminal.start("docs", "errors")
+    assert terminal.end() == 0
+    assert terminal.text.count("\n") > 60
 
 
 def test_topics_are_completed() -> None:
