@@ -101,7 +101,7 @@ def test_names_and_numbers_of_tables_are_whole_on_any_terminal(topic: str, colum
 
 def test_a_program_without_pages_says_so(aikit: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """
-    One that was frozen brings the code along, and not what is read about it.
+    One that was frozen may bring the code along, and not what is read about it.
     """
     monkeypatch.setattr("aikit.cli.docs.files", lambda _: tmp_path)
     for words in ((), ("files",)):

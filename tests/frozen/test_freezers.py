@@ -80,6 +80,7 @@ def test_a_frozen_command_line_has_all_its_commands(freeze: Freezer, screen: Scr
     local = ("--provider", "local")
     assert json.loads(_run(screen, tmp_path, program, *local, "files", "list", "--json"))["data"] == []
     assert "Next: aikit docs, aikit files --help" in _run(screen, tmp_path, program, "demo")
+    assert "# Giving a program away" in _run(screen, tmp_path, program, "docs", "packaging")
     for command in ("batch run", "batches results", "batches create", "files prune", "providers", "completion"):
         assert "Options of every command" in _run(screen, tmp_path, program, *command.split(), "--help")
     with files_server() as server:
