@@ -1,5 +1,5 @@
 """
-What may be a callback.
+What may be a callback, and what type checkers know of it.
 """
 
 from __future__ import annotations
@@ -7,12 +7,45 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import attrs
 
 WAY_OUT: Final = 'make the client with dispatcher="asyncio", in the thread of the loop, or pass a plain function'
 
 Callback = Callable[[Any], object]
 """Gets the very result that the call returned, its progress, or an event of the ledger."""
+
+ResultT = TypeVar("ResultT")
+ProgressT = TypeVar("ProgressT")
+
+
+if TYPE_CHECKING:
+
+    @attrs.define(kw_only=True, slots=False)
+    class CallbacksOf(Generic[ResultT, ProgressT]):
+        """
+        A base of parameters that tells type checkers which result callbacks get, and *on_progress* which progress.
+        """
+
+        _is_common: ClassVar[Literal[False]] = False
+        on_response: Callable[[ResultT], object] | None = None
+        on_error: Callable[[ResultT], object] | None = None
+        on_terminate: Callable[[ResultT], object] | None = None
+        on_progress: Callable[[ProgressT], object] | None = None
+
+    class CommonParameters(Protocol):
+        """
+        `OpenAIParameters`, or a class of the caller's below it: none with options that only another call has.
+        """
+
+        _is_common: ClassVar[Literal[True]]
+
+else:
+
+    class CallbacksOf(Generic[ResultT, ProgressT]):  # noqa: D101  see above
+        __slots__ = ()
 
 
 def require_callback(name: str, value: Any) -> None:

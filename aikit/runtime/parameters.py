@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, MutableMapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar, cast
 
 import attrs
 
@@ -20,13 +20,12 @@ _MIN_EXPIRY_S: Final = 3600
 _MAX_EXPIRY_S: Final = 2_592_000
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FRAMING: Final = frozenset(("content-length", "transfer-encoding"))
+_PACKAGE: Final = f"{__name__.partition('.')[0]}."
 _NO_OPTIONS: Final[Mapping[str, Any]] = {}
 _ELSEWHERE: Final[Mapping[object, str]] = {"formula": "on_terminate"}
 """What others call an option, where that does not resemble ours."""
 
 P = TypeVar("P", bound="OpenAIParameters")
-ResultT = TypeVar("ResultT")
-ProgressT = TypeVar("ProgressT")
 
 
 def by(check: Callable[[str, Any], None]) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
@@ -216,25 +215,6 @@ def _headers(value: Mapping[str, str] | None) -> MutableMapping[str, str]:
     return MutableHeaders(value)
 
 
-if TYPE_CHECKING:
-
-    @attrs.define(kw_only=True, slots=False)
-    class CallbacksOf(Generic[ResultT, ProgressT]):
-        """
-        A base of parameters that tells type checkers which result callbacks get, and *on_progress* which progress.
-        """
-
-        on_response: Callable[[ResultT], object] | None = None
-        on_error: Callable[[ResultT], object] | None = None
-        on_terminate: Callable[[ResultT], object] | None = None
-        on_progress: Callable[[ProgressT], object] | None = None
-
-else:
-
-    class CallbacksOf(Generic[ResultT, ProgressT]):  # noqa: D101  see above
-        __slots__ = ()
-
-
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class OpenAIParameters:
     """
@@ -271,6 +251,9 @@ class OpenAIParameters:
 
         provider: Name of a configured provider to ask instead of the client's.
     """
+
+    if TYPE_CHECKING:
+        _is_common: ClassVar[Any]  # what `CallbacksOf` overrides is no `CommonParameters` any more
 
     on_response: Callback | None = attrs.field(default=None, validator=by(require_callback))
     on_error: Callback | None = attrs.field(default=None, validator=by(require_callback))
@@ -321,7 +304,8 @@ class OpenAIParameters:
         Return a checked copy of *value* as parameters of this class; *options* win over it.
 
         Args:
-            value: ``None``, parameters of this class or of one above it, or a mapping with the same keys.
+            value: ``None``, parameters of this class or of one above it, or a mapping with the same keys. Of a caller's
+                class counts what it inherits.
 
             options: Keywords of the call.
 
@@ -335,14 +319,14 @@ class OpenAIParameters:
             return _checked(cls, {**value, **options})
         if isinstance(value, type):
             raise TypeError(f"parameters must be an object, not the class {value.__name__}; write {value.__name__}()")
-        made = type(value) if isinstance(value, cls) else cls
-        if not isinstance(value, OpenAIParameters) or not issubclass(made, type(value)):
+        own = _of_library(type(value))
+        is_below = issubclass(own, cls) and cls is not OpenAIParameters
+        if not (is_below or issubclass(cls, own)):
             raise TypeError(f"parameters must be {cls.__name__} or a mapping, not {type(value).__name__}")
-        given = _given(value)
-        for name in () if cls is OpenAIParameters else sorted(given.keys() - _names(cls)):
-            if given[name] != _given(_defaults(made))[name]:  # of another call: it would be ignored
-                raise TypeError(_unknown(cls, name))
-        return _checked(made, {**given, **options})
+        given = _given(value, own)
+        for name in sorted(given.keys() - _names(cls)):  # of another call: it would be ignored
+            raise TypeError(_unknown(cls, name))
+        return _checked(cls, {**given, **options})
 
 
 def _defaults_of(cls: type[OpenAIParameters]) -> OpenAIParameters:
@@ -358,14 +342,20 @@ _defaults: Final[Callable[[type[OpenAIParameters]], OpenAIParameters]] = cast("A
 _names: Final[Callable[[type[OpenAIParameters]], tuple[str, ...]]] = cast("Any", lru_cache(_names_of))
 
 
-def _given(parameters: OpenAIParameters) -> dict[str, Any]:
+def _of_library(cls: type) -> type[Any]:
     """
-    Return the options by name, ``None`` for a mapping that was not filled.
+    Return *cls*, or the class of this package that a caller's is made from; else the class of nothing.
     """
-    defaults = _defaults(type(parameters))
-    given = {name: getattr(parameters, name) for name in _names(type(parameters))}
-    unfilled = [name for name, one in given.items() if one == {} == getattr(defaults, name)]
-    return given | dict.fromkeys(unfilled)
+    return next((one for one in cls.__mro__ if one.__module__.startswith(_PACKAGE)), type(None))
+
+
+def _given(parameters: OpenAIParameters, cls: type[OpenAIParameters]) -> dict[str, Any]:
+    """
+    Return the options that *cls* has by name, those that were given.
+    """
+    defaults = ((name, getattr(_defaults(cls), name)) for name in _names(cls))
+    given = ((name, getattr(parameters, name), default) for name, default in defaults)
+    return {name: one for name, one, default in given if one is not default and not one == {} == default}
 
 
 def _checked(cls: type[P], given: Mapping[Any, Any]) -> P:
@@ -373,7 +363,8 @@ def _checked(cls: type[P], given: Mapping[Any, Any]) -> P:
     try:
         return cls(**given)
     except (TypeError, ValueError) as first:
-        problems = [problem for one in given.items() if (problem := _problem(cls, *one))]
+        names = dict.fromkeys((*(name for name in _names(cls) if name in given), *given))
+        problems = [problem for name in names if (problem := _problem(cls, name, given[name]))]
         if not problems:  # of one of them by itself
             raise
         kind = TypeError if any(isinstance(problem, TypeError) for problem in problems) else ValueError

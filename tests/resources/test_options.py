@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, MutableMapping
+from pathlib import Path
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import attrs
 import pytest
 
+import aikit
+from aikit import OpenAIClient, OpenAIParameters
 from aikit.resources.batches import BatchesAPI
 from aikit.resources.batches import options as batch_options
 from aikit.resources.batches.run import parameters as run_parameters
@@ -28,6 +31,23 @@ _CALLS: Final = [
     if not name.startswith("_")
 ]
 _CALLBACKS: Final = {"on_response", "on_error", "on_terminate", "on_progress"}
+_CLASSES: Final = [
+    cls
+    for cls in (getattr(aikit, name) for name in aikit.__all__)
+    if isinstance(cls, type) and issubclass(cls, OpenAIParameters) and cls is not OpenAIParameters
+]
+_GIVEN: Final[Mapping[str, Any]] = {
+    "file_id": "file-1",
+    "upload_id": "upload_1",
+    "batch_id": "batch_1",
+    "input_file_id": "file-1",
+    "batch": "batch_1",
+    "purpose": "user_data",
+    "part_ids": ["part_1"],
+    "endpoint": "/v1/embeddings",
+    "size_bytes": 1,
+    "input": [{}],
+}
 _SENDS_NOTHING: Final = (BatchesAPI, "prices")
 
 
@@ -47,7 +67,8 @@ def _types(api: type, name: str) -> tuple[Any, Any, Any]:
     said = signature.parameters["parameters"].annotation
     cls, keywords, none = said.split(" | ")
     assert (none, signature.parameters["options"].annotation) == ("None", f"Unpack[{keywords}]")
-    return names[cls], names[keywords], names.get(signature.return_annotation)
+    taken = OpenAIParameters if cls == "CommonParameters" else names[cls]
+    return taken, names[keywords], names.get(signature.return_annotation)
 
 
 def _taken(hint: Any) -> Any:
@@ -85,3 +106,21 @@ def test_callbacks_of_a_call_get_its_result(api: type, name: str) -> None:
     _, keywords, result = _types(api, name)
     kinds = {kind for kind in keywords.__orig_bases__ if get_origin(kind) is call_options.CallOptions}
     assert {get_args(kind)[0] for kind in kinds} == {result}
+
+
+@pytest.mark.parametrize(("api", "name"), _CALLS, ids=lambda one: getattr(one, "__name__", one))
+def test_parameters_of_another_call_are_refused(api: type, name: str, tmp_path: Path) -> None:
+    """
+    What is said names what was given, and what is taken; nothing is sent.
+    """
+    wanted, _, _ = _types(api, name)
+    with OpenAIClient("sk-1", base_url="http://127.0.0.1:9/v1", home=tmp_path) as client:
+        call = getattr(next(each for each in (client.files, client.uploads, client.batches) if type(each) is api), name)
+        needed = [each for each in inspect.signature(call).parameters.values() if each.default is each.empty]
+        given = [_GIVEN.get(each.name, "a.txt") for each in needed if each.name != "options"]
+        near = [cls for cls in _CLASSES if wanted is not OpenAIParameters and issubclass(cls, wanted)]
+        others = [cls for cls in _CLASSES if cls not in near and not issubclass(wanted, cls)]
+        assert len(others) > 13
+        for cls in others:
+            with pytest.raises(TypeError, match=f"must be {wanted.__name__} or a mapping, not {cls.__name__}$"):
+                call(*given, parameters=cls())

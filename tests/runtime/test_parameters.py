@@ -21,7 +21,11 @@ from requests.adapters import HTTPAdapter
 
 from aikit import OpenAIClient
 from aikit.http.headers import Headers
-from aikit.resources.batches.parameters import OpenAIBatchParameters, OpenAIBatchPricesParameters
+from aikit.resources.batches.parameters import (
+    OpenAIBatchParameters,
+    OpenAIBatchPricesParameters,
+    OpenAIBatchResubmitParameters,
+)
 from aikit.resources.files.parameters import (
     OpenAIFileListParameters,
     OpenAIFileManyParameters,
@@ -44,7 +48,6 @@ def test_a_mapping_is_as_good_as_the_class() -> None:
     assert OpenAIFileParameters.of(wanted) == wanted
     assert OpenAIFileParameters.of(OpenAIParameters(timeout=5)) == OpenAIFileParameters(timeout=5)
     assert OpenAIFileParameters.of(None) == OpenAIFileParameters()
-    assert OpenAIParameters.of(wanted) == wanted
     assert OpenAIFileManyParameters.of(wanted) == OpenAIFileManyParameters(timeout=5, filename="a.txt")
 
 
@@ -347,6 +350,34 @@ def test_options_of_another_call_are_not_ignored() -> None:
     assert OpenAIFileParameters.of(OpenAIFileManyParameters(filename="a.txt")).filename == "a.txt"
     with pytest.raises(TypeError, match=r"^OpenAIFileParameters has no option 'rate'; "):
         OpenAIFileParameters.of(OpenAIFileManyParameters(rate=5))
+    assert OpenAIBatchParameters.of(OpenAIBatchResubmitParameters(timeout=5)) == OpenAIBatchParameters(timeout=5)
+
+
+@attrs.define(kw_only=True)
+class _Patient(OpenAIFileListParameters):
+    """A caller's parameters: with a default of their own, and what only the caller knows."""
+
+    why: str
+    timeout: float | None = 900.0
+
+
+class _Impatient(OpenAIParameters):
+    """Others, made without options."""
+
+    def __init__(self) -> None:
+        super().__init__(timeout=1, background=True)
+
+
+def test_of_a_callers_class_counts_what_it_inherits() -> None:
+    """
+    Whatever its constructor takes, and whatever else it has; of another call it is refused as the class it is made of.
+    """
+    asked = OpenAIFileListParameters.of(_Patient(why="slow line", limit=5), {"order": "asc"})
+    assert asked == OpenAIFileListParameters(timeout=900.0, limit=5, order="asc")
+    assert OpenAIParameters.of(_Impatient(), {"timeout": 2}) == OpenAIParameters(timeout=2, background=True)
+    assert OpenAIFileParameters.of(_Impatient()) == OpenAIFileParameters(timeout=1, background=True)
+    with pytest.raises(TypeError, match=r"^parameters must be OpenAIParameters or a mapping, not _Patient$"):
+        OpenAIParameters.of(_Patient(why="slow line"))
 
 
 def test_parameters_are_filled_by_assignment() -> None:

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from aikit.resources.batches.run.inputs import RunSource
     from aikit.resources.batches.run.parameters import OpenAIBatchRunParameters
     from aikit.resources.batches.run.results import OpenAIBatchRunResult
+    from aikit.runtime.callback_checks import CommonParameters
 
 
 class BatchesAPI(CostsAPI):
@@ -133,7 +134,7 @@ class BatchesAPI(CostsAPI):
     def retrieve(
         self,
         batch_id: str,
-        parameters: OpenAIParameters | BatchRetrieveOptions | None = None,
+        parameters: CommonParameters | BatchRetrieveOptions | None = None,
         **options: Unpack[BatchRetrieveOptions],
     ) -> OpenAIBatchResult:
         """
@@ -181,7 +182,7 @@ class BatchesAPI(CostsAPI):
     def cancel(
         self,
         batch_id: str,
-        parameters: OpenAIParameters | BatchCancelOptions | None = None,
+        parameters: CommonParameters | BatchCancelOptions | None = None,
         **options: Unpack[BatchCancelOptions],
     ) -> OpenAIBatchResult:
         """

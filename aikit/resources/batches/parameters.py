@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import attrs
 
 from aikit.billing.price_overrides import checked_prices
+from aikit.runtime.callback_checks import CallbacksOf
 from aikit.runtime.extra_fields import fits_beside
 from aikit.runtime.parameters import (
-    CallbacksOf,
     OpenAIParameters,
     by,
     filled,
@@ -190,7 +190,7 @@ class OpenAIBatchParameters(CallbacksOf["OpenAIBatchResult", "Progress"], OpenAI
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
-class OpenAIBatchPricesParameters(OpenAIParameters):
+class OpenAIBatchPricesParameters(CallbacksOf[Any, "Progress"], OpenAIParameters):
     """
     Options of ``batches.estimate``, ``batches.cost`` and ``batches.prices``.
 

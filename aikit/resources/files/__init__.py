@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     )
     from aikit.resources.session import Session
     from aikit.runtime.call_state import CallState
+    from aikit.runtime.callback_checks import CommonParameters
 
 
 class FilesAPI(ManyFilesAPI):
@@ -116,7 +117,7 @@ class FilesAPI(ManyFilesAPI):
     def retrieve(
         self,
         file_id: str,
-        parameters: OpenAIParameters | FileRetrieveOptions | None = None,
+        parameters: CommonParameters | FileRetrieveOptions | None = None,
         **options: Unpack[FileRetrieveOptions],
     ) -> OpenAIFileResult:
         """
@@ -162,7 +163,7 @@ class FilesAPI(ManyFilesAPI):
     def delete(
         self,
         file_id: str,
-        parameters: OpenAIParameters | FileDeleteOptions | None = None,
+        parameters: CommonParameters | FileDeleteOptions | None = None,
         **options: Unpack[FileDeleteOptions],
     ) -> OpenAIFileDeletedResult:
         """
@@ -188,7 +189,7 @@ class FilesAPI(ManyFilesAPI):
     def content(
         self,
         file_id: str,
-        parameters: OpenAIParameters | FileContentOptions | None = None,
+        parameters: CommonParameters | FileContentOptions | None = None,
         **options: Unpack[FileContentOptions],
     ) -> OpenAIFileContentResult:
         """

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import attrs
 
 from aikit.resources.arguments import require_path
-from aikit.runtime.callback_checks import require_callback
+from aikit.runtime.callback_checks import CallbacksOf, require_callback
 from aikit.runtime.extra_fields import fits_beside
 from aikit.runtime.parameters import (
-    CallbacksOf,
     OpenAIParameters,
     by,
     filled,

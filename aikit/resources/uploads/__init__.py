@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         UploadCreateOptions,
         UploadPartOptions,
     )
+    from aikit.runtime.callback_checks import CommonParameters
 
 
 _PART_NAME = "part"
@@ -99,7 +100,7 @@ class UploadsAPI:
         self,
         upload_id: str,
         data: FileSource,
-        parameters: OpenAIParameters | UploadPartOptions | None = None,
+        parameters: CommonParameters | UploadPartOptions | None = None,
         **options: Unpack[UploadPartOptions],
     ) -> OpenAIUploadPartResult:
         """
@@ -173,7 +174,7 @@ class UploadsAPI:
     def cancel(
         self,
         upload_id: str,
-        parameters: OpenAIParameters | UploadCancelOptions | None = None,
+        parameters: CommonParameters | UploadCancelOptions | None = None,
         **options: Unpack[UploadCancelOptions],
     ) -> OpenAIUploadResult:
         """

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from aikit.runtime.callback_checks import CallbacksOf
 from aikit.runtime.extra_fields import fits_beside
-from aikit.runtime.parameters import CallbacksOf, OpenAIParameters, by, filled, is_expiry, is_flag, is_text
+from aikit.runtime.parameters import OpenAIParameters, by, filled, is_expiry, is_flag, is_text
 
 if TYPE_CHECKING:
     from aikit.resources.uploads.results import OpenAIUploadResult

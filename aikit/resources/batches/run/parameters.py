@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from aikit.resources.batches.parameters import MAX_METADATA_PAIRS, dollars, is_cost, is_end, is_metadata
-from aikit.runtime.callback_checks import require_callback, require_plain
+from aikit.runtime.callback_checks import CallbacksOf, require_callback, require_plain
 from aikit.runtime.parameters import (
-    CallbacksOf,
     OpenAIParameters,
     by,
     filled,
