@@ -4,13 +4,12 @@ What in the pages of aikit/docs is made from the code: ``python -m tests.generat
 
 from __future__ import annotations
 
-import ast
 import inspect
 import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -118,38 +117,13 @@ def _methods() -> Iterator[tuple[str, Any]]:
                 yield f"{name}.{method}", inspect.getattr_static(api, method)
 
 
-@cache
-def _aliases(module: Any) -> dict[str, str]:
-    """
-    Return the names of types that *module* gives for type checkers alone.
-    """
-    assigned = [node for node in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(node, ast.Assign)]
-    return {
-        target.id: ast.unparse(node.value)
-        for node in assigned
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-
-
 def _parameters_of(method: Any) -> type[OpenAIParameters]:
     """
     Return the class of the options that *method* takes.
     """
-    aliases = _aliases(inspect.getmodule(method))
-    pending = [inspect.get_annotations(method)["parameters"]]
-    while pending:
-        names = sorted(
-            (node for node in ast.walk(ast.parse(pending.pop(0))) if isinstance(node, ast.Name)),
-            key=lambda node: node.col_offset,
-        )
-        for name in names:
-            if re.fullmatch(r"OpenAI\w*Parameters", name.id):
-                found: type[OpenAIParameters] = getattr(aikit, name.id)
-                return found
-            if name.id in aliases:
-                pending.append(aliases[name.id])
-    raise LookupError(f"{method} takes no parameters")
+    name = inspect.get_annotations(method)["parameters"].partition(" | ")[0]
+    found: type[OpenAIParameters] = OpenAIParameters if name == "CommonParameters" else getattr(aikit, name)
+    return found
 
 
 def _calls() -> str:
