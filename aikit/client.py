@@ -9,14 +9,14 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from aikit.providers.config import ProviderSettings
 from aikit.providers.kinds import KINDS, OPENAI
 from aikit.resources.session import Session
 from aikit.runtime.callback_checks import require_plain
 from aikit.runtime.parameters import OpenAIParameters
-from aikit.types.suggestions import did_you_mean, spelt_otherwise
+from aikit.types.suggestions import did_you_mean, nearest
 
 if TYPE_CHECKING:
     from aikit.billing.ledger import Ledger
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from aikit.resources.batches import BatchesAPI
     from aikit.resources.files import FilesAPI
     from aikit.resources.uploads import UploadsAPI
+
+_APIS: Final = ("files", "uploads", "batches")
+_ALIKE: Final = 0.8  # "timeot", and not the "team" of a program
 
 
 class OpenAIClient:
@@ -158,9 +161,8 @@ class OpenAIClient:
             return object.__new__(cls)
 
         def __setattr__(self, name: str, value: object) -> None:
-            is_plain = type(self) is OpenAIClient and not name.startswith("_")
-            if is_plain and (meant := spelt_otherwise(name, _arguments())):
-                raise AttributeError(f"a client stays as it was made; make one with OpenAIClient({meant}=…)")
+            if not name.startswith("_"):
+                _require_own(type(self), name)
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
@@ -269,6 +271,16 @@ class OpenAIClient:
             TypeError: *window* is none of these.
         """
         self._session.close_with(window)
+
+
+def _require_own(cls: type[OpenAIClient], name: str) -> None:
+    """
+    Check that *name* may be assigned: that it is nothing of the client, and no argument that may be misspelt.
+    """
+    if name in _APIS and getattr(cls, name) is getattr(OpenAIClient, name):
+        raise AttributeError(f"{name} of a client cannot be replaced; what can is one of its methods, {name}.list = …")
+    if cls is OpenAIClient and (meant := nearest(name, _arguments(), _ALIKE)):
+        raise AttributeError(f"a client stays as it was made; make one with OpenAIClient({meant}=…)")
 
 
 def _arguments() -> tuple[str, ...]:

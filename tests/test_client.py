@@ -11,9 +11,11 @@ import logging
 import pickle
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
+from unittest.mock import MagicMock, PropertyMock, patch
 
 import pytest
 
@@ -669,7 +671,9 @@ def test_a_misspelt_argument_is_told_with_the_nearest(theirs: str, ours: str) ->
         OpenAIClient(**options)
 
 
-@pytest.mark.parametrize("name", ["baseURL", "base_url", "timeout", "maxRetries", "provider", "home"])
+@pytest.mark.parametrize(
+    "name", ["baseURL", "base_url", "timeout", "maxRetries", "provider", "home", "timeot", "max_retrys", "api_keys"]
+)
 def test_a_client_stays_as_it_was_made(tmp_path: Path, name: str) -> None:
     """
     Assigning an argument, which would change nothing, says what to do instead; what is a program's own may be kept.
@@ -677,7 +681,53 @@ def test_a_client_stays_as_it_was_made(tmp_path: Path, name: str) -> None:
     with OpenAIClient(provider="local", home=tmp_path) as client:
         with pytest.raises(AttributeError, match=r"a client stays as it was made; make one with OpenAIClient\("):
             setattr(client, name, "http://x/v1")
-        client.team = "sales"  # type: ignore[attr-defined]  # checkers know none
+        client.team = client.user = client.queue = "sales"  # type: ignore[attr-defined]  # checkers know none
+
+
+@pytest.mark.parametrize("is_used", [False, True])
+@pytest.mark.parametrize("name", ["files", "uploads", "batches"])
+def test_the_apis_of_a_client_are_not_replaced(tmp_path: Path, name: str, is_used: bool) -> None:  # noqa: FBT001  a parameter of pytest
+    """
+    Neither before their first use nor after it, of a subclass neither, unless that has another there itself.
+    """
+
+    class Desk(OpenAIClient):
+        pass
+
+    class OtherDesk(OpenAIClient):
+        files = uploads = batches = None  # type: ignore[assignment]  # what is tried
+
+    for cls in (OpenAIClient, Desk):
+        with cls(provider="local", home=tmp_path) as client:
+            before = getattr(client, name) if is_used else None
+            with pytest.raises(AttributeError, match=f"^{name} of a client cannot be replaced; what can is one of its"):
+                setattr(client, name, object())
+            assert getattr(client, name) is getattr(client, name) is (before or getattr(client, name))
+    with OtherDesk(provider="local", home=tmp_path) as other:
+        setattr(other, name, "own")
+        assert getattr(other, name) == "own"
+
+
+def test_tests_stand_in_for_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A method of an API or of the client, and an API of the class, are patched and come back.
+    """
+    with OpenAIClient(provider="local", home=tmp_path) as client:
+        files = client.files
+        with patch.object(client.files, "create", autospec=True) as create:
+            assert client.files.create(b"a", "user_data") is create.return_value
+        with patch.object(OpenAIClient, "files", new_callable=PropertyMock) as stand_in:
+            assert client.files is stand_in.return_value
+        with patch.object(client, "pump", return_value=7):
+            assert client.pump() == 7
+        monkeypatch.setattr(client.batches, "list", lambda: "listed")
+        assert client.batches.list() == "listed"  # type: ignore[comparison-overlap]  # what stands in
+        assert client.pump() == 0
+        assert weakref.ref(client.files)() is files
+        assert client.files.create(b"a", "user_data", filename="a.txt").unwrap().bytes == 1
+    double = MagicMock(spec=OpenAIClient)
+    double.files.create.return_value.unwrap.return_value.id = "file-1"
+    assert double.files.create("a.txt", "user_data").unwrap().id == "file-1"
 
 
 def test_a_clients_own_subclass_has_arguments_of_its_own(tmp_path: Path) -> None:

@@ -26,13 +26,6 @@ def nearest(given: str, known: Iterable[str], cutoff: float = 0.6) -> str | None
     return plain[near[0]] if near else None
 
 
-def spelt_otherwise(given: str, known: Iterable[str]) -> str | None:
-    """
-    Return the one of *known* that *given* is, but for case and separators: ``base_url`` for ``baseURL``.
-    """
-    return next((name for name in known if _plain(name) == _plain(given)), None)
-
-
 def _plain(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "").replace(" ", "")
 
