@@ -245,7 +245,8 @@ def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
     value = headers.get("retry-after")
     seconds = _number(value)
     if seconds is None and value:
-        seconds = _date_s(value, now)
+        until, sent_at = _unix_s(value), _unix_s(headers.get("date"))  # by the provider's clock, as far as it tells it
+        seconds = None if until is None else until - (now if sent_at is None else sent_at)
     return seconds if seconds is not None and seconds > 0 else None
 
 
@@ -280,13 +281,13 @@ def _number(text: str | None) -> float | None:
     return value if value is not None and abs(value) != float("inf") and value == value else None  # noqa: PLR0124  NaN
 
 
-def _date_s(text: str, now: float) -> float | None:
+def _unix_s(text: str | None) -> float | None:
     from email.utils import mktime_tz, parsedate_tz  # noqa: PLC0415  rare, and not cheap to import
 
-    date = parsedate_tz(text)
+    date = parsedate_tz(text or "")
     if date is None:
         return None
     try:
-        return mktime_tz((*date[:9], date[9] or 0)) - now  # without a zone it is UTC
+        return mktime_tz((*date[:9], date[9] or 0))  # without a zone it is UTC
     except (ValueError, OverflowError):
         return None

@@ -35,6 +35,7 @@ _SOONEST_S: Final = 2.0
 _LATEST_S: Final = 300.0
 _LATEST_HERE_S: Final = 15.0  # batches that this process runs cost nothing to be asked for
 _LATEST_ENDING_S: Final = 20.0
+_LONGEST_S: Final = 3 * _LATEST_S  # after a rest of its account
 _GROWTH: Final = 0.1  # of a batch's age
 _LEASE_S: Final = 120.0
 _IDLE_S: Final = 1.0
@@ -80,6 +81,7 @@ class Poller:
     _rests: dict[str, _Rest] = attrs.field(factory=dict, init=False)
     _kept: set[asyncio.Future[Any]] = attrs.field(factory=set, init=False)
     _waited_for: dict[str, asyncio.Event] = attrs.field(factory=dict, init=False)
+    _looked_at: float = attrs.field(default=0.0, init=False)
     _is_running: bool = attrs.field(default=False, init=False)
     _wake: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
@@ -140,11 +142,19 @@ class Poller:
         while True:
             try:
                 await self.gateway.in_thread(self.gateway.registry.batches.take_back, self.name, here)
+                await self._heal(_LONGEST_S)
             except Exception:
                 log.exception("the registry cannot be used; it is tried again")
                 await asyncio.sleep(_IDLE_S)
             else:
                 return
+
+    async def _heal(self, within_s: float) -> None:
+        """
+        Make due what would be looked after later than that: it was put off by a clock that has been set back since.
+        """
+        now, heal = self.gateway.clock(), self.gateway.registry.batches.heal
+        await self.gateway.in_thread(heal, now, due_by=now + within_s, leased_by=now + _LEASE_S)
 
     async def _pause(self) -> None:
         waking = asyncio.ensure_future(self._wake.wait())
@@ -163,6 +173,9 @@ class Poller:
             return False
         try:
             batches, now = self.gateway.registry.batches, self.gateway.clock()
+            if now < self._looked_at - _SOONEST_S:
+                await self._heal(0.0)
+            self._looked_at = now
             rows = await self.gateway.in_thread(batches.due, now, limit=room, lease_s=_LEASE_S, by=self.name)
         except Exception:
             log.exception("the registry does not tell which batches are due; it is asked again")
@@ -235,7 +248,8 @@ class Poller:
         """
         rest = self._rests.get(row.deployment)
         if rest is not None:
-            if rest.until > self.gateway.clock():
+            now = self.gateway.clock()
+            if now < rest.until <= now + _LATEST_S:  # the clock may have been set back
                 return rest.until + random.uniform(0, _SOONEST_S) / self.speed  # noqa: S311  nothing secret
             rest.until = self._in(_TIMEOUT_S)  # this one tries, and the others wait for what comes of it
         try:
@@ -254,7 +268,7 @@ class Poller:
             batch = batch_in(row)
         if not batch.is_ended:
             return self._in(self._interval_s(row))
-        age_s = (self.gateway.clock() - (ended_at(batch) or row.created_at)) * self.speed
+        age_s = abs(self.gateway.clock() - (ended_at(batch) or row.created_at)) * self.speed  # clocks may be apart
         if lacks_errors(batch) and age_s < SETTLED_S:  # nobody looks for them once it is booked
             return self._in(_LATEST_ENDING_S)
         await book(self.gateway, row)

@@ -89,11 +89,20 @@ class Batches:
         runs = and_(BATCHES.c.next_poll_at.is_not(None), here)
         all_of_them = select(BATCHES.c.seq).where(or_(mine, runs)).order_by(BATCHES.c.seq).with_for_update()
         with self.database.writing() as connection:
-            connection.execute(
-                all_of_them
-            )  # in one order, so that of several that begin at once none waits in a circle
+            connection.execute(all_of_them)  # in one order, so that none of several waits in a circle
             connection.execute(update(BATCHES).where(mine).values(leased_until=None))
             connection.execute(update(BATCHES).where(runs).values(next_poll_at=self.clock()))
+
+    def heal(self, now: float, *, due_by: float, leased_by: float) -> None:
+        """
+        Make due now what would be due after *due_by*, and have all leases end by *leased_by*.
+        """
+        late, long = BATCHES.c.next_poll_at > due_by, BATCHES.c.leased_until > leased_by
+        found = select(BATCHES.c.seq).where(or_(late, long)).order_by(BATCHES.c.seq).with_for_update()
+        with self.database.writing() as connection:
+            connection.execute(found)
+            connection.execute(update(BATCHES).where(late).values(next_poll_at=now))
+            connection.execute(update(BATCHES).where(long).values(leased_until=leased_by))
 
     def hurry(self, ids: Iterable[str], now: float) -> None:
         """

@@ -90,6 +90,20 @@ def test_who_begins_again_has_its_leases_back(registry: Registry, clock: Clock) 
     assert {row.id for row in registry.batches.due(clock.now, 9, 60.0, "me")} == {ours.id, later.id}
 
 
+def test_what_a_wrong_clock_put_off_is_due(registry: Registry, clock: Clock) -> None:
+    """
+    What is due too far ahead is due now, and leases end in time; what is booked is never due again.
+    """
+    far, near = batch(next_poll_at=clock.now + 3_600), batch(next_poll_at=clock.now + 50)
+    leased, over = batch(next_poll_at=0.0), batch(next_poll_at=None)
+    for row in (far, near, leased, over):
+        registry.batches.add(row)
+    assert registry.batches.due(clock.now, 9, 3_600.0, "another")
+    registry.batches.heal(clock.now, due_by=clock.now + 60, leased_by=clock.now + 10)
+    assert [row.id for row in registry.batches.due(clock.now, 9, 60.0, "me")] == [far.id]
+    assert [row.id for row in registry.batches.due(clock.now + 10, 9, 60.0, "me")] == [leased.id]
+
+
 def test_batches_are_hurried_and_never_delayed(registry: Registry, clock: Clock) -> None:
     """
     What is due later is due now; what is booked is never due again.

@@ -4,6 +4,7 @@ One row for each line of the input, in order, whatever the output and the error 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -18,7 +19,7 @@ from aikit.billing.usage_counter import UsageCounter
 from aikit.http.context import CallContext
 from aikit.resources.batches.rows.folder import Folder
 from aikit.resources.batches.rows.index import SHOWN_MAX, lines_of
-from aikit.resources.batches.rows.join import BatchRows, Gone, join
+from aikit.resources.batches.rows.join import BatchRows, Gone, join, lacks_answers
 from tests.resources.batches.rows.files import asked, batch, joined, joined_lineage, never_ran, told, written
 
 _INPUT = asked("a") + asked("b") + asked("c")
@@ -43,6 +44,15 @@ def test_rows_come_in_the_order_of_the_input() -> None:
         texts = [(row.text, row.error and row.error.message) for row in rows]
         assert texts[0::3] == [(None, "because of batch_expired"), ("yes", None)]
         assert texts[1] == (None, "no")
+
+
+@pytest.mark.parametrize(("ago_s", "may_come"), [(5, True), (-5, True), (500, False), (-3_600, False)])
+def test_missing_answers_may_come_for_two_minutes(ago_s: int, may_come: bool) -> None:  # noqa: FBT001  pytest calls it
+    """
+    Not for as long as the clock of this machine is behind the provider's.
+    """
+    of = batch(status="completed", completed_at=int(time.time()) - ago_s, output_file_id="f")
+    assert lacks_answers(of, {"missing": 1}) == may_come
 
 
 @pytest.mark.parametrize("status", ["expired", "cancelled"])
