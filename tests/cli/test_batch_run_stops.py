@@ -273,7 +273,8 @@ def test_batches_fit_eighty_columns(good: Path, monkeypatch: pytest.MonkeyPatch)
     batch_id = run("batches", "list", "-q").stdout.decode().strip()
     listed = Terminal.start("batches", "list")
     assert listed.end() == 0
-    title, row = listed.text.splitlines()
+    title, row, note = listed.text.splitlines()
+    assert "not shown: ENDPOINT" in note
     assert title.split() == ["ID", "STATUS", "DONE", "CREATED"]
     assert row.startswith(f"{batch_id}  completed   5/5")
     assert max(len(title), len(row)) <= 80

@@ -269,15 +269,16 @@ def test_ascii_only_output_does_not_fail(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_terminal_gets_a_table_that_fits(tmp_path: Path) -> None:
     """
-    On eighty columns the list is a table with human sizes and whole ids; long names are cut.
+    On eighty columns the list is a table with human sizes and whole ids; long names are cut, what is left out is named.
     """
     name = "a-rather-long-name-for-a-file-of-requests.jsonl"
     (tmp_path / name).write_bytes(batch_lines(20))
     file_id = run("files", "create", name, "-p", "batch", "-q").stdout.decode().strip()
     terminal = Terminal.start("files", "list")
     assert terminal.end() == 0
-    title, row = terminal.text.splitlines()
+    title, row, note = terminal.text.splitlines()
     assert title.split() == ["ID", "NAME", "SIZE", "PURPOSE", "CREATED"]
+    assert note == "not shown: EXPIRES (a wider terminal shows more, --json all)"
     assert row.startswith(file_id)
     assert "KiB" in row
     assert "…" in row
@@ -286,6 +287,7 @@ def test_terminal_gets_a_table_that_fits(tmp_path: Path) -> None:
     assert wide.end() == 0
     assert name in wide.text
     assert "EXPIRES" in wide.text
+    assert "not shown" not in wide.text
 
 
 def test_terminal_gets_a_progress_bar(tmp_path: Path) -> None:

@@ -169,14 +169,17 @@ class Output:
         short: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """
-        Print a table on the terminal; when it is too wide, the columns *spare* go, then *flexible* is cut.
+        Print a table on the terminal; when it is too wide, the columns *spare* go and are told, then *flexible* is cut.
         """
         from aikit.cli.output.terminal import table_text  # noqa: PLC0415  rich is loaded for terminals only
 
         has_color = self.has_color(sys.stdout)
         rows = [[safe(cell) for cell in row] for row in rows]
-        for line in table_text(titles, rows, flexible=flexible, spare=spare, short=short, has_color=has_color):
+        lines, left_out = table_text(titles, rows, flexible=flexible, spare=spare, short=short, has_color=has_color)
+        for line in lines:
             self.line(Styled(line))
+        if left_out:
+            self.say(f"not shown: {', '.join(left_out)} (a wider terminal shows more, --json all)")
 
     def card(self, value: Any) -> None:
         """

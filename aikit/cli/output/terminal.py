@@ -36,9 +36,9 @@ def table_text(
     spare: tuple[str, ...],
     has_color: bool,
     short: Mapping[str, Sequence[str]] | None = None,
-) -> list[str]:
+) -> tuple[list[str], list[str]]:
     """
-    Return the lines of a table as wide as the terminal; ids stay whole.
+    Return the lines of a table as wide as the terminal, where ids stay whole, and the titles that it leaves out.
 
     Args:
         titles: Of the columns.
@@ -66,7 +66,8 @@ def table_text(
     while (excess := _excess(widths)) > 0 and (cut := _widest(widths, flexible)):
         widths[cut] -= min(excess, widths[cut] - NAME_MIN)
     cells = [columns[title] for title in widths]
-    return _drawn(tuple(widths), list(zip(*cells, strict=True)), list(widths.values()), has_color=has_color)
+    lines = _drawn(tuple(widths), list(zip(*cells, strict=True)), list(widths.values()), has_color=has_color)
+    return lines, [title for title in titles if title not in widths]
 
 
 def _wide(title: str, cells: Sequence[str]) -> int:

@@ -80,8 +80,9 @@ def test_a_row_is_one_line_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch,
     rows = [["file-" + "x" * 24, NAME * 2, "9.9 MiB", "user_data", "30 Nov 18:35", "30 Dec 18:35"]]
     every = ("ID", "NAME", "SIZE", "PURPOSE", "CREATED", "EXPIRES")
     spare = ("EXPIRES", "CREATED", "PURPOSE")
-    head, line = table_text(every, rows, flexible="NAME", spare=spare, has_color=False)
+    (head, line), left_out = table_text(every, rows, flexible="NAME", spare=spare, has_color=False)
     assert head.split() == titles
+    assert left_out == list(every[len(titles) :])
     assert len(line) <= width
     assert line.split()[0] == rows[0][0]
     assert "9.9 MiB" in line
@@ -94,7 +95,7 @@ def test_counts_become_shares_where_there_is_no_room(monkeypatch: pytest.MonkeyP
     """
     monkeypatch.setenv("COLUMNS", "60")
     row = ["batch_" + "6" * 32, "in_progress", "31,500/45,000", "30 Nov 18:35"]
-    head, line = table_text(
+    (head, line), left_out = table_text(
         ("ID", "STATUS", "DONE", "CREATED"),
         [row],
         flexible="STATUS",
@@ -104,6 +105,7 @@ def test_counts_become_shares_where_there_is_no_room(monkeypatch: pytest.MonkeyP
     )
     assert head.split() == ["ID", "STATUS", "DONE"]
     assert line.split() == [row[0], "in_progress", "70%"]
+    assert left_out == ["CREATED"]
     assert len(line) <= 60
 
 
@@ -113,7 +115,7 @@ def test_columns_that_nothing_names_are_cut_at_last(monkeypatch: pytest.MonkeyPa
     """
     monkeypatch.setenv("COLUMNS", "60")
     rows = [["openai", "base_url", "https://api.openai.com/v1", "/home/a/rather/long/path/AIProviders.json"]]
-    lines = table_text(("NAME", "SETTING", "VALUE", "FROM"), rows, flexible="VALUE", spare=(), has_color=False)
+    lines, _ = table_text(("NAME", "SETTING", "VALUE", "FROM"), rows, flexible="VALUE", spare=(), has_color=False)
     assert all(len(line) <= 60 for line in lines)
 
 
@@ -125,7 +127,7 @@ def test_a_table_is_as_wide_as_it_is_told(monkeypatch: pytest.MonkeyPatch, term:
     monkeypatch.setenv("TERM", term)
     monkeypatch.setenv("COLUMNS", "120")
     row = ["file-" + "x" * 24, NAME * 2, "y" * 20]
-    lines = table_text(("ID", "NAME", "PURPOSE"), [row], flexible="NAME", spare=(), has_color=False)
+    lines, _ = table_text(("ID", "NAME", "PURPOSE"), [row], flexible="NAME", spare=(), has_color=False)
     assert lines[1].split()[::2] == row[::2]
 
 
@@ -136,7 +138,7 @@ def test_what_a_terminal_has_no_sign_for_is_counted_as_it_is_shown(monkeypatch: 
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "ascii"))
     rows = [["file-1", "\u2603.txt", "a"], ["file-2", "x" * 80, "b"]]
-    lines = table_text(("ID", "NAME", "PURPOSE"), rows, flexible="NAME", spare=(), has_color=False)
+    lines, _ = table_text(("ID", "NAME", "PURPOSE"), rows, flexible="NAME", spare=(), has_color=False)
     assert all(line.isascii() and len(line) <= 40 for line in lines)
     assert lines[1].split() == ["file-1", "\\u2603.txt", "a"]
     assert lines[1].index(" a") == lines[2].index(" b")
