@@ -25,7 +25,7 @@ from aikit.cli.output.messages import begin_line
 from aikit.cli.output.progress import many_bars
 from aikit.cli.safety import safe
 from aikit.client import OpenAIClient
-from aikit.http.sources import FileSource
+from aikit.http.sources import FileContent
 from aikit.resources.files.parameters import OpenAIFileManyParameters
 from aikit.resources.files.results import OpenAIFileManyResult
 from aikit.types.bulk_files import CANCELLED, FAILED, UPLOADED, OpenAIFileItem
@@ -196,7 +196,7 @@ class Uploads:
     result: OpenAIFileManyResult | None = None
     notes: tuple[str, ...] = ()
 
-    def run(self, files: Sequence[FileSource], *, is_many: bool) -> int:
+    def run(self, files: Sequence[str | FileContent], *, is_many: bool) -> int:
         """
         Upload *files*, print the stored files and a summary; return the exit code.
         """
@@ -229,7 +229,7 @@ class Uploads:
         for _ in answers:
             pass
 
-    def _answers(self, files: Sequence[FileSource]) -> Iterator[Answer]:
+    def _answers(self, files: Sequence[str | FileContent]) -> Iterator[Answer]:
         """
         Start all uploads, and yield the answer of each, in their order, as soon as it ends.
         """

@@ -18,7 +18,7 @@ import click
 
 from aikit.cli.options import Settings, usage_errors
 from aikit.http.descriptors import descriptor_of
-from aikit.http.sources import FileSource, Source, release, source_of
+from aikit.http.sources import FileContent, Source, release, source_of
 from aikit.storage import is_folder
 from aikit.storage.temporary import temporary_folder, temporary_root
 from aikit.storage.walk import Links, walk
@@ -97,7 +97,7 @@ class Input:
     """
 
     name: str
-    file: FileSource = b""
+    file: str | FileContent = b""
     source: Source | None = None
     size_bytes: int = 0
     error: OpenAIError | None = None
@@ -132,7 +132,7 @@ def inputs_of(
         return [_with_source(one, filename, purpose) for one in found]
 
 
-def files_of(paths: Sequence[str], *, filename: str | None, purpose: str) -> list[FileSource]:
+def files_of(paths: Sequence[str], *, filename: str | None, purpose: str) -> list[str | FileContent]:
     """
     Return *paths* as they are, but read a ``-`` to its end into a temporary file.
 
@@ -141,7 +141,7 @@ def files_of(paths: Sequence[str], *, filename: str | None, purpose: str) -> lis
     """
     if paths.count(STDIN) > 1:
         raise click.UsageError("- (standard input) can be read only once")
-    files: list[FileSource] = []
+    files: list[str | FileContent] = []
     for path in paths:
         one = _spool_stdin() if path == STDIN else None
         if one is not None and filename is None:

@@ -8,7 +8,7 @@ import os
 import stat
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,10 +83,13 @@ def is_one(paths: Any) -> bool:
 
 def is_named(one: Any) -> bool:
     """
-    Return whether *one* of several is a content with its name, ``(name, content)`` or ``(name, content, type)``.
+    Return whether *one* is a content with its name, ``(name, content)`` or ``(name, content, type)``.
     """
-    is_pair = isinstance(one, tuple) and 2 <= len(one) <= 3
-    return is_pair and is_one(one[1]) and not isinstance(one[1], str) and not is_folder(one[1])
+    if not isinstance(one, tuple) or not 2 <= len(one) <= 3:
+        return False
+    name, content, *kind = one
+    is_content = is_one(content) and not isinstance(content, str) and not is_folder(content)
+    return is_content and all(text is None or isinstance(text, str) for text in (name, *kind))
 
 
 def is_folder(one: Any) -> bool:
@@ -111,8 +114,13 @@ def require_paths(paths: Any) -> None:
         TypeError: It is no path, stream or bytes, and no list of them.
         ValueError: A path is empty or has a NUL character.
     """
-    if not is_one(paths) and not isinstance(paths, Iterable):
-        raise TypeError(f"paths must be a path, or an iterable of paths, not {type(paths).__name__}")
+    if isinstance(paths, Mapping) or not (is_one(paths) or isinstance(paths, Iterable)):
+        hint = "; of names and their contents pass its items()" if isinstance(paths, Mapping) else ""
+        raise TypeError(f"paths must be a path, or an iterable of paths, not {type(paths).__name__}{hint}")
+    if is_named(paths):
+        raise TypeError(
+            "paths is a tuple that reads as a content with its name: [(name, content)] is one file, a list several"
+        )
     if can_be_walked_twice(paths):
         for one in (paths,) if is_one(paths) else paths:
             _require_path(one)

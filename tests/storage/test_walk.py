@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import os
 import sys
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from aikit.storage.walk import Links, walk, walk_sizes
+from aikit.storage.walk import Links, require_paths, walk, walk_sizes
 
 
 @pytest.fixture
@@ -125,3 +127,45 @@ def test_a_file_may_be_left_out_of_folders(folder: Path) -> None:
         assert paths == [str(folder / name) for name in names]
     assert [one.path for one in walk(folder / "c.txt", recursive=True, but=folder / "c.txt")] == [str(folder / "c.txt")]
     assert len(list(walk(folder, recursive=True, but=folder / "none"))) == 5
+
+
+@pytest.mark.parametrize("content", [b"a", bytearray(b"a"), memoryview(b"a"), BytesIO(b"a"), Path("b.txt")])
+@pytest.mark.parametrize("name", ["a.txt", None])
+@pytest.mark.parametrize("kind", [(), ("text/plain",), (None,)])
+def test_a_tuple_that_may_be_one_file_or_several_is_refused(name: str | None, content: Any, kind: tuple[Any]) -> None:
+    """
+    Alone it would be a file where one is taken, and several here; in a list it is one, and a list of them is several.
+    """
+    with pytest.raises(
+        TypeError, match=r"^paths is a tuple .* name: \[\(name, content\)\] is one file, a list several$"
+    ):
+        require_paths((name, content, *kind))
+    require_paths([(name, content, *kind)])
+    require_paths(((name, content, *kind), "b.txt"))
+
+
+def test_other_tuples_are_several_files(folder: Path) -> None:
+    """
+    Of strings, of paths, of contents, with a folder second, of more than three.
+    """
+    for paths in (("a", "b"), (Path("a"), Path("b")), (b"a", b"b"), ("a", folder), ("a",), (), ("a", "b", b"c")):
+        require_paths(paths)
+    require_paths(("a", b"b", b"c", b"d"))
+
+
+def test_a_mapping_is_no_list_of_paths() -> None:
+    """
+    Its keys would be taken for paths, and its contents for nothing.
+    """
+    with pytest.raises(TypeError, match=r"not dict; of names and their contents pass its items\(\)$"):
+        require_paths({"a.txt": b"a"})
+    require_paths({"a.txt": b"a"}.items())
+    assert [one.file for one in walk({"a.txt": b"a"}.items(), recursive=True)] == [("a.txt", b"a")]
+
+
+def test_the_name_in_a_tuple_is_a_string() -> None:
+    """
+    What is none is told before anything is sent.
+    """
+    with pytest.raises(TypeError, match=r"tuple names none; a tuple is \(name, content\)"):
+        require_paths([(b"a", b"b")])

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Unpack
 
-    from aikit.http.sources import FileSource
+    from aikit.http.sources import FileContent, FileSource
     from aikit.resources.files.bulk_progress import Limiters
     from aikit.resources.files.options import FileManyOptions, FilePruneOptions, FileUsageOptions
     from aikit.resources.files.results import OpenAIFileManyResult, OpenAIFilePruneResult, OpenAIFileUsageResult
     from aikit.resources.session import Session
 
-    FileSources = FileSource | Iterable[FileSource]
+    FileSources = str | FileContent | Iterable[FileSource]
 
 
 class ManyFilesAPI:
@@ -47,7 +47,8 @@ class ManyFilesAPI:
         Args:
             paths: A path, or an iterable of paths, taken as late as there is room. Of a folder its files are sent,
                 those of its folders too, sorted by name; not hidden ones, and not through links to folders or to files
-                outside of it. Bytes and binary streams may be among them, and tuples of a name and a content.
+                outside of it. Bytes and binary streams may be among them, and tuples of a name and a content; a tuple
+                that could be one of these is refused.
 
             purpose: See `create`.
 
@@ -61,7 +62,7 @@ class ManyFilesAPI:
             of what was not begun the first 10,000; ``ended_by`` tells that, and what else ended it early.
 
         Raises:
-            TypeError: *paths* is no path and no iterable, or a path in a list is none. Nothing was sent.
+            TypeError: *paths* is no path and no iterable, or a path in a list is none, or see above. Nothing was sent.
             ValueError: *purpose* or a path is empty, or *filename* is given for several files. Nothing was sent.
         """
         # POST {base}/files for each, at most 1,000 a minute at OpenAI

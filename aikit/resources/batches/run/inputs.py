@@ -22,6 +22,7 @@ from aikit.resources.arguments import require_path
 from aikit.resources.batches.rows.write import write_csv, write_jsonl
 from aikit.resources.batches.run.parameters import OpenAIBatchRunParameters
 from aikit.resources.batches.run.table import TableInput
+from aikit.storage.walk import is_named
 from aikit.types.batch_rows import OpenAIBatchRow
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.types.interruptions import let_through
@@ -125,6 +126,8 @@ def input_of(value: Any, options: OpenAIBatchRunParameters) -> RunInput:
         isinstance(value, bytes | bytearray | memoryview | Mapping) or not isinstance(value, Iterable)
     ):
         raise TypeError(f"input must be a path, or an iterable of lines or records, not {type(value).__name__}")
+    if is_named(value):
+        raise TypeError("input is a content with its name; pass the content alone: a path, a binary stream or lines")
     if type(value).__name__ == "DataFrame":
         raise TypeError('input is a DataFrame; pass its rows, of pandas frame.to_dict("records")')
     if options.prompt is not None:

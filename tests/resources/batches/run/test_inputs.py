@@ -5,6 +5,7 @@ What a run is given, as a file of lines.
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,15 @@ def test_what_is_neither_a_path_nor_lines_is_refused(value: Any) -> None:
     """
     with pytest.raises(TypeError, match="input must be a path, or an iterable of lines or records, not"):
         input_of(value, OpenAIBatchRunParameters())
+
+
+@pytest.mark.parametrize("content", [b"{}", BytesIO(b"{}"), Path("in.jsonl")])
+def test_a_content_with_its_name_is_no_input(content: Any) -> None:
+    """
+    It would be taken for two lines.
+    """
+    with pytest.raises(TypeError, match="input is a content with its name; pass the content alone"):
+        input_of(("in.jsonl", content), OpenAIBatchRunParameters())
 
 
 def test_taking_lines_can_be_cancelled(tmp_path: Path) -> None:
