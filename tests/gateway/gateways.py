@@ -4,6 +4,7 @@ Gateways for tests, with a registry and a store of their own.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -90,3 +91,15 @@ def upload(
     """
     fields: list[Any] = [("purpose", purpose), *(more or {}).items(), ("file", (name, content))]
     return client.form(target, fields, headers=headers or {})
+
+
+def left_in_spool(gateway: Gateway) -> list[Path]:
+    """
+    Return what the spool has, once nothing waits to be removed.
+    """
+    asyncio.run(_nothing_waits(gateway))
+    return [path for path in gateway.spool.folder.iterdir() if path.name != ".lock"]
+
+
+async def _nothing_waits(gateway: Gateway) -> None:
+    await asyncio.gather(*(gateway.spool.run(lambda: None) for _ in range(8)))

@@ -9,13 +9,14 @@ import re
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
 import orjson
 
 from aikit.gateway.incoming.line_facts import FactsCounter, LineFacts
-from aikit.gateway.incoming.refusals import too_many_records
+from aikit.gateway.incoming.refusals import file_refused, too_many_records
 from aikit.gateway.incoming.spool import Spool, SpoolFile
 from aikit.gateway.values import Deployment
 from aikit.validation import MakeLineRules, no_line_rules
@@ -24,6 +25,7 @@ from aikit.validation.limits import Limits, limits_for
 from aikit.validation.lines import Objects, make_decoder, parsed
 from aikit.validation.problems import Problems
 
+_BLOCK_BYTES: Final = 256 * 1024
 _HELD_MAX_BYTES: Final = 512 * 1024
 _LARGE_BYTES: Final = 4 * 1024 * 1024
 _NAMES_MAX: Final = 1_000
@@ -139,6 +141,20 @@ class LineCheck:
         if not self._objects.is_empty:
             self._batch.finish()
 
+    def result(self) -> SpoolFile | None:
+        """
+        Return the file with other names of models, whole; ``None`` if there are no other names.
+
+        Raises:
+            OpenAIError: The file is refused, with all its problems.
+        """
+        if self.problems.count:
+            raise file_refused(self.problems.shown())
+        renamed, self.renamed = self.renamed, None
+        if renamed is not None:
+            renamed.close()
+        return renamed
+
     def close(self) -> None:
         """
         Leave nothing of it.
@@ -193,6 +209,20 @@ class LineCheck:
                 self._names.clear()
             self._names[name] = self.rules.deployment.model_for(name)
         return self._names[name]
+
+
+def check_file(check: LineCheck, path: Path) -> SpoolFile | None:
+    """
+    Check a batch file that is here; return what `LineCheck.result` does.
+
+    Raises:
+        OpenAIError: It is refused, with all its problems; or the disk is full.
+    """
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_BLOCK_BYTES):
+            check.feed(block)
+    check.finish()
+    return check.result()
 
 
 @attrs.define

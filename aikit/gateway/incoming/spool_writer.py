@@ -13,7 +13,6 @@ import attrs
 
 from aikit.gateway.incoming.line_check import FileRules, LineCheck
 from aikit.gateway.incoming.line_facts import LineFacts
-from aikit.gateway.incoming.refusals import file_refused
 from aikit.gateway.incoming.spool import Spool, SpoolFile
 
 _BLOCK_BYTES: Final = 256 * 1024
@@ -138,13 +137,11 @@ class SpoolWriter:
         if check is None:
             return
         check.finish()
-        if check.problems.count:
-            raise file_refused(check.problems.shown())
+        renamed = check.result()
         self.facts = check.facts
-        if check.renamed is not None:
-            check.renamed.close()
+        if renamed is not None:
             self._file.remove()
-            self._file, check.renamed = check.renamed, None
+            self._file = renamed
 
     def _discard(self) -> None:
         with self._lock:

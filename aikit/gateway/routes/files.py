@@ -247,8 +247,16 @@ def _rules(call: Call, fields: Mapping[str, Any]) -> FileRules:
     """
     Return what a file must obey where *fields* send it, and refuse what the caller may not.
     """
-    deployment = call.choose(fields)
+    call.choose(fields)
     require_purpose(call.principal, single(fields, "purpose") or "")
+    return rules_of(call)
+
+
+def rules_of(call: Call) -> FileRules:
+    """
+    Return what a file must obey at the account that was chosen.
+    """
+    deployment = call.account
     provider = call.gateway.provider(deployment)
     most, source = records_max(call)
     return FileRules(

@@ -5,8 +5,10 @@ Uploads: large files that come in parts, under the gateway's ids for the upload,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -14,20 +16,23 @@ from starlette.responses import Response
 
 from aikit.gateway.attribution import attribution_of
 from aikit.gateway.call import Call
-from aikit.gateway.choice import require_purpose
+from aikit.gateway.choice import require_models, require_purpose
 from aikit.gateway.ids import new_id
 from aikit.gateway.incoming.files import Spooled, receive_file
 from aikit.gateway.incoming.forms import single
 from aikit.gateway.incoming.json_body import receive_json
+from aikit.gateway.incoming.line_check import LineCheck, check_file
+from aikit.gateway.incoming.line_facts import LineFacts
 from aikit.gateway.incoming.names import check_extension
 from aikit.gateway.incoming.refusals import file_too_large
 from aikit.gateway.kept_uploads import LIFE_S, over
 from aikit.gateway.outgoing.errors import no_such, shown
 from aikit.gateway.outgoing.objects import file_object, json_answer, part_object, upload_object
 from aikit.gateway.registry.rows import PartRow, UploadRow
-from aikit.gateway.routes.files import count_batch_file, keep_file
+from aikit.gateway.routes.files import count_batch_file, keep_file, rules_of
 from aikit.gateway.routing import Endpoint
 from aikit.gateway.settings import GatewaySettings
+from aikit.http.checked_file import CheckedFile
 from aikit.http.sources import source_of
 from aikit.providers.local.api.uploads import parse_upload, part_ids_in
 from aikit.types.errors import OpenAIError, Rejected
@@ -36,6 +41,7 @@ from aikit.types.ids import may_name
 from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart
 from aikit.validation import check_part
 
+_Made = tuple[OpenAIUpload, OpenAIFile | None, LineFacts | None]
 _ORDER: Final[tuple[str, ...]] = ("filename", "purpose", "bytes", "mime_type", "expires_after")
 _WITHOUT_UPLOADS: Final = frozenset((404, 405, 501))  # of a server that has files and no uploads
 _PART_MAX_BYTES: Final = 65 * 2**20  # of the body: SDKs send parts of 64 MiB, and the client knows what a part may have
@@ -88,8 +94,12 @@ async def create_upload(call: Call) -> Response:
 
 async def _created(call: Call, asked: dict[str, Any]) -> OpenAIUpload:
     """
-    Announce the upload at the provider; one without an id is the gateway's own, since the provider has none.
+    Announce the upload at the provider; one without an id is the gateway's own.
+
+    It is where the provider has none, and where models in lines are renamed, since lines cross the ends of parts.
     """
+    if asked["purpose"] == "batch" and rules_of(call).is_renaming:
+        return _own_upload(asked, int(call.gateway.clock()), "pending")
     create = partial(call.gateway.client.uploads.create, asked["filename"], asked["purpose"], asked["bytes"])
     try:
         result = await call.ask(create, mime_type=asked["mime_type"], expires_after=asked.get("expires_after"))
@@ -148,40 +158,60 @@ async def complete_upload(call: Call) -> Response:
     asked = await receive_json(call.request)
     parts = await gateway.look(_parts, call, row, part_ids_in(asked))
     md5 = single(asked, "md5")
-    upload, made = await (_completed if row.upstream_id else _joined)(call, row, parts, md5)
-    file = await keep_file(call, made, upload.bytes, user=row.user, tags=row.tags)
+    upload, made, facts = await (_completed if row.upstream_id else _joined)(call, row, parts, md5)
+    file = await keep_file(call, made, upload.bytes, user=row.user, tags=row.tags, facts=facts)
     await gateway.in_thread(gateway.registry.uploads.finish, row.id, {"status": "completed", "file": file.id})
     return json_answer(upload_object(row.id, upload, file_object(file.id, file.body)))
 
 
-async def _completed(
-    call: Call, row: UploadRow, parts: list[str], md5: str | None
-) -> tuple[OpenAIUpload, OpenAIFile | None]:
+async def _completed(call: Call, row: UploadRow, parts: list[str], md5: str | None) -> _Made:
     """
     Have the provider make the file.
     """
     result = await call.ask(partial(call.gateway.client.uploads.complete, row.upstream_id, parts), md5=md5)
     if result.upload is None:
         raise RuntimeError("a call without errors has an upload")
-    return result.upload, result.file
+    return result.upload, result.file, None
 
 
-async def _joined(
-    call: Call, row: UploadRow, parts: list[str], md5: str | None
-) -> tuple[OpenAIUpload, OpenAIFile | None]:
+async def _joined(call: Call, row: UploadRow, parts: list[str], md5: str | None) -> _Made:
     """
     Make the file here, and send it as one.
     """
     gateway, order = call.gateway, row.body
     whole = await asyncio.to_thread(gateway.kept_uploads.join, row.id, parts, order["bytes"], md5)
     try:
-        create = partial(gateway.client.files.create, whole, order["purpose"])
-        result = await call.ask(create, filename=order["filename"], expires_after=order.get("expires_after"))
+        async with _ready(call, whole, order["purpose"]) as (file, facts):
+            create = partial(gateway.client.files.create, file, order["purpose"])
+            result = await call.ask(create, filename=order["filename"], expires_after=order.get("expires_after"))
     except BaseException:
         await asyncio.to_thread(gateway.kept_uploads.give_back, row.id)
         raise
     await asyncio.to_thread(gateway.kept_uploads.remove, row.id)
-    return _own_upload(order, row.created_at, "completed"), result.file
+    return _own_upload(order, row.created_at, "completed"), result.file, facts
+
+
+@asynccontextmanager
+async def _ready(call: Call, whole: Path, purpose: str) -> AsyncIterator[tuple[Path | CheckedFile, LineFacts | None]]:
+    """
+    Yield what is sent of a file that is *whole*, and what its lines ask for: as of one that came in one piece.
+
+    Raises:
+        OpenAIError: Its lines are refused.
+    """
+    if purpose != "batch":
+        yield whole, None
+        return
+    spool, renamed = call.gateway.spool, None
+    check = LineCheck(rules_of(call), spool)
+    try:
+        renamed = await asyncio.to_thread(check_file, check, whole)
+        require_models(call.principal, check.facts.models, call.account)
+        yield CheckedFile.of(whole if renamed is None else renamed.path, purpose), check.facts
+    finally:
+        spool.run_later(check.close)
+        if renamed is not None:
+            spool.run_later(renamed.remove)
 
 
 async def cancel_upload(call: Call) -> Response:

@@ -4,7 +4,6 @@ Files through the gateway, over the embedded provider.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from aikit.gateway.registry.rows import BatchRow, FileRow, SpendRow
 from aikit.gateway.state import Gateway
 from aikit.storage.errors import StoreError
 from tests.gateway.asgi import Answer, Asgi
-from tests.gateway.gateways import OTHER, lines, master_of, opened, row_of, tenant_of, upload
+from tests.gateway.gateways import OTHER, left_in_spool, lines, master_of, opened, row_of, tenant_of, upload
 
 
 @pytest.fixture
@@ -30,18 +29,6 @@ def gateway(tmp_path: Path) -> Iterator[Gateway]:
 def client(gateway: Gateway) -> Asgi:
     """A client with the master key."""
     return master_of(gateway)
-
-
-def spooled(gateway: Gateway) -> list[Path]:
-    """
-    Return what the spool has, once nothing waits to be removed.
-    """
-    asyncio.run(_nothing_waits(gateway))
-    return [path for path in gateway.spool.folder.iterdir() if path.name != ".lock"]
-
-
-async def _nothing_waits(gateway: Gateway) -> None:
-    await asyncio.gather(*(gateway.spool.run(lambda: None) for _ in range(8)))
 
 
 def test_a_file_goes_up_is_listed_read_and_deleted(gateway: Gateway, client: Asgi) -> None:
@@ -64,7 +51,7 @@ def test_a_file_goes_up_is_listed_read_and_deleted(gateway: Gateway, client: Asg
     assert client.get(target).status == client.delete(target).status == 404
     assert client.get("/v1/files").json["data"] == []
     assert client.get(f"/v1/files/{row.upstream_id}").status == 404
-    assert spooled(gateway) == []
+    assert left_in_spool(gateway) == []
 
 
 def test_a_file_that_cannot_be_noted_is_nowhere(
@@ -218,7 +205,7 @@ def test_a_bad_batch_file_is_refused_with_all_its_lines_and_sent_nowhere(gateway
     assert "line 2" in answer.error["message"]
     assert gateway.client.files.list({"provider": "local"}).files == ()
     assert client.get("/v1/files").json["data"] == []
-    assert spooled(gateway) == []
+    assert left_in_spool(gateway) == []
 
 
 def test_a_content_comes_down_whole_and_in_part(gateway: Gateway, client: Asgi) -> None:

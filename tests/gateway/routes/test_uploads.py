@@ -5,6 +5,7 @@ Uploads in parts through the gateway, over the embedded provider.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,8 @@ import pytest
 
 from aikit.gateway.state import Gateway
 from tests.gateway.asgi import Answer, Asgi
-from tests.gateway.gateways import OTHER, lines, master_of, opened, row_of, tenant_of
+from tests.gateway.gateways import OTHER, left_in_spool, lines, master_of, opened, row_of, tenant_of, upload
+from tests.gateway.upstream import upstream
 from tests.gemini_server import KEY, serving_gemini
 
 ORDER = {"filename": "a.txt", "purpose": "user_data", "bytes": 6, "mime_type": "text/plain"}
@@ -261,3 +263,74 @@ def test_a_batch_file_in_parts_is_checked_before_it_is_sent(gemini: Gateway) -> 
     target = f"/v1/uploads/{upload}/complete"
     assert client.post(target, {"part_ids": [bad]}).error["code"] == "invalid_json_line"
     assert client.post(target, {"part_ids": [good]}).json["status"] == "completed"
+
+
+@pytest.fixture
+def renaming(tmp_path: Path) -> Iterator[Gateway]:
+    """A gateway over a provider with uploads in parts, whose models have other names here."""
+    with upstream() as provider:
+        known = {"model": "openai/a-much-longer-name-*", "api_base": provider.url, "api_key": "k"}
+        entry = {"model_name": "my-*", "litellm_params": known, "model_info": {"mode": "batch"}}
+        with opened(tmp_path, json.dumps({"model_list": [entry]}), max_retries=0) as opened_gateway:
+            yield opened_gateway
+
+
+_RENAMED = lines("my-gpt", "my-gpt", "my-gpt")
+
+
+@pytest.mark.parametrize("size", [1, 7, 200, 10_000])
+@pytest.mark.parametrize(
+    "content",
+    [_RENAMED, _RENAMED.rstrip(b"\n"), _RENAMED.replace(b"\n", b"\r\n")],
+    ids=["plain", "no-newline", "crlf"],
+)
+def test_models_are_renamed_wherever_a_file_is_cut(renaming: Gateway, content: bytes, size: int) -> None:
+    """
+    The provider gets the same file as if it had come in one piece, and the gateway knows as much of it.
+    """
+    client, model = tenant_of(renaming), {"model": "my-gpt"}
+    pieces = [content[start : start + size] for start in range(0, len(content), size)]
+    done = in_parts(client, pieces, model)
+    whole = upload(client, content, "a.jsonl", "batch", more=model)
+    assert (done.status, whole.status) == (200, 200), done.body
+    rows = [row_of(renaming, each) for each in (done.json["file"]["id"], whole.json["id"])]
+    assert rows[0].facts == rows[1].facts is not None
+    sent = [
+        renaming.client.files.content(row.upstream_id, {"provider": row.deployment}).throw().content for row in rows
+    ]
+    assert sent[0] == sent[1]
+    assert (sent[0] or b"").count(b'"a-much-longer-name-') == 3
+    assert kept(renaming) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"\xef\xbb\xbf" + _RENAMED, "bom"),
+        (_RENAMED + b"{", "invalid_json_line"),
+        (b" " * 9, "empty_file"),
+        (_RENAMED.replace(b"my-gpt", b"my-o"), "key_model_access_denied"),
+    ],
+)
+def test_lines_in_parts_are_refused_as_those_in_one_piece(renaming: Gateway, content: bytes, code: str) -> None:
+    """
+    With the same error, and nothing of them stays.
+    """
+    client, model = tenant_of(renaming, models=("my-gpt",)), {"model": "my-gpt"}
+    done = in_parts(client, [content[:3], content[3:]], model)
+    whole = upload(client, content, "a.jsonl", "batch", more=model)
+    assert (done.status, done.error) == (whole.status, whole.error)
+    assert done.error["code"] == code
+    assert left_in_spool(renaming) == []
+
+
+def in_parts(client: Asgi, pieces: list[bytes], more: dict[str, str]) -> Answer:
+    """
+    Send a batch file in parts, the last first; return the answer to its completion.
+    """
+    size = sum(map(len, pieces))
+    order = {"filename": "a.jsonl", "purpose": "batch", "bytes": size, "mime_type": "application/jsonl"}
+    upload_id = client.post("/v1/uploads", order | more).json["id"]
+    ids = [part(client, upload_id, piece).json["id"] for piece in reversed(pieces[:400])]
+    rest = [part(client, upload_id, b"".join(pieces[400:])).json["id"]] if pieces[400:] else []
+    return client.post(f"/v1/uploads/{upload_id}/complete", {"part_ids": ids[::-1] + rest})
