@@ -304,8 +304,8 @@ class OpenAIParameters:
         Return a checked copy of *value* as parameters of this class; *options* win over it.
 
         Args:
-            value: ``None``, parameters of this class or of one above it, or a mapping with the same keys. Of a caller's
-                class counts what it inherits.
+            value: ``None``, plain parameters or those of a call of the same kind, or a mapping with the same keys. Of a
+                caller's class counts what it inherits.
 
             options: Keywords of the call.
 
@@ -319,9 +319,8 @@ class OpenAIParameters:
             return _checked(cls, {**value, **options})
         if isinstance(value, type):
             raise TypeError(f"parameters must be an object, not the class {value.__name__}; write {value.__name__}()")
-        own = _of_library(type(value))
-        is_below = issubclass(own, cls) and cls is not OpenAIParameters
-        if not (is_below or issubclass(cls, own)):
+        own = _of_library(type(value)) if isinstance(value, OpenAIParameters) else None
+        if own is None or _kind(own) not in (OpenAIParameters, _kind(cls)):
             raise TypeError(f"parameters must be {cls.__name__} or a mapping, not {type(value).__name__}")
         given = _given(value, own)
         for name in sorted(given.keys() - _names(cls)):  # of another call: it would be ignored
@@ -342,11 +341,19 @@ _defaults: Final[Callable[[type[OpenAIParameters]], OpenAIParameters]] = cast("A
 _names: Final[Callable[[type[OpenAIParameters]], tuple[str, ...]]] = cast("Any", lru_cache(_names_of))
 
 
-def _of_library(cls: type) -> type[Any]:
+def _of_library(cls: type[OpenAIParameters]) -> type[OpenAIParameters]:
     """
-    Return *cls*, or the class of this package that a caller's is made from; else the class of nothing.
+    Return *cls*, or the class of this package that a caller's is made from.
     """
-    return next((one for one in cls.__mro__ if one.__module__.startswith(_PACKAGE)), type(None))
+    return next(one for one in cls.__mro__ if one.__module__.startswith(_PACKAGE))
+
+
+def _kind(cls: type[OpenAIParameters]) -> type[OpenAIParameters]:
+    """
+    Return the class right below `OpenAIParameters` that *cls* is made from: calls of one kind have most options alike.
+    """
+    above = [one for one in cls.__mro__ if issubclass(one, OpenAIParameters)]
+    return above[-2] if above[1:] else cls
 
 
 def _given(parameters: OpenAIParameters, cls: type[OpenAIParameters]) -> dict[str, Any]:

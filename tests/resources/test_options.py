@@ -36,6 +36,11 @@ _CLASSES: Final = [
     for cls in (getattr(aikit, name) for name in aikit.__all__)
     if isinstance(cls, type) and issubclass(cls, OpenAIParameters) and cls is not OpenAIParameters
 ]
+_ALIKE: Final = (
+    {aikit.OpenAIFileParameters, aikit.OpenAIFileManyParameters},
+    {aikit.OpenAIBatchParameters, aikit.OpenAIBatchResubmitParameters},
+)
+"""Taken for each other, as long as nothing is given that only the other has."""
 _GIVEN: Final[Mapping[str, Any]] = {
     "file_id": "file-1",
     "upload_id": "upload_1",
@@ -118,9 +123,21 @@ def test_parameters_of_another_call_are_refused(api: type, name: str, tmp_path: 
         call = getattr(next(each for each in (client.files, client.uploads, client.batches) if type(each) is api), name)
         needed = [each for each in inspect.signature(call).parameters.values() if each.default is each.empty]
         given = [_GIVEN.get(each.name, "a.txt") for each in needed if each.name != "options"]
-        near = [cls for cls in _CLASSES if wanted is not OpenAIParameters and issubclass(cls, wanted)]
-        others = [cls for cls in _CLASSES if cls not in near and not issubclass(wanted, cls)]
+        near = next((kin for kin in _ALIKE if wanted in kin), {wanted})
+        others = [cls for cls in _CLASSES if cls not in near]
         assert len(others) > 13
         for cls in others:
             with pytest.raises(TypeError, match=f"must be {wanted.__name__} or a mapping, not {cls.__name__}$"):
                 call(*given, parameters=cls())
+
+
+@pytest.mark.parametrize("name", [name for name in aikit.__all__ if isinstance(getattr(aikit, name), type)])
+def test_hints_of_public_classes_can_be_resolved(name: str) -> None:
+    """
+    Libraries that read the fields of a class from its hints, and those of its methods, find them.
+    """
+    cls = getattr(aikit, name)
+    assert all(hint is not None for hint in get_type_hints(cls).values())
+    for method, _ in inspect.getmembers(cls, inspect.isfunction):
+        if not method.startswith("_"):
+            get_type_hints(getattr(cls, method))

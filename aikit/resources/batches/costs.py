@@ -30,7 +30,7 @@ from aikit.http.retry import intercept
 from aikit.http.sources import Source, source_of
 from aikit.resources.arguments import require_id
 from aikit.resources.batches.fetch import ask_for_answers, fetch_ended, output_missing
-from aikit.resources.batches.parameters import OpenAIBatchParameters
+from aikit.resources.batches.parameters import BatchCreationParameters
 from aikit.resources.batches.rows.join import BatchRows, lacks_output
 from aikit.storage import exists
 from aikit.types.batches import OpenAIBatch
@@ -88,7 +88,7 @@ def estimate(
 def check_affordable(
     provider: Provider,
     file: Source | str,
-    options: OpenAIBatchParameters,
+    options: BatchCreationParameters,
     recorder: BillingRecorder,
     context: CallContext,
 ) -> Flow[None]:

@@ -20,7 +20,7 @@ import attrs
 
 from aikit.http.flow import Flow, Pause
 from aikit.http.retry import RetryPolicy, asked_to_retry, may_have_been_applied
-from aikit.resources.batches.parameters import OpenAIBatchParameters
+from aikit.resources.batches.parameters import BatchCreationParameters
 from aikit.resources.batches.queue import create_when_there_is_room
 from aikit.resources.batches.search import CLOCKS_APART_S, Search, find_all, find_oldest, unresolved
 from aikit.resources.polling import looks_s
@@ -40,7 +40,7 @@ _GATEWAY_TIMEOUTS: Final = frozenset((504, 524))  # 524: a content network's own
 
 
 def create_checked(
-    provider: Provider, order: BatchOrder, policy: RetryPolicy, options: OpenAIBatchParameters, checking: Flow[None]
+    provider: Provider, order: BatchOrder, policy: RetryPolicy, options: BatchCreationParameters, checking: Flow[None]
 ) -> Flow[OpenAIBatch]:
     """
     Create the batch of *order*, or return the one with the caller's intent, after *checking* what it may cost.
@@ -66,7 +66,7 @@ def create_checked(
 
 
 def create_as_asked(
-    provider: Provider, order: BatchOrder, policy: RetryPolicy, options: OpenAIBatchParameters
+    provider: Provider, order: BatchOrder, policy: RetryPolicy, options: BatchCreationParameters
 ) -> Flow[OpenAIBatch]:
     """
     Create the batch of *order*, for the caller's intent if there is one, and when there is room if that is waited for.

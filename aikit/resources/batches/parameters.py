@@ -141,9 +141,9 @@ def _is_pair(name: str, key: Any, text: Any) -> None:
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
-class OpenAIBatchParameters(CallbacksOf["OpenAIBatchResult", "Progress"], OpenAIParameters):
+class BatchCreationParameters(CallbacksOf["OpenAIBatchResult", "Progress"], OpenAIParameters):
     """
-    Options of ``batches.create``.
+    Options of the creation of a batch, from an input or from what another batch left.
 
     Attributes:
         completion_window: By when it is to be done; OpenAI knows ``"24h"`` only.
@@ -187,6 +187,13 @@ class OpenAIBatchParameters(CallbacksOf["OpenAIBatchResult", "Progress"], OpenAI
     extra_body: dict[str, Any] = attrs.field(
         default=None, validator=by(fits_beside(_SAID)), converter=filled, repr=False
     )
+
+
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
+class OpenAIBatchParameters(BatchCreationParameters):
+    """
+    Options of ``batches.create``.
+    """
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
@@ -263,7 +270,7 @@ class OpenAIBatchRowsParameters(CallbacksOf["OpenAIBatchRowsResult", "Progress"]
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
-class OpenAIBatchResubmitParameters(OpenAIBatchParameters):
+class OpenAIBatchResubmitParameters(BatchCreationParameters):
     """
     Options of ``batches.resubmit``: those of ``batches.create``, and *input_file*.
 

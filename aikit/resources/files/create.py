@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aikit.http.context import CallContext
     from aikit.http.sources import Source
     from aikit.providers import Provider
-    from aikit.resources.files.parameters import OpenAIFileParameters
+    from aikit.resources.files.parameters import EachFileParameters
     from aikit.resources.session import Session
 
 
@@ -29,7 +29,7 @@ def create_file(
     provider: Provider,
     source: Source,
     purpose: str,
-    options: OpenAIFileParameters,
+    options: EachFileParameters,
     *,
     context: CallContext,
 ) -> Flow[OpenAIFile]:

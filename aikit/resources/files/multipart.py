@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from aikit.http.context import CallContext
     from aikit.http.sources import Source
     from aikit.providers import Provider
-    from aikit.resources.files.parameters import OpenAIFileParameters
+    from aikit.resources.files.parameters import EachFileParameters
     from aikit.storage.upload_journal import Journal
     from aikit.types.files import OpenAIFile
     from aikit.validation.limits import Limits
@@ -47,7 +47,7 @@ def create_in_parts(
     provider: Provider,
     source: Source,
     purpose: str,
-    options: OpenAIFileParameters,
+    options: EachFileParameters,
     *,
     journal: Journal,
     context: CallContext,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import attrs
 
 from aikit.resources.arguments import require_path
-from aikit.runtime.callback_checks import CallbacksOf, require_callback
+from aikit.runtime.callback_checks import CallbacksOf
 from aikit.runtime.extra_fields import fits_beside
 from aikit.runtime.parameters import (
     OpenAIParameters,
@@ -25,8 +25,6 @@ from aikit.runtime.parameters import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aikit.resources.files.results import (
         OpenAIFileDownloadResult,
         OpenAIFileListResult,
@@ -46,19 +44,15 @@ _SAID: Final = ("file", "purpose", "expires_after", "filename", "bytes", "mime_t
 _WEEK_S: Final = 604_800
 
 
-def _callback() -> Any:
-    return attrs.field(default=None, validator=by(require_callback))
-
-
 def _is_order(name: str, value: Any) -> None:
     if value is not None and value not in ("asc", "desc"):
         raise ValueError(f'{name} must be "asc" or "desc" (by creation), not {value!r}')
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
-class OpenAIFileParameters(CallbacksOf["OpenAIFileResult", "Progress"], OpenAIParameters):
+class EachFileParameters(OpenAIParameters):
     """
-    Options of ``files.create``.
+    Options of a file that is sent, alone or as one of many.
 
     Attributes:
         expires_after: ``{"anchor": "created_at", "seconds": N}``, N from 3,600 to 2,592,000 seconds after creation.
@@ -81,6 +75,13 @@ class OpenAIFileParameters(CallbacksOf["OpenAIFileResult", "Progress"], OpenAIPa
     extra_body: dict[str, Any] = attrs.field(
         default=None, validator=by(fits_beside(_SAID, in_form=True)), converter=filled, repr=False
     )
+
+
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
+class OpenAIFileParameters(CallbacksOf["OpenAIFileResult", "Progress"], EachFileParameters):
+    """
+    Options of ``files.create``.
+    """
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
@@ -180,7 +181,7 @@ class OpenAIFileStreamParameters(CallbacksOf["OpenAIFileStreamResult", "Progress
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
-class OpenAIFileManyParameters(OpenAIFileParameters):
+class OpenAIFileManyParameters(CallbacksOf["OpenAIFileManyResult", "OpenAIFileManyProgress"], EachFileParameters):
     """
     Options of ``files.create_many``; those of ``files.create`` are of each file, *filename* of a single one only.
 
@@ -206,11 +207,6 @@ class OpenAIFileManyParameters(OpenAIFileParameters):
             left out.
     """
 
-    # mypy: each replaces one of a single file
-    on_response: Callable[[OpenAIFileManyResult], object] | None = _callback()  # type: ignore[assignment]
-    on_error: Callable[[OpenAIFileManyResult], object] | None = _callback()  # type: ignore[assignment]
-    on_terminate: Callable[[OpenAIFileManyResult], object] | None = _callback()  # type: ignore[assignment]
-    on_progress: Callable[[OpenAIFileManyProgress], object] | None = _callback()  # type: ignore[assignment]
     at_a_time: int | None = attrs.field(default=None, validator=by(within(1, MAX_AT_A_TIME)))
     rate: int | None = attrs.field(default=None, validator=by(within(1, MAX_RATE)))
     recursive: bool = attrs.field(default=True, validator=by(is_flag))

@@ -24,7 +24,7 @@ from aikit.types.uploads import OpenAIUpload, UploadOrder
 if TYPE_CHECKING:
     from aikit.http.context import CallContext
     from aikit.providers import Provider
-    from aikit.resources.files.parameters import OpenAIFileParameters
+    from aikit.resources.files.parameters import EachFileParameters
     from aikit.storage.upload_journal import Journal
     from aikit.types.files import OpenAIFile
 
@@ -59,7 +59,7 @@ class MultipartUpload:
         provider: Provider,
         source: Source,
         order: UploadOrder,
-        options: OpenAIFileParameters,
+        options: EachFileParameters,
         *,
         journal: Journal,
         context: CallContext,
