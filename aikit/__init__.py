@@ -161,9 +161,8 @@ _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in name
 
 _MODULES: Final = ("dispatch", "jsonl")
 
-__all__ = [*_HOME_OF, *_MODULES]  # noqa: PLE0604  the public names, each loaded when it is asked for
-
-if not TYPE_CHECKING:  # who would let any name pass then
+if not TYPE_CHECKING:  # which knows the names from above, and would let any other pass then
+    __all__ = [*_HOME_OF, *_MODULES]  # noqa: PLE0604  the public names, each loaded when it is asked for
 
     def __getattr__(name: str) -> Any:
         if name in _MODULES:
@@ -174,6 +173,5 @@ if not TYPE_CHECKING:  # who would let any name pass then
             return value
         raise AttributeError(f"module 'aikit' has no attribute {name!r}")
 
-
-def __dir__() -> list[str]:
-    return sorted({*__all__, *(name for name in globals() if name.startswith("__") and name.endswith("__"))})
+    def __dir__() -> list[str]:
+        return sorted({*__all__, *(name for name in globals() if name.startswith("__") and name.endswith("__"))})

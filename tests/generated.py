@@ -27,6 +27,7 @@ from aikit.runtime.result import OpenAIListResult, OpenAIResult
 from aikit.storage.package_data import read_data
 from aikit.types.error_codes import ERROR_CODES
 from aikit.validation.limits import Limits, limits_for
+from tests.public import names_of
 
 DOCS: Final = Path(aikit.__file__).parent / "docs"
 _APIS: Final[Mapping[str, type]] = {"files": FilesAPI, "uploads": UploadsAPI, "batches": BatchesAPI}
@@ -193,7 +194,7 @@ def _arguments() -> Iterator[tuple[str, ...]]:
 
 
 def _results() -> Iterator[tuple[str, ...]]:
-    results = [getattr(aikit, name) for name in aikit.__all__ if re.fullmatch(r"OpenAI\w+Result", name)]
+    results = [getattr(aikit, name) for name in names_of(aikit) if re.fullmatch(r"OpenAI\w+Result", name)]
     for result in dict.fromkeys((OpenAIResult, OpenAIListResult, *sorted(results, key=lambda found: found.__name__))):
         for name, value in vars(result).items():
             if not name.startswith("_"):
@@ -218,7 +219,7 @@ def _values() -> Iterator[tuple[str, ...]]:
     """
     Walk over what results carry and callbacks get: their fields, and what is derived from them.
     """
-    for cls in filter(_is_carried, (getattr(aikit, name) for name in sorted(aikit.__all__))):
+    for cls in filter(_is_carried, (getattr(aikit, name) for name in names_of(aikit))):
         for field in attrs.fields(cls):
             if not field.name.startswith("_"):
                 kind = str(field.type).replace(" | ", " or ")
@@ -239,7 +240,7 @@ def _is_carried(value: Any) -> bool:
 
 
 def _functions() -> Iterator[tuple[str, ...]]:
-    for name in sorted(jsonl.__all__):
+    for name in names_of(jsonl):
         function = getattr(jsonl, name)
         if inspect.isfunction(function):
             yield f"`{name}{_taken(function)}`", _first_sentence(function)

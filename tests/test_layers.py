@@ -15,6 +15,7 @@ import attrs
 import pytest
 
 import aikit
+from tests.public import names_of
 
 _ROOT: Final = Path(aikit.__file__).parent
 
@@ -267,7 +268,7 @@ def test_every_public_name_is_there() -> None:
     """
     Each name in ``__all__`` can be had, is listed by ``dir``, and an unknown one is an AttributeError.
     """
-    assert [name for name in aikit.__all__ if getattr(aikit, name, None) is None] == []
-    assert set(aikit.__all__) <= set(dir(aikit))
+    assert [name for name in names_of(aikit) if getattr(aikit, name, None) is None] == []
+    assert set(names_of(aikit)) <= set(dir(aikit))
     with pytest.raises(AttributeError, match="no attribute 'OpenAICient'"):
         aikit.OpenAICient  # type: ignore[attr-defined]  # noqa: B018  asking for it is the test

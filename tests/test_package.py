@@ -16,6 +16,7 @@ from typing import Any, Final
 import pytest
 
 import aikit
+from tests.public import names_of
 
 _ROOT: Final = Path(aikit.__file__).parents[1]
 _BROUGHT_BY: Final = {
@@ -129,7 +130,7 @@ def test_dir_shows_what_is_public() -> None:
     Completion offers the public names and what every module has, not what the package is made with.
     """
     own = {name for name in dir(aikit) if not (name.startswith("__") and name.endswith("__"))}
-    assert own == set(aikit.__all__)
+    assert own == set(names_of(aikit))
     assert {"__version__", "__doc__", "__all__"} <= set(dir(aikit))
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from aikit import jsonl
 from aikit.jsonl.builder import chat_line, embedding_line, response_line, stable_id
 from tests.jsonl.errors import JSON, errors_of
+from tests.public import names_of
 
 _BODIES = st.dictionaries(st.text(), JSON, max_size=3)
 
@@ -165,8 +166,8 @@ def test_public_names_are_there() -> None:
     """
     The front offers its names, each loaded when it is asked for, and says so when one is unknown.
     """
-    assert [name for name in jsonl.__all__ if getattr(jsonl, name, None) is None] == []
-    assert set(jsonl.__all__) <= set(dir(jsonl))
+    assert [name for name in names_of(jsonl) if getattr(jsonl, name, None) is None] == []
+    assert set(names_of(jsonl)) <= set(dir(jsonl))
     with pytest.raises(AttributeError, match="no attribute 'chatline'"):
         jsonl.chatline  # type: ignore[attr-defined]  # noqa: B018  asking for it is the test
 

@@ -22,6 +22,7 @@ from aikit.resources.files import options as file_options
 from aikit.resources.uploads import UploadsAPI
 from aikit.resources.uploads import options as upload_options
 from aikit.runtime import options as call_options
+from tests.public import names_of
 
 _OPTIONS: Final = {BatchesAPI: batch_options, FilesAPI: file_options, UploadsAPI: upload_options}
 _CALLS: Final = [
@@ -33,7 +34,7 @@ _CALLS: Final = [
 _CALLBACKS: Final = {"on_response", "on_error", "on_terminate", "on_progress"}
 _CLASSES: Final = [
     cls
-    for cls in (getattr(aikit, name) for name in aikit.__all__)
+    for cls in (getattr(aikit, name) for name in names_of(aikit))
     if isinstance(cls, type) and issubclass(cls, OpenAIParameters) and cls is not OpenAIParameters
 ]
 _ALIKE: Final = (
@@ -131,7 +132,7 @@ def test_parameters_of_another_call_are_refused(api: type, name: str, tmp_path: 
                 call(*given, parameters=cls())
 
 
-@pytest.mark.parametrize("name", [name for name in aikit.__all__ if isinstance(getattr(aikit, name), type)])
+@pytest.mark.parametrize("name", [name for name in names_of(aikit) if isinstance(getattr(aikit, name), type)])
 def test_hints_of_public_classes_can_be_resolved(name: str) -> None:
     """
     Libraries that read the fields of a class from its hints, and those of its methods, find them.

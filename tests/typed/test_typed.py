@@ -29,6 +29,15 @@ _MEANT: Final = re.compile(r"expire_after")
 """What a page shows as a mistake."""
 _AS_PAGES_WRITE: Final = "# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls\n"
 _WITHOUT_LIBRARIES: Final = "# pyright: reportMissingImports=false\n"  # PySide6, and the openai of one example
+_STAR: Final = """
+from aikit import *
+from aikit.dispatch import *
+from aikit.jsonl import *
+
+client: OpenAIClient = OpenAIClient(provider="local", dispatcher=pumped())
+file: OpenAIFile = client.files.create(b"a", "user_data", OpenAIFileParameters(filename="a.txt")).unwrap()
+print(to_json(file), chat_line("Why?", model="m"), jsonl.check, dispatch.pumped, file.nam)
+"""
 
 Found = Mapping[str, Mapping[int, str]]
 """Name of a file → line → the line, of all lines that a checker finds fault with."""
@@ -45,6 +54,7 @@ def _programs() -> dict[str, str]:
     assert tour is not None
     programs["tour.py"] = _snippets(tour[1])
     programs["program.py"] = "# pyright: strict\n" + (_HERE / "program.py").read_text("utf-8")
+    programs["star.py"] = _STAR
     programs["mistakes.py"] = (_HERE / "mistakes.txt").read_text("utf-8")
     return programs
 
@@ -99,6 +109,13 @@ def test_the_tour_is_right(found: Found) -> None:
     The README's first snippets pass as strictly as a program does.
     """
     assert found["tour.py"] == {}
+
+
+def test_a_star_imports_what_is_public(found: Found) -> None:
+    """
+    With the types: a mistake is found, and no other.
+    """
+    assert list(found["star.py"]) == [8]
 
 
 def test_the_pages_are_right(found: Found) -> None:

@@ -26,6 +26,7 @@ from aikit.types.progress import Progress
 from aikit.types.rate_limit import RateLimit
 from aikit.types.uploads import OpenAIUpload, OpenAIUploadPart
 from aikit.types.usage import Usage
+from tests.public import names_of
 
 _KEY = "sk-proj-0123456789"
 _REQUEST = Request(
@@ -212,8 +213,8 @@ def test_every_public_value_can_be_told() -> None:
     What a program gets of a call has ``to_dict``: all public names but clients, parameters and what is raised.
     """
     others = ("Parameters", "Client", "Providers", "CheckedFile")
-    public = [getattr(aikit, name) for name in aikit.__all__ if not name.endswith(others)]
-    public += [getattr(jsonl, name) for name in jsonl.__all__ if name != "Rejected"]
+    public = [getattr(aikit, name) for name in names_of(aikit) if not name.endswith(others)]
+    public += [getattr(jsonl, name) for name in names_of(jsonl) if name != "Rejected"]
     values = [one for one in public if isinstance(one, type)]
     assert [one.__name__ for one in values if not hasattr(one, "to_dict")] == []
     assert len([one for one in values if issubclass(one, Jsonable)]) > 20
