@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from aikit.billing.rates import KINDS, Price, Rates
+from aikit.types.suggestions import did_you_mean
 from aikit.types.wire import NOTHING
 
 FILE_NAME: Final = "prices.json"
@@ -129,7 +130,8 @@ def _rates(where: str, entry: Any, known: tuple[str, ...]) -> Rates:
 def _require_known(where: str, entry: Mapping[str, Any], known: tuple[str, ...]) -> None:
     unknown = sorted(str(key) for key in entry if key not in known)
     if unknown:
-        raise ValueError(f"{where} has unknown keys {', '.join(unknown)}; known are {', '.join(known)}")
+        hint = did_you_mean(unknown[0], known)
+        raise ValueError(f"{where} has unknown keys {', '.join(unknown)}; known are {', '.join(known)}{hint}")
 
 
 def _number(where: str, value: Any, most: int) -> Decimal | None:

@@ -4,6 +4,8 @@ Ids and paths that callers give.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -16,6 +18,17 @@ from aikit.providers.openai import OpenAIProvider
 from aikit.resources.arguments import require_id, require_path
 from aikit.storage import home_folder
 from aikit.types.files import OpenAIFile
+from tests.scripted_server import Received, answer, serving
+
+
+def _asked(call: Callable[[OpenAIClient], object]) -> Received:
+    """
+    Return the first request of *call*.
+    """
+    refusal = answer(400, b'{"error": {"message": "no"}}')
+    with serving(refusal) as server, OpenAIClient("sk-1", base_url=server.url, ledger=False) as client:
+        call(client)
+        return server.received[0]
 
 
 @pytest.mark.parametrize("value", ["file-1", "a.b", "a..b", "projects/x/files/1"])
@@ -65,9 +78,10 @@ def test_path_in_place_of_an_id_is_told_as_such(value: str) -> None:
 )
 def test_address_of_a_file_may_be_its_id(value: str) -> None:
     """
-    Some providers name files by addresses, as they are or encoded, and others with dots.
+    Some providers name files by addresses, as they are or encoded, and others with dots: it is sent as it is.
     """
-    require_id("input_file_id", value)
+    asked = _asked(lambda client: client.batches.create(value, "/v1/chat/completions", max_retries=0))
+    assert json.loads(asked.body)["input_file_id"] == value
 
 
 _BATCH, _UPLOAD, _PART = "batch_" + "a1" * 16, "upload_" + "Z9" * 12, "part_" + "0f" * 16
@@ -114,7 +128,12 @@ def test_id_of_whatever_kind_is_asked_for(name: str, value: str) -> None:
     """
     Providers name their objects as they like, and gateways encode ids: no doubt is decided here.
     """
-    require_id(name, value)
+    calls: dict[str, Callable[[OpenAIClient], object]] = {
+        "file_id": lambda client: client.files.retrieve(value),
+        "batch_id": lambda client: client.batches.retrieve(value),
+        "upload_id": lambda client: client.uploads.cancel(value),
+    }
+    assert value in _asked(calls[name]).path.split("/")
 
 
 _FIRST = r"upload the file first"
