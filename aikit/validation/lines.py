@@ -69,6 +69,7 @@ def check_lines(
     *,
     rules: Rules | None = None,
     own: LineRules | None = None,
+    skips_blanks: bool = False,
 ) -> None:
     """
     Add all problems of the lines of *reader* to *problems*.
@@ -90,12 +91,15 @@ def check_lines(
 
         own: The provider's, for the lines that obey these; made with the same *problems*, too.
 
+        skips_blanks: Whether blank lines between others are none either.
+
     Raises:
         OpenAIError: *reader* cannot be read to its end; *problems* has the problems found before.
     """
     rules = rules or _RULES[purpose](limits, problems)
     decoder = None if own is None else own.decoder
-    objects = Objects(iter_lines(reader, limits.line_max_bytes, on_read), limits, problems, decoder=decoder)
+    lines = iter_lines(reader, limits.line_max_bytes, on_read)
+    objects = Objects(lines, limits, problems, decoder=decoder, skips_blanks=skips_blanks)
     for number, _, value in objects:
         known = problems.count
         rules.check(value, number)
@@ -115,6 +119,10 @@ class Objects:
     Attributes:
         decoder: Reads the lines.
 
+        skips_blanks: Whether blank lines between others count, and are no problem.
+
+        number: Of the last line that was read.
+
         is_empty: Whether no line had content.
     """
 
@@ -122,8 +130,9 @@ class Objects:
     _limits: Limits
     _problems: Problems
     decoder: json.JSONDecoder | None = None
+    skips_blanks: bool = False
     _head: list[bytes | None] = attrs.field(factory=list)
-    _number: int = 0
+    number: int = 0
     _blanks: int = 0
     _is_begun: bool = False
     _is_over: bool = False
@@ -146,15 +155,15 @@ class Objects:
                     return
             lines = chain(self._begun(), lines)
         for line in () if self._is_over else lines:
-            self._number += 1
+            self.number += 1
             if line is not None and (not line or line.isspace()):
                 self._blanks += 1
                 continue
-            if self._blanks:
+            if self._blanks and not self.skips_blanks:
                 self._add_blanks()
             self.is_empty = False
             if (value := self._object(line)) is not None:
-                yield self._number, line or b"", value
+                yield self.number, line or b"", value
 
     def finish(self) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
         """
@@ -198,22 +207,22 @@ class Objects:
     def _object(self, line: bytes | None) -> dict[str, Any] | None:
         if line is None:
             message = f"The line is longer than {self._limits.line_max_bytes:,} bytes, the limit"
-            self._problems.add_line(self._number, "line_too_long", f"{message}; make it shorter.")
+            self._problems.add_line(self.number, "line_too_long", f"{message}; make it shorter.")
             return None
         try:
             value = parsed(line, self.decoder)
         except ValueError as error:
             let_through(error)
-            self._problems.add_line(self._number, "invalid_json_line", f"{_INVALID} {error}")
+            self._problems.add_line(self.number, "invalid_json_line", f"{_INVALID} {error}")
             return None
         if type(value) is dict:
             return value
         reason = "A line is one object in braces; write the objects of an array on a line each."
-        self._problems.add_line(self._number, "invalid_json_line", f"{_INVALID} {reason}")
+        self._problems.add_line(self.number, "invalid_json_line", f"{_INVALID} {reason}")
         return None
 
     def _add_blanks(self) -> None:
-        numbers = range(self._number - self._blanks, self._number)
+        numbers = range(self.number - self._blanks, self.number)
         self._problems.add_lines(numbers, "invalid_json_line", f"{_INVALID} It is blank; remove it.")
         self._blanks = 0
 

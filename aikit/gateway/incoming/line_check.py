@@ -111,7 +111,9 @@ class LineCheck:
         self._batch = BatchRules(rules.limits, self.problems)
         self._own = rules.line_rules(self.problems)
         decoder = _QUICK if self._own is None else self._own.decoder
-        self._objects = Objects((), rules.limits, self.problems, decoder=decoder)
+        # https://docs.litellm.ai/docs/batches (read 2026-11-30): blank lines pass, and count
+        self._objects = Objects((), rules.limits, self.problems, decoder=decoder, skips_blanks=True)
+        self._last = 0
         self._held = _Held(rules.limits.line_max_bytes, spool)
         self._facts = FactsCounter()
 
@@ -186,7 +188,10 @@ class LineCheck:
                 own.check(self._as_sent(value), number)
             model = facts.add(value, len(line), is_good=problems.count == known)
             if is_renaming:
-                renamed += (self._renamed(line, model), b"\n")
+                renamed += (b"\n" * (number - self._last - 1), self._renamed(line, model), b"\n")
+                self._last = number
+        renamed.append(b"\n" * (self._objects.number - self._last))  # blank ones stay, and with them all numbers
+        self._last = self._objects.number
         if self.renamed is not None and not problems.count:
             self.renamed.write(b"".join(renamed))
 

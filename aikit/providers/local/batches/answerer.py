@@ -19,7 +19,7 @@ class Task:
     One request of a batch.
 
     Attributes:
-        line: 1-based line of the input file.
+        line: 1-based line of the input file; blank ones do not count.
 
         custom_id: Name that the batch gives the request.
 

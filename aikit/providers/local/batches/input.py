@@ -68,7 +68,7 @@ def check_input(file: FileIO, endpoint: str, on_read: Callable[[int], None]) -> 
     limits, problems = limits_for("local"), Problems()
     size = os.fstat(file.fileno()).st_size
     rules = BatchRules.for_endpoint(endpoint, limits, problems)
-    check_lines("batch", file, limits, problems, on_read, rules=rules)
+    check_lines("batch", file, limits, problems, on_read, rules=rules, skips_blanks=True)  # as vLLM's run-batch
     if size > limits.batch_max_bytes:
         problems.add(_too_large(limits.batch_max_bytes, rules.model))
     return InputCheck(total=rules.lines, model=rules.model, problems=tuple(problems.shown()))
@@ -112,14 +112,14 @@ def tasks(file: FileIO, is_done: Callable[[int], bool], endpoint: str, batch_id:
     Raises:
         DamagedInput: A line is no longer a request.
     """
-    for number, line in _requests(file):
+    for number, place, line in _requests(file):
         try:
             if is_done(number):
                 continue
             value = parsed(line)
             custom_id, body = value["custom_id"], _json(value["body"])
         except (LookupError, TypeError, ValueError) as error:
-            raise DamagedInput(f"line {number} is damaged") from error
+            raise DamagedInput(f"line {place} is damaged") from error
         yield Task(line=number, custom_id=custom_id, url=endpoint, body=body, batch_id=batch_id)
 
 
@@ -127,16 +127,21 @@ def custom_ids(file: FileIO, is_done: Callable[[int], bool]) -> Iterator[tuple[i
     """
     Yield number and custom_id of the lines of *file* that are neither done nor damaged, read from its position.
     """
-    for number, line in _requests(file):
+    for number, _, line in _requests(file):
         with suppress(LookupError, TypeError, ValueError):
             if not is_done(number):
                 yield number, str(parsed(line)["custom_id"])
 
 
-def _requests(file: FileIO) -> Iterator[tuple[int, bytes]]:
-    for number, line in enumerate(iter_lines(file, limits_for("local").line_max_bytes), start=1):
-        if line is not None and not line.isspace() and line:  # blank ones can stand at the end only
-            yield number, line
+def _requests(file: FileIO) -> Iterator[tuple[int, int, bytes]]:
+    """
+    Yield the lines that are not blank, each after its number among them, which a journal goes by, and in the file.
+    """
+    number = 0
+    for place, line in enumerate(iter_lines(file, limits_for("local").line_max_bytes), start=1):
+        if line is not None and not line.isspace() and line:
+            number += 1
+            yield number, place, line
 
 
 def _json(value: Any) -> bytes:

@@ -31,7 +31,7 @@ class Record:
     One answered request.
 
     Attributes:
-        line: 1-based line of the input.
+        line: 1-based line of the input; blank ones do not count.
 
         is_ok: Whether the line belongs to the output file, else to the error file.
 

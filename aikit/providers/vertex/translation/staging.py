@@ -156,7 +156,8 @@ def _translate_all(source: Source, context: CallContext, limits: Limits, transla
 
     reader = source.open()
     try:
-        objects = Objects(iter_lines(reader, limits.line_max_bytes, on_read), limits, problems, decoder=_DECODER)
+        lines = iter_lines(reader, limits.line_max_bytes, on_read)
+        objects = Objects(lines, limits, problems, decoder=_DECODER, skips_blanks=True)  # they are not sent
         for number, line, value in objects:
             before = problems.count
             rules.check(value, number)
@@ -187,6 +188,7 @@ class _Translation:
     problems: Problems
     endpoint: str = ""
     shared: Shared | None = None
+    _count: int = 0
 
     def add(self, number: int, line: bytes, value: Mapping[str, Any]) -> None:
         """
@@ -198,11 +200,12 @@ class _Translation:
         if self.shared is None:
             self.endpoint = value["url"]
             self.shared = Shared(_model(value["body"].get("model"), self.endpoint, number))
+        self._count += 1
         with _refusals(self.problems, number):
             if self.shared.model.shape == OPENAI:
                 translated = line + b"\n"
             else:
-                request = _translated(value["body"], number, self.endpoint, self.shared)
+                request = _translated(value["body"], self._count, self.endpoint, self.shared)
                 translated = self.shared.written(request, is_plain=is_plain(line))
             self._requests.write(translated)
             self._ids.write(json.dumps(value["custom_id"]).encode() + b"\n")

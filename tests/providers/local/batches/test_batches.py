@@ -78,6 +78,17 @@ def test_a_batch_completes_with_output_and_error_file(served: Callable[..., API]
     assert all(row["id"].startswith("batch_req_") for row in output + errors)
 
 
+def test_blank_lines_are_no_requests(served: Callable[..., API]) -> None:
+    """All others are answered, however many blank ones are between them, also after a restart; numbers stay true."""
+    api = served(Gate(free=100))
+    content = input_of(5).replace(b"\n", b"\n" * 40 + b" \r\n")
+    batch = ended(api, api.batch(api.stored_id(content))["id"])
+    assert (batch["status"], batch["request_counts"]) == ("completed", {"total": 5, "completed": 5, "failed": 0})
+    assert {row["custom_id"] for row in rows(api, batch["output_file_id"])} == {f"q{number}" for number in range(5)}
+    batch = ended(api, api.batch(api.stored_id(content + b"{"))["id"])
+    assert [error["line"] for error in batch["errors"]["data"]] == [5 * 41 + 1]
+
+
 def test_files_of_a_batch_are_files(api: API, sped: SpedUpClock) -> None:
     """The output has purpose batch_output, a name, and goes after thirty days or when the batch says."""
     input_id = api.stored_id(input_of(1))

@@ -58,6 +58,15 @@ def test_two_files_and_what_is_to_be_known_of_them_are_staged() -> None:
     result.discard()
 
 
+def test_blank_lines_are_not_translated_and_count() -> None:
+    """
+    The job gets none, and what is wrong with a line is told by its number in the file.
+    """
+    content = content_of([_BODY] * 2).replace(b"\n", b"\n\n \r\n", 1)
+    assert [line["key"] for line in lines_of(content)] == ["r-1", "r-2"]
+    assert [(error.line, error.code) for error in errors_of(content + b"\n{")] == [(6, "invalid_json_line")]
+
+
 def test_all_problems_are_told_in_the_order_of_lines() -> None:
     """
     Those of the format, of the rules of batches and of the translation.
