@@ -543,7 +543,7 @@ def test_what_may_cost_anything_is_not_created(
     [
         ({"prices": []}, TypeError, "prices"),
         ({"prices": {"m": {"input": -1}}}, ValueError, "from 0"),
-        ({"prices": {"m": {'inptu; known are .*; did you mean "input"': 1}}}, ValueError, "inptu"),
+        ({"prices": {"m": {"inptu": 1}}}, ValueError, 'inptu; known are .*; did you mean "input"'),
         ({"hooks": "print"}, TypeError, "hooks"),
         ({"hooks": [1]}, TypeError, "callables"),
         ({"ledger": 1}, TypeError, "ledger"),
