@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
 
 import attrs
 
@@ -84,6 +84,9 @@ class OpenAIFileStreamResult(OpenAIResult["OpenAIFileStreamResult"]):
 
     _sink: StreamSink = attrs.field(kw_only=True)
     _pull: Pull = attrs.field(kw_only=True)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a stream cannot be pickled or copied: it is read where it was asked for; keep its bytes")
 
     @property
     def headers(self) -> Mapping[str, str]:

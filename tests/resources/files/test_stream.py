@@ -5,7 +5,9 @@ Tests of contents as streams of chunks, at the pace of their reader.
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
+import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -92,6 +94,18 @@ def test_a_stream_is_the_content_with_the_headers_of_its_answer(read: Read) -> N
     assert (stream.headers["Content-Type"], stream.headers["x-request-id"]) == ("application/jsonl", "req_1")
     assert (stream.start, stream.size, stream.total) == (0, len(CONTENT), len(CONTENT))
     assert (server.received[0].headers.get("range"), server.connections) == (None, 1)
+
+
+@every_way
+@pytest.mark.parametrize("take", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_a_stream_stays_where_it_was_asked_for(read: Read, take: Callable[[object], object]) -> None:
+    """Before its end and after it, it says why it cannot be pickled or copied."""
+    with serving(_ranged()) as server, _client(server) as client:
+        _, ended = read(client, {})
+        with client.files.stream("file-1") as begun:
+            for stream in (begun, ended):
+                with pytest.raises(TypeError, match="a stream cannot be pickled or copied"):
+                    take(stream)
 
 
 @every_way
