@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from aikit.gateway.ids import new_id
+from aikit.gateway.money.correcting import correct_all
 from aikit.gateway.money.watching import book, give_up, is_forgotten, refresh, settle
 from aikit.gateway.outgoing.batch_objects import batch_in
 from aikit.gateway.registry.batches import ENDED
@@ -82,6 +83,7 @@ class Poller:
     _kept: set[asyncio.Future[Any]] = attrs.field(factory=set, init=False)
     _waited_for: dict[str, asyncio.Event] = attrs.field(factory=dict, init=False)
     _looked_at: float = attrs.field(default=0.0, init=False)
+    _corrected_for: Any = attrs.field(default=None, init=False)
     _is_running: bool = attrs.field(default=False, init=False)
     _wake: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
@@ -94,6 +96,7 @@ class Poller:
         try:
             while True:
                 self._wake.clear()
+                self._correct()
                 if not await self._lease():
                     await self._pause()
         finally:
@@ -102,6 +105,14 @@ class Poller:
             for task in under_way:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
+
+    def _correct(self) -> None:
+        """
+        Begin to correct costs, once for each configuration, which may have prices that were not there.
+        """
+        if self._corrected_for is not self.gateway.settings:
+            self._corrected_for = self.gateway.settings
+            self.keep(asyncio.ensure_future(correct_all(self.gateway)))
 
     def keep(self, task: asyncio.Future[Any]) -> None:
         """

@@ -157,11 +157,23 @@ async def book(gateway: Means, row: BatchRow) -> bool:
         KeyError: The account is configured no more.
     """
     batch = batch_in(row)
+    cost, deployment = await count(gateway, row, batch)
+    return await _book(gateway, row, batch, cost, deployment)
+
+
+async def count(gateway: Means, row: BatchRow, batch: OpenAIBatch) -> tuple[OpenAIBatchCost, Deployment]:
+    """
+    Return what *batch*, that of *row*, cost by its answers, and the account that has them.
+
+    Raises:
+        Rejected: Its answers could not be counted.
+        KeyError: The account is configured no more.
+    """
     deployment = gateway.settings.deployment(row.deployment)
     result = await gateway.client.batches.cost(batch, **options_of(deployment, prices=deployment.prices or None))
     if result.errors or result.cost is None:
         raise Rejected(result.errors)
-    return await _book(gateway, row, batch, result.cost, deployment)
+    return result.cost, deployment
 
 
 async def give_up(gateway: Means, row: BatchRow, why: str) -> bool:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, insert, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, insert, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from aikit.gateway.registry.cache import Cache
@@ -19,7 +19,7 @@ from aikit.gateway.registry.database import Database
 from aikit.gateway.registry.keys import Keys, budget_left, charge, of_owner
 from aikit.gateway.registry.paging import Order, owned, read_page, values_of
 from aikit.gateway.registry.rows import BatchRow, Held, Page, SpendRow
-from aikit.gateway.registry.schema import BATCHES
+from aikit.gateway.registry.schema import BATCHES, SPEND, SPEND_MODELS
 from aikit.gateway.registry.spend import insert_correction, insert_spend
 from aikit.gateway.values import Principal
 
@@ -264,6 +264,17 @@ class Batches:
         self._cache.forget(batch_id)
         self.keys.forget()
         return True
+
+    def unpriced(self, *, since: float, after: str, limit: int = 100) -> tuple[BatchRow, ...]:
+        """
+        Return batches, by their ids from *after* on, that were booked *since* then without the price of some model.
+        """
+        rows = SPEND.join(SPEND_MODELS, SPEND_MODELS.c.spend_seq == SPEND.c.seq)
+        lacking = select(SPEND.c.batch_id).select_from(rows).where(SPEND.c.booked_at >= since)
+        lacking = lacking.group_by(SPEND.c.batch_id).having(func.sum(SPEND_MODELS.c.unpriced) > 0)
+        query = select(BATCHES).where(BATCHES.c.id.in_(lacking), BATCHES.c.id > after)
+        with self.database.reading() as connection:
+            return tuple(map(_batch, connection.execute(query.order_by(BATCHES.c.id).limit(limit))))
 
     def open_estimates(self, token: str | None) -> Decimal:
         """

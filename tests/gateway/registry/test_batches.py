@@ -169,6 +169,20 @@ def test_a_correction_adds_up(registry: Registry, first: str | None) -> None:
     assert found.cost == owner.spend == Decimal("0.3")
 
 
+def test_batches_that_lack_a_price_are_found_until_it_is_booked(registry: Registry, clock: Clock) -> None:
+    """Page by page; not those that have all prices, nor those of long ago."""
+    old, priced, *lacking = (_added(registry).id for _ in range(4))
+    for batch_id, cost, ago_s in ((old, None, 100), (priced, "1", 0), *((each, None, 0) for each in lacking)):
+        registry.batches.book(batch_id, spend(batch_id, cost, booked_at=clock.now - ago_s))
+    since = clock.now - 50
+    found = [row.id for row in registry.batches.unpriced(since=since, after="")]
+    assert sorted(found) == sorted(lacking)
+    assert [row.id for row in registry.batches.unpriced(since=since, after="", limit=1)] == found[:1]
+    assert [row.id for row in registry.batches.unpriced(since=since, after=found[0])] == found[1:]
+    assert registry.batches.correct(found[1], spend(found[1], "2"))
+    assert registry.batches.unpriced(since=since, after=found[0]) == ()
+
+
 def test_a_hostile_name_hinders_no_booking(registry: Registry) -> None:
     """Names and numbers that no database can store, a provider's answer may have: the batch is booked all the same."""
     for _ in range(10):
