@@ -8,7 +8,7 @@ import io
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, cast
 
 import attrs
 
@@ -27,7 +27,17 @@ from aikit.types.interruptions import let_through
 if TYPE_CHECKING:
     from mmap import mmap
 
-FileContent: TypeAlias = "os.PathLike[str] | bytes | bytearray | memoryview | mmap | BinaryIO | CheckedFile"
+    class BinaryStream(Protocol):
+        """
+        An open file, a member of an archive, a pipe: whatever bytes are read from.
+        """
+
+        def read(self, size: int = ..., /) -> bytes:
+            """Return up to *size* bytes, none at the end."""
+            ...
+
+
+FileContent: TypeAlias = "os.PathLike[str] | bytes | bytearray | memoryview | mmap | BinaryStream | CheckedFile"
 """A path, bytes-like, or a binary stream read from where it stands to its end."""
 
 FileSource: TypeAlias = (

@@ -184,7 +184,7 @@ def test_stream_that_cannot_go_back_is_tried_once(client: Callable[..., OpenAICl
     A body that cannot be replayed is never sent a second time, least of all empty.
     """
     with serving(answer(500, ERROR), answer(200, FILE)) as server:
-        result = client(server).files.create(Pipe(), "user_data", {"filename": "a.txt"})  # type: ignore[arg-type]  # raw streams are binary streams
+        result = client(server).files.create(Pipe(), "user_data", {"filename": "a.txt"})
         assert [error.status for error in result.errors] == [500]
         assert len(server.received) == 1
         assert CONTENT in server.received[0].body
@@ -786,7 +786,7 @@ def test_stream_through_a_proxy_stays_in_its_tunnel(
             monkeypatch.delenv(name, raising=False)
         made = client(server)
         assert made.files.retrieve("file-1").success
-        result = made.files.create(Pipe(), "user_data", {"filename": "a.txt"})  # type: ignore[arg-type]  # raw streams are binary streams
+        result = made.files.create(Pipe(), "user_data", {"filename": "a.txt"})
         assert result.success, result.errors
         assert CONTENT in server.received[1].body
     assert [line.split(b" ")[0] for line in proxy.asked] == [b"CONNECT", b"CONNECT"]
@@ -847,7 +847,7 @@ def test_stream_that_cannot_go_back_gets_a_fresh_connection(client: Callable[...
     with serving(answer(200, FILE)) as server:
         made = client(server)
         made.files.retrieve("file-1")
-        assert made.files.create(Pipe(), "user_data", {"filename": "a.txt"}).success  # type: ignore[arg-type]  # raw streams are binary streams
+        assert made.files.create(Pipe(), "user_data", {"filename": "a.txt"}).success
         assert server.connections == 2
         assert CONTENT in server.received[1].body
 

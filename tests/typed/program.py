@@ -5,11 +5,15 @@ A user's program: files, batches, callbacks and options of every kind, as type c
 from __future__ import annotations
 
 import asyncio
+import gzip
+import io
 import json
 import sys
+import tempfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import aikit
 from aikit import (
@@ -141,6 +145,24 @@ class Desk:
             return b"".join(chunks)
 
 
+def streams(folder: Path) -> Iterator[IO[bytes]]:
+    """
+    Open what bytes can be read from: files, members of archives, what decompresses, and temporary files.
+    """
+    with zipfile.ZipFile(folder / "a.zip", "w") as archive:
+        archive.writestr("a.txt", "abc")
+    with gzip.open(folder / "a.gz", "wb") as packed:
+        packed.write(b"abc")
+    with zipfile.ZipFile(folder / "a.zip") as archive, gzip.open(folder / "a.gz") as unpacked:
+        yield from (archive.open("a.txt"), (folder / "a.gz").open("rb"), io.BytesIO(b"abc"))
+        say(OpenAIClient(provider="local", home=folder / "home").files.create(("d.txt", unpacked), "user_data").success)
+    with tempfile.NamedTemporaryFile() as named, tempfile.SpooledTemporaryFile[bytes]() as spooled:
+        for file in (named, spooled):
+            file.write(b"abc")
+            file.seek(0)
+            yield file
+
+
 async def in_a_loop(folder: Path, path: Path) -> None:
     """
     Do it from asyncio, whose loop runs the callbacks.
@@ -168,6 +190,9 @@ def main(folder: Path) -> None:
         for content in (b"%PDF-1.4", ("a.txt", b"abc"), ("b.txt", b"abc", "text/plain"), path):
             named = client.files.create(content, "user_data", {"timeout": 5})
             say(bool(named), named.unwrap().filename, named.rate_limit.limit.requests)
+        for stream in streams(folder):
+            with stream:
+                say(client.files.create(("c.txt", stream), "user_data").unwrap().bytes)
         common = OpenAIParameters(timeout=5, max_retries=0, throw=True)
         upload = client.uploads.create("a.bin", "user_data", 3, mime_type="text/plain").unwrap()
         part = client.uploads.add_part(upload.id, b"abc", common).unwrap()
