@@ -227,15 +227,44 @@ def test_a_bound_counts_also_for_who_goes_on(aikit: Here, good: Path, service: S
     assert aikit("batch", "run", good, *QUICK).code == 0
 
 
-def test_the_answers_are_fetched_no_oftener_than_needed(aikit: Here, good: Path, service: Service, home: Path) -> None:
+@pytest.mark.parametrize("price", [1000, None])
+@pytest.mark.parametrize("models", [("m",), ("m", "n", "o")])
+def test_the_answers_are_fetched_once(
+    aikit: Here, good: Path, service: Service, home: Path, models: tuple[str, ...], price: int | None
+) -> None:
     """
-    Once to book what they cost, and once to join them; what is booked is not counted anew.
+    To book what they cost, to join them and to tell the cost, with a price or without, of each batch and its errors.
     """
-    home.mkdir()
-    (home / "prices.json").write_text(json.dumps({"models": {"m": {"input": 1000, "output": 1000}}}))
+    made = [(line, model) for model in models for line in good.read_bytes().splitlines(keepends=True)]
+    named = [line.replace(b'"r-', b'"%s-' % (b"bad" if b"r-1" in line else model.encode())) for line, model in made]
+    asked = [line.replace(b'"m"', b'"%s"' % model.encode()) for line, (_, model) in zip(named, made, strict=True)]
+    good.write_bytes(b"".join(line.replace(b"bad", b"bad%d" % number) for number, line in enumerate(asked)))
+    home.mkdir(mode=0o700)
+    if price is not None:
+        told = {"models": {model: {"input": price, "output": price} for model in models}}
+        (home / "prices.json").write_text(json.dumps(told))
     ran = aikit("batch", "run", good, *QUICK, "--json")
-    assert ran.json["cost"] == ran.json["costs"][0]["cost"] == "0.075"
-    assert sum(path.endswith("/content") for _, path in service.asked) == 2
+    assert ran.json["counts"]["failed"] == len(models)
+    assert {one["cost"] for one in ran.json["costs"]} == {price and "0.06"}
+    fetched = [path for _, path in service.asked if path.endswith("/content")]
+    assert len(fetched) == len(set(fetched)) == 2 * len(models)
+
+
+def test_answers_that_come_a_little_late_are_waited_for(aikit: Here, good: Path, service: Service) -> None:
+    """
+    A file that is not whole just after the end of its batch is fetched again, and the run ends as it should.
+    """
+    fetched = list[str]()
+
+    class Late(dict[str, bytes]):
+        def __getitem__(self, name: str) -> bytes:
+            whole = super().__getitem__(name)
+            fetched.append(name)
+            return whole if not name.startswith("file-out") or len(fetched) > 3 else whole[: len(whole) // 2]
+
+    service.files = Late()
+    ran = aikit("batch", "run", good, *QUICK)
+    assert (ran.code, len(fetched)) == (0, 4), ran.err
 
 
 def test_a_price_that_was_not_known_then_is_asked_for_anew(
@@ -396,6 +425,7 @@ def test_answers_that_come_after_their_file_are_not_paid_again(
     """
     Just after the end the run waits for them; later they are missing, unless they are there when they are resubmitted.
     """
+    monkeypatch.setattr("aikit.resources.batches.run.joining.SETTLED_S", 0.5)
     end, whole = Service._end, list[bytes]()
 
     def end_early(service: Service, batch: dict[str, Any]) -> None:

@@ -11,12 +11,7 @@ import attrs
 
 from aikit.http.flow import Flow
 from aikit.resources.arguments import require_id
-from aikit.resources.batches.costs import (
-    check_affordable,
-    record_created,
-    record_end,
-    record_end_of_rows,
-)
+from aikit.resources.batches.costs import check_affordable
 from aikit.resources.batches.create import create_checked, new_intent
 from aikit.resources.batches.estimates import CostsAPI, require_batch
 from aikit.resources.batches.fetch import fetch_and_join
@@ -27,6 +22,7 @@ from aikit.resources.batches.parameters import (
     OpenAIBatchRowsParameters,
     OpenAIBatchWaitParameters,
 )
+from aikit.resources.batches.recording import record_created, record_end, record_end_of_rows
 from aikit.resources.batches.resubmit import resubmit_lines, statuses_of
 from aikit.resources.batches.results import (
     OpenAIBatchListResult,

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from aikit.billing.corrections import may_tell_more, sum_of
 from aikit.billing.costs import cost_of
 from aikit.billing.counting import AskedModels, Counter, CountingSink
 from aikit.billing.estimates import Estimator, refusal
@@ -25,19 +23,15 @@ from aikit.billing.recorder import BillingRecorder
 from aikit.billing.usage_counter import Counts, UsageCounter
 from aikit.http.context import CallContext
 from aikit.http.flow import Flow
-from aikit.http.messages import Request, Response
-from aikit.http.retry import intercept
 from aikit.http.sources import Source, source_of
 from aikit.resources.arguments import require_id
-from aikit.resources.batches.fetch import ask_for_answers, fetch_ended, output_missing
+from aikit.resources.batches.fetch import ask_for_answers, output_missing
 from aikit.resources.batches.parameters import BatchCreationParameters
-from aikit.resources.batches.rows.join import BatchRows, lacks_output
+from aikit.resources.batches.rows.join import lacks_output
 from aikit.storage import exists
 from aikit.types.batches import OpenAIBatch
 from aikit.types.costs import OpenAIBatchCost, OpenAIBatchEstimate
 from aikit.types.errors import CancelledError, OpenAIError, Rejected
-from aikit.types.events import CREATED, OpenAIBatchEvent
-from aikit.types.interruptions import let_through
 from aikit.types.usage_reader import Tokens, read_tokens, sides_told
 
 if TYPE_CHECKING:
@@ -106,149 +100,7 @@ def check_affordable(
         raise Rejected([problem])
 
 
-def count_cost(
-    provider: Provider,
-    batch: OpenAIBatch | str,
-    recorder: BillingRecorder,
-    own_prices: Mapping[str, Any] | None = None,
-) -> Flow[OpenAIBatchCost]:
-    """
-    Count what *batch* cost, and record in the ledger what of that is not there yet.
-
-    Raises:
-        OpenAIError: It has not ended (code ``"batch_not_ended"``), its files cannot be fetched, or the user's prices
-            cannot be used.
-    """
-    over = yield from fetch_ended(provider, batch)
-    account = provider.account(over)
-    cost = yield from _count(provider, over, recorder.prices(account, own_prices), is_patient=True)
-    if recorder.is_kept and not lacks_output(over):
-        with _logging_trouble(f"that batch {over.id} has ended", recorder):
-            recorder.record_end(account, over, cost)
-    return cost
-
-
-def record_created(flow: Flow[OpenAIBatch], provider: Provider, recorder: BillingRecorder) -> Flow[OpenAIBatch]:
-    """
-    Record in the ledger that *flow* created a batch.
-    """
-    try:
-        batch = yield from flow
-    except Rejected as rejected:
-        if isinstance(rejected.value, OpenAIBatch):
-            _record_created(rejected.value, provider, recorder)
-        raise
-    _record_created(batch, provider, recorder)
-    return batch
-
-
-def _record_created(batch: OpenAIBatch, provider: Provider, recorder: BillingRecorder) -> None:
-    if recorder.is_kept:
-        with _logging_trouble(f"that batch {batch.id} was created", recorder):
-            recorder.record_created(provider.account(batch), batch)
-
-
-def record_end(
-    flow: Flow[OpenAIBatch], provider: Provider, recorder: BillingRecorder, *, only_own: bool = False
-) -> Flow[OpenAIBatch]:
-    """
-    Record the end of the batch that *flow* returns, or raises; a failure to do so is only logged.
-
-    Args:
-        flow: Asks for the batch.
-
-        provider: Whose it is.
-
-        recorder: Writes the ledger.
-
-        only_own: Only if the ledger knows that it was created here, so that no files of other programs are fetched.
-    """
-    try:
-        batch = yield from flow
-    except Rejected as rejected:
-        if isinstance(rejected.value, OpenAIBatch):
-            yield from _record_end_of(provider, rejected.value, recorder, only_own=only_own)
-        raise
-    yield from _record_end_of(provider, batch, recorder, only_own=only_own)
-    return batch
-
-
-def record_end_of_rows(flow: Flow[BatchRows], provider: Provider, recorder: BillingRecorder) -> Flow[BatchRows]:
-    """
-    Record the end of the batch whose rows *flow* joins.
-    """
-    rows = yield from flow
-    try:
-        yield from _record_end_of(provider, rows.batch, recorder, here=rows.files())
-    except BaseException:
-        rows.close()
-        raise
-    return rows
-
-
-def _record_end_of(
-    provider: Provider,
-    batch: OpenAIBatch,
-    recorder: BillingRecorder,
-    *,
-    only_own: bool = False,
-    here: Mapping[str, Path] = MappingProxyType({}),
-) -> Flow[None]:
-    """
-    Record the end of *batch* if it has ended and the ledger lacks that, or some of it; a failure is only logged.
-
-    Its files are fetched for that once, as a best effort, unless they are *here*, by their ids.
-    """
-    if not recorder.is_kept or not batch.is_ended:
-        return
-    account = provider.account(batch)
-    with _logging_trouble(f"that batch {batch.id} has ended", recorder):
-        booked = recorder.booked(account, batch.id)
-        if only_own and CREATED not in {event.kind for event in booked}:
-            return
-        if not _is_worth_counting(booked, batch, lambda: recorder.prices(account), is_here=bool(here)):
-            return
-        if lacks_output(batch):
-            raise output_missing(batch)
-        cost = yield from intercept(_count(provider, batch, recorder.prices(account), here), _as_best_effort)
-        recorder.record_end(account, batch, cost)
-
-
-def _is_worth_counting(
-    events: tuple[OpenAIBatchEvent, ...], batch: OpenAIBatch, prices: Callable[[], Prices], *, is_here: bool
-) -> bool:
-    """
-    Return whether *batch* is to be counted: it is not booked yet, or there is more now than its *events* have.
-    """
-    booked = sum_of(events)
-    if booked is None or (is_here and booked.is_lower_bound):
-        return True
-    return may_tell_more(booked, batch, lambda model, at: prices().price_of(model, at))
-
-
-def _as_best_effort(request: Request) -> Flow[Response]:
-    response: Response = yield attrs.evolve(request, is_best_effort=True)
-    return response
-
-
-@contextmanager
-def _logging_trouble(what: str, recorder: BillingRecorder) -> Iterator[None]:
-    try:
-        yield
-    except CancelledError:
-        raise
-    except Exception as error:  # noqa: BLE001  the answer that the caller waits for is there
-        let_through(error)
-        log.warning(
-            "%s is not in the ledger %s yet: %s; it will be booked when the batch is looked at again, by wait, results "
-            "or cost",
-            what,
-            recorder.ledger.path,
-            error,
-        )
-
-
-def _count(
+def count(
     provider: Provider,
     batch: OpenAIBatch,
     prices: Prices,
@@ -256,12 +108,18 @@ def _count(
     *,
     is_patient: bool = False,
 ) -> Flow[OpenAIBatchCost]:
+    """
+    Count what *batch* cost by its files; those that are *here*, by their ids, are not fetched.
+
+    Raises:
+        OpenAIError: They cannot be fetched.
+    """
     notes: tuple[str, ...] = ()
     try:
         found = yield from _count_files(provider, batch, prices, here, is_patient=is_patient)
         asked = None
         if prices.own and found.unpriced:
-            asked = yield from _find_deployment(provider, batch, prices)
+            asked = yield from _find_deployment(provider, batch, prices, here)
         if asked is not None:
             notes = (f"answers of {named(found.unpriced)} cost what {asked} costs, which was asked",)
             prices = attrs.evolve(prices, others=prices.price_of(asked, batch.created_at))
@@ -275,14 +133,16 @@ def _count(
     return cost_of(found, prices, notes, missing=_missing(batch, found))
 
 
-def _find_deployment(provider: Provider, batch: OpenAIBatch, prices: Prices) -> Flow[str | None]:
+def _find_deployment(
+    provider: Provider, batch: OpenAIBatch, prices: Prices, here: Mapping[str, Path]
+) -> Flow[str | None]:
     """
     Return the model that all lines of *batch* ask, if it has a price: the answers of a deployment name another one.
     """
     names = [batch.model]
     if not batch.model or prices.price_of(batch.model, batch.created_at) is None:
         try:
-            names = (yield from _count_at_provider(provider, batch.input_file_id, AskedModels)).names
+            names = (yield from _counted(provider, batch.input_file_id, AskedModels, here)).names
         except CancelledError:
             raise
         except OpenAIError:
@@ -301,16 +161,16 @@ def _count_files(
         raise output_missing(batch)
     total = counter()
     for file_id in dict.fromkeys((batch.output_file_id, batch.error_file_id)):  # one may be both
-        if file_id is not None and file_id in here:
-            total.merge(_count_here(source_of(here[file_id]).resolved(), counter(), CallContext()))
-        elif file_id is not None:
-            ask = partial(_count_at_provider, provider, file_id, counter)
+        if file_id is not None:
+            ask = partial(_counted, provider, file_id, counter, here)
             try:
                 total.merge((yield from (ask_for_answers(provider, batch, ask) if is_patient else ask())))
             except OpenAIError as error:
                 if not error.is_not_found_error or file_id == batch.output_file_id:
                     raise
-                _do_without_errors(batch, total, error, is_final=is_patient or bool(here))
+                _do_without_errors(
+                    batch, total, error, is_final=is_patient or file_id in here or batch.output_file_id in here
+                )
     told = batch.request_counts
     if batch.status == "completed" and not (told.completed + told.failed + total.lines):
         raise output_missing(batch)
@@ -364,6 +224,12 @@ def _as_told(batch: OpenAIBatch, tokens: Tokens, prices: Prices) -> UsageCounter
     told = UsageCounter(lambda _: price, answered=requests.completed, failed=requests.failed)
     told.counts[batch.model or "", 0] = counts
     return told
+
+
+def _counted(provider: Provider, file_id: str, make_counter: Callable[[], Any], here: Mapping[str, Path]) -> Flow[Any]:
+    if file_id in here:
+        return _count_here(source_of(here[file_id]).resolved(), make_counter(), CallContext())
+    return (yield from _count_at_provider(provider, file_id, make_counter))
 
 
 def _count_at_provider(provider: Provider, file_id: str, make_counter: Callable[[], Any]) -> Flow[Any]:

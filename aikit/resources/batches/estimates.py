@@ -7,8 +7,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aikit.resources.arguments import require_id
-from aikit.resources.batches.costs import count_cost, estimate, input_of
+from aikit.resources.batches.costs import estimate, input_of
 from aikit.resources.batches.parameters import OpenAIBatchPricesParameters
+from aikit.resources.batches.recording import count_cost
 from aikit.resources.batches.results import OpenAIBatchCostResult, OpenAIBatchEstimateResult
 from aikit.resources.call import start
 from aikit.types.batches import OpenAIBatch

@@ -4,9 +4,10 @@ The results of a batch: its files are fetched and joined with its input.
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -40,10 +41,10 @@ def fetch_and_join(
     *,
     with_lineage: bool = False,
     known: Sequence[str] = (),
-    within: Path | None = None,
+    answers: Answers | None = None,
 ) -> Flow[BatchRows]:
     """
-    Fetch the files of *batch* into a temporary folder, perhaps *within* one, and join them.
+    Fetch the files of *batch* into a temporary folder, perhaps within that of *answers*, and join them.
 
     With its lineage, *known* are the ids of it from the oldest on: a provider may have dropped what tells the parent.
 
@@ -53,16 +54,51 @@ def fetch_and_join(
     """
     ended = yield from fetch_ended(provider, batch)
     lineage = (yield from _fetch_lineage(provider, ended, known)) if with_lineage else [ended]
-    folder = Folder(within)
+    folder = Folder(None if answers is None else answers.folder)
+    answers = answers or Answers(folder.path)
     try:
         asked = yield from _fetch_input(provider, lineage[0], input_file, folder.path / "input.jsonl")
         files: list[AnswerFile | Gone] = []
-        for number, member in enumerate(lineage):
-            files += yield from _fetch_answers(provider, member, folder.path, number)
+        for member in lineage:
+            files += yield from answers.of(provider, member)
         return join(lineage, folder, asked, files, context)
     except BaseException:
         folder.close()
         raise
+
+
+@attrs.define(eq=False)
+class Answers:
+    """
+    Files with the answers of batches, each fetched once; batches may be asked about side by side.
+
+    Attributes:
+        folder: Where they are.
+    """
+
+    folder: Path
+    _numbers: Iterator[int] = attrs.field(factory=itertools.count)
+    _fetched: dict[str, list[AnswerFile | Gone]] = attrs.field(factory=dict)
+
+    def of(self, provider: Provider, batch: OpenAIBatch) -> Flow[list[AnswerFile | Gone]]:
+        """
+        Return the files of *batch*, or why there is none.
+
+        Raises:
+            OpenAIError: The output is gone (code ``"file_gone"``), or what fetching can fail with.
+        """
+        files = self._fetched.get(batch.id)
+        if files is None:
+            files = yield from _fetch_answers(provider, batch, self.folder, next(self._numbers))
+            if not any(isinstance(file, Gone) for file in files):
+                self._fetched[batch.id] = files
+        return files
+
+    def forget(self, batch: OpenAIBatch) -> None:
+        """
+        Let the files of *batch* be fetched again: there may be more in them by then.
+        """
+        self._fetched.pop(batch.id, None)
 
 
 def fetch_ended(provider: Provider, batch: OpenAIBatch | str) -> Flow[OpenAIBatch]:

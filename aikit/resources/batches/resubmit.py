@@ -16,7 +16,7 @@ from aikit.http.retry import RetryPolicy
 from aikit.http.sources import source_of
 from aikit.resources.batches.costs import check_affordable
 from aikit.resources.batches.create import create_as_asked, new_intent
-from aikit.resources.batches.fetch import fetch_and_join, output_missing
+from aikit.resources.batches.fetch import Answers, fetch_and_join, output_missing
 from aikit.resources.batches.parameters import MAX_METADATA_PAIRS, OpenAIBatchResubmitParameters
 from aikit.resources.batches.rows.folder import telling_faults
 from aikit.resources.batches.rows.join import BatchRows, lacks_answers
@@ -67,6 +67,7 @@ def resubmit_lines(
     recorder: BillingRecorder,
     context: CallContext,
     once: Callable[[Flow[OpenAIFile]], Flow[str]] | None = None,
+    answers: Answers | None = None,
 ) -> Flow[OpenAIBatch]:
     """
     Make the next input from the lines of *batch* with one of *statuses*, upload it and create its batch.
@@ -83,7 +84,7 @@ def resubmit_lines(
         found = yield from find_oldest(provider, options.intent)
         if found is not None:
             return found
-    rows = yield from fetch_and_join(provider, batch, options.input_file, context)
+    rows = yield from fetch_and_join(provider, batch, options.input_file, context, answers=answers)
     try:
         if "missing" in statuses and lacks_answers(rows.batch, rows.counts):  # they are paid for
             raise output_missing(rows.batch)

@@ -16,7 +16,7 @@ from aikit.billing.prices import Prices
 from aikit.billing.rates import Price, Rates
 from aikit.billing.recorder import BillingRecorder
 from aikit.providers.openai import OpenAIProvider
-from aikit.resources.batches.costs import count_cost, record_end_of_rows
+from aikit.resources.batches.recording import count_cost, record_end_of_rows
 from aikit.types.batches import OpenAIBatch
 from aikit.types.costs import OpenAIBatchCost
 from aikit.types.errors import CancelledError, OpenAIError

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from io import FileIO
 from pathlib import Path
@@ -45,9 +45,7 @@ class BatchRows:
     The rows of a batch, on disk.
 
     Attributes:
-        batch: The batch.
-
-        root: The one whose input has the lines: the same, or where its lineage begins.
+        batches: The batch, or its lineage from the one on whose input has the lines.
 
         counts: Rows by status, all five of them.
 
@@ -56,8 +54,7 @@ class BatchRows:
         problem_count: All of them.
     """
 
-    batch: OpenAIBatch
-    root: OpenAIBatch
+    batches: Sequence[OpenAIBatch]
     counts: Mapping[str, int]
     problems: tuple[OpenAIBatchProblem, ...]
     problem_count: int
@@ -74,17 +71,28 @@ class BatchRows:
         return self._rows()
 
     @property
+    def batch(self) -> OpenAIBatch:
+        """The batch."""
+        return self.batches[-1]
+
+    @property
+    def root(self) -> OpenAIBatch:
+        """The one whose input has the lines: the same, or where its lineage begins."""
+        return self.batches[0]
+
+    @property
     def folder(self) -> Path:
-        """Where the files are, until `close`."""
+        """Where the index is, until `close`."""
         return self._folder.path
 
     def files(self) -> dict[str, Path]:
         """
-        Return where the output and the error file of the batch are, until `close`, by the provider's ids.
+        Return where the input and the answers of the batches are, until `close`, by the provider's ids.
         """
-        ids = {"output": self.batch.output_file_id, "error": self.batch.error_file_id}
-        own = [file for file in self._files if file.batch_id == self.batch.id]
-        return {file_id: file.path for file in own if (file_id := ids[file.kind]) is not None}
+        found = {self.root.input_file_id: self._input}
+        for batch in self.batches:
+            found |= places_of(batch, self._files)
+        return found
 
     def close(self) -> None:
         """
@@ -211,8 +219,7 @@ def join(
         counts = index.counts(without_answer(batches[0]))
     context.report("joining", total, total)
     return BatchRows(
-        batch=batches[-1],
-        root=batches[0],
+        batches=batches,
         counts=counts,
         problems=tuple(index.problems),
         problem_count=index.problem_count,
@@ -221,6 +228,15 @@ def join(
         input_is=_identity(status),
         files=found,
     )
+
+
+def places_of(batch: OpenAIBatch, files: Iterable[AnswerFile | Gone]) -> dict[str, Path]:
+    """
+    Return where those of *files* are that have answers of *batch*, by the provider's ids.
+    """
+    ids = {"output": batch.output_file_id, "error": batch.error_file_id}
+    own = (file for file in files if isinstance(file, AnswerFile) and file.batch_id == batch.id)
+    return {file_id: file.path for file in own if (file_id := ids[file.kind]) is not None}
 
 
 def without_answer(batch: OpenAIBatch) -> str:

@@ -5,7 +5,7 @@ What the batches of a run cost, and the lines whose cost is still to be estimate
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from aikit.billing.corrections import sum_of
 from aikit.http.context import CallContext
 from aikit.http.flow import Flow
-from aikit.resources.batches.costs import count_cost
-from aikit.resources.batches.fetch import fetch_and_join
+from aikit.resources.batches.fetch import Answers, fetch_and_join
+from aikit.resources.batches.recording import count_cost
 from aikit.resources.batches.rows.folder import telling_faults
 from aikit.resources.batches.run.joining import AskedLines
 from aikit.resources.batches.run.state import RunState
@@ -32,10 +32,12 @@ _MOST_PROBLEMS = 100
 
 
 def costs_of(
-    provider: Provider, recorder: BillingRecorder, state: RunState
+    provider: Provider, recorder: BillingRecorder, state: RunState, here: Mapping[str, Path]
 ) -> Flow[tuple[list[OpenAIBatchCost], list[OpenAIError]]]:
     """
     Return what each batch of *state* cost that was not refused, and why that of others cannot be told.
+
+    Files that are *here*, by the provider's ids, are not fetched.
     """
     costs: list[OpenAIBatchCost] = []
     problems: list[OpenAIError] = []
@@ -45,7 +47,7 @@ def costs_of(
                 continue
             cost = _recorded_cost(provider, recorder, attempt.batch_id)
             try:
-                costs.append(cost or (yield from count_cost(provider, attempt.batch_id, recorder)))
+                costs.append(cost or (yield from count_cost(provider, attempt.batch_id, recorder, here=here)))
             except CancelledError:
                 raise
             except OpenAIError as error:
@@ -102,7 +104,7 @@ def _recorded_cost(provider: Provider, recorder: BillingRecorder, batch_id: str)
 
 
 def copy_remaining(
-    provider: Provider, state: RunState, asked: AskedLines, path: Path, context: CallContext
+    provider: Provider, state: RunState, asked: AskedLines, path: Path, context: CallContext, *, answers: Answers
 ) -> Flow[None]:
     """
     Write the lines that no batch has yet to a file at *path*: of a part that had a batch, those that this left undone.
@@ -120,7 +122,9 @@ def copy_remaining(
                     _copy_whole(Path(part.path), file)
                 continue
             before, place = part.batch_ids, asked.of(part)
-            rows = yield from fetch_and_join(provider, before[-1], place, context, with_lineage=True, known=before)
+            rows = yield from fetch_and_join(
+                provider, before[-1], place, context, with_lineage=True, known=before, answers=answers
+            )
             try:
                 with telling_faults(path.parent):
                     for row in rows:

@@ -5,22 +5,24 @@ The rows of a run: what became of each line of its input, in the input's order, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import attrs
 
 from aikit.http.context import CallContext
-from aikit.http.flow import Flow
+from aikit.http.flow import Flow, Pause
 from aikit.http.sinks import FileSink
 from aikit.http.sources import source_of
-from aikit.resources.batches.costs import record_end_of_rows
-from aikit.resources.batches.fetch import fetch_and_join, output_missing
+from aikit.resources.batches.fetch import Answers, fetch_and_join, output_missing
+from aikit.resources.batches.recording import record_end_of_rows
 from aikit.resources.batches.rows.folder import Folder
-from aikit.resources.batches.rows.join import BatchRows, lacks_answers
+from aikit.resources.batches.rows.join import SETTLED_S, BatchRows, lacks_answers, lacks_output
 from aikit.resources.batches.run.plan import Fingerprint
 from aikit.resources.batches.run.state import Part, RunState
+from aikit.resources.polling import growing_pauses
 from aikit.storage import is_file
 from aikit.types.batch_rows import OpenAIBatchProblem, OpenAIBatchRow
 from aikit.types.errors import OpenAIError
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from aikit.providers import Provider
 
 _LINE_MAX: Final = 1 << 40
+_LATE_S: Final = 1.0
 
 
 @attrs.frozen
@@ -83,26 +86,29 @@ class RunRows:
 
         parts: The rows of each batch.
 
-        spool: The folder of the lines, if they are not the caller's own file, and of the answers to several parts.
+        answers: The files of batches that were fetched.
+
+        spool: The folder of these, and of the lines, if they are not the caller's own file.
     """
 
     state: RunState
     asked: AskedLines
     write_rows: Callable[[Iterable[OpenAIBatchRow], Path], int]
+    answers: Answers
+    spool: Folder
     parts: list[BatchRows] = attrs.field(factory=list)
-    spool: Folder | None = None
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("rows stand in files of this process; write them to a file to take them elsewhere")
 
     def __iter__(self) -> Iterator[OpenAIBatchRow]:
-        with nullcontext() if self.spool is None else self.spool.reading():
+        with self.spool.reading():
             yield from self.parts[0] if len(self.parts) == 1 else self._merged()
 
     @property
-    def place(self) -> Path | None:
-        """Where the answers are, if all are in one folder."""
-        return None if self.spool is None else self.spool.path
+    def files(self) -> dict[str, Path]:
+        """Where the input and the answers of all batches are, by the provider's ids."""
+        return {file_id: path for rows in self.parts for file_id, path in rows.files().items()}
 
     @property
     def problems(self) -> tuple[OpenAIBatchProblem, ...]:
@@ -129,8 +135,7 @@ class RunRows:
         """
         for rows in self.parts:
             rows.close()
-        if self.spool is not None:
-            self.spool.close()
+        self.spool.close()
 
     def _merged(self) -> Iterator[OpenAIBatchRow]:
         yield from merge(self.asked.path, self.parts)
@@ -149,22 +154,30 @@ def join_all(provider: Provider, recorder: BillingRecorder, found: RunRows, cont
     state = found.state
     if len(state.parts) > 1:
         found.asked.require_same()
-        found.spool = found.spool or Folder()
     for part in state.parts:
-        flow = fetch_and_join(
-            provider,
-            part.batch_id or "",
-            found.asked.of(part),
-            context,
-            with_lineage=True,
-            known=part.batch_ids,
-            within=found.place,
-        )
-        rows = yield from record_end_of_rows(flow, provider, recorder)
+        rows = yield from _join_part(provider, recorder, found, part, context)
         found.parts.append(rows)
-        if lacks_answers(rows.batch, {} if state.is_ended else rows.counts):
-            raise output_missing(rows.batch)
         found.state = found.state.with_part(attrs.evolve(part, counts=dict(rows.counts)))
+
+
+def _join_part(
+    provider: Provider, recorder: BillingRecorder, found: RunRows, part: Part, context: CallContext
+) -> Flow[BatchRows]:
+    """
+    Join the answers to *part*; just after its end files may lack some, and are fetched again for two minutes at most.
+    """
+    place, began_s = found.asked.of(part), (yield Pause(0.0))
+    join = partial(fetch_and_join, with_lineage=True, known=part.batch_ids, answers=found.answers)
+    for pause_s in growing_pauses(_LATE_S):
+        flow = join(provider, part.batch_id or "", place, context)
+        rows = yield from record_end_of_rows(flow, provider, recorder)
+        if not lacks_answers(rows.batch, {} if found.state.is_ended else rows.counts):
+            return rows
+        rows.close()
+        if lacks_output(rows.batch) or (yield Pause(pause_s)) - began_s > SETTLED_S:
+            raise output_missing(rows.batch)
+        found.answers.forget(rows.batch)
+    raise AssertionError  # pragma: no cover  the pauses have no end
 
 
 def require_writable(path: Path) -> None:

@@ -17,6 +17,7 @@ import attrs
 from aikit.http.context import CallContext
 from aikit.http.flow import Flow, Work
 from aikit.resources.arguments import require_path
+from aikit.resources.batches.fetch import Answers
 from aikit.resources.batches.parameters import OpenAIBatchWaitParameters
 from aikit.resources.batches.rows.folder import Folder, telling_faults
 from aikit.resources.batches.run.blocked import GONE, is_of_gone, with_way_out
@@ -91,6 +92,7 @@ class _Run:
     folder: RunFolder
     tracker: RunTracker
     spool: Folder | None = None
+    answers: Answers = attrs.field(init=False)
 
     def carry_out(self) -> Flow[RunEnd]:
         """
@@ -130,9 +132,12 @@ class _Run:
         size = path.stat().st_size if is_file(path) else None
         return AskedLines(path, fingerprint(path, lambda done: context.report("reading", done, size)))
 
-    def _make_folder(self) -> Path:
+    def _made_folder(self) -> Folder:
         self.spool = self.spool or Folder()
-        return self.spool.path
+        return self.spool
+
+    def _make_folder(self) -> Path:
+        return self._made_folder().path
 
     def _order(self, asked: AskedLines) -> RunOrder:
         path = self.input.path
@@ -146,6 +151,7 @@ class _Run:
         )
 
     def _carry_out(self, order: RunOrder, asked: AskedLines) -> Flow[RunEnd]:
+        self.answers = Answers(self._make_folder())
         steps = Steps(
             session=self.session,
             provider=self.provider,
@@ -155,6 +161,7 @@ class _Run:
             wait=OpenAIBatchWaitParameters(poll_interval=self.options.poll_interval, max_wait=self.options.max_wait),
             keep=self._keep,
             require_same=lambda: asked.mark.require(asked.path),
+            answers=self.answers,
         )
         known = yield Work(lambda context: self._load(order, asked, context))
         state = yield from (self._begin(order, asked) if known is None else self._resume(known, asked))
@@ -240,7 +247,7 @@ class _Run:
             if known.is_ended:  # and stays so, unless this is confirmed
                 stack.callback(self.folder.forget_parts, known.order.key)
             path = unsent.path / "unsent.jsonl"
-            yield from copy_remaining(self.provider, state, asked, path, self.context)
+            yield from copy_remaining(self.provider, state, asked, path, self.context, answers=self.answers)
             yield from self._confirm(path)
             stack.pop_all()
         return state
@@ -290,7 +297,13 @@ class _Run:
         if self.target is None and len(state.parts) > 1:
             asked = yield Work(lambda _: self._with_own_parts(state.order.key, asked))
         prices = self.session.recorder.prices(self.provider.account())
-        rows = RunRows(state, asked, lambda found, path: self.input.write_rows(found, path, prices), spool=self.spool)
+        rows = RunRows(
+            state,
+            asked,
+            lambda found, path: self.input.write_rows(found, path, prices),
+            self.answers,
+            self._made_folder(),
+        )
         try:
             yield from join_all(self.provider, self.session.recorder, rows, self.context)
             _require_all(state, rows)
@@ -327,7 +340,8 @@ class _Run:
         return RunEnd(run)
 
     def _told(self, state: RunState, rows: RunRows | None, reasons: Counter[str]) -> Flow[OpenAIBatchRun]:
-        costs, problems = yield from costs_of(self.provider, self.session.recorder, state)
+        here = {} if rows is None else rows.files
+        costs, problems = yield from costs_of(self.provider, self.session.recorder, state, here)
         for error in problems:
             self.tracker.note(f"the cost is unknown: {error.message}")
         return OpenAIBatchRun(

@@ -18,14 +18,15 @@ from aikit.http.flow import Flow, Gather
 from aikit.http.messages import Request, Response
 from aikit.http.retry import RetryPolicy, intercept, may_have_been_applied
 from aikit.http.sources import source_of
-from aikit.resources.batches.costs import check_affordable, record_created, record_end
+from aikit.resources.batches.costs import check_affordable
 from aikit.resources.batches.create import create_checked, new_intent
-from aikit.resources.batches.fetch import output_missing
+from aikit.resources.batches.fetch import Answers, output_missing
 from aikit.resources.batches.parameters import (
     OpenAIBatchResubmitParameters,
     OpenAIBatchWaitParameters,
 )
 from aikit.resources.batches.queue import FULL
+from aikit.resources.batches.recording import record_created, record_end
 from aikit.resources.batches.resubmit import resubmit_lines
 from aikit.resources.batches.rows.join import lacks_output, was_begun
 from aikit.resources.batches.run.blocked import errors_of
@@ -77,6 +78,8 @@ class Steps:
         keep: Keeps the state, before and after each step that counts.
 
         require_same: Checks that the input is what it was; what it raises ends the run before an upload counts.
+
+        answers: Gets the files of batches that have ended.
     """
 
     session: Session
@@ -87,6 +90,7 @@ class Steps:
     wait: OpenAIBatchWaitParameters
     keep: Callable[[RunState], None]
     require_same: Callable[[], None]
+    answers: Answers
 
     def run_all(self, state: RunState) -> Flow[RunState]:
         """
@@ -162,7 +166,7 @@ class Steps:
         context = self.tracker.watching(part.number)
         flow = wait_until_ended(self.provider, part.batch_id or "", self.wait, context)
         try:
-            flow = record_end(flow, self.provider, self.session.recorder)
+            flow = record_end(flow, self.provider, self.session.recorder, answers=self.answers)
             return (yield from intercept(flow, self._look)), ()
         except CancelledError:
             raise
@@ -296,6 +300,7 @@ class Steps:
             recorder=self.session.recorder,
             context=self.context,
             once=partial(self._upload_once, state, part),
+            answers=self.answers,
         )
         try:
             return (yield from ask(options=options))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aikit.client import OpenAIClient
+from aikit.resources.batches.fetch import Answers
 from aikit.resources.batches.run.costs import copy_remaining
 from aikit.resources.batches.run.folder import RunFolder
 from aikit.resources.batches.run.joining import AskedLines
@@ -28,8 +29,11 @@ def test_lines_without_a_batch_are_those_that_are_sent(tmp_path: Path) -> None:
     with OpenAIClient(provider="local", home=tmp_path) as client:
 
         def remaining(state: RunState) -> bytes:
-            place = tmp_path / "rest"
-            carried_out(client, lambda provider, context: copy_remaining(provider, state, asked, place, context))
+            place, answers = tmp_path / "rest", Answers(tmp_path)
+            carried_out(
+                client,
+                lambda provider, context: copy_remaining(provider, state, asked, place, context, answers=answers),
+            )
             return place.read_bytes()
 
         order = RunOrder(provider=client.provider.identity, input=str(path), sha256="", size_bytes=1)
