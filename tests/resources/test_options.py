@@ -71,10 +71,10 @@ def _types(api: type, name: str) -> tuple[Any, Any, Any]:
     """
     signature, names = inspect.signature(getattr(api, name)), _names(api)
     said = signature.parameters["parameters"].annotation
-    cls, keywords, none = said.split(" | ")
-    assert (none, signature.parameters["options"].annotation) == ("None", f"Unpack[{keywords}]")
-    taken = OpenAIParameters if cls == "CommonParameters" else names[cls]
-    return taken, names[keywords], names.get(signature.return_annotation)
+    *own, common, keywords, none = said.split(" | ")
+    assert (common, none) == ("CommonParameters", "None")
+    assert signature.parameters["options"].annotation == f"Unpack[{keywords}]"
+    return (names[own[0]] if own else OpenAIParameters), names[keywords], names.get(signature.return_annotation)
 
 
 def _taken(hint: Any) -> Any:

@@ -194,10 +194,10 @@ def main(folder: Path) -> None:
             with stream:
                 say(client.files.create(("c.txt", stream), "user_data").unwrap().bytes)
         common = OpenAIParameters(timeout=5, max_retries=0, throw=True)
-        upload = client.uploads.create("a.bin", "user_data", 3, mime_type="text/plain").unwrap()
+        upload = client.uploads.create("a.bin", "user_data", 3, common, mime_type="text/plain").unwrap()
         part = client.uploads.add_part(upload.id, b"abc", common).unwrap()
         stored = client.uploads.complete(upload.id, [part.id], {"md5": "900150983cd24fb0d6963f7d28e17f72"})
-        say(stored.unwrap().status, stored.file)
+        say(stored.unwrap().status, stored.file, client.files.list(common, limit=1).unwrap())
         try:
             client.files.retrieve("file-absent", common)
         except OpenAIError as error:

@@ -69,7 +69,7 @@ class BatchesAPI(CostsAPI):
         self,
         input_file_id: str,
         endpoint: str,
-        parameters: OpenAIBatchParameters | BatchCreateOptions | None = None,
+        parameters: OpenAIBatchParameters | CommonParameters | BatchCreateOptions | None = None,
         **options: Unpack[BatchCreateOptions],
     ) -> OpenAIBatchResult:
         """
@@ -156,7 +156,7 @@ class BatchesAPI(CostsAPI):
 
     def list(
         self,
-        parameters: OpenAIBatchListParameters | BatchListOptions | None = None,
+        parameters: OpenAIBatchListParameters | CommonParameters | BatchListOptions | None = None,
         **options: Unpack[BatchListOptions],
     ) -> OpenAIBatchListResult:
         """
@@ -205,7 +205,7 @@ class BatchesAPI(CostsAPI):
     def wait(
         self,
         batch_id: str,
-        parameters: OpenAIBatchWaitParameters | BatchWaitOptions | None = None,
+        parameters: OpenAIBatchWaitParameters | CommonParameters | BatchWaitOptions | None = None,
         **options: Unpack[BatchWaitOptions],
     ) -> OpenAIBatchResult:
         """
@@ -239,7 +239,7 @@ class BatchesAPI(CostsAPI):
     def results(
         self,
         batch: OpenAIBatch | str,
-        parameters: OpenAIBatchRowsParameters | BatchRowsOptions | None = None,
+        parameters: OpenAIBatchRowsParameters | CommonParameters | BatchRowsOptions | None = None,
         **options: Unpack[BatchRowsOptions],
     ) -> OpenAIBatchRowsResult:
         """
@@ -284,7 +284,7 @@ class BatchesAPI(CostsAPI):
         self,
         input: RunSource,  # noqa: A002  what it is
         output: str | os.PathLike[str] | None = None,
-        parameters: OpenAIBatchRunParameters | BatchRunOptions | None = None,
+        parameters: OpenAIBatchRunParameters | CommonParameters | BatchRunOptions | None = None,
         **options: Unpack[BatchRunOptions],
     ) -> OpenAIBatchRunResult:
         """
@@ -327,7 +327,7 @@ class BatchesAPI(CostsAPI):
         self,
         batch: OpenAIBatch | str,
         only: Collection[str] = ("failed", "expired", "missing"),
-        parameters: OpenAIBatchResubmitParameters | BatchResubmitOptions | None = None,
+        parameters: OpenAIBatchResubmitParameters | CommonParameters | BatchResubmitOptions | None = None,
         **options: Unpack[BatchResubmitOptions],
     ) -> OpenAIBatchResult:
         """

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from aikit.http.sources import FileSource
     from aikit.resources.batches.options import BatchCostOptions, BatchEstimateOptions, BatchPricesOptions
     from aikit.resources.session import Session
+    from aikit.runtime.callback_checks import CommonParameters
 
 
 class CostsAPI:
@@ -34,7 +35,7 @@ class CostsAPI:
     def estimate(
         self,
         file: FileSource,
-        parameters: OpenAIBatchPricesParameters | BatchEstimateOptions | None = None,
+        parameters: OpenAIBatchPricesParameters | CommonParameters | BatchEstimateOptions | None = None,
         **options: Unpack[BatchEstimateOptions],
     ) -> OpenAIBatchEstimateResult:
         """
@@ -68,7 +69,7 @@ class CostsAPI:
     def cost(
         self,
         batch: OpenAIBatch | str,
-        parameters: OpenAIBatchPricesParameters | BatchCostOptions | None = None,
+        parameters: OpenAIBatchPricesParameters | CommonParameters | BatchCostOptions | None = None,
         **options: Unpack[BatchCostOptions],
     ) -> OpenAIBatchCostResult:
         """
@@ -104,7 +105,7 @@ class CostsAPI:
 
     def prices(
         self,
-        parameters: OpenAIBatchPricesParameters | BatchPricesOptions | None = None,
+        parameters: OpenAIBatchPricesParameters | CommonParameters | BatchPricesOptions | None = None,
         **options: Unpack[BatchPricesOptions],
     ) -> Prices:
         """

@@ -74,7 +74,7 @@ class FilesAPI(ManyFilesAPI):
         self,
         file: FileSource,
         purpose: str,
-        parameters: OpenAIFileParameters | FileCreateOptions | None = None,
+        parameters: OpenAIFileParameters | CommonParameters | FileCreateOptions | None = None,
         **options: Unpack[FileCreateOptions],
     ) -> OpenAIFileResult:
         """
@@ -141,7 +141,9 @@ class FilesAPI(ManyFilesAPI):
         )
 
     def list(
-        self, parameters: OpenAIFileListParameters | FileListOptions | None = None, **options: Unpack[FileListOptions]
+        self,
+        parameters: OpenAIFileListParameters | CommonParameters | FileListOptions | None = None,
+        **options: Unpack[FileListOptions],
     ) -> OpenAIFileListResult:
         """
         List files, newest first unless *order* says otherwise.
@@ -216,7 +218,7 @@ class FilesAPI(ManyFilesAPI):
     def stream(
         self,
         file_id: str,
-        parameters: OpenAIFileStreamParameters | FileStreamOptions | None = None,
+        parameters: OpenAIFileStreamParameters | CommonParameters | FileStreamOptions | None = None,
         **options: Unpack[FileStreamOptions],
     ) -> OpenAIFileStreamResult:
         """
@@ -259,7 +261,7 @@ class FilesAPI(ManyFilesAPI):
         self,
         file_id: str,
         path: str | os.PathLike[str],
-        parameters: OpenAIFileDownloadParameters | FileDownloadOptions | None = None,
+        parameters: OpenAIFileDownloadParameters | CommonParameters | FileDownloadOptions | None = None,
         **options: Unpack[FileDownloadOptions],
     ) -> OpenAIFileDownloadResult:
         """
@@ -299,7 +301,7 @@ class FilesAPI(ManyFilesAPI):
     def wait(
         self,
         file_id: str,
-        parameters: OpenAIFileWaitParameters | FileWaitOptions | None = None,
+        parameters: OpenAIFileWaitParameters | CommonParameters | FileWaitOptions | None = None,
         **options: Unpack[FileWaitOptions],
     ) -> OpenAIFileResult:
         """

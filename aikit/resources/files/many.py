@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from aikit.resources.files.options import FileManyOptions, FilePruneOptions, FileUsageOptions
     from aikit.resources.files.results import OpenAIFileManyResult, OpenAIFilePruneResult, OpenAIFileUsageResult
     from aikit.resources.session import Session
+    from aikit.runtime.callback_checks import CommonParameters
 
     FileSources = str | FileContent | Iterable[FileSource]
 
@@ -38,7 +39,7 @@ class ManyFilesAPI:
         self,
         paths: FileSources,
         purpose: str,
-        parameters: OpenAIFileManyParameters | FileManyOptions | None = None,
+        parameters: OpenAIFileManyParameters | CommonParameters | FileManyOptions | None = None,
         **options: Unpack[FileManyOptions],
     ) -> OpenAIFileManyResult:
         """
@@ -74,7 +75,7 @@ class ManyFilesAPI:
 
     def usage(
         self,
-        parameters: OpenAIFileUsageParameters | FileUsageOptions | None = None,
+        parameters: OpenAIFileUsageParameters | CommonParameters | FileUsageOptions | None = None,
         **options: Unpack[FileUsageOptions],
     ) -> OpenAIFileUsageResult:
         """
@@ -93,7 +94,7 @@ class ManyFilesAPI:
 
     def prune(
         self,
-        parameters: OpenAIFilePruneParameters | FilePruneOptions | None = None,
+        parameters: OpenAIFilePruneParameters | CommonParameters | FilePruneOptions | None = None,
         **options: Unpack[FilePruneOptions],
     ) -> OpenAIFilePruneResult:
         """

@@ -53,7 +53,7 @@ class UploadsAPI:
         filename: str,
         purpose: str,
         size_bytes: int,
-        parameters: OpenAIUploadParameters | UploadCreateOptions | None = None,
+        parameters: OpenAIUploadParameters | CommonParameters | UploadCreateOptions | None = None,
         **options: Unpack[UploadCreateOptions],
     ) -> OpenAIUploadResult:
         """
@@ -139,7 +139,7 @@ class UploadsAPI:
         self,
         upload_id: str,
         part_ids: Iterable[str],
-        parameters: OpenAIUploadCompleteParameters | UploadCompleteOptions | None = None,
+        parameters: OpenAIUploadCompleteParameters | CommonParameters | UploadCompleteOptions | None = None,
         **options: Unpack[UploadCompleteOptions],
     ) -> OpenAIUploadResult:
         """
