@@ -167,7 +167,9 @@ def files(folder: pathlib.Path) -> None:
             ran = client.batches.run(folder / "in.jsonl", folder / "out.jsonl", {"poll_interval": 0.1}).throw()
             sys.stdout.write(f"{saved.bytes_written} {len(many.items)} {ran.success}\n")
         client.files.delete(kept.id).throw()
-    left = [path.name for path in (*folder.rglob("*.part"), *(folder / "home" / "runs").glob("*.lock"))]
+    home = folder / "home"
+    places = (folder.rglob("*.part"), (home / "runs").glob("*.lock"), (home / "local" / "batches").iterdir())
+    left = [path.name for place in places for path in place]
     shutil.rmtree(folder)
     sys.stdout.write(f"{left} {folder.exists()}\n")
 

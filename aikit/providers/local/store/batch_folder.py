@@ -81,6 +81,8 @@ class BatchFolder:
             return
         with lock:
             yield True
+        if os.name == "nt" and not self.input(batch_id).exists():  # it was forgotten, but for the lock, which was open
+            self._remove(f"{batch_id}.lock")
 
     def forget(self, batch_id: str) -> None:
         """
@@ -99,5 +101,5 @@ class BatchFolder:
             self._remove(name)
 
     def _remove(self, name: str) -> None:
-        with suppress(OSError):  # on Windows while it is open; the next start removes it
+        with suppress(OSError):  # on Windows, while it is open
             (self.path / name).unlink()
