@@ -26,7 +26,8 @@ def find_earlier(
     Return the batch of *part* that was asked for *asked_at*; ``None`` if it is not listed.
 
     A provider that drops metadata shows it by its input. Where several carry its intent, because an answer was lost and
-    the call ended before it looked, the oldest stays, and the others are cancelled and told to *note*.
+    the call ended before it looked, the oldest stays, and the others are cancelled and told to *note*; without metadata
+    they are told only, for something else may have made them.
 
     Raises:
         OpenAIError: It cannot be known.
@@ -52,6 +53,9 @@ def _cancel_younger(
 ) -> Flow[None]:
     oldest, *others = found
     younger = [batch for batch in others if batch.metadata.get(INTENT_KEY) == intent]
+    for batch in others:
+        if batch not in younger:
+            note(f"{batch.id} is of the same file as {oldest.id} and is paid, too; batches.cancel() stops one too many")
     yield from cancel_all(provider, younger, oldest)
     for batch in younger:
         if not batch.is_ended:

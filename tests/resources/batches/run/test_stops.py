@@ -207,6 +207,23 @@ def test_of_two_batches_of_a_creation_that_was_stopped_the_younger_is_cancelled(
     assert len(service.batches) == 2
 
 
+def test_a_second_batch_of_the_same_file_is_told_where_metadata_is_dropped(service: Service, path: Path) -> None:
+    """
+    It is not cancelled, as it may be of another program, and not paid without a word.
+    """
+    service.keeps_metadata = False
+    path.write_bytes(lines({}, {}))
+    with _client(service, path.parent) as client:
+        _stop_creation(client, service, path)
+        service.create(dict(service.batches["batch_1"]))
+        result = client.batches.run(path, path.parent / "x", **QUICK)
+    assert result.unwrap().batch_ids == ("batch_1",)
+    assert [note.partition(" and is paid")[0] for note in result.notes if "paid" in note] == [
+        "batch_2 is of the same file as batch_1"
+    ]
+    assert "cancelled" not in service.batches["batch_2"]["status"]
+
+
 def _ages(service: Service) -> None:
     """
     Let what has ended have ended long ago, so that what is missing is missing for good.
