@@ -42,6 +42,7 @@ from aikit.types.errors import OpenAIError
 
 _LOOK_S: Final = 0.02
 _GRACE_S: Final = 0.5
+_NOTHING_SENT: Final = "no request was sent"
 _BEFORE_SENDING: Final = frozenset(("", "making", "reading", "checking", "estimating"))
 
 
@@ -193,7 +194,7 @@ class Run:
     def _fail(self, result: OpenAIBatchRunResult) -> int:
         code = result.errors[0].code
         if code == "not_confirmed":
-            self.output.say("no request was sent")
+            self.output.say(_NOTHING_SENT)
             return Exit.REFUSED
         if result.estimate is not None and not result.progress.parts:
             tell_estimate(self.output, result.estimate)
@@ -206,6 +207,9 @@ class Run:
 
     def _say_how_to_resume(self, result: OpenAIBatchRunResult) -> None:
         begin_line()
+        if not result.progress.parts:
+            self.output.say(_NOTHING_SENT)
+            return
         if result.batch_ids and not self.client.provider.is_embedded:
             self.output.say(f"the batches keep running at the provider: {list_text(result.batch_ids)}")
         self.output.say("to resume:", self._again())

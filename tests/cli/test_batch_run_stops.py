@@ -133,6 +133,8 @@ def test_stopped_between_estimate_and_agreement_nothing_is_there(good: Path, ser
             time.sleep(0.3)  # the question is there a moment before the program listens
             terminal.process.send_signal(signal.SIGINT)
         assert terminal.end() == code
+        assert "no request was sent" in terminal.text
+        assert "to resume" not in terminal.text
         assert service.asked == []
     terminal = Terminal.start(*ARGV)
     terminal.wait_for("Run it? [y/N]")
