@@ -361,7 +361,7 @@ def _given(parameters: OpenAIParameters, cls: type[OpenAIParameters]) -> dict[st
     Return the options that *cls* has by name, those that were given.
     """
     defaults = ((name, getattr(_defaults(cls), name)) for name in _names(cls))
-    given = ((name, getattr(parameters, name), default) for name, default in defaults)
+    given = ((name, getattr(parameters, name, default), default) for name, default in defaults)  # or it was deleted
     return {name: one for name, one, default in given if one is not default and not one == {} == default}
 
 

@@ -475,6 +475,15 @@ def test_headers_that_are_filled_later_stay_discreet() -> None:
         OpenAIParameters.of(parameters)
 
 
+def test_an_option_that_is_deleted_is_not_given() -> None:
+    """
+    Its default counts, as if it had never been assigned.
+    """
+    parameters = OpenAIFileParameters(timeout=5, filename="a.txt", expires_after=_EXPIRY)
+    del parameters.timeout, parameters.expires_after
+    assert OpenAIFileParameters.of(parameters) == OpenAIFileParameters(filename="a.txt")
+
+
 @pytest.mark.parametrize("option", ["metadata", "output_expires_after", "extra_headers", "extra_body"])
 def test_a_mapping_is_filled_by_key_only(option: str) -> None:
     """

@@ -167,7 +167,7 @@ def test_a_list_that_failed_is_not_taken_for_an_empty_one(use: Any) -> None:
         use(result)
 
 
-def test_many_files_are_iterated_failed_ones_too() -> None:
+def test_many_files_are_iterated_and_indexed_failed_ones_too() -> None:
     """
     Outcomes are there to be looked at when something failed; only unwrapping raises.
     """
@@ -175,8 +175,10 @@ def test_many_files_are_iterated_failed_ones_too() -> None:
     for result in (_many(2), _pruned()):
         assert [*result.unwrap()] == [*result] == [*result.items]
         assert (len(result), bool(result)) == (len(result.items), True)
+        assert (result[0], result[-1], [*result[:1]]) == (result.items[0], [*result][-1], [result.items[0]])
     for failed in (_many(2, error), _pruned(error)):
         assert (len([*failed]), len(failed), bool(failed)) == (len(failed.items), len(failed.items), False)
+        assert [failed[number] for number in range(len(failed))] == [*failed]
         with pytest.raises(OpenAIError, match="x"):
             failed.unwrap()
 

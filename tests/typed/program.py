@@ -122,6 +122,7 @@ class Desk:
     def tidy(self, folder: Path) -> None:
         """Send a folder, and delete all again."""
         many = self.client.files.create_many(folder, "user_data", recursive=False, on_progress=self.on_many)
+        self.told.append(many[0].status if many else "none")
         for item in many.unwrap():
             self.told.append(item.status)
         pruned = self.client.files.prune(name="*", dry_run=False, on_terminate=lambda result: say(result.counts))

@@ -4,6 +4,7 @@ Results of the calls of ``client.files``; those about many files can be read whi
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -183,6 +184,38 @@ def _items_from(read: Callable[[Any], Any], values: Sequence[Any]) -> SpooledRes
     return items
 
 
+class ItemsResult(OpenAIResult[SpooledResults[I]]):
+    """
+    The result of a call about many files.
+
+    Iterating it, its length and its items by number wait for a call that is under way; they are about all files, failed
+    ones too.
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def items(self) -> SpooledResults[I]:
+        """The outcome of each file."""
+
+    def _unwrapped(self) -> SpooledResults[I]:
+        return self.items
+
+    def __iter__(self) -> Iterator[I]:
+        return iter(self._finished().items)
+
+    def __len__(self) -> int:
+        return len(self._finished().items)
+
+    @overload
+    def __getitem__(self, number: int) -> I: ...
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[I]: ...
+    def __getitem__(self, number: int | slice) -> I | Sequence[I]:
+        return self._finished().items[number]
+
+
 @attrs.frozen
 class ManyOutcome:
     """
@@ -196,27 +229,17 @@ class ManyOutcome:
 
 
 @attrs.define(eq=False, slots=True, repr=False, getstate_setstate=False)  # pickled as its parent says
-class OpenAIFileManyResult(OpenAIResult[SpooledResults[OpenAIFileItem]]):
+class OpenAIFileManyResult(ItemsResult[OpenAIFileItem]):
     """
     The result of ``files.create_many``.
 
     ``success`` is whether the provider has every file; ``errors`` has the problems of files, a hundred at most, and
-    what ended the call early. Iterating it and its length wait for a call that is under way; they are about all files,
-    failed ones too.
+    what ended the call early.
     """
 
     _carried: ClassVar = ("counts", "ended_by", "items")
 
     _now: Callable[[], ManyOutcome] | None = attrs.field(default=None, kw_only=True)
-
-    def _unwrapped(self) -> SpooledResults[OpenAIFileItem]:
-        return self.items
-
-    def __iter__(self) -> Iterator[OpenAIFileItem]:
-        return iter(self._finished().items)
-
-    def __len__(self) -> int:
-        return len(self._finished().items)
 
     @property
     def items(self) -> SpooledResults[OpenAIFileItem]:
@@ -277,27 +300,17 @@ class PruneOutcome:
 
 
 @attrs.define(eq=False, slots=True, repr=False, getstate_setstate=False)  # pickled as its parent says
-class OpenAIFilePruneResult(OpenAIResult[SpooledResults[OpenAIFilePruneItem]]):
+class OpenAIFilePruneResult(ItemsResult[OpenAIFilePruneItem]):
     """
     The result of ``files.prune``.
 
     ``success`` is whether all that was to go is gone, or, after a dry run, is listed; ``errors`` has the problems of
-    files, a hundred at most, and what ended the call early. Iterating it and its length wait for a call that is under
-    way; they are about all files that were selected, failed ones too.
+    files, a hundred at most, and what ended the call early.
     """
 
     _carried: ClassVar = ("counts", "ended_by", "items")
 
     _now: Callable[[], PruneOutcome] | None = attrs.field(default=None, kw_only=True)
-
-    def _unwrapped(self) -> SpooledResults[OpenAIFilePruneItem]:
-        return self.items
-
-    def __iter__(self) -> Iterator[OpenAIFilePruneItem]:
-        return iter(self._finished().items)
-
-    def __len__(self) -> int:
-        return len(self._finished().items)
 
     @property
     def items(self) -> SpooledResults[OpenAIFilePruneItem]:
