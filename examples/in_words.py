@@ -70,9 +70,9 @@ def size(count: float | None) -> str:
     """
     if count is None:
         return "?"
-    for unit in ("bytes", "kB", "MB"):
+    for unit in ("B", "kB", "MB"):
         if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "bytes" or count >= 100 else f"{count:.1f} {unit}"
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.2f} GB"
 

@@ -19,7 +19,7 @@ from tests.examples.conftest import ROOT
 sys.path.append(str(ROOT / "examples"))  # as where they are run from; nothing there has the name of a package
 
 from in_turn import AT_ONCE, InTurn, Transfers
-from in_words import free_place, shortened
+from in_words import free_place, shortened, size
 
 
 @attrs.define(eq=False)
@@ -180,3 +180,12 @@ def test_a_name_is_one_short_line() -> None:
     assert shortened("two\nlines.txt") == "two·lines.txt"
     short = shortened(f"{'x' * 300}.pdf", 30)
     assert (len(short), short[:3], short[-4:], "…" in short) == (30, "xxx", ".pdf", True)
+
+
+def test_sizes_are_told_for_people() -> None:
+    """
+    One is no plural, and few digits say it.
+    """
+    assert [size(count) for count in (0, 1, 999, 1_000, 60_000_000, 2e9, None)] == [
+        *("0 B", "1 B", "999 B", "1.0 kB", "60.0 MB", "2.00 GB", "?")
+    ]
