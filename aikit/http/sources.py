@@ -18,10 +18,9 @@ from aikit.http.headers import redacted
 from aikit.http.messages import Reader
 from aikit.http.named_files import unpack_named
 from aikit.http.stream_layers import attribute
-from aikit.http.streams import StreamSource, changed, stream_source, unreadable
+from aikit.http.streams import StreamSource, changed, missing, stream_source, unreadable
 from aikit.http.url_source import is_address, url_source
 from aikit.types.errors import OpenAIError
-from aikit.types.ids import kind_of
 from aikit.types.interruptions import let_through
 
 if TYPE_CHECKING:
@@ -379,12 +378,3 @@ def _path_source(file: str | os.PathLike[str] | CheckedFile, filename: str | Non
 def _unreadable(path: object, error: Exception) -> OpenAIError:
     let_through(error)
     return missing(path) if isinstance(error, FileNotFoundError) else unreadable(path, error)
-
-
-def missing(path: object) -> OpenAIError:
-    """
-    Return the error for a file that is not there.
-    """
-    kind = kind_of(Path(str(path)).name)
-    mend = "check the path" if kind is None else f"it looks like the id of a {kind}, and a path belongs here"
-    return OpenAIError(message=f"{path} does not exist; {mend}", code="file_not_found", param="file")

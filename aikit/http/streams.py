@@ -4,11 +4,13 @@ Open binary streams as sources: measured once, and read by one call at a time.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import threading
 from collections.abc import Hashable
 from inspect import iscoroutinefunction
+from pathlib import Path
 from typing import Any, Final, Self
 from weakref import WeakValueDictionary
 
@@ -19,9 +21,12 @@ from aikit.http.messages import Reader
 from aikit.http.signatures import HEAD_BYTES, TAIL_BYTES, is_zip
 from aikit.http.stream_layers import attribute, layers
 from aikit.types.errors import OpenAIError
+from aikit.types.ids import kind_of
 from aikit.types.interruptions import let_through
 
 _FEW: Final = 16  # bytes tell whether it gives text
+_LONGEST_PATH: Final = 500  # characters of one, in messages: it may be a text that was taken for a path
+_A_TEXT: Final = "if it is a text and no path, pass it as bytes"
 _TEXT: Final = 'file is a text stream; open it in binary mode: open(path, "rb")'
 
 
@@ -252,7 +257,29 @@ def unreadable(name: object, error: Exception) -> OpenAIError:
     """
     let_through(error)
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return OpenAIError(message=f"{name} cannot be read: {reason}", code="unreadable_file", param="file")
+    mend = f"; {_A_TEXT}" if getattr(error, "errno", None) == errno.ENAMETOOLONG else ""
+    return OpenAIError(message=f"{_cut(name)} cannot be read: {reason}{mend}", code="unreadable_file", param="file")
+
+
+def missing(path: object) -> OpenAIError:
+    """
+    Return the error for a file that is not there.
+    """
+    mend = _mend(Path(str(path)))
+    return OpenAIError(message=f"{_cut(path)} does not exist; {mend}", code="file_not_found", param="file")
+
+
+def _mend(path: Path) -> str:
+    if kind := kind_of(path.name):
+        return f"it looks like the id of a {kind}, and a path belongs here"
+    if any(sign in str(path) for sign in ("\n", '{"')):
+        return _A_TEXT
+    literal = "*" if "*" in str(path) else "~" if any(part.startswith("~") for part in path.parts) else ""
+    return f"check the path: {literal} stands for itself" if literal else "check the path"
+
+
+def _cut(path: object) -> str:
+    return text if len(text := str(path)) <= _LONGEST_PATH else f"{text[:_LONGEST_PATH]}…"
 
 
 def changed(name: object) -> OpenAIError:

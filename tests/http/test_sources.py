@@ -225,6 +225,16 @@ def test_stream_for_writing_is_unreadable(tmp_path: Path) -> None:
     [
         (lambda folder: folder / "missing.txt", "file_not_found", "does not exist; check the path"),
         (lambda folder: folder / "missing" / "a.txt", "file_not_found", "does not exist"),
+        (lambda _: "file-abc", "file_not_found", "does not exist; it looks like the id of a file"),
+        (lambda _: "~/a.txt", "file_not_found", "check the path: ~ stands for itself$"),
+        (lambda folder: folder / "*.txt", "file_not_found", r"check the path: \* stands for itself$"),
+        (lambda _: "Dear all,\nsee below.", "file_not_found", "if it is a text and no path, pass it as bytes$"),
+        (lambda _: '{"custom_id": 1}', "file_not_found", "if it is a text and no path, pass it as bytes$"),
+        (
+            lambda _: "Dear all, " * 500,
+            "unreadable_file",
+            "^(Dear all, ){50}… .* too long; if it is a text ",
+        ),
         (lambda folder: folder, "is_a_directory", "is a folder; give the path of a file"),
         (lambda folder: str(folder) + "/.", "is_a_directory", "is a folder"),
         (lambda folder: folder / ("x" * 300), "unreadable_file", "File name too long"),

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from aikit.http.sources import Source, missing, source_of
+from aikit.http.sources import Source, source_of
+from aikit.http.streams import missing
 from aikit.jsonl import split
 from aikit.resources.batches.run.folder import RunFolder
 from aikit.resources.batches.run.state import Part, RunOrder, RunState
