@@ -147,6 +147,7 @@ class Run:
 
             def confirm(estimate: OpenAIBatchEstimate) -> bool:
                 display.clear()
+                display.tell_notes()
                 return is_agreed(self.output, self.options, estimate, self.client.provider.model_address)
 
             asking |= {

@@ -210,7 +210,7 @@ def test_parts_that_are_gone_are_made_again(aikit: Here, tmp_path: Path, home: P
     service.refusals = 1
     assert aikit("batch", "run", "mixed.jsonl", *QUICK).code == 1
     assert aikit("batch", "run", "mixed.jsonl", "--again", "--max-cost", "1").code == 3
-    assert [path.suffix for path in (home / "runs").iterdir()] == [".json"]
+    assert {path.suffix for path in (home / "runs").iterdir()} == {".json", ".marks"}
     assert aikit("batch", "run", "mixed.jsonl", *QUICK).code == 0
     assert service.asked.count(("POST", "/v1/files")) == 2
 
@@ -332,6 +332,7 @@ def test_a_changed_input_is_a_new_run_and_says_so(aikit: Here, good: Path, servi
     good.write_bytes(batch_lines(6))
     ran = aikit("batch", "run", good, *QUICK)
     assert "the input was changed since the run of" in ran.err
+    assert ran.err.index("5 of its 6 requests were sent by that run, too") < ran.err.index("estimate: ")
     assert ran.fields[0][1] == "6"
     assert "other options were given" in aikit("batch", "run", good, *QUICK, "--metadata", "a=b").err
     assert len(service.batches) == 3
@@ -765,7 +766,7 @@ def test_parts_that_nobody_wanted_are_not_left_behind(
     assert aikit("batch", "run", "mixed.jsonl", "--max-cost", "1").code == 3
     assert [path.name for path in (home / "runs").iterdir()] == []
     assert aikit("batch", "run", "mixed.jsonl", *QUICK).code == 0
-    assert [path.suffix for path in (home / "runs").iterdir()] == [".json"]
+    assert {path.suffix for path in (home / "runs").iterdir()} == {".json", ".marks"}
     assert len(service.batches) == 2
 
 

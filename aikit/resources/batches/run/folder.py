@@ -102,6 +102,25 @@ class RunFolder:
             with suppress(OSError):  # not every file system can
                 sync(self.path)
 
+    def save_marks(self, key: str, marks: bytes) -> None:
+        """
+        Keep by what the lines of the run *key* are known again.
+
+        Raises:
+            StoreError: The folder cannot be used.
+        """
+        with telling_faults(self.path), open(self.path / f"{key}.marks", "wb", opener=private_opener) as file:
+            file.write(marks)
+
+    def load_marks(self, key: str) -> bytes:
+        """
+        Return what was kept; nothing where there is none.
+        """
+        with suppress(OSError):
+            marks = (self.path / f"{key}.marks").read_bytes()
+            return marks[: len(marks) // 8 * 8]  # the disk may have been full
+        return b""
+
     def others(self, order: RunOrder) -> list[RunState]:
         """
         Return the runs of the same path and provider with another content or other options, the oldest first.

@@ -29,6 +29,7 @@ from aikit.resources.batches.run.joining import AskedLines, RunRows, join_all, r
 from aikit.resources.batches.run.parameters import OpenAIBatchRunParameters
 from aikit.resources.batches.run.plan import fingerprint, load_or_rebuild, plan
 from aikit.resources.batches.run.progress import RunTracker
+from aikit.resources.batches.run.repeated import listed, marks_of, notes_of_others, told_time
 from aikit.resources.batches.run.results import OpenAIBatchRunResult, RunEnd
 from aikit.resources.batches.run.state import Part, RunOrder, RunState
 from aikit.resources.batches.run.steps import Steps, plan_again
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from aikit.resources.session import Session
 
 _WORKBOOKS: Final = (".xlsx", ".xls", ".ods")
-_MOST_NAMED: Final = 10
 
 
 def start_run(
@@ -189,26 +189,26 @@ class _Run:
         except OpenAIError:  # an unreadable state is replaced
             return None
         if known is not None and not known.is_ended and known.batch_ids:
-            self.tracker.note(f"batches of the previous run may still be running: {_listed(known.batch_ids)}")
+            self.tracker.note(f"batches of the previous run may still be running: {listed(known.batch_ids)}")
         return None
 
     def _begin(self, order: RunOrder, asked: AskedLines) -> Flow[RunState]:
         """
         Check and split the input, and confirm what it may cost; return the state of a new run.
         """
-        if not self.options.again:
-            self._note_others(order)
         with ExitStack() as stack:
             stack.callback(self.folder.forget_parts, order.key)  # unless the run is confirmed
             parts: tuple[Part, ...] = yield Work(lambda context: self._plan(order, asked, context))
             asked.mark.require(asked.path)
             if len(parts) > 1:
                 self.tracker.note(f"the input becomes {len(parts):,} batches")
+            marks: bytes = yield Work(lambda context: self._note_others(order, asked, context))
             yield from self._confirm(asked.path)
             stack.pop_all()
         target = self.target
         own = (str(target),) if target is not None and exists(target) else ()  # an earlier run's, or named
         state = RunState(order=order, created_at=time.time(), parts=parts, results=own)
+        self.folder.save_marks(order.key, marks)
         self.folder.save(state)
         return state
 
@@ -222,16 +222,16 @@ class _Run:
             on_note=self.tracker.note,
         )
 
-    def _note_others(self, order: RunOrder) -> None:
+    def _note_others(self, order: RunOrder, asked: AskedLines, context: CallContext) -> bytes:
         """
-        Note that the input or options changed since an earlier run, and which of its batches may still be running.
+        Note how an earlier run of the input differs, and what of it is paid twice; return the marks of the lines.
         """
-        for other in self.folder.others(order)[-1:] if order.input else ():
-            what = "the input was changed" if other.order.sha256 != order.sha256 else "other options were given"
-            what = what if self.options.prompt is None else "the table or the question was changed"
-            self.tracker.note(f"{what} since the run of {_time(other.created_at)}: this is a new run")
-            if not other.is_ended and other.batch_ids:
-                self.tracker.note(f"batches of that run that may still be running: {_listed(other.batch_ids)}")
+        marks = marks_of(asked.path, lambda done: context.report("checking", done, order.size_bytes))
+        if not self.options.again:
+            is_table = self.options.prompt is not None
+            for note in notes_of_others(self.folder, order, marks, is_table=is_table):
+                self.tracker.note(note)
+        return marks
 
     def _resume(self, known: RunState, asked: AskedLines) -> Flow[RunState]:
         """
@@ -255,11 +255,11 @@ class _Run:
     def _next_of(self, known: RunState) -> RunState:
         if not known.is_ended:
             created = f"{len(known.batch_ids)} of {len(known.parts)} batches created"
-            self.tracker.note(f"this run was started {_time(known.created_at)}; resuming with {created}")
+            self.tracker.note(f"this run was started {told_time(known.created_at)}; resuming with {created}")
             return known
         state = plan_again(known, is_free_only=not self.options.resubmit)
         if state.is_ended:
-            since = _time(known.ended_at or 0)
+            since = told_time(known.ended_at or 0)
             note = f"this run finished {since}; these are its results, and cost nothing again"
         elif self.options.resubmit:
             note = "resubmitting the lines that are not ok"
@@ -378,12 +378,3 @@ def _require_all(state: RunState, rows: RunRows) -> None:
     gone = [problem for problem in rows.problems if problem.code == GONE]
     if state.is_ended and gone and rows.state.counts != state.counts:
         raise Rejected([OpenAIError(message=problem.message, code=problem.code) for problem in gone])
-
-
-def _listed(ids: tuple[str, ...]) -> str:
-    more = len(ids) - _MOST_NAMED
-    return ", ".join(ids[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-
-
-def _time(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))

@@ -268,6 +268,46 @@ def test_a_changed_question_is_told_to_be_a_new_run(client: OpenAIClient, tmp_pa
     client.batches.run(reviews, tmp_path / "x.csv", **_ASKED).unwrap()
     result = client.batches.run(reviews, tmp_path / "x.csv", **(_ASKED | {"prompt": "Tell {review}"}))
     assert any(note.startswith("the table or the question was changed since") for note in result.notes)
+    assert not any("paid again" in note for note in result.notes)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ("id,review\n1,good\n2,\n3,bad\n4,new\n", "2 of its 3 requests"),
+        ("id,review\n9,first\n1,good\n2,\n3,bad\n", "2 of its 3 requests"),
+        ("id,review\n1,good\n2,mended\n3,worse\n4,good\n", "1 of its 4 requests"),
+    ],
+)
+def test_rows_that_are_to_be_paid_again_are_told_before(
+    client: OpenAIClient, tmp_path: Path, reviews: Path, changed: str, told: str
+) -> None:
+    """
+    Wherever rows came in between, with where their answers are; those that nothing was sent of are not.
+    """
+    client.batches.run(reviews, tmp_path / "x.csv", **_ASKED).unwrap()
+    reviews.write_text(changed)
+    refused = client.batches.run(reviews, tmp_path / "y.csv", confirm=lambda _: False, **_ASKED)
+    result = client.batches.run(reviews, tmp_path / "y.csv", **_ASKED)
+    for notes in (refused.notes, result.notes):
+        (note,) = (note for note in notes if "paid again" in note)
+        assert note.startswith(f"{told} were sent by that run, too, whose results are in {tmp_path / 'x.csv'}")
+    assert result.success
+
+
+def test_what_no_run_has_paid_is_not_told_to_be_paid_again(
+    client: OpenAIClient, tmp_path: Path, reviews: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A run that was stopped before it sent anything is one that was changed, and no more.
+    """
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalProvider, "create_file", lambda *_: 1 / 0)
+        assert client.batches.run(reviews, tmp_path / "x.csv", **_ASKED).errors
+    reviews.write_text("id,review\n1,good\n2,new\n")
+    result = client.batches.run(reviews, tmp_path / "x.csv", **_ASKED)
+    assert any("was changed since" in note for note in result.notes)
+    assert not any("paid again" in note for note in result.notes)
 
 
 @pytest.mark.parametrize(
