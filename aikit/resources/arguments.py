@@ -60,6 +60,8 @@ def _way_to_id(value: Any) -> str:
     """
     if isinstance(getattr(value, "id", None), str):
         return "give its id: write .id behind it"
+    if hasattr(value, "next_page"):
+        return "give the id of one of those that it lists: write [0].id behind it, or walk over them"
     return "give the id of what it carries: write .unwrap().id behind it" if hasattr(value, "unwrap") else ""
 
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from aikit import OpenAIClient, OpenAIFileResult
+from aikit import OpenAIClient, OpenAIFileListResult, OpenAIFileResult
 from aikit.http.messages import Request
 from aikit.providers.openai import OpenAIProvider
 from aikit.resources.arguments import require_id, require_path
@@ -138,6 +138,7 @@ def test_id_of_whatever_kind_is_asked_for(name: str, value: str) -> None:
 
 _FIRST = r"upload the file first"
 _OBJECT = r"give its id: write \.id behind it"
+_LISTED = r"give the id of one of those that it lists: write \[0\]\.id behind it"
 _RESULT = r"give the id of what it carries: write \.unwrap\(\)\.id behind it"
 
 
@@ -150,6 +151,7 @@ _RESULT = r"give the id of what it carries: write \.unwrap\(\)\.id behind it"
         (None, _FIRST),
         (OpenAIFile("file-1", 1, 1, "in.jsonl", "batch"), _OBJECT),
         (OpenAIFileResult(), _RESULT),
+        (OpenAIFileListResult(), _LISTED),
     ],
 )
 def test_object_in_place_of_an_id_is_refused_with_what_to_do(value: Any, says: str) -> None:
