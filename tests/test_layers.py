@@ -8,6 +8,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -116,12 +117,17 @@ def _targets(node: ast.AST) -> list[str]:
     return []
 
 
-_IMPORTS: Final = [found for name, path in _MODULES.items() for found in _imports_of(name, path.read_text("utf-8"))]
-_OWN: Final = [
-    attrs.evolve(found, imported=found.imported.removeprefix("aikit").removeprefix("."))
-    for found in _IMPORTS
-    if found.imported.split(".")[0] == "aikit"
-]
+@cache
+def _imports() -> list[_Import]:
+    return [found for name, path in _MODULES.items() for found in _imports_of(name, path.read_text("utf-8"))]
+
+
+def _own() -> list[_Import]:
+    return [
+        attrs.evolve(found, imported=found.imported.removeprefix("aikit").removeprefix("."))
+        for found in _imports()
+        if found.imported.split(".")[0] == "aikit"
+    ]
 
 
 def _floor(module: str) -> int:
@@ -147,7 +153,7 @@ def test_imports_point_down() -> None:
     """
     No module imports from a higher floor, not even inside a function or for its types.
     """
-    assert [found for found in _OWN if found.importer and found.imported and _is_upward(found)] == []
+    assert [found for found in _own() if found.importer and found.imported and _is_upward(found)] == []
 
 
 def _is_upward(found: _Import) -> bool:
@@ -176,7 +182,7 @@ def test_imports_have_no_cycles() -> None:
     Within a floor too, modules can be read in an order in which each builds on those before; types count.
     """
     edges: dict[str, set[str]] = {name: set() for name in _MODULES}
-    for found in _OWN:
+    for found in _own():
         if found.importer and found.imported:
             edges[found.importer].add(found.imported)
     while leaves := [name for name, imported in edges.items() if not imported - {name}]:
@@ -192,7 +198,7 @@ def test_a_library_is_imported_in_its_rooms_only(library: str, rooms: tuple[str,
     """
     Each room that may import a library does, and no other.
     """
-    importers = {found.importer.split(".")[0] for found in _IMPORTS if found.imported.split(".")[0] == library}
+    importers = {found.importer.split(".")[0] for found in _imports() if found.imported.split(".")[0] == library}
     assert importers == set(rooms)
 
 

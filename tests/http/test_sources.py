@@ -180,7 +180,7 @@ def test_truncated_archive_is_a_clear_error(tmp_path: Path) -> None:
         _read(StreamSource(stream=stream, name="a", size_bytes=None, start=None))
 
 
-@pytest.mark.parametrize("file", [5, None, 3.5, ["a"], {"a": 1}, object()], ids=repr)
+@pytest.mark.parametrize("file", [5, None, 3.5, ["a"], {"a": 1}, object()], ids=lambda file: type(file).__name__)
 def test_what_is_no_file_is_refused_by_the_call(file: Any) -> None:
     """
     Anything but a path, bytes or a stream is a TypeError that names its type.

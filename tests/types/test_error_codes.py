@@ -5,6 +5,7 @@ The table of error codes: every code that is raised stands in it, and every line
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import Final
 
 import pytest
@@ -12,7 +13,13 @@ import pytest
 from aikit.types.error_codes import CHECK, ERROR_CODES, GATEWAY, HERE, PROVIDER
 from tests.types.code_scanner import Named, Scanner, package_scanner
 
-NAMED: Final = list(package_scanner().named())
+
+@cache
+def all_named() -> list[Named]:
+    """
+    Return what the package names as a code; to read all its sources takes seconds.
+    """
+    return list(package_scanner().named())
 
 
 def meant_by(named: Named) -> set[str]:
@@ -26,14 +33,14 @@ def test_every_code_that_is_raised_is_in_the_table() -> None:
     """
     What the source names as a code has a line; so has each code that is put together from parts.
     """
-    assert [named for named in NAMED if not meant_by(named)] == []
+    assert [named for named in all_named() if not meant_by(named)] == []
 
 
 def test_every_line_of_the_table_is_raised() -> None:
     """
     A code that nothing raises any more leaves the table.
     """
-    assert set(ERROR_CODES) - {code for named in NAMED for code in meant_by(named)} == set()
+    assert set(ERROR_CODES) - {code for named in all_named() for code in meant_by(named)} == set()
 
 
 @pytest.mark.parametrize("code", ERROR_CODES)
@@ -41,7 +48,7 @@ def test_the_table_tells_who_raises_a_code(code: str) -> None:
     """
     What only the embedded provider or the gateway raises is its own, and checks of files raise before sending.
     """
-    places = [named.where for named in NAMED if code in meant_by(named)]
+    places = [named.where for named in all_named() if code in meant_by(named)]
     is_checked = any(place.startswith("validation/") for place in places)
     is_elsewhere = any(not place.startswith(("providers/local/", "gateway/")) for place in places)
     is_provider = any(place.startswith("providers/local/") for place in places)

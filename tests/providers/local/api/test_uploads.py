@@ -105,6 +105,7 @@ def test_parts_are_no_files(client: OpenAIClient, tmp_path: Path) -> None:
         ((0, 1, 2), "0" * 32, "checksum_mismatch"),
         ((0, 2, 1), hashlib.md5(CONTENT).hexdigest(), "checksum_mismatch"),  # noqa: S324  as OpenAI
     ],
+    ids=["a part is missing", "a part twice", "another checksum", "another order"],
 )
 def test_what_is_not_the_whole_is_refused_and_can_be_mended(
     client: OpenAIClient, ids: tuple[int, ...], md5: str | None, code: str
