@@ -7,13 +7,15 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 import attrs
+
+from tests.made_once import made_once
 
 ROOT: Final = Path(__file__).parents[2]
 CACHE: Final = ROOT / ".cache" / "toolkits"
@@ -106,7 +108,7 @@ def _system_wx() -> Toolkit:
     folder = CACHE / "wx"
     folder.mkdir(parents=True, exist_ok=True)
     link = folder / "wx"
-    if not link.is_symlink():
+    with suppress(FileExistsError):
         link.symlink_to(SYSTEM_WX)
     for python in (sys.executable, shutil.which("python3", path="/usr/bin")):
         if python and _imports(python, "wx", str(folder)):
@@ -125,14 +127,7 @@ def _installed(name: str) -> Path:
     Return the folder with a toolkit from the package index, installed by the first run that needs it.
     """
     folder = CACHE / "-".join(PACKAGES[name]).replace("==", "-")
-    if not folder.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE, prefix="new-") as new:
-            target = Path(new) / "target"
-            _pip_install(target, PACKAGES[name])
-            if not folder.exists():  # another run may have been quicker
-                target.rename(folder)
-    return folder
+    return made_once(folder, lambda target: _pip_install(target, PACKAGES[name]))
 
 
 def _pip_install(target: Path, packages: tuple[str, ...]) -> None:

@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +17,8 @@ from typing import Any, Final
 
 import attrs
 import requests
+
+from tests.made_once import made_once
 
 VERSION: Final = "1.43.0"
 PACKAGE: Final = "@copilotkit/aimock"
@@ -141,14 +142,8 @@ def installed(package: str, version: str, *options: str) -> Path:
     Return the folder of modules with *package*, installed by the first run that needs it.
     """
     folder = CACHE / f"{package.rsplit('/', 1)[-1]}-{version}"
-    if not folder.exists():
-        npm = _program("npm")
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE, prefix="new-") as new:
-            prefix = Path(new) / "prefix"
-            _install([npm, "install", "--prefix", str(prefix), "--no-audit", "--no-fund", *options], package, version)
-            if not folder.exists():  # another run may have been quicker
-                prefix.rename(folder)
+    command = ("install", "--no-audit", "--no-fund", *options, "--prefix")
+    made_once(folder, lambda prefix: _install([_program("npm"), *command, str(prefix)], package, version))
     return folder / "node_modules"
 
 

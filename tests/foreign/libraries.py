@@ -7,13 +7,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.foreign.aimock import CACHE, Missing
+from tests.made_once import made_once
 
 GENAI: Final = "google-genai==3.6.1"
 _DOCUMENTS: Final = "google-api-python-client==2.202.0"
@@ -24,14 +24,7 @@ def installed(package: str) -> Path:
     Return the folder with a library, installed by the first run that needs it.
     """
     folder = CACHE.with_name("pip") / f"{package}-{sys.version_info[0]}.{sys.version_info[1]}"
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix="new-") as new:
-            target = Path(new) / "packages"
-            _run_pip("install", "--target", str(target), package)
-            if not folder.exists():  # another run may have been quicker
-                target.rename(folder)
-    return folder
+    return made_once(folder, lambda target: _run_pip("install", "--target", str(target), package))
 
 
 def said_by(package: str, program: str, *arguments: str, told: str = "", timeout_s: float = 300) -> str:
@@ -57,8 +50,7 @@ def discovery_wheel() -> Path:
     """
     folder = CACHE.with_name("pip") / f"{_DOCUMENTS}-wheel"
     try:
-        if not folder.exists():
-            _run_pip("download", "--no-deps", "--dest", str(folder), _DOCUMENTS)
+        made_once(folder, lambda target: _run_pip("download", "--no-deps", "--dest", str(target), _DOCUMENTS))
     except (Missing, subprocess.TimeoutExpired) as reason:
         pytest.skip(str(reason))
     return next(folder.glob("*.whl"))
