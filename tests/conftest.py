@@ -21,12 +21,45 @@ from aikit.providers.local.api.refusals import Refusal
 from aikit.storage.errors import StoreError
 from aikit.types.error_codes import ERROR_CODES
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError
+from tests import side_by_side
 
 # Hypothesis' own bound of 200 ms an example says how busy the machine is; what is to be fast, the benchmark measures.
 settings.register_profile("aikit", deadline=None)
 settings.load_profile("aikit")
 
 _numbers: Final = itertools.count(1)
+_ROOM: Final = side_by_side.Room()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say how tests run in several processes, if they do."""
+    side_by_side.keep_modules_whole(config)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Order the modules where several processes share them."""
+    if hasattr(config, "workerinput"):
+        side_by_side.sort_modules(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Keep the machine to a test that is marked ``alone``, where several processes share it."""
+    if not hasattr(item.config, "workerinput"):
+        return (yield)
+    with _ROOM.taken_for(item):
+        return (yield)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _temporary_folder_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep this process, and those it starts, away from what other runs have in the system's temporary folder."""
+    folder = str(tmp_path_factory.mktemp("temporary"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", folder)
+        patch.setattr("tempfile.tempdir", folder)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -75,7 +75,7 @@ def test_the_first_two_blocks_are_the_two_commands() -> None:
     first, second = blocks()[:2]
     assert (first[0], second[0]) == ("sh", "sh")
     assert first[1].rstrip().endswith("aikit demo")
-    assert second[1].rstrip().endswith("pytest")
+    assert second[1].rstrip().endswith("pytest -n 4")
     assert [first[1].count("\n"), second[1].count("\n")] == [1, 1]
 
 

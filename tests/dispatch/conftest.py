@@ -4,13 +4,23 @@ A screen, and the toolkits whose windows are shown on it.
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
+from tests.bench.stage import server
 from tests.dispatch.toolkits import Missing, Toolkit, found
 from tests.examples.screen import Screen, missing, shown
+
+PROGRAM: Final = Path(__file__).with_name("window_program.py")
+SIZE: Final = 256 * 1024 * 1024
+
+Played = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -33,3 +43,24 @@ def toolkit(request: pytest.FixtureRequest, screen: Screen) -> Toolkit:
     except Missing as reason:
         pytest.skip(str(reason))
     return toolkit
+
+
+@pytest.fixture
+def played(toolkit: Toolkit, screen: Screen, tmp_path: Path) -> Iterator[Played]:
+    """Play a scene with an address that answers at once, and a file of many megabytes."""
+    path = tmp_path / "large.bin"
+    with path.open("wb") as file:
+        file.truncate(SIZE)
+    environment = toolkit.environment(screen.environment) | {"AIKIT_HOME": str(tmp_path / "home")}
+    with server() as (port, _):
+
+        def play(scene: str, said: str = "") -> dict[str, Any]:
+            url = f"http://127.0.0.1:{port}/ready/v1"
+            command = [toolkit.python, str(PROGRAM), scene, toolkit.name, url, str(path)]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+            assert done.returncode == 0, done.stderr
+            assert said in done.stderr
+            story: dict[str, Any] = json.loads(done.stdout)
+            return story | {"said": done.stderr}
+
+        yield play

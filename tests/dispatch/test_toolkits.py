@@ -4,61 +4,15 @@ Dispatchers in real windows of all toolkits, on a screen that nobody looks at.
 
 from __future__ import annotations
 
-import json
 import subprocess
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, Final
 
 import pytest
 
-from tests.bench.stage import server
+from tests.dispatch.conftest import SIZE, Played
 from tests.dispatch.toolkits import Missing, Toolkit, found
 from tests.examples.screen import Screen
 
 pytestmark = pytest.mark.foreign
-
-PROGRAM: Final = Path(__file__).with_name("window_program.py")
-LATEST_MS: Final = 100
-TRIES: Final = 6
-SIZE: Final = 256 * 1024 * 1024
-
-Played = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def played(toolkit: Toolkit, screen: Screen, tmp_path: Path) -> Iterator[Played]:
-    """Play a scene with an address that answers at once, and a file of many megabytes."""
-    path = tmp_path / "large.bin"
-    with path.open("wb") as file:
-        file.truncate(SIZE)
-    environment = toolkit.environment(screen.environment) | {"AIKIT_HOME": str(tmp_path / "home")}
-    with server() as (port, _):
-
-        def play(scene: str, said: str = "") -> dict[str, Any]:
-            url = f"http://127.0.0.1:{port}/ready/v1"
-            command = [toolkit.python, str(PROGRAM), scene, toolkit.name, url, str(path)]
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-            assert done.returncode == 0, done.stderr
-            assert said in done.stderr
-            story: dict[str, Any] = json.loads(done.stdout)
-            return story | {"said": done.stderr}
-
-        yield play
-
-
-def calmest(played: Played, scene: str) -> dict[str, Any]:
-    """
-    Play until the timer was never late, a few times at most.
-
-    On a machine that is busy with other things even an idle window is late now and then; one that is held up by what
-    is tried here is late each time.
-    """
-    for _ in range(TRIES):
-        story = played(scene)
-        if story["late_ms"] < LATEST_MS:
-            break
-    return story
 
 
 def test_callbacks_run_in_the_main_thread_and_in_order(played: Played) -> None:
@@ -75,16 +29,6 @@ def test_callbacks_run_in_the_main_thread_and_in_order(played: Played) -> None:
     assert len(events["upload"]) > 2
 
 
-def test_the_window_stays_alive_during_an_upload(played: Played) -> None:
-    """While a large file goes up, the window's own timer is never late by more than a tenth of a second."""
-    story = calmest(played, "upload")
-
-    assert (story["bytes"], story["main"]) == (SIZE, True)
-    assert story["called"] >= 2
-    assert story["beats"] >= 10
-    assert story["late_ms"] < LATEST_MS
-
-
 def test_a_slow_window_gets_the_newest_progress_only(played: Played) -> None:
     """Reports that come while a callback takes its time are one report: the last one, and then the end is heard."""
     story = played("slow")
@@ -95,15 +39,6 @@ def test_a_slow_window_gets_the_newest_progress_only(played: Played) -> None:
     assert sizes == sorted(set(sizes))
     assert sizes[-1] == SIZE
     assert [is_over for _, is_over in reports].count(True) <= 1
-
-
-def test_many_callbacks_at_once_leave_the_window_alive(played: Played) -> None:
-    """Five hundred callbacks that waited run a few at a time, and the window's timer comes in between."""
-    story = calmest(played, "flood")
-
-    assert (story["ended"], story["main"]) == (500, True)
-    assert story["late_ms"] < LATEST_MS
-    assert story["beats"] > 20
 
 
 def test_callbacks_go_on_while_one_of_them_shows_a_dialog(played: Played) -> None:
