@@ -59,6 +59,9 @@ def _temporary_folder_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> It
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", folder)
         patch.setattr("tempfile.tempdir", folder)
+        if os.environ.get("PYTHONDONTWRITEBYTECODE"):  # each program that a test starts would compile all modules anew
+            patch.delenv("PYTHONDONTWRITEBYTECODE")
+            patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
         yield
 
 

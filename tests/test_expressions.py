@@ -19,7 +19,7 @@ import aikit
 
 _PACKAGE: Final = Path(aikit.__file__).parent
 _ANYWHERE: Final = frozenset(("search", "sub", "subn", "split", "findall", "finditer"))
-_SIZES: Final = (24, 1024, 8 * 1024, 64 * 1024)  # a bad expression is seen before it takes for ever
+_SIZES: Final = (24, 1024, 8 * 1024, 16 * 1024, 64 * 1024)  # a bad expression is seen before it takes for ever
 _TIMES: Final = 60  # a quadratic expression takes thousands
 _LEAST_S: Final = 0.1
 _MADE_OF: Final[Mapping[str, str]] = {

@@ -131,7 +131,7 @@ def _installed(name: str) -> Path:
 
 
 def _pip_install(target: Path, packages: tuple[str, ...]) -> None:
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(target), *packages]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--target", str(target), *packages]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     except subprocess.TimeoutExpired:

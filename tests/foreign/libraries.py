@@ -24,7 +24,7 @@ def installed(package: str) -> Path:
     Return the folder with a library, installed by the first run that needs it.
     """
     folder = CACHE.with_name("pip") / f"{package}-{sys.version_info[0]}.{sys.version_info[1]}"
-    return made_once(folder, lambda target: _run_pip("install", "--target", str(target), package))
+    return made_once(folder, lambda target: _run_pip("install", "--no-compile", "--target", str(target), package))
 
 
 def said_by(package: str, program: str, *arguments: str, told: str = "", timeout_s: float = 300) -> str:
