@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from aikit.providers.config import ProviderSettings
 from aikit.providers.kinds import KINDS, OPENAI
+from aikit.resources import apis
 from aikit.resources.session import Session
 from aikit.runtime.callback_checks import require_plain
 from aikit.runtime.parameters import OpenAIParameters
@@ -182,23 +183,17 @@ class OpenAIClient:
     @functools.cached_property
     def files(self) -> FilesAPI:
         """The Files API."""
-        from aikit.resources.files import FilesAPI  # noqa: PLC0415  a client that is made and not used stays small
-
-        return FilesAPI(self._session)
+        return apis.files.FilesAPI(self._session)
 
     @functools.cached_property
     def uploads(self) -> UploadsAPI:
         """The Uploads API."""
-        from aikit.resources.uploads import UploadsAPI  # noqa: PLC0415  likewise, of those without large files
-
-        return UploadsAPI(self._session)
+        return apis.uploads.UploadsAPI(self._session)
 
     @functools.cached_property
     def batches(self) -> BatchesAPI:
         """The Batches API."""
-        from aikit.resources.batches import BatchesAPI  # noqa: PLC0415  likewise, also of clients of files only
-
-        return BatchesAPI(self._session)
+        return apis.batches.BatchesAPI(self._session)
 
     @property
     def defaults(self) -> OpenAIParameters:

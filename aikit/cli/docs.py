@@ -155,11 +155,9 @@ def _shown(output: Output, text: str, pager: str) -> str:
 
 
 def _drawn(prose: str, width: int, *, has_color: bool) -> list[str]:
-    from rich.markdown import Markdown  # noqa: PLC0415  rich is loaded for terminals only
+    from aikit.cli.output.terminal_markdown import drawn_markdown  # noqa: PLC0415  rich is loaded for terminals only
 
-    from aikit.cli.output.terminal import drawn  # noqa: PLC0415  likewise
-
-    return drawn(Markdown(prose, hyperlinks=False), width, has_color=has_color)
+    return drawn_markdown(prose, width, has_color=has_color)
 
 
 def _fitting(table: str, width: int) -> str:

@@ -5,10 +5,7 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
-from contextlib import ExitStack
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -17,7 +14,7 @@ import click
 
 from aikit.cli.option_types import Duration
 from aikit.cli.options import Command, Group, settings_of_context
-from aikit.cli.output import Exit, Output, naming_stdout
+from aikit.cli.output import Exit, Output
 from aikit.cli.safety import safe
 from aikit.gateway.settings import GatewaySettings, SettingsError, read_settings
 from aikit.gateway.settings.keys import key_problem
@@ -86,57 +83,9 @@ def gateway(ctx: click.Context, /, config: Path | None, spool: Path | None, faul
         return Exit.DONE
     output = Output(settings_of_context())
     _require_extra()
-    from aikit.gateway import logs, running  # noqa: PLC0415  an extra, which check does without
-    from aikit.gateway.settings.probing import probed  # noqa: PLC0415  likewise
+    from aikit.cli.gateway_serving import serve  # noqa: PLC0415  an extra, which check does without
 
-    def read() -> GatewaySettings:
-        home = output.settings.home
-        return probed(read_settings(config, os.environ, home=home, spool=spool, host=options["host"]))
-
-    try:
-        found = read()
-    except SettingsError as error:
-        for problem in error.problems:
-            output.complain(problem)
-        return Exit.USAGE
-    for warning in found.warnings:
-        output.say(safe(f"note: {warning}"))
-    logs.log_to()
-    with ExitStack() as stack:
-        try:
-            script = None if faults is None else _scripted(faults, found.home, stack)
-        except ValueError as error:
-            output.complain(str(error))
-            return Exit.USAGE
-        running.serve(
-            found,
-            options["host"].strip("[]"),  # of an address of IPv6
-            options["port"],
-            drain_timeout_s=options["drain_timeout"],
-            read=read,
-            on_start=partial(_tell, output),
-            script=script,
-        )
-    return Exit.DONE
-
-
-def _scripted(path: Path, home: Path, stack: ExitStack) -> Any:
-    from aikit.gateway.faults import read_faults  # noqa: PLC0415  an extra, which check does without
-    from aikit.testing import embedded_provider, scripted  # noqa: PLC0415  for those who test only
-
-    provider = stack.enter_context(embedded_provider(home))
-    read_faults(path, provider)
-    stack.enter_context(scripted(home, provider.script))
-    return provider.script
-
-
-def _tell(output: Output, url: str) -> None:
-    if output.settings.json:
-        output.document({"object": "gateway", "url": url})
-    else:
-        output.line(url if output.settings.quiet else f"aikit gateway serves {url}/v1")
-    with naming_stdout():
-        sys.stdout.flush()
+    return serve(output, config=config, spool=spool, faults=faults, **options)
 
 
 def _missing() -> str | None:

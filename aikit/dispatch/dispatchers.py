@@ -126,7 +126,7 @@ class Newest:
     """
 
     dispatcher: Dispatcher
-    show: Callable[[Any], None]
+    show: Callable[[Any], object]
     _waiting: Any = attrs.field(default=None, init=False)
     _lock: Any = attrs.field(factory=threading.Lock, init=False, repr=False)
 

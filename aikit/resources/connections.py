@@ -14,6 +14,7 @@ import attrs
 from aikit.providers import provider_from
 from aikit.providers.config import ProviderSettings
 from aikit.providers.config.logins import is_signed, logins_in
+from aikit.resources import later
 from aikit.storage import home_folder
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Connections:
     def providers(self) -> Providers:
         """The configured providers, read once."""
         if self._providers is None:
-            self._providers = _configuration().Providers.load(home=self.given.home)
+            self._providers = later.providers.Providers.load(home=self.given.home)
         return self._providers
 
     def main(self, name: str | None) -> Connection:
@@ -160,7 +161,7 @@ class Connections:
         if name is None:
             settings = self.given.or_environment()
             known = {} if is_signed(settings) else logins_in(os.environ, settings.home)
-            key = _configuration().kept_key(settings.kind, settings, known) if settings.kind in known else None
+            key = later.kept_keys.kept_key(settings.kind, settings, known) if settings.kind in known else None
             return settings if key is None else attrs.evolve(settings, api_key=key)
         said = attrs.asdict(
             self.given,
@@ -170,9 +171,3 @@ class Connections:
         settings = self._at_home(self.providers.get(name, said))
         self.providers.require_own_key(name, settings)
         return settings
-
-
-def _configuration() -> Any:
-    from aikit.providers.config import providers  # noqa: PLC0415  takes 6 ms, which a client of no named one saves
-
-    return providers

@@ -11,11 +11,11 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from aikit.http.bandwidth import Bandwidth
 from aikit.providers.config import ProviderSettings
+from aikit.resources import later
 from aikit.resources.connections import Connection, Connections
 from aikit.runtime.callback_checks import checked_hooks
 from aikit.runtime.parameters import OpenAIParameters, are_headers, is_flag
@@ -80,11 +80,12 @@ class Session:
         is_flag("ledger", ledger)
         self.bandwidth: Bandwidth | None = None if bandwidth is None else Bandwidth.of(bandwidth)
         self._has_own_dispatcher = dispatcher is not None
-        self._dispatcher = _dispatch().dispatcher_of(dispatcher) if self._has_own_dispatcher else None
+        self._dispatcher = later.dispatch.dispatcher_of(dispatcher) if self._has_own_dispatcher else None
         self._tie: Tie | None = None
         can_await = hasattr(self._dispatcher, "spawn")
         self._hooks = checked_hooks(hooks, is_kept=ledger, can_await=can_await)
-        self._prices, self._is_kept = _checked_prices(prices), ledger
+        self._prices = None if prices is None else later.price_overrides.checked_prices("prices", prices)
+        self._is_kept = ledger
         self._lock = threading.Lock()
         self._scheduler: Scheduler | None = None
         self._is_closed = self._is_cancelled = False
@@ -128,16 +129,14 @@ class Session:
     def dispatcher(self) -> Dispatcher:
         """Where callbacks run."""
         if self._dispatcher is None:
-            immediate: Dispatcher = _dispatch().dispatcher_of(None)
-            self._dispatcher = immediate
+            self._dispatcher = later.dispatch.dispatcher_of(None)
         return self._dispatcher
 
     def newest_only(self, tell: Callable[[Any], object], dispatcher: Dispatcher) -> Callable[[Any], None]:
         """
         Return a callback that has *dispatcher* call *tell* with the newest value of those that wait for it.
         """
-        newest: Callable[[Any], None] = _dispatch().Newest(dispatcher, tell).tell
-        return newest
+        return later.dispatch.Newest(dispatcher, tell).tell
 
     @property
     def ledger(self) -> Ledger:
@@ -149,9 +148,7 @@ class Session:
     def recorder(self) -> BillingRecorder:
         """Prices, ledger and hooks."""
         if self._recorder is None:
-            from aikit.billing.recorder import BillingRecorder  # noqa: PLC0415  a session that is not used stays small
-
-            recorder = BillingRecorder(
+            recorder = later.recorder.BillingRecorder(
                 home=self.home_if_any,
                 own_prices=self._prices,
                 is_kept=self._is_kept,
@@ -166,9 +163,7 @@ class Session:
     def journal(self) -> Journal:
         """The journal of files that go up in parts, for interrupted uploads to resume."""
         if self._journal is None:
-            from aikit.storage.upload_journal import Journal  # noqa: PLC0415  likewise, of those without large files
-
-            journal = Journal(self.home_if_any)
+            journal = later.upload_journal.Journal(self.home_if_any)
             with self._lock:
                 self._journal = self._journal or journal
         return self._journal
@@ -178,7 +173,7 @@ class Session:
         """The scheduler of calls with callbacks, made by the first of them."""
         with self._lock:
             if self._scheduler is None:
-                self._scheduler = _runtime().Scheduler(self.max_workers, self.pump, is_awaited=self._tie is None)
+                self._scheduler = later.scheduler.Scheduler(self.max_workers, self.pump, is_awaited=self._tie is None)
                 if self._is_cancelled:  # by another thread, while this one was making its call
                     self._scheduler.cancel_all()
             return self._scheduler
@@ -252,7 +247,7 @@ class Session:
         """
         if self._is_closed:
             raise RuntimeError("the client is closed; make a new one")
-        windows = _dispatch().of_windows()
+        windows = later.dispatch.of_windows()
         loop = windows.loop_of(window)
         if self._tie is None:
             own = self._dispatcher if self._has_own_dispatcher else windows.LoopDispatcher(loop)
@@ -336,32 +331,7 @@ def _require_workers(count: Any) -> None:
 
 
 def _gather_beside(task: Task, step: Gather) -> None:
-    from aikit.runtime.beside import gather_beside  # noqa: PLC0415  likewise, of those without flows side by side
-
-    gather_beside(task, step)
-
-
-def _runtime() -> ModuleType:
-    from aikit.runtime import scheduler  # noqa: PLC0415  calls of one flow that the program waits for need none
-
-    return scheduler
-
-
-def _checked_prices(prices: Any) -> Mapping[str, Any] | None:
-    """
-    Return a copy of *prices* that stays as it was checked.
-    """
-    if prices is None:
-        return None
-    from aikit.billing.price_overrides import checked_prices  # noqa: PLC0415  only programs that give prices need it
-
-    return checked_prices("prices", prices)
-
-
-def _dispatch() -> Any:
-    from aikit import dispatch  # noqa: PLC0415  a client without callbacks needs none
-
-    return dispatch
+    later.beside.gather_beside(task, step)
 
 
 def _after_fork_in_child() -> None:

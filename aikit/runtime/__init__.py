@@ -1,3 +1,3 @@
 """
-Say in one sentence what runtime is for.
+What runs flows: tasks, the scheduler and its threads, groups of flows side by side, timers, and results.
 """
