@@ -16,13 +16,13 @@ import attrs
 
 from aikit.gateway.ids import new_id
 from aikit.gateway.money.correcting import correct_all
-from aikit.gateway.money.watching import book, give_up, is_forgotten, refresh, settle
+from aikit.gateway.money.watching import book, give_up, is_forgotten, is_of_account, refresh, settle
 from aikit.gateway.outgoing.batch_objects import batch_in
 from aikit.gateway.registry.batches import ENDED
 from aikit.gateway.values import Principal
 from aikit.http.retry import retry_after_s
 from aikit.resources.batches.rows.join import SETTLED_S, lacks_errors, lacks_output
-from aikit.types.errors import ExchangeError, Rejected
+from aikit.types.errors import Rejected
 from aikit.types.events import ended_at
 
 if TYPE_CHECKING:
@@ -39,11 +39,10 @@ _LATEST_ENDING_S: Final = 20.0
 _LONGEST_S: Final = 3 * _LATEST_S  # after a rest of its account
 _GROWTH: Final = 0.1  # of a batch's age
 _LEASE_S: Final = 120.0
+_CORRECT_AGAIN_S: Final = 3600.0
 _IDLE_S: Final = 1.0
 _AT_ONCE: Final = 8
 _ENDING: Final = frozenset(("finalizing", "cancelling"))
-_ACCOUNTS_FAULTS: Final = frozenset(("token_unavailable", "keyring_unavailable"))
-_REFUSING: Final = frozenset((401, 403, 408, 425, 429))
 _TIMEOUT_S: Final = 30.0
 _PATIENCE_S: Final = 2.0
 
@@ -84,6 +83,7 @@ class Poller:
     _waited_for: dict[str, asyncio.Event] = attrs.field(factory=dict, init=False)
     _looked_at: float = attrs.field(default=0.0, init=False)
     _corrected_for: Any = attrs.field(default=None, init=False)
+    _correcting: asyncio.Future[None] | None = attrs.field(default=None, init=False)
     _is_running: bool = attrs.field(default=False, init=False)
     _wake: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
@@ -112,7 +112,19 @@ class Poller:
         """
         if self._corrected_for is not self.gateway.settings:
             self._corrected_for = self.gateway.settings
-            self.keep(asyncio.ensure_future(correct_all(self.gateway)))
+            if self._correcting is not None:
+                self._correcting.cancel()
+            self._correcting = asyncio.ensure_future(self._correct_all())
+            self.keep(self._correcting)
+
+    async def _correct_all(self) -> None:
+        while True:
+            try:
+                if await correct_all(self.gateway):
+                    return
+            except Exception:
+                log.exception("costs without a price could not be looked at; they are in an hour")
+            await asyncio.sleep(_CORRECT_AGAIN_S / self.speed)
 
     def keep(self, task: asyncio.Future[Any]) -> None:
         """
@@ -310,8 +322,7 @@ class Poller:
         Return when to ask again after *error*; an account that cannot be asked at all is left alone for longer.
         """
         now = self.gateway.clock()
-        status = error.status or 0
-        if isinstance(error, ExchangeError) or status >= 500 or status in _REFUSING or error.code in _ACCOUNTS_FAULTS:
+        if is_of_account(error):
             rest = self._rests.setdefault(row.deployment, _Rest())
             rest.failures += 1
             wanted_s = retry_after_s(error.headers, time.time()) or 0.0

@@ -18,16 +18,19 @@ from aikit.gateway.money.booking import nothing_known, shown, spend_of
 from aikit.gateway.outgoing.batch_objects import batch_in, body_of
 from aikit.gateway.registry.rows import BatchRow, FileRow
 from aikit.types.batches import INTENT_KEY, OpenAIBatch
-from aikit.types.errors import Rejected
+from aikit.types.errors import ExchangeError, Rejected
 from aikit.types.events import ended_at
 
 if TYPE_CHECKING:
     from aikit.gateway.money.means import Means
     from aikit.gateway.values import Deployment
     from aikit.types.costs import OpenAIBatchCost
+    from aikit.types.errors import OpenAIError
 
 log: Final = logging.getLogger("aikit.gateway")
 
+_ACCOUNTS_FAULTS: Final = frozenset(("token_unavailable", "keyring_unavailable"))
+_REFUSING: Final = frozenset((401, 403, 408, 425, 429))
 _PAGES: Final = 10
 _FIRST_LOOK_S: Final = 2.0
 _CLOCKS_APART_S: Final = 3600
@@ -212,3 +215,12 @@ def is_forgotten(row: BatchRow, now: float) -> bool:
     """
     over_at = None if row.upstream_id is None else ended_at(batch_in(row))
     return now - (over_at or row.created_at) > _FORGOTTEN_S
+
+
+def is_of_account(error: OpenAIError) -> bool:
+    """
+    Return whether *error* tells that the account cannot be asked now, and nothing of what was asked for.
+    """
+    status = error.status or 0
+    is_refused = status >= 500 or status in _REFUSING or error.code in _ACCOUNTS_FAULTS
+    return isinstance(error, ExchangeError) or is_refused

@@ -242,16 +242,32 @@ class Batches:
         self.keys.forget()
         return True
 
-    def correct(self, batch_id: str, spend: SpendRow, *, body: Mapping[str, Any] | None = None) -> bool:
+    def correct(
+        self,
+        batch_id: str,
+        spend: SpendRow,
+        *,
+        body: Mapping[str, Any] | None = None,
+        before: Mapping[str, Any] | None = None,
+    ) -> bool:
         """
         Book by how much *spend*, which is truer, differs from what is booked; what is booked stays as it is.
+
+        Args:
+            batch_id: Of the batch.
+
+            spend: What it cost.
+
+            body: The object of the batch as it is kept then.
+
+            before: As it was when *spend* was counted: where it is another by now, nothing is done.
 
         Returns:
             Whether there was a difference. A cost that is unknown now corrects none that was known.
         """
         with self.database.writing() as connection:
             row = self._locked(connection, batch_id, None)
-            if row is None or not row.is_booked:
+            if row is None or not row.is_booked or (before is not None and row.body != before):
                 return False
             spend = attrs.evolve(spend, batch_id=batch_id, token=row.owner)
             difference = insert_correction(connection, attrs.evolve(spend, booked_at=spend.booked_at or self.clock()))
@@ -265,16 +281,22 @@ class Batches:
         self.keys.forget()
         return True
 
-    def unpriced(self, *, since: float, after: str, limit: int = 100) -> tuple[BatchRow, ...]:
+    def unpriced(self, *, since: float, after: int = 0, limit: int = 100) -> tuple[tuple[BatchRow, ...], int]:
         """
-        Return batches, by their ids from *after* on, that were booked *since* then without the price of some model.
+        Return batches that were booked *since* then without the price of some model, and after what there may be more.
+
+        They come in the order of their bookings, each of which is looked at once, however many there are.
         """
-        rows = SPEND.join(SPEND_MODELS, SPEND_MODELS.c.spend_seq == SPEND.c.seq)
-        lacking = select(SPEND.c.batch_id).select_from(rows).where(SPEND.c.booked_at >= since)
-        lacking = lacking.group_by(SPEND.c.batch_id).having(func.sum(SPEND_MODELS.c.unpriced) > 0)
-        query = select(BATCHES).where(BATCHES.c.id.in_(lacking), BATCHES.c.id > after)
+        every = SPEND.alias()
+        lacking = select(func.sum(SPEND_MODELS.c.unpriced)).join(every, SPEND_MODELS.c.spend_seq == every.c.seq)
+        is_lacking = lacking.where(every.c.batch_id == SPEND.c.batch_id).scalar_subquery() > 0
+        query = select(SPEND.c.seq, SPEND.c.batch_id).where(SPEND.c.seq > after, SPEND.c.number == 0, is_lacking)
+        query = query.where(SPEND.c.booked_at >= since).order_by(SPEND.c.seq).limit(limit)
         with self.database.reading() as connection:
-            return tuple(map(_batch, connection.execute(query.order_by(BATCHES.c.id).limit(limit))))
+            found = {batch_id: seq for seq, batch_id in connection.execute(query)}
+            rows = connection.execute(select(BATCHES).where(BATCHES.c.id.in_(found)))
+            batches = sorted(map(_batch, rows), key=lambda row: found[row.id])
+        return tuple(batches), max(found.values(), default=after)
 
     def open_estimates(self, token: str | None) -> Decimal:
         """

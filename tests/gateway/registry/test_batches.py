@@ -175,12 +175,27 @@ def test_batches_that_lack_a_price_are_found_until_it_is_booked(registry: Regist
     for batch_id, cost, ago_s in ((old, None, 100), (priced, "1", 0), *((each, None, 0) for each in lacking)):
         registry.batches.book(batch_id, spend(batch_id, cost, booked_at=clock.now - ago_s))
     since = clock.now - 50
-    found = [row.id for row in registry.batches.unpriced(since=since, after="")]
-    assert sorted(found) == sorted(lacking)
-    assert [row.id for row in registry.batches.unpriced(since=since, after="", limit=1)] == found[:1]
-    assert [row.id for row in registry.batches.unpriced(since=since, after=found[0])] == found[1:]
-    assert registry.batches.correct(found[1], spend(found[1], "2"))
-    assert registry.batches.unpriced(since=since, after=found[0]) == ()
+    rows, last = registry.batches.unpriced(since=since)
+    assert [row.id for row in rows] == lacking
+    assert registry.batches.unpriced(since=since, after=last) == ((), last)
+    (first,), after = registry.batches.unpriced(since=since, limit=1)
+    assert [first.id, *(row.id for row in registry.batches.unpriced(since=since, after=after)[0])] == lacking
+    assert registry.batches.correct(lacking[1], spend(lacking[1], "2"))
+    assert registry.batches.unpriced(since=since, after=after) == ((), after)
+
+
+def test_a_correction_of_what_was_corrected_meanwhile_is_none(registry: Registry) -> None:
+    """Of two that counted by different prices, the first one counts."""
+    registry.keys.add(key())
+    row = _added(registry)
+    before = {"cost": None}
+    registry.batches.book(row.id, spend(row.id, None), body=before)
+    assert registry.batches.correct(row.id, spend(row.id, "2"), body={"cost": 2}, before=before)
+    assert not registry.batches.correct(row.id, spend(row.id, "3"), body={"cost": 3}, before=before)
+    found, owner = registry.batches.get(row.id, ANA), registry.keys.by_key("sk-ana")
+    assert found is not None
+    assert owner is not None
+    assert (found.cost, found.body, owner.spend) == (Decimal(2), {"cost": 2}, Decimal(2))
 
 
 def test_a_hostile_name_hinders_no_booking(registry: Registry) -> None:
