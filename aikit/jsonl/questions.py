@@ -20,9 +20,20 @@ from aikit.jsonl.records import RecordTable
 from aikit.jsonl.tables import CsvTable, Row
 from aikit.jsonl.templates import Template, unknown_column
 from aikit.types.errors import OpenAIError, Rejected
+from aikit.validation.limits import limits_for
 from aikit.validation.problems import Problems
 
 _MADE: Final = ("messages", "model")
+
+
+LINE_MAX_BYTES: Final = limits_for("compatible").line_max_bytes
+
+
+def too_long(row: Row) -> str:
+    """
+    Return the message about a *row* that makes too long a line.
+    """
+    return f"row {row.number:,} makes a line of more than {LINE_MAX_BYTES:,} bytes, the limit; make it shorter"
 
 
 class Table(Protocol):
@@ -133,6 +144,9 @@ class Question:
                     message = f"record {row.number:,}: {error.message}"
                     problems.add_line(row.line, "unknown_column", message, error.param)
                 continue
+            if self._size_bytes(row.cells) > LINE_MAX_BYTES:
+                problems.add_line(row.line, "line_too_long", too_long(row))
+                continue
             is_asked = self.is_about(row.cells)
             has_questions |= is_asked
             yield row, self.line(row.cells, f"row-{row.number}") if is_asked else None
@@ -140,6 +154,9 @@ class Question:
             reason = f"no row has anything under {' or '.join(self.asked)}"
             message = f"there is nothing to ask: {reason if has_rows else 'there are no rows'}"
             problems.add(OpenAIError(message=message, code="empty_file", param="file"))
+
+    def _size_bytes(self, cells: Mapping[str, str]) -> int:
+        return self.prompt.size_bytes(cells) + (self.system.size_bytes(cells) if self.system else 0)
 
     def _unknown(self, name: str, there: tuple[str, ...]) -> OpenAIError:
         argument, found = "prompt" if name in self.prompt.columns else "system", there.count(name)

@@ -64,11 +64,26 @@ class Template:
         """Columns it names, each once."""
         return tuple(dict.fromkeys(column for _, column in self.pieces if column is not None))
 
+    def size_bytes(self, cells: Mapping[str, str]) -> int:
+        """
+        Return how long the text with the *cells* is in UTF-8, without making it.
+        """
+        sizes = {column: _size_bytes(cells[column]) for column in self.columns}
+        return self._own_bytes + sum(sizes[column] for _, column in self.pieces if column is not None)
+
+    @cached_property
+    def _own_bytes(self) -> int:
+        return sum(_size_bytes(text) for text, _ in self.pieces)
+
     def filled(self, cells: Mapping[str, str]) -> str:
         """
         Return the text with the *cells*, by column.
         """
         return "".join(text if column is None else text + cells[column] for text, column in self.pieces)
+
+
+def _size_bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def unknown_column(name: str, column: str, there: Iterable[str]) -> str:

@@ -18,7 +18,7 @@ import attrs
 from aikit.billing.prices import Prices
 from aikit.http.context import CallContext
 from aikit.jsonl.builder import UnfitError, encode_line
-from aikit.jsonl.questions import Question
+from aikit.jsonl.questions import LINE_MAX_BYTES, Question, too_long
 from aikit.jsonl.records import RecordTable
 from aikit.jsonl.tables import CsvTable
 from aikit.resources.batches.rows.folder import telling_faults
@@ -26,7 +26,6 @@ from aikit.resources.batches.rows.write import escaped, write_whole
 from aikit.storage import is_file
 from aikit.types.batch_rows import OpenAIBatchRow
 from aikit.types.errors import Rejected
-from aikit.validation.limits import limits_for
 from aikit.validation.problems import Problems
 
 COLUMNS: Final = ("text", "status", "error", "note", "input_tokens", "output_tokens", "cost")
@@ -96,7 +95,7 @@ class TableInput:
         return CsvTable.of(path, self.question.columns, encoding=self.encoding, delimiter=self.delimiter)
 
     def _write_lines(self, lines: BinaryIO, kept: IO[str], context: CallContext) -> None:
-        problems, skipped, done, longest = Problems(), 0, 0, limits_for("compatible").line_max_bytes
+        problems, skipped, done = Problems(), 0, 0
         total = None if self.path is None or not is_file(self.path) else self.path.stat().st_size
         for row, line in self.question.lines(self._table, problems):
             done += len(row.kept) + 1  # at most so many bytes
@@ -107,9 +106,8 @@ class TableInput:
             except UnfitError as error:
                 problems.add_line(row.line, error.code, error.message, error.param)
                 continue
-            if written > longest:
-                message = f"row {row.number:,} makes a line of more than {longest:,} bytes, the limit; make it shorter"
-                problems.add_line(row.line, "line_too_long", message)
+            if written > LINE_MAX_BYTES:  # escaped it is longer than its text
+                problems.add_line(row.line, "line_too_long", too_long(row))
             skipped += line is None
         if problems.count:
             raise Rejected(problems.shown())

@@ -15,9 +15,11 @@ import attrs
 import pytest
 
 from aikit.client import OpenAIClient
+from aikit.jsonl import from_csv
 from aikit.providers.local.provider import LocalProvider
 from aikit.testing import embedded_provider
 from aikit.types.batch_runs import OpenAIBatchRunProgress
+from aikit.types.errors import Rejected
 from aikit.validation.limits import limits_for
 
 _ASKED: Final[dict[str, Any]] = {"prompt": "Say {review}", "model": "m", "poll_interval": 0.02}
@@ -238,6 +240,23 @@ def test_a_frame_is_told_how_its_rows_are_had(client: OpenAIClient) -> None:
 
     with pytest.raises(TypeError, match="to_dict"):
         client.batches.run(DataFrame(["review"]), **_ASKED)
+
+
+@pytest.mark.parametrize("text", ["x" * 4_000_000, "日" * 1_000_000])
+def test_a_row_that_is_too_long_is_refused_before_its_line_is_made(
+    client: OpenAIClient, tmp_path: Path, reviews: Path, text: str
+) -> None:
+    """
+    A long cell that is named many times is not multiplied in memory, nor in lines of one's own making.
+    """
+    reviews.write_text(f"id,review\n1,\n2,{text}\n", encoding="utf-8")
+    prompt = "{review}" * 99
+    for system in (None, prompt):
+        asked = _ASKED | {"prompt": "{review}" if system else prompt, "system": system}
+        (error,) = client.batches.run(reviews, tmp_path / "x.csv", **asked).errors
+        assert error.message.startswith("row 3 makes a line of more than 67,108,864 bytes")
+    with pytest.raises(Rejected, match="row 3 makes"):
+        list(from_csv(reviews, prompt=prompt, model="m"))
 
 
 def test_a_row_that_is_too_long_is_told_by_its_number(client: OpenAIClient, tmp_path: Path, reviews: Path) -> None:
