@@ -53,6 +53,8 @@ def _is_metadata(name: str, value: Any) -> None:
 def _is_body(name: str, value: Any) -> None:
     if value is not None and not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a mapping of parameters of each request, not {type(value).__name__}")
+    if strange := [key for key in value or () if not isinstance(key, str)]:
+        raise TypeError(f"{name} must have names of parameters as keys, not {strange[0]!r}")
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)

@@ -337,6 +337,11 @@ def test_what_no_run_has_paid_is_not_told_to_be_paid_again(
         ({"prompt": "{review}"}, ValueError, "model must come with prompt"),
         ({"prompt": "hello", "model": "m"}, ValueError, "prompt names no column"),
         ({"prompt": "{review}", "model": "m", "body": []}, TypeError, "body must be a mapping"),
+        (
+            {"prompt": "{review}", "model": "m", "body": {5: 0}},
+            TypeError,
+            "body must have names of parameters as keys, not 5",
+        ),
         ({"prompt": "{review}", "model": "m", "body": {"messages": []}}, ValueError, "body must not have messages"),
         ({"prompt": "{review}", "model": "m", "delimiter": ";;"}, ValueError, "delimiter must be one character"),
         ({"prompt": "{review}", "model": "m", "encoding": "utf-9"}, ValueError, "encoding 'utf-9' is unknown"),
