@@ -75,7 +75,7 @@ class Prices(Jsonable):
             return self.others
         return listed_price(self.list_name, bare, at, self.batch_discount) or self.others
 
-    def cost_of(self, usage: Usage, model: str, asked: str) -> Decimal | None:
+    def cost_of(self, usage: Usage, model: str, asked: str, at: int | None = None) -> Decimal | None:
         """
         Return what one answer in a batch cost, in US dollars; ``None`` if no price is known.
 
@@ -85,8 +85,10 @@ class Prices(Jsonable):
             model: As the answer names it.
 
             asked: As its request does; where that is a deployment with a price of the user's, this is the price.
+
+            at: Unix seconds when its batch was created; without it, now.
         """
-        price = self.price_of(model or asked) or (self.price_of(asked) if self.own else None)
+        price = self.price_of(model or asked, at) or (self.price_of(asked, at) if self.own else None)
         return None if price is None else price.batch_rates(price.step(usage.input_tokens)).cost(usage)
 
     def why_unknown(self, models: Iterable[str]) -> str:

@@ -60,9 +60,13 @@ class RunInput(Protocol):
         """
         ...
 
-    def write_rows(self, rows: Iterable[OpenAIBatchRow], target: Path, prices: Prices) -> int:
+    def write_rows(
+        self, rows: Iterable[OpenAIBatchRow], target: Path, prices: Prices, created_at: Mapping[str, int]
+    ) -> int:
         """
         Write *rows*, one for each line of `make_lines` in that order, to the file at *target*; return how many.
+
+        What a row cost is told at the *prices* of the time when its batch was *created_at*, by ids.
 
         Raises:
             OpenAIError: It cannot be written (code ``"unwritable_file"``).
@@ -84,7 +88,13 @@ class LinesFile:
         """
         return self.path.resolve()
 
-    def write_rows(self, rows: Iterable[OpenAIBatchRow], target: Path, prices: Prices) -> int:  # noqa: ARG002  as told
+    def write_rows(
+        self,
+        rows: Iterable[OpenAIBatchRow],
+        target: Path,
+        prices: Prices,  # noqa: ARG002  as told
+        created_at: Mapping[str, int],  # noqa: ARG002  as told
+    ) -> int:
         """
         Write *rows* to the file at *target*.
         """
@@ -106,7 +116,13 @@ class Lines:
         """
         return write(make_folder() / "lines.jsonl", _no_records(stoppable(self.lines, context))).path
 
-    def write_rows(self, rows: Iterable[OpenAIBatchRow], target: Path, prices: Prices) -> int:  # noqa: ARG002  as told
+    def write_rows(
+        self,
+        rows: Iterable[OpenAIBatchRow],
+        target: Path,
+        prices: Prices,  # noqa: ARG002  as told
+        created_at: Mapping[str, int],  # noqa: ARG002  as told
+    ) -> int:
         """
         Write *rows* to the file at *target*.
         """

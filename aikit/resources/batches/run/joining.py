@@ -106,6 +106,11 @@ class RunRows:
             yield from self.parts[0] if len(self.parts) == 1 else self._merged()
 
     @property
+    def created_at(self) -> dict[str, int]:
+        """When each batch was created, in Unix seconds, by its id."""
+        return {batch.id: batch.created_at for rows in self.parts for batch in rows.batches}
+
+    @property
     def files(self) -> dict[str, Path]:
         """Where the input and the answers of all batches are, by the provider's ids."""
         return {file_id: path for rows in self.parts for file_id, path in rows.files().items()}

@@ -300,7 +300,7 @@ class _Run:
         rows = RunRows(
             state,
             asked,
-            lambda found, path: self.input.write_rows(found, path, prices),
+            lambda found, path: self.input.write_rows(found, path, prices, rows.created_at),
             self.answers,
             self._made_folder(),
         )

@@ -8,7 +8,7 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, count
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Final
@@ -26,6 +26,7 @@ from aikit.resources.batches.rows.write import escaped, write_whole
 from aikit.storage import is_file
 from aikit.types.batch_rows import OpenAIBatchRow
 from aikit.types.errors import Rejected
+from aikit.types.wire import NOTHING
 from aikit.validation.problems import Problems
 
 COLUMNS: Final = ("text", "status", "error", "note", "input_tokens", "output_tokens", "cost")
@@ -75,12 +76,14 @@ class TableInput:
                 self._write_lines(file, kept, context)
         return lines
 
-    def write_rows(self, rows: Iterable[OpenAIBatchRow], target: Path, prices: Prices) -> int:
+    def write_rows(
+        self, rows: Iterable[OpenAIBatchRow], target: Path, prices: Prices, created_at: Mapping[str, int] = NOTHING
+    ) -> int:
         """
         Write each row of the table with its answer to the file at *target*: as JSON if its name says so, else as CSV.
         """
         write_to = self._write_jsonl if is_of_json(target) else self._write_csv
-        return write_whole(target, lambda file: write_to(self._answered(iter(rows), prices), file))
+        return write_whole(target, lambda file: write_to(self._answered(iter(rows), prices, created_at), file))
 
     def _opened(self, folder: Path) -> CsvTable | RecordTable:
         if self.path is None:
@@ -115,21 +118,23 @@ class TableInput:
             rows = "1 row is" if skipped == 1 else f"{skipped:,} rows are"
             context.note(f"{rows} skipped, with nothing under {' or '.join(self.question.asked)}")
 
-    def _answered(self, rows: Iterator[OpenAIBatchRow], prices: Prices) -> Iterator[tuple[str, Sequence[Any]]]:
+    def _answered(
+        self, rows: Iterator[OpenAIBatchRow], prices: Prices, created_at: Mapping[str, int]
+    ) -> Iterator[tuple[str, Sequence[Any]]]:
         """
         Yield what was kept of each row, and the cells of its answer.
         """
         with self._kept.open(encoding="ascii") as file:
             for line in file:
                 kept, is_asked = json.loads(line)
-                yield kept, self._cells(next(rows), prices) if is_asked else (None, SKIPPED, *[None] * 5)
+                yield kept, self._cells(next(rows), prices, created_at) if is_asked else (None, SKIPPED, *[None] * 5)
 
-    def _cells(self, row: OpenAIBatchRow, prices: Prices) -> Sequence[Any]:
+    def _cells(self, row: OpenAIBatchRow, prices: Prices, created_at: Mapping[str, int]) -> Sequence[Any]:
         error, usage = row.error, row.usage
         told = None if error is None else f"{error.code}: {error.message}" if error.code else error.message
         if usage is None:
             return row.text, row.status, told, row.note, None, None, None
-        cost = prices.cost_of(usage, row.model or "", self.question.model)
+        cost = prices.cost_of(usage, row.model or "", self.question.model, created_at.get(row.batch_id))
         return row.text, row.status, told, row.note, usage.input_tokens, usage.output_tokens, cost
 
     def _write_csv(self, answered: Iterable[tuple[str, Sequence[Any]]], file: BinaryIO) -> int:

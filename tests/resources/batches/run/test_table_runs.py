@@ -14,6 +14,7 @@ from typing import Any, Final
 import attrs
 import pytest
 
+from aikit.billing.prices import Prices
 from aikit.client import OpenAIClient
 from aikit.jsonl import from_csv
 from aikit.providers.local.provider import LocalProvider
@@ -268,6 +269,19 @@ def test_a_row_that_is_too_long_is_told_by_its_number(client: OpenAIClient, tmp_
     (error,) = result.errors
     assert (error.code, error.line) == ("line_too_long", 3)
     assert error.message.startswith("row 3 makes a line of more than 67,108,864 bytes")
+
+
+def test_what_a_row_cost_is_told_at_the_price_of_its_batch(
+    client: OpenAIClient, tmp_path: Path, reviews: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    As in the ledger: prices that changed since are not those of a run whose rows are written again.
+    """
+    run = client.batches.run(reviews, tmp_path / "x.csv", **_ASKED).unwrap()
+    asked: list[int | None] = []
+    monkeypatch.setattr(Prices, "price_of", lambda _, __, at=None: asked.append(at))
+    assert client.batches.run(reviews, tmp_path / "y.csv", **_ASKED).success
+    assert set(asked) == {run.batches[0].created_at}
 
 
 def test_reading_a_table_tells_its_progress(client: OpenAIClient, tmp_path: Path, reviews: Path) -> None:
