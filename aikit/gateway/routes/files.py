@@ -61,20 +61,14 @@ async def create_file(call: Call) -> Response:
         result = await call.ask(sent, filename=spooled.filename, expires_after=_expiry(spooled.fields))
     told = attribution_of(call.request.headers, spooled.fields, call.principal.metadata)
     keep = partial(keep_file, user=told.user, tags=told.tags, facts=spooled.facts)
-    try:
-        row = await keep(call, result.file, spooled.size_bytes)
-    except Exception:
-        await _take_back(call, result.file)
-        raise
+    row = await keep(call, result.file, spooled.size_bytes)
     return json_answer(file_object(row.id, row.body))
 
 
-async def _take_back(call: Call, file: OpenAIFile | None) -> None:
+async def _take_back(call: Call, file: OpenAIFile) -> None:
     """
     Delete at its provider what could not be noted: the caller is told that there is no file, and sends it again.
     """
-    if file is None:
-        return
     deleted = await call.gateway.client.files.delete(file.id, {"provider": call.account.name, "background": True})
     if deleted.errors:
         log.warning("request %s: file %s stays at %s: %s", call.call_id, file.id, call.account.name, deleted.errors[0])
@@ -90,7 +84,7 @@ async def keep_file(
     facts: LineFacts | None = None,
 ) -> FileRow:
     """
-    Put a new file of the chosen account into the registry, and return its row.
+    Put a new file of the chosen account into the registry, and return its row; what does not get there is deleted.
 
     Args:
         call: The request.
@@ -122,7 +116,11 @@ async def keep_file(
         tags=tags,
         body=file.to_wire(),
     )
-    return await call.gateway.in_thread(call.gateway.registry.files.add, row)
+    try:
+        return await call.gateway.in_thread(call.gateway.registry.files.add, row)
+    except Exception:
+        await _take_back(call, file)
+        raise
 
 
 async def list_files(call: Call) -> Response:

@@ -158,25 +158,27 @@ async def complete_upload(call: Call) -> Response:
     asked = await receive_json(call.request)
     parts = await gateway.look(_parts, call, row, part_ids_in(asked))
     md5 = single(asked, "md5")
-    upload, made, facts = await (_completed if row.upstream_id else _joined)(call, row, parts, md5)
-    file = await keep_file(call, made, upload.bytes, user=row.user, tags=row.tags, facts=facts)
-    await gateway.in_thread(gateway.registry.uploads.finish, row.id, {"status": "completed", "file": file.id})
+    async with (_completed if row.upstream_id else _joined)(call, row, parts, md5) as (upload, made, facts):
+        file = await keep_file(call, made, upload.bytes, user=row.user, tags=row.tags, facts=facts)
+        await gateway.in_thread(gateway.registry.uploads.finish, row.id, {"status": "completed", "file": file.id})
     return json_answer(upload_object(row.id, upload, file_object(file.id, file.body)))
 
 
-async def _completed(call: Call, row: UploadRow, parts: list[str], md5: str | None) -> _Made:
+@asynccontextmanager
+async def _completed(call: Call, row: UploadRow, parts: list[str], md5: str | None) -> AsyncIterator[_Made]:
     """
     Have the provider make the file.
     """
     result = await call.ask(partial(call.gateway.client.uploads.complete, row.upstream_id, parts), md5=md5)
     if result.upload is None:
         raise RuntimeError("a call without errors has an upload")
-    return result.upload, result.file, None
+    yield result.upload, result.file, None
 
 
-async def _joined(call: Call, row: UploadRow, parts: list[str], md5: str | None) -> _Made:
+@asynccontextmanager
+async def _joined(call: Call, row: UploadRow, parts: list[str], md5: str | None) -> AsyncIterator[_Made]:
     """
-    Make the file here, and send it as one.
+    Make the file here, and send it as one; the parts stay if it cannot be sent or noted.
     """
     gateway, order = call.gateway, row.body
     whole = await asyncio.to_thread(gateway.kept_uploads.join, row.id, parts, order["bytes"], md5)
@@ -184,11 +186,11 @@ async def _joined(call: Call, row: UploadRow, parts: list[str], md5: str | None)
         async with _ready(call, whole, order["purpose"]) as (file, facts):
             create = partial(gateway.client.files.create, file, order["purpose"])
             result = await call.ask(create, filename=order["filename"], expires_after=order.get("expires_after"))
+        yield _own_upload(order, row.created_at, "completed"), result.file, facts
     except BaseException:
         await asyncio.to_thread(gateway.kept_uploads.give_back, row.id)
         raise
-    await asyncio.to_thread(gateway.kept_uploads.remove, row.id)
-    return _own_upload(order, row.created_at, "completed"), result.file, facts
+    await asyncio.to_thread(gateway.kept_uploads.end, row.id)
 
 
 @asynccontextmanager
@@ -227,7 +229,7 @@ async def cancel_upload(call: Call) -> Response:
 
 async def _cancelled(call: Call, row: UploadRow) -> OpenAIUpload:
     if not row.upstream_id:
-        await asyncio.to_thread(call.gateway.kept_uploads.remove, row.id)
+        await asyncio.to_thread(call.gateway.kept_uploads.cancel, row.id)
         return _own_upload(row.body, row.created_at, "cancelled")
     result = await call.ask(partial(call.gateway.client.uploads.cancel, row.upstream_id))
     if result.upload is None:

@@ -4,10 +4,11 @@ Uploads in parts through the gateway, over the embedded provider.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -322,6 +323,79 @@ def test_lines_in_parts_are_refused_as_those_in_one_piece(renaming: Gateway, con
     assert (done.status, done.error) == (whole.status, whole.error)
     assert done.error["code"] == code
     assert left_in_spool(renaming) == []
+
+
+def test_a_full_disk_leaves_the_parts(gemini: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    With room again, the upload is completed.
+    """
+    client = tenant_of(gemini)
+    _, target, order = _uploaded(client)
+    with monkeypatch.context() as full:
+        full.setattr("aikit.gateway.kept_uploads._copy", _raise(OSError(errno.ENOSPC, "full")))
+        assert client.post(target, order).status == 507
+    assert [path.name for path in kept(gemini)] == order["part_ids"]
+    assert client.post(target, order).json["status"] == "completed"
+    assert kept(gemini) == []
+
+
+def test_what_was_joined_by_a_process_that_was_killed_is_joined_anew(gemini: Gateway) -> None:
+    """
+    Its lock is gone with it, and what it wrote does not count.
+    """
+    client = tenant_of(gemini)
+    upload_id, target, order = _uploaded(client)
+    for name in ("whole", "lock"):
+        (gemini.kept_uploads.folder / upload_id / name).write_bytes(b"abcdefghi")
+    done = client.post(target, order).json
+    assert (done["status"], done["file"]["bytes"]) == ("completed", 6)
+
+
+def test_an_upload_that_is_being_completed_is_neither_cancelled_nor_removed(gemini: Gateway) -> None:
+    """
+    It is not told that there is no file while one is made.
+    """
+    client = tenant_of(gemini)
+    upload_id, target, order = _uploaded(client)
+    gemini.kept_uploads.join(upload_id, order["part_ids"], 6, None)
+    os.utime(gemini.kept_uploads.folder / upload_id, (1, 1))
+    client.post("/v1/uploads", ORDER)
+    for answer in (client.post(f"/v1/uploads/{upload_id}/cancel"), client.post(target, order)):
+        assert (answer.status, answer.error["code"]) == (400, "upload_not_pending")
+    gemini.kept_uploads.give_back(upload_id)
+    assert client.post(target, order).json["status"] == "completed"
+
+
+def test_an_upload_that_cannot_be_noted_is_nowhere_and_can_be_completed(
+    gemini: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The provider has its file once, after the second time.
+    """
+    client = tenant_of(gemini)
+    _, target, order = _uploaded(client)
+    with monkeypatch.context() as broken:
+        broken.setattr(type(gemini.registry.files), "add", _raise(RuntimeError("no")))
+        assert client.post(target, order).status == 500
+    assert client.post(target, order).json["status"] == "completed"
+    files = gemini.client.files.list({"provider": gemini.settings.deployments[0].name}).throw().files
+    assert len(files or ()) == 1
+
+
+def _uploaded(client: Asgi) -> tuple[str, str, dict[str, Any]]:
+    """
+    Send an upload in one part; return its id, where it is completed, and with what.
+    """
+    upload_id = client.post("/v1/uploads", ORDER).json["id"]
+    ids = [part(client, upload_id, b"abcdef").json["id"]]
+    return upload_id, f"/v1/uploads/{upload_id}/complete", {"part_ids": ids}
+
+
+def _raise(error: Exception) -> Callable[..., Any]:
+    def fail(*_: Any) -> None:
+        raise error
+
+    return fail
 
 
 def in_parts(client: Asgi, pieces: list[bytes], more: dict[str, str]) -> Answer:
