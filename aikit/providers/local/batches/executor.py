@@ -13,8 +13,6 @@ from typing import Any, Final
 import attrs
 
 from aikit.http.context import CallContext
-from aikit.http.retry import RetryPolicy
-from aikit.providers.local.batches.access import AccessDenials, AccessDenied, is_own_denial
 from aikit.providers.local.batches.answerer import (
     Answer,
     Answerer,
@@ -25,6 +23,7 @@ from aikit.providers.local.batches.answerer import (
     failed_answer,
 )
 from aikit.providers.local.batches.concurrency import ConcurrencyLimit, ParkedTasks
+from aikit.providers.local.batches.outcomes import Outcomes, Worker
 from aikit.providers.local.clock import Clock, MonotonicTime
 from aikit.types.errors import CancelledError
 
@@ -44,12 +43,12 @@ class Executor:
     Each thread takes a task, has it answered, reports it, and takes the next. No queue lies between, so memory holds
     only what is under way, and an answer wakes no other thread. A task that waits for its retry occupies no thread.
 
-    Locks: `_Run._state` (a condition) guards every field of `_Run` and of its limit, and the iterator *tasks*, which is
-    advanced under it. `_Run._reporting` serialises *on_answer*, so that a slow disk does not keep requests from
-    starting; `_state` is never taken under it, nor the other way round. A `_Worker` is written by its own thread; other
-    threads read its times under `_state` and call `CallContext.cancel`, which is safe from any thread. The answerer
-    runs under neither lock; *should_stop* and *tasks* run under `_state`, so they must be quick and must not call back.
-    Waiting threads have no time-out: the calling thread wakes them when, by the clock, a retry is due.
+    Locks: `_Run._state` (a condition) guards every field of `_Run`, its limit, its outcomes, and the iterator *tasks*,
+    which is advanced under it. `_Run._reporting` serialises *on_answer*, so that a slow disk does not keep requests
+    from starting; `_state` is never taken under it, nor the other way round. A `Worker` is written by its own thread;
+    other threads read its times under `_state` and call `CallContext.cancel`, which is safe from any thread. The
+    answerer runs under neither lock; *should_stop* and *tasks* run under `_state`, so they must be quick and must not
+    call back. Waiting threads have no time-out: the calling thread wakes them when, by the clock, a retry is due.
 
     Attributes:
         answerer: Answers one task at a time, in any thread.
@@ -91,29 +90,6 @@ class Executor:
 
 
 @attrs.define(eq=False)
-class _Worker:
-    """
-    State of one thread: its task, and when that times out or is retried.
-
-    Attributes:
-        number: Number of the request, counted by their start.
-
-        retry_at: Time of the next attempt, by the clock; ``None`` when the task has ended.
-
-        ends_at: Monotonic seconds at which the attempt times out.
-
-        is_late: Whether its context was cancelled because it timed out.
-    """
-
-    context: CallContext = attrs.field(factory=CallContext)
-    task: Task | None = None
-    number: int = 0
-    retry_at: float | None = None
-    ends_at: float = float("inf")
-    is_late: bool = False
-
-
-@attrs.define(eq=False)
 class _Run:
     """
     One call of `Executor.run`; the locks are described there.
@@ -125,12 +101,11 @@ class _Run:
     _should_stop: Callable[[], bool]
     _limit: ConcurrencyLimit
     _time: MonotonicTime
-    _backoff: RetryPolicy = attrs.field(factory=lambda: RetryPolicy(max_delay_s=60.0))
-    _denials: AccessDenials = attrs.field(factory=AccessDenials)
     _state: threading.Condition = attrs.field(factory=threading.Condition)
+    _outcomes: Outcomes = attrs.field(init=False)
     _reporting: Any = attrs.field(factory=threading.Lock)
     _ended: threading.Event = attrs.field(factory=threading.Event)
-    _workers: dict[threading.Thread, _Worker] = attrs.field(factory=dict)
+    _workers: dict[threading.Thread, Worker] = attrs.field(factory=dict)
     _alive: int = 0
     _under_way: int = 0
     _parked: ParkedTasks = attrs.field(factory=ParkedTasks)
@@ -139,6 +114,10 @@ class _Run:
     _is_stopping: bool = False
     _cancel_at: float = float("inf")
     _failure: BaseException | None = None
+
+    @_outcomes.default
+    def _make_outcomes(self) -> Outcomes:
+        return Outcomes(self._limit, self._time, self._state)
 
     def run(self) -> None:
         """
@@ -168,12 +147,12 @@ class _Run:
                 break
         if not self._workers:  # none can be had, as at the interpreter's end from Python 3.12 on
             self._is_alone = True
-            self._work(_Worker())
+            self._work(Worker())
         else:
             self._leave()
 
     def _has_started(self, number: int) -> bool:
-        worker = _Worker()
+        worker = Worker()
         thread = threading.Thread(target=self._work, args=(worker,), name=f"aikit-batch-{number}", daemon=True)
         with self._state:
             self._alive += 1
@@ -185,7 +164,7 @@ class _Run:
         self._workers[thread] = worker
         return True
 
-    def _work(self, worker: _Worker) -> None:
+    def _work(self, worker: Worker) -> None:
         try:
             while self._take(worker):
                 self._settle(worker)
@@ -200,7 +179,7 @@ class _Run:
             if not self._alive:
                 self._ended.set()
 
-    def _take(self, worker: _Worker) -> bool:
+    def _take(self, worker: Worker) -> bool:
         """
         Give *worker* its next task, waiting until one is due; return ``False`` when there will be none.
         """
@@ -221,7 +200,7 @@ class _Run:
     def _is_over(self) -> bool:
         return self._is_stopping or (self._is_exhausted and not self._parked)
 
-    def _begin(self, worker: _Worker, task: Task) -> None:
+    def _begin(self, worker: Worker, task: Task) -> None:
         if worker.context.is_cancelled:
             worker.context, worker.is_late = CallContext(), False
         worker.task, worker.number = task.restarted(self._limit.answered), self._limit.start()
@@ -246,7 +225,7 @@ class _Run:
         is_crowded = len(self._parked) >= self._limit.most and (self._limit.is_failing or self._parked.is_full)
         return not (self._is_exhausted or is_crowded)
 
-    def _put_back(self, worker: _Worker) -> None:
+    def _put_back(self, worker: Worker) -> None:
         if worker.task is None:
             return
         self._under_way -= 1
@@ -272,7 +251,7 @@ class _Run:
             self._is_exhausted = True
         return self._parked.take() if is_due else None
 
-    def _settle(self, worker: _Worker) -> None:
+    def _settle(self, worker: Worker) -> None:
         """
         Answer the worker's task, and report the answer or schedule a retry.
         """
@@ -284,99 +263,26 @@ class _Run:
             if self._is_stopping and not worker.is_late:
                 return  # the run is being stopped
             answer = _too_late(self._executor.longest_s) if worker.is_late else _crashed(error)
-            self._note_throttled(worker)
+            self._outcomes.note_throttled(worker)
         except TryAgain as request:
-            self._retry(worker, task, request)
+            self._outcomes.retry(worker, task, request)
             return
         except Throttled as request:
-            self._retry_later(worker, task, request)
+            self._outcomes.retry_later(worker, task, request)
             return
         except Unreachable as fault:
-            self._has_paused(worker, fault.message)
+            self._outcomes.has_paused(worker, fault.message)
             return
         except Exception as error:  # noqa: BLE001  one line must not end the others
             _log.exception("line %d could not be answered", task.line)
             answer = _crashed(error)
         else:
-            if answer.is_denial and self._is_denied(worker, task, answer):
+            if answer.is_denial and self._outcomes.is_denied(worker, task, answer):
                 return
-            self._note_answered(answer)
+            self._outcomes.note_answered(answer)
         with self._reporting:
             if self._failure is None:
                 self._on_answer(task, answer)
-
-    def _note_answered(self, answer: Answer) -> None:
-        is_back = False
-        with self._state:
-            if answer.is_served:
-                self._denials.end()
-                is_back = self._limit.on_success()
-            else:
-                self._limit.on_failed()
-            if answer.nothing_left_s:
-                self._limit.on_nothing_left(self._time.now() + answer.nothing_left_s)
-        if is_back:
-            _log.info("the server that answers the lines of batches can be reached again")
-
-    def _note_throttled(self, worker: _Worker, until: float = 0.0) -> None:
-        with self._state:
-            self._limit.on_throttled(worker.number, until)
-
-    def _retry(self, worker: _Worker, task: Task, request: TryAgain) -> None:
-        worker.task = task.failed()
-        worker.retry_at = self._time.now() + request.after_s
-        with self._state:
-            if request.is_overload:
-                self._limit.on_throttled(worker.number)
-            else:
-                self._limit.on_failed()
-
-    def _retry_later(self, worker: _Worker, task: Task, request: Throttled) -> None:
-        """
-        Put off the worker's task alone, for as long as the server asks; longer when it has refused all others, too.
-        """
-        now, asked_s = self._time.now(), request.retry_after_s
-        with self._state:
-            worker.task = task.refused(self._limit.answered)
-            backoff_s = self._backoff.delay_s(worker.task.refusals, {}) or 0.0
-            after_s = backoff_s if asked_s is None or worker.task.refusals > 1 else 0.0
-            worker.retry_at = now + max(asked_s or 0.0, request.nothing_left_s, after_s)
-            self._limit.on_throttled(worker.number, worker.retry_at if asked_s is not None else 0.0)
-            if request.nothing_left_s:
-                self._limit.on_nothing_left(now + request.nothing_left_s)
-
-    def _is_denied(self, worker: _Worker, task: Task, answer: Answer) -> bool:
-        """
-        Put off the worker's task if the server seems to deny whatever is asked, or before that is known.
-
-        Raises:
-            AccessDenied: Waiting has not helped.
-        """
-        with self._state:
-            if not self._denials.add(is_first=not task.failures):
-                if is_own_denial(task.failures):
-                    return False
-                worker.task = task.failed()
-                worker.retry_at = self._time.now() + (self._backoff.delay_s(worker.task.failures, {}) or 0.0)
-                return True
-        if self._has_paused(worker, f"the server answers with status {answer.status_code}, whatever is asked"):
-            with self._state:
-                self._denials.pauses += 1
-                if self._denials.are_final:
-                    raise AccessDenied(answer)
-        return True
-
-    def _has_paused(self, worker: _Worker, reason: str) -> bool:
-        """
-        Put off the worker's task until somebody may be there; return whether a pause begins with it.
-        """
-        with self._state:
-            begins = self._limit.on_unreachable(worker.number, self._time.now())
-            is_first = begins and self._limit.outages == 1
-            worker.retry_at = self._limit.blocked_until
-        if is_first:
-            _log.warning("no line of the batch can be answered now, and it continues by itself: %s", reason)
-        return begins
 
     def _tick(self) -> None:
         """
