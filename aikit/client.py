@@ -29,6 +29,18 @@ if TYPE_CHECKING:
     from aikit.resources.files import FilesAPI
     from aikit.resources.uploads import UploadsAPI
 
+    MadeOnce = functools.cached_property
+else:
+
+    class MadeOnce(functools.cached_property):
+        """
+        A property that is made once, also when threads ask for it at once, which Python's own is not since 3.12.
+        """
+
+        def __get__(self, client: OpenAIClient | None, owner: type | None = None) -> Any:
+            return self if client is None else vars(client).setdefault(self.attrname, self.func(client))
+
+
 _APIS: Final = ("files", "uploads", "batches")
 _ALIKE: Final = 0.8  # "timeot", and not the "team" of a program
 
@@ -180,17 +192,17 @@ class OpenAIClient:
     ) -> None:
         self._session.end_with(kind)
 
-    @functools.cached_property
+    @MadeOnce
     def files(self) -> FilesAPI:
         """The Files API."""
         return apis.files.FilesAPI(self._session)
 
-    @functools.cached_property
+    @MadeOnce
     def uploads(self) -> UploadsAPI:
         """The Uploads API."""
         return apis.uploads.UploadsAPI(self._session)
 
-    @functools.cached_property
+    @MadeOnce
     def batches(self) -> BatchesAPI:
         """The Batches API."""
         return apis.batches.BatchesAPI(self._session)

@@ -13,6 +13,8 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 from unittest.mock import MagicMock, PropertyMock, patch
@@ -706,6 +708,25 @@ def test_the_apis_of_a_client_are_not_replaced(tmp_path: Path, name: str, is_use
     with OtherDesk(provider="local", home=tmp_path) as other:
         setattr(other, name, "own")
         assert getattr(other, name) == "own"
+
+
+@pytest.mark.parametrize("name", ["files", "uploads", "batches"])
+def test_threads_that_ask_at_once_get_the_same_api(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What the calls of an API share, such as the pace of many, is shared by all threads.
+    """
+    both = threading.Barrier(2, timeout=0.3)
+    made_by = vars(OpenAIClient)[name].func
+
+    def make(client: OpenAIClient) -> Any:
+        with suppress(threading.BrokenBarrierError):  # where Python lets only one make it
+            both.wait()
+        return made_by(client)
+
+    monkeypatch.setattr(vars(OpenAIClient)[name], "func", make)
+    with OpenAIClient(provider="local", home=tmp_path) as client, ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(lambda _: getattr(client, name), range(2)))
+        assert found[0] is found[1] is getattr(client, name)
 
 
 def test_tests_stand_in_for_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
