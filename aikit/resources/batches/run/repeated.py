@@ -22,6 +22,7 @@ from aikit.validation.lines import iter_lines
 _CUSTOM_ID: Final = re.compile(rb'"custom_id"\s*:\s*"[^"\\]*"\s*,?\s*')
 _MARK_BYTES: Final = 8
 _LINE_MAX: Final = 1 << 40
+_MOST_LINES: Final = 500_000
 _MOST_RUNS: Final = 10
 _MOST_NAMED: Final = 10
 
@@ -29,6 +30,8 @@ _MOST_NAMED: Final = 10
 def marks_of(path: Path, on_read: Callable[[int], None]) -> bytes:
     """
     Return 8 bytes for each line of the file at *path*, in order of their value, whatever the custom_id of a line.
+
+    Of a long file, the first half a million lines will do, so that memory does not grow with it.
     """
     marks: array[int] = array("Q")
     with closing(source_of(path).resolved().open()) as reader:
@@ -36,6 +39,8 @@ def marks_of(path: Path, on_read: Callable[[int], None]) -> bytes:
             if line and not line.isspace():
                 text = _CUSTOM_ID.sub(b"", line.strip(), count=1)
                 marks.frombytes(hashlib.blake2b(text, digest_size=_MARK_BYTES).digest())
+                if len(marks) == _MOST_LINES:
+                    break
     return array("Q", sorted(marks)).tobytes()
 
 
@@ -54,9 +59,10 @@ def notes_of_others(folder: RunFolder, order: RunOrder, marks: bytes, *, is_tabl
     if same:
         total, places = len(marks) // _MARK_BYTES, other.intact_results[:1]
         where = "".join(f", whose results are in {place}" for place in places)
+        first = "first " if total == _MOST_LINES else ""
         yield (
-            f"{same:,} of its {total:,} requests were sent by that run, too{where}, and are to be paid again; to pay "
-            "for what is new only, give it as an input of its own"
+            f"{same:,} of its {first}{total:,} requests were sent by that run, too{where}, and are to be paid again; "
+            "to pay for what is new only, give it as an input of its own"
         )
     if not other.is_ended and other.batch_ids:
         yield f"batches of that run that may still be running: {listed(other.batch_ids)}"

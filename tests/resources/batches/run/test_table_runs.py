@@ -328,6 +328,20 @@ def test_rows_that_are_to_be_paid_again_are_told_before(
     assert result.success
 
 
+def test_of_a_long_input_its_first_requests_are_compared(
+    client: OpenAIClient, tmp_path: Path, reviews: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Memory does not grow with it.
+    """
+    monkeypatch.setattr("aikit.resources.batches.run.repeated._MOST_LINES", 3)
+    reviews.write_text("review\n" + "".join(f"{number}\n" for number in range(5)))
+    client.batches.run(reviews, tmp_path / "x.csv", **_ASKED).unwrap()
+    reviews.write_text(reviews.read_text() + "more\n")
+    result = client.batches.run(reviews, tmp_path / "x.csv", **_ASKED)
+    assert any(note.startswith("3 of its first 3 requests were sent by that run, too") for note in result.notes)
+
+
 def test_what_no_run_has_paid_is_not_told_to_be_paid_again(
     client: OpenAIClient, tmp_path: Path, reviews: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
