@@ -19,6 +19,7 @@ import pytest
 from tests.cli.conftest import batch_lines
 from tests.cli.processes import PROGRAM, Terminal, run, seen_here
 from tests.cli.server import SMALL, file, serving
+from tests.gateway.raw_http import wait_for
 from tests.stopwatch import Stopwatch
 
 pytestmark = pytest.mark.slow
@@ -154,6 +155,14 @@ def test_interrupt_during_uploads_tells_what_was_done(tmp_path: Path) -> None:
     assert err.decode() == "stopped by Ctrl-C: 1 uploaded (small.bin), 1 not (big.bin)\n"
 
 
+def waiting_at_the_door(server: socket.socket) -> int:
+    """
+    Return how many connections to *server* are being made and are not made.
+    """
+    ends = [line.split()[2:4] for line in Path("/proc/net/tcp").read_text("utf-8").splitlines()[1:]]
+    return sum(end == [f"0100007F:{server.getsockname()[1]:04X}", "02"] for end in ends)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse instead of letting wait")
 @pytest.mark.parametrize(
     "argv", [("list",), ("retrieve", "a", "b"), ("delete", "-y", "a"), ("content", "a"), ("create", "-p", "batch")]
@@ -171,8 +180,9 @@ def test_interrupt_while_nobody_answers_the_door(argv: tuple[str, ...], good: Pa
             guest.connect_ex(full.getsockname())
         url = f"http://127.0.0.1:{full.getsockname()[1]}/v1"
         command = [*PROGRAM, "--base-url", url, "--provider", "openai", "files", *argv, *files]
+        before = waiting_at_the_door(full)
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        time.sleep(1)
+        wait_for(lambda: waiting_at_the_door(full) > before)
         watch = Stopwatch()
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
@@ -229,7 +239,8 @@ def test_interrupt_while_stdin_is_read_is_quiet(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         cwd=tmp_path,
     )
-    time.sleep(1.5)
+    assert process.stdin is not None
+    process.stdin.write(b"x" * 1_000_000)  # more than a pipe holds: over when the program reads
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (130, b"")
