@@ -70,7 +70,7 @@ def fetch_and_join(
 @attrs.define(eq=False)
 class Answers:
     """
-    Files with the answers of batches, each fetched once; batches may be asked about side by side.
+    Files with the answers of batches, fetched once until a batch names others; batches may be asked about side by side.
 
     Attributes:
         folder: Where they are.
@@ -78,7 +78,7 @@ class Answers:
 
     folder: Path
     _numbers: Iterator[int] = attrs.field(factory=itertools.count)
-    _fetched: dict[str, list[AnswerFile | Gone]] = attrs.field(factory=dict)
+    _fetched: dict[tuple[str | None, ...], list[AnswerFile | Gone]] = attrs.field(factory=dict)
 
     def of(self, provider: Provider, batch: OpenAIBatch) -> Flow[list[AnswerFile | Gone]]:
         """
@@ -87,18 +87,22 @@ class Answers:
         Raises:
             OpenAIError: The output is gone (code ``"file_gone"``), or what fetching can fail with.
         """
-        files = self._fetched.get(batch.id)
+        files = self._fetched.get(_names(batch))
         if files is None:
             files = yield from _fetch_answers(provider, batch, self.folder, next(self._numbers))
             if not any(isinstance(file, Gone) for file in files):
-                self._fetched[batch.id] = files
+                self._fetched[_names(batch)] = files
         return files
 
     def forget(self, batch: OpenAIBatch) -> None:
         """
         Let the files of *batch* be fetched again: there may be more in them by then.
         """
-        self._fetched.pop(batch.id, None)
+        self._fetched.pop(_names(batch), None)
+
+
+def _names(batch: OpenAIBatch) -> tuple[str | None, ...]:
+    return batch.id, batch.output_file_id, batch.error_file_id
 
 
 def fetch_ended(provider: Provider, batch: OpenAIBatch | str) -> Flow[OpenAIBatch]:

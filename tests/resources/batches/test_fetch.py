@@ -14,17 +14,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from aikit import OpenAIBatchRowsParameters, OpenAIBatchRowsResult, OpenAIClient
 from aikit.http.context import CallContext
 from aikit.providers.openai import OpenAIProvider
-from aikit.resources.batches.fetch import fetch_and_join
+from aikit.resources.batches.fetch import Answers, fetch_and_join
 from aikit.types.batches import OpenAIBatch
 from aikit.types.errors import OpenAIError
 from aikit.types.usage import Usage
 from tests.answering_server import AnsweringServer, answering_server
 from tests.resources.batches.rows.files import WIRE, asked, batch, never_ran, told
+from tests.resources.batches.run.flows import carried_out
 from tests.systems import posix_only
 
 _INPUT = asked("a") + asked("b") + asked("c")
@@ -105,6 +107,22 @@ def test_batch_that_is_not_over_has_no_results(server: AnsweringServer, client: 
     assert [error.code for error in result.errors] == ["batch_not_ended"]
     assert "batches.wait()" in result.errors[0].message
     assert len(server.asked) == 1
+
+
+def test_files_that_are_named_later_are_fetched_too(
+    server: AnsweringServer, client: OpenAIClient, tmp_path: Path
+) -> None:
+    """
+    What was fetched of a batch before does not stand for them; what names the same files is not fetched again.
+    """
+    answers, ended = Answers(tmp_path), OpenAIBatch.from_wire(server.batches["batch_1"])
+
+    def fetch(batch: OpenAIBatch) -> Any:
+        return carried_out(client, lambda provider, _: answers.of(provider, batch))
+
+    fetched = [fetch(batch) for batch in (attrs.evolve(ended, error_file_id=None), ended, ended)]
+    assert [[file.kind for file in files] for files in fetched] == [["output"], *[["output", "error"]] * 2]
+    assert len(server.asked) == 3
 
 
 @pytest.mark.parametrize("absent", [{}, {"output_file_id": None, "error_file_id": None}, {"error_file_id": ""}])
