@@ -17,7 +17,9 @@ from tests.test_coming_from import calls_of
 pytestmark = [pytest.mark.foreign, pytest.mark.slow]
 
 
-@pytest.mark.parametrize(("library", "package"), [("openai", OPENAI), ("litellm", LITELLM)])
+@pytest.mark.parametrize(
+    ("library", "package"), [("openai", OPENAI), pytest.param("litellm", LITELLM, marks=pytest.mark.long)]
+)
 def test_what_was_written_there_runs_there(
     library: str, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

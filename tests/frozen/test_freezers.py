@@ -18,7 +18,7 @@ from tests.examples.screen import Screen, missing, shown
 from tests.files_server import files_server
 from tests.frozen import freezers
 
-pytestmark = [pytest.mark.slow, pytest.mark.foreign]
+pytestmark = [pytest.mark.slow, pytest.mark.foreign, pytest.mark.long]
 
 _WINDOW: Final = Path(__file__).with_name("window_program.py")
 _COMMAND_LINE: Final = Path(__file__).with_name("command_line.py")
