@@ -20,7 +20,7 @@ from aikit.gateway.money.estimate import Asked, Estimate, asked_in, estimated, f
 from aikit.gateway.money.watching import note, options_of
 from aikit.gateway.outgoing.errors import of_provider
 from aikit.gateway.registry.rows import BatchRow
-from aikit.types.errors import UNEXPECTED, OpenAIError
+from aikit.types.errors import UNEXPECTED, OpenAIError, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,7 +87,7 @@ async def estimate_for(
     Whoever has limits has to, and whoever says that it *is_needed*.
 
     Raises:
-        Rejected: The file had to be read at the provider, and cannot be.
+        Rejected: The file had to be read at the provider, and cannot be, or not all of its lines.
     """
     models = await _asked(call, file, deployment, is_needed=is_needed or _is_limited(call.principal))
     if models is None:
@@ -107,6 +107,8 @@ async def _asked(call: Call, file: FileRow, deployment: Deployment, *, is_needed
     result = await call.ask(lambda given: client.batches.estimate(file.upstream_id, given), **options)
     if result.estimate is None:
         return None
+    if result.estimate.problem_count:  # its provider may read them all the same
+        raise Rejected(result.estimate.problems)
     facts = facts_of(result.estimate)
     await call.gateway.in_thread(call.gateway.registry.files.set_facts, file.id, facts)
     return asked_in(facts)

@@ -9,15 +9,19 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
+from aikit.gateway.registry.keys import hash_of
 from aikit.gateway.state import Gateway
 from tests.gateway.asgi import Answer, Asgi
 from tests.gateway.gateways import OTHER, left_in_spool, lines, master_of, opened, row_of, tenant_of, upload
-from tests.gateway.upstream import upstream
+from tests.gateway.registry.rows import file
+from tests.gateway.upstream import config_of, upstream
 from tests.gemini_server import KEY, serving_gemini
 
 ORDER = {"filename": "a.txt", "purpose": "user_data", "bytes": 6, "mime_type": "text/plain"}
@@ -191,6 +195,29 @@ def test_lines_of_a_file_in_parts_are_counted_before_a_batch_is_made_of_it(gatew
     )
     assert len(tenant.get("/v1/batches").json["data"]) == 1
     assert tenant.get(f"/v1/files/{file_id}").status == 200
+
+
+@pytest.mark.parametrize("bound", [{"models": ("gpt-4o-mini",)}, {"max_budget": Decimal(1)}, {"rpm_limit": 9}])
+def test_lines_of_a_file_in_parts_that_only_its_provider_can_read_are_refused(
+    tmp_path: Path, bound: dict[str, Any]
+) -> None:
+    """
+    What they ask for is not known, and a key with limits makes no batch of them.
+    """
+    with upstream() as provider, opened(tmp_path, config_of(provider), max_retries=0) as gateway:
+        tenant, master = tenant_of(gateway, **bound), master_of(gateway)
+        content = lines("gpt-4o-mini", "o").replace(b'{"model": "o"', b'{"n": NaN, "model": "o"')
+        assert b"NaN" in content
+        provider.files["file-parts"] = content
+        for client, status in ((tenant, 400), (master, 200)):
+            row = file(upstream_id="file-parts", owner=hash_of(client.key or "") if client is tenant else None)
+            gateway.registry.files.add(attrs.evolve(row, deployment=gateway.settings.default, body={"id": row.id}))
+            order = {"input_file_id": row.id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+            answer = client.post("/v1/batches", order)
+            assert answer.status == status, answer.body
+            assert len(provider.batches) == (status == 200)
+        answer = tenant.get("/v1/batches")
+        assert answer.json["data"] == []
 
 
 @pytest.fixture
