@@ -15,6 +15,8 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+from aikit.cli.signals import heard
+
 __all__ = ["main"]
 
 
@@ -24,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     _open_closed_streams()
     try:
-        return _run(argv)
+        with heard():
+            return _run(argv)
     except KeyboardInterrupt:  # pressed before a command began
         return 130
 

@@ -6,11 +6,9 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from functools import partial
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
@@ -24,6 +22,7 @@ from aikit.cli.output.formats import counted, human_seconds, human_size, named
 from aikit.cli.output.messages import begin_line
 from aikit.cli.output.progress import many_bars
 from aikit.cli.safety import safe
+from aikit.cli.signals import show_cursor
 from aikit.client import OpenAIClient
 from aikit.http.sources import FileContent
 from aikit.resources.files.parameters import OpenAIFileManyParameters
@@ -75,18 +74,9 @@ class Interrupt:
 
     def _press(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  signal's signature
         if self.pressed_at is not None:
-            _show_cursor()
+            show_cursor()
             os._exit(Exit.INTERRUPTED)
         self.pressed_at = time.monotonic()
-
-
-def _show_cursor() -> None:
-    """
-    Show the terminal's cursor, which bars hide, without taking a lock that another thread may hold.
-    """
-    with suppress(OSError, ValueError):  # stderr may be closed
-        if sys.__stderr__ is not None and sys.__stderr__.isatty():
-            os.write(sys.__stderr__.fileno(), b"\x1b[?25h\n")
 
 
 @attrs.define
