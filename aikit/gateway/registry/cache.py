@@ -45,9 +45,9 @@ class Cache(Generic[T]):
         row = read()
         with self._lock:
             if row is not None and changes == self._changes:
-                if len(self._rows) >= _MOST:
-                    self._rows.clear()
-                self._rows[name] = until, row
+                self._rows.pop(name, None)
+                self._rows[name] = until, row  # behind those that were read before
+                self._drop_stale()
         return row
 
     def forget(self, name: str) -> None:
@@ -61,3 +61,14 @@ class Cache(Generic[T]):
         with self._lock:
             self._changes += 1
             self._rows.clear()
+
+    def _drop_stale(self) -> None:
+        """
+        Drop what nobody gets any more, oldest first: rows are large, and most are read once.
+        """
+        now = self.clock()
+        while self._rows:
+            oldest = next(iter(self._rows))
+            if self._rows[oldest][0] > now and len(self._rows) <= _MOST:
+                break
+            del self._rows[oldest]
