@@ -332,7 +332,7 @@ def test_a_changed_input_is_a_new_run_and_says_so(aikit: Here, good: Path, servi
     good.write_bytes(batch_lines(6))
     ran = aikit("batch", "run", good, *QUICK)
     assert "the input was changed since the run of" in ran.err
-    assert ran.err.index("5 of its 6 requests were sent by that run, too") < ran.err.index("estimate: ")
+    assert ran.err.index("5 of the 6 requests were sent by the run of") < ran.err.index("estimate: ")
     assert ran.fields[0][1] == "6"
     assert "other options were given" in aikit("batch", "run", good, *QUICK, "--metadata", "a=b").err
     assert len(service.batches) == 3

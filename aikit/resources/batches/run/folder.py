@@ -123,13 +123,10 @@ class RunFolder:
 
     def others(self, order: RunOrder) -> list[RunState]:
         """
-        Return the runs of the same path and provider with another content or other options, the oldest first.
+        Return the runs of the same provider with another content or other options, the oldest first.
         """
         same = [
-            state
-            for state in self._all()
-            if (state.order.input, state.order.provider) == (order.input, order.provider)
-            and state.order.key != order.key
+            state for state in self._all() if state.order.provider == order.provider and state.order.key != order.key
         ]
         return sorted(same, key=lambda state: state.created_at)
 

@@ -47,25 +47,41 @@ def marks_of(path: Path, on_read: Callable[[int], None]) -> bytes:
 def notes_of_others(folder: RunFolder, order: RunOrder, marks: bytes, *, is_table: bool) -> Iterator[str]:
     """
     Yield what is to be known of the earlier run that is most like the new one of *order*, before that is paid.
+
+    It is one of the same path; or one of another path or of none, if that has sent half of the new one's requests.
     """
-    runs = folder.others(order)[-_MOST_RUNS:] if order.input else ()
-    others = [(_count_same(folder, other, marks), other) for other in runs]
-    if not others:
-        return
-    same, other = max(reversed(others), key=lambda found: found[0])
-    what = "the input was changed" if other.order.sha256 != order.sha256 else "other options were given"
-    what = "the table or the question was changed" if is_table else what
-    yield f"{what} since the run of {told_time(other.created_at)}: this is a new run"
+    others, total = folder.others(order), len(marks) // _MARK_BYTES
+    of_path = [other for other in others if order.input == other.order.input != ""]
+    same, run = _most_like(folder, of_path, marks)
+    if run is not None:
+        what = "the input was changed" if run.order.sha256 != order.sha256 else "other options were given"
+        what = "the table or the question was changed" if is_table else what
+        yield f"{what} since the run of {told_time(run.created_at)}: this is a new run"
+        yield from _notes_of(run, same, total)
+    if not same:
+        same, run = _most_like(folder, [other for other in others if other not in of_path], marks)
+        if run is not None and same * 2 >= total:
+            yield from _notes_of(run, same, total)
+
+
+def _notes_of(run: RunState, same: int, total: int) -> Iterator[str]:
     if same:
-        total, places = len(marks) // _MARK_BYTES, other.intact_results[:1]
-        where = "".join(f", whose results are in {place}" for place in places)
+        where = "".join(f", whose results are in {place}" for place in run.intact_results[:1])
         first = "first " if total == _MOST_LINES else ""
         yield (
-            f"{same:,} of its {first}{total:,} requests were sent by that run, too{where}, and are to be paid again; "
-            "to pay for what is new only, give it as an input of its own"
+            f"{same:,} of the {first}{total:,} requests were sent by the run of {told_time(run.created_at)}, too"
+            f"{where}, and are to be paid again; to pay for what is new only, give it as an input of its own"
         )
-    if not other.is_ended and other.batch_ids:
-        yield f"batches of that run that may still be running: {listed(other.batch_ids)}"
+    if not run.is_ended and run.batch_ids:
+        yield f"batches of that run that may still be running: {listed(run.batch_ids)}"
+
+
+def _most_like(folder: RunFolder, runs: list[RunState], marks: bytes) -> tuple[int, RunState | None]:
+    """
+    Return the one of the last of *runs* that has sent most of the requests with *marks*, and how many.
+    """
+    counted = [(_count_same(folder, run, marks), run) for run in runs[-_MOST_RUNS:]]
+    return max(reversed(counted), key=lambda found: found[0], default=(0, None))
 
 
 def listed(ids: tuple[str, ...]) -> str:

@@ -72,14 +72,14 @@ def test_a_home_that_cannot_be_one_is_told(tmp_path: Path) -> None:
         pass
 
 
-def test_other_runs_of_the_same_file_are_found(folder: RunFolder) -> None:
+def test_other_runs_at_the_same_provider_are_found(folder: RunFolder) -> None:
     """
-    Same path and provider, another key: the oldest first; those of other files are not told.
+    Another key, whatever the path: the oldest first; those at other providers are not told.
     """
     folder.save(STATE)
     changed = attrs.evolve(ORDER, sha256="1" * 64)
     folder.save(attrs.evolve(STATE, order=attrs.evolve(changed, metadata={"a": "b"}), created_at=0.5))
-    folder.save(attrs.evolve(STATE, order=attrs.evolve(changed, input="/elsewhere")))
+    folder.save(attrs.evolve(STATE, order=attrs.evolve(ORDER, sha256="2" * 64, provider="another")))
     found = folder.others(changed)
     assert [state.created_at for state in found] == [0.5, 1.5]
 

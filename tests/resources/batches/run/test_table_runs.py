@@ -307,9 +307,9 @@ def test_a_changed_question_is_told_to_be_a_new_run(client: OpenAIClient, tmp_pa
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ("id,review\n1,good\n2,\n3,bad\n4,new\n", "2 of its 3 requests"),
-        ("id,review\n9,first\n1,good\n2,\n3,bad\n", "2 of its 3 requests"),
-        ("id,review\n1,good\n2,mended\n3,worse\n4,good\n", "1 of its 4 requests"),
+        ("id,review\n1,good\n2,\n3,bad\n4,new\n", "2 of the 3 requests"),
+        ("id,review\n9,first\n1,good\n2,\n3,bad\n", "2 of the 3 requests"),
+        ("id,review\n1,good\n2,mended\n3,worse\n4,good\n", "1 of the 4 requests"),
     ],
 )
 def test_rows_that_are_to_be_paid_again_are_told_before(
@@ -324,8 +324,26 @@ def test_rows_that_are_to_be_paid_again_are_told_before(
     result = client.batches.run(reviews, tmp_path / "y.csv", **_ASKED)
     for notes in (refused.notes, result.notes):
         (note,) = (note for note in notes if "paid again" in note)
-        assert note.startswith(f"{told} were sent by that run, too, whose results are in {tmp_path / 'x.csv'}")
+        assert note.startswith(f"{told} were sent by the run of ")
+        assert f", too, whose results are in {tmp_path / 'x.csv'}, and are to be paid again" in note
     assert result.success
+
+
+@pytest.mark.parametrize("is_file", [False, True])
+def test_records_and_copies_that_were_sent_for_the_most_part_are_told_likewise(
+    client: OpenAIClient, tmp_path: Path, reviews: Path, *, is_file: bool
+) -> None:
+    """
+    They have no path by which an earlier run is known, or another one; a few requests alike are no news.
+    """
+    records = [{"review": f"r{number}"} for number in range(4)]
+    client.batches.run(records, tmp_path / "x.csv", **_ASKED).unwrap()
+    reviews.write_text("review\n" + "".join(f"{record['review']}\n" for record in records) + "new\n")
+    given: Any = reviews if is_file else [*records, {"review": "new"}]
+    (note,) = (note for note in client.batches.run(given, **_ASKED).notes if "paid again" in note)
+    assert note.startswith("4 of the 5 requests were sent by the run of ")
+    few = client.batches.run([records[0], {"review": "a"}, {"review": "b"}], **_ASKED)
+    assert not any("paid again" in note for note in few.notes)
 
 
 def test_of_a_long_input_its_first_requests_are_compared(
@@ -339,7 +357,7 @@ def test_of_a_long_input_its_first_requests_are_compared(
     client.batches.run(reviews, tmp_path / "x.csv", **_ASKED).unwrap()
     reviews.write_text(reviews.read_text() + "more\n")
     result = client.batches.run(reviews, tmp_path / "x.csv", **_ASKED)
-    assert any(note.startswith("3 of its first 3 requests were sent by that run, too") for note in result.notes)
+    assert any(note.startswith("3 of the first 3 requests were sent by the run of") for note in result.notes)
 
 
 def test_what_no_run_has_paid_is_not_told_to_be_paid_again(
