@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -102,4 +103,6 @@ def left_in_spool(gateway: Gateway) -> list[Path]:
 
 
 async def _nothing_waits(gateway: Gateway) -> None:
-    await asyncio.gather(*(gateway.spool.run(lambda: None) for _ in range(8)))
+    threads = gateway.spool._pool._max_workers
+    all_of_them = threading.Barrier(threads)  # where each has come once, what was begun before is done
+    await asyncio.gather(*(gateway.spool.run(all_of_them.wait) for _ in range(threads)))
