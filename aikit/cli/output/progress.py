@@ -5,6 +5,7 @@ Progress on stderr: bars on a terminal, nothing elsewhere.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -101,9 +102,10 @@ def batch_bars(output: Output, *, keeps: bool = False) -> AbstractContextManager
 
 def _shown(output: Output, kind: str, *arguments: int, **more: bool) -> AbstractContextManager[Any]:
     """
-    Return bars of a *kind* on the terminal; invisible ones where stderr is none, or after ``--quiet``.
+    Return bars of a *kind* on the terminal; invisible ones where stderr is none, or a dumb one, or after ``--quiet``.
     """
-    if output.settings.quiet or not sys.stderr.isatty():
+    is_dumb = os.environ.get("TERM", "").lower() in {"dumb", "unknown"}  # rich would draw empty lines
+    if output.settings.quiet or is_dumb or not sys.stderr.isatty():
         return nullcontext(_Invisible())
     from aikit.cli.output import terminal_bars  # noqa: PLC0415  rich takes 60 ms to load, and only terminals need it
 
