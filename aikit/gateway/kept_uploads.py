@@ -123,10 +123,11 @@ class KeptUploads:
             shutil.rmtree(self.folder / upload_id, ignore_errors=True)
 
     def _hold(self, upload_id: str) -> FileIO:
-        try:
-            lock = take(self.folder / upload_id / _LOCK)
-        except FileNotFoundError:
-            raise over(upload_id, "expired") from None
+        with telling_faults(self.folder):
+            try:
+                lock = take(self.folder / upload_id / _LOCK)
+            except FileNotFoundError:
+                raise over(upload_id, "expired") from None
         if lock is None:
             raise over(upload_id, "completing")
         return lock

@@ -352,14 +352,15 @@ def test_lines_in_parts_are_refused_as_those_in_one_piece(renaming: Gateway, con
     assert left_in_spool(renaming) == []
 
 
-def test_a_full_disk_leaves_the_parts(gemini: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("step", ["_copy", "take"])
+def test_a_full_disk_leaves_the_parts(gemini: Gateway, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """
     With room again, the upload is completed.
     """
     client = tenant_of(gemini)
     _, target, order = _uploaded(client)
     with monkeypatch.context() as full:
-        full.setattr("aikit.gateway.kept_uploads._copy", _raise(OSError(errno.ENOSPC, "full")))
+        full.setattr(f"aikit.gateway.kept_uploads.{step}", _raise(OSError(errno.ENOSPC, "full")))
         assert client.post(target, order).status == 507
     assert [path.name for path in kept(gemini)] == order["part_ids"]
     assert client.post(target, order).json["status"] == "completed"
