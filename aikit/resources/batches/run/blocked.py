@@ -9,7 +9,9 @@ from typing import Final
 
 import attrs
 
+from aikit.http.retry import may_have_been_applied
 from aikit.resources.batches.run.state import RunState
+from aikit.types.batches import INTENT_KEY
 from aikit.types.errors import OpenAIError, Rejected
 from aikit.types.suggestions import continued
 
@@ -43,6 +45,19 @@ def with_way_out(problem: OpenAIError | Rejected, state: RunState) -> OpenAIErro
     if not any(error.is_not_found_error or error.code in _BLOCKING for error in errors):
         return problem
     return Rejected([_with_way_out(error, state) for error in errors])
+
+
+def with_next_call(problem: OpenAIError | Rejected) -> OpenAIError | Rejected:
+    """
+    Return *problem*, which leaves open whether a batch was created, with what the next call does.
+    """
+    told = [
+        attrs.evolve(error, message=continued(error.message, "the same call again does so first"))
+        if may_have_been_applied(error) and INTENT_KEY in error.message  # it tells to look for the batch
+        else error
+        for error in errors_of(problem)
+    ]
+    return Rejected(told) if isinstance(problem, Rejected) else told[0]
 
 
 def _with_way_out(error: OpenAIError, state: RunState) -> OpenAIError:

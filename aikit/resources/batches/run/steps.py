@@ -29,7 +29,7 @@ from aikit.resources.batches.queue import FULL
 from aikit.resources.batches.recording import record_created, record_end
 from aikit.resources.batches.resubmit import resubmit_lines
 from aikit.resources.batches.rows.join import lacks_output, was_begun
-from aikit.resources.batches.run.blocked import errors_of
+from aikit.resources.batches.run.blocked import errors_of, with_next_call
 from aikit.resources.batches.run.earlier import find_earlier
 from aikit.resources.batches.run.progress import RunTracker
 from aikit.resources.batches.run.state import Part, RunState
@@ -263,6 +263,7 @@ class Steps:
             state = state.with_part(attrs.evolve(part, attempts=part.attempts[:-1]))
             self.keep(state)
         elif failure is not None and not _is_for_later(errors, state):
+            failure = failure if batch is not None else with_next_call(failure)
             raise failure if len(state.parts) == 1 else _of_part(part, failure)
         return state
 

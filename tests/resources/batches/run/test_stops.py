@@ -128,6 +128,7 @@ def test_a_batch_whose_creation_was_stopped_is_looked_for_as_long_as_it_may_be_h
     assert service.reached.wait(20)
     stop(result, client)
     assert result.wait(20)
+    assert all(error.message.endswith("; the same call again does so first") for error in result.errors)
     _settled(service)
     client.close()
     with _client(service, path.parent) as again:
