@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -28,7 +29,7 @@ settings.register_profile("aikit", deadline=None)
 settings.load_profile("aikit")
 
 _numbers: Final = itertools.count(1)
-_ROOM: Final = side_by_side.Room()
+_ROOM: Final = side_by_side.Room(Path(__file__), Path(side_by_side.__file__))
 
 
 def pytest_configure(config: pytest.Config) -> None:

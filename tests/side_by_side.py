@@ -43,11 +43,12 @@ def _rank(module: Iterable[pytest.Item]) -> int:
 class Room:
     """
     The machine: a test that is marked ``alone`` has it, or all others share it; those that come later let it go first.
+
+    Locks of two files, that are the same for all processes of a run, tell who has it.
     """
 
-    def __init__(self) -> None:
-        here = Path(__file__).parent
-        self._door, self._room = ((here / name).open("rb") for name in ("conftest.py", "side_by_side.py"))
+    def __init__(self, door: Path, room: Path) -> None:
+        self._door, self._room = door.open("rb"), room.open("rb")
 
     @contextmanager
     def taken_for(self, item: pytest.Item) -> Iterator[None]:
