@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from aikit.http.retry import RetryPolicy
 from aikit.jsonl.builder import UnfitError
@@ -24,8 +24,9 @@ from aikit.types.error_codes import ERROR_CODES
 from aikit.types.errors import CancelledError, ExchangeError, OpenAIError
 from tests import side_by_side
 
-# Hypothesis' own bound of 200 ms an example says how busy the machine is; what is to be fast, the benchmark measures.
-settings.register_profile("aikit", deadline=None)
+# Hypothesis' own bounds, 200 ms an example and a second to draw ten, say how busy the machine is; what is to be fast,
+# the benchmark measures.
+settings.register_profile("aikit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("aikit")
 
 _numbers: Final = itertools.count(1)

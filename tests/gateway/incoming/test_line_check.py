@@ -75,7 +75,7 @@ def test_odd_lines_are_told_alike(odd: bytes, tmp_path: Path) -> None:
     assert _found(content, tmp_path) == _of_file(content)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60)
 @given(value=st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists, max_leaves=8))
 def test_any_value_is_taken_alike(value: object, tmp_path: Path) -> None:
     """Whatever a line holds, it is good here as on disk, or refused in the same words."""

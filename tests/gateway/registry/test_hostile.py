@@ -47,7 +47,9 @@ _EMPTY: Final[tuple[Callable[[Registry, str], Any], ...]] = (
     lambda registry, text: registry.spend.logs(token=text),
     lambda registry, text: registry.spend.logs(user_id=text),
 )
-_OFTEN: Final = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_OFTEN: Final = settings(
+    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 @_OFTEN

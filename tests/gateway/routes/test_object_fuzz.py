@@ -51,7 +51,9 @@ _QUERIES: Final = (
 )
 _SPELLED: Final = ("", "%00", "%ff", "%2e%2e", "a" * 300, "-1", "%F0%9F%98%80", "a%2Cb", "local", "%25", "\\", "'")
 _UPLOAD: Final = {"filename": "a.txt", "purpose": "user_data", "bytes": 4, "mime_type": "text/plain"}
-_GENTLE: Final = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_GENTLE: Final = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 @pytest.fixture(scope="module")

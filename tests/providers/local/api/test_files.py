@@ -271,7 +271,9 @@ def test_of_a_long_line_only_both_ends_are_looked_at(api: API, purpose: str) -> 
     assert api.upload(b"[" + inner + b"}\n", purpose, "a.jsonl").status == 400
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(lines=st.lists(st.sampled_from([b"{}", b'{"a": [1]}', b"[]", b"x", b""]), max_size=6), cut=st.integers(1, 5))
 def test_where_chunks_are_cut_does_not_change_what_is_refused(store: Store, lines: list[bytes], cut: int) -> None:
     """

@@ -111,7 +111,9 @@ def test_names_are_judged_alike(store: Store, purpose: str, content: bytes, name
     assert _is_let_through(content, purpose, name) == _is_taken(store, content, purpose, name)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(st.sampled_from([_TUNE, b"", b" ", b"\r", b"\t ", b"[]", b"{", _TUNE + b" \r"]), max_size=6))
 def test_training_files_are_judged_alike(store: Store, lines: list[bytes]) -> None:
     """

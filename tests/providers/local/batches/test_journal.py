@@ -46,7 +46,9 @@ def test_a_record_is_read_as_it_was_written(record: Record) -> None:
     assert Record.unpacked(packed[:-1]) == record
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=50, deadline=None
+)
 @given(records=st.lists(_records, max_size=8), cut=st.integers(min_value=0), garbage=st.binary(max_size=20))
 def test_what_was_whole_is_kept_and_what_was_not_is_dropped(
     tmp_path: Path, records: list[Record], cut: int, garbage: bytes

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from aikit.resources.batches.rows.index import lines_of
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the file is written anew each time
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)  # the file is written anew each time
 @given(st.lists(st.sampled_from((b"a", b"\n", b"\r\n", b" ", b"\xef\xbb\xbf", b"xyz" * 5, b"\0"))))
 def test_every_place_leads_back_to_its_line(tmp_path: Path, parts: list[bytes]) -> None:
     """

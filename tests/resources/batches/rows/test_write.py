@@ -62,7 +62,9 @@ def test_what_was_written_can_be_read_as_an_output_again(tmp_path: Path) -> None
 _ANSWERS = st.lists(st.tuples(st.text(), st.sampled_from((200, 400))), max_size=5)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the file is written anew each time
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)  # the file is written anew each time
 @given(_ANSWERS)
 def test_json_lines_come_back(tmp_path: Path, answers: list[tuple[str, int]]) -> None:
     """
@@ -155,7 +157,9 @@ def test_an_answer_that_may_be_another_lines_is_no_lines(tmp_path: Path) -> None
     ] * 2
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the file is written anew each time
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)  # the file is written anew each time
 @given(st.text())
 def test_text_comes_back(tmp_path: Path, text: str) -> None:
     """
