@@ -281,20 +281,22 @@ class Batches:
         self.keys.forget()
         return True
 
-    def unpriced(self, *, since: float, after: int = 0, limit: int = 100) -> tuple[tuple[BatchRow, ...], int]:
+    def unpriced(self, *, since: float, after: int = 0, limit: int = 500) -> tuple[tuple[BatchRow, ...], int]:
         """
-        Return batches that were booked *since* then without the price of some model, and after what there may be more.
+        Look at *limit* bookings made *since* then, and return their batches that lack the price of some model.
 
-        They come in the order of their bookings, each of which is looked at once, however many there are.
+        Returns:
+            The batches, perhaps none, in the order of their bookings; and the *after* of the next call, the same if
+            there are no more bookings.
         """
-        every = SPEND.alias()
-        lacking = select(func.sum(SPEND_MODELS.c.unpriced)).join(every, SPEND_MODELS.c.spend_seq == every.c.seq)
-        is_lacking = lacking.where(every.c.batch_id == SPEND.c.batch_id).scalar_subquery() > 0
-        query = select(SPEND.c.seq, SPEND.c.batch_id).where(SPEND.c.seq > after, SPEND.c.number == 0, is_lacking)
+        query = select(SPEND.c.seq, SPEND.c.batch_id).where(SPEND.c.seq > after, SPEND.c.number == 0)
         query = query.where(SPEND.c.booked_at >= since).order_by(SPEND.c.seq).limit(limit)
+        every = select(SPEND.c.batch_id).join(SPEND_MODELS, SPEND_MODELS.c.spend_seq == SPEND.c.seq)
         with self.database.reading() as connection:
             found = {batch_id: seq for seq, batch_id in connection.execute(query)}
-            rows = connection.execute(select(BATCHES).where(BATCHES.c.id.in_(found)))
+            lacking = every.where(SPEND.c.batch_id.in_(found)).group_by(SPEND.c.batch_id)
+            ids = list(connection.execute(lacking.having(func.sum(SPEND_MODELS.c.unpriced) > 0)).scalars())
+            rows = connection.execute(select(BATCHES).where(BATCHES.c.id.in_(ids)))
             batches = sorted(map(_batch, rows), key=lambda row: found[row.id])
         return tuple(batches), max(found.values(), default=after)
 
