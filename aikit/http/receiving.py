@@ -14,8 +14,7 @@ import attrs
 import urllib3
 
 from aikit.http.bandwidth import DOWN
-from aikit.http.connections import BLOCK_BYTES
-from aikit.http.exchange import Answer, Exchange
+from aikit.http.connections import BLOCK_BYTES, Answer, Exchange
 from aikit.http.headers import Headers, redacted
 from aikit.http.messages import Request, Sink
 from aikit.http.sinks import ResumingSink, content_of

@@ -23,9 +23,8 @@ from requests.structures import CaseInsensitiveDict
 
 from aikit.http.bandwidth import UP
 from aikit.http.bodies import BytesBody
-from aikit.http.connections import BLOCK_BYTES, Adapter, origin_of
+from aikit.http.connections import BLOCK_BYTES, Adapter, Exchange, origin_of
 from aikit.http.context import CallContext
-from aikit.http.exchange import Exchange
 from aikit.http.headers import Headers, redacted
 from aikit.http.messages import Body, Reader, Request, Reservoir, Response
 from aikit.http.proxies import Proxy, proxies_for, proxy_among
