@@ -34,6 +34,7 @@ _NAMES = [
     "X-Password",
 ]
 _FIELD_NAMES = st.text("abcXYZ-", min_size=1, max_size=8)
+_PLAIN_VALUES = st.text(max_size=4).filter(lambda value: not is_secret("x", value))  # a secret is in no pickle
 
 
 def _request(**headers: str) -> Request:
@@ -50,7 +51,7 @@ def test_names_are_found_in_any_spelling() -> None:
     assert headers.get("other") is None
 
 
-@given(st.dictionaries(_FIELD_NAMES, st.text(max_size=4)), st.dictionaries(_FIELD_NAMES, st.text(max_size=4)))
+@given(st.dictionaries(_FIELD_NAMES, _PLAIN_VALUES), st.dictionaries(_FIELD_NAMES, _PLAIN_VALUES))
 def test_merging_changes_neither_side(ours: dict[str, str], theirs: dict[str, str]) -> None:
     """
     Merged headers have every field of both, and the merged ones are as they were.
