@@ -19,7 +19,7 @@ from aikit.resources.batches.run.folder import RunFolder
 from aikit.resources.batches.run.state import RunOrder, RunState
 from aikit.validation.lines import iter_lines
 
-_CUSTOM_ID: Final = re.compile(rb'"custom_id"\s*:\s*"[^"\\]*"\s*,?\s*')
+_CUSTOM_ID: Final = re.compile(rb'"custom_id"\s*:\s*"[^"\\]*"\s*(?:,\s*)?')
 _MARK_BYTES: Final = 8
 _LINE_MAX: Final = 1 << 40
 _MOST_LINES: Final = 500_000
