@@ -48,7 +48,7 @@ class Room:
     """
 
     def __init__(self, door: Path, room: Path) -> None:
-        self._door, self._room = door.open("rb"), room.open("rb")
+        self._door, self._room = os.open(door, os.O_RDONLY), os.open(room, os.O_RDONLY)
 
     @contextmanager
     def taken_for(self, item: pytest.Item) -> Iterator[None]:

@@ -140,7 +140,7 @@ def test_stopped_between_estimate_and_agreement_nothing_is_there(good: Path, ser
     terminal.wait_for("Run it? [y/N]")
     terminal.type("y\n")
     assert terminal.end() == 0
-    assert "5 of 5" in terminal.seen
+    assert "5 requests: 5 ok" in terminal.text
     assert "results  good.results.jsonl" in terminal.text
     assert max(map(len, terminal.text.split("Run it?")[-1].splitlines())) <= 200
 
