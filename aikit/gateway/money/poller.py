@@ -8,9 +8,9 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Awaitable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from aikit.types.errors import OpenAIError
 
 log: Final = logging.getLogger("aikit.gateway")
+
+T = TypeVar("T")
 
 _SOONEST_S: Final = 2.0
 _LATEST_S: Final = 300.0
@@ -91,6 +93,7 @@ class Poller:
         """
         Look after batches until the task is cancelled.
         """
+        self._wake = asyncio.Event()  # of this loop
         await self._begin()
         self._is_running = True
         try:
@@ -199,7 +202,7 @@ class Poller:
             if now < self._looked_at - _SOONEST_S:
                 await self._heal(0.0)
             self._looked_at = now
-            rows = await self.gateway.in_thread(batches.due, now, limit=room, lease_s=_LEASE_S, by=self.name)
+            rows = await _through(self.gateway.in_thread(batches.due, now, limit=room, lease_s=_LEASE_S, by=self.name))
         except Exception:
             log.exception("the registry does not tell which batches are due; it is asked again")
             return False
@@ -346,3 +349,15 @@ class Poller:
 
     def _in(self, seconds: float) -> float:
         return self.gateway.clock() + seconds / self.speed
+
+
+async def _through(call: Awaitable[T]) -> T:
+    """
+    Wait for *call*, also when cancelled meanwhile: what it writes must not come after what is written next.
+    """
+    running = asyncio.ensure_future(call)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait({running})
+        raise

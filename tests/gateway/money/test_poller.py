@@ -5,13 +5,16 @@ The poller: every batch is looked after and booked once, whatever becomes of the
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aikit.gateway.registry.batches import Batches
 from aikit.gateway.registry.keys import hash_of
 from aikit.gateway.registry.rows import BatchRow
 from tests.gateway.batch_house import ENDPOINT, House, house, lines
@@ -287,3 +290,57 @@ def test_a_lease_is_kept_while_answers_come(home: House, one: Upstream, monkeypa
     home.poll(lambda: home.row(row.id).is_booked)
     assert stolen == []
     assert len(one.contents()) == 1
+
+
+def test_whoever_stops_while_it_leases_leaves_no_lease(
+    home: House, one: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Who begins again under its name takes back its leases, and none comes after that.
+    """
+    row = home.created()
+    one.finish(str(row.upstream_id))
+    due, take_back = Batches.due, Batches.take_back
+    is_leasing, is_taken, is_leased = threading.Event(), threading.Event(), threading.Event()
+
+    def late(self: Batches, *args: Any, **named: Any) -> tuple[BatchRow, ...]:
+        is_leasing.set()
+        is_taken.wait(0.5)
+        found = due(self, *args, **named)
+        is_leased.set()
+        return found
+
+    def early(self: Batches, *args: Any) -> None:
+        take_back(self, *args)
+        if is_leasing.is_set():
+            is_taken.set()
+            is_leased.wait(5)
+
+    monkeypatch.setattr(Batches, "take_back", early)
+    home.gateway.registry.batches.hurry([row.id], 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Batches, "due", late)
+        home.poll(is_leasing.is_set)
+    home.poll(lambda: home.row(row.id).is_booked)
+    assert len(home.spend()) == 1
+
+
+def test_who_began_again_waits_between_two_looks(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Also in another event loop, as a program has that begins again in one process.
+    """
+    looks, due = [0], Batches.due
+
+    def counted(self: Batches, *args: Any, **named: Any) -> tuple[BatchRow, ...]:
+        looks[0] += 1
+        return due(self, *args, **named)
+
+    home.poll(_after(0.2))
+    monkeypatch.setattr(Batches, "due", counted)
+    home.poll(_after(0.5))
+    assert 0 < looks[0] < 60  # every 20 ms at this pace
+
+
+def _after(seconds: float) -> Callable[[], bool]:
+    ends_at = time.monotonic() + seconds
+    return lambda: time.monotonic() > ends_at
