@@ -57,7 +57,12 @@ def played(toolkit: Toolkit, screen: Screen, tmp_path: Path) -> Iterator[Played]
         def play(scene: str, said: str = "") -> dict[str, Any]:
             url = f"http://127.0.0.1:{port}/ready/v1"
             command = [toolkit.python, str(PROGRAM), scene, toolkit.name, url, str(path)]
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+            try:
+                done = subprocess.run(
+                    command, env=environment, capture_output=True, text=True, timeout=120, check=False
+                )
+            except subprocess.TimeoutExpired as hung:
+                pytest.fail(f"the program did not end, and said: {(hung.stderr or b'').decode()}")  # else it is cut
             assert done.returncode == 0, done.stderr
             assert said in done.stderr
             story: dict[str, Any] = json.loads(done.stdout)
