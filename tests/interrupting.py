@@ -14,6 +14,8 @@ import pytest
 
 _ROUNDS: Final = 300
 _LONGEST_S: Final = 0.0002
+_AGAIN_S: Final = 1.0
+"""One that comes amid a collection of garbage is lost to Python itself, and the next one ends the round."""
 
 needs_signals: Final = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer sends signals here")
 
@@ -27,7 +29,7 @@ def interrupt_often(work: Callable[[], Any]) -> None:
     try:
         for _ in range(_ROUNDS):
             with suppress(KeyboardInterrupt):
-                signal.setitimer(signal.ITIMER_REAL, 1e-5 + chance.random() * _LONGEST_S)
+                signal.setitimer(signal.ITIMER_REAL, 1e-5 + chance.random() * _LONGEST_S, _AGAIN_S)
                 while True:
                     work()
     finally:
