@@ -64,7 +64,8 @@ def test_every_file_of_the_home_is_its_owners_only(mask: int, tmp_path: Path) ->
         assert file is not None
         batch = client.batches.create(file.id, "/v1/embeddings", {"throw": True}).batch
         assert batch is not None
-        seen = _open_to_others(home)
+        # A batch is at work: under a strict umask, a file is its owner's to read for a moment, and then to write.
+        seen = {name: mode for name, mode in _open_to_others(home).items() if int(mode, 8) & 0o077}
         assert client.batches.wait(batch.id, {"deadline": 30, "poll_interval": 0.1}).success
         Uploaded(home).note(Content(account="a", purpose="batch", name="n", sha256="0"), "file-1")
         key = UploadKey(account="a", purpose="batch", filename="n", options="", part_bytes=1, size_bytes=1, place=None)
