@@ -10,8 +10,9 @@ JSONL files: lines built from Python objects, checked, split, and estimated in t
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
+
+from aikit.types.loading import load
 
 if TYPE_CHECKING:
     from aikit.jsonl.builder import chat_line as chat_line
@@ -46,7 +47,7 @@ if not TYPE_CHECKING:  # which knows the names from above, and would let any oth
 
     def __getattr__(name: str) -> Any:
         if name in _HOME_OF:
-            value = getattr(import_module(_HOME_OF[name]), name)
+            value = getattr(load(_HOME_OF[name]), name)
             globals()[name] = value
             return value
         raise AttributeError(f"module 'aikit.jsonl' has no attribute {name!r}")

@@ -5,10 +5,10 @@ The providers: what each must be able to do.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aikit.providers.kinds import KINDS
+from aikit.types.loading import load
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -163,5 +163,5 @@ def provider_from(settings: ProviderSettings) -> Provider:
     Return the provider that *settings* describe.
     """
     module, name = KINDS[settings.kind].path.split(":")
-    provider: Provider = getattr(import_module(module), name).from_settings(settings)
+    provider: Provider = getattr(load(module), name).from_settings(settings)
     return provider

@@ -24,6 +24,7 @@ from aikit.providers.config import ProviderSettings
 from aikit.providers.tokens import TokenCallable, with_tokens
 from aikit.types.errors import ExchangeError, OpenAIError
 from aikit.types.files import FileOrder, FilePage, OpenAIFile, OpenAIFileDeleted
+from aikit.types.loading import load
 from aikit.types.uploads import OVER_STATUSES, OpenAIUpload, OpenAIUploadPart, UploadOrder
 from aikit.types.wire import is_id
 from aikit.validation.limits import Limits, limits_for
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from aikit.http.signal import Signal
+    from aikit.http.transport import HTTPTransport
     from aikit.providers.checks import Finding
     from aikit.types.batches import BatchOrder, BatchPage, OpenAIBatch
     from aikit.validation.lines import LineRules
@@ -138,9 +140,8 @@ class OpenAIProvider:
         """
         Return what answers this provider's requests.
         """
-        from aikit.http.transport import http_transport  # noqa: PLC0415  requests is imported by the first call
-
-        transport = http_transport(http_agent, connections=connections)
+        module = load("aikit.http.transport")  # and requests, by the first call
+        transport: HTTPTransport = module.http_transport(http_agent, connections=connections)
         return with_tokens(transport, self.token, *self._signed_urls)
 
     def examine(self) -> Flow[Sequence[Finding]]:

@@ -4,8 +4,9 @@ The APIs of a client, each loaded when it is first used: a client that is made a
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from aikit.types.loading import load
 
 if TYPE_CHECKING:
     from aikit.resources import batches, files, uploads
@@ -16,5 +17,5 @@ if not TYPE_CHECKING:  # who would let any name pass then
 
     def __getattr__(name: str) -> Any:
         if name in __all__:
-            return import_module(f"{__package__}.{name}")
+            return load(f"{__package__}.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,8 +4,9 @@ What a client needs that few calls do, loaded by the first of them: making a cli
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
+
+from aikit.types.loading import load
 
 if TYPE_CHECKING:
     from aikit import dispatch
@@ -30,5 +31,5 @@ if not TYPE_CHECKING:  # who would let any name pass then
 
     def __getattr__(name: str) -> Any:
         if name in __all__:
-            return import_module(".".join(filter(None, ("aikit", _HOMES.get(name), name))))
+            return load(".".join(filter(None, ("aikit", _HOMES.get(name), name))))
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

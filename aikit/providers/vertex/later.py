@@ -4,8 +4,9 @@ What few calls need, loaded by the first of them: translation, answers and jobs 
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
+
+from aikit.types.loading import load
 
 if TYPE_CHECKING:
     from aikit.providers.vertex import batches, checks, inputs, uploads
@@ -20,5 +21,5 @@ if not TYPE_CHECKING:  # who would let any name pass then
 
     def __getattr__(name: str) -> Any:
         if name in __all__:
-            return import_module(f"{__package__}.{_ELSEWHERE.get(name, name)}")
+            return load(f"{__package__}.{_ELSEWHERE.get(name, name)}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
