@@ -14,8 +14,8 @@ from typing import Any, Final
 import pytest
 
 from tests.bench.stage import server
-from tests.dispatch.toolkits import Missing, Toolkit, found
-from tests.examples.screen import Screen, missing, shown
+from tests.dispatch.toolkits import Toolkit, required
+from tests.examples.screen import Screen, shown
 
 PROGRAM: Final = Path(__file__).with_name("window_program.py")
 SIZE: Final = 256 * 1024 * 1024
@@ -26,9 +26,6 @@ Played = Callable[..., dict[str, Any]]
 @pytest.fixture(scope="module")
 def screen() -> Iterator[Screen]:
     """Run the screen."""
-    lacking = missing()
-    if lacking:
-        pytest.skip(lacking)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIKIT_", "OPENAI_", "PYTHON"))}
     with shown(kept) as screen:
         yield screen
@@ -37,21 +34,13 @@ def screen() -> Iterator[Screen]:
 @pytest.fixture(params=["tk", "PySide6", "PyQt6", "wx"])
 def toolkit(request: pytest.FixtureRequest, screen: Screen) -> Toolkit:
     """Give each toolkit, if it is here or can be had."""
-    try:
-        toolkit = found(request.param)
-        toolkit.try_on(screen.environment)
-    except Missing as reason:
-        pytest.skip(str(reason))
-    return toolkit
+    return required(request.param, screen.environment)
 
 
 @pytest.fixture
 def played(toolkit: Toolkit, screen: Screen, tmp_path: Path) -> Iterator[Played]:
     """Play a scene with an address that answers at once, and a file of many megabytes."""
-    path = tmp_path / "large.bin"
-    with path.open("wb") as file:
-        file.truncate(SIZE)
-    environment = toolkit.environment(screen.environment) | {"AIKIT_HOME": str(tmp_path / "home")}
+    environment, path = toolkit.stage(screen.environment, tmp_path, SIZE)
     with server() as (port, _):
 
         def play(scene: str, said: str = "") -> dict[str, Any]:

@@ -64,10 +64,7 @@ def ended(command: list[str], environment: dict[str, str], folder: Path) -> tupl
 @pytest.fixture
 def played(toolkit: Toolkit, screen: Screen, tmp_path: Path) -> Iterator[Played]:
     """Play a scene with a slow server: seconds from the window's end to the program's, and what it said."""
-    path = tmp_path / "large.bin"
-    with path.open("wb") as file:
-        file.truncate(SIZE)
-    environment = toolkit.environment(screen.environment) | {"AIKIT_HOME": str(tmp_path / "home")}
+    environment, path = toolkit.stage(screen.environment, tmp_path, SIZE)
     with serving(dawdle) as server:
 
         def play(scene: str) -> tuple[float, list[str], str]:

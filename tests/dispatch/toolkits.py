@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import attrs
+import pytest
 
 from tests.made_once import made_once
 
@@ -66,6 +67,15 @@ class Toolkit:
         plain = {name: value for name, value in of.items() if name != "PYTHONWARNINGS"}  # toolkits have some of theirs
         return plain | {"PYTHONPATH": ":".join(filter(None, places)), "QT_QPA_PLATFORM": "xcb"}
 
+    def stage(self, of: Mapping[str, str], folder: Path, size: int) -> tuple[dict[str, str], Path]:
+        """
+        Return variables with a home of its own in *folder*, and a file of *size* bytes there that takes no room.
+        """
+        path = folder / "large.bin"
+        with path.open("wb") as file:
+            file.truncate(size)
+        return self.environment(of) | {"AIKIT_HOME": str(folder / "home")}, path
+
     def try_on(self, environment: Mapping[str, str]) -> None:
         """
         Make an application on the screen that *environment* names; what once could is not asked again.
@@ -85,6 +95,18 @@ class Toolkit:
 
 
 _STARTED: Final[set[Toolkit]] = set()
+
+
+def required(name: str, environment: Mapping[str, str]) -> Toolkit:
+    """
+    Return the toolkit called *name*, tried on the screen that *environment* names; without it the test is skipped.
+    """
+    try:
+        toolkit = found(name)
+        toolkit.try_on(environment)
+    except Missing as reason:
+        pytest.skip(str(reason))
+    return toolkit
 
 
 @cache

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import attrs
+import pytest
 
 PROGRAMS: Final = ("Xvfb", "xdotool", "import")
 SIZE: Final = "860x580x24"
@@ -114,8 +115,10 @@ class Screen:
 @contextmanager
 def shown(environment: Mapping[str, str]) -> Iterator[Screen]:
     """
-    Run a screen with a number that is free.
+    Run a screen with a number that is free; where something lacks that it needs, the test is skipped.
     """
+    if lacking := missing():
+        pytest.skip(lacking)
     command = ["Xvfb", "-displayfd", "1", "-screen", "0", SIZE, "-nolisten", "tcp", "-noreset"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:

@@ -19,9 +19,9 @@ import pytest
 
 from aikit import OpenAIClient
 from aikit.providers.local.store.files import Store
-from tests.dispatch.toolkits import Missing, Toolkit, found
+from tests.dispatch.toolkits import Toolkit, required
 from tests.examples.conftest import example
-from tests.examples.screen import Screen, missing, shown
+from tests.examples.screen import Screen, shown
 from tests.stopwatch import Stopwatch
 
 pytestmark = pytest.mark.foreign
@@ -110,9 +110,6 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def screen(environment: dict[str, str], home: Path) -> Iterator[Screen]:
     """Run the screen; the window keeps its files in the home."""
-    lacking = missing()
-    if lacking:
-        pytest.skip(lacking)
     with shown(environment | {"AIKIT_HOME": str(home)}) as screen:
         yield screen
 
@@ -120,12 +117,7 @@ def screen(environment: dict[str, str], home: Path) -> Iterator[Screen]:
 @pytest.fixture
 def toolkit(kind: Kind, screen: Screen) -> Toolkit:
     """Find what the window is made with."""
-    try:
-        toolkit = found(kind.toolkit)
-        toolkit.try_on(screen.environment)
-    except Missing as reason:
-        pytest.skip(str(reason))
-    return toolkit
+    return required(kind.toolkit, screen.environment)
 
 
 @pytest.fixture

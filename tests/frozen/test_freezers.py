@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from tests.examples.screen import Screen, missing, shown
+from tests.examples.screen import Screen, shown
 from tests.files_server import files_server
 from tests.frozen import freezers
 
@@ -30,8 +30,6 @@ Freezer = Callable[[Path, Path], Path]
 @pytest.fixture(scope="module")
 def screen() -> Iterator[Screen]:
     """Run the screen."""
-    if lacking := missing():
-        pytest.skip(lacking)
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     with shown(kept) as screen:
         yield screen

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from aikit.storage.walk import Links, require_paths, walk, walk_sizes
+from aikit.storage.walk import Links, is_named, require_paths, walk, walk_sizes
 
 
 @pytest.fixture
@@ -150,7 +150,9 @@ def test_other_tuples_are_several_files(folder: Path) -> None:
     """
     for paths in (("a", "b"), (Path("a"), Path("b")), (b"a", b"b"), ("a", folder), ("a",), (), ("a", "b", b"c")):
         require_paths(paths)
+        assert not is_named(paths)
     require_paths(("a", b"b", b"c", b"d"))
+    assert len(list(walk(("a", b"b", b"c", b"d"), recursive=True))) == 4
 
 
 def test_a_mapping_is_no_list_of_paths() -> None:

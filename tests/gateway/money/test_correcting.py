@@ -185,6 +185,7 @@ def test_a_batch_that_cannot_be_looked_at_holds_up_no_other(one: Upstream, tmp_p
             connection.execute(update(BATCHES).where(BATCHES.c.id == broken).values(body={"aikit": {"models": None}}))
     with house(tmp_path, _config(one, PRICES)) as home:
         home.poll(lambda: home.row(good).cost is not None)
+        assert (home.row(broken).cost, home.row(broken).is_booked) == (None, True)
 
 
 def test_answers_that_are_gone_leave_the_booking_as_it_is(one: Upstream, tmp_path: Path) -> None:

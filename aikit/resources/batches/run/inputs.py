@@ -74,8 +74,28 @@ class RunInput(Protocol):
         ...
 
 
+class _OfLines:
+    """
+    An input whose rows are written as they are.
+    """
+
+    __slots__ = ()
+
+    def write_rows(
+        self,
+        rows: Iterable[OpenAIBatchRow],
+        target: Path,
+        prices: Prices,  # noqa: ARG002  as told
+        created_at: Mapping[str, int],  # noqa: ARG002  as told
+    ) -> int:
+        """
+        Write *rows* to the file at *target*.
+        """
+        return write_rows(rows, target)
+
+
 @attrs.frozen
-class LinesFile:
+class LinesFile(_OfLines):
     """
     A file of batch lines.
     """
@@ -88,21 +108,9 @@ class LinesFile:
         """
         return self.path.resolve()
 
-    def write_rows(
-        self,
-        rows: Iterable[OpenAIBatchRow],
-        target: Path,
-        prices: Prices,  # noqa: ARG002  as told
-        created_at: Mapping[str, int],  # noqa: ARG002  as told
-    ) -> int:
-        """
-        Write *rows* to the file at *target*.
-        """
-        return write_rows(rows, target)
-
 
 @attrs.frozen
-class Lines:
+class Lines(_OfLines):
     """
     Batch lines, each a mapping or text, taken once and as they are needed.
     """
@@ -115,18 +123,6 @@ class Lines:
         Write the lines to a file, and return its path.
         """
         return write(make_folder() / "lines.jsonl", _no_records(stoppable(self.lines, context))).path
-
-    def write_rows(
-        self,
-        rows: Iterable[OpenAIBatchRow],
-        target: Path,
-        prices: Prices,  # noqa: ARG002  as told
-        created_at: Mapping[str, int],  # noqa: ARG002  as told
-    ) -> int:
-        """
-        Write *rows* to the file at *target*.
-        """
-        return write_rows(rows, target)
 
 
 def input_of(value: Any, options: OpenAIBatchRunParameters) -> RunInput:
