@@ -45,7 +45,7 @@ class BatchRows:
     The rows of a batch, on disk.
 
     Attributes:
-        batches: The batch, or its lineage from the one on whose input has the lines.
+        batches: The batch; or its lineage, beginning with the one whose input has the lines.
 
         counts: Rows by status, all five of them.
 
