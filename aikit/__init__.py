@@ -8,6 +8,7 @@ An object client for the Files, Uploads and Batches APIs of AI providers, with o
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -164,11 +165,11 @@ if not TYPE_CHECKING:  # which knows the names from above, and would let any oth
     __all__ = [*_HOME_OF, *_MODULES]  # noqa: PLE0604  the public names, each loaded when it is asked for
 
     def __getattr__(name: str) -> Any:
-        from aikit.types.loading import load  # noqa: PLC0415  the package alone loads none of its modules
-
         if name in _MODULES:
-            return load(f"aikit.{name}")
+            return import_module(f"aikit.{name}")
         if name in _HOME_OF:
+            from aikit.types.loading import load  # noqa: PLC0415  the package alone loads none of its modules
+
             value = getattr(load(_HOME_OF[name]), name)
             globals()[name] = value
             return value

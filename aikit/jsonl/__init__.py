@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from aikit.types.loading import load
-
 if TYPE_CHECKING:
     from aikit.jsonl.builder import chat_line as chat_line
     from aikit.jsonl.builder import embedding_line as embedding_line
@@ -47,6 +45,8 @@ if not TYPE_CHECKING:  # which knows the names from above, and would let any oth
 
     def __getattr__(name: str) -> Any:
         if name in _HOME_OF:
+            from aikit.types.loading import load  # noqa: PLC0415  as of aikit itself
+
             value = getattr(load(_HOME_OF[name]), name)
             globals()[name] = value
             return value
